@@ -1,1 +1,18 @@
-//! To be written.
+//! What the functions share: the domain, which decides, and the adapters, which read and write.
+//!
+//! Adapters are concrete types over real clients whose base URL is configurable; tests run them against simulators at
+//! the wire.
+
+pub mod answer;
+pub mod auth;
+pub mod aws;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod http;
+pub mod lambda;
+pub mod queue;
+pub mod store;
+pub mod telegram;
+pub mod telemetry;
+pub mod webengage;

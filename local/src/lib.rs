@@ -1,1 +1,14 @@
-//! To be written.
+//! The whole bundle in one process: the functions behind their routes, the queues polled by Lambda's rules, AWS
+//! embedded on the wire, and Telegram and WebEngage real or simulated. The tests run the same code.
+
+pub mod bundle;
+pub mod demo;
+pub mod esm;
+pub mod greeting;
+// pub mod harness;
+pub mod keys;
+pub mod resources;
+pub mod routes;
+pub mod timeline;
+pub mod updates;
+mod world;

@@ -1,2 +1,75 @@
-//! To be written.
-fn main() {}
+//! `cargo run`: the bundle on this machine.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+use local::bundle::{Bundle, Data, Options};
+use local::timeline::Timeline;
+use simulators::clock::Clock;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Admit One on one machine: the API, the queues' workers and an embedded AWS, with Telegram and WebEngage simulated
+/// unless TELEGRAM_BOT_TOKEN and WEBENGAGE_API_KEY are set.
+#[derive(Parser)]
+#[command(name = "admit-one", version)]
+struct Arguments {
+    /// Where the API and the page listen; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:9000")]
+    listen: SocketAddr,
+    /// Where DynamoDB and SQS listen; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:4566")]
+    aws_listen: SocketAddr,
+    /// Where the data lies; it survives a restart.
+    #[arg(long, default_value = ".admit")]
+    data_dir: PathBuf,
+    /// Keep the data in memory only.
+    #[arg(long)]
+    ephemeral: bool,
+    /// Print the addresses and the functions' environment as shell lines instead of the greeting.
+    #[arg(long)]
+    print_env: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let env: HashMap<String, String> =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let clock = Clock::new();
+    let timeline = Timeline::new(common::clock::Clock::turned_by(clock.offset_ms()));
+    log(&env, &timeline);
+    let bundle = Bundle::start(Options {
+        listen: arguments.listen,
+        aws_listen: arguments.aws_listen,
+        data: if arguments.ephemeral { Data::Ephemeral } else { Data::Folder(arguments.data_dir) },
+        env,
+        clock,
+        timeline,
+    })
+    .await?;
+    let greeting = if arguments.print_env { local::greeting::env(&bundle) } else { local::greeting::words(&bundle) };
+    std::io::stdout().lock().write_all(greeting.as_bytes())?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Logs what needs attention to standard error, or all from the level of `RUST_LOG` on; the page sees the rest.
+fn log(env: &HashMap<String, String>, timeline: &Timeline) {
+    let level = env.get("RUST_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+    let ours = || tracing_subscriber::filter::filter_fn(|metadata| common::telemetry::is_ours(metadata.target()));
+    let lines = tracing_subscriber::fmt::layer().compact().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry()
+        .with(timeline.clone().with_filter(LevelFilter::INFO))
+        .with(lines.with_filter(ours()).with_filter(level))
+        .init();
+}

@@ -1,1 +1,134 @@
-//! To be written.
+//! The event queue: tells WebEngage each fact, once as far as it can tell.
+//!
+//! ```text
+//! read the flag --(set)--> nothing to do
+//!      |
+//! deliver        die here: delivered again with the same x-request-id, ingested once
+//!      |
+//! set the flag   die here: the flag is set, the message is found delivered
+//! ```
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use common::aws;
+use common::clock::Clock;
+use common::config::Env;
+use common::domain::event::{Event, EventName};
+use common::domain::retry::backoff;
+use common::lambda::{hand_back, message_id};
+use common::queue::{EventQueue, attempt_of};
+use common::store::Invites;
+use common::telemetry::chain;
+use common::webengage::{DeliveryFault, WebEngage};
+use futures_util::future::join_all;
+use tracing::{error, info, warn};
+
+/// When to stop: SQS forgets a message 14 days after it was first sent, and the dead-letter queue counts from then on.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(13 * 24 * 3600);
+
+/// What the handler needs.
+pub struct App {
+    webengage: WebEngage,
+    invites: Invites,
+    queue: EventQueue,
+    base_backoff: Duration,
+    clock: Clock,
+}
+
+impl App {
+    /// Reads the environment; what is missing is reported by [`Env::check`].
+    pub fn from_env(env: &mut Env, clock: Clock) -> Self {
+        let aws = aws::Shared::from_env(env);
+        Self {
+            webengage: WebEngage::from_env(env),
+            invites: Invites::from_env(aws.dynamodb(), env),
+            queue: EventQueue::from_env(aws.sqs(), env),
+            base_backoff: env.base_backoff(),
+            clock,
+        }
+    }
+}
+
+/// Delivers a batch. Messages that it answers as failed are shown again by SQS, and after five times go to the
+/// dead-letter queue; all others are delivered, put back, or known to have been delivered.
+pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
+    let failed = join_all(batch.records.iter().map(async |message| (!deliver(app, message).await).then(|| message_id(message))));
+    hand_back(failed.await.into_iter().flatten())
+}
+
+/// Delivers one message; answers whether SQS may delete it.
+async fn deliver(app: &App, message: &SqsMessage) -> bool {
+    let Ok(event) = serde_json::from_str::<Event>(message.body.as_deref().unwrap_or_default()) else {
+        error!(message.id = message_id(message), fault = "poison", "a message of the event queue is no event");
+        return false;
+    };
+    let id = event.request_id;
+    match app.invites.get(id).await {
+        Ok(Some(invite)) if fired(&event, invite.link_event_fired, invite.join_event_fired) => {
+            info!(invite.id = %id, event.name = event.event_name.as_str(), outcome = "duplicate", "event was delivered before");
+            return true;
+        }
+        // A request that is forgotten by now still tells its fact.
+        Ok(_) => {}
+        Err(fault) => {
+            error!(invite.id = %id, fault = "unavailable", "an event could not be checked: {}", chain(&fault));
+            return false;
+        }
+    }
+    match app.webengage.deliver(&event).await {
+        Ok(()) => mark(app, &event).await,
+        Err(fault) => {
+            let sentence = chain(&fault);
+            match fault.fault() {
+                DeliveryFault::Again(after) => again(app, &event, attempt_of(message), after.unwrap_or_default(), &sentence).await,
+                DeliveryFault::Person => {
+                    error!(invite.id = %id, event.name = event.event_name.as_str(), fault = "webengage_refused", "{sentence}");
+                    false
+                }
+            }
+        }
+    }
+}
+
+const fn fired(event: &Event, link_event_fired: bool, join_event_fired: bool) -> bool {
+    match event.event_name {
+        EventName::LinkCreated => link_event_fired,
+        EventName::Joined => join_event_fired,
+    }
+}
+
+async fn mark(app: &App, event: &Event) -> bool {
+    let (id, name) = (event.request_id, event.event_name);
+    match app.invites.mark_fired(id, name, app.clock.now()).await {
+        Ok(known) => {
+            info!(invite.id = %id, event.name = name.as_str(), outcome = "delivered", invite.known = known, "event delivered");
+            true
+        }
+        Err(fault) => {
+            error!(invite.id = %id, fault = "unavailable", "a delivered event could not be marked yet: {}", chain(&fault));
+            false
+        }
+    }
+}
+
+/// Puts an event back for another try, unless it is too old.
+async fn again(app: &App, event: &Event, attempt: u32, after: Duration, reason: &str) -> bool {
+    let (id, name) = (event.request_id, event.event_name.as_str());
+    if app.clock.now().since(event.event_time) > GIVE_UP_AFTER {
+        error!(invite.id = %id, event.name = name, job.attempt = attempt, fault = "webengage_down", "given up after 13 days: {reason}");
+        return false;
+    }
+    let delay = backoff(app.base_backoff, attempt, fastrand::f64()).max(after);
+    match app.queue.put_back(event, delay, attempt.saturating_add(1)).await {
+        Ok(()) => {
+            warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+                outcome = "put_back", "event not delivered yet: {reason}");
+            true
+        }
+        Err(fault) => {
+            error!(invite.id = %id, fault = "unavailable", "an event could not be put back: {}", chain(&fault));
+            false
+        }
+    }
+}

@@ -1,2 +1,15 @@
-//! To be written.
-fn main() {}
+//! `status` on Lambda.
+
+use std::convert::Infallible;
+
+use common::lambda;
+use lambda_http::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = &lambda::app(status::App::from_env).await?;
+    run(service_fn(move |event| async move {
+        Ok::<_, Infallible>(lambda::response(status::handle(app, lambda::request(event)).await))
+    }))
+    .await
+}

@@ -1,1 +1,157 @@
-//! To be written.
+//! `POST /v1/telegram/webhook`: Telegram reports who joined; the first join of a request counts, once.
+//!
+//! ```text
+//! record the join (conditional)   die here: Telegram sends the update again, the join is found recorded
+//! queue the revocation            die here: as above; revoking twice is harmless
+//! queue the event                 die here: Telegram got no 200 and sends again; the event is known by its id
+//! ```
+//!
+//! The event goes last, so that a join whose event was delivered had its revocation queued.
+
+use bytes::Bytes;
+use common::answer::{Rejection, json};
+use common::auth::Verifier;
+use common::aws;
+use common::clock::Clock;
+use common::config::Env;
+use common::domain::invite::Invite;
+use common::domain::job::{Job, Revoke};
+use common::domain::join::{Join, NotJson, Sighting, recognise};
+use common::domain::purchase::Chats;
+use common::queue::{EventQueue, InviteQueue, QueueError};
+use common::store::{Invites, Joined, LinkRecord, Links};
+use common::telemetry::chain;
+use http::{Request, Response, StatusCode};
+use serde_json::json;
+use tracing::{debug, error, info, warn};
+
+/// The kinds of update that the webhook needs. `chat_member` is sent to nobody who does not ask for it.
+pub const ALLOWED_UPDATES: [&str; 1] = ["chat_member"];
+
+/// What the handler needs.
+pub struct App {
+    secret: Verifier,
+    chats: Chats,
+    invites: Invites,
+    links: Links,
+    jobs: InviteQueue,
+    events: EventQueue,
+    clock: Clock,
+}
+
+impl App {
+    /// Reads the environment; what is missing is reported by [`Env::check`].
+    pub fn from_env(env: &mut Env, clock: Clock) -> Self {
+        let aws = aws::Shared::from_env(env);
+        Self {
+            secret: Verifier::webhook_secret(env),
+            chats: env.chats(),
+            invites: Invites::from_env(aws.dynamodb(), env),
+            links: Links::from_env(aws.dynamodb(), env),
+            jobs: InviteQueue::from_env(aws.sqs(), env),
+            events: EventQueue::from_env(aws.sqs(), env),
+            clock,
+        }
+    }
+}
+
+/// What an update came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The first join of a request, recorded.
+    Joined,
+    /// A join of a request that had one.
+    Duplicate,
+    /// A join by a link of our bot that no request has.
+    Orphan,
+    /// No join by a link of ours.
+    Ignored,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Duplicate => "duplicate",
+            Self::Orphan => "orphan",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// Answers one call. A 200 means that nothing of the update can be lost any more; on a 503 Telegram sends it again.
+pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
+    if !app.secret.knows_webhook_secret(request.headers()) {
+        warn!(outcome = "unauthorized", "a webhook call without the secret was refused");
+        return Rejection::Unauthorized.answer();
+    }
+    let outcome = match recognise(request.body()) {
+        Err(NotJson) => return Rejection::InvalidJson.answer(),
+        Ok(Sighting::Ignored(reason)) => {
+            debug!(outcome = "ignored", "{reason}");
+            Ok(Outcome::Ignored)
+        }
+        Ok(Sighting::Join(join)) => attribute(app, &join).await,
+    };
+    match outcome {
+        Ok(outcome) => json(StatusCode::OK, &json!({"ok": true, "result": outcome.as_str()})),
+        Err(fault) => {
+            error!(fault = "unavailable", "a join could not be recorded yet: {}", chain(fault.as_ref()));
+            Rejection::Unavailable.answer()
+        }
+    }
+}
+
+/// Finds whose link it was, records the join and queues what follows from it.
+async fn attribute(app: &App, join: &Join) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+    let Some(link) = app.links.get(&join.link.hash()).await? else {
+        if !app.chats.contains(join.chat) {
+            return Ok(Outcome::Ignored);
+        }
+        warn!(chat.id = %join.chat, outcome = "orphan", "somebody joined by a link that no request has");
+        return Ok(Outcome::Orphan);
+    };
+    // A group that became a supergroup is known by the links that were made for its new id.
+    if !app.chats.contains(join.chat) && link.chat != join.chat {
+        error!(invite.id = %link.request_id, chat.id = %join.chat, fault = "unknown_chat",
+            "a join by one of our links in a chat that TELEGRAM_CHAT_ID does not name was ignored");
+        return Ok(Outcome::Ignored);
+    }
+    match app.invites.record_join(link.request_id, join, app.clock.now()).await? {
+        Joined::First(invite) => {
+            queue_consequences(app, join, &link, &invite).await?;
+            info!(invite.id = %link.request_id, chat.id = %join.chat, outcome = "joined", "the buyer joined");
+            Ok(Outcome::Joined)
+        }
+        Joined::Again(invite) => {
+            let same_person = invite.telegram_user_id == Some(join.person);
+            if !same_person {
+                error!(invite.id = %link.request_id, chat.id = %join.chat, fault = "link_used_twice",
+                    "a second person joined by a used link before it was revoked");
+            }
+            if !same_person || !invite.join_event_fired {
+                queue_consequences(app, join, &link, &invite).await?;
+            }
+            info!(invite.id = %link.request_id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again");
+            Ok(Outcome::Duplicate)
+        }
+        Joined::Missing => {
+            warn!(invite.id = %link.request_id, chat.id = %join.chat, outcome = "orphan", "the request of a link is gone");
+            Ok(Outcome::Orphan)
+        }
+    }
+}
+
+async fn queue_consequences(app: &App, join: &Join, link: &LinkRecord, invite: &Invite) -> Result<(), QueueError> {
+    let revoke = Revoke {
+        chat_id: join.chat,
+        invite_link: link.invite_link.clone(),
+        request_id: link.request_id,
+        not_before: None,
+    };
+    app.jobs.send(&Job::Revoke(revoke)).await?;
+    match invite.unsent_join_event(&link.invite_link) {
+        Some(event) => app.events.send(&event).await,
+        None => Ok(()),
+    }
+}

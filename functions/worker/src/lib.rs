@@ -1,1 +1,171 @@
-//! To be written.
+//! The invite queue: mints links and revokes them, at the pace that Telegram allows.
+//!
+//! A batch is parsed message by message, then served chat by chat: each chat's jobs take their turns from the chat's
+//! line (`common::domain::pace`), run at their slots, and what has no slot goes back to the queue until its place in
+//! the line comes up. A message is handed back to SQS as failed only for our own faults and for poison.
+
+mod chat;
+mod mint;
+mod revoke;
+mod trouble;
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use common::aws;
+use common::clock::Clock;
+use common::config::Env;
+use common::domain::id::ChatId;
+use common::domain::job::Job;
+use common::domain::retry::RetryRules;
+use common::domain::time::Timestamp;
+use common::lambda::{hand_back, message_id};
+use common::queue::{EventQueue, InviteQueue, PutBack, QueueError, attempt_of};
+use common::store::{Invites, Links, PaceKey, Paces, StoreError};
+use common::telegram::Telegram;
+use common::telemetry::chain;
+use futures_util::future::join_all;
+use tracing::{error, info};
+
+/// What the handler needs.
+pub struct App {
+    telegram: Telegram,
+    invites: Invites,
+    links: Links,
+    paces: Paces,
+    jobs: InviteQueue,
+    events: EventQueue,
+    rules: RetryRules,
+    invite_ttl: Duration,
+    retention: Duration,
+    clock: Clock,
+    /// Calls that went well since the pace was last stored. They ride on its next write; lost, they only delay learning.
+    successes: Mutex<HashMap<PaceKey, u32>>,
+}
+
+impl App {
+    /// Reads the environment; what is missing is reported by [`Env::check`].
+    pub fn from_env(env: &mut Env, clock: Clock) -> Self {
+        let aws = aws::Shared::from_env(env);
+        // Not needed to work, since every job names its chat, but a deployment without it is broken elsewhere.
+        env.chats();
+        Self {
+            telegram: Telegram::from_env(env),
+            invites: Invites::from_env(aws.dynamodb(), env),
+            links: Links::from_env(aws.dynamodb(), env),
+            paces: Paces::from_env(aws.dynamodb(), env),
+            jobs: InviteQueue::from_env(aws.sqs(), env),
+            events: EventQueue::from_env(aws.sqs(), env),
+            rules: RetryRules { max_attempts: env.number("MAX_ATTEMPTS", 50, 1..=1000), base_backoff: env.base_backoff() },
+            invite_ttl: Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000)),
+            retention: env.retention(),
+            clock,
+            successes: Mutex::default(),
+        }
+    }
+
+    fn note_success(&self, key: PaceKey) {
+        let mut successes = self.successes.lock().unwrap_or_else(PoisonError::into_inner);
+        *successes.entry(key).or_default() += 1;
+    }
+
+    fn take_successes(&self, key: PaceKey) -> u32 {
+        self.successes.lock().unwrap_or_else(PoisonError::into_inner).remove(&key).unwrap_or_default()
+    }
+}
+
+/// Our own fault: the message is handed back, and SQS shows it again.
+#[derive(Debug, thiserror::Error)]
+enum WorkError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// One message of the batch.
+struct Task {
+    message_id: String,
+    job: Job,
+    attempt: u32,
+}
+
+impl Task {
+    fn put_back_until(self, at: Timestamp) -> Served {
+        let Self { message_id, job, attempt } = self;
+        Served { message_id, end: End::PutBack(PutBack { job, at, attempt }) }
+    }
+}
+
+/// How a job ended for now.
+enum End {
+    /// Nothing is left to do; SQS may delete the message.
+    Done,
+    /// To be sent again, for later.
+    PutBack(PutBack),
+    /// Our own fault, logged: SQS is to show the message again.
+    HandBack,
+}
+
+/// A message and how its job ended.
+struct Served {
+    message_id: String,
+    end: End,
+}
+
+/// Works off a batch. Messages that it answers as failed are shown again by SQS, and after five times go to the
+/// dead-letter queue; all others are done, or were sent again for later. It begins no call that could outlast
+/// `deadline`.
+pub async fn handle(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
+    let now = app.clock.now();
+    let mut served = Vec::with_capacity(batch.records.len());
+    let mut chats: BTreeMap<ChatId, Vec<Task>> = BTreeMap::new();
+    for message in &batch.records {
+        let (message_id, attempt) = (message_id(message), attempt_of(message));
+        match serde_json::from_str::<Job>(message.body.as_deref().unwrap_or_default()) {
+            Ok(job) => {
+                let task = Task { message_id, job, attempt };
+                match task.job.not_before().filter(|at| *at > now) {
+                    Some(at) => served.push(task.put_back_until(at)),
+                    None => chats.entry(task.job.chat()).or_default().push(task),
+                }
+            }
+            Err(_) => {
+                error!(message.id = message_id, fault = "poison", "a message of the invite queue is no job");
+                served.push(Served { message_id, end: End::HandBack });
+            }
+        }
+    }
+    let chats = join_all(chats.into_iter().map(|(id, tasks)| chat::serve(app, id, tasks, deadline))).await;
+    served.extend(chats.into_iter().flatten());
+    hand_back(put_back(app, served).await)
+}
+
+/// Sends what is to be put back; answers the ids of the messages that SQS must keep.
+async fn put_back(app: &App, served: Vec<Served>) -> Vec<String> {
+    let (mut keep, mut ids, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
+    for Served { message_id, end } in served {
+        match end {
+            End::Done => {}
+            End::HandBack => keep.push(message_id),
+            End::PutBack(job) => {
+                ids.push(message_id);
+                jobs.push(job);
+            }
+        }
+    }
+    let put_back = jobs.len();
+    for (message_id, sent) in ids.into_iter().zip(app.jobs.put_back(jobs, app.clock.now()).await) {
+        if let Err(fault) = sent {
+            error!(message.id = message_id, fault = "unavailable", "a job could not be put back: {}", chain(&fault));
+            keep.push(message_id);
+        }
+    }
+    if put_back > 0 {
+        info!(outcome = "put_back", jobs = put_back, "jobs wait for their turn");
+    }
+    keep
+}

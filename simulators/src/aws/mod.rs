@@ -1,1 +1,194 @@
-//! To be written.
+//! The AWS wire on one port: DynamoDB, SQS and the little of Secrets Manager that a function asks at its start.
+//!
+//! Unmodified SDK clients, the AWS command line and boto3 talk to it by `AWS_ENDPOINT_URL`. Calls are told apart by
+//! `X-Amz-Target`, as AWS tells them apart; any SigV4 signature is accepted and none is verified, so the server must only
+//! ever listen where its callers are trusted. It listens on the given address and on nothing else.
+//!
+//! What was accepted is on disk before it is answered, in [`Storage::Folder`]: the end of the process at any
+//! moment (`kill -9`) loses nothing. Commits are written but not flushed one by one (SQLite's WAL with
+//! `synchronous=NORMAL`): a power cut may take the last moments with it, never the consistency of what is left.
+
+mod answer;
+mod capacity;
+mod dispatch;
+mod dynamodb;
+mod faults;
+mod secrets;
+mod server;
+mod socket;
+pub mod sqs;
+mod wire;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+
+pub use faults::{FaultHits, FaultRule, WireFault};
+pub use wire::{Hook, Phase, Service, Wire, WireCall};
+
+use dynamodb::DynamoDb;
+use secrets::Secrets;
+use sqs::Sqs;
+
+/// The region that all ARNs name.
+pub const REGION: &str = "us-east-1";
+/// The account that all ARNs and queue URLs name.
+pub const ACCOUNT: &str = "000000000000";
+
+/// Where tables and queues live.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In memory: gone with the server.
+    Memory,
+    /// `dynamodb.sqlite` and `sqs.sqlite` inside this folder, which is made if it is missing.
+    Folder(PathBuf),
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    /// The folder could not be made.
+    #[error("the data folder {folder} could not be made")]
+    Folder {
+        /// The folder asked for.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address could not be listened on.
+    #[error("the AWS wire could not listen on {listen}")]
+    Listen {
+        /// The address asked for.
+        listen: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The tables could not be opened.
+    #[error("the tables could not be opened")]
+    Tables(#[source] dynoxide::DynoxideError),
+    /// The queues could not be opened.
+    #[error("the queues could not be opened")]
+    Queues(#[source] rusqlite::Error),
+}
+
+/// What every call reaches: the three services, the clock and the recorder.
+pub(crate) struct World {
+    pub(crate) dynamodb: DynamoDb,
+    pub(crate) sqs: Arc<Sqs>,
+    pub(crate) secrets: Secrets,
+    pub(crate) wire: Wire,
+    pub(crate) clock: Clock,
+}
+
+struct Running {
+    url: String,
+    world: Arc<World>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for task in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+/// A running server. Clones share it; it stops when the last one is dropped, or by [`Aws::stop`].
+#[derive(Clone)]
+pub struct Aws {
+    running: Arc<Running>,
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Aws").field("url", &self.running.url).finish_non_exhaustive()
+    }
+}
+
+impl Aws {
+    /// Starts the server on `listen` (port 0 picks a free one) and serves until it is stopped. It answers from the
+    /// moment this returns. Must be called within a tokio runtime, and lives no longer than that.
+    ///
+    /// # Errors
+    /// When the address is taken, or the data can't be opened.
+    pub async fn start(listen: SocketAddr, storage: Storage, clock: Clock) -> Result<Aws, AwsError> {
+        if let Storage::Folder(folder) = &storage {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| AwsError::Folder { folder: folder.clone(), source })?;
+        }
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .map_err(|source| AwsError::Listen { listen, source })?;
+        let mut address = listener.local_addr().map_err(|source| AwsError::Listen { listen, source })?;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        let url = format!("http://{address}");
+        let world = Arc::new(World {
+            dynamodb: DynamoDb::open(&storage, &clock).map_err(AwsError::Tables)?,
+            sqs: Arc::new(Sqs::open(&storage, clock.clone(), url.clone()).map_err(AwsError::Queues)?),
+            secrets: Secrets::default(),
+            wire: Wire::default(),
+            clock,
+        });
+        let mut tasks = sqs::resume_move_tasks(&world.sqs);
+        tasks.push(tokio::spawn(server::serve(listener, Arc::clone(&world))));
+        tasks.push(tokio::spawn(dynamodb::expire_forever(Arc::clone(&world))));
+        Ok(Aws { running: Arc::new(Running { url, world, tasks: Mutex::new(tasks) }) })
+    }
+
+    /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`, and the base of queue URLs (`{url}/000000000000/{name}`).
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.running.url.clone()
+    }
+
+    /// The URL of a queue by its name, whether it exists or not.
+    #[must_use]
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/{ACCOUNT}/{name}", self.running.url)
+    }
+
+    /// Sets what `GetSecretValue` answers for this ARN or name. Kept in memory only, in every [`Storage`].
+    pub fn put_secret(&self, arn_or_name: &str, json: &str) {
+        self.running.world.secrets.put(arn_or_name, json, self.running.world.clock.now_ms());
+    }
+
+    /// The recorder and the faults.
+    #[must_use]
+    pub fn wire(&self) -> &Wire {
+        &self.running.world.wire
+    }
+
+    /// A queue's messages, counted without a call on the wire. `None` if there is no such queue.
+    #[must_use]
+    pub fn queue_depth(&self, name: &str) -> Option<sqs::Depth> {
+        self.running.world.sqs.depth(name)
+    }
+
+    /// Deletes what is past its time to live now, instead of within the next minutes. Returns how many items went.
+    ///
+    /// # Errors
+    /// When the tables can't be read or written.
+    pub fn expire_items(&self) -> Result<usize, AwsError> {
+        self.running.world.dynamodb.expire().map_err(AwsError::Tables)
+    }
+
+    /// Stops listening and closes every connection. Calls under way are cut off; what they had stored stays.
+    pub async fn stop(&self) {
+        let tasks = std::mem::take(
+            &mut *self.running.tasks.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        for task in &tasks {
+            task.abort();
+        }
+        for task in tasks {
+            let _ = task.await;
+        }
+    }
+}

@@ -1,1 +1,101 @@
-//! To be written.
+//! Telegram, as a bot sees it: a real HTTP server that behaves like `api.telegram.org` for invites and membership.
+//!
+//! Written from the Bot API's documentation and field list (`bot-api/methods.json`, version 10.1), never from a
+//! client. Stricter than Telegram in one respect: what Telegram would ignore in silence (an unknown parameter, a
+//! number that is none, an unknown update type) is refused with a description that says `simulator:`.
+//!
+//! Memory is bounded for a server that runs for weeks: logs are rings (`journal`), an inbox holds at most
+//! [`inbox::MOST_PENDING`] updates, the world at most [`world::MOST_LINKS`] links. People are kept for good.
+
+mod fault;
+mod hand;
+pub mod inbox;
+pub mod journal;
+mod limit;
+mod link;
+mod member;
+mod methods;
+mod params;
+mod poll;
+mod refusal;
+mod schema;
+mod server;
+mod shared;
+pub(crate) mod socket;
+mod webhook;
+pub mod world;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use fault::{Fault, FaultRule};
+pub use hand::Tap;
+pub use journal::{Call, Delivery, Violation};
+pub use limit::{Limit, VIOLATION_GRACE_MS};
+pub use link::{Link, REMEMBERED_JOINERS};
+pub use member::{Rights, Status, User};
+pub use refusal::Refusal;
+pub use world::{ChatKind, OWNER_ID};
+
+use crate::clock::Clock;
+use shared::Shared;
+use socket::Server;
+
+/// A running Telegram. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Telegram {
+    shared: Arc<Shared>,
+    server: Arc<Server>,
+}
+
+impl Telegram {
+    /// Starts the server; port 0 picks a free one. Webhooks may be plain HTTP to a loopback address.
+    ///
+    /// # Errors
+    /// If the address can't be bound.
+    pub async fn start(listen: SocketAddr, clock: Clock) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(clock));
+        let server = Server::start(listen, |stopped| {
+            server::router(Arc::clone(&shared), stopped)
+        })
+        .await?;
+        tokio::spawn(webhook::deliver_all(Arc::clone(&shared), server.stopped()));
+        Ok(Self {
+            shared,
+            server: Arc::new(server),
+        })
+    }
+
+    /// The base URL, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Waits until no update is pending for any bot: all were delivered, confirmed, or are too old.
+    /// A bot with neither a webhook nor a poller keeps its updates, and this waits with it.
+    pub async fn delivered(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self
+                .shared
+                .lock()
+                .world
+                .bots
+                .values()
+                .all(|bot| bot.inbox.len() == 0)
+            {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Stops listening, ends what hangs, and delivers nothing more. The world stays readable.
+    pub async fn stop(&self) {
+        self.server.stop().await;
+    }
+}

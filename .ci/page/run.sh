@@ -1,0 +1,18 @@
+#!/bin/sh
+# Tests the page of a running bundle in a headless browser: BUNDLE_URL=http://127.0.0.1:9000 [SCREENSHOTS=folder] .ci/page/run.sh
+set -eu
+: "${BUNDLE_URL:?where the bundle listens, such as http://127.0.0.1:9000}"
+browser=${CHROMIUM:-/usr/bin/chromium}
+if [ -n "${SCREENSHOTS:-}" ]; then
+  mkdir -p "$SCREENSHOTS"
+  SCREENSHOTS=$(cd "$SCREENSHOTS" && pwd)
+  export SCREENSHOTS
+fi
+cd "$(dirname "$0")"
+if [ ! -x "$browser" ]; then
+  # A font with the metrics of a common system font: without any, a headless browser draws boxes.
+  apt-get update
+  apt-get install -y --no-install-recommends chromium fonts-inter
+fi
+npm ci --no-audit --no-fund
+exec node --test page.test.mjs

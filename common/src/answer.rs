@@ -1,0 +1,137 @@
+//! What callers over HTTP are answered: JSON, and errors with a stable code and one sentence.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::domain::purchase::Invalid;
+
+/// After how many seconds a caller should try again when a service behind us is down.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// Why a call is not done. The codes are part of the contract; `docs/OPERATIONS.md` has a line for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// The body is no JSON (object).
+    InvalidJson,
+    /// `userId` is missing or unusable.
+    InvalidUserId,
+    /// `transactionId` or `Idempotency-Key` is unusable.
+    InvalidTransactionId,
+    /// `chatId` is none of ours.
+    UnknownChat,
+    /// The id in the path is no request id.
+    InvalidRequestId,
+    /// No known key, or no known secret.
+    Unauthorized,
+    /// There is no such request.
+    NotFound,
+    /// The transaction belongs to another user.
+    TransactionConflict,
+    /// The body is larger than is read.
+    TooLarge,
+    /// A service behind us did not do its part; nothing is known to have been accepted.
+    Unavailable,
+}
+
+impl Rejection {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::InvalidJson,
+        Self::InvalidUserId,
+        Self::InvalidTransactionId,
+        Self::UnknownChat,
+        Self::InvalidRequestId,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::TransactionConflict,
+        Self::TooLarge,
+        Self::Unavailable,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.parts().1
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::InvalidJson => (StatusCode::BAD_REQUEST, "invalid_json", "The body must be a JSON object in UTF-8."),
+            Self::InvalidUserId => {
+                (StatusCode::BAD_REQUEST, "invalid_user_id", "userId must be a string or an integer of 1 to 100 characters.")
+            }
+            Self::InvalidTransactionId => (
+                StatusCode::BAD_REQUEST,
+                "invalid_transaction_id",
+                "transactionId and Idempotency-Key must be a string or an integer of at most 256 characters.",
+            ),
+            Self::UnknownChat => {
+                (StatusCode::BAD_REQUEST, "unknown_chat", "chatId must be an integer and one of the chats of TELEGRAM_CHAT_ID.")
+            }
+            Self::InvalidRequestId => {
+                (StatusCode::BAD_REQUEST, "invalid_request_id", "The path must end in a requestId, which is a UUID.")
+            }
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "Send a valid key as x-api-key or as a bearer token, or the webhook's secret token.",
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such request."),
+            Self::TransactionConflict => (
+                StatusCode::CONFLICT,
+                "transaction_conflict",
+                "This transaction was already used for another userId; nothing was changed.",
+            ),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body must not be larger than 64 KiB."),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "A service behind this one did not answer; send the same request again in a few seconds.",
+            ),
+        }
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn answer(self) -> Response<Bytes> {
+        let (status, code, sentence) = self.parts();
+        let mut answer = json(status, &json!({"ok": false, "code": code, "error": sentence}));
+        if status.is_server_error() {
+            answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        answer
+    }
+}
+
+impl From<Invalid> for Rejection {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::Json => Self::InvalidJson,
+            Invalid::UserId => Self::InvalidUserId,
+            Invalid::TransactionId => Self::InvalidTransactionId,
+            Invalid::Chat => Self::UnknownChat,
+        }
+    }
+}
+
+/// A JSON answer, never to be cached: it may hold a link.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
+    let mut answer = Response::new(serde_json::to_vec(body).map(Bytes::from).unwrap_or_default());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

@@ -1,0 +1,107 @@
+//! Who may call. Comparisons take the same time however much of a guess is right.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::config::Env;
+
+/// The header in which Telegram repeats the secret that the webhook was registered with, as it is.
+pub const WEBHOOK_SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
+
+/// Secrets that a caller may know. Only their digests are kept, so that a comparison leaks no length either.
+pub struct Verifier {
+    digests: Vec<[u8; 32]>,
+}
+
+impl Verifier {
+    /// The keys of `API_KEYS`, comma-separated; all are valid, so that keys can be rotated.
+    pub fn api_keys(env: &mut Env) -> Self {
+        let list = env.required("API_KEYS");
+        let digests: Vec<_> = list.split(',').map(str::trim).filter(|key| !key.is_empty()).map(digest).collect();
+        if digests.is_empty() && !list.is_empty() {
+            env.problem("API_KEYS holds no key".to_owned());
+        }
+        Self { digests }
+    }
+
+    /// The secret of `TELEGRAM_WEBHOOK_SECRET`.
+    pub fn webhook_secret(env: &mut Env) -> Self {
+        let secret = env.required("TELEGRAM_WEBHOOK_SECRET");
+        Self { digests: (!secret.is_empty()).then(|| digest(secret)).into_iter().collect() }
+    }
+
+    /// Whether the caller knows a key, in `x-api-key` or as a bearer token.
+    #[must_use]
+    pub fn knows_api_key(&self, headers: &HeaderMap) -> bool {
+        let key = headers.get("x-api-key").map(|value| value.as_bytes());
+        let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer_token(value.as_bytes()));
+        [key, bearer].into_iter().flatten().any(|presented| self.accepts(presented))
+    }
+
+    /// Whether the caller is Telegram.
+    #[must_use]
+    pub fn knows_webhook_secret(&self, headers: &HeaderMap) -> bool {
+        headers.get(WEBHOOK_SECRET_HEADER).is_some_and(|presented| self.accepts(presented.as_bytes()))
+    }
+
+    fn accepts(&self, presented: &[u8]) -> bool {
+        let presented = digest(presented);
+        let accepted = self.digests.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&presented));
+        accepted.into()
+    }
+}
+
+fn digest(secret: impl AsRef<[u8]>) -> [u8; 32] {
+    Sha256::digest(secret.as_ref()).into()
+}
+
+/// The token of `Bearer <token>`; the scheme's case is free (RFC 9110).
+fn bearer_token(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = header.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn every_listed_key_opens_in_both_headers_and_nothing_else_does() {
+        let keys = Verifier::api_keys(&mut Env::from_iter([("API_KEYS", "old, new,")]));
+        for (name, value) in [("x-api-key", "old"), ("x-api-key", "new"), ("authorization", "Bearer new"), ("authorization", "bearer  old")] {
+            assert!(keys.knows_api_key(&headers(name, value)), "{name}: {value}");
+        }
+        for (name, value) in [
+            ("x-api-key", ""),
+            ("x-api-key", "ol"),
+            ("x-api-key", "old, new"),
+            ("x-api-key", "Bearer old"),
+            ("authorization", "old"),
+            ("authorization", "Basic old"),
+            ("authorization", "Bearer "),
+            ("authorization", "Bearer"),
+            ("x-telegram-bot-api-secret-token", "old"),
+        ] {
+            assert!(!keys.knows_api_key(&headers(name, value)), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn an_unset_secret_is_a_problem_and_opens_nothing() {
+        let mut env = Env::from_iter([("API_KEYS", " , ,")]);
+        let keys = Verifier::api_keys(&mut env);
+        let secret = Verifier::webhook_secret(&mut env);
+        assert_eq!(
+            env.check().unwrap_err().to_string(),
+            "the environment is incomplete: API_KEYS holds no key; TELEGRAM_WEBHOOK_SECRET is missing"
+        );
+        assert!(!keys.knows_api_key(&headers("x-api-key", "")));
+        assert!(!secret.knows_webhook_secret(&headers(WEBHOOK_SECRET_HEADER, "")));
+    }
+}

@@ -1,0 +1,80 @@
+//! The AWS clients, built by hand: on Lambda the region and the credentials are in the environment, and the default
+//! chain of `aws-config` would cost start-up time and size to find them there.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use crate::config::Env;
+
+/// Longest wait for a connection to AWS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for one answer of AWS; the SDK then tries again, three times in all.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the clients of all services share.
+pub struct Shared {
+    region: Region,
+    credentials: Credentials,
+    endpoint_url: Option<String>,
+    http: SharedHttpClient,
+}
+
+/// A service's client from the shared parts: each SDK crate has its own `Config` type, of the same shape.
+macro_rules! client {
+    ($shared:expr, $sdk:ident) => {{
+        let config = $sdk::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region($shared.region.clone())
+            .credentials_provider($shared.credentials.clone())
+            .http_client($shared.http.clone())
+            .retry_config(RetryConfig::standard())
+            .timeout_config(
+                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build(),
+            );
+        let config = match &$shared.endpoint_url {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        };
+        $sdk::Client::from_conf(config.build())
+    }};
+}
+
+impl Shared {
+    /// Reads `AWS_REGION`, the credentials and `AWS_ENDPOINT_URL`, as Lambda sets them.
+    pub fn from_env(env: &mut Env) -> Self {
+        let key_id = env.required("AWS_ACCESS_KEY_ID");
+        let secret_key = env.required("AWS_SECRET_ACCESS_KEY");
+        Self {
+            region: Region::new(env.required("AWS_REGION")),
+            credentials: Credentials::new(key_id, secret_key, env.optional("AWS_SESSION_TOKEN"), None, "environment"),
+            endpoint_url: env.optional("AWS_ENDPOINT_URL"),
+            http: aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+        }
+    }
+
+    /// A DynamoDB client.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        client!(self, aws_sdk_dynamodb)
+    }
+
+    /// An SQS client.
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        client!(self, aws_sdk_sqs)
+    }
+
+    /// The text of a secret in Secrets Manager; the error is a sentence without the secret in it.
+    pub(crate) async fn secret(&self, arn: &str) -> Result<String, String> {
+        let client = client!(self, aws_sdk_secretsmanager);
+        let answer = client.get_secret_value().secret_id(arn).send().await;
+        let answer = answer.map_err(|error| crate::telemetry::chain(&error))?;
+        answer.secret_string.ok_or_else(|| "it is binary".to_owned())
+    }
+}

@@ -1,0 +1,142 @@
+//! The two facts that marketing is told, and what makes a repeat of one recognisable.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::id::{InviteLink, RequestId, TelegramUserId, hex};
+use super::time::Timestamp;
+
+/// Which fact an event tells. The names are the ones that the marketing team's journeys already listen to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventName {
+    /// The link is there to be sent to the customer.
+    #[serde(rename = "pass_paid_community_telegram_link_created")]
+    LinkCreated,
+    /// The customer joined the chat by the link.
+    #[serde(rename = "pass_paid_community_telegram_joined")]
+    Joined,
+}
+
+impl EventName {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LinkCreated => "pass_paid_community_telegram_link_created",
+            Self::Joined => "pass_paid_community_telegram_joined",
+        }
+    }
+}
+
+/// A message of the event queue: one fact about one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// The same for every telling of this fact; also WebEngage's `x-request-id`.
+    pub event_id: String,
+    /// The request that the fact is about.
+    pub request_id: RequestId,
+    /// Which fact.
+    pub event_name: EventName,
+    /// The shop's user.
+    pub user_id: String,
+    /// When it became true.
+    pub event_time: Timestamp,
+    /// What the journeys use; every id is a string, since WebEngage fixes a value's type at its first sight.
+    pub event_data: Map<String, Value>,
+}
+
+impl Event {
+    /// The link of `request_id` was made at `at`.
+    #[must_use]
+    pub fn link_created(request_id: RequestId, user_id: &str, transaction_id: &str, link: &InviteLink, at: Timestamp) -> Self {
+        let data = [("transactionId", transaction_id.to_owned()), ("inviteLink", link.expose().to_owned())];
+        Self::new(request_id, EventName::LinkCreated, user_id, at, data)
+    }
+
+    /// `person` joined by the link of `request_id` at `at`.
+    #[must_use]
+    pub fn joined(
+        request_id: RequestId,
+        user_id: &str,
+        transaction_id: &str,
+        link: &InviteLink,
+        person: TelegramUserId,
+        at: Timestamp,
+    ) -> Self {
+        let data = [
+            ("transactionId", transaction_id.to_owned()),
+            ("inviteLink", link.expose().to_owned()),
+            ("telegramUserId", person.to_string()),
+        ];
+        Self::new(request_id, EventName::Joined, user_id, at, data)
+    }
+
+    fn new<const N: usize>(
+        request_id: RequestId,
+        name: EventName,
+        user_id: &str,
+        at: Timestamp,
+        data: [(&str, String); N],
+    ) -> Self {
+        Self {
+            event_id: event_id(request_id, name),
+            request_id,
+            event_name: name,
+            user_id: user_id.to_owned(),
+            event_time: at,
+            event_data: data.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect(),
+        }
+    }
+
+    /// The body of WebEngage's `POST …/events`.
+    #[must_use]
+    pub fn webengage_body(&self) -> Value {
+        json!({
+            "userId": self.user_id,
+            "eventName": self.event_name,
+            "eventTime": self.event_time.webengage(),
+            "eventData": self.event_data,
+        })
+    }
+}
+
+/// 32 hexadecimal digits that request and fact determine. WebEngage takes the same `x-request-id` once within 4 hours.
+fn event_id(request_id: RequestId, name: EventName) -> String {
+    let digest = Sha256::digest(format!("{request_id}|{}", name.as_str()));
+    hex(&digest[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::{ChatId, IdentitySource};
+    use super::*;
+
+    #[test]
+    fn both_bodies_are_what_the_journeys_expect() {
+        let id = RequestId::derive(ChatId(-1), IdentitySource::Transaction("T1"));
+        let link = InviteLink::new("https://t.me/+abc");
+        let at = Timestamp::from_ms(1_763_640_000_250);
+        let created = Event::link_created(id, "u1", "T1", &link, at);
+        let body = json!({
+            "userId": "u1",
+            "eventName": "pass_paid_community_telegram_link_created",
+            "eventTime": "2025-11-20T12:00:00+0000",
+            "eventData": {"transactionId": "T1", "inviteLink": "https://t.me/+abc"},
+        });
+        assert_eq!(created.webengage_body(), body);
+        let joined = Event::joined(id, "u1", "T1", &link, TelegramUserId(77), at);
+        let body = json!({
+            "userId": "u1",
+            "eventName": "pass_paid_community_telegram_joined",
+            "eventTime": "2025-11-20T12:00:00+0000",
+            "eventData": {"transactionId": "T1", "inviteLink": "https://t.me/+abc", "telegramUserId": "77"},
+        });
+        assert_eq!(joined.webengage_body(), body);
+        assert_ne!(created.event_id, joined.event_id);
+        assert_eq!(created.event_id, Event::link_created(id, "u1", "T1", &link, Timestamp::from_ms(0)).event_id);
+        let queued = serde_json::to_string(&joined).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&queued).unwrap(), joined);
+    }
+}

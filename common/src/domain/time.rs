@@ -1,0 +1,134 @@
+//! Instants as they are stored and sent: milliseconds since the Unix epoch, written as RFC 3339 in UTC.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// The first instant that RFC 3339 can write: the start of the year 0000.
+const FIRST_MS: i64 = -62_167_219_200_000;
+/// The last instant that RFC 3339 can write: the end of the year 9999.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// An instant, in milliseconds since the Unix epoch, clamped to the years that RFC 3339 can write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The instant `ms` milliseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_ms(ms: i64) -> Self {
+        if ms < FIRST_MS {
+            Self(FIRST_MS)
+        } else if ms > LAST_MS {
+            Self(LAST_MS)
+        } else {
+            Self(ms)
+        }
+    }
+
+    /// The instant `seconds` after the Unix epoch.
+    #[must_use]
+    pub fn from_seconds(seconds: i64) -> Self {
+        Self::from_ms(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down: the unit of TTL attributes, leases and Telegram's dates.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The instant `by` later.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self::from_ms(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long from `earlier` to this instant; nothing if it is not later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// `yyyy-MM-ddTHH:mm:ss+0000`: the only form of `eventTime` that WebEngage documents (no colon in the offset, no
+    /// fraction).
+    #[must_use]
+    pub fn webengage(self) -> String {
+        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+0000");
+        self.date_time().format(form).unwrap_or_default()
+    }
+
+    fn date_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        f.write_str(&self.date_time().format(form).unwrap_or_default())
+    }
+}
+
+/// The text is no RFC 3339 instant.
+#[derive(Debug, thiserror::Error)]
+#[error("not an RFC 3339 instant such as 2026-01-31T12:00:00.000Z")]
+pub struct NotAnInstant;
+
+impl FromStr for Timestamp {
+    type Err = NotAnInstant;
+
+    fn from_str(text: &str) -> Result<Self, NotAnInstant> {
+        let nanos = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| NotAnInstant)?.unix_timestamp_nanos();
+        i64::try_from(nanos.div_euclid(1_000_000)).map(Self::from_ms).map_err(|_| NotAnInstant)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_with_milliseconds_and_read_back() {
+        let at = Timestamp::from_ms(1_763_640_000_007);
+        assert_eq!(at.to_string(), "2025-11-20T12:00:00.007Z");
+        assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at);
+        assert_eq!("2025-11-20T13:00:00.007+01:00".parse::<Timestamp>().unwrap(), at);
+    }
+
+    #[test]
+    fn webengage_gets_neither_fraction_nor_colon() {
+        assert_eq!(Timestamp::from_ms(1_763_640_000_999).webengage(), "2025-11-20T12:00:00+0000");
+    }
+
+    #[test]
+    fn instants_out_of_range_are_clamped_not_lost() {
+        assert_eq!(Timestamp::from_ms(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::from_ms(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_ms(5).plus(Duration::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+    }
+}

@@ -1,0 +1,56 @@
+//! The start of a function on Lambda, and Lambda's types to and from those of the handlers.
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use bytes::Bytes;
+use http::{Request, Response};
+use lambda_http::Body;
+
+use crate::clock::Clock;
+use crate::config::{ConfigError, Env};
+use crate::telemetry;
+
+/// Starts the logs and builds what a handler needs from the environment of the process.
+///
+/// # Errors
+/// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
+pub async fn app<A>(from_env: impl FnOnce(&mut Env, Clock) -> A) -> Result<A, ConfigError> {
+    let env = Env::of_process();
+    telemetry::start(&env);
+    let started = async {
+        let mut env = env.with_secrets().await?;
+        let app = from_env(&mut env, Clock::real());
+        env.check().map(|()| app)
+    };
+    started.await.inspect_err(|refusal| tracing::error!(fault = "configuration", "refusing to start: {refusal}"))
+}
+
+/// The request that API Gateway passes on; the body is decoded already.
+#[must_use]
+pub fn request(request: lambda_http::Request) -> Request<Bytes> {
+    request.map(|body| match body {
+        Body::Text(text) => Bytes::from(text),
+        Body::Binary(bytes) => Bytes::from(bytes),
+        _ => Bytes::new(),
+    })
+}
+
+/// The answer as API Gateway takes it. All our answers are text.
+#[must_use]
+pub fn response(answer: Response<Bytes>) -> Response<Body> {
+    answer.map(|body| Body::from(String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// The id by which a batch answer names a message. A message without one, which SQS never sends, makes Lambda treat
+/// the whole batch as failed.
+#[must_use]
+pub fn message_id(message: &SqsMessage) -> String {
+    message.message_id.clone().unwrap_or_default()
+}
+
+/// The answer that hands back the messages of these ids and deletes the others.
+#[must_use]
+pub fn hand_back(message_ids: impl IntoIterator<Item = String>) -> SqsBatchResponse {
+    let mut answer = SqsBatchResponse::default();
+    message_ids.into_iter().for_each(|id| answer.add_failure(id));
+    answer
+}

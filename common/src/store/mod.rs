@@ -1,0 +1,63 @@
+//! The tables: every change of state is one conditional write, and a loser reads the current record from the failure.
+
+mod attributes;
+mod invites;
+mod item;
+mod links;
+mod paces;
+
+use aws_sdk_dynamodb::error::SdkError;
+
+pub use invites::{Created, Invites, Joined, Tried};
+pub use links::{LinkRecord, Links};
+pub use paces::{PaceKey, Paces};
+
+/// What went wrong with a table.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB refused the call or did not answer; the write may have happened.
+    #[error("DynamoDB did not do {operation} on {table}")]
+    Call {
+        /// The DynamoDB operation and what it was for.
+        operation: &'static str,
+        /// The table.
+        table: String,
+        /// What the SDK says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A record does not have the form that this version writes.
+    #[error("a record of {table} has no usable {attribute}")]
+    Malformed {
+        /// The table.
+        table: String,
+        /// The attribute.
+        attribute: &'static str,
+    },
+    /// So many others wrote the same record at once that this writer never came first.
+    #[error("gave up on a contended record of {table}")]
+    Contended {
+        /// The table.
+        table: String,
+    },
+}
+
+/// A table and the client that reaches it.
+#[derive(Clone)]
+struct Table {
+    client: aws_sdk_dynamodb::Client,
+    name: String,
+}
+
+impl Table {
+    fn fault<E>(&self, operation: &'static str) -> impl FnOnce(SdkError<E>) -> StoreError
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| StoreError::Call { operation, table: self.name.clone(), source: Box::new(source) }
+    }
+
+    fn malformed(&self, attribute: &'static str) -> StoreError {
+        StoreError::Malformed { table: self.name.clone(), attribute }
+    }
+}

@@ -1,0 +1,246 @@
+//! The Bot API methods that we call. Every failure tells what it means for the job; none holds the token.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::config::Env;
+use crate::domain::fault::{Fault, Refusal, classify};
+use crate::domain::id::{BotId, ChatId, InviteLink};
+use crate::domain::time::Timestamp;
+use crate::http;
+
+/// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
+/// that is given up too early makes a second link.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest part of a description that is kept.
+const DESCRIPTION_MAX_CHARS: usize = 200;
+
+/// A call that failed. What it says is fit for logs and for the status of a request.
+#[derive(Debug, thiserror::Error)]
+pub enum TelegramError {
+    /// No connection: Telegram never saw the call.
+    #[error("Telegram can't be reached for {method}")]
+    Unreachable {
+        /// The Bot API method.
+        method: &'static str,
+        /// The transport's error, without the URL, since that holds the token.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The connection broke or the time was over: the effect may have happened.
+    #[error("Telegram did not answer {method}")]
+    NoAnswer {
+        /// The Bot API method.
+        method: &'static str,
+        /// The transport's error, without the URL.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The answer is none of the Bot API's: the effect may have happened.
+    #[error("Telegram answered {method} with HTTP {status} and no Bot API answer")]
+    Garbled {
+        /// The Bot API method.
+        method: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Telegram refused.
+    #[error("Telegram refused {method}: {status} {description}")]
+    Refused {
+        /// The Bot API method.
+        method: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// Telegram's words.
+        description: String,
+        /// What they mean.
+        fault: Fault,
+    },
+    /// The link is not limited to one member: it must not be handed out.
+    #[error("Telegram made a link for {limit:?} members instead of one")]
+    NotSingleUse {
+        /// The limit of the link that was made.
+        limit: Option<i64>,
+        /// The link, to be revoked.
+        link: InviteLink,
+    },
+}
+
+impl TelegramError {
+    /// What the failure means for the job.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Unreachable { .. } => Fault::Retry,
+            Self::NoAnswer { .. } | Self::Garbled { .. } => Fault::Unknown,
+            Self::Refused { fault, .. } => *fault,
+            Self::NotSingleUse { .. } => Fault::Refused,
+        }
+    }
+}
+
+/// The answer of `getWebhookInfo`, as far as it is used.
+#[derive(Debug, Deserialize)]
+pub struct WebhookInfo {
+    /// Where updates go; empty if no webhook is set.
+    pub url: String,
+    /// The updates that are sent; none means the default, which leaves out `chat_member`.
+    #[serde(default)]
+    pub allowed_updates: Vec<String>,
+    /// Updates that wait to be delivered.
+    pub pending_update_count: u64,
+    /// Telegram's words about the last failed delivery.
+    pub last_error_message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ChatInviteLink {
+    invite_link: String,
+    member_limit: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Answer<T> {
+    ok: bool,
+    result: Option<T>,
+    description: Option<String>,
+    parameters: Option<ResponseParameters>,
+}
+
+#[derive(Deserialize)]
+struct ResponseParameters {
+    retry_after: Option<u64>,
+    migrate_to_chat_id: Option<i64>,
+}
+
+/// One bot.
+#[derive(Clone)]
+pub struct Telegram {
+    http: reqwest::Client,
+    base: String,
+    token: SecretString,
+    bot: BotId,
+}
+
+impl Telegram {
+    /// The bot of `TELEGRAM_BOT_TOKEN`, at `TELEGRAM_API_BASE`.
+    pub fn from_env(env: &mut Env) -> Self {
+        let token = env.secret("TELEGRAM_BOT_TOKEN");
+        let bot = token.expose_secret().split_once(':').and_then(|(bot, _)| bot.parse().ok());
+        if bot.is_none() && !token.expose_secret().is_empty() {
+            env.problem("TELEGRAM_BOT_TOKEN is no bot token (digits, a colon, letters)".to_owned());
+        }
+        let base = env.optional("TELEGRAM_API_BASE").unwrap_or_else(|| "https://api.telegram.org".to_owned());
+        let http = http::client(CALL_TIMEOUT).unwrap_or_else(|error| {
+            env.problem(format!("no HTTP client: {error}"));
+            reqwest::Client::default()
+        });
+        Self { http, base: base.trim_end_matches('/').to_owned(), token, bot: BotId(bot.unwrap_or_default()) }
+    }
+
+    /// Which bot it is.
+    #[must_use]
+    pub const fn bot(&self) -> BotId {
+        self.bot
+    }
+
+    /// Makes a link for one member, that stops to work at `expires_at`. Not idempotent: each call makes another link,
+    /// and Telegram lets no bot list them.
+    ///
+    /// # Errors
+    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
+    pub async fn create_invite_link(&self, chat: ChatId, name: &str, expires_at: Timestamp) -> Result<InviteLink, TelegramError> {
+        let parameters = json!({"chat_id": chat, "name": name, "expire_date": expires_at.seconds(), "member_limit": 1});
+        let made: ChatInviteLink = self.call("createChatInviteLink", &parameters, CALL_TIMEOUT).await?;
+        let link = InviteLink::new(made.invite_link);
+        match made.member_limit {
+            Some(1) => Ok(link),
+            limit => Err(TelegramError::NotSingleUse { limit, link }),
+        }
+    }
+
+    /// Takes a link out of use. Idempotent.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn revoke_invite_link(&self, chat: ChatId, link: &InviteLink) -> Result<(), TelegramError> {
+        let parameters = json!({"chat_id": chat, "invite_link": link});
+        self.call::<Value>("revokeChatInviteLink", &parameters, CALL_TIMEOUT).await.map(|_| ())
+    }
+
+    /// Registers a webhook that gets `updates` and nothing else.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn set_webhook(&self, url: &str, secret: &SecretString, updates: &[&str]) -> Result<(), TelegramError> {
+        let parameters = json!({"url": url, "secret_token": secret.expose_secret(), "allowed_updates": updates});
+        self.call::<bool>("setWebhook", &parameters, CALL_TIMEOUT).await.map(|_| ())
+    }
+
+    /// Removes the webhook, so that `getUpdates` works; pending updates are kept.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn delete_webhook(&self) -> Result<(), TelegramError> {
+        self.call::<bool>("deleteWebhook", &json!({}), CALL_TIMEOUT).await.map(|_| ())
+    }
+
+    /// What is registered, and how deliveries go.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn webhook_info(&self) -> Result<WebhookInfo, TelegramError> {
+        self.call("getWebhookInfo", &json!({}), CALL_TIMEOUT).await
+    }
+
+    /// Waits up to `wait` for updates of the kinds `updates` from `offset` on; those before it are thereby confirmed
+    /// and gone.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn updates(&self, offset: i64, wait: Duration, updates: &[&str]) -> Result<Vec<Value>, TelegramError> {
+        let parameters = json!({"offset": offset, "timeout": wait.as_secs(), "allowed_updates": updates});
+        self.call("getUpdates", &parameters, wait + CALL_TIMEOUT).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: &'static str, parameters: &Value, timeout: Duration) -> Result<T, TelegramError> {
+        let url = format!("{}/bot{}/{method}", self.base, self.token.expose_secret());
+        let answer = self.http.post(url).timeout(timeout).json(parameters).send().await.map_err(|error| {
+            let (connect, source) = (error.is_connect(), error.without_url());
+            match connect {
+                true => TelegramError::Unreachable { method, source },
+                false => TelegramError::NoAnswer { method, source },
+            }
+        })?;
+        let status = answer.status().as_u16();
+        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = http::body(answer).await.map_err(|error| match error {
+            Some(source) => TelegramError::NoAnswer { method, source },
+            None => TelegramError::Garbled { method, status },
+        })?;
+        match serde_json::from_slice::<Answer<T>>(&body) {
+            Ok(Answer { ok: true, result: Some(result), .. }) => Ok(result),
+            Ok(Answer { ok: false, description, parameters, .. }) => {
+                let parameters = parameters.unwrap_or(ResponseParameters { retry_after: None, migrate_to_chat_id: None });
+                let description: String = description.unwrap_or_default().chars().take(DESCRIPTION_MAX_CHARS).collect();
+                let fault = classify(Refusal {
+                    status,
+                    description: &description,
+                    retry_after: parameters.retry_after.or(retry_after),
+                    migrate_to_chat_id: parameters.migrate_to_chat_id,
+                });
+                Err(TelegramError::Refused { method, status, description, fault })
+            }
+            // A proxy before Telegram speaks HTML; its 429 is a rate limit all the same.
+            _ if status == 429 => {
+                let fault = classify(Refusal { status, retry_after, ..Refusal::default() });
+                Err(TelegramError::Refused { method, status, description: "Too Many Requests".to_owned(), fault })
+            }
+            _ => Err(TelegramError::Garbled { method, status }),
+        }
+    }
+}

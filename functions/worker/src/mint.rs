@@ -1,0 +1,163 @@
+//! Making the link of a request.
+//!
+//! ```text
+//! claim (lease)      die here: the lease lapses, the message is shown again
+//! createChatInviteLink   die here: an orphaned link that nobody knows, expires by itself; the next try makes another
+//! write the lookup   die here: as above; the lookup of an unknown link is found by nobody
+//! settle DONE        die here: shown again, found DONE with its event unsent: the event is queued
+//! queue the event    die here: as above, and the event is known by its id
+//! ```
+
+use std::time::Duration;
+
+use common::domain::fault::Fault;
+use common::domain::id::InviteLink;
+use common::domain::invite::{Claim, Invite, Settled};
+use common::domain::job::{Job, Mint, Revoke};
+use common::domain::retry::backoff;
+use common::domain::time::Timestamp;
+use common::queue::PutBack;
+use common::store::{LinkRecord, Tried};
+use common::telegram::TelegramError;
+use common::telemetry::chain;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::chat::Line;
+use crate::trouble::{Trouble, spread};
+use crate::{App, End, WorkError};
+
+/// Tries after which a refusal that is not understood is believed.
+const REFUSALS_MAX: u32 = 5;
+
+/// Runs one mint; the slot has come.
+pub(crate) async fn run(app: &App, line: &Line, mint: Mint, attempt: u32) -> Result<End, WorkError> {
+    let id = mint.request_id;
+    let owner = Uuid::new_v4().to_string();
+    let now = app.clock.now();
+    match app.invites.claim(&mint, &owner, now, now.plus(app.retention)).await? {
+        Claim::Ours(invite) => try_once(app, line, mint, attempt, &owner, &invite).await,
+        Claim::Done(invite) => {
+            if let Some(event) = invite.unsent_link_event() {
+                app.events.send(&event).await?;
+            }
+            info!(invite.id = %id, outcome = "duplicate", "the link was handed out before");
+            Ok(End::Done)
+        }
+        Claim::Failed => {
+            info!(invite.id = %id, outcome = "failed_before", "the request was given up before");
+            Ok(End::Done)
+        }
+        // This message must outlive the other worker: it may be the only one if that worker dies.
+        Claim::Held { until } => {
+            info!(invite.id = %id, outcome = "held", "another worker has the request");
+            Ok(End::PutBack(PutBack { job: Job::Mint(mint), at: until.plus(Duration::from_secs(1)), attempt }))
+        }
+    }
+}
+
+async fn try_once(app: &App, line: &Line, mint: Mint, attempt: u32, owner: &str, invite: &Invite) -> Result<End, WorkError> {
+    let expires_at = app.clock.now().plus(app.invite_ttl);
+    match app.telegram.create_invite_link(line.key.chat, &mint.request_id.link_name(), expires_at).await {
+        Ok(link) => {
+            app.note_success(line.key);
+            hand_out(app, line, owner, invite, link, expires_at).await
+        }
+        Err(failure) => {
+            if let TelegramError::NotSingleUse { link, .. } = &failure {
+                revoke(app, line, invite, link).await?;
+            }
+            put_back_or_fail(app, line, mint, attempt, owner, invite, &failure).await
+        }
+    }
+}
+
+/// Stores the link and hands it out, unless the request was lost to another owner meanwhile.
+async fn hand_out(
+    app: &App,
+    line: &Line,
+    owner: &str,
+    invite: &Invite,
+    link: InviteLink,
+    link_expires_at: Timestamp,
+) -> Result<End, WorkError> {
+    let id = invite.request_id;
+    let now = app.clock.now();
+    let lookup = LinkRecord {
+        invite_link: link.clone(),
+        request_id: id,
+        user_id: invite.user_id.clone(),
+        transaction_id: invite.transaction_id.clone(),
+        chat: line.key.chat,
+    };
+    if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {
+        // Nobody has seen the link, so it may be revoked; without a queue to ask for that, it expires.
+        let _ = revoke(app, line, invite, &link).await;
+        return Err(fault.into());
+    }
+    match app.invites.settle(id, owner, line.key.chat, &link, link_expires_at, now).await? {
+        Settled::HandedOut => {
+            let done = Invite { invite_link: Some(link), updated_at: now, ..invite.clone() };
+            if let Some(event) = done.unsent_link_event() {
+                app.events.send(&event).await?;
+            }
+            info!(invite.id = %id, chat.id = %line.key.chat, job.attempt = invite.attempts, outcome = "done",
+                waited_ms = u64::try_from(now.since(invite.created_at).as_millis()).unwrap_or(u64::MAX), "link handed out");
+        }
+        Settled::Lost => {
+            revoke(app, line, invite, &link).await?;
+            warn!(invite.id = %id, chat.id = %line.key.chat, outcome = "lost", "lease lapsed in mid-work; the link made is revoked");
+        }
+    }
+    Ok(End::Done)
+}
+
+/// Queues the revocation of a link that must never be seen.
+async fn revoke(app: &App, line: &Line, invite: &Invite, link: &InviteLink) -> Result<(), WorkError> {
+    let revoke = Revoke { chat_id: line.key.chat, invite_link: link.clone(), request_id: invite.request_id, not_before: None };
+    Ok(app.jobs.send(&Job::Revoke(revoke)).await?)
+}
+
+/// A call failed: the request goes back to QUEUED with the reason and another time, or ends FAILED.
+async fn put_back_or_fail(
+    app: &App,
+    line: &Line,
+    mint: Mint,
+    attempt: u32,
+    owner: &str,
+    invite: &Invite,
+    failure: &TelegramError,
+) -> Result<End, WorkError> {
+    let (id, attempts, fault) = (invite.request_id, invite.attempts, failure.fault());
+    let sentence = chain(failure);
+    let job = Job::Mint(mint);
+    let (tried, job, at) = match spread(app, line, fault, &sentence).await {
+        Trouble::Wait(at) => (Tried::NotReally, job, at),
+        Trouble::Move(chat) => (Tried::NotReally, job.moved_to(chat), app.clock.now()),
+        Trouble::Own if is_last(fault, attempts, app.rules.max_attempts) => {
+            if app.invites.fail(id, owner, &sentence, app.clock.now()).await? {
+                error!(invite.id = %id, chat.id = %line.key.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "failed",
+                    "a paid request is given up, the buyer has no link: {sentence}");
+            }
+            return Ok(End::Done);
+        }
+        Trouble::Own => {
+            let delay = backoff(app.rules.base_backoff, attempts.saturating_sub(1), fastrand::f64());
+            warn!(invite.id = %id, chat.id = %line.key.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "put_back",
+                delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "no link yet: {sentence}");
+            (Tried::Really, job, app.clock.now().plus(delay))
+        }
+    };
+    app.invites.put_back(id, owner, tried, &sentence, app.clock.now()).await?;
+    Ok(End::PutBack(PutBack { job, at, attempt }))
+}
+
+/// Whether a try that failed by `fault` was the last one.
+fn is_last(fault: Fault, attempts: u32, max_attempts: u32) -> bool {
+    match fault {
+        Fault::Permanent => true,
+        Fault::Refused => attempts >= max_attempts.min(REFUSALS_MAX),
+        Fault::Retry | Fault::Unknown => attempts >= max_attempts,
+        Fault::RateLimited { .. } | Fault::ChatFault | Fault::Migrated(_) => false,
+    }
+}

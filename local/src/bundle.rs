@@ -1,0 +1,184 @@
+//! The bundle: everything of one process, started and stopped together.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use common::aws;
+use common::clock::Clock;
+use common::config::Env;
+use futures_util::FutureExt as _;
+use simulators::aws::{Aws, Storage};
+use tokio::task::JoinSet;
+
+use crate::demo::Demo;
+use crate::esm::{EventSourceMapping, Handler};
+use crate::keys::Keys;
+use crate::resources::{self, EVENTS, INVITES};
+use crate::routes;
+use crate::timeline::Timeline;
+use crate::updates;
+use crate::world::World;
+
+/// Where the bundle's data lies.
+pub enum Data {
+    /// In this folder: it survives a restart and a `kill -9`.
+    Folder(PathBuf),
+    /// In memory.
+    Ephemeral,
+}
+
+/// How to start.
+pub struct Options {
+    /// Where the API listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where the AWS wire listens; port 0 picks a free one.
+    pub aws_listen: SocketAddr,
+    /// Where the data lies.
+    pub data: Data,
+    /// The environment, as `template.yaml` would set it; what is missing is made up or simulated.
+    pub env: HashMap<String, String>,
+    /// The clock of everything in the process.
+    pub clock: simulators::clock::Clock,
+    /// Where the page finds the log lines.
+    pub timeline: Timeline,
+}
+
+/// The five functions, as Lambda would start them.
+pub struct Functions {
+    pub(crate) request: request::App,
+    pub(crate) status: status::App,
+    pub(crate) worker: worker::App,
+    pub(crate) webhook: webhook::App,
+    pub(crate) events: events::App,
+}
+
+impl Functions {
+    /// Starts all five with one environment.
+    ///
+    /// # Errors
+    /// All that is missing in it, by name.
+    pub fn start(env: &mut Env, clock: &Clock) -> Result<Self, common::config::ConfigError> {
+        let functions = Self {
+            request: request::App::from_env(env, clock.clone()),
+            status: status::App::from_env(env, clock.clone()),
+            worker: worker::App::from_env(env, clock.clone()),
+            webhook: webhook::App::from_env(env, clock.clone()),
+            events: events::App::from_env(env, clock.clone()),
+        };
+        env.check().map(|()| functions)
+    }
+}
+
+/// A running bundle; dropped, it stops.
+pub struct Bundle {
+    /// Where the API is.
+    pub url: String,
+    /// The embedded AWS.
+    pub aws: Aws,
+    /// The environment that the functions were started with.
+    pub env: HashMap<String, String>,
+    /// Whether Telegram is simulated.
+    pub is_simulated: bool,
+    pub(crate) world: World,
+    pub(crate) clock: simulators::clock::Clock,
+    pub(crate) functions: Arc<Functions>,
+    pub(crate) worker: Arc<EventSourceMapping>,
+    pub(crate) events: Arc<EventSourceMapping>,
+    _tasks: JoinSet<()>,
+}
+
+impl Bundle {
+    /// Starts everything; on return it serves.
+    ///
+    /// # Errors
+    /// A sentence about what could not be started: an address in use, a missing name, an unusable folder.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let Options { listen, aws_listen, data, mut env, clock, timeline } = options;
+        let (storage, keys) = match data {
+            Data::Ephemeral => (Storage::Memory, Keys::new()),
+            Data::Folder(folder) => {
+                std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+                let keys = Keys::of_folder(&folder)?;
+                (Storage::Folder(folder), keys)
+            }
+        };
+        let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let aws = Aws::start(aws_listen, storage, clock.clone()).await?;
+        let world = World::start(&mut env, &clock).await?;
+        for (name, value) in [("API_KEYS", keys.api_key), ("TELEGRAM_WEBHOOK_SECRET", keys.webhook_secret)] {
+            let given = env.entry(name.to_owned()).or_default();
+            if given.trim().is_empty() {
+                *given = value;
+            }
+        }
+        env.extend(embedded_aws(&aws));
+        let shared = aws::Shared::from_env(&mut env_of(&env));
+        let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
+        resources::create_tables(&dynamo).await?;
+        for (queue, queue_url) in resources::create_queues(&sqs).await? {
+            match queue {
+                "InviteQueue" => env.insert("INVITE_QUEUE_URL".to_owned(), queue_url),
+                "EventQueue" => env.insert("EVENT_QUEUE_URL".to_owned(), queue_url),
+                _ => None,
+            };
+        }
+        let product_clock = Clock::turned_by(clock.offset_ms());
+        let functions = Arc::new(Functions::start(&mut env_of(&env), &product_clock)?);
+
+        let mut tasks = JoinSet::new();
+        let on_worker = Arc::clone(&functions);
+        let worker: Handler = Arc::new(move |batch, deadline| {
+            let functions = Arc::clone(&on_worker);
+            async move { worker::handle(&functions.worker, batch, deadline).await }.boxed()
+        });
+        let on_events = Arc::clone(&functions);
+        let events: Handler = Arc::new(move |batch, _| {
+            let functions = Arc::clone(&on_events);
+            async move { events::handle(&functions.events, batch).await }.boxed()
+        });
+        let worker = EventSourceMapping::start(&mut tasks, &sqs, &INVITES, env["INVITE_QUEUE_URL"].clone(), worker);
+        let events = EventSourceMapping::start(&mut tasks, &sqs, &EVENTS, env["EVENT_QUEUE_URL"].clone(), events);
+
+        let demo = Demo::new(&env, &aws, &world, &clock, dynamo, Arc::clone(&worker), timeline).await?;
+        let router = routes::router(Arc::clone(&functions), Arc::new(demo));
+        tasks.spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(fault = "unavailable", "the API stopped: {error}");
+            }
+        });
+        updates::start(&mut tasks, &env, &url, world.telegram.is_some(), Arc::clone(&functions)).await?;
+        let is_simulated = world.telegram.is_some();
+        Ok(Self { url, aws, env, is_simulated, world, clock, functions, worker, events, _tasks: tasks })
+    }
+
+    /// A key that the API takes.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        self.env.get("API_KEYS").and_then(|keys| keys.split(',').next()).unwrap_or_default().trim()
+    }
+}
+
+/// An environment for a function.
+pub(crate) fn env_of(env: &HashMap<String, String>) -> Env {
+    env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// The variables by which the functions find the embedded AWS. Its credentials open nothing, but SDKs want some.
+fn embedded_aws(aws: &Aws) -> impl Iterator<Item = (String, String)> {
+    let variables = [
+        ("AWS_ENDPOINT_URL", aws.url()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", String::new()),
+        ("SECRETS_ARN", String::new()),
+        ("INVITE_REQUESTS_TABLE", "InviteRequests".to_owned()),
+        ("INVITE_LINKS_TABLE", "InviteLinks".to_owned()),
+        ("PACE_TABLE", "Pace".to_owned()),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value))
+}

@@ -1,0 +1,149 @@
+//! The page at `/` and what it calls: the live state, and, in simulation, the parts of shop, buyer and saboteur.
+//!
+//! Everything but the page itself needs an API key. In simulation the page is served with the key in it: the key then
+//! opens nothing but the simulation.
+
+mod acts;
+mod state;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use common::answer::Rejection;
+use common::auth::Verifier;
+use http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use simulators::aws::Aws;
+use simulators::clock::Clock;
+use simulators::telegram::{Limit, Rights, Status};
+
+use crate::bundle::env_of;
+use crate::esm::EventSourceMapping;
+use crate::routes::{Served, answer};
+use crate::timeline::Timeline;
+use crate::world::World;
+
+const PAGE: &str = include_str!("../page/index.html");
+/// What the page may do: run its own script, and call where it came from.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// How many requests the page shows.
+const SHOWN: usize = 300;
+
+/// What the page sees and does.
+pub(crate) struct Demo {
+    keys: Verifier,
+    page: String,
+    api_key: String,
+    bot_and_chats: Vec<String>,
+    aws: Aws,
+    dynamo: aws_sdk_dynamodb::Client,
+    world: World,
+    clock: Clock,
+    worker: Arc<EventSourceMapping>,
+    timeline: Timeline,
+    /// The limit that the visitor has set on simulated Telegram.
+    limit: Mutex<Option<Limit>>,
+    /// The ids of the newest requests, newest first.
+    newest: Mutex<VecDeque<String>>,
+}
+
+impl Demo {
+    pub(crate) async fn new(
+        env: &HashMap<String, String>,
+        aws: &Aws,
+        world: &World,
+        clock: &Clock,
+        dynamo: aws_sdk_dynamodb::Client,
+        worker: Arc<EventSourceMapping>,
+        timeline: Timeline,
+    ) -> anyhow::Result<Self> {
+        let value = |name| env.get(name).map(String::as_str).unwrap_or_default();
+        let api_key = value("API_KEYS").split(',').next().unwrap_or_default().trim().to_owned();
+        let key_in_page = if world.telegram.is_some() { api_key.as_str() } else { "" };
+        let bot = value("TELEGRAM_BOT_TOKEN").split(':').next().unwrap_or_default();
+        let bot_and_chats = value("TELEGRAM_CHAT_ID").split(',').map(|chat| format!("{bot}#{}", chat.trim())).collect();
+        let demo = Self {
+            keys: Verifier::api_keys(&mut env_of(env)),
+            page: PAGE.replacen(
+                r#"<meta name="admit-one-key" content="">"#,
+                &format!(r#"<meta name="admit-one-key" content="{}">"#, attribute(key_in_page)),
+                1,
+            ),
+            api_key,
+            bot_and_chats,
+            aws: aws.clone(),
+            dynamo,
+            world: world.clone(),
+            clock: clock.clone(),
+            worker,
+            timeline,
+            limit: Mutex::default(),
+            newest: Mutex::default(),
+        };
+        let stored = demo.stored_requests().await?;
+        *demo.newest.lock().unwrap_or_else(PoisonError::into_inner) = stored.into();
+        Ok(demo)
+    }
+
+    /// Notes the request that the API has answered, so that the page shows it.
+    pub(crate) fn saw_request(&self, response: &http::Response<Bytes>) {
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        if let (Some(id), None) = (body["requestId"].as_str(), body.get("duplicate")) {
+            let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            newest.push_front(id.to_owned());
+            newest.truncate(SHOWN);
+        }
+    }
+}
+
+/// A text as the value of an HTML attribute.
+fn attribute(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+}
+
+/// The routes of the page.
+pub(crate) fn routes() -> Router<Served> {
+    Router::new().route("/", get(page)).route("/bundle/state", get(state::state)).nest("/bundle/demo", acts::routes())
+}
+
+async fn page(State(served): State<Served>) -> Response {
+    let mut response = Html(served.demo.page.clone()).into_response();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (http::header::CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Demo {
+    /// Whether the caller knows a key.
+    fn admits(&self, request: &Request) -> bool {
+        self.keys.knows_api_key(request.headers())
+    }
+
+    fn limit(&self) -> Option<Limit> {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether simulated Telegram lets the bot make links.
+    fn can_invite(&self) -> bool {
+        self.world.telegram.as_ref().is_some_and(|telegram| {
+            telegram.server.status(telegram.chat_id, telegram.bot_id) == Status::Administrator(Rights::all())
+        })
+    }
+
+    /// The refusal of a caller without key.
+    fn refusal() -> Response {
+        answer(Rejection::Unauthorized.answer())
+    }
+}

@@ -1,0 +1,88 @@
+//! What the bundle says when it serves.
+
+use std::fmt::Write as _;
+
+use crate::bundle::Bundle;
+
+/// The names that a function needs to run against the bundle.
+const FUNCTION_ENV: [&str; 24] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "API_KEYS",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "TELEGRAM_CHAT_ID",
+    "TELEGRAM_API_BASE",
+    "WEBENGAGE_LICENSE_CODE",
+    "WEBENGAGE_API_KEY",
+    "WEBENGAGE_API_BASE",
+    "INVITE_REQUESTS_TABLE",
+    "INVITE_LINKS_TABLE",
+    "PACE_TABLE",
+    "INVITE_QUEUE_URL",
+    "EVENT_QUEUE_URL",
+    "MAX_ATTEMPTS",
+    "BASE_BACKOFF_SEC",
+    "SAFE_RPS_SLEEP_MS",
+    "INVITE_TTL_SEC",
+    "RETENTION_DAYS",
+    "DUPLICATE_WINDOW_SEC",
+    "TELEGRAM_CHANNEL_ID",
+];
+
+/// For a person: what to open and what to type.
+#[must_use]
+pub fn words(bundle: &Bundle) -> String {
+    let (url, key) = (&bundle.url, bundle.api_key());
+    let outside = match bundle.is_simulated {
+        true => "Telegram is simulated; set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID for the real one.",
+        false => "Telegram is the real one.",
+    };
+    format!(
+        "Admit One serves {url} (the page: {url}/). {outside}\n\
+         AWS wire: {aws}\n\
+         \n\
+         Buy a seat:\n\
+         \n\
+         curl -s -X POST {url}/v1/invite/request -H 'x-api-key: {key}' -d '{{\"userId\": \"alice\", \"transactionId\": \"T-1\"}}'\n\
+         \n\
+         and see it DONE, with its link:\n\
+         \n\
+         curl -s -H 'x-api-key: {key}' {url}/v1/invite/{example}\n\
+         \n",
+        aws = bundle.aws.url(),
+        example = example(bundle),
+    )
+}
+
+/// The id of the request that the printed `curl` makes: a payment has the same one each time.
+fn example(bundle: &Bundle) -> String {
+    use common::domain::purchase::{Chats, Identity, Purchase};
+    let chats = bundle.env.get("TELEGRAM_CHAT_ID").and_then(|list| Chats::parse(list)).unwrap_or_else(Chats::none);
+    let purchase = Purchase::parse(br#"{"userId": "alice", "transactionId": "T-1"}"#, None, &chats);
+    match purchase.map(|purchase| purchase.identity()) {
+        Ok(Identity::Payment(id)) => id.to_string(),
+        _ => "<requestId>".to_owned(),
+    }
+}
+
+/// For a program: one line of addresses, then the environment of the functions as shell lines.
+#[must_use]
+pub fn env(bundle: &Bundle) -> String {
+    let value = |name| bundle.env.get(name).map(String::as_str).unwrap_or_default();
+    let mut lines = format!(
+        "ADMIT_ONE_READY http={} aws={} telegram={} webengage={}\n",
+        bundle.url,
+        bundle.aws.url(),
+        value("TELEGRAM_API_BASE"),
+        value("WEBENGAGE_API_BASE")
+    );
+    for name in FUNCTION_ENV {
+        if let Some(value) = bundle.env.get(name).filter(|value| !value.is_empty()) {
+            let _ = writeln!(lines, "export {name}='{}'", value.replace('\'', r"'\''"));
+        }
+    }
+    lines
+}

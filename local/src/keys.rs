@@ -1,0 +1,65 @@
+//! The secrets that the bundle makes up when none are given: they lie in the data folder, for its owner alone, and are
+//! the same after a restart.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The file in the data folder.
+const FILE: &str = "keys.json";
+
+/// Secrets made up on this machine.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Keys {
+    /// A shop's key, for `API_KEYS`.
+    pub api_key: String,
+    /// For `TELEGRAM_WEBHOOK_SECRET`.
+    pub webhook_secret: String,
+}
+
+impl Keys {
+    /// New ones, from the operating system's random numbers.
+    #[must_use]
+    pub fn new() -> Self {
+        let random = || Uuid::new_v4().simple().to_string();
+        Self { api_key: format!("shop_{}", random()), webhook_secret: random() }
+    }
+
+    /// Those of the data folder; makes them up and writes them if there are none.
+    ///
+    /// # Errors
+    /// If the file can't be read or written.
+    pub fn of_folder(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(FILE);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is no keys file; delete it to get new keys", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let keys = Self::new();
+                keys.write(&path).with_context(|| format!("writing {}", path.display()))?;
+                Ok(keys)
+            }
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// Writes a whole file or none, so that a crash leaves no half of one.
+    fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let folder = path.parent().context("a file without folder")?;
+        // Only its owner can read a temporary file.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,113 @@
+//! The tables and queues that the functions use, as `template.yaml` declares them.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+
+/// A table: its name, and its key, a string.
+pub const TABLES: [(&str, &str); 3] = [("InviteRequests", "requestId"), ("InviteLinks", "linkHash"), ("Pace", "paceKey")];
+
+/// How a function is fed from its queue.
+pub struct Source {
+    /// The queue.
+    pub queue: &'static str,
+    /// Where messages go that were shown five times.
+    pub dead_letters: &'static str,
+    /// Longest run of the function, in seconds; a message is hidden for six times as long.
+    pub timeout_seconds: u64,
+    /// Most messages of one invocation.
+    pub batch_size: i32,
+    /// Most invocations at once.
+    pub maximum_concurrency: usize,
+}
+
+/// The queue of the worker.
+pub const INVITES: Source = Source {
+    queue: "InviteQueue",
+    dead_letters: "InviteDeadLetterQueue",
+    timeout_seconds: 60,
+    batch_size: 10,
+    maximum_concurrency: 2,
+};
+/// The queue of `events`.
+pub const EVENTS: Source = Source {
+    queue: "EventQueue",
+    dead_letters: "EventDeadLetterQueue",
+    timeout_seconds: 30,
+    batch_size: 10,
+    maximum_concurrency: 5,
+};
+/// How often a message is shown before it is a dead letter.
+pub const MAX_RECEIVE_COUNT: u32 = 5;
+/// How long a message is kept, in seconds: 14 days.
+pub const RETENTION_SECONDS: u64 = 1_209_600;
+
+/// Creates the tables that are missing.
+///
+/// # Errors
+/// What DynamoDB says.
+pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
+    for (table, key) in TABLES {
+        let created = dynamo
+            .create_table()
+            .table_name(table)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(
+                AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S).build()?,
+            )
+            .key_schema(KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash).build()?)
+            .send()
+            .await;
+        match created {
+            Ok(_) => {
+                let ttl = TimeToLiveSpecification::builder().attribute_name("expiresAt").enabled(true).build()?;
+                dynamo.update_time_to_live().table_name(table).time_to_live_specification(ttl).send().await?;
+            }
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {}
+            Err(error) => return Err(error).with_context(|| format!("creating the table {table}")),
+        }
+    }
+    Ok(())
+}
+
+/// Creates the queues that are missing; answers their URLs by name.
+///
+/// # Errors
+/// What SQS says.
+pub async fn create_queues(sqs: &aws_sdk_sqs::Client) -> anyhow::Result<HashMap<&'static str, String>> {
+    let mut urls = HashMap::new();
+    for source in [&INVITES, &EVENTS] {
+        let dead_letters = sqs
+            .create_queue()
+            .queue_name(source.dead_letters)
+            .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS.to_string())
+            .send()
+            .await
+            .with_context(|| format!("creating the queue {}", source.dead_letters))?;
+        let dead_letters_url = dead_letters.queue_url.context("a queue without URL")?;
+        let attributes = sqs
+            .get_queue_attributes()
+            .queue_url(&dead_letters_url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await?;
+        let arn = attributes.attributes.and_then(|mut all| all.remove(&QueueAttributeName::QueueArn)).context("a queue without ARN")?;
+        let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT});
+        let queue = sqs
+            .create_queue()
+            .queue_name(source.queue)
+            .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS.to_string())
+            .attributes(QueueAttributeName::VisibilityTimeout, (source.timeout_seconds * 6).to_string())
+            .attributes(QueueAttributeName::RedrivePolicy, redrive.to_string())
+            .send()
+            .await
+            .with_context(|| format!("creating the queue {}", source.queue))?;
+        urls.insert(source.queue, queue.queue_url.context("a queue without URL")?);
+        urls.insert(source.dead_letters, dead_letters_url);
+    }
+    Ok(urls)
+}

@@ -1,0 +1,117 @@
+//! How Telegram's updates reach the webhook function: by the webhook that is registered here, or by long polling where
+//! Telegram can't reach this machine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use common::auth::WEBHOOK_SECRET_HEADER;
+use common::domain::fault::Fault;
+use common::telegram::{Telegram, TelegramError};
+use common::telemetry::chain;
+use http::Request;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+use webhook::ALLOWED_UPDATES;
+
+use crate::bundle::{Functions, env_of};
+
+/// How long one `getUpdates` waits for updates.
+const POLL: Duration = Duration::from_secs(25);
+/// How long to wait after a call of Telegram that failed.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Starts the way by which updates come. With `PUBLIC_URL` set, or in simulation, that is a webhook, verified on
+/// return; else long polling.
+///
+/// # Errors
+/// A sentence, if Telegram refuses the webhook or keeps another one than was asked for.
+pub(crate) async fn start(
+    tasks: &mut JoinSet<()>,
+    env: &HashMap<String, String>,
+    own_url: &str,
+    is_simulated: bool,
+    functions: Arc<Functions>,
+) -> anyhow::Result<()> {
+    let telegram = Telegram::from_env(&mut env_of(env));
+    let secret = env.get("TELEGRAM_WEBHOOK_SECRET").cloned().unwrap_or_default();
+    let public_url = env.get("PUBLIC_URL").map(|url| url.trim().trim_end_matches('/')).filter(|url| !url.is_empty());
+    match public_url.or_else(|| is_simulated.then_some(own_url)) {
+        Some(base) => register(&telegram, &format!("{base}/v1/telegram/webhook"), &secret.into()).await,
+        None => {
+            tasks.spawn(poll(telegram, secret, functions));
+            Ok(())
+        }
+    }
+}
+
+/// Registers the webhook and reads back what Telegram made of it.
+async fn register(telegram: &Telegram, url: &str, secret: &SecretString) -> anyhow::Result<()> {
+    telegram.set_webhook(url, secret, &ALLOWED_UPDATES).await.context("registering the webhook")?;
+    let info = telegram.webhook_info().await.context("verifying the webhook")?;
+    if info.url != url {
+        bail!("Telegram sends updates to another URL than {url}: is another deployment using the same bot?");
+    }
+    if !ALLOWED_UPDATES.iter().all(|update| info.allowed_updates.iter().any(|allowed| allowed == update)) {
+        bail!("Telegram does not send {ALLOWED_UPDATES:?} to the webhook, so no join would be seen");
+    }
+    info!(pending = info.pending_update_count, "webhook registered and verified");
+    Ok(())
+}
+
+/// Asks for updates for ever. An update counts as received only once the webhook function has answered it with 200:
+/// until then it is asked for again.
+async fn poll(telegram: Telegram, secret: String, functions: Arc<Functions>) {
+    // getUpdates is refused while a webhook is set.
+    while let Err(failure) = telegram.delete_webhook().await {
+        wait_after(&failure).await;
+    }
+    info!("asking Telegram for updates, since PUBLIC_URL is not set");
+    let mut next = 0;
+    loop {
+        match telegram.updates(next, POLL, &ALLOWED_UPDATES).await {
+            Ok(updates) => {
+                for update in updates {
+                    if !serve(&functions, &secret, &update).await {
+                        tokio::time::sleep(PAUSE).await;
+                        break;
+                    }
+                    next = update.get("update_id").and_then(Value::as_i64).map_or(next, |id| id + 1);
+                }
+            }
+            Err(failure) => wait_after(&failure).await,
+        }
+    }
+}
+
+/// Passes an update to the webhook function, as Telegram would; answers whether it is done with.
+async fn serve(functions: &Functions, secret: &str, update: &Value) -> bool {
+    let request = Request::post("/v1/telegram/webhook").header(WEBHOOK_SECRET_HEADER, secret);
+    match request.body(Bytes::from(update.to_string())) {
+        Ok(request) => webhook::handle(&functions.webhook, request).await.status().is_success(),
+        Err(_) => {
+            error!(fault = "configuration", "TELEGRAM_WEBHOOK_SECRET has a character that no header can hold");
+            false
+        }
+    }
+}
+
+async fn wait_after(failure: &TelegramError) {
+    let sentence = chain(failure);
+    let wait = match failure.fault() {
+        Fault::RateLimited { after } => after,
+        Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
+            error!(fault = failure.fault().as_str(), "no updates come from Telegram: {sentence}");
+            PAUSE
+        }
+        Fault::Retry | Fault::Unknown => {
+            warn!(fault = failure.fault().as_str(), "no updates came from Telegram: {sentence}");
+            PAUSE
+        }
+    };
+    tokio::time::sleep(wait).await;
+}

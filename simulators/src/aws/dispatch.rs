@@ -1,0 +1,161 @@
+//! One call: which service and operation, whether it may, what the faults make of it, and what is recorded.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::Value;
+
+use super::World;
+use super::answer::{AMZ_JSON_1_1, Answer};
+use super::capacity::Units;
+use super::faults::WireFault;
+use super::wire::{Phase, Service, WireCall};
+use super::{dynamodb, secrets, sqs};
+
+/// What becomes of a call.
+pub(crate) enum Outcome {
+    Answer(Answer),
+    /// The connection is reset instead of an answer.
+    Reset,
+}
+
+/// The service and the operation that `X-Amz-Target` names, if this server has them.
+pub(crate) fn target(headers: &HeaderMap) -> Option<(Service, &'static str)> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let (prefix, operation) = target.split_once('.')?;
+    match prefix {
+        "DynamoDB_20120810" => Some((Service::DynamoDb, dynamodb::operation(operation)?)),
+        "AmazonSQS" => Some((Service::Sqs, sqs::operation(operation)?)),
+        "secretsmanager" => Some((Service::SecretsManager, secrets::operation(operation)?)),
+        _ => None,
+    }
+}
+
+/// The refusal of a call that carries no signature, or only a part of one. The signature itself is not verified.
+pub(crate) fn unauthenticated(service: Service, headers: &HeaderMap, query: Option<&str>) -> Option<Answer> {
+    let refusal = dynoxide::auth_material::validate(dynoxide::auth_material::AuthMaterial {
+        authorization: headers.get("authorization").and_then(|value| value.to_str().ok()),
+        query: query.unwrap_or_default(),
+        has_date_header: headers.contains_key("x-amz-date") || headers.contains_key("date"),
+    })?;
+    let mut answer = Answer::new(http::StatusCode::BAD_REQUEST, refusal);
+    if service == Service::SecretsManager {
+        answer.content_type = AMZ_JSON_1_1;
+    }
+    Some(answer)
+}
+
+/// Runs one call, through the faults and past the recorder.
+pub(crate) async fn call(world: &Arc<World>, service: Service, operation: &'static str, body: &Bytes) -> Outcome {
+    world.wire.count_call(service, operation);
+    if !world.wire.is_watched() {
+        return Outcome::Answer(perform(world, service, operation, body, None).await.0);
+    }
+
+    let request: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let mut call = WireCall {
+        seq: world.wire.next_seq(),
+        service,
+        operation,
+        table_or_queue: table_or_queue(&request),
+        request,
+        status: 0,
+        read_units: 0.0,
+        write_units: 0.0,
+        at_ms: world.clock.now_ms(),
+    };
+    world.wire.tell(Phase::Before, &call);
+    let mut lose_the_answer = false;
+    match world.wire.fault_for(&call) {
+        None => {}
+        Some(WireFault::Throttle) => return settled(world, call, throttled(service)),
+        Some(WireFault::InternalError) => return settled(world, call, failed(service)),
+        Some(WireFault::ResetBefore) => {
+            world.wire.record(call);
+            return Outcome::Reset;
+        }
+        Some(WireFault::ResetAfter) => lose_the_answer = true,
+        Some(WireFault::Delay(by)) => {
+            let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            world.clock.sleep_until(world.clock.now_ms().saturating_add(by_ms)).await;
+        }
+        Some(WireFault::Hang) => {
+            world.wire.record(call);
+            std::future::pending::<()>().await;
+            return Outcome::Reset;
+        }
+    }
+    let recorded = world.wire.is_recording().then_some(&call.request);
+    let (answer, units) = perform(world, service, operation, body, recorded).await;
+    call.read_units = units.read;
+    call.write_units = units.write;
+    match settled(world, call, answer) {
+        Outcome::Answer(_) if lose_the_answer => Outcome::Reset,
+        outcome => outcome,
+    }
+}
+
+fn settled(world: &World, mut call: WireCall, answer: Answer) -> Outcome {
+    call.status = answer.status.as_u16();
+    world.wire.tell(Phase::After, &call);
+    world.wire.record(call);
+    Outcome::Answer(answer)
+}
+
+/// The call itself. `recorded` is the parsed request if its units are wanted.
+async fn perform(
+    world: &Arc<World>,
+    service: Service,
+    operation: &'static str,
+    body: &Bytes,
+    recorded: Option<&Value>,
+) -> (Answer, Units) {
+    match service {
+        Service::DynamoDb => match recorded {
+            Some(request) if request.is_object() => world.dynamodb.call_measured(operation, request),
+            _ => (world.dynamodb.call(operation, body), Units::default()),
+        },
+        Service::Sqs => (sqs::call(&world.sqs, operation, body).await, Units::default()),
+        Service::SecretsManager => (world.secrets.call(body), Units::default()),
+    }
+}
+
+fn throttled(service: Service) -> Answer {
+    match service {
+        Service::DynamoDb => dynamodb::throttled(),
+        Service::Sqs => sqs::SqsError::throttled().into_answer(),
+        Service::SecretsManager => secrets::throttled(),
+    }
+}
+
+fn failed(service: Service) -> Answer {
+    match service {
+        Service::DynamoDb => dynamodb::failed(),
+        Service::Sqs => sqs::SqsError::internal().into_answer(),
+        Service::SecretsManager => secrets::failed(),
+    }
+}
+
+/// The table, queue or secret that a request names; the first table of a request that names several.
+fn table_or_queue(request: &Value) -> Option<String> {
+    let text = |name: &str| request.get(name).and_then(Value::as_str);
+    let tail = |value: &str, separator: char| value.rsplit(separator).next().unwrap_or(value).to_owned();
+    if let Some(table) = text("TableName") {
+        return Some(table.to_owned());
+    }
+    if let Some(url) = text("QueueUrl") {
+        return Some(tail(url, '/'));
+    }
+    if let Some(name) = text("QueueName").or_else(|| text("SecretId")) {
+        return Some(name.to_owned());
+    }
+    if let Some(arn) = text("SourceArn") {
+        return Some(tail(arn, ':'));
+    }
+    if let Some(items) = request.get("RequestItems").and_then(Value::as_object) {
+        return items.keys().next().cloned();
+    }
+    let first = request.get("TransactItems")?.get(0)?.as_object()?.values().next()?;
+    first.get("TableName").and_then(Value::as_str).map(str::to_owned)
+}

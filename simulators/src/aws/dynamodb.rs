@@ -1,0 +1,247 @@
+//! DynamoDB: the embedded engine behind the wire, called in this process.
+//!
+//! The engine's own HTTP server is not used, so a call costs no second connection. What that server adds to the
+//! engine, the reading of bodies and the wording of unreadable ones, is done here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dynoxide::{Database, DynoxideError};
+use http::StatusCode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::capacity::{self, Units};
+use super::{Storage, World};
+use crate::clock::Clock;
+
+/// How often items past their time to live are deleted. AWS promises days.
+const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
+
+macro_rules! operations {
+    ($($wire:literal => $method:ident),* $(,)?) => {
+        /// The operation by its name on the wire.
+        pub(crate) fn operation(name: &str) -> Option<&'static str> {
+            match name { $($wire => Some($wire),)* _ => None }
+        }
+
+        fn run(db: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+            match operation {
+                $($wire => write(&db.$method(read(operation, body)?)?),)*
+                _ => Err(DynoxideError::InternalServerError(format!("no operation {operation}"))),
+            }
+        }
+    };
+}
+
+operations! {
+    "BatchExecuteStatement" => batch_execute_statement,
+    "BatchGetItem" => batch_get_item,
+    "BatchWriteItem" => batch_write_item,
+    "CreateTable" => create_table,
+    "DeleteItem" => delete_item,
+    "DeleteTable" => delete_table,
+    "DescribeTable" => describe_table,
+    "DescribeTimeToLive" => describe_time_to_live,
+    "ExecuteStatement" => execute_statement,
+    "ExecuteTransaction" => execute_transaction,
+    "GetItem" => get_item,
+    "ListTables" => list_tables,
+    "ListTagsOfResource" => list_tags_of_resource,
+    "PutItem" => put_item,
+    "Query" => query,
+    "Scan" => scan,
+    "TagResource" => tag_resource,
+    "TransactGetItems" => transact_get_items,
+    "TransactWriteItems" => transact_write_items,
+    "UntagResource" => untag_resource,
+    "UpdateItem" => update_item,
+    "UpdateTable" => update_table,
+    "UpdateTimeToLive" => update_time_to_live,
+}
+
+/// The engine's clock is the world's, so that what expires by a turned clock is found expired.
+struct EngineClock(Clock);
+
+impl dynoxide::storage_backend::Clock for EngineClock {
+    fn now_unix_secs(&self) -> u64 {
+        u64::try_from(self.0.now_ms() / 1000).unwrap_or_default()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a date fits a double for the next 285,000 years")]
+    fn now_unix_secs_f64(&self) -> f64 {
+        self.0.now_ms() as f64 / 1000.0
+    }
+}
+
+/// The tables.
+pub(crate) struct DynamoDb {
+    db: Database,
+}
+
+impl DynamoDb {
+    /// Opens the tables. In a folder, the time to live runs by the real clock: the engine takes another one in memory only.
+    pub(crate) fn open(storage: &Storage, clock: &Clock) -> Result<Self, DynoxideError> {
+        let db = match storage {
+            Storage::Memory => Database::memory_with_clock(Arc::new(EngineClock(clock.clone())))?,
+            Storage::Folder(folder) => {
+                let db = Database::new(&folder.join("dynamodb.sqlite").to_string_lossy())?;
+                // The engine's name for `PRAGMA synchronous = NORMAL`: with its write-ahead log, a commit then
+                // survives the process without a flush of its own.
+                db.disable_bulk_loading()?;
+                db
+            }
+        };
+        Ok(Self { db })
+    }
+
+    pub(crate) fn call(&self, operation: &str, body: &Bytes) -> Answer {
+        answer(operation, run(&self.db, operation, body))
+    }
+
+    /// As [`DynamoDb::call`], and says what the call used. The caller's answer is as if it had not been measured.
+    pub(crate) fn call_measured(&self, operation: &str, request: &Value) -> (Answer, Units) {
+        let mut asked = request.clone();
+        let is_ours = capacity::ask(operation, &mut asked);
+        let result = run(&self.db, operation, asked.to_string().as_bytes());
+        match result {
+            Ok(body) => {
+                let (body, units) = capacity::read(operation, request, body, is_ours);
+                (answer(operation, Ok(body)), units)
+            }
+            Err(error) => {
+                let units = capacity::of_failure(&self.db, operation, request, &error);
+                (answer(operation, Err(error)), units)
+            }
+        }
+    }
+
+    pub(crate) fn expire(&self) -> Result<usize, DynoxideError> {
+        self.db.sweep_ttl()
+    }
+}
+
+/// Deletes what is past its time to live, every minute, until aborted.
+pub(crate) async fn expire_forever(world: Arc<World>) {
+    loop {
+        tokio::time::sleep(EXPIRY_INTERVAL).await;
+        let swept = {
+            let world = Arc::clone(&world);
+            tokio::task::spawn_blocking(move || world.dynamodb.expire()).await
+        };
+        match swept {
+            Ok(Ok(items)) => tracing::debug!(items, "items past their time to live were deleted"),
+            Ok(Err(error)) => tracing::error!(%error, "items past their time to live could not be deleted"),
+            Err(_) => return,
+        }
+    }
+}
+
+fn answer(operation: &str, result: Result<Vec<u8>, DynoxideError>) -> Answer {
+    let mut answer = match result {
+        Ok(body) => Answer::ok(body),
+        Err(DynoxideError::ConditionalCheckFailedException(message, Some(item))) if operation == "ExecuteStatement" => {
+            refusal(&DynoxideError::StatementConditionalCheckFailed(message, item))
+        }
+        Err(error) => refusal(&error),
+    };
+    answer.checksum = true;
+    answer
+}
+
+fn refusal(error: &DynoxideError) -> Answer {
+    let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
+    if status.is_server_error() {
+        tracing::error!(%error, "the tables failed");
+    }
+    Answer::new(status, error.to_json())
+}
+
+/// Asked too fast.
+pub(crate) fn throttled() -> Answer {
+    let mut answer = Answer::json(
+        StatusCode::BAD_REQUEST,
+        &json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+            "message": "The level of configured provisioned throughput for the table was exceeded. Consider increasing your \
+                        provisioning level with the UpdateTable API.",
+        }),
+    );
+    answer.checksum = true;
+    answer
+}
+
+/// The service failed.
+pub(crate) fn failed() -> Answer {
+    refusal(&DynoxideError::InternalServerError("Internal server error".to_owned()))
+}
+
+fn write<T: Serialize>(response: &T) -> Result<Vec<u8>, DynoxideError> {
+    serde_json::to_vec(response).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+}
+
+fn read<T: DeserializeOwned>(operation: &str, body: &[u8]) -> Result<T, DynoxideError> {
+    serde_json::from_slice(body).map_err(|error| unreadable(operation, body, &error))
+}
+
+/// What DynamoDB says of a body that can't be read as a request. The engine's types mark what they refuse by a prefix.
+fn unreadable(operation: &str, body: &[u8], error: &serde_json::Error) -> DynoxideError {
+    let said = error.to_string();
+    if !error.is_data() || !matches!(serde_json::from_slice(body), Ok(Value::Object(_))) {
+        return DynoxideError::SerializationException(String::new());
+    }
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let message = said.strip_suffix(&position).unwrap_or(&said);
+    if let Some(message) = message.strip_prefix("VALIDATION_REQUEST:") {
+        let enveloped = matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem");
+        let envelope = if enveloped { "1 validation error detected: " } else { "" };
+        return DynoxideError::ValidationException(format!("{envelope}{message}"));
+    }
+    for prefix in ["VALIDATION:", "VALIDATION_AS_READ:"] {
+        if let Some(message) = message.strip_prefix(prefix) {
+            return DynoxideError::ValidationException(message.to_owned());
+        }
+    }
+    for prefix in ["SERIALIZATION:", "SERIALIZATION_AS_READ:"] {
+        if let Some(message) = message.strip_prefix(prefix) {
+            return DynoxideError::SerializationException(message.to_owned());
+        }
+    }
+    if message.contains("AttributeValue")
+        || message.contains("missing field")
+        || message.contains("unknown variant")
+        || message.contains("invalid type: null")
+    {
+        return DynoxideError::ValidationException(message.to_owned());
+    }
+    DynoxideError::SerializationException(match mistaken_type(message) {
+        Some((given, wanted)) => format!("{given} cannot be converted to {wanted}"),
+        None => "Start of structure or map found where not expected.".to_owned(),
+    })
+}
+
+/// `NUMBER_VALUE` and `String`, of "invalid type: integer `23`, expected a string".
+fn mistaken_type(message: &str) -> Option<(&'static str, &'static str)> {
+    let (given, wanted) = message.strip_prefix("invalid type: ")?.split_once(", expected ")?;
+    let given = match given.split([' ', '`']).next()? {
+        "integer" => "NUMBER_VALUE",
+        "floating" => "DECIMAL_VALUE",
+        "string" => "STRING_VALUE",
+        "boolean" if given.contains("true") => "TRUE_VALUE",
+        "boolean" => "FALSE_VALUE",
+        _ => return None,
+    };
+    let wanted = if wanted.contains("string") {
+        "String"
+    } else if wanted.contains("bool") {
+        "Boolean"
+    } else if wanted.contains('i') && (wanted.contains("32") || wanted.contains("64")) || wanted.contains("integer") {
+        "Integer"
+    } else {
+        return None;
+    };
+    Some((given, wanted))
+}

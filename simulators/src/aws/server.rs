@@ -1,0 +1,96 @@
+//! The listener and its connections: bytes in, bytes out. What a call means is decided in `dispatch`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::World;
+use super::answer::Answer;
+use super::dispatch::{self, Outcome};
+use super::socket::{ResetSwitch, Socket};
+use super::wire::Service;
+
+/// DynamoDB's own limit.
+const DYNAMODB_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// A message of 1 MiB whose every byte is written as `\u00XX`, and the rest of the request.
+const SQS_BODY_BYTES: usize = 6 * 1024 * 1024 + 256 * 1024;
+
+/// The connection ends without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed by a fault")]
+struct Cut;
+
+/// Accepts until aborted. The connections are this task's own, so they end with it.
+pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&world)));
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: the listener is sound and a pause lets some go.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, world: Arc<World>) {
+    let _ = stream.set_nodelay(true);
+    let switch = ResetSwitch::default();
+    let io = TokioIo::new(Socket::new(stream, switch.clone()));
+    let service = service_fn(move |request| {
+        let world = Arc::clone(&world);
+        let switch = switch.clone();
+        async move {
+            let answered = answer(request, &world).await;
+            if answered.is_err() {
+                switch.reset();
+            }
+            answered
+        }
+    });
+    if let Err(error) = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(request: Request<Incoming>, world: &Arc<World>) -> Result<Response<Full<Bytes>>, Cut> {
+    let (head, body) = request.into_parts();
+    if head.method == Method::GET {
+        return Ok(Answer::ok("healthy").into_response());
+    }
+    let target = dispatch::target(&head.headers);
+    let limit = match target {
+        Some((Service::DynamoDb, _)) => DYNAMODB_BODY_BYTES,
+        _ => SQS_BODY_BYTES,
+    };
+    let body = match Limited::new(body, limit).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Ok(Answer::too_large().into_response()),
+        Err(_) => return Err(Cut),
+    };
+    let Some((service, operation)) = target else {
+        return Ok(Answer::unknown_operation().into_response());
+    };
+    if let Some(refusal) = dispatch::unauthenticated(service, &head.headers, head.uri.query()) {
+        return Ok(refusal.into_response());
+    }
+    match dispatch::call(world, service, operation, &body).await {
+        Outcome::Answer(answer) => Ok(answer.into_response()),
+        Outcome::Reset => Err(Cut),
+    }
+}

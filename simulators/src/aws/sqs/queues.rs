@@ -1,0 +1,158 @@
+//! Queues themselves: making, finding, configuring, emptying and deleting them.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::attributes::{self, Queue, Settings};
+use super::error::SqsError;
+use super::params::Params;
+use super::{Answered, Sqs, dead_letter, tags};
+
+impl Sqs {
+    pub(super) fn create_queue(&self, params: &Params) -> Answered {
+        let name = params.required("QueueName")?;
+        check_name(name)?;
+        let mut settings = Settings::default();
+        for (attribute, value) in params.text_map("Attributes")? {
+            settings.set(attribute, value)?;
+        }
+        let mut queue_tags = BTreeMap::new();
+        // The member is spelled in lower case here, and nowhere else.
+        tags::add(&mut queue_tags, &params.text_map("tags")?)?;
+
+        let mut store = self.store();
+        if let Ok(existing) = store.queue(name) {
+            let given = params.text_map("Attributes")?.into_iter();
+            for (attribute, _) in given {
+                if settings.get(attribute) != existing.settings.get(attribute) {
+                    return Err(SqsError::queue_name_exists(attribute));
+                }
+            }
+        } else {
+            dead_letter::check_target(&store, name, &Queue::new(0, name, 0, settings.clone()))?;
+            store.create(name, settings, queue_tags, self.clock.now_ms())?;
+        }
+        drop(store);
+        Ok(json!({"QueueUrl": self.queue_url(name)}))
+    }
+
+    pub(super) fn get_queue_url(&self, params: &Params) -> Answered {
+        let queue = self.store().queue(params.required("QueueName")?)?;
+        Ok(json!({"QueueUrl": self.queue_url(&queue.name)}))
+    }
+
+    pub(super) fn list_queues(&self, params: &Params) -> Answered {
+        let prefix = params.text("QueueNamePrefix")?.unwrap_or_default();
+        let store = self.store();
+        let names = store.queues().map(|queue| queue.name.as_str());
+        let urls = names.filter(|name| name.starts_with(prefix)).map(|name| self.queue_url(name)).collect();
+        drop(store);
+        let (page, next) = page(urls, params)?;
+        let mut answer = json!({});
+        if !page.is_empty() {
+            answer["QueueUrls"] = page.into();
+        }
+        if let Some(next) = next {
+            answer["NextToken"] = next.into();
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn delete_queue(&self, params: &Params) -> Answered {
+        let mut store = self.store();
+        let queue = store.queue(params.queue_name()?)?;
+        store.delete(&queue)?;
+        Ok(Value::Null)
+    }
+
+    pub(super) fn purge_queue(&self, params: &Params) -> Answered {
+        let mut store = self.store();
+        let queue = store.queue(params.queue_name()?)?;
+        store.purge(&queue, self.clock.now_ms())?;
+        Ok(Value::Null)
+    }
+
+    pub(super) fn get_queue_attributes(&self, params: &Params) -> Answered {
+        let mut store = self.store();
+        let queue = store.queue(params.queue_name()?)?;
+        let names = params.texts("AttributeNames")?;
+        if let Some(unknown) = names.iter().find(|name| **name != "All" && !attributes::is_known(name)) {
+            return Err(SqsError::unknown_attribute(unknown));
+        }
+        if names.is_empty() {
+            return Ok(json!({}));
+        }
+        let wants = |name: &str| names.iter().any(|wanted| *wanted == name || *wanted == "All");
+        let mut told = queue.settings.told();
+        told.insert("QueueArn".to_owned(), queue.arn());
+        told.insert("CreatedTimestamp".to_owned(), (queue.created_ms / 1000).to_string());
+        told.insert("LastModifiedTimestamp".to_owned(), (queue.modified_ms / 1000).to_string());
+        if attributes::READ_ONLY.iter().any(|name| name.starts_with("Approximate") && wants(name)) {
+            let depth = store.depth(&queue, self.clock.now_ms())?;
+            told.insert("ApproximateNumberOfMessages".to_owned(), depth.visible.to_string());
+            told.insert("ApproximateNumberOfMessagesNotVisible".to_owned(), depth.in_flight.to_string());
+            told.insert("ApproximateNumberOfMessagesDelayed".to_owned(), depth.delayed.to_string());
+        }
+        drop(store);
+        told.retain(|name, _| wants(name));
+        Ok(if told.is_empty() { json!({}) } else { json!({"Attributes": told}) })
+    }
+
+    pub(super) fn set_queue_attributes(&self, params: &Params) -> Answered {
+        if params.map("Attributes")?.is_none() {
+            return Err(SqsError::missing("Attributes"));
+        }
+        let mut store = self.store();
+        let mut queue = (*store.queue(params.queue_name()?)?).clone();
+        let mut settings = queue.settings.clone();
+        let given = params.text_map("Attributes")?;
+        for (attribute, value) in &given {
+            settings.set(attribute, value)?;
+        }
+        queue.configure(settings);
+        queue.modified_ms = self.clock.now_ms();
+        if given.iter().any(|(attribute, _)| *attribute == "RedrivePolicy") {
+            dead_letter::check_target(&store, &queue.name, &queue)?;
+        }
+        let name = queue.name.clone();
+        store.change(queue)?;
+        store.wake(&name);
+        Ok(Value::Null)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), SqsError> {
+    if name.ends_with(".fifo") {
+        return Err(SqsError::unsupported("FIFO queues are not supported by this server."));
+    }
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if name.len() > 80 || !name.bytes().all(is_allowed) {
+        return Err(SqsError::invalid(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        ));
+    }
+    Ok(())
+}
+
+/// One page of a list in its order, and the token of the next page. Without `MaxResults`, a page has up to 1000.
+pub(super) fn page(urls: Vec<String>, params: &Params) -> Result<(Vec<String>, Option<String>), SqsError> {
+    let asked = params.integer_within("MaxResults", 1, 1000)?;
+    let size = usize::try_from(asked.unwrap_or(1000)).unwrap_or(1000);
+    let after = match params.text("NextToken")? {
+        None => None,
+        Some(token) => Some(
+            URL_SAFE_NO_PAD
+                .decode(token)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .ok_or_else(|| SqsError::invalid("Invalid or expired next token."))?,
+        ),
+    };
+    let mut rest = urls.into_iter().skip_while(|url| after.as_ref().is_some_and(|after| url <= after));
+    let page: Vec<String> = rest.by_ref().take(size).collect();
+    let next = rest.next().and(page.last()).filter(|_| asked.is_some()).map(|last| URL_SAFE_NO_PAD.encode(last));
+    Ok((page, next))
+}

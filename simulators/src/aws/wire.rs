@@ -1,0 +1,185 @@
+//! The recorder on the wire: who called what, what it cost, and the hooks and faults that tests set.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use super::faults::{FaultHits, FaultRule, Faults, WireFault};
+
+/// An AWS service that this server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// DynamoDB.
+    DynamoDb,
+    /// SQS.
+    Sqs,
+    /// Secrets Manager.
+    SecretsManager,
+}
+
+/// One call as it was seen on the wire.
+#[derive(Clone, Debug)]
+pub struct WireCall {
+    /// Its place in the order of arrival, from 1.
+    pub seq: u64,
+    /// The service called.
+    pub service: Service,
+    /// The operation, as AWS spells it.
+    pub operation: &'static str,
+    /// The table, queue or secret that it names; the first table of a call that names several.
+    pub table_or_queue: Option<String>,
+    /// The body; `null` if it was not JSON.
+    pub request: Value,
+    /// The status answered; 0 while there is none, and for good if the connection was cut before the effect.
+    pub status: u16,
+    /// DynamoDB read units used, by DynamoDB's own count. Counted only while recording.
+    pub read_units: f64,
+    /// DynamoDB write units used, those of failed conditions included. Counted only while recording.
+    pub write_units: f64,
+    /// When it arrived, by the clock.
+    pub at_ms: i64,
+}
+
+/// Whether a [`Hook`] is told before the effect of a call or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has happened yet. What the hook does (end a process, say) comes before the effect; the call itself
+    /// goes on, unless a fault stops it.
+    Before,
+    /// The effect is stored; the caller has not been answered.
+    After,
+}
+
+/// Is told of every call. It runs on the server's own task: it must not block, nor call the server.
+pub type Hook = Arc<dyn Fn(Phase, &WireCall) + Send + Sync>;
+
+#[derive(Default)]
+struct State {
+    counts: BTreeMap<(Service, &'static str), u64>,
+    calls: Vec<WireCall>,
+    faults: Faults,
+    hook: Option<Hook>,
+}
+
+/// The recorder, the faults and the hook of one server.
+#[derive(Default)]
+pub struct Wire {
+    state: Mutex<State>,
+    seq: AtomicU64,
+    recording: AtomicBool,
+    /// Whether anything needs the parsed call: the recorder, a fault or the hook.
+    watched: AtomicBool,
+}
+
+impl Wire {
+    /// Starts (or stops) keeping every call. What was kept stays until it is taken.
+    pub fn record_calls(&self, on: bool) {
+        self.recording.store(on, Ordering::SeqCst);
+        self.settle_watch(&self.lock());
+    }
+
+    /// The calls kept so far, in the order in which they ended.
+    #[must_use]
+    pub fn calls(&self) -> Vec<WireCall> {
+        self.lock().calls.clone()
+    }
+
+    /// The calls kept so far, which are then forgotten.
+    #[must_use]
+    pub fn take_calls(&self) -> Vec<WireCall> {
+        std::mem::take(&mut self.lock().calls)
+    }
+
+    /// How often each operation was called since the start. Always counted.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<(Service, &'static str), u64> {
+        self.lock().counts.clone()
+    }
+
+    /// How often this operation was called since the start.
+    #[must_use]
+    pub fn count(&self, service: Service, operation: &str) -> u64 {
+        let state = self.lock();
+        let counts = state.counts.iter();
+        counts.filter(|((of, name), _)| *of == service && *name == operation).map(|(_, count)| count).sum()
+    }
+
+    /// Orders a fault. Several may be in force: the first that matches a call and is not used up decides.
+    pub fn fail(&self, rule: FaultRule) -> FaultHits {
+        let mut state = self.lock();
+        let hits = state.faults.add(rule);
+        self.settle_watch(&state);
+        hits
+    }
+
+    /// Ends all faults, except for the calls that they already hold.
+    pub fn clear_faults(&self) {
+        let mut state = self.lock();
+        state.faults.clear();
+        self.settle_watch(&state);
+    }
+
+    /// Sets the hook that is told of every call, just before its effect and just after it.
+    pub fn on_call(&self, hook: Hook) {
+        let mut state = self.lock();
+        state.hook = Some(hook);
+        self.settle_watch(&state);
+    }
+
+    /// Removes the hook.
+    pub fn clear_hook(&self) {
+        let mut state = self.lock();
+        state.hook = None;
+        self.settle_watch(&state);
+    }
+
+    pub(crate) fn count_call(&self, service: Service, operation: &'static str) {
+        *self.lock().counts.entry((service, operation)).or_default() += 1;
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.seq.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub(crate) fn fault_for(&self, call: &WireCall) -> Option<WireFault> {
+        self.lock().faults.take(call)
+    }
+
+    pub(crate) fn tell(&self, phase: Phase, call: &WireCall) {
+        let hook = self.lock().hook.clone();
+        if let Some(hook) = hook {
+            hook(phase, call);
+        }
+    }
+
+    pub(crate) fn record(&self, call: WireCall) {
+        if self.is_recording() {
+            self.lock().calls.push(call);
+        }
+    }
+
+    fn settle_watch(&self, state: &State) {
+        let watched = self.is_recording() || !state.faults.is_empty() || state.hook.is_some();
+        self.watched.store(watched, Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wire").field("recording", &self.is_recording()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,287 @@
+//! Flood control: token buckets that can be changed while the server runs, and the flood waits that they open.
+//!
+//! ```text
+//! tokens: burst .. 2, 1, 0 -> refused: retry_after = seconds to the next token, rounded up
+//!                             |--- flood wait: every call is refused, and those after the grace are violations ---|
+//! ```
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Calls refused this soon after a flood wait began were already under way, and are no violation.
+pub const VIOLATION_GRACE_MS: i64 = 500;
+/// The wait of a limit of no calls at all.
+const LONGEST_WAIT_SECONDS: u32 = 86_400;
+
+/// `calls` per `per` in the long run, `burst` at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// How many calls are allowed in the period.
+    pub calls: u32,
+    /// The period.
+    pub per: Duration,
+    /// How many calls may come at once after a rest.
+    pub burst: u32,
+}
+
+impl Limit {
+    /// `calls` a minute, in bursts of `burst`.
+    #[must_use]
+    pub fn per_minute(calls: u32, burst: u32) -> Self {
+        Self {
+            calls,
+            per: Duration::from_secs(60),
+            burst,
+        }
+    }
+
+    /// The parts of a token: as many as the period has milliseconds, so that each millisecond brings `calls` parts
+    /// and nothing is ever rounded.
+    fn parts(&self) -> i128 {
+        i128::try_from(self.per.as_millis())
+            .unwrap_or(i128::from(i64::MAX))
+            .max(1)
+    }
+}
+
+/// What a call is counted against.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scope {
+    /// All invite-link methods of one bot in one chat.
+    Chat(i64, i64),
+    /// All methods of one bot.
+    Bot(i64),
+    /// One method of one bot, in one chat if it has one.
+    Method(i64, i64, String),
+}
+
+#[derive(Debug)]
+struct Bucket {
+    /// Parts of tokens left, and how many parts a token has.
+    left: i128,
+    parts: i128,
+    counted_at_ms: i64,
+    /// The flood wait: since and until when.
+    wait: Option<(i64, i64)>,
+}
+
+/// The answer for a call that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flood {
+    pub(crate) retry_after: u32,
+    pub(crate) violation: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) chat: Option<Limit>,
+    pub(crate) bot: Option<Limit>,
+    pub(crate) pairs: HashMap<(i64, i64), Option<Limit>>,
+    pub(crate) methods: HashMap<String, Option<Limit>>,
+    pub(crate) fixed_retry_after: Option<u32>,
+    buckets: HashMap<Scope, Bucket>,
+    /// Waits opened by an injected 429: watched for violations, not enforced.
+    announced: HashMap<(i64, i64), (i64, i64)>,
+}
+
+impl Limits {
+    /// Counts a call, or refuses it. A refused call spends no token of any bucket.
+    pub(crate) fn admit(
+        &mut self,
+        bot_id: i64,
+        chat_id: Option<i64>,
+        method: &str,
+        now_ms: i64,
+    ) -> Result<(), Flood> {
+        let scopes = self.scopes(bot_id, chat_id, method);
+        let mut floods = Vec::new();
+        for (scope, limit) in &scopes {
+            if let Err(flood) = self.look(scope, *limit, now_ms) {
+                floods.push(flood);
+            }
+        }
+        if let Some(worst) = floods.into_iter().max_by_key(|flood| flood.retry_after) {
+            return Err(worst);
+        }
+        for (scope, _) in &scopes {
+            if let Some(bucket) = self.buckets.get_mut(scope) {
+                bucket.left -= bucket.parts;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the call comes during a wait that an injected 429 asked for. An over wait is forgotten.
+    pub(crate) fn is_during_announced(&mut self, bot_id: i64, chat_id: i64, now_ms: i64) -> bool {
+        let Some((since, until)) = self.announced.get(&(bot_id, chat_id)).copied() else {
+            return false;
+        };
+        if now_ms >= until {
+            self.announced.remove(&(bot_id, chat_id));
+        }
+        now_ms < until && now_ms > since + VIOLATION_GRACE_MS
+    }
+
+    pub(crate) fn announce(&mut self, bot_id: i64, chat_id: i64, retry_after: u32, now_ms: i64) {
+        let until = now_ms + i64::from(retry_after) * 1000;
+        let wait = self
+            .announced
+            .entry((bot_id, chat_id))
+            .or_insert((now_ms, until));
+        wait.1 = wait.1.max(until);
+    }
+
+    pub(crate) fn forget_announced(&mut self) {
+        self.announced.clear();
+    }
+
+    fn scopes(&self, bot_id: i64, chat_id: Option<i64>, method: &str) -> Vec<(Scope, Limit)> {
+        let mut scopes = Vec::new();
+        if let Some(limit) = self.bot {
+            scopes.push((Scope::Bot(bot_id), limit));
+        }
+        if let Some(own) = self.methods.get(method) {
+            let scope = Scope::Method(bot_id, chat_id.unwrap_or_default(), method.to_owned());
+            scopes.extend(own.map(|limit| (scope, limit)));
+        } else if let (Some(chat_id), true) = (chat_id, method.ends_with("ChatInviteLink")) {
+            let limit = self
+                .pairs
+                .get(&(bot_id, chat_id))
+                .copied()
+                .unwrap_or(self.chat);
+            scopes.extend(limit.map(|limit| (Scope::Chat(bot_id, chat_id), limit)));
+        }
+        scopes
+    }
+
+    fn look(&mut self, scope: &Scope, limit: Limit, now_ms: i64) -> Result<(), Flood> {
+        let parts = limit.parts();
+        let full = i128::from(limit.burst.max(1)) * parts;
+        let fresh = Bucket {
+            left: full,
+            parts,
+            counted_at_ms: now_ms,
+            wait: None,
+        };
+        let bucket = self.buckets.entry(scope.clone()).or_insert(fresh);
+        let passed = i128::from((now_ms - bucket.counted_at_ms).max(0));
+        let kept = bucket.left * parts / bucket.parts;
+        (bucket.left, bucket.parts) = ((kept + passed * i128::from(limit.calls)).min(full), parts);
+        bucket.counted_at_ms = now_ms;
+        if let Some((since, until)) = bucket.wait {
+            if now_ms < until {
+                let left = u32::try_from((until - now_ms + 999) / 1000).unwrap_or(u32::MAX);
+                return Err(Flood {
+                    retry_after: left,
+                    violation: now_ms > since + VIOLATION_GRACE_MS,
+                });
+            }
+            bucket.wait = None;
+        }
+        if bucket.left >= parts {
+            return Ok(());
+        }
+        let retry_after = self
+            .fixed_retry_after
+            .unwrap_or_else(|| seconds_to_token(parts - bucket.left, limit));
+        bucket.wait = Some((now_ms, now_ms + i64::from(retry_after) * 1000));
+        Err(Flood {
+            retry_after,
+            violation: false,
+        })
+    }
+
+    /// Flood waits end when the limit changes; the tokens of a bucket stay, at most its new burst.
+    pub(crate) fn end_waits(&mut self) {
+        self.buckets
+            .values_mut()
+            .for_each(|bucket| bucket.wait = None);
+    }
+
+    /// The limits of a chat follow it to its new id.
+    pub(crate) fn move_chat(&mut self, old: i64, new: i64) {
+        let moved: Vec<_> = self
+            .pairs
+            .iter()
+            .filter(|((_, chat), _)| *chat == old)
+            .map(|(k, v)| (k.0, *v))
+            .collect();
+        self.pairs
+            .extend(moved.into_iter().map(|(bot, limit)| ((bot, new), limit)));
+    }
+}
+
+fn seconds_to_token(missing_parts: i128, limit: Limit) -> u32 {
+    let calls = i128::from(limit.calls);
+    if calls == 0 {
+        return LONGEST_WAIT_SECONDS;
+    }
+    let seconds = (missing_parts + calls * 1000 - 1) / (calls * 1000);
+    u32::try_from(seconds.max(1)).unwrap_or(LONGEST_WAIT_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_refuses_after_its_burst_and_says_when_to_come_back() {
+        let mut limits = Limits {
+            chat: Some(Limit::per_minute(20, 2)),
+            ..Limits::default()
+        };
+        let mut call = |at| limits.admit(1, Some(-1), "createChatInviteLink", at);
+        assert_eq!(call(0), Ok(()));
+        assert_eq!(call(0), Ok(()));
+        assert_eq!(
+            call(0),
+            Err(Flood {
+                retry_after: 3,
+                violation: false
+            })
+        );
+        assert_eq!(
+            call(400),
+            Err(Flood {
+                retry_after: 3,
+                violation: false
+            })
+        );
+        assert_eq!(
+            call(2500),
+            Err(Flood {
+                retry_after: 1,
+                violation: true
+            })
+        );
+        assert_eq!(call(3000), Ok(()));
+        assert_eq!(
+            call(3000),
+            Err(Flood {
+                retry_after: 3,
+                violation: false
+            })
+        );
+    }
+
+    #[test]
+    fn a_refused_call_spends_no_token_of_another_bucket() {
+        let second = Limit {
+            calls: 1,
+            per: Duration::from_secs(1),
+            burst: 1,
+        };
+        let mut limits = Limits {
+            chat: Some(second),
+            bot: Some(Limit::per_minute(60, 2)),
+            ..Limits::default()
+        };
+        assert!(limits.admit(1, Some(-1), "createChatInviteLink", 0).is_ok());
+        assert!(
+            limits
+                .admit(1, Some(-1), "createChatInviteLink", 0)
+                .is_err()
+        );
+        assert!(limits.admit(1, Some(-2), "createChatInviteLink", 0).is_ok());
+    }
+}

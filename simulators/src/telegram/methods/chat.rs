@@ -1,0 +1,80 @@
+//! What a bot may ask about itself, a chat and its members.
+
+use serde_json::{Value, json};
+
+use super::Request;
+use crate::telegram::member::Status;
+use crate::telegram::refusal::Refusal;
+use crate::telegram::world::{ChatKind, World};
+
+pub(super) fn get_me(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+    let bot = world
+        .bots
+        .get(&request.bot_id)
+        .ok_or_else(Refusal::unauthorized)?;
+    let mut me = bot.user.json();
+    me["can_join_groups"] = json!(true);
+    for ability in [
+        "can_read_all_group_messages",
+        "supports_guest_queries",
+        "supports_inline_queries",
+        "can_connect_to_business",
+        "has_main_web_app",
+        "has_topics_enabled",
+        "allows_users_to_create_topics",
+        "can_manage_bots",
+        "supports_join_request_queries",
+    ] {
+        me[ability] = json!(false);
+    }
+    Ok(me)
+}
+
+pub(super) fn get_chat(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+    let chat = world.chat_for(request.bot_id, &request.chat_id(), request.now_ms)?;
+    let mut full = chat.json();
+    full["accent_color_id"] = json!(0);
+    full["max_reaction_count"] = json!(11);
+    full["accepted_gift_types"] = json!({
+        "unlimited_gifts": false, "limited_gifts": false, "unique_gifts": false, "premium_subscription": false,
+        "gifts_from_channels": false,
+    });
+    Ok(full)
+}
+
+pub(super) fn get_member(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+    let chat = world.chat_for(request.bot_id, &request.chat_id(), request.now_ms)?;
+    let user_id = request.user_id();
+    let here = chat.members.get(&user_id).map(|member| &member.user);
+    // Someone who never was in this chat is shown as left if Telegram knows him at all.
+    let elsewhere = || {
+        world
+            .chats
+            .values()
+            .find_map(|other| other.members.get(&user_id))
+            .map(|member| &member.user)
+    };
+    let user = here
+        .or_else(elsewhere)
+        .ok_or_else(|| Refusal::bad_request("PARTICIPANT_ID_INVALID"))?;
+    Ok(chat
+        .status(user_id, request.now_ms)
+        .json(user, chat.kind == ChatKind::Channel))
+}
+
+pub(super) fn get_administrators(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+    let chat = world.chat_for(request.bot_id, &request.chat_id(), request.now_ms)?;
+    let bots_too = request.params.flag("return_bots");
+    let mut members: Vec<_> = chat
+        .members
+        .values()
+        .filter(|member| matches!(member.status, Status::Creator | Status::Administrator(_)))
+        .filter(|member| !member.user.is_bot || bots_too || member.user.id == request.bot_id)
+        .collect();
+    members.sort_by_key(|member| member.user.id);
+    let is_channel = chat.kind == ChatKind::Channel;
+    Ok(members
+        .iter()
+        .map(|member| member.status.json(&member.user, is_channel))
+        .collect())
+}

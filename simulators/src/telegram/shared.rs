@@ -1,0 +1,50 @@
+//! What the server, the delivery of webhooks and the tests' own hand share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::fault::Faults;
+use super::journal::Journal;
+use super::limit::Limits;
+use super::world::World;
+use crate::clock::Clock;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    state: Mutex<State>,
+    /// Woken after every change of the state.
+    pub(crate) changed: Notify,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Journal,
+    pub(crate) only_https: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Reads the state.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and wakes whoever waits for a change.
+    pub(crate) fn change<T>(&self, how: impl FnOnce(&mut State, i64) -> T) -> T {
+        let result = how(&mut self.lock(), self.clock.now_ms());
+        self.changed.notify_waiters();
+        result
+    }
+}
