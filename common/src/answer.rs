@@ -65,33 +65,51 @@ impl Rejection {
 
     const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::InvalidJson => (StatusCode::BAD_REQUEST, "invalid_json", "The body must be a JSON object in UTF-8."),
-            Self::InvalidUserId => {
-                (StatusCode::BAD_REQUEST, "invalid_user_id", "userId must be a string or an integer of 1 to 100 characters.")
-            }
+            Self::InvalidJson => (
+                StatusCode::BAD_REQUEST,
+                "invalid_json",
+                "The body must be a JSON object in UTF-8.",
+            ),
+            Self::InvalidUserId => (
+                StatusCode::BAD_REQUEST,
+                "invalid_user_id",
+                "userId must be a string or an integer of 1 to 100 characters.",
+            ),
             Self::InvalidTransactionId => (
                 StatusCode::BAD_REQUEST,
                 "invalid_transaction_id",
                 "transactionId and Idempotency-Key must be a string or an integer of at most 256 characters.",
             ),
-            Self::UnknownChat => {
-                (StatusCode::BAD_REQUEST, "unknown_chat", "chatId must be an integer and one of the chats of TELEGRAM_CHAT_ID.")
-            }
-            Self::InvalidRequestId => {
-                (StatusCode::BAD_REQUEST, "invalid_request_id", "The path must end in a requestId, which is a UUID.")
-            }
+            Self::UnknownChat => (
+                StatusCode::BAD_REQUEST,
+                "unknown_chat",
+                "chatId must be an integer and one of the chats of TELEGRAM_CHAT_ID.",
+            ),
+            Self::InvalidRequestId => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request_id",
+                "The path must end in a requestId, which is a UUID.",
+            ),
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "Send a valid key as x-api-key or as a bearer token, or the webhook's secret token.",
             ),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such request."),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is no such request.",
+            ),
             Self::TransactionConflict => (
                 StatusCode::CONFLICT,
                 "transaction_conflict",
                 "This transaction was already used for another userId; nothing was changed.",
             ),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body must not be larger than 64 KiB."),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The body must not be larger than 64 KiB.",
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -104,12 +122,19 @@ impl Rejection {
     #[must_use]
     pub fn answer(self) -> Response<Bytes> {
         let (status, code, sentence) = self.parts();
-        let mut answer = json(status, &json!({"ok": false, "code": code, "error": sentence}));
+        let mut answer = json(
+            status,
+            &json!({"ok": false, "code": code, "error": sentence}),
+        );
         if status.is_server_error() {
-            answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         if status == StatusCode::UNAUTHORIZED {
-            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         answer
     }
@@ -129,9 +154,17 @@ impl From<Invalid> for Rejection {
 /// A JSON answer, never to be cached: it may hold a link.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
-    let mut answer = Response::new(serde_json::to_vec(body).map(Bytes::from).unwrap_or_default());
+    let mut answer = Response::new(
+        serde_json::to_vec(body)
+            .map(Bytes::from)
+            .unwrap_or_default(),
+    );
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

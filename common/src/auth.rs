@@ -19,7 +19,12 @@ impl Verifier {
     /// The keys of `API_KEYS`, comma-separated; all are valid, so that keys can be rotated.
     pub fn api_keys(env: &mut Env) -> Self {
         let list = env.required("API_KEYS");
-        let digests: Vec<_> = list.split(',').map(str::trim).filter(|key| !key.is_empty()).map(digest).collect();
+        let digests: Vec<_> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
+            .map(digest)
+            .collect();
         if digests.is_empty() && !list.is_empty() {
             env.problem("API_KEYS holds no key".to_owned());
         }
@@ -29,26 +34,40 @@ impl Verifier {
     /// The secret of `TELEGRAM_WEBHOOK_SECRET`.
     pub fn webhook_secret(env: &mut Env) -> Self {
         let secret = env.required("TELEGRAM_WEBHOOK_SECRET");
-        Self { digests: (!secret.is_empty()).then(|| digest(secret)).into_iter().collect() }
+        Self {
+            digests: (!secret.is_empty())
+                .then(|| digest(secret))
+                .into_iter()
+                .collect(),
+        }
     }
 
     /// Whether the caller knows a key, in `x-api-key` or as a bearer token.
     #[must_use]
     pub fn knows_api_key(&self, headers: &HeaderMap) -> bool {
         let key = headers.get("x-api-key").map(|value| value.as_bytes());
-        let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer_token(value.as_bytes()));
-        [key, bearer].into_iter().flatten().any(|presented| self.accepts(presented))
+        let bearer = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| bearer_token(value.as_bytes()));
+        [key, bearer]
+            .into_iter()
+            .flatten()
+            .any(|presented| self.accepts(presented))
     }
 
     /// Whether the caller is Telegram.
     #[must_use]
     pub fn knows_webhook_secret(&self, headers: &HeaderMap) -> bool {
-        headers.get(WEBHOOK_SECRET_HEADER).is_some_and(|presented| self.accepts(presented.as_bytes()))
+        headers
+            .get(WEBHOOK_SECRET_HEADER)
+            .is_some_and(|presented| self.accepts(presented.as_bytes()))
     }
 
     fn accepts(&self, presented: &[u8]) -> bool {
         let presented = digest(presented);
-        let accepted = self.digests.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&presented));
+        let accepted = self.digests.iter().fold(Choice::from(0), |found, known| {
+            found | known.ct_eq(&presented)
+        });
         accepted.into()
     }
 }
@@ -60,7 +79,9 @@ fn digest(secret: impl AsRef<[u8]>) -> [u8; 32] {
 /// The token of `Bearer <token>`; the scheme's case is free (RFC 9110).
 fn bearer_token(header: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = header.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+    scheme
+        .eq_ignore_ascii_case(b"bearer ")
+        .then(|| token.trim_ascii())
 }
 
 #[cfg(test)]
@@ -74,7 +95,12 @@ mod tests {
     #[test]
     fn every_listed_key_opens_in_both_headers_and_nothing_else_does() {
         let keys = Verifier::api_keys(&mut Env::from_iter([("API_KEYS", "old, new,")]));
-        for (name, value) in [("x-api-key", "old"), ("x-api-key", "new"), ("authorization", "Bearer new"), ("authorization", "bearer  old")] {
+        for (name, value) in [
+            ("x-api-key", "old"),
+            ("x-api-key", "new"),
+            ("authorization", "Bearer new"),
+            ("authorization", "bearer  old"),
+        ] {
             assert!(keys.knows_api_key(&headers(name, value)), "{name}: {value}");
         }
         for (name, value) in [
@@ -88,7 +114,10 @@ mod tests {
             ("authorization", "Bearer"),
             ("x-telegram-bot-api-secret-token", "old"),
         ] {
-            assert!(!keys.knows_api_key(&headers(name, value)), "{name}: {value}");
+            assert!(
+                !keys.knows_api_key(&headers(name, value)),
+                "{name}: {value}"
+            );
         }
     }
 

@@ -35,7 +35,10 @@ macro_rules! client {
             .http_client($shared.http.clone())
             .retry_config(RetryConfig::standard())
             .timeout_config(
-                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build(),
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .build(),
             );
         let config = match &$shared.endpoint_url {
             Some(url) => config.endpoint_url(url),
@@ -52,9 +55,17 @@ impl Shared {
         let secret_key = env.required("AWS_SECRET_ACCESS_KEY");
         Self {
             region: Region::new(env.required("AWS_REGION")),
-            credentials: Credentials::new(key_id, secret_key, env.optional("AWS_SESSION_TOKEN"), None, "environment"),
+            credentials: Credentials::new(
+                key_id,
+                secret_key,
+                env.optional("AWS_SESSION_TOKEN"),
+                None,
+                "environment",
+            ),
             endpoint_url: env.optional("AWS_ENDPOINT_URL"),
-            http: aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+            http: aws_smithy_http_client::Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build_https(),
         }
     }
 
@@ -75,6 +86,8 @@ impl Shared {
         let client = client!(self, aws_sdk_secretsmanager);
         let answer = client.get_secret_value().secret_id(arn).send().await;
         let answer = answer.map_err(|error| crate::telemetry::chain(&error))?;
-        answer.secret_string.ok_or_else(|| "it is binary".to_owned())
+        answer
+            .secret_string
+            .ok_or_else(|| "it is binary".to_owned())
     }
 }

@@ -32,7 +32,9 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock's module")]
     pub fn now(&self) -> Timestamp {
-        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let real = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let real_ms = i64::try_from(real.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_ms(real_ms.saturating_add(self.offset_ms.load(Ordering::Relaxed)))
     }

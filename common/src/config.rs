@@ -35,7 +35,9 @@ impl Env {
     /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::from_iter(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+        Self::from_iter(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
     }
 
     /// Fills in what is missing from the JSON secret that `SECRETS_ARN` names, if it is set.
@@ -43,12 +45,14 @@ impl Env {
     /// # Errors
     /// [`ConfigError`] if the secret can't be read or is no JSON object of strings.
     pub async fn with_secrets(mut self) -> Result<Self, ConfigError> {
-        let Some(arn) = self.optional("SECRETS_ARN") else { return Ok(self) };
+        let Some(arn) = self.optional("SECRETS_ARN") else {
+            return Ok(self);
+        };
         let shared = aws::Shared::from_env(&mut self);
         self.check()?;
         let secret = shared.secret(&arn).await.map_err(ConfigError::Secret)?;
-        let values: HashMap<String, String> =
-            serde_json::from_str(&secret).map_err(|_| ConfigError::Secret("it is no JSON object of strings".to_owned()))?;
+        let values: HashMap<String, String> = serde_json::from_str(&secret)
+            .map_err(|_| ConfigError::Secret("it is no JSON object of strings".to_owned()))?;
         for (name, value) in values {
             if self.optional(&name).is_none() {
                 self.values.insert(name, value);
@@ -60,7 +64,10 @@ impl Env {
     /// The value of `name`, if it is set to more than white space.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<String> {
-        self.values.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        self.values
+            .get(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
     }
 
     /// The value of `name`; if it is not set, that is a problem to report and the answer is empty.
@@ -73,11 +80,16 @@ impl Env {
 
     /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.
     pub fn chats(&mut self) -> Chats {
-        let list = self.optional("TELEGRAM_CHAT_ID").or_else(|| self.optional("TELEGRAM_CHANNEL_ID"));
+        let list = self
+            .optional("TELEGRAM_CHAT_ID")
+            .or_else(|| self.optional("TELEGRAM_CHANNEL_ID"));
         let list = list.unwrap_or_else(|| self.required("TELEGRAM_CHAT_ID"));
         Chats::parse(&list).unwrap_or_else(|| {
             if !list.is_empty() {
-                self.problem("TELEGRAM_CHAT_ID must be chat ids such as -1001234567890, separated by commas".to_owned());
+                self.problem(
+                    "TELEGRAM_CHAT_ID must be chat ids such as -1001234567890, separated by commas"
+                        .to_owned(),
+                );
             }
             Chats::none()
         })
@@ -89,12 +101,23 @@ impl Env {
     }
 
     /// The number called `name`, or `default` if it is not set; out of `range` is a problem to report.
-    pub fn number<N: FromStr + PartialOrd + std::fmt::Display>(&mut self, name: &str, default: N, range: RangeInclusive<N>) -> N {
-        let Some(text) = self.optional(name) else { return default };
+    pub fn number<N: FromStr + PartialOrd + std::fmt::Display>(
+        &mut self,
+        name: &str,
+        default: N,
+        range: RangeInclusive<N>,
+    ) -> N {
+        let Some(text) = self.optional(name) else {
+            return default;
+        };
         match text.parse() {
             Ok(number) if range.contains(&number) => number,
             _ => {
-                self.problem(format!("{name} must be a whole number from {} to {}", range.start(), range.end()));
+                self.problem(format!(
+                    "{name} must be a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ));
                 default
             }
         }
@@ -121,13 +144,23 @@ impl Env {
     /// All problems at once, if there are any. No value is quoted: it may be a secret.
     pub fn check(&mut self) -> Result<(), ConfigError> {
         let problems = std::mem::take(&mut self.problems);
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Incomplete(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Incomplete(problems))
+        }
     }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self { values: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect(), problems: Vec::new() }
+        Self {
+            values: pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            problems: Vec::new(),
+        }
     }
 }
 
@@ -143,6 +176,9 @@ mod tests {
         assert_eq!(env.number("N", 5_u32, 1..=9), 5);
         assert_eq!(env.number("M", 5_u32, 1..=9), 7);
         let report = env.check().unwrap_err().to_string();
-        assert_eq!(report, "the environment is incomplete: A is missing; B is missing; N must be a whole number from 1 to 9");
+        assert_eq!(
+            report,
+            "the environment is incomplete: A is missing; B is missing; N must be a whole number from 1 to 9"
+        );
     }
 }

@@ -15,12 +15,16 @@ const ANSWER_MAX_BYTES: usize = 1024 * 1024;
 /// # Errors
 /// A sentence, if the TLS set-up is broken.
 pub fn client(timeout: Duration) -> Result<reqwest::Client, String> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .map_err(|error| error.to_string())?
+    .with_root_certificates(roots)
+    .with_no_client_auth();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
@@ -38,7 +42,11 @@ pub fn client(timeout: Duration) -> Result<reqwest::Client, String> {
 /// The transport's error, without its URL; `None` if the body is larger than 1 MiB.
 pub(crate) async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, Option<reqwest::Error>> {
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| Some(error.without_url()))? {
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| Some(error.without_url()))?
+    {
         if body.len() + chunk.len() > ANSWER_MAX_BYTES {
             return Err(None);
         }

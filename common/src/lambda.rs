@@ -21,7 +21,9 @@ pub async fn app<A>(from_env: impl FnOnce(&mut Env, Clock) -> A) -> Result<A, Co
         let app = from_env(&mut env, Clock::real());
         env.check().map(|()| app)
     };
-    started.await.inspect_err(|refusal| tracing::error!(fault = "configuration", "refusing to start: {refusal}"))
+    started.await.inspect_err(|refusal| {
+        tracing::error!(fault = "configuration", "refusing to start: {refusal}")
+    })
 }
 
 /// The request that API Gateway passes on; the body is decoded already.
@@ -51,6 +53,8 @@ pub fn message_id(message: &SqsMessage) -> String {
 #[must_use]
 pub fn hand_back(message_ids: impl IntoIterator<Item = String>) -> SqsBatchResponse {
     let mut answer = SqsBatchResponse::default();
-    message_ids.into_iter().for_each(|id| answer.add_failure(id));
+    message_ids
+        .into_iter()
+        .for_each(|id| answer.add_failure(id));
     answer
 }

@@ -68,7 +68,10 @@ pub struct PutBack {
 impl InviteQueue {
     /// The queue that `INVITE_QUEUE_URL` names.
     pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
-        Self(Queue { client, url: env.required("INVITE_QUEUE_URL") })
+        Self(Queue {
+            client,
+            url: env.required("INVITE_QUEUE_URL"),
+        })
     }
 
     /// Sends a job to be done now. Durable on return.
@@ -80,13 +83,24 @@ impl InviteQueue {
     }
 
     /// Puts jobs back until their time. Answers one result for each, in order; what is `Ok` is durable.
-    pub async fn put_back(&self, jobs: Vec<PutBack>, now: Timestamp) -> Vec<Result<(), QueueError>> {
+    pub async fn put_back(
+        &self,
+        jobs: Vec<PutBack>,
+        now: Timestamp,
+    ) -> Vec<Result<(), QueueError>> {
         let mut results = Vec::with_capacity(jobs.len());
         let mut jobs = jobs.into_iter().peekable();
         while jobs.peek().is_some() {
-            let batch = jobs.by_ref().take(BATCH_MAX).map(|PutBack { job, at, attempt }| {
-                (serde_json::to_string(&job.put_back_until(at)), at.since(now), attempt)
-            });
+            let batch = jobs
+                .by_ref()
+                .take(BATCH_MAX)
+                .map(|PutBack { job, at, attempt }| {
+                    (
+                        serde_json::to_string(&job.put_back_until(at)),
+                        at.since(now),
+                        attempt,
+                    )
+                });
             results.extend(self.0.send_batch(batch.collect()).await);
         }
         results
@@ -96,7 +110,10 @@ impl InviteQueue {
 impl EventQueue {
     /// The queue that `EVENT_QUEUE_URL` names.
     pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
-        Self(Queue { client, url: env.required("EVENT_QUEUE_URL") })
+        Self(Queue {
+            client,
+            url: env.required("EVENT_QUEUE_URL"),
+        })
     }
 
     /// Sends an event to be delivered now. Durable on return.
@@ -111,7 +128,12 @@ impl EventQueue {
     ///
     /// # Errors
     /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
-    pub async fn put_back(&self, event: &Event, delay: Duration, attempt: u32) -> Result<(), QueueError> {
+    pub async fn put_back(
+        &self,
+        event: &Event,
+        delay: Duration,
+        attempt: u32,
+    ) -> Result<(), QueueError> {
         self.0.send(event, delay, attempt).await
     }
 }
@@ -119,12 +141,17 @@ impl EventQueue {
 /// The number of earlier tries that a received message's attributes tell.
 #[must_use]
 pub fn attempt_of(message: &aws_lambda_events::sqs::SqsMessage) -> u32 {
-    let value = message.message_attributes.get(ATTEMPT).and_then(|attribute| attribute.string_value.as_deref());
+    let value = message
+        .message_attributes
+        .get(ATTEMPT)
+        .and_then(|attribute| attribute.string_value.as_deref());
     value.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 fn attempt_attribute(attempt: u32) -> Option<MessageAttributeValue> {
-    let value = MessageAttributeValue::builder().data_type("Number").string_value(attempt.to_string());
+    let value = MessageAttributeValue::builder()
+        .data_type("Number")
+        .string_value(attempt.to_string());
     (attempt > 0).then(|| value.build().ok()).flatten()
 }
 
@@ -135,8 +162,17 @@ fn delay_seconds(delay: Duration) -> i32 {
 }
 
 impl Queue {
-    async fn send(&self, message: &impl Serialize, delay: Duration, attempt: u32) -> Result<(), QueueError> {
-        let mut call = self.client.send_message().queue_url(&self.url).message_body(serde_json::to_string(message)?);
+    async fn send(
+        &self,
+        message: &impl Serialize,
+        delay: Duration,
+        attempt: u32,
+    ) -> Result<(), QueueError> {
+        let mut call = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(serde_json::to_string(message)?);
         if !delay.is_zero() {
             call = call.delay_seconds(delay_seconds(delay));
         }
@@ -144,21 +180,32 @@ impl Queue {
             call = call.message_attributes(ATTEMPT, attribute);
         }
         let answer = call.send().await;
-        answer.map(|_| ()).map_err(|source| QueueError::Call { operation: "SendMessage", source: Box::new(source) })
+        answer.map(|_| ()).map_err(|source| QueueError::Call {
+            operation: "SendMessage",
+            source: Box::new(source),
+        })
     }
 
-    async fn send_batch(&self, messages: Vec<(serde_json::Result<String>, Duration, u32)>) -> Vec<Result<(), QueueError>> {
+    async fn send_batch(
+        &self,
+        messages: Vec<(serde_json::Result<String>, Duration, u32)>,
+    ) -> Vec<Result<(), QueueError>> {
         let mut results: Vec<Result<(), QueueError>> = Vec::with_capacity(messages.len());
         let mut call = self.client.send_message_batch().queue_url(&self.url);
         for (position, (body, delay, attempt)) in messages.into_iter().enumerate() {
             let entry = body.map_err(QueueError::from).and_then(|body| {
-                let entry = SendMessageBatchRequestEntry::builder().id(position.to_string()).message_body(body);
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(position.to_string())
+                    .message_body(body);
                 let entry = entry.delay_seconds(delay_seconds(delay));
                 let entry = match attempt_attribute(attempt) {
                     Some(attribute) => entry.message_attributes(ATTEMPT, attribute),
                     None => entry,
                 };
-                entry.build().map_err(|source| QueueError::Call { operation: "SendMessageBatch", source: Box::new(source) })
+                entry.build().map_err(|source| QueueError::Call {
+                    operation: "SendMessageBatch",
+                    source: Box::new(source),
+                })
             });
             match entry {
                 Ok(entry) => {
@@ -180,7 +227,10 @@ impl Queue {
             Err(error) => {
                 let sentence = crate::telemetry::chain(&error);
                 for result in results.iter_mut().filter(|result| result.is_ok()) {
-                    *result = Err(QueueError::Call { operation: "SendMessageBatch", source: sentence.clone().into() });
+                    *result = Err(QueueError::Call {
+                        operation: "SendMessageBatch",
+                        source: sentence.clone().into(),
+                    });
                 }
             }
         }
@@ -194,7 +244,8 @@ mod tests {
 
     #[test]
     fn a_delay_is_rounded_up_and_never_more_than_sqs_takes() {
-        let delays = [0, 1, 999, 1000, 1001, 900_000, 900_001, 2_000_000].map(|ms| delay_seconds(Duration::from_millis(ms)));
+        let delays = [0, 1, 999, 1000, 1001, 900_000, 900_001, 2_000_000]
+            .map(|ms| delay_seconds(Duration::from_millis(ms)));
         assert_eq!(delays, [0, 1, 1, 1, 2, 900, 900, 900]);
     }
 }

@@ -130,16 +130,26 @@ impl Telegram {
     /// The bot of `TELEGRAM_BOT_TOKEN`, at `TELEGRAM_API_BASE`.
     pub fn from_env(env: &mut Env) -> Self {
         let token = env.secret("TELEGRAM_BOT_TOKEN");
-        let bot = token.expose_secret().split_once(':').and_then(|(bot, _)| bot.parse().ok());
+        let bot = token
+            .expose_secret()
+            .split_once(':')
+            .and_then(|(bot, _)| bot.parse().ok());
         if bot.is_none() && !token.expose_secret().is_empty() {
             env.problem("TELEGRAM_BOT_TOKEN is no bot token (digits, a colon, letters)".to_owned());
         }
-        let base = env.optional("TELEGRAM_API_BASE").unwrap_or_else(|| "https://api.telegram.org".to_owned());
+        let base = env
+            .optional("TELEGRAM_API_BASE")
+            .unwrap_or_else(|| "https://api.telegram.org".to_owned());
         let http = http::client(CALL_TIMEOUT).unwrap_or_else(|error| {
             env.problem(format!("no HTTP client: {error}"));
             reqwest::Client::default()
         });
-        Self { http, base: base.trim_end_matches('/').to_owned(), token, bot: BotId(bot.unwrap_or_default()) }
+        Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+            token,
+            bot: BotId(bot.unwrap_or_default()),
+        }
     }
 
     /// Which bot it is.
@@ -153,9 +163,16 @@ impl Telegram {
     ///
     /// # Errors
     /// [`TelegramError`]; by its [`Fault`] a link may have been made.
-    pub async fn create_invite_link(&self, chat: ChatId, name: &str, expires_at: Timestamp) -> Result<InviteLink, TelegramError> {
+    pub async fn create_invite_link(
+        &self,
+        chat: ChatId,
+        name: &str,
+        expires_at: Timestamp,
+    ) -> Result<InviteLink, TelegramError> {
         let parameters = json!({"chat_id": chat, "name": name, "expire_date": expires_at.seconds(), "member_limit": 1});
-        let made: ChatInviteLink = self.call("createChatInviteLink", &parameters, CALL_TIMEOUT).await?;
+        let made: ChatInviteLink = self
+            .call("createChatInviteLink", &parameters, CALL_TIMEOUT)
+            .await?;
         let link = InviteLink::new(made.invite_link);
         match made.member_limit {
             Some(1) => Ok(link),
@@ -167,18 +184,32 @@ impl Telegram {
     ///
     /// # Errors
     /// [`TelegramError`].
-    pub async fn revoke_invite_link(&self, chat: ChatId, link: &InviteLink) -> Result<(), TelegramError> {
+    pub async fn revoke_invite_link(
+        &self,
+        chat: ChatId,
+        link: &InviteLink,
+    ) -> Result<(), TelegramError> {
         let parameters = json!({"chat_id": chat, "invite_link": link});
-        self.call::<Value>("revokeChatInviteLink", &parameters, CALL_TIMEOUT).await.map(|_| ())
+        self.call::<Value>("revokeChatInviteLink", &parameters, CALL_TIMEOUT)
+            .await
+            .map(|_| ())
     }
 
     /// Registers a webhook that gets `updates` and nothing else.
     ///
     /// # Errors
     /// [`TelegramError`].
-    pub async fn set_webhook(&self, url: &str, secret: &SecretString, updates: &[&str]) -> Result<(), TelegramError> {
-        let parameters = json!({"url": url, "secret_token": secret.expose_secret(), "allowed_updates": updates});
-        self.call::<bool>("setWebhook", &parameters, CALL_TIMEOUT).await.map(|_| ())
+    pub async fn set_webhook(
+        &self,
+        url: &str,
+        secret: &SecretString,
+        updates: &[&str],
+    ) -> Result<(), TelegramError> {
+        let parameters =
+            json!({"url": url, "secret_token": secret.expose_secret(), "allowed_updates": updates});
+        self.call::<bool>("setWebhook", &parameters, CALL_TIMEOUT)
+            .await
+            .map(|_| ())
     }
 
     /// Removes the webhook, so that `getUpdates` works; pending updates are kept.
@@ -186,7 +217,9 @@ impl Telegram {
     /// # Errors
     /// [`TelegramError`].
     pub async fn delete_webhook(&self) -> Result<(), TelegramError> {
-        self.call::<bool>("deleteWebhook", &json!({}), CALL_TIMEOUT).await.map(|_| ())
+        self.call::<bool>("deleteWebhook", &json!({}), CALL_TIMEOUT)
+            .await
+            .map(|_| ())
     }
 
     /// What is registered, and how deliveries go.
@@ -202,43 +235,95 @@ impl Telegram {
     ///
     /// # Errors
     /// [`TelegramError`].
-    pub async fn updates(&self, offset: i64, wait: Duration, updates: &[&str]) -> Result<Vec<Value>, TelegramError> {
-        let parameters = json!({"offset": offset, "timeout": wait.as_secs(), "allowed_updates": updates});
-        self.call("getUpdates", &parameters, wait + CALL_TIMEOUT).await
+    pub async fn updates(
+        &self,
+        offset: i64,
+        wait: Duration,
+        updates: &[&str],
+    ) -> Result<Vec<Value>, TelegramError> {
+        let parameters =
+            json!({"offset": offset, "timeout": wait.as_secs(), "allowed_updates": updates});
+        self.call("getUpdates", &parameters, wait + CALL_TIMEOUT)
+            .await
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: &'static str, parameters: &Value, timeout: Duration) -> Result<T, TelegramError> {
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        parameters: &Value,
+        timeout: Duration,
+    ) -> Result<T, TelegramError> {
         let url = format!("{}/bot{}/{method}", self.base, self.token.expose_secret());
-        let answer = self.http.post(url).timeout(timeout).json(parameters).send().await.map_err(|error| {
-            let (connect, source) = (error.is_connect(), error.without_url());
-            match connect {
-                true => TelegramError::Unreachable { method, source },
-                false => TelegramError::NoAnswer { method, source },
-            }
-        })?;
+        let answer = self
+            .http
+            .post(url)
+            .timeout(timeout)
+            .json(parameters)
+            .send()
+            .await
+            .map_err(|error| {
+                let (connect, source) = (error.is_connect(), error.without_url());
+                match connect {
+                    true => TelegramError::Unreachable { method, source },
+                    false => TelegramError::NoAnswer { method, source },
+                }
+            })?;
         let status = answer.status().as_u16();
-        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let body = http::body(answer).await.map_err(|error| match error {
             Some(source) => TelegramError::NoAnswer { method, source },
             None => TelegramError::Garbled { method, status },
         })?;
         match serde_json::from_slice::<Answer<T>>(&body) {
-            Ok(Answer { ok: true, result: Some(result), .. }) => Ok(result),
-            Ok(Answer { ok: false, description, parameters, .. }) => {
-                let parameters = parameters.unwrap_or(ResponseParameters { retry_after: None, migrate_to_chat_id: None });
-                let description: String = description.unwrap_or_default().chars().take(DESCRIPTION_MAX_CHARS).collect();
+            Ok(Answer {
+                ok: true,
+                result: Some(result),
+                ..
+            }) => Ok(result),
+            Ok(Answer {
+                ok: false,
+                description,
+                parameters,
+                ..
+            }) => {
+                let parameters = parameters.unwrap_or(ResponseParameters {
+                    retry_after: None,
+                    migrate_to_chat_id: None,
+                });
+                let description: String = description
+                    .unwrap_or_default()
+                    .chars()
+                    .take(DESCRIPTION_MAX_CHARS)
+                    .collect();
                 let fault = classify(Refusal {
                     status,
                     description: &description,
                     retry_after: parameters.retry_after.or(retry_after),
                     migrate_to_chat_id: parameters.migrate_to_chat_id,
                 });
-                Err(TelegramError::Refused { method, status, description, fault })
+                Err(TelegramError::Refused {
+                    method,
+                    status,
+                    description,
+                    fault,
+                })
             }
             // A proxy before Telegram speaks HTML; its 429 is a rate limit all the same.
             _ if status == 429 => {
-                let fault = classify(Refusal { status, retry_after, ..Refusal::default() });
-                Err(TelegramError::Refused { method, status, description: "Too Many Requests".to_owned(), fault })
+                let fault = classify(Refusal {
+                    status,
+                    retry_after,
+                    ..Refusal::default()
+                });
+                Err(TelegramError::Refused {
+                    method,
+                    status,
+                    description: "Too Many Requests".to_owned(),
+                    fault,
+                })
             }
             _ => Err(TelegramError::Garbled { method, status }),
         }

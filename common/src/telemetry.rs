@@ -13,7 +13,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::Env;
 
 /// The crates whose lines are let through.
-pub const OURS: [&str; 7] = ["common", "request", "status", "worker", "webhook", "events", "local"];
+pub const OURS: [&str; 7] = [
+    "common", "request", "status", "worker", "webhook", "events", "local",
+];
 
 /// Whether a line comes from our own code.
 #[must_use]
@@ -24,12 +26,24 @@ pub fn is_ours(target: &str) -> bool {
 /// Starts logging for a function, at the level of `AWS_LAMBDA_LOG_LEVEL` (set by Lambda's logging configuration) or
 /// `RUST_LOG`, by default INFO.
 pub fn start(env: &Env) {
-    let level = env.optional("AWS_LAMBDA_LOG_LEVEL").or_else(|| env.optional("RUST_LOG"));
-    let level: LevelFilter = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_ansi(false);
+    let level = env
+        .optional("AWS_LAMBDA_LOG_LEVEL")
+        .or_else(|| env.optional("RUST_LOG"));
+    let level: LevelFilter = level
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_ansi(false);
     let ours = tracing_subscriber::filter::filter_fn(|metadata| is_ours(metadata.target()));
     // A second start in one process keeps the first.
-    let _ = tracing_subscriber::registry().with(level).with(ours).with(lines).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(level)
+        .with(ours)
+        .with(lines)
+        .try_init();
 }
 
 /// An error and its causes as one line. Our errors hold no secret, link or body, and those of the SDK none either.

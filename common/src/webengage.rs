@@ -75,17 +75,31 @@ pub struct WebEngage {
 impl WebEngage {
     /// The account of `WEBENGAGE_LICENSE_CODE` and `WEBENGAGE_API_KEY`, at `WEBENGAGE_API_BASE`.
     pub fn from_env(env: &mut Env) -> Self {
-        let base = env.optional("WEBENGAGE_API_BASE").unwrap_or_else(|| "https://api.webengage.com".to_owned());
+        let base = env
+            .optional("WEBENGAGE_API_BASE")
+            .unwrap_or_else(|| "https://api.webengage.com".to_owned());
         let license = env.required("WEBENGAGE_LICENSE_CODE");
-        if !license.chars().all(|c| c.is_ascii_alphanumeric() || "~-_.".contains(c)) {
-            env.problem("WEBENGAGE_LICENSE_CODE holds a character that no licence code has".to_owned());
+        if !license
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "~-_.".contains(c))
+        {
+            env.problem(
+                "WEBENGAGE_LICENSE_CODE holds a character that no licence code has".to_owned(),
+            );
         }
         let http = http::client(CALL_TIMEOUT).unwrap_or_else(|error| {
             env.problem(format!("no HTTP client: {error}"));
             reqwest::Client::default()
         });
-        let url = format!("{}/v1/accounts/{license}/events", base.trim_end_matches('/'));
-        Self { http, url, key: env.secret("WEBENGAGE_API_KEY") }
+        let url = format!(
+            "{}/v1/accounts/{license}/events",
+            base.trim_end_matches('/')
+        );
+        Self {
+            http,
+            url,
+            key: env.secret("WEBENGAGE_API_KEY"),
+        }
     }
 
     /// Delivers an event. On return WebEngage has accepted it; delivered twice within 4 hours it is ingested once.
@@ -93,16 +107,25 @@ impl WebEngage {
     /// # Errors
     /// [`WebEngageError`].
     pub async fn deliver(&self, event: &Event) -> Result<(), WebEngageError> {
-        let call = self.http.post(&self.url).bearer_auth(self.key.expose_secret()).header("x-request-id", &event.event_id);
+        let call = self
+            .http
+            .post(&self.url)
+            .bearer_auth(self.key.expose_secret())
+            .header("x-request-id", &event.event_id);
         let answer = call.json(&event.webengage_body()).send().await;
         let answer = answer.map_err(|error| WebEngageError::NoAnswer(error.without_url()))?;
         let status = answer.status().as_u16();
-        let after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         // Reading to the end lets the connection be used again; the status has said all that counts.
         let _ = http::body(answer).await;
         match status {
             200..=299 => Ok(()),
-            429 => Err(WebEngageError::RateLimited { after: after.map(Duration::from_secs) }),
+            429 => Err(WebEngageError::RateLimited {
+                after: after.map(Duration::from_secs),
+            }),
             408 | 425 => Err(WebEngageError::Down(status)),
             400..=499 => Err(WebEngageError::Refused { status }),
             _ => Err(WebEngageError::Down(status)),

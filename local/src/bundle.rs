@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
@@ -70,6 +72,11 @@ impl Functions {
         };
         env.check().map(|()| functions)
     }
+
+    /// Invokes the worker, past any queue.
+    pub async fn work(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
+        worker::handle(&self.worker, batch, deadline).await
+    }
 }
 
 /// A running bundle; dropped, it stops.
@@ -83,7 +90,6 @@ pub struct Bundle {
     /// Whether Telegram is simulated.
     pub is_simulated: bool,
     pub(crate) world: World,
-    pub(crate) clock: simulators::clock::Clock,
     pub(crate) functions: Arc<Functions>,
     pub(crate) worker: Arc<EventSourceMapping>,
     pub(crate) events: Arc<EventSourceMapping>,
@@ -96,20 +102,33 @@ impl Bundle {
     /// # Errors
     /// A sentence about what could not be started: an address in use, a missing name, an unusable folder.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { listen, aws_listen, data, mut env, clock, timeline } = options;
+        let Options {
+            listen,
+            aws_listen,
+            data,
+            mut env,
+            clock,
+            timeline,
+        } = options;
         let (storage, keys) = match data {
             Data::Ephemeral => (Storage::Memory, Keys::new()),
             Data::Folder(folder) => {
-                std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+                std::fs::create_dir_all(&folder)
+                    .with_context(|| format!("making the folder {}", folder.display()))?;
                 let keys = Keys::of_folder(&folder)?;
                 (Storage::Folder(folder), keys)
             }
         };
-        let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("listening on {listen}"))?;
         let url = format!("http://{}", listener.local_addr()?);
         let aws = Aws::start(aws_listen, storage, clock.clone()).await?;
         let world = World::start(&mut env, &clock).await?;
-        for (name, value) in [("API_KEYS", keys.api_key), ("TELEGRAM_WEBHOOK_SECRET", keys.webhook_secret)] {
+        for (name, value) in [
+            ("API_KEYS", keys.api_key),
+            ("TELEGRAM_WEBHOOK_SECRET", keys.webhook_secret),
+        ] {
             let given = env.entry(name.to_owned()).or_default();
             if given.trim().is_empty() {
                 *given = value;
@@ -140,31 +159,75 @@ impl Bundle {
             let functions = Arc::clone(&on_events);
             async move { events::handle(&functions.events, batch).await }.boxed()
         });
-        let worker = EventSourceMapping::start(&mut tasks, &sqs, &INVITES, env["INVITE_QUEUE_URL"].clone(), worker);
-        let events = EventSourceMapping::start(&mut tasks, &sqs, &EVENTS, env["EVENT_QUEUE_URL"].clone(), events);
+        let worker = EventSourceMapping::start(
+            &mut tasks,
+            &sqs,
+            &INVITES,
+            env["INVITE_QUEUE_URL"].clone(),
+            worker,
+        );
+        let events = EventSourceMapping::start(
+            &mut tasks,
+            &sqs,
+            &EVENTS,
+            env["EVENT_QUEUE_URL"].clone(),
+            events,
+        );
 
-        let demo = Demo::new(&env, &aws, &world, &clock, dynamo, Arc::clone(&worker), timeline).await?;
+        let demo = Demo::new(
+            &env,
+            &aws,
+            &world,
+            &clock,
+            dynamo,
+            Arc::clone(&worker),
+            timeline,
+        )
+        .await?;
         let router = routes::router(Arc::clone(&functions), Arc::new(demo));
         tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(fault = "unavailable", "the API stopped: {error}");
             }
         });
-        updates::start(&mut tasks, &env, &url, world.telegram.is_some(), Arc::clone(&functions)).await?;
+        updates::start(
+            &mut tasks,
+            &env,
+            &url,
+            world.telegram.is_some(),
+            Arc::clone(&functions),
+        )
+        .await?;
         let is_simulated = world.telegram.is_some();
-        Ok(Self { url, aws, env, is_simulated, world, clock, functions, worker, events, _tasks: tasks })
+        Ok(Self {
+            url,
+            aws,
+            env,
+            is_simulated,
+            world,
+            functions,
+            worker,
+            events,
+            _tasks: tasks,
+        })
     }
 
     /// A key that the API takes.
     #[must_use]
     pub fn api_key(&self) -> &str {
-        self.env.get("API_KEYS").and_then(|keys| keys.split(',').next()).unwrap_or_default().trim()
+        self.env
+            .get("API_KEYS")
+            .and_then(|keys| keys.split(',').next())
+            .unwrap_or_default()
+            .trim()
     }
 }
 
 /// An environment for a function.
 pub(crate) fn env_of(env: &HashMap<String, String>) -> Env {
-    env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    env.iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
 }
 
 /// The variables by which the functions find the embedded AWS. Its credentials open nothing, but SDKs want some.
@@ -180,5 +243,7 @@ fn embedded_aws(aws: &Aws) -> impl Iterator<Item = (String, String)> {
         ("INVITE_LINKS_TABLE", "InviteLinks".to_owned()),
         ("PACE_TABLE", "Pace".to_owned()),
     ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value))
+    variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
 }

@@ -16,7 +16,9 @@ use axum::routing::get;
 use bytes::Bytes;
 use common::answer::Rejection;
 use common::auth::Verifier;
-use http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::header::{
+    CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use simulators::aws::Aws;
 use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};
@@ -63,15 +65,33 @@ impl Demo {
         timeline: Timeline,
     ) -> anyhow::Result<Self> {
         let value = |name| env.get(name).map(String::as_str).unwrap_or_default();
-        let api_key = value("API_KEYS").split(',').next().unwrap_or_default().trim().to_owned();
-        let key_in_page = if world.telegram.is_some() { api_key.as_str() } else { "" };
-        let bot = value("TELEGRAM_BOT_TOKEN").split(':').next().unwrap_or_default();
-        let bot_and_chats = value("TELEGRAM_CHAT_ID").split(',').map(|chat| format!("{bot}#{}", chat.trim())).collect();
+        let api_key = value("API_KEYS")
+            .split(',')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        let key_in_page = if world.telegram.is_some() {
+            api_key.as_str()
+        } else {
+            ""
+        };
+        let bot = value("TELEGRAM_BOT_TOKEN")
+            .split(':')
+            .next()
+            .unwrap_or_default();
+        let bot_and_chats = value("TELEGRAM_CHAT_ID")
+            .split(',')
+            .map(|chat| format!("{bot}#{}", chat.trim()))
+            .collect();
         let demo = Self {
             keys: Verifier::api_keys(&mut env_of(env)),
             page: PAGE.replacen(
                 r#"<meta name="admit-one-key" content="">"#,
-                &format!(r#"<meta name="admit-one-key" content="{}">"#, attribute(key_in_page)),
+                &format!(
+                    r#"<meta name="admit-one-key" content="{}">"#,
+                    attribute(key_in_page)
+                ),
                 1,
             ),
             api_key,
@@ -103,12 +123,17 @@ impl Demo {
 
 /// A text as the value of an HTML attribute.
 fn attribute(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
 }
 
 /// The routes of the page.
 pub(crate) fn routes() -> Router<Served> {
-    Router::new().route("/", get(page)).route("/bundle/state", get(state::state)).nest("/bundle/demo", acts::routes())
+    Router::new()
+        .route("/", get(page))
+        .route("/bundle/state", get(state::state))
+        .nest("/bundle/demo", acts::routes())
 }
 
 async fn page(State(served): State<Served>) -> Response {
@@ -120,7 +145,9 @@ async fn page(State(served): State<Served>) -> Response {
         (REFERRER_POLICY, "no-referrer"),
         (http::header::CACHE_CONTROL, "no-store"),
     ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -138,7 +165,8 @@ impl Demo {
     /// Whether simulated Telegram lets the bot make links.
     fn can_invite(&self) -> bool {
         self.world.telegram.as_ref().is_some_and(|telegram| {
-            telegram.server.status(telegram.chat_id, telegram.bot_id) == Status::Administrator(Rights::all())
+            telegram.server.status(telegram.chat_id, telegram.bot_id)
+                == Status::Administrator(Rights::all())
         })
     }
 

@@ -22,7 +22,8 @@ const WAIT_SECONDS: i32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A function fed by a queue: a batch and the deadline in, the ids of the failed messages out.
-pub type Handler = Arc<dyn Fn(SqsEvent, Instant) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
+pub type Handler =
+    Arc<dyn Fn(SqsEvent, Instant) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
 
 /// The mapping of one queue to one function.
 pub struct EventSourceMapping {
@@ -71,8 +72,15 @@ impl EventSourceMapping {
     /// Kills the invocations that run now, at whatever they are doing; answers how many. Their messages are shown
     /// again later.
     pub fn unplug(&self) -> usize {
-        let mut invocations = self.invocations.lock().unwrap_or_else(PoisonError::into_inner);
-        invocations.drain(..).filter(|invocation| !invocation.is_finished()).map(|invocation| invocation.abort()).count()
+        let mut invocations = self
+            .invocations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        invocations
+            .drain(..)
+            .filter(|invocation| !invocation.is_finished())
+            .map(|invocation| invocation.abort())
+            .count()
     }
 
     async fn poll(&self) {
@@ -96,7 +104,12 @@ impl EventSourceMapping {
                 }
             }
             Err(fault) => {
-                warn!(fault = "unavailable", "{} can't be received from: {}", self.source.queue, common::telemetry::chain(&fault));
+                warn!(
+                    fault = "unavailable",
+                    "{} can't be received from: {}",
+                    self.source.queue,
+                    common::telemetry::chain(&fault)
+                );
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -107,50 +120,89 @@ impl EventSourceMapping {
         let event: SqsEvent = match serde_json::from_value(event(&messages, self.source.queue)) {
             Ok(event) => event,
             Err(fault) => {
-                error!(fault = "bug", "a batch can't be written as a Lambda event: {}", fault.classify() as u8);
+                error!(
+                    fault = "bug",
+                    "a batch can't be written as a Lambda event: {}",
+                    fault.classify() as u8
+                );
                 return;
             }
         };
         // A task of its own: a panic or an unplugging ends the invocation, not the poller.
-        let invocation = tokio::spawn(tokio::time::timeout(timeout, (self.handler)(event, Instant::now() + timeout)));
+        let invocation = tokio::spawn(tokio::time::timeout(
+            timeout,
+            (self.handler)(event, Instant::now() + timeout),
+        ));
         {
-            let mut invocations = self.invocations.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut invocations = self
+                .invocations
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             invocations.retain(|invocation| !invocation.is_finished());
             invocations.push(invocation.abort_handle());
         }
         let failed = match invocation.await {
             Ok(Ok(answer)) => answer.batch_item_failures,
             Ok(Err(_)) => {
-                error!(fault = "timeout", "an invocation for {} ran longer than {timeout:?}", self.source.queue);
+                error!(
+                    fault = "timeout",
+                    "an invocation for {} ran longer than {timeout:?}", self.source.queue
+                );
                 return;
             }
             Err(end) => {
-                warn!(fault = "killed", "an invocation for {} ended in mid-work ({})", self.source.queue, if end.is_panic() { "panic" } else { "unplugged" });
+                warn!(
+                    fault = "killed",
+                    "an invocation for {} ended in mid-work ({})",
+                    self.source.queue,
+                    if end.is_panic() { "panic" } else { "unplugged" }
+                );
                 return;
             }
         };
         let entries: Vec<_> = messages
             .iter()
-            .filter(|message| !failed.iter().any(|failure| Some(failure.item_identifier.as_str()) == message.message_id.as_deref()))
+            .filter(|message| {
+                !failed.iter().any(|failure| {
+                    Some(failure.item_identifier.as_str()) == message.message_id.as_deref()
+                })
+            })
             .enumerate()
             .filter_map(|(position, message)| {
                 let entry = DeleteMessageBatchRequestEntry::builder().id(position.to_string());
-                entry.receipt_handle(message.receipt_handle.as_deref()?).build().ok()
+                entry
+                    .receipt_handle(message.receipt_handle.as_deref()?)
+                    .build()
+                    .ok()
             })
             .collect();
         if entries.is_empty() {
             return;
         }
-        let deleted = self.sqs.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries)).send().await;
+        let deleted = self
+            .sqs
+            .delete_message_batch()
+            .queue_url(&self.queue_url)
+            .set_entries(Some(entries))
+            .send()
+            .await;
         if let Err(fault) = deleted {
-            warn!(fault = "unavailable", "messages of {} can't be deleted, they will be shown again: {}", self.source.queue, common::telemetry::chain(&fault));
+            warn!(
+                fault = "unavailable",
+                "messages of {} can't be deleted, they will be shown again: {}",
+                self.source.queue,
+                common::telemetry::chain(&fault)
+            );
         }
     }
 }
 
 /// The event that Lambda makes of a batch.
 fn event(messages: &[Message], queue: &str) -> Value {
-    let records: Vec<Value> = messages.iter().map(|message| record(message, queue)).collect();
+    let records: Vec<Value> = messages
+        .iter()
+        .map(|message| record(message, queue))
+        .collect();
     json!({"Records": records})
 }
 

@@ -6,7 +6,6 @@ use crate::bundle::Bundle;
 
 /// The names that a function needs to run against the bundle.
 const FUNCTION_ENV: [&str; 24] = [
-    "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -30,6 +29,7 @@ const FUNCTION_ENV: [&str; 24] = [
     "RETENTION_DAYS",
     "DUPLICATE_WINDOW_SEC",
     "TELEGRAM_CHANNEL_ID",
+    "AWS_ENDPOINT_URL",
 ];
 
 /// For a person: what to open and what to type.
@@ -37,7 +37,9 @@ const FUNCTION_ENV: [&str; 24] = [
 pub fn words(bundle: &Bundle) -> String {
     let (url, key) = (&bundle.url, bundle.api_key());
     let outside = match bundle.is_simulated {
-        true => "Telegram is simulated; set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID for the real one.",
+        true => {
+            "Telegram is simulated; set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID for the real one."
+        }
         false => "Telegram is the real one.",
     };
     format!(
@@ -60,8 +62,16 @@ pub fn words(bundle: &Bundle) -> String {
 /// The id of the request that the printed `curl` makes: a payment has the same one each time.
 fn example(bundle: &Bundle) -> String {
     use common::domain::purchase::{Chats, Identity, Purchase};
-    let chats = bundle.env.get("TELEGRAM_CHAT_ID").and_then(|list| Chats::parse(list)).unwrap_or_else(Chats::none);
-    let purchase = Purchase::parse(br#"{"userId": "alice", "transactionId": "T-1"}"#, None, &chats);
+    let chats = bundle
+        .env
+        .get("TELEGRAM_CHAT_ID")
+        .and_then(|list| Chats::parse(list))
+        .unwrap_or_else(Chats::none);
+    let purchase = Purchase::parse(
+        br#"{"userId": "alice", "transactionId": "T-1"}"#,
+        None,
+        &chats,
+    );
     match purchase.map(|purchase| purchase.identity()) {
         Ok(Identity::Payment(id)) => id.to_string(),
         _ => "<requestId>".to_owned(),

@@ -27,7 +27,10 @@ impl Keys {
     #[must_use]
     pub fn new() -> Self {
         let random = || Uuid::new_v4().simple().to_string();
-        Self { api_key: format!("shop_{}", random()), webhook_secret: random() }
+        Self {
+            api_key: format!("shop_{}", random()),
+            webhook_secret: random(),
+        }
     }
 
     /// Those of the data folder; makes them up and writes them if there are none.
@@ -37,10 +40,16 @@ impl Keys {
     pub fn of_folder(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
         match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is no keys file; delete it to get new keys", path.display())),
+            Ok(text) => serde_json::from_slice(&text).with_context(|| {
+                format!(
+                    "{} is no keys file; delete it to get new keys",
+                    path.display()
+                )
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let keys = Self::new();
-                keys.write(&path).with_context(|| format!("writing {}", path.display()))?;
+                keys.write(&path)
+                    .with_context(|| format!("writing {}", path.display()))?;
                 Ok(keys)
             }
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),

@@ -5,7 +5,7 @@ pub mod bundle;
 pub mod demo;
 pub mod esm;
 pub mod greeting;
-// pub mod harness;
+pub mod harness;
 pub mod keys;
 pub mod resources;
 pub mod routes;

@@ -39,21 +39,30 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let env: HashMap<String, String> =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let env: HashMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     let clock = Clock::new();
     let timeline = Timeline::new(common::clock::Clock::turned_by(clock.offset_ms()));
     log(&env, &timeline);
     let bundle = Bundle::start(Options {
         listen: arguments.listen,
         aws_listen: arguments.aws_listen,
-        data: if arguments.ephemeral { Data::Ephemeral } else { Data::Folder(arguments.data_dir) },
+        data: if arguments.ephemeral {
+            Data::Ephemeral
+        } else {
+            Data::Folder(arguments.data_dir)
+        },
         env,
         clock,
         timeline,
     })
     .await?;
-    let greeting = if arguments.print_env { local::greeting::env(&bundle) } else { local::greeting::words(&bundle) };
+    let greeting = if arguments.print_env {
+        local::greeting::env(&bundle)
+    } else {
+        local::greeting::words(&bundle)
+    };
     std::io::stdout().lock().write_all(greeting.as_bytes())?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
@@ -65,9 +74,19 @@ async fn main() -> anyhow::Result<()> {
 
 /// Logs what needs attention to standard error, or all from the level of `RUST_LOG` on; the page sees the rest.
 fn log(env: &HashMap<String, String>, timeline: &Timeline) {
-    let level = env.get("RUST_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
-    let ours = || tracing_subscriber::filter::filter_fn(|metadata| common::telemetry::is_ours(metadata.target()));
-    let lines = tracing_subscriber::fmt::layer().compact().with_writer(std::io::stderr).with_target(false);
+    let level = env
+        .get("RUST_LOG")
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::WARN);
+    let ours = || {
+        tracing_subscriber::filter::filter_fn(|metadata| {
+            common::telemetry::is_ours(metadata.target())
+        })
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .compact()
+        .with_writer(std::io::stderr)
+        .with_target(false);
     tracing_subscriber::registry()
         .with(timeline.clone().with_filter(LevelFilter::INFO))
         .with(lines.with_filter(ours()).with_filter(level))

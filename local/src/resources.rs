@@ -4,12 +4,17 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 
 /// A table: its name, and its key, a string.
-pub const TABLES: [(&str, &str); 3] = [("InviteRequests", "requestId"), ("InviteLinks", "linkHash"), ("Pace", "paceKey")];
+pub const TABLES: [(&str, &str); 3] = [
+    ("InviteRequests", "requestId"),
+    ("InviteLinks", "linkHash"),
+    ("Pace", "paceKey"),
+];
 
 /// How a function is fed from its queue.
 pub struct Source {
@@ -57,17 +62,36 @@ pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<
             .table_name(table)
             .billing_mode(BillingMode::PayPerRequest)
             .attribute_definitions(
-                AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S).build()?,
+                AttributeDefinition::builder()
+                    .attribute_name(key)
+                    .attribute_type(ScalarAttributeType::S)
+                    .build()?,
             )
-            .key_schema(KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash).build()?)
+            .key_schema(
+                KeySchemaElement::builder()
+                    .attribute_name(key)
+                    .key_type(KeyType::Hash)
+                    .build()?,
+            )
             .send()
             .await;
         match created {
             Ok(_) => {
-                let ttl = TimeToLiveSpecification::builder().attribute_name("expiresAt").enabled(true).build()?;
-                dynamo.update_time_to_live().table_name(table).time_to_live_specification(ttl).send().await?;
+                let ttl = TimeToLiveSpecification::builder()
+                    .attribute_name("expiresAt")
+                    .enabled(true)
+                    .build()?;
+                dynamo
+                    .update_time_to_live()
+                    .table_name(table)
+                    .time_to_live_specification(ttl)
+                    .send()
+                    .await?;
             }
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {}
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_in_use_exception()) => {}
             Err(error) => return Err(error).with_context(|| format!("creating the table {table}")),
         }
     }
@@ -78,13 +102,18 @@ pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<
 ///
 /// # Errors
 /// What SQS says.
-pub async fn create_queues(sqs: &aws_sdk_sqs::Client) -> anyhow::Result<HashMap<&'static str, String>> {
+pub async fn create_queues(
+    sqs: &aws_sdk_sqs::Client,
+) -> anyhow::Result<HashMap<&'static str, String>> {
     let mut urls = HashMap::new();
     for source in [&INVITES, &EVENTS] {
         let dead_letters = sqs
             .create_queue()
             .queue_name(source.dead_letters)
-            .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS.to_string())
+            .attributes(
+                QueueAttributeName::MessageRetentionPeriod,
+                RETENTION_SECONDS.to_string(),
+            )
             .send()
             .await
             .with_context(|| format!("creating the queue {}", source.dead_letters))?;
@@ -95,18 +124,31 @@ pub async fn create_queues(sqs: &aws_sdk_sqs::Client) -> anyhow::Result<HashMap<
             .attribute_names(QueueAttributeName::QueueArn)
             .send()
             .await?;
-        let arn = attributes.attributes.and_then(|mut all| all.remove(&QueueAttributeName::QueueArn)).context("a queue without ARN")?;
-        let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT});
+        let arn = attributes
+            .attributes
+            .and_then(|mut all| all.remove(&QueueAttributeName::QueueArn))
+            .context("a queue without ARN")?;
+        let redrive =
+            serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT});
         let queue = sqs
             .create_queue()
             .queue_name(source.queue)
-            .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS.to_string())
-            .attributes(QueueAttributeName::VisibilityTimeout, (source.timeout_seconds * 6).to_string())
+            .attributes(
+                QueueAttributeName::MessageRetentionPeriod,
+                RETENTION_SECONDS.to_string(),
+            )
+            .attributes(
+                QueueAttributeName::VisibilityTimeout,
+                (source.timeout_seconds * 6).to_string(),
+            )
             .attributes(QueueAttributeName::RedrivePolicy, redrive.to_string())
             .send()
             .await
             .with_context(|| format!("creating the queue {}", source.queue))?;
-        urls.insert(source.queue, queue.queue_url.context("a queue without URL")?);
+        urls.insert(
+            source.queue,
+            queue.queue_url.context("a queue without URL")?,
+        );
         urls.insert(source.dead_letters, dead_letters_url);
     }
     Ok(urls)

@@ -79,10 +79,18 @@ async fn whole(request: Request) -> Result<http::Request<Bytes>, Response> {
 }
 
 async fn method_not_allowed(request: Request) -> Response {
-    let allowed = if request.uri().path() == "/v1/invite/request" || request.uri().path() == "/v1/telegram/webhook" { "POST" } else { "GET" };
+    let allowed = if request.uri().path() == "/v1/invite/request"
+        || request.uri().path() == "/v1/telegram/webhook"
+    {
+        "POST"
+    } else {
+        "GET"
+    };
     let error = serde_json::json!({"ok": false, "code": "method_not_allowed", "error": format!("This route takes {allowed}.")});
     let mut response = answer(json(StatusCode::METHOD_NOT_ALLOWED, &error));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

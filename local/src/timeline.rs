@@ -13,7 +13,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 /// How many lines are kept.
-const LINES: usize = 400;
+const LINES: usize = 5000;
 
 /// The last lines, oldest first.
 #[derive(Clone, Default)]
@@ -26,13 +26,35 @@ impl Timeline {
     /// An empty one, dated by `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, lines: Arc::default() }
+        Self {
+            clock,
+            lines: Arc::default(),
+        }
+    }
+
+    /// The lines about one request, newest first.
+    #[must_use]
+    pub fn of_request(&self, request_id: &str) -> Vec<Value> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines
+            .iter()
+            .rev()
+            .filter(|line| line["requestId"] == request_id)
+            .cloned()
+            .collect()
     }
 
     /// The last `most` lines, newest first.
     #[must_use]
     pub fn newest(&self, most: usize) -> Vec<Value> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().take(most).cloned().collect()
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .rev()
+            .take(most)
+            .cloned()
+            .collect()
     }
 }
 

@@ -38,10 +38,23 @@ pub(crate) async fn start(
     functions: Arc<Functions>,
 ) -> anyhow::Result<()> {
     let telegram = Telegram::from_env(&mut env_of(env));
-    let secret = env.get("TELEGRAM_WEBHOOK_SECRET").cloned().unwrap_or_default();
-    let public_url = env.get("PUBLIC_URL").map(|url| url.trim().trim_end_matches('/')).filter(|url| !url.is_empty());
+    let secret = env
+        .get("TELEGRAM_WEBHOOK_SECRET")
+        .cloned()
+        .unwrap_or_default();
+    let public_url = env
+        .get("PUBLIC_URL")
+        .map(|url| url.trim().trim_end_matches('/'))
+        .filter(|url| !url.is_empty());
     match public_url.or_else(|| is_simulated.then_some(own_url)) {
-        Some(base) => register(&telegram, &format!("{base}/v1/telegram/webhook"), &secret.into()).await,
+        Some(base) => {
+            register(
+                &telegram,
+                &format!("{base}/v1/telegram/webhook"),
+                &secret.into(),
+            )
+            .await
+        }
         None => {
             tasks.spawn(poll(telegram, secret, functions));
             Ok(())
@@ -51,15 +64,31 @@ pub(crate) async fn start(
 
 /// Registers the webhook and reads back what Telegram made of it.
 async fn register(telegram: &Telegram, url: &str, secret: &SecretString) -> anyhow::Result<()> {
-    telegram.set_webhook(url, secret, &ALLOWED_UPDATES).await.context("registering the webhook")?;
-    let info = telegram.webhook_info().await.context("verifying the webhook")?;
+    telegram
+        .set_webhook(url, secret, &ALLOWED_UPDATES)
+        .await
+        .context("registering the webhook")?;
+    let info = telegram
+        .webhook_info()
+        .await
+        .context("verifying the webhook")?;
     if info.url != url {
-        bail!("Telegram sends updates to another URL than {url}: is another deployment using the same bot?");
+        bail!(
+            "Telegram sends updates to another URL than {url}: is another deployment using the same bot?"
+        );
     }
-    if !ALLOWED_UPDATES.iter().all(|update| info.allowed_updates.iter().any(|allowed| allowed == update)) {
-        bail!("Telegram does not send {ALLOWED_UPDATES:?} to the webhook, so no join would be seen");
+    if !ALLOWED_UPDATES
+        .iter()
+        .all(|update| info.allowed_updates.iter().any(|allowed| allowed == update))
+    {
+        bail!(
+            "Telegram does not send {ALLOWED_UPDATES:?} to the webhook, so no join would be seen"
+        );
     }
-    info!(pending = info.pending_update_count, "webhook registered and verified");
+    info!(
+        pending = info.pending_update_count,
+        "webhook registered and verified"
+    );
     Ok(())
 }
 
@@ -80,7 +109,10 @@ async fn poll(telegram: Telegram, secret: String, functions: Arc<Functions>) {
                         tokio::time::sleep(PAUSE).await;
                         break;
                     }
-                    next = update.get("update_id").and_then(Value::as_i64).map_or(next, |id| id + 1);
+                    next = update
+                        .get("update_id")
+                        .and_then(Value::as_i64)
+                        .map_or(next, |id| id + 1);
                 }
             }
             Err(failure) => wait_after(&failure).await,
@@ -92,9 +124,15 @@ async fn poll(telegram: Telegram, secret: String, functions: Arc<Functions>) {
 async fn serve(functions: &Functions, secret: &str, update: &Value) -> bool {
     let request = Request::post("/v1/telegram/webhook").header(WEBHOOK_SECRET_HEADER, secret);
     match request.body(Bytes::from(update.to_string())) {
-        Ok(request) => webhook::handle(&functions.webhook, request).await.status().is_success(),
+        Ok(request) => webhook::handle(&functions.webhook, request)
+            .await
+            .status()
+            .is_success(),
         Err(_) => {
-            error!(fault = "configuration", "TELEGRAM_WEBHOOK_SECRET has a character that no header can hold");
+            error!(
+                fault = "configuration",
+                "TELEGRAM_WEBHOOK_SECRET has a character that no header can hold"
+            );
             false
         }
     }
@@ -105,11 +143,17 @@ async fn wait_after(failure: &TelegramError) {
     let wait = match failure.fault() {
         Fault::RateLimited { after } => after,
         Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
-            error!(fault = failure.fault().as_str(), "no updates come from Telegram: {sentence}");
+            error!(
+                fault = failure.fault().as_str(),
+                "no updates come from Telegram: {sentence}"
+            );
             PAUSE
         }
         Fault::Retry | Fault::Unknown => {
-            warn!(fault = failure.fault().as_str(), "no updates came from Telegram: {sentence}");
+            warn!(
+                fault = failure.fault().as_str(),
+                "no updates came from Telegram: {sentence}"
+            );
             PAUSE
         }
     };

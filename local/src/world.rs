@@ -33,9 +33,15 @@ pub(crate) struct SimulatedTelegram {
 
 impl World {
     /// Starts what is to be simulated, and points the environment of the functions to it.
-    pub(crate) async fn start(env: &mut HashMap<String, String>, clock: &Clock) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        env: &mut HashMap<String, String>,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let set = |env: &HashMap<String, String>, name| env.get(name).is_some_and(|value: &String| !value.trim().is_empty());
+        let set = |env: &HashMap<String, String>, name| {
+            env.get(name)
+                .is_some_and(|value: &String| !value.trim().is_empty())
+        };
         let mut world = Self::default();
         if !set(env, "TELEGRAM_BOT_TOKEN") {
             let server = Telegram::start(any_port, clock.clone()).await?;
@@ -45,7 +51,11 @@ impl World {
             env.insert("TELEGRAM_BOT_TOKEN".to_owned(), BOT_TOKEN.to_owned());
             env.insert("TELEGRAM_CHAT_ID".to_owned(), CHAT_ID.to_string());
             env.insert("TELEGRAM_API_BASE".to_owned(), server.url());
-            world.telegram = Some(SimulatedTelegram { server, bot_id, chat_id: CHAT_ID });
+            world.telegram = Some(SimulatedTelegram {
+                server,
+                bot_id,
+                chat_id: CHAT_ID,
+            });
         }
         if !set(env, "WEBENGAGE_API_KEY") {
             let key = uuid::Uuid::new_v4().simple().to_string();

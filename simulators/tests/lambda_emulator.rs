@@ -1,5 +1,9 @@
 //! The Lambda emulator against a function in miniature (`lambda_stub.sh`), each test with its own process.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::expect_used,
+    reason = "what a helper of a test can't do fails the test"
+)]
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

@@ -138,7 +138,7 @@ async fn faults_without_effect_leave_no_link() {
             Fault::Refuse(Refusal::bad_request("CHAT_ADMIN_REQUIRED")),
             400,
         ),
-        (Fault::Refuse(Refusal::migrated(-100_5)), 400),
+        (Fault::Refuse(Refusal::migrated(-1005)), 400),
     ];
     for (fault, status) in faults {
         telegram.fail(FaultRule::on(CREATE, fault.clone()).times(1));

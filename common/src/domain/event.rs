@@ -50,8 +50,17 @@ pub struct Event {
 impl Event {
     /// The link of `request_id` was made at `at`.
     #[must_use]
-    pub fn link_created(request_id: RequestId, user_id: &str, transaction_id: &str, link: &InviteLink, at: Timestamp) -> Self {
-        let data = [("transactionId", transaction_id.to_owned()), ("inviteLink", link.expose().to_owned())];
+    pub fn link_created(
+        request_id: RequestId,
+        user_id: &str,
+        transaction_id: &str,
+        link: &InviteLink,
+        at: Timestamp,
+    ) -> Self {
+        let data = [
+            ("transactionId", transaction_id.to_owned()),
+            ("inviteLink", link.expose().to_owned()),
+        ];
         Self::new(request_id, EventName::LinkCreated, user_id, at, data)
     }
 
@@ -86,7 +95,10 @@ impl Event {
             event_name: name,
             user_id: user_id.to_owned(),
             event_time: at,
-            event_data: data.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect(),
+            event_data: data
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), Value::String(value)))
+                .collect(),
         }
     }
 
@@ -135,7 +147,10 @@ mod tests {
         });
         assert_eq!(joined.webengage_body(), body);
         assert_ne!(created.event_id, joined.event_id);
-        assert_eq!(created.event_id, Event::link_created(id, "u1", "T1", &link, Timestamp::from_ms(0)).event_id);
+        assert_eq!(
+            created.event_id,
+            Event::link_created(id, "u1", "T1", &link, Timestamp::from_ms(0)).event_id
+        );
         let queued = serde_json::to_string(&joined).unwrap();
         assert_eq!(serde_json::from_str::<Event>(&queued).unwrap(), joined);
     }

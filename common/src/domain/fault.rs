@@ -100,7 +100,11 @@ pub fn classify(refusal: Refusal<'_>) -> Fault {
     let text = refusal.description.to_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     match refusal.status {
-        429 => Fault::RateLimited { after: refusal.retry_after.map_or(DEFAULT_RETRY_AFTER, Duration::from_secs) },
+        429 => Fault::RateLimited {
+            after: refusal
+                .retry_after
+                .map_or(DEFAULT_RETRY_AFTER, Duration::from_secs),
+        },
         400 if says(&CHAT_FAULTS) => Fault::ChatFault,
         400 if says(&PERMANENT) => Fault::Permanent,
         // 401 and 404: the token is refused. 403: the bot was put out. 421: this server does not serve the token.
@@ -115,7 +119,11 @@ mod tests {
     use super::*;
 
     fn fault(status: u16, description: &str) -> Fault {
-        classify(Refusal { status, description, ..Refusal::default() })
+        classify(Refusal {
+            status,
+            description,
+            ..Refusal::default()
+        })
     }
 
     #[test]
@@ -124,9 +132,15 @@ mod tests {
             (400, "Bad Request: chat not found"),
             (400, "Bad Request: PEER_ID_INVALID"),
             (400, "Bad Request: CHAT_ID_INVALID"),
-            (400, "Bad Request: not enough rights to manage chat invite link"),
+            (
+                400,
+                "Bad Request: not enough rights to manage chat invite link",
+            ),
             (400, "Bad Request: CHAT_ADMIN_REQUIRED"),
-            (400, "Bad Request: need administrator rights in the channel chat"),
+            (
+                400,
+                "Bad Request: need administrator rights in the channel chat",
+            ),
             (403, "Forbidden: bot was kicked from the supergroup chat"),
             (403, "Forbidden: bot is not a member of the channel chat"),
             (403, "Forbidden: the group chat was deleted"),
@@ -137,8 +151,14 @@ mod tests {
         for (status, text) in chat_faults {
             assert_eq!(fault(status, text), Fault::ChatFault, "{status} {text}");
         }
-        assert_eq!(fault(400, "Bad Request: EXPIRE_DATE_INVALID"), Fault::Permanent);
-        assert_eq!(fault(400, "Bad Request: USAGE_LIMIT_INVALID"), Fault::Permanent);
+        assert_eq!(
+            fault(400, "Bad Request: EXPIRE_DATE_INVALID"),
+            Fault::Permanent
+        );
+        assert_eq!(
+            fault(400, "Bad Request: USAGE_LIMIT_INVALID"),
+            Fault::Permanent
+        );
         assert_eq!(fault(400, "Bad Request: SOMETHING_NEW"), Fault::Refused);
         assert_eq!(fault(409, "Conflict"), Fault::Refused);
         for status in [500, 502, 503, 504, 302, 200] {
@@ -148,9 +168,23 @@ mod tests {
 
     #[test]
     fn a_rate_limit_keeps_its_time_and_a_migration_its_chat() {
-        let limited = Refusal { status: 429, retry_after: Some(2000), ..Refusal::default() };
-        assert_eq!(classify(limited), Fault::RateLimited { after: Duration::from_secs(2000) });
-        assert_eq!(fault(429, ""), Fault::RateLimited { after: DEFAULT_RETRY_AFTER });
+        let limited = Refusal {
+            status: 429,
+            retry_after: Some(2000),
+            ..Refusal::default()
+        };
+        assert_eq!(
+            classify(limited),
+            Fault::RateLimited {
+                after: Duration::from_secs(2000)
+            }
+        );
+        assert_eq!(
+            fault(429, ""),
+            Fault::RateLimited {
+                after: DEFAULT_RETRY_AFTER
+            }
+        );
         let migrated = Refusal {
             status: 400,
             description: "Bad Request: group chat was upgraded to a supergroup chat",

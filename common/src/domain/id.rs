@@ -150,10 +150,12 @@ impl LinkHash {
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -165,13 +167,28 @@ mod tests {
     #[test]
     fn one_payment_has_one_id_and_another_has_another() {
         let id = RequestId::derive(CHAT, IdentitySource::Transaction("T1"));
-        assert_eq!(id, RequestId::derive(CHAT, IdentitySource::Transaction("T1")));
+        assert_eq!(
+            id,
+            RequestId::derive(CHAT, IdentitySource::Transaction("T1"))
+        );
         let others = [
             RequestId::derive(CHAT, IdentitySource::Transaction("T2")),
             RequestId::derive(ChatId(-100_124), IdentitySource::Transaction("T1")),
             RequestId::derive(CHAT, IdentitySource::IdempotencyKey("T1")),
-            RequestId::derive(CHAT, IdentitySource::Window { user_id: "T1", opened_ms: 0 }),
-            RequestId::derive(CHAT, IdentitySource::Window { user_id: "T1", opened_ms: 1 }),
+            RequestId::derive(
+                CHAT,
+                IdentitySource::Window {
+                    user_id: "T1",
+                    opened_ms: 0,
+                },
+            ),
+            RequestId::derive(
+                CHAT,
+                IdentitySource::Window {
+                    user_id: "T1",
+                    opened_ms: 1,
+                },
+            ),
         ];
         for other in others {
             assert_ne!(id, other);

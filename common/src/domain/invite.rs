@@ -45,7 +45,9 @@ impl Status {
     /// Reads the word of [`Status::as_str`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Queued, Self::Processing, Self::Done, Self::Failed].into_iter().find(|status| status.as_str() == word)
+        [Self::Queued, Self::Processing, Self::Done, Self::Failed]
+            .into_iter()
+            .find(|status| status.as_str() == word)
     }
 }
 
@@ -145,8 +147,12 @@ impl Invite {
         match self.status {
             Status::Done => Claim::Done(Box::new(self)),
             Status::Failed => Claim::Failed,
-            Status::Processing if self.lease_owner.as_deref() == Some(owner) => Claim::Ours(Box::new(self)),
-            Status::Processing | Status::Queued => Claim::Held { until: self.lease_until.unwrap_or(now) },
+            Status::Processing if self.lease_owner.as_deref() == Some(owner) => {
+                Claim::Ours(Box::new(self))
+            }
+            Status::Processing | Status::Queued => Claim::Held {
+                until: self.lease_until.unwrap_or(now),
+            },
         }
     }
 
@@ -154,20 +160,43 @@ impl Invite {
     /// repeats a write whose answer was lost, and a link that was handed out must not be revoked.
     #[must_use]
     pub fn settle_refused(&self, link: &InviteLink) -> Settled {
-        if self.invite_link.as_ref() == Some(link) { Settled::HandedOut } else { Settled::Lost }
+        if self.invite_link.as_ref() == Some(link) {
+            Settled::HandedOut
+        } else {
+            Settled::Lost
+        }
     }
 
     /// The *link created* event, if the link is there and WebEngage has not accepted the event yet.
     #[must_use]
     pub fn unsent_link_event(&self) -> Option<Event> {
-        let link = self.invite_link.as_ref().filter(|_| !self.link_event_fired)?;
-        Some(Event::link_created(self.request_id, &self.user_id, &self.transaction_id, link, self.updated_at))
+        let link = self
+            .invite_link
+            .as_ref()
+            .filter(|_| !self.link_event_fired)?;
+        Some(Event::link_created(
+            self.request_id,
+            &self.user_id,
+            &self.transaction_id,
+            link,
+            self.updated_at,
+        ))
     }
 
     /// The *joined* event by `link`, if somebody joined and WebEngage has not accepted the event yet.
     #[must_use]
     pub fn unsent_join_event(&self, link: &InviteLink) -> Option<Event> {
-        let (person, at) = self.telegram_user_id.zip(self.joined_at).filter(|_| !self.join_event_fired)?;
-        Some(Event::joined(self.request_id, &self.user_id, &self.transaction_id, link, person, at))
+        let (person, at) = self
+            .telegram_user_id
+            .zip(self.joined_at)
+            .filter(|_| !self.join_event_fired)?;
+        Some(Event::joined(
+            self.request_id,
+            &self.user_id,
+            &self.transaction_id,
+            link,
+            person,
+            at,
+        ))
     }
 }

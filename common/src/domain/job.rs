@@ -111,10 +111,16 @@ mod tests {
         );
         let job: Job = serde_json::from_str(&mint).unwrap();
         assert_eq!(serde_json::to_string(&job).unwrap(), mint);
-        let revoke = format!(r#"{{"kind":"revoke","chatId":-1,"inviteLink":"https://t.me/+a","requestId":"{id}"}}"#);
+        let revoke = format!(
+            r#"{{"kind":"revoke","chatId":-1,"inviteLink":"https://t.me/+a","requestId":"{id}"}}"#
+        );
         let job: Job = serde_json::from_str(&revoke).unwrap();
         assert_eq!(serde_json::to_string(&job).unwrap(), revoke);
         let later = job.put_back_until(Timestamp::from_ms(0));
-        assert!(serde_json::to_string(&later).unwrap().contains(r#""notBefore":"1970-01-01T00:00:00.000Z""#));
+        assert!(
+            serde_json::to_string(&later)
+                .unwrap()
+                .contains(r#""notBefore":"1970-01-01T00:00:00.000Z""#)
+        );
     }
 }

@@ -105,7 +105,10 @@ pub fn recognise(body: &[u8]) -> Result<Sighting, NotJson> {
 }
 
 fn sighting(change: ChatMemberUpdated) -> Sighting {
-    match (change.old_chat_member.is_in_chat(), change.new_chat_member.is_in_chat()) {
+    match (
+        change.old_chat_member.is_in_chat(),
+        change.new_chat_member.is_in_chat(),
+    ) {
         (Some(false), Some(true)) => {}
         (Some(_), Some(_)) => return Sighting::Ignored("not a join"),
         _ => return Sighting::Ignored("unknown member status"),
@@ -135,7 +138,8 @@ mod tests {
     use super::*;
 
     fn member(status: &str, is_member: Option<bool>, id: i64) -> Value {
-        let mut member = json!({"status": status, "user": {"id": id, "is_bot": false, "first_name": "A"}});
+        let mut member =
+            json!({"status": status, "user": {"id": id, "is_bot": false, "first_name": "A"}});
         if let Some(is_member) = is_member {
             member["is_member"] = json!(is_member);
         }
@@ -174,15 +178,24 @@ mod tests {
     fn a_join_is_every_way_from_outside_to_inside_and_no_other() {
         for (old, old_is_member, was_in) in STATUSES {
             for (new, new_is_member, is_in) in STATUSES {
-                let seen = read(&update(member(old, old_is_member, 7), member(new, new_is_member, 7)));
-                assert_eq!(matches!(seen, Sighting::Join(_)), !was_in && is_in, "{old} -> {new}");
+                let seen = read(&update(
+                    member(old, old_is_member, 7),
+                    member(new, new_is_member, 7),
+                ));
+                assert_eq!(
+                    matches!(seen, Sighting::Join(_)),
+                    !was_in && is_in,
+                    "{old} -> {new}"
+                );
             }
         }
     }
 
     #[test]
     fn the_joiner_is_the_new_member_not_who_let_them_in() {
-        let Sighting::Join(join) = read(&update(member("left", None, 7), member("member", None, 7))) else {
+        let Sighting::Join(join) =
+            read(&update(member("left", None, 7), member("member", None, 7)))
+        else {
             panic!("not seen as a join");
         };
         assert_eq!((join.person, join.chat), (TelegramUserId(7), ChatId(-100)));
@@ -194,11 +207,17 @@ mod tests {
     fn joins_without_a_link_of_ours_are_ignored() {
         let joined = update(member("left", None, 7), member("member", None, 7));
         let mut added = joined.clone();
-        added["chat_member"].as_object_mut().unwrap().remove("invite_link");
+        added["chat_member"]
+            .as_object_mut()
+            .unwrap()
+            .remove("invite_link");
         assert_eq!(read(&added), Sighting::Ignored("joined without a link"));
         let mut foreign = joined.clone();
         foreign["chat_member"]["invite_link"]["invite_link"] = json!("https://t.me/+abcd...");
-        assert_eq!(read(&foreign), Sighting::Ignored("joined by a link of somebody else"));
+        assert_eq!(
+            read(&foreign),
+            Sighting::Ignored("joined by a link of somebody else")
+        );
         let mut bot = joined;
         bot["chat_member"]["new_chat_member"]["user"]["is_bot"] = json!(true);
         assert_eq!(read(&bot), Sighting::Ignored("a bot"));
@@ -206,19 +225,41 @@ mod tests {
 
     #[test]
     fn any_json_is_answered_and_only_the_rest_is_refused() {
-        for body in ["{}", "[]", "null", "7", "\"x\"", r#"{"chat_member": 7}"#, r#"{"chat_member": {}}"#, r#"{"message": {}}"#] {
-            assert!(matches!(recognise(body.as_bytes()), Ok(Sighting::Ignored(_))), "{body}");
+        for body in [
+            "{}",
+            "[]",
+            "null",
+            "7",
+            "\"x\"",
+            r#"{"chat_member": 7}"#,
+            r#"{"chat_member": {}}"#,
+            r#"{"message": {}}"#,
+        ] {
+            assert!(
+                matches!(recognise(body.as_bytes()), Ok(Sighting::Ignored(_))),
+                "{body}"
+            );
         }
         let strange = update(member("left", None, 7), member("emperor", None, 7));
         assert_eq!(read(&strange), Sighting::Ignored("unknown member status"));
-        for body in [&b""[..], b"{", b"<html>", b"{\"a\": \"\xff\"}", b"{} trailing"] {
+        for body in [
+            &b""[..],
+            b"{",
+            b"<html>",
+            b"{\"a\": \"\xff\"}",
+            b"{} trailing",
+        ] {
             assert_eq!(recognise(body), Err(NotJson), "{body:?}");
         }
     }
 
     #[test]
     fn nesting_a_million_deep_ends_in_an_answer() {
-        let deep = format!(r#"{{"message": {}1{}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let deep = format!(
+            r#"{{"message": {}1{}}}"#,
+            "[".repeat(1_000_000),
+            "]".repeat(1_000_000)
+        );
         assert!(recognise(deep.as_bytes()).is_ok());
     }
 }

@@ -93,7 +93,10 @@ impl Pace {
     /// What the line gives is ours only once the changed state is stored; if `self` is unchanged, nothing need be.
     pub fn take(&mut self, tickets: &[Ticket], now: Timestamp, patience: Duration) -> Vec<Turn> {
         let near = now.plus(patience);
-        tickets.iter().map(|ticket| self.turn(*ticket, now, near)).collect()
+        tickets
+            .iter()
+            .map(|ticket| self.turn(*ticket, now, near))
+            .collect()
     }
 
     fn turn(&mut self, ticket: Ticket, now: Timestamp, near: Timestamp) -> Turn {
@@ -129,7 +132,9 @@ impl Pace {
     pub fn succeeded(&mut self, calls: u32) {
         if calls > 0 {
             self.holds = 0;
-            self.interval_ms = (self.interval_ms * FASTER.powi(i32::try_from(calls).unwrap_or(i32::MAX))).max(INTERVAL_MIN_MS);
+            self.interval_ms = (self.interval_ms
+                * FASTER.powi(i32::try_from(calls).unwrap_or(i32::MAX)))
+            .max(INTERVAL_MIN_MS);
         }
     }
 
@@ -145,7 +150,11 @@ impl Pace {
     /// The chat was found broken: hold its jobs, and probe with one of them when the hold is over.
     pub fn hold(&mut self, now: Timestamp) {
         if self.paused_until <= now {
-            self.paused_until = now.plus(HOLD_FIRST.saturating_mul(1_u32.checked_shl(self.holds).unwrap_or(u32::MAX)).min(HOLD_MAX));
+            self.paused_until = now.plus(
+                HOLD_FIRST
+                    .saturating_mul(1_u32.checked_shl(self.holds).unwrap_or(u32::MAX))
+                    .min(HOLD_MAX),
+            );
             self.holds = self.holds.saturating_add(1);
         }
     }
@@ -171,7 +180,16 @@ mod tests {
         let mut pace = pace(1000);
         let turns = pace.take(&[Ticket::New; 5], NOW, PATIENCE);
         use Turn::{Later, Slot};
-        assert_eq!(turns, [Slot(at(0)), Slot(at(1000)), Slot(at(2000)), Later(at(3000)), Later(at(4000))]);
+        assert_eq!(
+            turns,
+            [
+                Slot(at(0)),
+                Slot(at(1000)),
+                Slot(at(2000)),
+                Later(at(3000)),
+                Later(at(4000))
+            ]
+        );
     }
 
     #[test]
@@ -179,15 +197,31 @@ mod tests {
         let mut pace = pace(1000);
         pace.take(&[Ticket::New; 6], NOW, PATIENCE);
         // The line ends at 6000; at 3000 the first of it is back, together with two new ones.
-        let turns = pace.take(&[Ticket::New, Ticket::Returned, Ticket::New], at(3000), PATIENCE);
-        assert_eq!(turns, [Turn::Slot(at(3000)), Turn::Slot(at(4000)), Turn::Later(at(6000))]);
+        let turns = pace.take(
+            &[Ticket::New, Ticket::Returned, Ticket::New],
+            at(3000),
+            PATIENCE,
+        );
+        assert_eq!(
+            turns,
+            [
+                Turn::Slot(at(3000)),
+                Turn::Slot(at(4000)),
+                Turn::Later(at(6000))
+            ]
+        );
     }
 
     #[test]
     fn no_two_jobs_share_a_slot_whatever_comes() {
         let mut pace = pace(220);
         let mut taken = Vec::new();
-        let tickets = [Ticket::New, Ticket::Returned, Ticket::Revocation, Ticket::New];
+        let tickets = [
+            Ticket::New,
+            Ticket::Returned,
+            Ticket::Revocation,
+            Ticket::New,
+        ];
         for round in 0..200 {
             for turn in pace.take(&tickets, at(round * 137), PATIENCE) {
                 if let Turn::Slot(slot) = turn {
@@ -196,16 +230,26 @@ mod tests {
             }
         }
         assert!(taken.len() > 100);
-        assert!(taken.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_millis(220)));
+        assert!(
+            taken
+                .windows(2)
+                .all(|pair| pair[1].since(pair[0]) >= Duration::from_millis(220))
+        );
     }
 
     #[test]
     fn revocations_yield_to_every_mint() {
         let mut pace = pace(1000);
-        assert_eq!(pace.take(&[Ticket::Revocation], NOW, PATIENCE), [Turn::Slot(at(0))]);
+        assert_eq!(
+            pace.take(&[Ticket::Revocation], NOW, PATIENCE),
+            [Turn::Slot(at(0))]
+        );
         pace.take(&[Ticket::New], NOW, PATIENCE);
         let before = pace.clone();
-        assert_eq!(pace.take(&[Ticket::Revocation], NOW, PATIENCE), [Turn::Later(at(3000))]);
+        assert_eq!(
+            pace.take(&[Ticket::Revocation], NOW, PATIENCE),
+            [Turn::Later(at(3000))]
+        );
         assert_eq!(pace, before);
     }
 
@@ -215,7 +259,9 @@ mod tests {
             let mut pace = pace(220);
             pace.rate_limited(Duration::from_secs(seconds), NOW);
             for ticket in [Ticket::New, Ticket::Returned, Ticket::Revocation] {
-                let [Turn::Later(until)] = pace.take(&[ticket], at(500), PATIENCE)[..] else { panic!("{ticket:?} was let through") };
+                let [Turn::Later(until)] = pace.take(&[ticket], at(500), PATIENCE)[..] else {
+                    panic!("{ticket:?} was let through")
+                };
                 assert!(until.since(NOW) > Duration::from_secs(seconds));
             }
         }

@@ -17,8 +17,14 @@ impl Chats {
     /// Reads a comma-separated list of chat ids; `None` if it is empty or a part is no chat id.
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
-        let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let all: Vec<ChatId> = parts.map(|part| part.parse().map(ChatId)).collect::<Result<_, _>>().ok()?;
+        let parts = list
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        let all: Vec<ChatId> = parts
+            .map(|part| part.parse().map(ChatId))
+            .collect::<Result<_, _>>()
+            .ok()?;
         (!all.is_empty()).then_some(Self(all))
     }
 
@@ -81,7 +87,11 @@ impl Purchase {
     ///
     /// # Errors
     /// The first part that is wrong.
-    pub fn parse(body: &[u8], idempotency_key: Option<&str>, chats: &Chats) -> Result<Self, Invalid> {
+    pub fn parse(
+        body: &[u8],
+        idempotency_key: Option<&str>,
+        chats: &Chats,
+    ) -> Result<Self, Invalid> {
         let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
             return Err(Invalid::Json);
         };
@@ -94,24 +104,41 @@ impl Purchase {
             Some(value) => text(value).ok_or(Invalid::TransactionId)?,
         };
         let idempotency_key = idempotency_key.unwrap_or_default().trim().to_owned();
-        if [&transaction_id, &idempotency_key].iter().any(|id| id.chars().count() > TRANSACTION_ID_MAX_CHARS) {
+        if [&transaction_id, &idempotency_key]
+            .iter()
+            .any(|id| id.chars().count() > TRANSACTION_ID_MAX_CHARS)
+        {
             return Err(Invalid::TransactionId);
         }
         let chat = match fields.get("chatId") {
             None | Some(Value::Null) => chats.default_chat(),
-            Some(value) => value.as_i64().map(ChatId).filter(|chat| chats.contains(*chat)),
+            Some(value) => value
+                .as_i64()
+                .map(ChatId)
+                .filter(|chat| chats.contains(*chat)),
         };
         let chat = chat.ok_or(Invalid::Chat)?;
-        Ok(Self { user_id, transaction_id, chat, idempotency_key })
+        Ok(Self {
+            user_id,
+            transaction_id,
+            chat,
+            idempotency_key,
+        })
     }
 
     /// What makes this call the same payment as another.
     #[must_use]
     pub fn identity(&self) -> Identity {
         if !self.transaction_id.is_empty() {
-            Identity::Payment(RequestId::derive(self.chat, IdentitySource::Transaction(&self.transaction_id)))
+            Identity::Payment(RequestId::derive(
+                self.chat,
+                IdentitySource::Transaction(&self.transaction_id),
+            ))
         } else if !self.idempotency_key.is_empty() {
-            Identity::Payment(RequestId::derive(self.chat, IdentitySource::IdempotencyKey(&self.idempotency_key)))
+            Identity::Payment(RequestId::derive(
+                self.chat,
+                IdentitySource::IdempotencyKey(&self.idempotency_key),
+            ))
         } else {
             Identity::Window(self.window_opened_at(0))
         }
@@ -120,7 +147,13 @@ impl Purchase {
     /// The id of the request that the duplicate window opened at `opened_ms` (Unix epoch) stands for.
     #[must_use]
     pub fn window_opened_at(&self, opened_ms: i64) -> RequestId {
-        RequestId::derive(self.chat, IdentitySource::Window { user_id: &self.user_id, opened_ms })
+        RequestId::derive(
+            self.chat,
+            IdentitySource::Window {
+                user_id: &self.user_id,
+                opened_ms,
+            },
+        )
     }
 }
 
@@ -150,20 +183,40 @@ mod tests {
     fn integers_and_padded_strings_are_the_same_payment() {
         let plain = id(r#"{"userId": "7", "transactionId": "42"}"#);
         assert_eq!(plain, id(r#"{"userId": 7, "transactionId": 42}"#));
-        assert_eq!(plain, id(r#"{"userId": " 7 ", "transactionId": "\t42\n", "extra": [1]}"#));
-        assert_eq!(plain, id(r#"{"userId": "7", "transactionId": "42", "chatId": -1}"#));
-        assert_ne!(plain, id(r#"{"userId": "7", "transactionId": "42", "chatId": -2}"#));
+        assert_eq!(
+            plain,
+            id(r#"{"userId": " 7 ", "transactionId": "\t42\n", "extra": [1]}"#)
+        );
+        assert_eq!(
+            plain,
+            id(r#"{"userId": "7", "transactionId": "42", "chatId": -1}"#)
+        );
+        assert_ne!(
+            plain,
+            id(r#"{"userId": "7", "transactionId": "42", "chatId": -2}"#)
+        );
     }
 
     #[test]
     fn the_user_is_no_part_of_a_payments_identity() {
-        assert_eq!(id(r#"{"userId": "a", "transactionId": "1"}"#), id(r#"{"userId": "b", "transactionId": "1"}"#));
+        assert_eq!(
+            id(r#"{"userId": "a", "transactionId": "1"}"#),
+            id(r#"{"userId": "b", "transactionId": "1"}"#)
+        );
     }
 
     #[test]
     fn without_a_transaction_the_header_and_then_the_window_identify() {
         let chats = Chats::parse("-1").unwrap();
-        let keyed = |key| Purchase::parse(br#"{"userId": "a", "transactionId": " "}"#, Some(key), &chats).unwrap().identity();
+        let keyed = |key| {
+            Purchase::parse(
+                br#"{"userId": "a", "transactionId": " "}"#,
+                Some(key),
+                &chats,
+            )
+            .unwrap()
+            .identity()
+        };
         assert!(matches!(keyed("k"), Identity::Payment(_)));
         assert_eq!(keyed("k"), keyed(" k "));
         assert!(matches!(keyed("  "), Identity::Window(_)));
@@ -186,8 +239,14 @@ mod tests {
             (r#"{"userId": 1e3}"#, Invalid::UserId),
             (r#"{"userId": 99999999999999999999}"#, Invalid::UserId),
             (&long_user, Invalid::UserId),
-            (r#"{"userId": 1, "transactionId": {}}"#, Invalid::TransactionId),
-            (r#"{"userId": 1, "transactionId": true}"#, Invalid::TransactionId),
+            (
+                r#"{"userId": 1, "transactionId": {}}"#,
+                Invalid::TransactionId,
+            ),
+            (
+                r#"{"userId": 1, "transactionId": true}"#,
+                Invalid::TransactionId,
+            ),
             (&long_payment, Invalid::TransactionId),
             (r#"{"userId": 1, "chatId": -3}"#, Invalid::Chat),
             (r#"{"userId": 1, "chatId": "-1"}"#, Invalid::Chat),
@@ -200,6 +259,12 @@ mod tests {
     #[test]
     fn limits_are_counted_in_characters() {
         assert!(parse(&format!(r#"{{"userId": "{}"}}"#, "\u{1F3AB}".repeat(100))).is_ok());
-        assert!(parse(&format!(r#"{{"userId": 1, "transactionId": "{}"}}"#, "\u{e9}".repeat(256))).is_ok());
+        assert!(
+            parse(&format!(
+                r#"{{"userId": 1, "transactionId": "{}"}}"#,
+                "\u{e9}".repeat(256)
+            ))
+            .is_ok()
+        );
     }
 }

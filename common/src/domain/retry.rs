@@ -18,8 +18,12 @@ pub struct RetryRules {
 /// an hour, at least a second (the queue counts in seconds). `jitter` is drawn from [0, 1).
 #[must_use]
 pub fn backoff(base: Duration, earlier_tries: u32, jitter: f64) -> Duration {
-    let ceiling = base.saturating_mul(1_u32.checked_shl(earlier_tries).unwrap_or(u32::MAX)).min(BACKOFF_CAP);
-    ceiling.mul_f64(jitter.clamp(0.0, 1.0)).max(Duration::from_secs(1))
+    let ceiling = base
+        .saturating_mul(1_u32.checked_shl(earlier_tries).unwrap_or(u32::MAX))
+        .min(BACKOFF_CAP);
+    ceiling
+        .mul_f64(jitter.clamp(0.0, 1.0))
+        .max(Duration::from_secs(1))
 }
 
 #[cfg(test)]
@@ -29,8 +33,13 @@ mod tests {
     #[test]
     fn the_backoff_doubles_up_to_an_hour() {
         let base = Duration::from_secs(5);
-        let ceilings: Vec<u64> = (0..12).map(|tries| backoff(base, tries, 1.0).as_secs()).collect();
-        assert_eq!(ceilings, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]);
+        let ceilings: Vec<u64> = (0..12)
+            .map(|tries| backoff(base, tries, 1.0).as_secs())
+            .collect();
+        assert_eq!(
+            ceilings,
+            [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+        );
         assert_eq!(backoff(base, u32::MAX, 1.0), BACKOFF_CAP);
         assert_eq!(backoff(base, 3, 0.5).as_secs(), 20);
         assert_eq!(backoff(base, 3, 0.0).as_secs(), 1);

@@ -52,7 +52,10 @@ impl Timestamp {
     /// The instant `by` later.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self::from_ms(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self::from_ms(
+            self.0
+                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long from `earlier` to this instant; nothing if it is not later.
@@ -70,13 +73,16 @@ impl Timestamp {
     }
 
     fn date_time(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let form = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
         f.write_str(&self.date_time().format(form).unwrap_or_default())
     }
 }
@@ -90,8 +96,12 @@ impl FromStr for Timestamp {
     type Err = NotAnInstant;
 
     fn from_str(text: &str) -> Result<Self, NotAnInstant> {
-        let nanos = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| NotAnInstant)?.unix_timestamp_nanos();
-        i64::try_from(nanos.div_euclid(1_000_000)).map(Self::from_ms).map_err(|_| NotAnInstant)
+        let nanos = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| NotAnInstant)?
+            .unix_timestamp_nanos();
+        i64::try_from(nanos.div_euclid(1_000_000))
+            .map(Self::from_ms)
+            .map_err(|_| NotAnInstant)
     }
 }
 
@@ -117,18 +127,35 @@ mod tests {
         let at = Timestamp::from_ms(1_763_640_000_007);
         assert_eq!(at.to_string(), "2025-11-20T12:00:00.007Z");
         assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at);
-        assert_eq!("2025-11-20T13:00:00.007+01:00".parse::<Timestamp>().unwrap(), at);
+        assert_eq!(
+            "2025-11-20T13:00:00.007+01:00"
+                .parse::<Timestamp>()
+                .unwrap(),
+            at
+        );
     }
 
     #[test]
     fn webengage_gets_neither_fraction_nor_colon() {
-        assert_eq!(Timestamp::from_ms(1_763_640_000_999).webengage(), "2025-11-20T12:00:00+0000");
+        assert_eq!(
+            Timestamp::from_ms(1_763_640_000_999).webengage(),
+            "2025-11-20T12:00:00+0000"
+        );
     }
 
     #[test]
     fn instants_out_of_range_are_clamped_not_lost() {
-        assert_eq!(Timestamp::from_ms(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
-        assert_eq!(Timestamp::from_ms(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
-        assert_eq!(Timestamp::from_ms(5).plus(Duration::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(
+            Timestamp::from_ms(i64::MAX).to_string(),
+            "9999-12-31T23:59:59.999Z"
+        );
+        assert_eq!(
+            Timestamp::from_ms(i64::MIN).to_string(),
+            "0000-01-01T00:00:00.000Z"
+        );
+        assert_eq!(
+            Timestamp::from_ms(5).plus(Duration::MAX).to_string(),
+            "9999-12-31T23:59:59.999Z"
+        );
     }
 }

@@ -49,7 +49,10 @@ enum Update {
 impl Invites {
     /// The table that `INVITE_REQUESTS_TABLE` names.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
-        Self(Table { client, name: env.required("INVITE_REQUESTS_TABLE") })
+        Self(Table {
+            client,
+            name: env.required("INVITE_REQUESTS_TABLE"),
+        })
     }
 
     /// Reads one request, as of now (a consistent read: 1 read unit).
@@ -57,8 +60,17 @@ impl Invites {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn get(&self, id: RequestId) -> Result<Option<Invite>, StoreError> {
-        let call = self.0.client.get_item().table_name(&self.0.name).key(REQUEST_ID, s(id)).consistent_read(true);
-        let answer = call.send().await.map_err(self.0.fault("GetItem of a request"))?;
+        let call = self
+            .0
+            .client
+            .get_item()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(id))
+            .consistent_read(true);
+        let answer = call
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a request"))?;
         answer.item.map(|item| self.read(&item)).transpose()
     }
 
@@ -67,7 +79,11 @@ impl Invites {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written.
-    pub async fn create(&self, invite: &Invite, expires_at: Timestamp) -> Result<Created, StoreError> {
+    pub async fn create(
+        &self,
+        invite: &Invite,
+        expires_at: Timestamp,
+    ) -> Result<Created, StoreError> {
         let call = self.0.client.put_item().table_name(&self.0.name);
         let answer = call
             .item(REQUEST_ID, s(invite.request_id))
@@ -85,11 +101,13 @@ impl Invites {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Err(error) = answer else { return Ok(Created::New) };
+        let Err(error) = answer else {
+            return Ok(Created::New);
+        };
         match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                Ok(Created::Existing(Box::new(self.refused(refusal.item.as_ref())?)))
-            }
+            Some(PutItemError::ConditionalCheckFailedException(refusal)) => Ok(Created::Existing(
+                Box::new(self.refused(refusal.item.as_ref())?),
+            )),
             _ => Err(self.0.fault("PutItem of a request")(error)),
         }
     }
@@ -99,8 +117,15 @@ impl Invites {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told.
-    pub async fn open_window(&self, window: RequestId, length: Duration, now: Timestamp) -> Result<i64, StoreError> {
-        let opened_before = now.ms().saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+    pub async fn open_window(
+        &self,
+        window: RequestId,
+        length: Duration,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let opened_before = now
+            .ms()
+            .saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
         let update = self
             .update(format!("window:{window}"))
             .update_expression("SET windowOpenedMs = :now, expiresAt = :expires")
@@ -108,11 +133,18 @@ impl Invites {
             .expression_attribute_values(":now", n(now.ms()))
             .expression_attribute_values(":before", n(opened_before))
             .expression_attribute_values(":expires", n(now.plus(length).seconds()));
-        match self.send(update, "UpdateItem to open a duplicate window").await? {
+        match self
+            .send(update, "UpdateItem to open a duplicate window")
+            .await?
+        {
             Update::Applied(_) => Ok(now.ms()),
             Update::Refused(item) => {
                 let item = item.ok_or_else(|| self.0.malformed(WINDOW_OPENED_MS))?;
-                Reader { table: &self.0, item: &item }.number(WINDOW_OPENED_MS)
+                Reader {
+                    table: &self.0,
+                    item: &item,
+                }
+                .number(WINDOW_OPENED_MS)
             }
         }
     }
@@ -122,7 +154,13 @@ impl Invites {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether the claim was made; the lease then lapses by itself.
-    pub async fn claim(&self, mint: &Mint, owner: &str, now: Timestamp, expires_at: Timestamp) -> Result<Claim, StoreError> {
+    pub async fn claim(
+        &self,
+        mint: &Mint,
+        owner: &str,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Claim, StoreError> {
         let update = self
             .update(mint.request_id)
             .update_expression(
@@ -191,7 +229,14 @@ impl Invites {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the lease then lapses by itself.
-    pub async fn put_back(&self, id: RequestId, owner: &str, tried: Tried, error: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn put_back(
+        &self,
+        id: RequestId,
+        owner: &str,
+        tried: Tried,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let update = self
             .update_of_owner(id, owner, now)
             .update_expression(
@@ -201,14 +246,22 @@ impl Invites {
             .expression_attribute_values(":to", s(Status::Queued.as_str()))
             .expression_attribute_values(":error", s(error))
             .expression_attribute_values(":untried", n(u8::from(tried == Tried::NotReally)));
-        self.send(update, "UpdateItem to put a request back").await.map(|_| ())
+        self.send(update, "UpdateItem to put a request back")
+            .await
+            .map(|_| ())
     }
 
     /// Gives the request up as FAILED with the reason, if `owner` still holds it; answers whether it did. Durable then.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the lease then lapses by itself.
-    pub async fn fail(&self, id: RequestId, owner: &str, error: &str, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn fail(
+        &self,
+        id: RequestId,
+        owner: &str,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let update = self
             .update_of_owner(id, owner, now)
             .update_expression("SET #status = :to, #error = :error, updatedAt = :now REMOVE leaseOwner, leaseUntil")
@@ -226,7 +279,12 @@ impl Invites {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; recording it again is harmless.
-    pub async fn record_join(&self, id: RequestId, join: &Join, now: Timestamp) -> Result<Joined, StoreError> {
+    pub async fn record_join(
+        &self,
+        id: RequestId,
+        join: &Join,
+        now: Timestamp,
+    ) -> Result<Joined, StoreError> {
         let update = self
             .update(id)
             .update_expression("SET joinedAt = :joined, telegramUserId = :person, updatedAt = :now")
@@ -245,7 +303,12 @@ impl Invites {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told.
-    pub async fn mark_fired(&self, id: RequestId, event: EventName, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn mark_fired(
+        &self,
+        id: RequestId,
+        event: EventName,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let flag = match event {
             EventName::LinkCreated => LINK_EVENT_FIRED,
             EventName::Joined => JOIN_EVENT_FIRED,
@@ -257,17 +320,31 @@ impl Invites {
             .expression_attribute_names("#flag", flag)
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":now", s(now));
-        Ok(matches!(self.send(update, "UpdateItem to mark an event as fired").await?, Update::Applied(_)))
+        Ok(matches!(
+            self.send(update, "UpdateItem to mark an event as fired")
+                .await?,
+            Update::Applied(_)
+        ))
     }
 
     fn update(&self, key: impl ToString) -> UpdateItemFluentBuilder {
-        let call = self.0.client.update_item().table_name(&self.0.name).key(REQUEST_ID, s(key));
+        let call = self
+            .0
+            .client
+            .update_item()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(key));
         call.return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
     /// An update that only the owner of the lease may make.
-    fn update_of_owner(&self, id: RequestId, owner: &str, now: Timestamp) -> UpdateItemFluentBuilder {
+    fn update_of_owner(
+        &self,
+        id: RequestId,
+        owner: &str,
+        now: Timestamp,
+    ) -> UpdateItemFluentBuilder {
         self.update(id)
             .condition_expression("#status = :processing AND leaseOwner = :owner")
             .expression_attribute_names("#status", STATUS)
@@ -276,13 +353,21 @@ impl Invites {
             .expression_attribute_values(":now", s(now))
     }
 
-    async fn send(&self, update: UpdateItemFluentBuilder, operation: &'static str) -> Result<Update, StoreError> {
+    async fn send(
+        &self,
+        update: UpdateItemFluentBuilder,
+        operation: &'static str,
+    ) -> Result<Update, StoreError> {
         let error = match update.send().await {
-            Ok(UpdateItemOutput { attributes, .. }) => return Ok(Update::Applied(attributes.unwrap_or_default())),
+            Ok(UpdateItemOutput { attributes, .. }) => {
+                return Ok(Update::Applied(attributes.unwrap_or_default()));
+            }
             Err(error) => error,
         };
         match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => Ok(Update::Refused(refusal.item.clone())),
+            Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                Ok(Update::Refused(refusal.item.clone()))
+            }
             _ => Err(self.0.fault(operation)(error)),
         }
     }
@@ -292,7 +377,10 @@ impl Invites {
     }
 
     fn read(&self, item: &Item) -> Result<Invite, StoreError> {
-        let reader = Reader { table: &self.0, item };
+        let reader = Reader {
+            table: &self.0,
+            item,
+        };
         Ok(Invite {
             request_id: reader.parsed(REQUEST_ID)?,
             user_id: reader.text(USER_ID)?.to_owned(),
@@ -312,7 +400,9 @@ impl Invites {
             joined_at: reader.optional_instant(JOINED_AT)?,
             error: reader.optional_text(ERROR)?.map(str::to_owned),
             lease_owner: reader.optional_text(LEASE_OWNER)?.map(str::to_owned),
-            lease_until: reader.optional_number(LEASE_UNTIL)?.map(Timestamp::from_seconds),
+            lease_until: reader
+                .optional_number(LEASE_UNTIL)?
+                .map(Timestamp::from_seconds),
             created_at: reader.parsed(CREATED_AT)?,
             updated_at: reader.parsed(UPDATED_AT)?,
         })

@@ -35,7 +35,10 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// The text of `attribute`, if it is there.
-    pub(super) fn optional_text(&self, attribute: &'static str) -> Result<Option<&str>, StoreError> {
+    pub(super) fn optional_text(
+        &self,
+        attribute: &'static str,
+    ) -> Result<Option<&str>, StoreError> {
         match self.item.get(attribute) {
             None => Ok(None),
             Some(AttributeValue::S(text)) => Ok(Some(text)),
@@ -45,32 +48,47 @@ impl Reader<'_> {
 
     /// The text of `attribute`.
     pub(super) fn text(&self, attribute: &'static str) -> Result<&str, StoreError> {
-        self.optional_text(attribute)?.ok_or_else(|| self.table.malformed(attribute))
+        self.optional_text(attribute)?
+            .ok_or_else(|| self.table.malformed(attribute))
     }
 
     /// The text of `attribute` as something that is read from text.
     pub(super) fn parsed<T: FromStr>(&self, attribute: &'static str) -> Result<T, StoreError> {
-        self.text(attribute)?.parse().map_err(|_| self.table.malformed(attribute))
+        self.text(attribute)?
+            .parse()
+            .map_err(|_| self.table.malformed(attribute))
     }
 
     /// The instant in `attribute`, if it is there.
-    pub(super) fn optional_instant(&self, attribute: &'static str) -> Result<Option<Timestamp>, StoreError> {
+    pub(super) fn optional_instant(
+        &self,
+        attribute: &'static str,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let text = self.optional_text(attribute)?;
-        text.map(str::parse).transpose().map_err(|_| self.table.malformed(attribute))
+        text.map(str::parse)
+            .transpose()
+            .map_err(|_| self.table.malformed(attribute))
     }
 
     /// The number in `attribute`, if it is there.
-    pub(super) fn optional_number<N: FromStr>(&self, attribute: &'static str) -> Result<Option<N>, StoreError> {
+    pub(super) fn optional_number<N: FromStr>(
+        &self,
+        attribute: &'static str,
+    ) -> Result<Option<N>, StoreError> {
         match self.item.get(attribute) {
             None => Ok(None),
-            Some(AttributeValue::N(number)) => number.parse().map(Some).map_err(|_| self.table.malformed(attribute)),
+            Some(AttributeValue::N(number)) => number
+                .parse()
+                .map(Some)
+                .map_err(|_| self.table.malformed(attribute)),
             Some(_) => Err(self.table.malformed(attribute)),
         }
     }
 
     /// The number in `attribute`.
     pub(super) fn number<N: FromStr>(&self, attribute: &'static str) -> Result<N, StoreError> {
-        self.optional_number(attribute)?.ok_or_else(|| self.table.malformed(attribute))
+        self.optional_number(attribute)?
+            .ok_or_else(|| self.table.malformed(attribute))
     }
 
     /// Whether the flag `attribute` is set.

@@ -28,14 +28,22 @@ pub struct LinkRecord {
 impl Links {
     /// The table that `INVITE_LINKS_TABLE` names.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
-        Self(Table { client, name: env.required("INVITE_LINKS_TABLE") })
+        Self(Table {
+            client,
+            name: env.required("INVITE_LINKS_TABLE"),
+        })
     }
 
     /// Writes whose link it is, to be forgotten at `expires_at`. Durable on return; done twice it is as done once.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written.
-    pub async fn put(&self, record: &LinkRecord, now: Timestamp, expires_at: Timestamp) -> Result<(), StoreError> {
+    pub async fn put(
+        &self,
+        record: &LinkRecord,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let call = self.0.client.put_item().table_name(&self.0.name);
         let answer = call
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
@@ -48,7 +56,9 @@ impl Links {
             .item(EXPIRES_AT, n(expires_at.seconds()))
             .send()
             .await;
-        answer.map(|_| ()).map_err(self.0.fault("PutItem of a link"))
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("PutItem of a link"))
     }
 
     /// Reads whose link it is, as of now: the link may have been handed out a moment ago (1 read unit).
@@ -56,10 +66,24 @@ impl Links {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn get(&self, hash: &LinkHash) -> Result<Option<LinkRecord>, StoreError> {
-        let call = self.0.client.get_item().table_name(&self.0.name).key(LINK_HASH, s(hash.as_str())).consistent_read(true);
-        let answer = call.send().await.map_err(self.0.fault("GetItem of a link"))?;
-        let Some(item) = answer.item else { return Ok(None) };
-        let reader = Reader { table: &self.0, item: &item };
+        let call = self
+            .0
+            .client
+            .get_item()
+            .table_name(&self.0.name)
+            .key(LINK_HASH, s(hash.as_str()))
+            .consistent_read(true);
+        let answer = call
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a link"))?;
+        let Some(item) = answer.item else {
+            return Ok(None);
+        };
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
         Ok(Some(LinkRecord {
             invite_link: InviteLink::new(reader.text(INVITE_LINK)?),
             request_id: reader.parsed(REQUEST_ID)?,

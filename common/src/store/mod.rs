@@ -54,10 +54,17 @@ impl Table {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        move |source| StoreError::Call { operation, table: self.name.clone(), source: Box::new(source) }
+        move |source| StoreError::Call {
+            operation,
+            table: self.name.clone(),
+            source: Box::new(source),
+        }
     }
 
     fn malformed(&self, attribute: &'static str) -> StoreError {
-        StoreError::Malformed { table: self.name.clone(), attribute }
+        StoreError::Malformed {
+            table: self.name.clone(),
+            attribute,
+        }
     }
 }

@@ -45,8 +45,15 @@ impl Paces {
     /// The table that `PACE_TABLE` names, and the interval of `SAFE_RPS_SLEEP_MS` that a pair starts with.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
-            table: Table { client, name: env.required("PACE_TABLE") },
-            starting_interval: Duration::from_millis(env.number("SAFE_RPS_SLEEP_MS", 220, 1..=60_000)),
+            table: Table {
+                client,
+                name: env.required("PACE_TABLE"),
+            },
+            starting_interval: Duration::from_millis(env.number(
+                "SAFE_RPS_SLEEP_MS",
+                220,
+                1..=60_000,
+            )),
         }
     }
 
@@ -55,7 +62,12 @@ impl Paces {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether the change was stored; slots that it gave must not be used.
-    pub async fn change<T>(&self, key: PaceKey, now: Timestamp, mut decide: impl FnMut(&mut Pace) -> T) -> Result<T, StoreError> {
+    pub async fn change<T>(
+        &self,
+        key: PaceKey,
+        now: Timestamp,
+        mut decide: impl FnMut(&mut Pace) -> T,
+    ) -> Result<T, StoreError> {
         let mut item = self.read(key).await?;
         for _ in 0..TRIES {
             let (before, version) = self.parse(item.as_ref())?;
@@ -69,16 +81,34 @@ impl Paces {
                 Some(newer) => item = Some(newer),
             }
         }
-        Err(StoreError::Contended { table: self.table.name.clone() })
+        Err(StoreError::Contended {
+            table: self.table.name.clone(),
+        })
     }
 
     async fn read(&self, key: PaceKey) -> Result<Option<Item>, StoreError> {
-        let call = self.table.client.get_item().table_name(&self.table.name).key(PACE_KEY, s(key)).consistent_read(true);
-        Ok(call.send().await.map_err(self.table.fault("GetItem of a pace"))?.item)
+        let call = self
+            .table
+            .client
+            .get_item()
+            .table_name(&self.table.name)
+            .key(PACE_KEY, s(key))
+            .consistent_read(true);
+        Ok(call
+            .send()
+            .await
+            .map_err(self.table.fault("GetItem of a pace"))?
+            .item)
     }
 
     /// Writes the state if nobody else has since `version`; otherwise answers the newer one.
-    async fn write(&self, key: PaceKey, pace: &Pace, version: u64, now: Timestamp) -> Result<Option<Item>, StoreError> {
+    async fn write(
+        &self,
+        key: PaceKey,
+        pace: &Pace,
+        version: u64,
+        now: Timestamp,
+    ) -> Result<Option<Item>, StoreError> {
         let mut call = self
             .table
             .client
@@ -92,18 +122,27 @@ impl Paces {
             .item(PAUSED_UNTIL, s(pace.paused_until))
             .item(HOLDS, n(pace.holds))
             .item(VERSION, n(version + 1))
-            .item(EXPIRES_AT, n(now.max(pace.paused_until).plus(FORGET_AFTER).seconds()))
+            .item(
+                EXPIRES_AT,
+                n(now.max(pace.paused_until).plus(FORGET_AFTER).seconds()),
+            )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(chat) = pace.migrated_to {
             call = call.item(MIGRATED_TO, n(chat));
         }
         call = match version {
             0 => call.condition_expression("attribute_not_exists(paceKey)"),
-            _ => call.condition_expression("version = :version").expression_attribute_values(":version", n(version)),
+            _ => call
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", n(version)),
         };
-        let Err(error) = call.send().await else { return Ok(None) };
+        let Err(error) = call.send().await else {
+            return Ok(None);
+        };
         match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(refusal)) => Ok(Some(refusal.item.clone().unwrap_or_default())),
+            Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
+                Ok(Some(refusal.item.clone().unwrap_or_default()))
+            }
             _ => Err(self.table.fault("PutItem of a pace")(error)),
         }
     }
@@ -112,7 +151,10 @@ impl Paces {
         let Some(item) = item.filter(|item| !item.is_empty()) else {
             return Ok((Pace::new(self.starting_interval), 0));
         };
-        let reader = Reader { table: &self.table, item };
+        let reader = Reader {
+            table: &self.table,
+            item,
+        };
         let instant = |attribute| reader.number(attribute).map(Timestamp::from_ms);
         let pace = Pace {
             interval_ms: reader.number(INTERVAL_MS)?,

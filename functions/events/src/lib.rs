@@ -53,14 +53,24 @@ impl App {
 /// Delivers a batch. Messages that it answers as failed are shown again by SQS, and after five times go to the
 /// dead-letter queue; all others are delivered, put back, or known to have been delivered.
 pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
-    let failed = join_all(batch.records.iter().map(async |message| (!deliver(app, message).await).then(|| message_id(message))));
+    let failed = join_all(
+        batch
+            .records
+            .iter()
+            .map(async |message| (!deliver(app, message).await).then(|| message_id(message))),
+    );
     hand_back(failed.await.into_iter().flatten())
 }
 
 /// Delivers one message; answers whether SQS may delete it.
 async fn deliver(app: &App, message: &SqsMessage) -> bool {
-    let Ok(event) = serde_json::from_str::<Event>(message.body.as_deref().unwrap_or_default()) else {
-        error!(message.id = message_id(message), fault = "poison", "a message of the event queue is no event");
+    let Ok(event) = serde_json::from_str::<Event>(message.body.as_deref().unwrap_or_default())
+    else {
+        error!(
+            message.id = message_id(message),
+            fault = "poison",
+            "a message of the event queue is no event"
+        );
         return false;
     };
     let id = event.request_id;
@@ -81,7 +91,16 @@ async fn deliver(app: &App, message: &SqsMessage) -> bool {
         Err(fault) => {
             let sentence = chain(&fault);
             match fault.fault() {
-                DeliveryFault::Again(after) => again(app, &event, attempt_of(message), after.unwrap_or_default(), &sentence).await,
+                DeliveryFault::Again(after) => {
+                    again(
+                        app,
+                        &event,
+                        attempt_of(message),
+                        after.unwrap_or_default(),
+                        &sentence,
+                    )
+                    .await
+                }
                 DeliveryFault::Person => {
                     error!(invite.id = %id, event.name = event.event_name.as_str(), fault = "webengage_refused", "{sentence}");
                     false
@@ -120,7 +139,11 @@ async fn again(app: &App, event: &Event, attempt: u32, after: Duration, reason: 
         return false;
     }
     let delay = backoff(app.base_backoff, attempt, fastrand::f64()).max(after);
-    match app.queue.put_back(event, delay, attempt.saturating_add(1)).await {
+    match app
+        .queue
+        .put_back(event, delay, attempt.saturating_add(1))
+        .await
+    {
         Ok(()) => {
             warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
                 outcome = "put_back", "event not delivered yet: {reason}");

@@ -54,7 +54,11 @@ impl App {
             invites: Invites::from_env(aws.dynamodb(), env),
             jobs: InviteQueue::from_env(aws.sqs(), env),
             retention: env.retention(),
-            duplicate_window: Duration::from_secs(env.number("DUPLICATE_WINDOW_SEC", 600, 1..=86_400)),
+            duplicate_window: Duration::from_secs(env.number(
+                "DUPLICATE_WINDOW_SEC",
+                600,
+                1..=86_400,
+            )),
             clock,
         }
     }
@@ -90,7 +94,11 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     if request.body().len() > BODY_MAX_BYTES {
         return Err(Rejection::TooLarge);
     }
-    let idempotency_key = match request.headers().get("idempotency-key").map(|value| value.to_str()) {
+    let idempotency_key = match request
+        .headers()
+        .get("idempotency-key")
+        .map(|value| value.to_str())
+    {
         None => None,
         Some(Ok(key)) => Some(key),
         Some(Err(_)) => return Err(Rejection::InvalidTransactionId),
@@ -100,19 +108,35 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     let id = match purchase.identity() {
         Identity::Payment(id) => id,
         Identity::Window(window) => {
-            let opened = app.invites.open_window(window, app.duplicate_window, now).await.map_err(unavailable)?;
+            let opened = app
+                .invites
+                .open_window(window, app.duplicate_window, now)
+                .await
+                .map_err(unavailable)?;
             purchase.window_opened_at(opened)
         }
     };
     if let Some(invite) = app.invites.get(id).await.map_err(unavailable)? {
         return repeated(&purchase, invite);
     }
-    app.jobs.send(&job(id, &purchase, now)).await.map_err(unavailable)?;
+    app.jobs
+        .send(&job(id, &purchase, now))
+        .await
+        .map_err(unavailable)?;
     let invite = Invite::accept(id, &purchase, now);
-    match app.invites.create(&invite, now.plus(app.retention)).await.map_err(unavailable)? {
+    match app
+        .invites
+        .create(&invite, now.plus(app.retention))
+        .await
+        .map_err(unavailable)?
+    {
         Created::New => Ok(queued(id)),
         // The worker was faster, or the SDK repeated a write whose answer was lost: this is our own record.
-        Created::Existing(invite) if invite.created_at == now && invite.user_id == purchase.user_id => Ok(queued(id)),
+        Created::Existing(invite)
+            if invite.created_at == now && invite.user_id == purchase.user_id =>
+        {
+            Ok(queued(id))
+        }
         Created::Existing(invite) => repeated(&purchase, *invite),
     }
 }
@@ -130,7 +154,13 @@ fn job(request_id: RequestId, purchase: &Purchase, now: Timestamp) -> Job {
 
 fn queued(request_id: RequestId) -> Accepted {
     info!(invite.id = %request_id, outcome = "queued", "request accepted");
-    Accepted { ok: true, status: "queued", request_id, duplicate: None, invite_link: None }
+    Accepted {
+        ok: true,
+        status: "queued",
+        request_id,
+        duplicate: None,
+        invite_link: None,
+    }
 }
 
 /// Answers a payment that is known: with what became of it, unless somebody else made it.
@@ -147,10 +177,20 @@ fn repeated(purchase: &Purchase, invite: Invite) -> Result<Accepted, Rejection> 
         Status::Failed => "failed",
     };
     info!(invite.id = %request_id, outcome = "duplicate", "request repeated");
-    Ok(Accepted { ok: true, status, request_id, duplicate: Some(true), invite_link: invite.invite_link })
+    Ok(Accepted {
+        ok: true,
+        status,
+        request_id,
+        duplicate: Some(true),
+        invite_link: invite.invite_link,
+    })
 }
 
 fn unavailable(fault: impl std::error::Error) -> Rejection {
-    error!(fault = "unavailable", "a request could not be accepted: {}", chain(&fault));
+    error!(
+        fault = "unavailable",
+        "a request could not be accepted: {}",
+        chain(&fault)
+    );
     Rejection::Unavailable
 }

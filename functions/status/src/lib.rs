@@ -25,7 +25,10 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, _clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
-        Self { keys: Verifier::api_keys(env), invites: Invites::from_env(aws.dynamodb(), env) }
+        Self {
+            keys: Verifier::api_keys(env),
+            invites: Invites::from_env(aws.dynamodb(), env),
+        }
     }
 }
 

@@ -82,7 +82,10 @@ impl Outcome {
 /// Answers one call. A 200 means that nothing of the update can be lost any more; on a 503 Telegram sends it again.
 pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     if !app.secret.knows_webhook_secret(request.headers()) {
-        warn!(outcome = "unauthorized", "a webhook call without the secret was refused");
+        warn!(
+            outcome = "unauthorized",
+            "a webhook call without the secret was refused"
+        );
         return Rejection::Unauthorized.answer();
     }
     let outcome = match recognise(request.body()) {
@@ -94,16 +97,26 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         Ok(Sighting::Join(join)) => attribute(app, &join).await,
     };
     match outcome {
-        Ok(outcome) => json(StatusCode::OK, &json!({"ok": true, "result": outcome.as_str()})),
+        Ok(outcome) => json(
+            StatusCode::OK,
+            &json!({"ok": true, "result": outcome.as_str()}),
+        ),
         Err(fault) => {
-            error!(fault = "unavailable", "a join could not be recorded yet: {}", chain(fault.as_ref()));
+            error!(
+                fault = "unavailable",
+                "a join could not be recorded yet: {}",
+                chain(fault.as_ref())
+            );
             Rejection::Unavailable.answer()
         }
     }
 }
 
 /// Finds whose link it was, records the join and queues what follows from it.
-async fn attribute(app: &App, join: &Join) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+async fn attribute(
+    app: &App,
+    join: &Join,
+) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
     let Some(link) = app.links.get(&join.link.hash()).await? else {
         if !app.chats.contains(join.chat) {
             return Ok(Outcome::Ignored);
@@ -117,7 +130,11 @@ async fn attribute(app: &App, join: &Join) -> Result<Outcome, Box<dyn std::error
             "a join by one of our links in a chat that TELEGRAM_CHAT_ID does not name was ignored");
         return Ok(Outcome::Ignored);
     }
-    match app.invites.record_join(link.request_id, join, app.clock.now()).await? {
+    match app
+        .invites
+        .record_join(link.request_id, join, app.clock.now())
+        .await?
+    {
         Joined::First(invite) => {
             queue_consequences(app, join, &link, &invite).await?;
             info!(invite.id = %link.request_id, chat.id = %join.chat, outcome = "joined", "the buyer joined");
@@ -142,7 +159,12 @@ async fn attribute(app: &App, join: &Join) -> Result<Outcome, Box<dyn std::error
     }
 }
 
-async fn queue_consequences(app: &App, join: &Join, link: &LinkRecord, invite: &Invite) -> Result<(), QueueError> {
+async fn queue_consequences(
+    app: &App,
+    join: &Join,
+    link: &LinkRecord,
+    invite: &Invite,
+) -> Result<(), QueueError> {
     let revoke = Revoke {
         chat_id: join.chat,
         invite_link: link.invite_link.clone(),

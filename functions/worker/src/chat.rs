@@ -42,8 +42,19 @@ enum Plan {
 }
 
 /// Serves all tasks of a chat; each is answered once.
-pub(crate) async fn serve(app: &App, chat: ChatId, mut tasks: Vec<Task>, deadline: Instant) -> Vec<Served> {
-    let mut line = Line { key: PaceKey { bot: app.telegram.bot(), chat }, changed: AtomicBool::new(false) };
+pub(crate) async fn serve(
+    app: &App,
+    chat: ChatId,
+    mut tasks: Vec<Task>,
+    deadline: Instant,
+) -> Vec<Served> {
+    let mut line = Line {
+        key: PaceKey {
+            bot: app.telegram.bot(),
+            chat,
+        },
+        changed: AtomicBool::new(false),
+    };
     let mut served = Vec::with_capacity(tasks.len());
     // Each round ends all tasks but those whose chat was paused or moved in it: two rounds, rarely three.
     while !tasks.is_empty() {
@@ -57,7 +68,10 @@ pub(crate) async fn serve(app: &App, chat: ChatId, mut tasks: Vec<Task>, deadlin
             }
             Ok(Plan::Turns(turns)) => {
                 line.changed.store(false, Ordering::Relaxed);
-                let runs = tasks.into_iter().zip(turns).map(|(task, turn)| run(app, &line, task, turn, deadline));
+                let runs = tasks
+                    .into_iter()
+                    .zip(turns)
+                    .map(|(task, turn)| run(app, &line, task, turn, deadline));
                 let mut again = Vec::new();
                 for run in join_all(runs).await {
                     match run {
@@ -69,7 +83,10 @@ pub(crate) async fn serve(app: &App, chat: ChatId, mut tasks: Vec<Task>, deadlin
             }
             Err(fault) => {
                 error!(chat.id = %chat, fault = "unavailable", "the pace of a chat can't be told: {}", chain(&fault));
-                served.extend(tasks.drain(..).map(|task| Served { message_id: task.message_id, end: End::HandBack }));
+                served.extend(tasks.drain(..).map(|task| Served {
+                    message_id: task.message_id,
+                    end: End::HandBack,
+                }));
             }
         }
     }
@@ -80,18 +97,26 @@ async fn plan(app: &App, line: &Line, tasks: &[Task]) -> Result<Plan, StoreError
     let tickets: Vec<Ticket> = tasks.iter().map(|task| ticket(&task.job)).collect();
     let successes = app.take_successes(line.key);
     let now = app.clock.now();
-    let plan = app.paces.change(line.key, now, |pace| match pace.migrated_to {
-        Some(chat) => Plan::Moved(chat),
-        None => {
-            pace.succeeded(successes);
-            Plan::Turns(pace.take(&tickets, now, PATIENCE))
-        }
-    });
+    let plan = app
+        .paces
+        .change(line.key, now, |pace| match pace.migrated_to {
+            Some(chat) => Plan::Moved(chat),
+            None => {
+                pace.succeeded(successes);
+                Plan::Turns(pace.take(&tickets, now, PATIENCE))
+            }
+        });
     plan.await
 }
 
 /// Runs a task at its slot; hands it back as the error if the line changed before its slot came.
-async fn run(app: &App, line: &Line, task: Task, turn: Turn, deadline: Instant) -> Result<Served, Task> {
+async fn run(
+    app: &App,
+    line: &Line,
+    task: Task,
+    turn: Turn,
+    deadline: Instant,
+) -> Result<Served, Task> {
     let slot = match turn {
         Turn::Later(at) => return Ok(task.put_back_until(at)),
         Turn::Slot(slot) => slot,
@@ -103,7 +128,11 @@ async fn run(app: &App, line: &Line, task: Task, turn: Turn, deadline: Instant) 
     if deadline.saturating_duration_since(Instant::now()) < JOB_TIME {
         return Ok(task.put_back_until(app.clock.now()));
     }
-    let Task { message_id, job, attempt } = task;
+    let Task {
+        message_id,
+        job,
+        attempt,
+    } = task;
     let id = job.request_id();
     let end = match job {
         Job::Mint(mint) => mint::run(app, line, mint, attempt).await,

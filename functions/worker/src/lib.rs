@@ -59,7 +59,10 @@ impl App {
             paces: Paces::from_env(aws.dynamodb(), env),
             jobs: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
-            rules: RetryRules { max_attempts: env.number("MAX_ATTEMPTS", 50, 1..=1000), base_backoff: env.base_backoff() },
+            rules: RetryRules {
+                max_attempts: env.number("MAX_ATTEMPTS", 50, 1..=1000),
+                base_backoff: env.base_backoff(),
+            },
             invite_ttl: Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000)),
             retention: env.retention(),
             clock,
@@ -68,12 +71,19 @@ impl App {
     }
 
     fn note_success(&self, key: PaceKey) {
-        let mut successes = self.successes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut successes = self
+            .successes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *successes.entry(key).or_default() += 1;
     }
 
     fn take_successes(&self, key: PaceKey) -> u32 {
-        self.successes.lock().unwrap_or_else(PoisonError::into_inner).remove(&key).unwrap_or_default()
+        self.successes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key)
+            .unwrap_or_default()
     }
 }
 
@@ -95,8 +105,15 @@ struct Task {
 
 impl Task {
     fn put_back_until(self, at: Timestamp) -> Served {
-        let Self { message_id, job, attempt } = self;
-        Served { message_id, end: End::PutBack(PutBack { job, at, attempt }) }
+        let Self {
+            message_id,
+            job,
+            attempt,
+        } = self;
+        Served {
+            message_id,
+            end: End::PutBack(PutBack { job, at, attempt }),
+        }
     }
 }
 
@@ -127,19 +144,35 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchRe
         let (message_id, attempt) = (message_id(message), attempt_of(message));
         match serde_json::from_str::<Job>(message.body.as_deref().unwrap_or_default()) {
             Ok(job) => {
-                let task = Task { message_id, job, attempt };
+                let task = Task {
+                    message_id,
+                    job,
+                    attempt,
+                };
                 match task.job.not_before().filter(|at| *at > now) {
                     Some(at) => served.push(task.put_back_until(at)),
                     None => chats.entry(task.job.chat()).or_default().push(task),
                 }
             }
             Err(_) => {
-                error!(message.id = message_id, fault = "poison", "a message of the invite queue is no job");
-                served.push(Served { message_id, end: End::HandBack });
+                error!(
+                    message.id = message_id,
+                    fault = "poison",
+                    "a message of the invite queue is no job"
+                );
+                served.push(Served {
+                    message_id,
+                    end: End::HandBack,
+                });
             }
         }
     }
-    let chats = join_all(chats.into_iter().map(|(id, tasks)| chat::serve(app, id, tasks, deadline))).await;
+    let chats = join_all(
+        chats
+            .into_iter()
+            .map(|(id, tasks)| chat::serve(app, id, tasks, deadline)),
+    )
+    .await;
     served.extend(chats.into_iter().flatten());
     hand_back(put_back(app, served).await)
 }
@@ -158,14 +191,26 @@ async fn put_back(app: &App, served: Vec<Served>) -> Vec<String> {
         }
     }
     let put_back = jobs.len();
-    for (message_id, sent) in ids.into_iter().zip(app.jobs.put_back(jobs, app.clock.now()).await) {
+    for (message_id, sent) in ids
+        .into_iter()
+        .zip(app.jobs.put_back(jobs, app.clock.now()).await)
+    {
         if let Err(fault) = sent {
-            error!(message.id = message_id, fault = "unavailable", "a job could not be put back: {}", chain(&fault));
+            error!(
+                message.id = message_id,
+                fault = "unavailable",
+                "a job could not be put back: {}",
+                chain(&fault)
+            );
             keep.push(message_id);
         }
     }
     if put_back > 0 {
-        info!(outcome = "put_back", jobs = put_back, "jobs wait for their turn");
+        info!(
+            outcome = "put_back",
+            jobs = put_back,
+            "jobs wait for their turn"
+        );
     }
     keep
 }

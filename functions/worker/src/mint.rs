@@ -31,11 +31,20 @@ use crate::{App, End, WorkError};
 const REFUSALS_MAX: u32 = 5;
 
 /// Runs one mint; the slot has come.
-pub(crate) async fn run(app: &App, line: &Line, mint: Mint, attempt: u32) -> Result<End, WorkError> {
+pub(crate) async fn run(
+    app: &App,
+    line: &Line,
+    mint: Mint,
+    attempt: u32,
+) -> Result<End, WorkError> {
     let id = mint.request_id;
     let owner = Uuid::new_v4().to_string();
     let now = app.clock.now();
-    match app.invites.claim(&mint, &owner, now, now.plus(app.retention)).await? {
+    match app
+        .invites
+        .claim(&mint, &owner, now, now.plus(app.retention))
+        .await?
+    {
         Claim::Ours(invite) => try_once(app, line, mint, attempt, &owner, &invite).await,
         Claim::Done(invite) => {
             if let Some(event) = invite.unsent_link_event() {
@@ -51,14 +60,29 @@ pub(crate) async fn run(app: &App, line: &Line, mint: Mint, attempt: u32) -> Res
         // This message must outlive the other worker: it may be the only one if that worker dies.
         Claim::Held { until } => {
             info!(invite.id = %id, outcome = "held", "another worker has the request");
-            Ok(End::PutBack(PutBack { job: Job::Mint(mint), at: until.plus(Duration::from_secs(1)), attempt }))
+            Ok(End::PutBack(PutBack {
+                job: Job::Mint(mint),
+                at: until.plus(Duration::from_secs(1)),
+                attempt,
+            }))
         }
     }
 }
 
-async fn try_once(app: &App, line: &Line, mint: Mint, attempt: u32, owner: &str, invite: &Invite) -> Result<End, WorkError> {
+async fn try_once(
+    app: &App,
+    line: &Line,
+    mint: Mint,
+    attempt: u32,
+    owner: &str,
+    invite: &Invite,
+) -> Result<End, WorkError> {
     let expires_at = app.clock.now().plus(app.invite_ttl);
-    match app.telegram.create_invite_link(line.key.chat, &mint.request_id.link_name(), expires_at).await {
+    match app
+        .telegram
+        .create_invite_link(line.key.chat, &mint.request_id.link_name(), expires_at)
+        .await
+    {
         Ok(link) => {
             app.note_success(line.key);
             hand_out(app, line, owner, invite, link, expires_at).await
@@ -95,9 +119,17 @@ async fn hand_out(
         let _ = revoke(app, line, invite, &link).await;
         return Err(fault.into());
     }
-    match app.invites.settle(id, owner, line.key.chat, &link, link_expires_at, now).await? {
+    match app
+        .invites
+        .settle(id, owner, line.key.chat, &link, link_expires_at, now)
+        .await?
+    {
         Settled::HandedOut => {
-            let done = Invite { invite_link: Some(link), updated_at: now, ..invite.clone() };
+            let done = Invite {
+                invite_link: Some(link),
+                updated_at: now,
+                ..invite.clone()
+            };
             if let Some(event) = done.unsent_link_event() {
                 app.events.send(&event).await?;
             }
@@ -113,8 +145,18 @@ async fn hand_out(
 }
 
 /// Queues the revocation of a link that must never be seen.
-async fn revoke(app: &App, line: &Line, invite: &Invite, link: &InviteLink) -> Result<(), WorkError> {
-    let revoke = Revoke { chat_id: line.key.chat, invite_link: link.clone(), request_id: invite.request_id, not_before: None };
+async fn revoke(
+    app: &App,
+    line: &Line,
+    invite: &Invite,
+    link: &InviteLink,
+) -> Result<(), WorkError> {
+    let revoke = Revoke {
+        chat_id: line.key.chat,
+        invite_link: link.clone(),
+        request_id: invite.request_id,
+        not_before: None,
+    };
     Ok(app.jobs.send(&Job::Revoke(revoke)).await?)
 }
 
@@ -135,20 +177,30 @@ async fn put_back_or_fail(
         Trouble::Wait(at) => (Tried::NotReally, job, at),
         Trouble::Move(chat) => (Tried::NotReally, job.moved_to(chat), app.clock.now()),
         Trouble::Own if is_last(fault, attempts, app.rules.max_attempts) => {
-            if app.invites.fail(id, owner, &sentence, app.clock.now()).await? {
+            if app
+                .invites
+                .fail(id, owner, &sentence, app.clock.now())
+                .await?
+            {
                 error!(invite.id = %id, chat.id = %line.key.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "failed",
                     "a paid request is given up, the buyer has no link: {sentence}");
             }
             return Ok(End::Done);
         }
         Trouble::Own => {
-            let delay = backoff(app.rules.base_backoff, attempts.saturating_sub(1), fastrand::f64());
+            let delay = backoff(
+                app.rules.base_backoff,
+                attempts.saturating_sub(1),
+                fastrand::f64(),
+            );
             warn!(invite.id = %id, chat.id = %line.key.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "put_back",
                 delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "no link yet: {sentence}");
             (Tried::Really, job, app.clock.now().plus(delay))
         }
     };
-    app.invites.put_back(id, owner, tried, &sentence, app.clock.now()).await?;
+    app.invites
+        .put_back(id, owner, tried, &sentence, app.clock.now())
+        .await?;
     Ok(End::PutBack(PutBack { job, at, attempt }))
 }
 

@@ -12,9 +12,18 @@ use crate::trouble::{Trouble, spread};
 use crate::{App, End, WorkError};
 
 /// Runs one revocation; the slot has come.
-pub(crate) async fn run(app: &App, line: &Line, revoke: Revoke, attempt: u32) -> Result<End, WorkError> {
+pub(crate) async fn run(
+    app: &App,
+    line: &Line,
+    revoke: Revoke,
+    attempt: u32,
+) -> Result<End, WorkError> {
     let id = revoke.request_id;
-    let Err(failure) = app.telegram.revoke_invite_link(line.key.chat, &revoke.invite_link).await else {
+    let Err(failure) = app
+        .telegram
+        .revoke_invite_link(line.key.chat, &revoke.invite_link)
+        .await
+    else {
         app.note_success(line.key);
         info!(invite.id = %id, chat.id = %line.key.chat, outcome = "revoked", "link revoked");
         return Ok(End::Done);
@@ -24,7 +33,11 @@ pub(crate) async fn run(app: &App, line: &Line, revoke: Revoke, attempt: u32) ->
     let job = Job::Revoke(revoke);
     let put_back = match spread(app, line, fault, &sentence).await {
         Trouble::Wait(at) => PutBack { job, at, attempt },
-        Trouble::Move(chat) => PutBack { job: job.moved_to(chat), at: app.clock.now(), attempt },
+        Trouble::Move(chat) => PutBack {
+            job: job.moved_to(chat),
+            at: app.clock.now(),
+            attempt,
+        },
         Trouble::Own if fault == Fault::Permanent => {
             info!(invite.id = %id, chat.id = %line.key.chat, outcome = "revoked_before", "the link was out of use: {sentence}");
             return Ok(End::Done);
@@ -38,7 +51,11 @@ pub(crate) async fn run(app: &App, line: &Line, revoke: Revoke, attempt: u32) ->
             let delay = backoff(app.rules.base_backoff, attempt, fastrand::f64());
             warn!(invite.id = %id, chat.id = %line.key.chat, job.attempt = attempt, fault = fault.as_str(), outcome = "put_back",
                 "link not revoked yet: {sentence}");
-            PutBack { job, at: app.clock.now().plus(delay), attempt: attempt.saturating_add(1) }
+            PutBack {
+                job,
+                at: app.clock.now().plus(delay),
+                attempt: attempt.saturating_add(1),
+            }
         }
     };
     Ok(End::PutBack(put_back))

@@ -43,7 +43,11 @@ pub(crate) async fn spread(app: &App, line: &Line, fault: Fault, sentence: &str)
         Fault::Migrated(new_chat) => {
             error!(chat.id = %chat, chat.moved_to = %new_chat, fault = fault.as_str(),
                 "the group became a supergroup: put its new id into TELEGRAM_CHAT_ID");
-            if let Err(fault) = app.paces.change(line.key, now, |pace| pace.migrated_to = Some(new_chat)).await {
+            if let Err(fault) = app
+                .paces
+                .change(line.key, now, |pace| pace.migrated_to = Some(new_chat))
+                .await
+            {
                 error!(chat.id = %chat, fault = "unavailable", "the move of a chat could not be stored: {}", chain(&fault));
             }
             line.changed.store(true, Ordering::Relaxed);
@@ -54,7 +58,13 @@ pub(crate) async fn spread(app: &App, line: &Line, fault: Fault, sentence: &str)
 }
 
 /// Pauses the line and answers the job's place in it; if the line can't be written, at least `after` from now.
-async fn pause(app: &App, line: &Line, now: Timestamp, after: Duration, stop: impl Fn(&mut Pace)) -> Timestamp {
+async fn pause(
+    app: &App,
+    line: &Line,
+    now: Timestamp,
+    after: Duration,
+    stop: impl Fn(&mut Pace),
+) -> Timestamp {
     line.changed.store(true, Ordering::Relaxed);
     let successes = app.take_successes(line.key);
     let place = app.paces.change(line.key, now, |pace| {

@@ -41,21 +41,57 @@ pub(super) fn routes() -> Router<Served> {
         .route("/turn-clock", post(turn_clock))
 }
 
-/// An act's good end, or a code and a sentence.
-type Act = Result<Value, (StatusCode, &'static str, &'static str)>;
+/// Why an act is not done.
+struct Refusal {
+    status: StatusCode,
+    code: String,
+    sentence: String,
+}
 
-const BAD: (StatusCode, &str, &str) = (StatusCode::BAD_REQUEST, "invalid_json", "The body is not what this act takes.");
-const NOT_SIMULATED: (StatusCode, &str, &str) =
-    (StatusCode::NOT_FOUND, "not_simulated", "This works in simulation only; the service that it is about is real here.");
-const NO_SUCH_MEMBER: (StatusCode, &str, &str) = (StatusCode::NOT_FOUND, "not_found", "Nobody joined by this request's link.");
+/// An act's good end, or its refusal.
+type Act = Result<Value, Refusal>;
+
+fn refusal(status: StatusCode, code: &str, sentence: &str) -> Refusal {
+    Refusal {
+        status,
+        code: code.to_owned(),
+        sentence: sentence.to_owned(),
+    }
+}
+
+fn bad() -> Refusal {
+    refusal(
+        StatusCode::BAD_REQUEST,
+        "invalid_json",
+        "The body is not what this act takes.",
+    )
+}
+
+fn not_simulated() -> Refusal {
+    refusal(
+        StatusCode::CONFLICT,
+        "not_simulated",
+        "This works in simulation only; the service that it is about is real here.",
+    )
+}
+
+fn no_such_member() -> Refusal {
+    refusal(
+        StatusCode::CONFLICT,
+        "not_joined",
+        "Nobody is in the chat by this request's link.",
+    )
+}
 
 /// Reads the body of an act, after the caller's key.
 async fn read<T: DeserializeOwned>(demo: &Demo, request: Request) -> Result<T, Response> {
     if !demo.admits(&request) {
         return Err(answer(Rejection::Unauthorized.answer()));
     }
-    let body = axum::body::to_bytes(request.into_body(), BODY_MAX_BYTES).await.unwrap_or_default();
-    serde_json::from_slice(&body).map_err(|_| end(Err(BAD)))
+    let body = axum::body::to_bytes(request.into_body(), BODY_MAX_BYTES)
+        .await
+        .unwrap_or_default();
+    serde_json::from_slice(&body).map_err(|_| end(Err(bad())))
 }
 
 fn end(act: Act) -> Response {
@@ -64,7 +100,14 @@ fn end(act: Act) -> Response {
             result["ok"] = json!(true);
             json(StatusCode::OK, &result)
         }
-        Err((status, code, sentence)) => json(status, &json!({"ok": false, "code": code, "error": sentence})),
+        Err(Refusal {
+            status,
+            code,
+            sentence,
+        }) => json(
+            status,
+            &json!({"ok": false, "code": code, "error": sentence}),
+        ),
     })
 }
 
@@ -97,9 +140,13 @@ const fn once() -> usize {
 
 act!(buy, Buy, async |served: &Served, buy: Buy| -> Act {
     if buy.times == 0 || buy.times > PURCHASES_MAX {
-        return Err(BAD);
+        return Err(bad());
     }
-    let name = |given: &Option<String>, kind: &str| given.clone().unwrap_or_else(|| format!("{kind}-{}", &Uuid::new_v4().simple().to_string()[..8]));
+    let name = |given: &Option<String>, kind: &str| {
+        given
+            .clone()
+            .unwrap_or_else(|| format!("{kind}-{}", &Uuid::new_v4().simple().to_string()[..8]))
+    };
     let same = json!({"userId": name(&buy.user_id, "buyer"), "transactionId": name(&buy.transaction_id, "payment")});
     let purchases = (0..buy.times).map(|_| match buy.same || buy.times == 1 {
         true => same.clone(),
@@ -107,15 +154,27 @@ act!(buy, Buy, async |served: &Served, buy: Buy| -> Act {
     });
     // In twos, threes and all at once: as shops do it.
     let answers = join_all(purchases.map(async |purchase| {
-        let call = http::Request::post("/v1/invite/request").header("x-api-key", &served.demo.api_key);
-        let call = call.body(Bytes::from(purchase.to_string())).map_err(|_| BAD)?;
+        let call =
+            http::Request::post("/v1/invite/request").header("x-api-key", &served.demo.api_key);
+        let call = call
+            .body(Bytes::from(purchase.to_string()))
+            .map_err(|_| bad())?;
         let response = request::handle(&served.functions.request, call).await;
         served.demo.saw_request(&response);
-        serde_json::from_slice::<Value>(response.body()).map_err(|_| BAD)
+        serde_json::from_slice::<Value>(response.body()).map_err(|_| bad())
     }))
     .await;
     let answers: Vec<Value> = answers.into_iter().collect::<Result<_, _>>()?;
-    Ok(json!({"requestId": answers.first().map(|answer| answer["requestId"].clone()), "answers": answers.len()}))
+    match answers.iter().find(|answer| answer["ok"] != true) {
+        Some(refused) => Err(Refusal {
+            status: StatusCode::CONFLICT,
+            code: refused["code"].as_str().unwrap_or_default().to_owned(),
+            sentence: refused["error"].as_str().unwrap_or_default().to_owned(),
+        }),
+        None => Ok(
+            json!({"requestId": answers.first().map(|answer| answer["requestId"].clone()), "answers": answers.len()}),
+        ),
+    }
 });
 
 #[derive(Deserialize)]
@@ -133,18 +192,31 @@ enum Person {
     Stranger,
 }
 
-fn telegram(served: &Served) -> Result<&SimulatedTelegram, (StatusCode, &'static str, &'static str)> {
-    served.demo.world.telegram.as_ref().ok_or(NOT_SIMULATED)
+fn telegram(served: &Served) -> Result<&SimulatedTelegram, Refusal> {
+    served
+        .demo
+        .world
+        .telegram
+        .as_ref()
+        .ok_or_else(not_simulated)
 }
 
 act!(tap, Touch, async |served: &Served, touch: Touch| -> Act {
     let server = &telegram(served)?.server;
     // The buyer of a link is the same person each time: its number is made of the link's name, the request.
-    let name = server.link(&touch.invite_link).and_then(|link| link.name).unwrap_or_default();
-    let digits: i64 = name.bytes().take(8).fold(0, |number, byte| number * 31 + i64::from(byte));
+    let name = server
+        .link(&touch.invite_link)
+        .and_then(|link| link.name)
+        .unwrap_or_default();
+    let digits: i64 = name
+        .bytes()
+        .take(8)
+        .fold(0, |number, byte| number * 31 + i64::from(byte));
     let user = match touch.person {
         Person::Buyer => User::new(1_000_000 + digits % 1_000_000_000).named("Buyer"),
-        Person::Stranger => User::new(2_000_000_000 + i64::from(fastrand::u32(..))).named("Stranger"),
+        Person::Stranger => {
+            User::new(2_000_000_000 + i64::from(fastrand::u32(..))).named("Stranger")
+        }
     };
     let outcome = match server.tap(&touch.invite_link, user) {
         Tap::Joined => "joined",
@@ -165,14 +237,23 @@ struct OfRequest {
     request_id: String,
 }
 
-act!(leave, OfRequest, async |served: &Served, of: OfRequest| -> Act {
+act!(leave, OfRequest, async |served: &Served,
+                              of: OfRequest|
+       -> Act {
     let telegram = telegram(served)?;
-    let call = http::Request::get(format!("/v1/invite/{}", of.request_id)).header("x-api-key", &served.demo.api_key);
-    let response = status::handle(&served.functions.status, call.body(Bytes::new()).map_err(|_| BAD)?).await;
-    let invite: Value = serde_json::from_slice(response.body()).map_err(|_| BAD)?;
-    let person = invite["telegramUserId"].as_i64().ok_or(NO_SUCH_MEMBER)?;
+    let call = http::Request::get(format!("/v1/invite/{}", of.request_id))
+        .header("x-api-key", &served.demo.api_key);
+    let response = status::handle(
+        &served.functions.status,
+        call.body(Bytes::new()).map_err(|_| bad())?,
+    )
+    .await;
+    let invite: Value = serde_json::from_slice(response.body()).map_err(|_| bad())?;
+    let person = invite["telegramUserId"]
+        .as_i64()
+        .ok_or_else(no_such_member)?;
     if telegram.server.status(telegram.chat_id, person) == Status::Left {
-        return Err(NO_SUCH_MEMBER);
+        return Err(no_such_member());
     }
     telegram.server.leave(telegram.chat_id, person);
     Ok(json!({}))
@@ -185,13 +266,23 @@ struct NewLimit {
     per_seconds: u64,
 }
 
-act!(telegram_limit, NewLimit, async |served: &Served, limit: NewLimit| -> Act {
+act!(telegram_limit, NewLimit, async |served: &Served,
+                                      limit: NewLimit|
+       -> Act {
     if limit.calls == Some(0) || !(1..=86_400).contains(&limit.per_seconds) {
-        return Err(BAD);
+        return Err(bad());
     }
-    let limit = limit.calls.map(|calls| Limit { calls, per: Duration::from_secs(limit.per_seconds), burst: calls });
+    let limit = limit.calls.map(|calls| Limit {
+        calls,
+        per: Duration::from_secs(limit.per_seconds),
+        burst: calls,
+    });
     telegram(served)?.server.set_limit(limit);
-    *served.demo.limit.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = limit;
+    *served
+        .demo
+        .limit
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner) = limit;
     Ok(json!({}))
 });
 
@@ -202,9 +293,15 @@ struct Storm {
     times: u32,
 }
 
-act!(telegram_storm, Storm, async |served: &Served, storm: Storm| -> Act {
-    let fault = Fault::TooManyRequests { retry_after: storm.retry_after };
-    telegram(served)?.server.fail(FaultRule::on("createChatInviteLink", fault).times(storm.times));
+act!(telegram_storm, Storm, async |served: &Served,
+                                   storm: Storm|
+       -> Act {
+    let fault = Fault::TooManyRequests {
+        retry_after: storm.retry_after,
+    };
+    telegram(served)?
+        .server
+        .fail(FaultRule::on("createChatInviteLink", fault).times(storm.times));
     Ok(json!({}))
 });
 
@@ -214,10 +311,18 @@ struct CanInvite {
     can_invite: bool,
 }
 
-act!(telegram_rights, CanInvite, async |served: &Served, wanted: CanInvite| -> Act {
+act!(telegram_rights, CanInvite, async |served: &Served,
+                                        wanted: CanInvite|
+       -> Act {
     let telegram = telegram(served)?;
-    let rights = if wanted.can_invite { Rights::all() } else { Rights::none() };
-    telegram.server.make_admin(telegram.bot_id, telegram.chat_id, rights);
+    let rights = if wanted.can_invite {
+        Rights::all()
+    } else {
+        Rights::none()
+    };
+    telegram
+        .server
+        .make_admin(telegram.bot_id, telegram.chat_id, rights);
     Ok(json!({}))
 });
 
@@ -236,19 +341,31 @@ pub(super) const fn mode_name(mode: &Mode) -> &'static str {
     }
 }
 
-act!(webengage, NewMode, async |served: &Served, wanted: NewMode| -> Act {
+act!(webengage, NewMode, async |served: &Served,
+                                wanted: NewMode|
+       -> Act {
     let mode = match wanted.mode.as_str() {
         "up" => Mode::Up,
         "down" => Mode::Down,
         "unauthorized" => Mode::Unauthorized,
-        "rate_limited" => Mode::RateLimited { retry_after: Some(5) },
-        _ => return Err(BAD),
+        "rate_limited" => Mode::RateLimited {
+            retry_after: Some(5),
+        },
+        _ => return Err(bad()),
     };
-    served.demo.world.webengage.as_ref().ok_or(NOT_SIMULATED)?.set_mode(mode);
+    served
+        .demo
+        .world
+        .webengage
+        .as_ref()
+        .ok_or_else(not_simulated)?
+        .set_mode(mode);
     Ok(json!({}))
 });
 
-act!(unplug_worker, Value, async |served: &Served, _: Value| -> Act {
+act!(unplug_worker, Value, async |served: &Served,
+                                  _: Value|
+       -> Act {
     telegram(served)?;
     Ok(json!({"killed": served.demo.worker.unplug()}))
 });
@@ -258,10 +375,12 @@ struct Turn {
     seconds: u64,
 }
 
-act!(turn_clock, Turn, async |served: &Served, turn: Turn| -> Act {
+act!(turn_clock, Turn, async |served: &Served,
+                              turn: Turn|
+       -> Act {
     telegram(served)?;
     if turn.seconds > TURN_MAX_SECONDS {
-        return Err(BAD);
+        return Err(bad());
     }
     served.demo.clock.turn(Duration::from_secs(turn.seconds));
     Ok(json!({}))

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use common::answer::{Rejection, json};
 use common::clock::Clock;
 use common::domain::time::Timestamp;
@@ -28,19 +28,34 @@ pub(super) async fn state(State(served): State<Served>, request: Request) -> Res
     if !demo.admits(&request) {
         return Demo::refusal();
     }
-    match demo.state().await {
+    let shown = request
+        .uri()
+        .query()
+        .and_then(|query| query.strip_prefix("invite="))
+        .map(str::to_owned);
+    match demo.state(shown.as_deref()).await {
         Ok(state) => answer(json(StatusCode::OK, &state)),
         Err(error) => {
-            tracing::error!(fault = "unavailable", "the page's state can't be read: {}", chain(error.as_ref()));
+            tracing::error!(
+                fault = "unavailable",
+                "the page's state can't be read: {}",
+                chain(error.as_ref())
+            );
             answer(Rejection::Unavailable.answer())
         }
     }
 }
 
 impl Demo {
-    async fn state(&self) -> anyhow::Result<Value> {
+    /// Everything, and the lines about the request `shown`.
+    async fn state(&self, shown: Option<&str>) -> anyhow::Result<Value> {
         let invites = self.invites().await?;
-        let count = |name: &str, value: &Value| invites.iter().filter(|invite| invite[name] == *value).count();
+        let count = |name: &str, value: &Value| {
+            invites
+                .iter()
+                .filter(|invite| invite[name] == *value)
+                .count()
+        };
         Ok(json!({
             "mode": if self.world.telegram.is_some() { "simulated" } else { "real" },
             "now": Clock::turned_by(self.clock.offset_ms()).now(),
@@ -56,11 +71,14 @@ impl Demo {
             },
             "invites": invites,
             "timeline": self.timeline.newest(LINES),
+            "inviteTimeline": shown.map(|request_id| self.timeline.of_request(request_id)),
         }))
     }
 
     fn telegram(&self) -> Value {
-        let Some(telegram) = &self.world.telegram else { return json!({"simulated": false}) };
+        let Some(telegram) = &self.world.telegram else {
+            return json!({"simulated": false});
+        };
         let server = &telegram.server;
         let limit = self.limit();
         json!({
@@ -74,7 +92,9 @@ impl Demo {
     }
 
     fn webengage(&self) -> Value {
-        let Some(webengage) = &self.world.webengage else { return json!({"simulated": false}) };
+        let Some(webengage) = &self.world.webengage else {
+            return json!({"simulated": false});
+        };
         json!({
             "simulated": true,
             "mode": super::acts::mode_name(&webengage.mode()),
@@ -84,7 +104,12 @@ impl Demo {
     }
 
     fn queues(&self) -> Vec<Value> {
-        let names = [INVITES.queue, EVENTS.queue, INVITES.dead_letters, EVENTS.dead_letters];
+        let names = [
+            INVITES.queue,
+            EVENTS.queue,
+            INVITES.dead_letters,
+            EVENTS.dead_letters,
+        ];
         let depth = |name| self.aws.queue_depth(name).unwrap_or_default();
         names
             .into_iter()
@@ -97,10 +122,18 @@ impl Demo {
         let mut paces = Vec::new();
         let now = Clock::turned_by(self.clock.offset_ms()).now();
         for key in &self.bot_and_chats {
-            let read = self.dynamo.get_item().table_name("Pace").key("paceKey", AttributeValue::S(key.clone())).send().await?;
+            let read = self
+                .dynamo
+                .get_item()
+                .table_name("Pace")
+                .key("paceKey", AttributeValue::S(key.clone()))
+                .send()
+                .await?;
             let Some(item) = read.item else { continue };
             let pace = object(&item);
-            let paused_until = pace["pausedUntil"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+            let paused_until = pace["pausedUntil"]
+                .as_str()
+                .and_then(|text| text.parse::<Timestamp>().ok());
             paces.push(json!({
                 "key": key,
                 "intervalMs": pace["intervalMs"],
@@ -113,13 +146,33 @@ impl Demo {
 
     /// The newest requests, newest first.
     async fn invites(&self) -> anyhow::Result<Vec<Value>> {
-        let newest: Vec<String> = self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().cloned().collect();
+        let newest: Vec<String> = self
+            .newest
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect();
         let mut found: HashMap<String, Value> = HashMap::with_capacity(newest.len());
         for ids in newest.chunks(BATCH) {
-            let keys = ids.iter().map(|id| Item::from([("requestId".to_owned(), AttributeValue::S(id.clone()))]));
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys.collect())).build()?;
-            let read = self.dynamo.batch_get_item().request_items("InviteRequests", wanted).send().await?;
-            for item in read.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+            let keys = ids
+                .iter()
+                .map(|id| Item::from([("requestId".to_owned(), AttributeValue::S(id.clone()))]));
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys.collect()))
+                .build()?;
+            let read = self
+                .dynamo
+                .batch_get_item()
+                .request_items("InviteRequests", wanted)
+                .send()
+                .await?;
+            for item in read
+                .responses
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, items)| items)
+            {
                 let invite = view(&item);
                 if let Some(id) = invite["requestId"].as_str() {
                     found.insert(id.to_owned(), invite);
@@ -130,15 +183,26 @@ impl Demo {
     }
 
     /// The ids of the newest requests of an earlier run.
-    #[expect(clippy::disallowed_methods, reason = "once per start, on this machine's own table: there is no other way to find them")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "once per start, on this machine's own table: there is no other way to find them"
+    )]
     pub(super) async fn stored_requests(&self) -> anyhow::Result<Vec<String>> {
         let mut found: Vec<(String, String)> = Vec::new();
         let mut from = None;
         loop {
-            let page = self.dynamo.scan().table_name("InviteRequests").set_exclusive_start_key(from).send().await?;
+            let page = self
+                .dynamo
+                .scan()
+                .table_name("InviteRequests")
+                .set_exclusive_start_key(from)
+                .send()
+                .await?;
             for item in page.items.unwrap_or_default() {
                 let view = object(&item);
-                if let (Some(id), Some(at)) = (view["requestId"].as_str(), view["createdAt"].as_str()) {
+                if let (Some(id), Some(at)) =
+                    (view["requestId"].as_str(), view["createdAt"].as_str())
+                {
                     found.push((at.to_owned(), id.to_owned()));
                 }
             }
@@ -156,11 +220,17 @@ impl Demo {
 fn object(item: &Item) -> Value {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) => json!(text),
-        AttributeValue::N(number) => number.parse::<serde_json::Number>().map_or(Value::Null, Value::Number),
+        AttributeValue::N(number) => number
+            .parse::<serde_json::Number>()
+            .map_or(Value::Null, Value::Number),
         AttributeValue::Bool(flag) => json!(flag),
         _ => Value::Null,
     };
-    Value::Object(item.iter().map(|(name, attribute)| (name.clone(), value(attribute))).collect::<Map<_, _>>())
+    Value::Object(
+        item.iter()
+            .map(|(name, attribute)| (name.clone(), value(attribute)))
+            .collect::<Map<_, _>>(),
+    )
 }
 
 /// A record of a request as the page shows it.

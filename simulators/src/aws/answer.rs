@@ -28,7 +28,13 @@ impl Answer {
     }
 
     pub(crate) fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type: AMZ_JSON_1_0, body: body.into(), query_error: None, checksum: false }
+        Self {
+            status,
+            content_type: AMZ_JSON_1_0,
+            body: body.into(),
+            query_error: None,
+            checksum: false,
+        }
     }
 
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
@@ -65,9 +71,15 @@ impl Answer {
         let mut response = Response::new(Full::new(self.body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(self.content_type),
+        );
         let id = uuid::Uuid::new_v4();
-        if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())) {
+        if let Ok(id) = HeaderValue::from_str(
+            id.hyphenated()
+                .encode_lower(&mut uuid::Uuid::encode_buffer()),
+        ) {
             headers.insert("x-amzn-requestid", id);
         }
         if let Some(checksum) = checksum {

@@ -21,11 +21,20 @@ enum Kind {
 fn kind(operation: &str, request: &Value) -> Kind {
     match operation {
         "GetItem" | "Query" | "Scan" | "BatchGetItem" | "TransactGetItems" => Kind::Read,
-        "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => Kind::Write,
+        "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => {
+            Kind::Write
+        }
         "ExecuteStatement" => {
-            let statement = request.get("Statement").and_then(Value::as_str).unwrap_or_default();
+            let statement = request
+                .get("Statement")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let verb = statement.split_whitespace().next().unwrap_or_default();
-            if verb.eq_ignore_ascii_case("select") { Kind::Read } else { Kind::Write }
+            if verb.eq_ignore_ascii_case("select") {
+                Kind::Read
+            } else {
+                Kind::Write
+            }
         }
         "BatchExecuteStatement" | "ExecuteTransaction" => Kind::Write,
         _ => Kind::Free,
@@ -37,8 +46,12 @@ pub(crate) fn ask(operation: &str, request: &mut Value) -> bool {
     if matches!(kind(operation, request), Kind::Free) {
         return false;
     }
-    let Some(members) = request.as_object_mut() else { return false };
-    let asked = members.get("ReturnConsumedCapacity").and_then(Value::as_str);
+    let Some(members) = request.as_object_mut() else {
+        return false;
+    };
+    let asked = members
+        .get("ReturnConsumedCapacity")
+        .and_then(Value::as_str);
     if matches!(asked, Some("TOTAL" | "INDEXES")) || asked.is_some_and(|mode| mode != "NONE") {
         return false;
     }
@@ -47,7 +60,12 @@ pub(crate) fn ask(operation: &str, request: &mut Value) -> bool {
 }
 
 /// Reads the units out of an answer and, if the question was ours, takes them out of it.
-pub(crate) fn read(operation: &str, request: &Value, body: Vec<u8>, is_ours: bool) -> (Vec<u8>, Units) {
+pub(crate) fn read(
+    operation: &str,
+    request: &Value,
+    body: Vec<u8>,
+    is_ours: bool,
+) -> (Vec<u8>, Units) {
     let kind = kind(operation, request);
     if matches!(kind, Kind::Free) {
         return (body, Units::default());
@@ -57,7 +75,9 @@ pub(crate) fn read(operation: &str, request: &Value, body: Vec<u8>, is_ours: boo
     };
     let mut units = Units::default();
     match answer.get("ConsumedCapacity") {
-        Some(Value::Array(tables)) => tables.iter().for_each(|table| add(&mut units, &kind, table)),
+        Some(Value::Array(tables)) => tables
+            .iter()
+            .for_each(|table| add(&mut units, &kind, table)),
         Some(table) => add(&mut units, &kind, table),
         None => {}
     }
@@ -86,18 +106,28 @@ fn add(units: &mut Units, kind: &Kind, table: &Value) {
 }
 
 /// What a refused call used: nothing, unless it was a condition that failed.
-pub(crate) fn of_failure(db: &Database, operation: &str, request: &Value, error: &DynoxideError) -> Units {
+pub(crate) fn of_failure(
+    db: &Database,
+    operation: &str,
+    request: &Value,
+    error: &DynoxideError,
+) -> Units {
     let write = match error {
         DynoxideError::ConditionalCheckFailedException(..) if operation != "ExecuteStatement" => {
             write_capacity_units(size_now(db, request).unwrap_or_default())
         }
-        DynoxideError::ConditionalCheckFailedException(..) | DynoxideError::StatementConditionalCheckFailed(..) => 1.0,
+        DynoxideError::ConditionalCheckFailedException(..)
+        | DynoxideError::StatementConditionalCheckFailed(..) => 1.0,
         DynoxideError::TransactionCanceledException(..) => {
             let actions = request.get("TransactItems").and_then(Value::as_array);
-            let parts = actions.into_iter().flatten().filter_map(|action| action.as_object()?.values().next());
+            let parts = actions
+                .into_iter()
+                .flatten()
+                .filter_map(|action| action.as_object()?.values().next());
             parts
                 .map(|part| {
-                    TRANSACTIONAL_CAPACITY_FACTOR * write_capacity_units(size_now(db, part).unwrap_or_default())
+                    TRANSACTIONAL_CAPACITY_FACTOR
+                        * write_capacity_units(size_now(db, part).unwrap_or_default())
                 })
                 .sum()
         }
@@ -119,7 +149,9 @@ fn size_now(db: &Database, part: &Value) -> Option<usize> {
 }
 
 fn key_of(db: &Database, table: &Value, item: &Map<String, Value>) -> Option<Map<String, Value>> {
-    let described = db.describe_table(serde_json::from_value(json!({"TableName": table})).ok()?).ok()?;
+    let described = db
+        .describe_table(serde_json::from_value(json!({"TableName": table})).ok()?)
+        .ok()?;
     let described = serde_json::to_value(described).ok()?;
     let mut key = Map::new();
     for part in described.pointer("/Table/KeySchema")?.as_array()? {

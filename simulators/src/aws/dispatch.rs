@@ -33,9 +33,15 @@ pub(crate) fn target(headers: &HeaderMap) -> Option<(Service, &'static str)> {
 }
 
 /// The refusal of a call that carries no signature, or only a part of one. The signature itself is not verified.
-pub(crate) fn unauthenticated(service: Service, headers: &HeaderMap, query: Option<&str>) -> Option<Answer> {
+pub(crate) fn unauthenticated(
+    service: Service,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Option<Answer> {
     let refusal = dynoxide::auth_material::validate(dynoxide::auth_material::AuthMaterial {
-        authorization: headers.get("authorization").and_then(|value| value.to_str().ok()),
+        authorization: headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok()),
         query: query.unwrap_or_default(),
         has_date_header: headers.contains_key("x-amz-date") || headers.contains_key("date"),
     })?;
@@ -47,7 +53,12 @@ pub(crate) fn unauthenticated(service: Service, headers: &HeaderMap, query: Opti
 }
 
 /// Runs one call, through the faults and past the recorder.
-pub(crate) async fn call(world: &Arc<World>, service: Service, operation: &'static str, body: &Bytes) -> Outcome {
+pub(crate) async fn call(
+    world: &Arc<World>,
+    service: Service,
+    operation: &'static str,
+    body: &Bytes,
+) -> Outcome {
     world.wire.count_call(service, operation);
     if !world.wire.is_watched() {
         return Outcome::Answer(perform(world, service, operation, body, None).await.0);
@@ -78,7 +89,10 @@ pub(crate) async fn call(world: &Arc<World>, service: Service, operation: &'stat
         Some(WireFault::ResetAfter) => lose_the_answer = true,
         Some(WireFault::Delay(by)) => {
             let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-            world.clock.sleep_until(world.clock.now_ms().saturating_add(by_ms)).await;
+            world
+                .clock
+                .sleep_until(world.clock.now_ms().saturating_add(by_ms))
+                .await;
         }
         Some(WireFault::Hang) => {
             world.wire.record(call);
@@ -113,10 +127,15 @@ async fn perform(
 ) -> (Answer, Units) {
     match service {
         Service::DynamoDb => match recorded {
-            Some(request) if request.is_object() => world.dynamodb.call_measured(operation, request),
+            Some(request) if request.is_object() => {
+                world.dynamodb.call_measured(operation, request)
+            }
             _ => (world.dynamodb.call(operation, body), Units::default()),
         },
-        Service::Sqs => (sqs::call(&world.sqs, operation, body).await, Units::default()),
+        Service::Sqs => (
+            sqs::call(&world.sqs, operation, body).await,
+            Units::default(),
+        ),
         Service::SecretsManager => (world.secrets.call(body), Units::default()),
     }
 }
@@ -140,7 +159,8 @@ fn failed(service: Service) -> Answer {
 /// The table, queue or secret that a request names; the first table of a request that names several.
 fn table_or_queue(request: &Value) -> Option<String> {
     let text = |name: &str| request.get(name).and_then(Value::as_str);
-    let tail = |value: &str, separator: char| value.rsplit(separator).next().unwrap_or(value).to_owned();
+    let tail =
+        |value: &str, separator: char| value.rsplit(separator).next().unwrap_or(value).to_owned();
     if let Some(table) = text("TableName") {
         return Some(table.to_owned());
     }
@@ -156,6 +176,14 @@ fn table_or_queue(request: &Value) -> Option<String> {
     if let Some(items) = request.get("RequestItems").and_then(Value::as_object) {
         return items.keys().next().cloned();
     }
-    let first = request.get("TransactItems")?.get(0)?.as_object()?.values().next()?;
-    first.get("TableName").and_then(Value::as_str).map(str::to_owned)
+    let first = request
+        .get("TransactItems")?
+        .get(0)?
+        .as_object()?
+        .values()
+        .next()?;
+    first
+        .get("TableName")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }

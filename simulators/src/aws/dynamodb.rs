@@ -71,7 +71,10 @@ impl dynoxide::storage_backend::Clock for EngineClock {
         u64::try_from(self.0.now_ms() / 1000).unwrap_or_default()
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a date fits a double for the next 285,000 years")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a date fits a double for the next 285,000 years"
+    )]
     fn now_unix_secs_f64(&self) -> f64 {
         self.0.now_ms() as f64 / 1000.0
     }
@@ -134,7 +137,9 @@ pub(crate) async fn expire_forever(world: Arc<World>) {
         };
         match swept {
             Ok(Ok(items)) => tracing::debug!(items, "items past their time to live were deleted"),
-            Ok(Err(error)) => tracing::error!(%error, "items past their time to live could not be deleted"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "items past their time to live could not be deleted")
+            }
             Err(_) => return,
         }
     }
@@ -143,8 +148,12 @@ pub(crate) async fn expire_forever(world: Arc<World>) {
 fn answer(operation: &str, result: Result<Vec<u8>, DynoxideError>) -> Answer {
     let mut answer = match result {
         Ok(body) => Answer::ok(body),
-        Err(DynoxideError::ConditionalCheckFailedException(message, Some(item))) if operation == "ExecuteStatement" => {
-            refusal(&DynoxideError::StatementConditionalCheckFailed(message, item))
+        Err(DynoxideError::ConditionalCheckFailedException(message, Some(item)))
+            if operation == "ExecuteStatement" =>
+        {
+            refusal(&DynoxideError::StatementConditionalCheckFailed(
+                message, item,
+            ))
         }
         Err(error) => refusal(&error),
     };
@@ -176,11 +185,14 @@ pub(crate) fn throttled() -> Answer {
 
 /// The service failed.
 pub(crate) fn failed() -> Answer {
-    refusal(&DynoxideError::InternalServerError("Internal server error".to_owned()))
+    refusal(&DynoxideError::InternalServerError(
+        "Internal server error".to_owned(),
+    ))
 }
 
 fn write<T: Serialize>(response: &T) -> Result<Vec<u8>, DynoxideError> {
-    serde_json::to_vec(response).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    serde_json::to_vec(response)
+        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 fn read<T: DeserializeOwned>(operation: &str, body: &[u8]) -> Result<T, DynoxideError> {
@@ -189,15 +201,21 @@ fn read<T: DeserializeOwned>(operation: &str, body: &[u8]) -> Result<T, Dynoxide
 
 /// What DynamoDB says of a body that can't be read as a request. The engine's types mark what they refuse by a prefix.
 fn unreadable(operation: &str, body: &[u8], error: &serde_json::Error) -> DynoxideError {
-    let said = error.to_string();
-    if !error.is_data() || !matches!(serde_json::from_slice(body), Ok(Value::Object(_))) {
-        return DynoxideError::SerializationException(String::new());
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(_)) => {}
+        Ok(_) => return DynoxideError::SerializationException("Unexpected field type".to_owned()),
+        Err(_) => return DynoxideError::SerializationException(String::new()),
     }
+    let said = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let message = said.strip_suffix(&position).unwrap_or(&said);
     if let Some(message) = message.strip_prefix("VALIDATION_REQUEST:") {
         let enveloped = matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem");
-        let envelope = if enveloped { "1 validation error detected: " } else { "" };
+        let envelope = if enveloped {
+            "1 validation error detected: "
+        } else {
+            ""
+        };
         return DynoxideError::ValidationException(format!("{envelope}{message}"));
     }
     for prefix in ["VALIDATION:", "VALIDATION_AS_READ:"] {
@@ -209,6 +227,12 @@ fn unreadable(operation: &str, body: &[u8], error: &serde_json::Error) -> Dynoxi
         if let Some(message) = message.strip_prefix(prefix) {
             return DynoxideError::SerializationException(message.to_owned());
         }
+    }
+    if message.contains("empty AttributeValue") {
+        return DynoxideError::ValidationException(
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+                .to_owned(),
+        );
     }
     if message.contains("AttributeValue")
         || message.contains("missing field")
@@ -225,7 +249,9 @@ fn unreadable(operation: &str, body: &[u8], error: &serde_json::Error) -> Dynoxi
 
 /// `NUMBER_VALUE` and `String`, of "invalid type: integer `23`, expected a string".
 fn mistaken_type(message: &str) -> Option<(&'static str, &'static str)> {
-    let (given, wanted) = message.strip_prefix("invalid type: ")?.split_once(", expected ")?;
+    let (given, wanted) = message
+        .strip_prefix("invalid type: ")?
+        .split_once(", expected ")?;
     let given = match given.split([' ', '`']).next()? {
         "integer" => "NUMBER_VALUE",
         "floating" => "DECIMAL_VALUE",
@@ -238,7 +264,9 @@ fn mistaken_type(message: &str) -> Option<(&'static str, &'static str)> {
         "String"
     } else if wanted.contains("bool") {
         "Boolean"
-    } else if wanted.contains('i') && (wanted.contains("32") || wanted.contains("64")) || wanted.contains("integer") {
+    } else if wanted.contains('i') && (wanted.contains("32") || wanted.contains("64"))
+        || wanted.contains("integer")
+    {
         "Integer"
     } else {
         return None;

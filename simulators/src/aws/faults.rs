@@ -52,7 +52,14 @@ impl FaultRule {
     /// The next call, whichever it is, meets `action`.
     #[must_use]
     pub fn new(action: WireFault) -> Self {
-        Self { service: None, operation: None, table_or_queue: None, skip: 0, times: 1, action }
+        Self {
+            service: None,
+            operation: None,
+            table_or_queue: None,
+            skip: 0,
+            times: 1,
+            action,
+        }
     }
 
     /// Only this operation of this service.
@@ -92,8 +99,14 @@ impl FaultRule {
 
     fn matches(&self, call: &WireCall) -> bool {
         self.service.is_none_or(|service| service == call.service)
-            && self.operation.as_deref().is_none_or(|operation| operation == call.operation)
-            && self.table_or_queue.as_deref().is_none_or(|name| call.table_or_queue.as_deref() == Some(name))
+            && self
+                .operation
+                .as_deref()
+                .is_none_or(|operation| operation == call.operation)
+            && self
+                .table_or_queue
+                .as_deref()
+                .is_none_or(|name| call.table_or_queue.as_deref() == Some(name))
     }
 }
 

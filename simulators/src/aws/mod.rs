@@ -106,7 +106,9 @@ pub struct Aws {
 
 impl std::fmt::Debug for Aws {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Aws").field("url", &self.running.url).finish_non_exhaustive()
+        f.debug_struct("Aws")
+            .field("url", &self.running.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,22 +118,32 @@ impl Aws {
     ///
     /// # Errors
     /// When the address is taken, or the data can't be opened.
-    pub async fn start(listen: SocketAddr, storage: Storage, clock: Clock) -> Result<Aws, AwsError> {
+    pub async fn start(
+        listen: SocketAddr,
+        storage: Storage,
+        clock: Clock,
+    ) -> Result<Aws, AwsError> {
         if let Storage::Folder(folder) = &storage {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| AwsError::Folder { folder: folder.clone(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| AwsError::Folder {
+                folder: folder.clone(),
+                source,
+            })?;
         }
         let listener = tokio::net::TcpListener::bind(listen)
             .await
             .map_err(|source| AwsError::Listen { listen, source })?;
-        let mut address = listener.local_addr().map_err(|source| AwsError::Listen { listen, source })?;
+        let mut address = listener
+            .local_addr()
+            .map_err(|source| AwsError::Listen { listen, source })?;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
         let url = format!("http://{address}");
         let world = Arc::new(World {
             dynamodb: DynamoDb::open(&storage, &clock).map_err(AwsError::Tables)?,
-            sqs: Arc::new(Sqs::open(&storage, clock.clone(), url.clone()).map_err(AwsError::Queues)?),
+            sqs: Arc::new(
+                Sqs::open(&storage, clock.clone(), url.clone()).map_err(AwsError::Queues)?,
+            ),
             secrets: Secrets::default(),
             wire: Wire::default(),
             clock,
@@ -139,7 +151,13 @@ impl Aws {
         let mut tasks = sqs::resume_move_tasks(&world.sqs);
         tasks.push(tokio::spawn(server::serve(listener, Arc::clone(&world))));
         tasks.push(tokio::spawn(dynamodb::expire_forever(Arc::clone(&world))));
-        Ok(Aws { running: Arc::new(Running { url, world, tasks: Mutex::new(tasks) }) })
+        Ok(Aws {
+            running: Arc::new(Running {
+                url,
+                world,
+                tasks: Mutex::new(tasks),
+            }),
+        })
     }
 
     /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`, and the base of queue URLs (`{url}/000000000000/{name}`).
@@ -156,7 +174,10 @@ impl Aws {
 
     /// Sets what `GetSecretValue` answers for this ARN or name. Kept in memory only, in every [`Storage`].
     pub fn put_secret(&self, arn_or_name: &str, json: &str) {
-        self.running.world.secrets.put(arn_or_name, json, self.running.world.clock.now_ms());
+        self.running
+            .world
+            .secrets
+            .put(arn_or_name, json, self.running.world.clock.now_ms());
     }
 
     /// The recorder and the faults.
@@ -176,13 +197,21 @@ impl Aws {
     /// # Errors
     /// When the tables can't be read or written.
     pub fn expire_items(&self) -> Result<usize, AwsError> {
-        self.running.world.dynamodb.expire().map_err(AwsError::Tables)
+        self.running
+            .world
+            .dynamodb
+            .expire()
+            .map_err(AwsError::Tables)
     }
 
     /// Stops listening and closes every connection. Calls under way are cut off; what they had stored stays.
     pub async fn stop(&self) {
         let tasks = std::mem::take(
-            &mut *self.running.tasks.lock().unwrap_or_else(PoisonError::into_inner),
+            &mut *self
+                .running
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
         );
         for task in &tasks {
             task.abort();

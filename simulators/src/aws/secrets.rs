@@ -27,8 +27,15 @@ pub(crate) fn operation(name: &str) -> Option<&'static str> {
 
 impl Secrets {
     pub(crate) fn put(&self, id: &str, text: &str, created_ms: i64) {
-        let secret = Secret { text: text.to_owned(), version: Uuid::new_v4(), created_ms };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), secret);
+        let secret = Secret {
+            text: text.to_owned(),
+            version: Uuid::new_v4(),
+            created_ms,
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned(), secret);
     }
 
     pub(crate) fn call(&self, body: &[u8]) -> Answer {
@@ -37,7 +44,11 @@ impl Secrets {
             answer.content_type = AMZ_JSON_1_1;
             return answer;
         };
-        let Some(id) = request.get("SecretId").and_then(Value::as_str).filter(|id| !id.is_empty()) else {
+        let Some(id) = request
+            .get("SecretId")
+            .and_then(Value::as_str)
+            .filter(|id| !id.is_empty())
+        else {
             return refused(
                 StatusCode::BAD_REQUEST,
                 "ValidationException",
@@ -45,7 +56,9 @@ impl Secrets {
             );
         };
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((known_as, secret)) = secrets.get_key_value(id).or_else(|| secrets.iter().find(|(key, _)| name(key) == name(id)))
+        let Some((known_as, secret)) = secrets
+            .get_key_value(id)
+            .or_else(|| secrets.iter().find(|(key, _)| name(key) == name(id)))
         else {
             return refused(
                 StatusCode::BAD_REQUEST,
@@ -53,13 +66,20 @@ impl Secrets {
                 "Secrets Manager can't find the specified secret.",
             );
         };
-        let stage = request.get("VersionStage").and_then(Value::as_str).unwrap_or("AWSCURRENT");
+        let stage = request
+            .get("VersionStage")
+            .and_then(Value::as_str)
+            .unwrap_or("AWSCURRENT");
         let version = request.get("VersionId").and_then(Value::as_str);
-        if stage != "AWSCURRENT" || version.is_some_and(|version| version != secret.version.to_string()) {
+        if stage != "AWSCURRENT"
+            || version.is_some_and(|version| version != secret.version.to_string())
+        {
             return refused(
                 StatusCode::BAD_REQUEST,
                 "ResourceNotFoundException",
-                &format!("Secrets Manager can't find the specified secret value for staging label: {stage}"),
+                &format!(
+                    "Secrets Manager can't find the specified secret value for staging label: {stage}"
+                ),
             );
         }
         let arn = if known_as.starts_with("arn:") {
@@ -67,7 +87,10 @@ impl Secrets {
         } else {
             format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{known_as}-AdmitO")
         };
-        #[expect(clippy::cast_precision_loss, reason = "a date fits a double for the next 285,000 years")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a date fits a double for the next 285,000 years"
+        )]
         let created = secret.created_ms as f64 / 1000.0;
         let mut answer = Answer::json(
             StatusCode::OK,
@@ -87,7 +110,9 @@ impl Secrets {
 
 /// The name within an ARN, without the six characters that Secrets Manager adds; a name stays as it is.
 fn name(id: &str) -> &str {
-    let Some((_, tail)) = id.split_once(":secret:") else { return id };
+    let Some((_, tail)) = id.split_once(":secret:") else {
+        return id;
+    };
     match tail.rsplit_once('-') {
         Some((name, suffix)) if suffix.len() == 6 => name,
         _ => tail,
@@ -96,12 +121,20 @@ fn name(id: &str) -> &str {
 
 /// Asked too fast.
 pub(crate) fn throttled() -> Answer {
-    refused(StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
+    refused(
+        StatusCode::BAD_REQUEST,
+        "ThrottlingException",
+        "Rate exceeded",
+    )
 }
 
 /// The service failed.
 pub(crate) fn failed() -> Answer {
-    refused(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError", "An error occurred on the server side.")
+    refused(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalServiceError",
+        "An error occurred on the server side.",
+    )
 }
 
 fn refused(status: StatusCode, code: &str, message: &str) -> Answer {

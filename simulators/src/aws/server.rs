@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -63,12 +63,18 @@ async fn connection(stream: TcpStream, world: Arc<World>) {
             answered
         }
     });
-    if let Err(error) = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await {
+    if let Err(error) = hyper::server::conn::http1::Builder::new()
+        .serve_connection(io, service)
+        .await
+    {
         tracing::debug!(%error, "a connection ended early");
     }
 }
 
-async fn answer(request: Request<Incoming>, world: &Arc<World>) -> Result<Response<Full<Bytes>>, Cut> {
+async fn answer(
+    request: Request<Incoming>,
+    world: &Arc<World>,
+) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, body) = request.into_parts();
     if head.method == Method::GET {
         return Ok(Answer::ok("healthy").into_response());
@@ -78,9 +84,15 @@ async fn answer(request: Request<Incoming>, world: &Arc<World>) -> Result<Respon
         Some((Service::DynamoDb, _)) => DYNAMODB_BODY_BYTES,
         _ => SQS_BODY_BYTES,
     };
+    // A length that is told is judged by itself: not one byte of such a body is read.
+    if body.size_hint().lower() > limit as u64 {
+        return Ok(Answer::too_large().into_response());
+    }
     let body = match Limited::new(body, limit).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Ok(Answer::too_large().into_response()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Ok(Answer::too_large().into_response());
+        }
         Err(_) => return Err(Cut),
     };
     let Some((service, operation)) = target else {

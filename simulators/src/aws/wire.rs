@@ -52,7 +52,8 @@ pub enum Phase {
     After,
 }
 
-/// Is told of every call. It runs on the server's own task: it must not block, nor call the server.
+/// Is told of every call. It runs on the server's own task: it must not block, nor call the
+/// server. One that holds an [`Aws`](super::Aws) keeps that server alive until the hook is cleared.
 pub type Hook = Arc<dyn Fn(Phase, &WireCall) + Send + Sync>;
 
 #[derive(Default)]
@@ -103,7 +104,10 @@ impl Wire {
     pub fn count(&self, service: Service, operation: &str) -> u64 {
         let state = self.lock();
         let counts = state.counts.iter();
-        counts.filter(|((of, name), _)| *of == service && *name == operation).map(|(_, count)| count).sum()
+        counts
+            .filter(|((of, name), _)| *of == service && *name == operation)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// Orders a fault. Several may be in force: the first that matches a call and is not used up decides.
@@ -180,6 +184,8 @@ impl Wire {
 
 impl std::fmt::Debug for Wire {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wire").field("recording", &self.is_recording()).finish_non_exhaustive()
+        f.debug_struct("Wire")
+            .field("recording", &self.is_recording())
+            .finish_non_exhaustive()
     }
 }

@@ -118,3 +118,41 @@ impl Journal {
         self.deliveries.push_back(delivery);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> Call {
+        Call {
+            method: "getMe".into(),
+            bot_id: 1,
+            chat_id: None,
+            params: Value::Null,
+            status: 0,
+            description: None,
+            at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn the_ring_forgets_the_oldest_call_but_counts_all_and_late_answers_find_theirs() {
+        let mut journal = Journal::default();
+        let first = journal.arrived(call());
+        let second = journal.arrived(call());
+        for _ in 0..REMEMBERED_CALLS - 1 {
+            journal.arrived(call());
+        }
+        journal.answered(first, 500, None);
+        journal.answered(second, 200, None);
+        assert_eq!(journal.calls.len(), REMEMBERED_CALLS);
+        assert_eq!(journal.counts["getMe"], REMEMBERED_CALLS as u64 + 1);
+        let statuses: Vec<u16> = journal
+            .calls
+            .iter()
+            .take(2)
+            .map(|call| call.status)
+            .collect();
+        assert_eq!(statuses, [200, 0]);
+    }
+}

@@ -7,12 +7,14 @@
 //! Memory is bounded for a server that runs for weeks: logs are rings (`journal`), an inbox holds at most
 //! [`inbox::MOST_PENDING`] updates, the world at most [`world::MOST_LINKS`] links. People are kept for good.
 
+mod chat;
 mod fault;
 mod hand;
 pub mod inbox;
 pub mod journal;
 mod limit;
 mod link;
+mod look;
 mod member;
 mod methods;
 mod params;
@@ -22,6 +24,7 @@ mod schema;
 mod server;
 mod shared;
 pub(crate) mod socket;
+mod trouble;
 mod webhook;
 pub mod world;
 
@@ -29,6 +32,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub use chat::{ChatKind, OWNER_ID};
 pub use fault::{Fault, FaultRule};
 pub use hand::Tap;
 pub use journal::{Call, Delivery, Violation};
@@ -36,7 +40,6 @@ pub use limit::{Limit, VIOLATION_GRACE_MS};
 pub use link::{Link, REMEMBERED_JOINERS};
 pub use member::{Rights, Status, User};
 pub use refusal::Refusal;
-pub use world::{ChatKind, OWNER_ID};
 
 use crate::clock::Clock;
 use shared::Shared;

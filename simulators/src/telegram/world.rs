@@ -3,10 +3,11 @@
 //! No I/O and no clock: what happens is decided here from the state and `now`, and each change of membership puts
 //! the updates that Telegram would send into the inboxes of the bots that may see them.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
+use super::chat::{Chat, ChatKind, Member};
 use super::inbox::Inbox;
 use super::link::Link;
 use super::member::{Rights, Status, User};
@@ -14,96 +15,11 @@ use super::refusal::Refusal;
 
 /// How many links are kept; the oldest is forgotten for a new one.
 pub const MOST_LINKS: usize = 500_000;
-/// The person who owns every chat and adds people by hand.
-pub const OWNER_ID: i64 = 7_000_000_001;
-
-/// The kinds of chat that a bot can be an administrator of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChatKind {
-    /// A basic group.
-    Group,
-    /// A supergroup.
-    Supergroup,
-    /// A channel.
-    Channel,
-}
-
-impl ChatKind {
-    /// The `type` of the Bot API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Group => "group",
-            Self::Supergroup => "supergroup",
-            Self::Channel => "channel",
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Bot {
     pub(crate) user: User,
     pub(crate) inbox: Inbox,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Member {
-    pub(crate) user: User,
-    pub(crate) status: Status,
-    /// The link that this member came by, which is taken until he leaves.
-    pub(crate) via: Option<String>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Chat {
-    pub(crate) id: i64,
-    pub(crate) title: String,
-    pub(crate) kind: ChatKind,
-    pub(crate) username: Option<String>,
-    pub(crate) members: HashMap<i64, Member>,
-    /// The bots in the chat, so that no change has to look through all members.
-    bots: BTreeSet<i64>,
-    /// Join requests that wait for an answer: who, and by which link if by any.
-    pub(crate) requests: HashMap<i64, (User, Option<String>)>,
-    pub(crate) migrated_to: Option<i64>,
-    pub(crate) deleted: bool,
-    next_message_id: i64,
-}
-
-impl Chat {
-    pub(crate) fn json(&self) -> Value {
-        let mut chat = json!({"id": self.id, "title": self.title, "type": self.kind.as_str()});
-        if let Some(username) = &self.username {
-            chat["username"] = json!(username);
-        }
-        chat
-    }
-
-    /// Takes over the members of a chat that became this one, and gives the bots among them.
-    pub(crate) fn adopt(&mut self, members: HashMap<i64, Member>) -> Vec<i64> {
-        let bots = members
-            .values()
-            .filter(|member| member.user.is_bot && member.status.is_present());
-        self.bots = bots.map(|member| member.user.id).collect();
-        self.members = members;
-        self.bots.iter().copied().collect()
-    }
-
-    pub(crate) fn status(&self, user_id: i64, now_ms: i64) -> Status {
-        self.members
-            .get(&user_id)
-            .map_or(Status::Left, |member| member.status.at(now_ms / 1000))
-    }
-
-    fn rights(&self, bot_id: i64) -> Option<Rights> {
-        match self.members.get(&bot_id)?.status {
-            Status::Administrator(rights) => Some(rights),
-            Status::Creator => Some(Rights::all()),
-            Status::Member | Status::Restricted { .. } | Status::Left | Status::Kicked { .. } => {
-                None
-            }
-        }
-    }
 }
 
 /// By what a change of membership came about.
@@ -129,25 +45,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn add_chat(&mut self, id: i64, title: &str, kind: ChatKind) {
-        let owner = User::new(OWNER_ID).named("Owner");
-        let member = Member {
-            user: owner,
-            status: Status::Creator,
-            via: None,
-        };
-        let chat = Chat {
-            id,
-            title: title.to_owned(),
-            kind,
-            username: None,
-            members: HashMap::from([(OWNER_ID, member)]),
-            bots: BTreeSet::new(),
-            requests: HashMap::new(),
-            migrated_to: None,
-            deleted: false,
-            next_message_id: 1,
-        };
-        self.chats.insert(id, chat);
+        self.chats.insert(id, Chat::new(id, title, kind));
     }
 
     pub(crate) fn add_link(&mut self, link: Link) {
@@ -162,6 +60,33 @@ impl World {
 
     pub(crate) fn links_in_order(&self) -> impl Iterator<Item = &Link> {
         self.link_order.iter().filter_map(|url| self.links.get(url))
+    }
+
+    /// Makes the group `old` the supergroup `new`, and tells its bots.
+    pub(crate) fn migrate(&mut self, old: i64, new: i64, now_ms: i64) {
+        let Some(former) = self.chats.get_mut(&old) else {
+            return;
+        };
+        former.migrated_to = Some(new);
+        let (title, members, before) =
+            (former.title.clone(), former.members.clone(), former.json());
+        self.add_chat(new, &title, ChatKind::Supergroup);
+        for link in self.links.values_mut().filter(|link| link.chat_id == old) {
+            link.chat_id = new;
+        }
+        let Some(chat) = self.chats.get_mut(&new) else {
+            return;
+        };
+        let bots = chat.adopt(members);
+        let moved = json!({
+            "message_id": 1, "chat": before, "date": now_ms / 1000, "migrate_to_chat_id": new,
+        });
+        for bot_id in bots {
+            if let Some(bot) = self.bots.get_mut(&bot_id) {
+                bot.inbox
+                    .put(json!({"message": moved.clone()}), now_ms, now_ms);
+            }
+        }
     }
 
     /// The chat as that bot may use it, or the refusal that Telegram gives.
@@ -429,6 +354,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::telegram::chat::OWNER_ID;
     use crate::telegram::link::Terms;
 
     #[test]

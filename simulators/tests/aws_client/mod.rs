@@ -21,18 +21,29 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::with(Storage::Memory).await
+        Self::with(Storage::Memory, Clock::new()).await
     }
 
     pub(crate) async fn in_folder(folder: &Path) -> Self {
-        Self::with(Storage::Folder(folder.to_owned())).await
+        Self::in_folder_at(folder, Clock::new()).await
     }
 
-    async fn with(storage: Storage) -> Self {
-        let clock = Clock::new();
-        let aws = Aws::start(([127, 0, 0, 1], 0).into(), storage, clock.clone()).await.unwrap();
+    /// With the clock of an earlier world, which may be turned already.
+    pub(crate) async fn in_folder_at(folder: &Path, clock: Clock) -> Self {
+        Self::with(Storage::Folder(folder.to_owned()), clock).await
+    }
+
+    async fn with(storage: Storage, clock: Clock) -> Self {
+        let aws = Aws::start(([127, 0, 0, 1], 0).into(), storage, clock.clone())
+            .await
+            .unwrap();
         let (sqs, dynamodb) = (sqs_client(&aws.url()), dynamodb_client(&aws.url()));
-        Self { aws, clock, sqs, dynamodb }
+        Self {
+            aws,
+            clock,
+            sqs,
+            dynamodb,
+        }
     }
 
     pub(crate) fn turn(&self, seconds: u64) {
@@ -53,27 +64,53 @@ impl World {
     }
 
     /// A queue whose poison goes to `dead` after `receives`; both URLs.
-    pub(crate) async fn queue_and_dead(&self, name: &str, dead: &str, receives: u32) -> (String, String) {
+    pub(crate) async fn queue_and_dead(
+        &self,
+        name: &str,
+        dead: &str,
+        receives: u32,
+    ) -> (String, String) {
         let dead_url = self.queue(dead).await;
         let policy = format!(
             r#"{{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:{dead}","maxReceiveCount":{receives}}}"#
         );
-        (self.queue_with(name, &[("RedrivePolicy", &policy)]).await, dead_url)
+        (
+            self.queue_with(name, &[("RedrivePolicy", &policy)]).await,
+            dead_url,
+        )
     }
 
     pub(crate) async fn send(&self, url: &str, body: &str) -> String {
-        self.sqs.send_message().queue_url(url).message_body(body).send().await.unwrap().message_id.unwrap()
+        self.sqs
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap()
+            .message_id
+            .unwrap()
     }
 
     /// Up to ten messages, with all their attributes.
     pub(crate) async fn receive(&self, url: &str) -> Vec<aws_sdk_sqs::types::Message> {
-        let call = self.sqs.receive_message().queue_url(url).max_number_of_messages(10);
-        let call = call.message_system_attribute_names("All".into()).message_attribute_names("All");
+        let call = self
+            .sqs
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(10);
+        let call = call
+            .message_system_attribute_names("All".into())
+            .message_attribute_names("All");
         call.send().await.unwrap().messages.unwrap_or_default()
     }
 
     pub(crate) async fn bodies(&self, url: &str) -> Vec<String> {
-        self.receive(url).await.into_iter().map(|message| message.body.unwrap()).collect()
+        self.receive(url)
+            .await
+            .into_iter()
+            .map(|message| message.body.unwrap())
+            .collect()
     }
 }
 
@@ -100,7 +137,9 @@ pub(crate) fn dynamodb_client(url: &str) -> aws_sdk_dynamodb::Client {
 }
 
 fn http_client() -> aws_sdk_sqs::config::SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 /// The stable code of an SDK error.
@@ -110,7 +149,9 @@ where
     R: std::fmt::Debug,
 {
     let error = result.expect_err("a refusal");
-    let service = error.as_service_error().unwrap_or_else(|| panic!("no service error: {error:?}"));
+    let service = error
+        .as_service_error()
+        .unwrap_or_else(|| panic!("no service error: {error:?}"));
     service.code().unwrap_or_default().to_owned()
 }
 
@@ -129,9 +170,22 @@ impl Raw {
 }
 
 /// Posts `body` as it is, signed or not.
-pub(crate) async fn post(url: &str, target: Option<&str>, signed: bool, body: impl Into<Vec<u8>>) -> Raw {
-    let address = url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
-    let path = url.trim_start_matches("http://").find('/').map_or("/", |at| &url["http://".len() + at..]);
+pub(crate) async fn post(
+    url: &str,
+    target: Option<&str>,
+    signed: bool,
+    body: impl Into<Vec<u8>>,
+) -> Raw {
+    let address = url
+        .trim_start_matches("http://")
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let path = url
+        .trim_start_matches("http://")
+        .find('/')
+        .map_or("/", |at| &url["http://".len() + at..]);
     let body = body.into();
     let mut head = format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
@@ -153,8 +207,12 @@ pub(crate) async fn post(url: &str, target: Option<&str>, signed: bool, body: im
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
-    let query_error = head.lines().find_map(|line| line.strip_prefix("x-amzn-query-error: ").map(str::to_owned));
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    let query_error = head
+        .lines()
+        .find_map(|line| line.strip_prefix("x-amzn-query-error: ").map(str::to_owned));
     Raw {
         status: head.split(' ').nth(1).unwrap().parse().unwrap(),
         query_error,

@@ -11,16 +11,28 @@ async fn the_receive_that_would_be_one_too_many_moves_the_message_instead() {
     let id = world.send(&url, "poison").await;
     for count in ["1", "2", "3"] {
         let message = world.receive(&url).await.remove(0);
-        assert_eq!(message.attributes().unwrap()[&"ApproximateReceiveCount".into()], count);
+        assert_eq!(
+            message.attributes().unwrap()[&"ApproximateReceiveCount".into()],
+            count
+        );
         world.turn(30);
     }
-    assert!(world.receive(&dead).await.is_empty(), "nothing moves before a receive asks for it");
-    assert!(world.receive(&url).await.is_empty(), "the fourth receive finds nothing");
+    assert!(
+        world.receive(&dead).await.is_empty(),
+        "nothing moves before a receive asks for it"
+    );
+    assert!(
+        world.receive(&url).await.is_empty(),
+        "the fourth receive finds nothing"
+    );
     let buried = world.receive(&dead).await.remove(0);
     assert_eq!(buried.message_id(), Some(id.as_str()));
     assert_eq!(buried.body(), Some("poison"));
     let attributes = buried.attributes().unwrap();
-    assert_eq!(attributes[&"DeadLetterQueueSourceArn".into()], "arn:aws:sqs:us-east-1:000000000000:Orders");
+    assert_eq!(
+        attributes[&"DeadLetterQueueSourceArn".into()],
+        "arn:aws:sqs:us-east-1:000000000000:Orders"
+    );
     assert_eq!(attributes[&"ApproximateReceiveCount".into()], "4");
     assert_eq!(world.aws.queue_depth("Orders").unwrap().total(), 0);
 }
@@ -37,8 +49,19 @@ async fn one_poison_message_does_not_keep_its_neighbours_from_being_received() {
     for number in 0..3 {
         world.send(&url, &format!("good {number}")).await;
     }
-    let call = world.sqs.receive_message().queue_url(&url).max_number_of_messages(3).send().await.unwrap();
-    let bodies: Vec<&str> = call.messages().iter().filter_map(|message| message.body()).collect();
+    let call = world
+        .sqs
+        .receive_message()
+        .queue_url(&url)
+        .max_number_of_messages(3)
+        .send()
+        .await
+        .unwrap();
+    let bodies: Vec<&str> = call
+        .messages()
+        .iter()
+        .filter_map(|message| message.body())
+        .collect();
     assert_eq!(bodies, ["good 0", "good 1", "good 2"]);
     assert_eq!(world.receive(&dead).await.len(), 5);
 }
@@ -48,14 +71,20 @@ async fn a_dead_letters_age_counts_from_its_first_sending() {
     let world = World::start().await;
     let (url, dead) = world.queue_and_dead("Orders", "Dead", 1).await;
     let set = world.sqs.set_queue_attributes().queue_url(&dead);
-    set.attributes(QueueAttributeName::MessageRetentionPeriod, "100").send().await.unwrap();
+    set.attributes(QueueAttributeName::MessageRetentionPeriod, "100")
+        .send()
+        .await
+        .unwrap();
     world.send(&url, "x").await;
     world.receive(&url).await;
     world.turn(60);
     assert!(world.receive(&url).await.is_empty());
     assert_eq!(world.aws.queue_depth("Dead").unwrap().visible, 1);
     world.turn(41);
-    assert!(world.receive(&dead).await.is_empty(), "101 seconds old, though 41 in this queue");
+    assert!(
+        world.receive(&dead).await.is_empty(),
+        "101 seconds old, though 41 in this queue"
+    );
 }
 
 #[tokio::test]
@@ -66,7 +95,14 @@ async fn a_handle_from_before_the_move_deletes_nothing() {
     let handle = world.receive(&url).await.remove(0).receipt_handle.unwrap();
     world.turn(30);
     assert!(world.receive(&url).await.is_empty());
-    world.sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
+    world
+        .sqs
+        .delete_message()
+        .queue_url(&url)
+        .receipt_handle(handle)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(world.aws.queue_depth("Dead").unwrap().visible, 1);
 }
 
@@ -92,18 +128,36 @@ async fn redrive_policies_are_checked_when_they_are_set() {
         assert_eq!(code(set), "InvalidParameterValue", "{policy}");
     }
     let told = |url: String| {
-        let call = world.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::RedrivePolicy);
-        async move { call.send().await.unwrap().attributes.unwrap_or_default().remove(&QueueAttributeName::RedrivePolicy) }
+        let call = world
+            .sqs
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(QueueAttributeName::RedrivePolicy);
+        async move {
+            call.send()
+                .await
+                .unwrap()
+                .attributes
+                .unwrap_or_default()
+                .remove(&QueueAttributeName::RedrivePolicy)
+        }
     };
     assert_eq!(told(url.clone()).await, None);
     let set = |policy: String| {
         let set = world.sqs.set_queue_attributes().queue_url(&url);
-        set.attributes(QueueAttributeName::RedrivePolicy, policy).send()
+        set.attributes(QueueAttributeName::RedrivePolicy, policy)
+            .send()
     };
-    set(format!(r#"{{"maxReceiveCount":"5","deadLetterTargetArn":"{arn}"}}"#)).await.unwrap();
+    set(format!(
+        r#"{{"maxReceiveCount":"5","deadLetterTargetArn":"{arn}"}}"#
+    ))
+    .await
+    .unwrap();
     assert_eq!(
         told(url.clone()).await.as_deref(),
-        Some(r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:Dead","maxReceiveCount":5}"#)
+        Some(
+            r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:Dead","maxReceiveCount":5}"#
+        )
     );
     set(String::new()).await.unwrap();
     assert_eq!(told(url.clone()).await, None, "an empty policy removes it");
@@ -115,11 +169,18 @@ async fn a_queue_may_refuse_to_be_a_dead_letter_queue() {
     let dead = world.queue("Dead").await;
     let allow = |policy: &str| {
         let set = world.sqs.set_queue_attributes().queue_url(&dead);
-        set.attributes(QueueAttributeName::RedriveAllowPolicy, policy).send()
+        set.attributes(QueueAttributeName::RedriveAllowPolicy, policy)
+            .send()
     };
-    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:Dead","maxReceiveCount":3}"#;
+    let policy =
+        r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:Dead","maxReceiveCount":3}"#;
     let make = |name: &str| {
-        world.sqs.create_queue().queue_name(name).attributes(QueueAttributeName::RedrivePolicy, policy).send()
+        world
+            .sqs
+            .create_queue()
+            .queue_name(name)
+            .attributes(QueueAttributeName::RedrivePolicy, policy)
+            .send()
     };
     allow(r#"{"redrivePermission":"denyAll"}"#).await.unwrap();
     assert_eq!(code(make("Orders").await), "InvalidParameterValue");
@@ -129,8 +190,14 @@ async fn a_queue_may_refuse_to_be_a_dead_letter_queue() {
     assert_eq!(code(make("Others").await), "InvalidParameterValue");
     allow(r#"{"redrivePermission":"allowAll"}"#).await.unwrap();
     make("Others").await.unwrap();
-    assert_eq!(code(allow(r#"{"redrivePermission":"some"}"#).await), "InvalidAttributeValue");
-    assert_eq!(code(allow(r#"{"redrivePermission":"byQueue"}"#).await), "InvalidAttributeValue");
+    assert_eq!(
+        code(allow(r#"{"redrivePermission":"some"}"#).await),
+        "InvalidAttributeValue"
+    );
+    assert_eq!(
+        code(allow(r#"{"redrivePermission":"byQueue"}"#).await),
+        "InvalidAttributeValue"
+    );
 }
 
 #[tokio::test]
@@ -139,8 +206,20 @@ async fn the_sources_of_a_dead_letter_queue_are_listed() {
     let (orders, dead) = world.queue_and_dead("Orders", "Dead", 3).await;
     let (events, _) = world.queue_and_dead("Events", "Dead", 3).await;
     world.queue("Alone").await;
-    let listed = world.sqs.list_dead_letter_source_queues().queue_url(&dead).send().await.unwrap();
+    let listed = world
+        .sqs
+        .list_dead_letter_source_queues()
+        .queue_url(&dead)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(listed.queue_urls(), [events, orders.clone()]);
-    let none = world.sqs.list_dead_letter_source_queues().queue_url(&orders).send().await.unwrap();
+    let none = world
+        .sqs
+        .list_dead_letter_source_queues()
+        .queue_url(&orders)
+        .send()
+        .await
+        .unwrap();
     assert!(none.queue_urls().is_empty());
 }

@@ -29,7 +29,12 @@ pub(super) const READ_ONLY: [&str; 6] = [
 ];
 
 /// Attributes that are kept and told, and change nothing here: nothing is encrypted and every caller may do everything.
-const INERT: [&str; 4] = ["KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "Policy", "SqsManagedSseEnabled"];
+const INERT: [&str; 4] = [
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "Policy",
+    "SqsManagedSseEnabled",
+];
 
 /// Whether `GetQueueAttributes` knows the name.
 pub(super) fn is_known(name: &str) -> bool {
@@ -58,13 +63,18 @@ impl Settings {
     /// Sets one attribute, or refuses its name or value. Empty policies are removed.
     pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), SqsError> {
         if name == "FifoQueue" || name == "ContentBasedDeduplication" {
-            return Err(SqsError::unsupported("FIFO queues are not supported by this server."));
+            return Err(SqsError::unsupported(
+                "FIFO queues are not supported by this server.",
+            ));
         }
         if !is_settable(name) {
             return Err(SqsError::unknown_attribute(name));
         }
         if let Some((_, _, least, most)) = NUMBERS.iter().find(|(number, ..)| *number == name) {
-            let number: i64 = value.trim().parse().map_err(|_| SqsError::attribute_value(name))?;
+            let number: i64 = value
+                .trim()
+                .parse()
+                .map_err(|_| SqsError::attribute_value(name))?;
             if !(*least..=*most).contains(&number) {
                 return Err(SqsError::attribute_value(name));
             }
@@ -82,7 +92,9 @@ impl Settings {
                 return Err(SqsError::attribute_value(name));
             }
             "KmsDataKeyReusePeriodSeconds"
-                if !value.parse().is_ok_and(|seconds: u32| (60..=86_400).contains(&seconds)) =>
+                if !value
+                    .parse()
+                    .is_ok_and(|seconds: u32| (60..=86_400).contains(&seconds)) =>
             {
                 return Err(SqsError::attribute_value(name));
             }
@@ -99,14 +111,21 @@ impl Settings {
                 let by_key = self.0.contains_key("KmsMasterKeyId");
                 return Some((!by_key).to_string());
             }
-            NUMBERS.iter().find(|(number, ..)| *number == name).map(|(_, default, ..)| default.to_string())
+            NUMBERS
+                .iter()
+                .find(|(number, ..)| *number == name)
+                .map(|(_, default, ..)| default.to_string())
         })
     }
 
     /// All that is told by name, the read-only ones aside.
     pub(super) fn told(&self) -> BTreeMap<String, String> {
         let mut told = self.0.clone();
-        for name in NUMBERS.iter().map(|(name, ..)| *name).chain(["SqsManagedSseEnabled"]) {
+        for name in NUMBERS
+            .iter()
+            .map(|(name, ..)| *name)
+            .chain(["SqsManagedSseEnabled"])
+        {
             if let Some(value) = self.get(name) {
                 told.insert(name.to_owned(), value);
             }
@@ -115,7 +134,9 @@ impl Settings {
     }
 
     fn number(&self, name: &str) -> i64 {
-        self.get(name).and_then(|value| value.parse().ok()).unwrap_or_default()
+        self.get(name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -161,8 +182,11 @@ impl Queue {
         self.delay_seconds = settings.number("DelaySeconds");
         self.wait_seconds = settings.number("ReceiveMessageWaitTimeSeconds");
         self.retention_ms = settings.number("MessageRetentionPeriod") * 1000;
-        self.max_bytes = usize::try_from(settings.number("MaximumMessageSize")).unwrap_or(MAX_MESSAGE_BYTES);
-        self.redrive = settings.get("RedrivePolicy").and_then(|policy| RedrivePolicy::parse(&policy).ok());
+        self.max_bytes =
+            usize::try_from(settings.number("MaximumMessageSize")).unwrap_or(MAX_MESSAGE_BYTES);
+        self.redrive = settings
+            .get("RedrivePolicy")
+            .and_then(|policy| RedrivePolicy::parse(&policy).ok());
         self.settings = settings;
     }
 
@@ -179,7 +203,8 @@ pub(super) fn arn(name: &str) -> String {
 /// The name within the ARN of a queue, in whatever region and account.
 pub(super) fn name_in_arn(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
-    let is_queue = parts.next() == Some("arn") && parts.next().is_some() && parts.next() == Some("sqs");
+    let is_queue =
+        parts.next() == Some("arn") && parts.next().is_some() && parts.next() == Some("sqs");
     let name = parts.nth(2)?;
     (is_queue && !name.is_empty()).then_some(name)
 }

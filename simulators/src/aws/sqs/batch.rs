@@ -22,7 +22,11 @@ pub(super) fn entries(params: &Params, kind: &str) -> Result<Vec<(String, Params
     let mut named = Vec::with_capacity(entries.len());
     for entry in entries {
         let id = entry.required("Id")?.to_owned();
-        if id.len() > 80 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+        if id.len() > 80
+            || !id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        {
             return Err(SqsError::entry_id());
         }
         if !seen.insert(id.clone()) {

@@ -23,7 +23,11 @@ impl DeadLetters {
     pub(super) fn of(store: &Store, queue: &Queue) -> Option<Self> {
         let policy = queue.redrive.as_ref()?;
         let target = store.queue(policy.target()).ok()?;
-        Some(Self { source: queue.name.clone(), target, max_receive_count: policy.max_receive_count })
+        Some(Self {
+            source: queue.name.clone(),
+            target,
+            max_receive_count: policy.max_receive_count,
+        })
     }
 
     /// Whether this receive would be one too many.
@@ -31,7 +35,12 @@ impl DeadLetters {
         message.receives >= self.max_receive_count
     }
 
-    pub(super) fn bury(&self, store: &Store, message: &Stored, now_ms: i64) -> Result<(), SqsError> {
+    pub(super) fn bury(
+        &self,
+        store: &Store,
+        message: &Stored,
+        now_ms: i64,
+    ) -> Result<(), SqsError> {
         store.bury(message.seq, &self.source, &self.target, now_ms)
     }
 
@@ -42,26 +51,45 @@ impl DeadLetters {
 
 /// Refuses a redrive policy whose target is missing or does not want this source.
 pub(super) fn check_target(store: &Store, source: &str, queue: &Queue) -> Result<(), SqsError> {
-    let Some(policy) = &queue.redrive else { return Ok(()) };
-    let refused = |reason: &str| SqsError::invalid_value(&policy.to_json(), "RedrivePolicy", reason);
-    let target = store.queue(policy.target()).map_err(|_| refused("Dead letter target does not exist."))?;
+    let Some(policy) = &queue.redrive else {
+        return Ok(());
+    };
+    let refused =
+        |reason: &str| SqsError::invalid_value(&policy.to_json(), "RedrivePolicy", reason);
+    let target = store
+        .queue(policy.target())
+        .map_err(|_| refused("Dead letter target does not exist."))?;
     if !redrive_policy::allows(&target, source) {
-        return Err(refused("Queue does not have permission to use this dead letter target."));
+        return Err(refused(
+            "Queue does not have permission to use this dead letter target.",
+        ));
     }
     Ok(())
 }
 
 /// The queues whose dead letters go to `target`.
 pub(super) fn sources(store: &Store, target: &str) -> Vec<String> {
-    let feeds = |queue: &&Arc<Queue>| queue.redrive.as_ref().is_some_and(|policy| policy.target() == target);
-    store.queues().filter(feeds).map(|queue| queue.name.clone()).collect()
+    let feeds = |queue: &&Arc<Queue>| {
+        queue
+            .redrive
+            .as_ref()
+            .is_some_and(|policy| policy.target() == target)
+    };
+    store
+        .queues()
+        .filter(feeds)
+        .map(|queue| queue.name.clone())
+        .collect()
 }
 
 impl Sqs {
     pub(super) fn list_dead_letter_source_queues(&self, params: &Params) -> Answered {
         let store = self.store();
         let queue = store.queue(params.queue_name()?)?;
-        let urls: Vec<String> = sources(&store, &queue.name).iter().map(|name| self.queue_url(name)).collect();
+        let urls: Vec<String> = sources(&store, &queue.name)
+            .iter()
+            .map(|name| self.queue_url(name))
+            .collect();
         drop(store);
         let (page, next) = super::queues::page(urls, params)?;
         let mut answer = json!({"queueUrls": page});

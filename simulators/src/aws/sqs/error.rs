@@ -16,17 +16,28 @@ pub(crate) struct SqsError {
 
 impl SqsError {
     fn refusal(kind: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), is_ours: false }
+        Self {
+            kind,
+            code,
+            message: message.into(),
+            is_ours: false,
+        }
     }
 
     /// A value out of its range, or otherwise not allowed.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::refusal("com.amazon.coral.service#InvalidParameterValueException", "InvalidParameterValue", message)
+        Self::refusal(
+            "com.amazon.coral.service#InvalidParameterValueException",
+            "InvalidParameterValue",
+            message,
+        )
     }
 
     /// A value of a parameter, with the reason against it.
     pub(crate) fn invalid_value(value: &str, parameter: &str, reason: &str) -> Self {
-        Self::invalid(format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}"))
+        Self::invalid(format!(
+            "Value {value} for parameter {parameter} is invalid. Reason: {reason}"
+        ))
     }
 
     pub(crate) fn missing(parameter: &str) -> Self {
@@ -39,7 +50,11 @@ impl SqsError {
 
     /// A JSON value of the wrong type.
     pub(crate) fn mistyped(message: impl Into<String>) -> Self {
-        Self::refusal("com.amazon.coral.service#SerializationException", "MalformedInput", message)
+        Self::refusal(
+            "com.amazon.coral.service#SerializationException",
+            "MalformedInput",
+            message,
+        )
     }
 
     pub(crate) fn no_queue() -> Self {
@@ -54,7 +69,9 @@ impl SqsError {
         Self::refusal(
             "com.amazonaws.sqs#QueueNameExists",
             "QueueAlreadyExists",
-            format!("A queue already exists with the same name and a different value for attribute {attribute}"),
+            format!(
+                "A queue already exists with the same name and a different value for attribute {attribute}"
+            ),
         )
     }
 
@@ -83,7 +100,11 @@ impl SqsError {
     }
 
     pub(crate) fn no_resource(message: impl Into<String>) -> Self {
-        Self::refusal("com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException", message)
+        Self::refusal(
+            "com.amazonaws.sqs#ResourceNotFoundException",
+            "ResourceNotFoundException",
+            message,
+        )
     }
 
     pub(crate) fn message_contents(character: char) -> Self {
@@ -160,12 +181,18 @@ impl SqsError {
         Self::refusal(
             "com.amazonaws.sqs#BatchRequestTooLong",
             "AWS.SimpleQueueService.BatchRequestTooLong",
-            format!("Batch requests cannot be longer than {limit} bytes. You have sent {bytes} bytes."),
+            format!(
+                "Batch requests cannot be longer than {limit} bytes. You have sent {bytes} bytes."
+            ),
         )
     }
 
     pub(crate) fn throttled() -> Self {
-        Self::refusal("com.amazonaws.sqs#RequestThrottled", "RequestThrottled", "Request is throttled.")
+        Self::refusal(
+            "com.amazonaws.sqs#RequestThrottled",
+            "RequestThrottled",
+            "Request is throttled.",
+        )
     }
 
     pub(crate) fn internal() -> Self {
@@ -187,8 +214,15 @@ impl SqsError {
     }
 
     pub(crate) fn into_answer(self) -> Answer {
-        let status = if self.is_ours { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
-        let mut answer = Answer::json(status, &json!({"__type": self.kind, "message": self.message}));
+        let status = if self.is_ours {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        let mut answer = Answer::json(
+            status,
+            &json!({"__type": self.kind, "message": self.message}),
+        );
         answer.query_error = Some(format!("{};{}", self.code, self.side()));
         answer
     }

@@ -18,7 +18,11 @@ impl Handle {
         let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
         // Zero is the receipt of a message that was never received.
         let receipt = i64::from_be_bytes((high ^ low).to_be_bytes()) | 1;
-        Self { queue, seq, receipt }
+        Self {
+            queue,
+            seq,
+            receipt,
+        }
     }
 
     pub(super) fn encode(self) -> String {
@@ -34,8 +38,18 @@ impl Handle {
     /// `None` for anything that [`Handle::encode`] did not make.
     pub(super) fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 40] = STANDARD.decode(text).ok()?.try_into().ok()?;
-        let number = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(i64::from_be_bytes);
-        let handle = Self { queue: number(0)?, seq: number(8)?, receipt: number(16)? };
+        let number = |at: usize| {
+            bytes
+                .get(at..at + 8)?
+                .try_into()
+                .ok()
+                .map(i64::from_be_bytes)
+        };
+        let handle = Self {
+            queue: number(0)?,
+            seq: number(8)?,
+            receipt: number(16)?,
+        };
         (Md5::digest(&bytes[..24])[..] == bytes[24..]).then_some(handle)
     }
 }

@@ -27,7 +27,9 @@ impl<'a> NewMessage<'a> {
     /// Reads the message of a `SendMessage`, or of one entry of a batch.
     pub(super) fn read(params: &'a Params, queue: &Queue) -> Result<Self, SqsError> {
         let body = params.required("MessageBody")?;
-        let delay_seconds = params.integer_within("DelaySeconds", 0, 900)?.unwrap_or(queue.delay_seconds);
+        let delay_seconds = params
+            .integer_within("DelaySeconds", 0, 900)?
+            .unwrap_or(queue.delay_seconds);
         if let Some(id) = params.text("MessageDeduplicationId")? {
             return Err(SqsError::invalid_value(
                 id,
@@ -35,7 +37,9 @@ impl<'a> NewMessage<'a> {
                 "The request include parameter that is not valid for this queue type.",
             ));
         }
-        let attributes = params.map("MessageAttributes")?.filter(|attributes| !attributes.is_empty());
+        let attributes = params
+            .map("MessageAttributes")?
+            .filter(|attributes| !attributes.is_empty());
         let mut bytes = body.len();
         if let Some(attributes) = attributes {
             bytes += check_attributes(attributes)?;
@@ -43,7 +47,9 @@ impl<'a> NewMessage<'a> {
         if let Some(character) = body.chars().find(|character| !is_allowed(*character)) {
             return Err(SqsError::message_contents(character));
         }
-        let system = params.map("MessageSystemAttributes")?.filter(|attributes| !attributes.is_empty());
+        let system = params
+            .map("MessageSystemAttributes")?
+            .filter(|attributes| !attributes.is_empty());
         if let Some(system) = system {
             check_system_attributes(system)?;
         }
@@ -82,13 +88,19 @@ pub(super) fn attributes_md5(attributes: &Map<String, Value>) -> String {
     };
     for name in names {
         let attribute = &attributes[name];
-        let data_type = attribute.get("DataType").and_then(Value::as_str).unwrap_or_default();
+        let data_type = attribute
+            .get("DataType")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         part(name.as_bytes(), None);
         part(data_type.as_bytes(), None);
         match binary(attribute) {
             Some(bytes) => part(&bytes, Some(2)),
             None => {
-                let value = attribute.get("StringValue").and_then(Value::as_str).unwrap_or_default();
+                let value = attribute
+                    .get("StringValue")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
                 part(value.as_bytes(), Some(1));
             }
         }
@@ -98,10 +110,12 @@ pub(super) fn attributes_md5(attributes: &Map<String, Value>) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(32), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn text(attributes: &Map<String, Value>) -> String {
@@ -109,14 +123,19 @@ fn text(attributes: &Map<String, Value>) -> String {
 }
 
 fn binary(attribute: &Value) -> Option<Vec<u8>> {
-    STANDARD.decode(attribute.get("BinaryValue")?.as_str()?).ok()
+    STANDARD
+        .decode(attribute.get("BinaryValue")?.as_str()?)
+        .ok()
 }
 
 /// The system attributes that come back with a receive, by name and text.
 fn kept_system(system: Option<&Map<String, Value>>, group: Option<&str>) -> Option<String> {
     let mut kept = Map::new();
     for (name, attribute) in system.into_iter().flatten() {
-        kept.insert(name.clone(), attribute.get("StringValue").cloned().unwrap_or_default());
+        kept.insert(
+            name.clone(),
+            attribute.get("StringValue").cloned().unwrap_or_default(),
+        );
     }
     if let Some(group) = group {
         kept.insert("MessageGroupId".to_owned(), group.into());
@@ -150,7 +169,10 @@ fn check_name(name: &str) -> Result<(), SqsError> {
     if name.is_empty() || name.len() > 256 {
         return refused("Message (user) attribute name must be 1 to 256 characters long.");
     }
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+    if !name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    {
         return refused(
             "Message (user) attribute name can only contain alphanumeric characters, underscores, hyphens and periods.",
         );
@@ -162,14 +184,17 @@ fn check_name(name: &str) -> Result<(), SqsError> {
     }
     let lower = name.to_ascii_lowercase();
     if lower.starts_with("aws.") || lower.starts_with("amazon.") {
-        return refused("You can't use message attribute names beginning with 'AWS.' or 'Amazon.'.");
+        return refused(
+            "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'.",
+        );
     }
     Ok(())
 }
 
 /// Checks one attribute and gives the size of its type and value.
 fn check_attribute(name: &str, attribute: &Value) -> Result<usize, SqsError> {
-    let refused = |reason: &str| SqsError::invalid(format!("The message attribute '{name}' {reason}"));
+    let refused =
+        |reason: &str| SqsError::invalid(format!("The message attribute '{name}' {reason}"));
     let data_type = attribute
         .get("DataType")
         .and_then(Value::as_str)
@@ -182,21 +207,44 @@ fn check_attribute(name: &str, attribute: &Value) -> Result<usize, SqsError> {
         ));
     }
     for list in ["StringListValues", "BinaryListValues"] {
-        if attribute.get(list).and_then(Value::as_array).is_some_and(|items| !items.is_empty()) {
-            return Err(SqsError::unsupported("Message attribute list values in SendMessage operation are not supported."));
+        if attribute
+            .get(list)
+            .and_then(Value::as_array)
+            .is_some_and(|items| !items.is_empty())
+        {
+            return Err(SqsError::unsupported(
+                "Message attribute list values in SendMessage operation are not supported.",
+            ));
         }
     }
-    let empty = || refused(&format!("must contain non-empty message attribute value for message attribute type '{base}'."));
+    let empty = || {
+        refused(&format!(
+            "must contain non-empty message attribute value for message attribute type '{base}'."
+        ))
+    };
     let value_bytes = if base == "Binary" {
-        let encoded = attribute.get("BinaryValue").and_then(Value::as_str).filter(|v| !v.is_empty()).ok_or_else(empty)?;
-        STANDARD.decode(encoded).map_err(|_| SqsError::mistyped("The binary value is not valid base64"))?.len()
+        let encoded = attribute
+            .get("BinaryValue")
+            .and_then(Value::as_str)
+            .filter(|v| !v.is_empty())
+            .ok_or_else(empty)?;
+        STANDARD
+            .decode(encoded)
+            .map_err(|_| SqsError::mistyped("The binary value is not valid base64"))?
+            .len()
     } else {
-        let value = attribute.get("StringValue").and_then(Value::as_str).filter(|v| !v.is_empty()).ok_or_else(empty)?;
+        let value = attribute
+            .get("StringValue")
+            .and_then(Value::as_str)
+            .filter(|v| !v.is_empty())
+            .ok_or_else(empty)?;
         if let Some(character) = value.chars().find(|character| !is_allowed(*character)) {
             return Err(SqsError::message_contents(character));
         }
         if base == "Number" && !is_number(value) {
-            return Err(refused("can't cast the value of message (user) attribute to a number."));
+            return Err(refused(
+                "can't cast the value of message (user) attribute to a number.",
+            ));
         }
         value.len()
     };
@@ -215,7 +263,11 @@ fn is_number(value: &str) -> bool {
     };
     let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
     let points = mantissa.bytes().filter(|byte| *byte == b'.').count();
-    let significant = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    let significant = mantissa
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .skip_while(|digit| *digit == b'0')
+        .count();
     digits > 0
         && digits + points == mantissa.len()
         && points <= 1
@@ -248,7 +300,7 @@ mod tests {
 
     #[test]
     fn the_attribute_digest_is_that_of_aws() {
-        // The worked example of the developer guide's algorithm, as the Java SDK's own tests have it.
+        // The developer guide's algorithm, followed step by step.
         let attributes = json!({
             "stringAttribute": {"DataType": "String", "StringValue": "value"},
         });
@@ -268,10 +320,30 @@ mod tests {
 
     #[test]
     fn numbers_are_told_from_texts() {
-        for number in ["1", "-1", "+1.5", "0.000001", "1e126", "1E-128", "12345678901234567890123456789012345678"] {
+        for number in [
+            "1",
+            "-1",
+            "+1.5",
+            "0.000001",
+            "1e126",
+            "1E-128",
+            "12345678901234567890123456789012345678",
+        ] {
             assert!(is_number(number), "{number}");
         }
-        for other in ["", "-", ".", "1.2.3", "1e", "1e127", "abc", "NaN", "0x1", "1_0", "123456789012345678901234567890123456789"] {
+        for other in [
+            "",
+            "-",
+            ".",
+            "1.2.3",
+            "1e",
+            "1e127",
+            "abc",
+            "NaN",
+            "0x1",
+            "1_0",
+            "123456789012345678901234567890123456789",
+        ] {
             assert!(!is_number(other), "{other}");
         }
     }

@@ -64,12 +64,20 @@ pub(crate) struct Sqs {
 }
 
 impl Sqs {
-    pub(crate) fn open(storage: &Storage, clock: Clock, url: String) -> Result<Self, rusqlite::Error> {
+    pub(crate) fn open(
+        storage: &Storage,
+        clock: Clock,
+        url: String,
+    ) -> Result<Self, rusqlite::Error> {
         let store = match storage {
             Storage::Memory => Store::memory()?,
             Storage::Folder(folder) => Store::file(&folder.join("sqs.sqlite"))?,
         };
-        Ok(Self { store: Mutex::new(store), clock, url })
+        Ok(Self {
+            store: Mutex::new(store),
+            clock,
+            url,
+        })
     }
 
     pub(crate) fn depth(&self, name: &str) -> Option<Depth> {

@@ -52,12 +52,19 @@ impl MoveTask {
 
     fn find(store: &Store, handle: &str) -> Result<Option<Self>, SqsError> {
         let sql = format!("SELECT {} FROM move_task WHERE handle = ?1", Self::COLUMNS);
-        Ok(store.connection().prepare_cached(&sql)?.query_row([handle], Self::read).optional()?)
+        Ok(store
+            .connection()
+            .prepare_cached(&sql)?
+            .query_row([handle], Self::read)
+            .optional()?)
     }
 
     /// The tasks of a source, the newest first.
     fn of_source(store: &Store, source: &str) -> Result<Vec<Self>, SqsError> {
-        let sql = format!("SELECT {} FROM move_task WHERE source = ?1 ORDER BY seq DESC LIMIT 10", Self::COLUMNS);
+        let sql = format!(
+            "SELECT {} FROM move_task WHERE source = ?1 ORDER BY seq DESC LIMIT 10",
+            Self::COLUMNS
+        );
         let mut statement = store.connection().prepare_cached(&sql)?;
         let tasks = statement.query_map([source], Self::read)?;
         Ok(tasks.collect::<Result<_, _>>()?)
@@ -100,10 +107,14 @@ pub(super) fn start(sqs: &Arc<Sqs>, params: &Params) -> Answered {
     let source_arn = params.required("SourceArn")?;
     let per_second = params.integer_within("MaxNumberOfMessagesPerSecond", 1, 500)?;
     let missing = |parameter: &str| {
-        SqsError::no_resource(format!("The resource that you specified for the {parameter} parameter doesn't exist."))
+        SqsError::no_resource(format!(
+            "The resource that you specified for the {parameter} parameter doesn't exist."
+        ))
     };
     let mut store = sqs.store();
-    let source = name_in_arn(source_arn).and_then(|name| store.queue(name).ok()).ok_or_else(|| missing("SourceArn"))?;
+    let source = name_in_arn(source_arn)
+        .and_then(|name| store.queue(name).ok())
+        .ok_or_else(|| missing("SourceArn"))?;
     let destination = match params.text("DestinationArn")? {
         None => None,
         Some(given) => {
@@ -112,12 +123,22 @@ pub(super) fn start(sqs: &Arc<Sqs>, params: &Params) -> Answered {
         }
     };
     if dead_letter::sources(&store, &source.name).is_empty() {
-        return Err(SqsError::invalid("Source queue must be configured as a Dead Letter Queue."));
+        return Err(SqsError::invalid(
+            "Source queue must be configured as a Dead Letter Queue.",
+        ));
     }
-    if destination.as_ref().is_some_and(|destination| destination.id == source.id) {
-        return Err(SqsError::invalid("Source queue arn and destination queue arn cannot be the same."));
+    if destination
+        .as_ref()
+        .is_some_and(|destination| destination.id == source.id)
+    {
+        return Err(SqsError::invalid(
+            "Source queue arn and destination queue arn cannot be the same.",
+        ));
     }
-    if MoveTask::of_source(&store, &source.name)?.iter().any(|task| task.status == "RUNNING") {
+    if MoveTask::of_source(&store, &source.name)?
+        .iter()
+        .any(|task| task.status == "RUNNING")
+    {
         return Err(SqsError::unsupported(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
         ));
@@ -151,7 +172,10 @@ pub(crate) fn resume(sqs: &Arc<Sqs>) -> Vec<JoinHandle<()>> {
         .prepare("SELECT handle FROM move_task WHERE status = 'RUNNING'")
         .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
     match handles {
-        Ok(handles) => handles.into_iter().map(|handle| tokio::spawn(run(Arc::downgrade(sqs), handle))).collect(),
+        Ok(handles) => handles
+            .into_iter()
+            .map(|handle| tokio::spawn(run(Arc::downgrade(sqs), handle)))
+            .collect(),
         Err(error) => {
             tracing::error!(%error, "the move tasks could not be read");
             Vec::new()
@@ -179,7 +203,9 @@ async fn run(sqs: Weak<Sqs>, handle: String) {
 
 /// Moves some messages in one transaction with the task's count. `None` once the task has ended; else its rate.
 fn step(store: &Store, handle: &str, now_ms: i64) -> Result<Option<Option<i64>>, SqsError> {
-    let Some(task) = MoveTask::find(store, handle)?.filter(|task| task.status == "RUNNING") else { return Ok(None) };
+    let Some(task) = MoveTask::find(store, handle)?.filter(|task| task.status == "RUNNING") else {
+        return Ok(None);
+    };
     let fail = |reason: &str| task.end(store, "FAILED", Some(reason)).map(|()| None);
     let Ok(source) = store.queue(&task.source) else {
         return fail("AWS.SimpleQueueService.NonExistentQueue");
@@ -234,20 +260,28 @@ impl Sqs {
         let source_arn = params.required("SourceArn")?;
         let most = params.integer_within("MaxResults", 1, 10)?.unwrap_or(1);
         let store = self.store();
-        let source = name_in_arn(source_arn).and_then(|name| store.queue(name).ok()).ok_or_else(|| {
-            SqsError::no_resource("The resource that you specified for the SourceArn parameter doesn't exist.")
-        })?;
+        let source = name_in_arn(source_arn)
+            .and_then(|name| store.queue(name).ok())
+            .ok_or_else(|| {
+                SqsError::no_resource(
+                    "The resource that you specified for the SourceArn parameter doesn't exist.",
+                )
+            })?;
         let tasks = MoveTask::of_source(&store, &source.name)?;
         drop(store);
-        let told: Vec<Value> =
-            tasks.iter().take(usize::try_from(most).unwrap_or(1)).map(MoveTask::told).collect();
+        let told: Vec<Value> = tasks
+            .iter()
+            .take(usize::try_from(most).unwrap_or(1))
+            .map(MoveTask::told)
+            .collect();
         Ok(json!({"Results": told}))
     }
 
     pub(super) fn cancel_message_move_task(&self, params: &Params) -> Answered {
         let handle = params.required("TaskHandle")?;
         let store = self.store();
-        let task = MoveTask::find(&store, handle)?.ok_or_else(|| SqsError::no_resource("Task does not exist."))?;
+        let task = MoveTask::find(&store, handle)?
+            .ok_or_else(|| SqsError::no_resource("Task does not exist."))?;
         if task.status != "RUNNING" {
             return Err(SqsError::unsupported("Only active tasks can be cancelled."));
         }

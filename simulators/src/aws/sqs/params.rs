@@ -26,18 +26,28 @@ impl Params {
 
     /// A text that must be there and not be empty.
     pub(super) fn required(&self, name: &str) -> Result<&str, SqsError> {
-        self.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| SqsError::missing(name))
+        self.text(name)?
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| SqsError::missing(name))
     }
 
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, SqsError> {
         match self.member(name) {
             None => Ok(None),
-            Some(value) => value.as_i64().map(Some).ok_or_else(|| mistyped(value, "an Integer")),
+            Some(value) => value
+                .as_i64()
+                .map(Some)
+                .ok_or_else(|| mistyped(value, "an Integer")),
         }
     }
 
     /// An integer within a range, refused as SQS refuses one outside of it.
-    pub(super) fn integer_within(&self, name: &str, least: i64, most: i64) -> Result<Option<i64>, SqsError> {
+    pub(super) fn integer_within(
+        &self,
+        name: &str,
+        least: i64,
+        most: i64,
+    ) -> Result<Option<i64>, SqsError> {
         let value = self.integer(name)?;
         match value {
             Some(value) if !(least..=most).contains(&value) => Err(SqsError::invalid_value(
@@ -52,9 +62,10 @@ impl Params {
     pub(super) fn texts(&self, name: &str) -> Result<Vec<&str>, SqsError> {
         match self.member(name) {
             None => Ok(Vec::new()),
-            Some(Value::Array(items)) => {
-                items.iter().map(|item| item.as_str().ok_or_else(|| mistyped(item, "a String"))).collect()
-            }
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().ok_or_else(|| mistyped(item, "a String")))
+                .collect(),
             Some(other) => Err(mistyped(other, "a List")),
         }
     }
@@ -71,7 +82,12 @@ impl Params {
     pub(super) fn text_map(&self, name: &str) -> Result<Vec<(&str, &str)>, SqsError> {
         let members = self.map(name)?.into_iter().flatten();
         members
-            .map(|(key, value)| Ok((key.as_str(), value.as_str().ok_or_else(|| mistyped(value, "a String"))?)))
+            .map(|(key, value)| {
+                Ok((
+                    key.as_str(),
+                    value.as_str().ok_or_else(|| mistyped(value, "a String"))?,
+                ))
+            })
             .collect()
     }
 
@@ -81,7 +97,12 @@ impl Params {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => items
                 .iter()
-                .map(|item| item.as_object().cloned().map(Params).ok_or_else(|| mistyped(item, "a Structure")))
+                .map(|item| {
+                    item.as_object()
+                        .cloned()
+                        .map(Params)
+                        .ok_or_else(|| mistyped(item, "a Structure"))
+                })
                 .collect(),
             Some(other) => Err(mistyped(other, "a List")),
         }

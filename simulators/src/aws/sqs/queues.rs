@@ -48,7 +48,10 @@ impl Sqs {
         let prefix = params.text("QueueNamePrefix")?.unwrap_or_default();
         let store = self.store();
         let names = store.queues().map(|queue| queue.name.as_str());
-        let urls = names.filter(|name| name.starts_with(prefix)).map(|name| self.queue_url(name)).collect();
+        let urls = names
+            .filter(|name| name.starts_with(prefix))
+            .map(|name| self.queue_url(name))
+            .collect();
         drop(store);
         let (page, next) = page(urls, params)?;
         let mut answer = json!({});
@@ -79,26 +82,55 @@ impl Sqs {
         let mut store = self.store();
         let queue = store.queue(params.queue_name()?)?;
         let names = params.texts("AttributeNames")?;
-        if let Some(unknown) = names.iter().find(|name| **name != "All" && !attributes::is_known(name)) {
+        if let Some(unknown) = names
+            .iter()
+            .find(|name| **name != "All" && !attributes::is_known(name))
+        {
             return Err(SqsError::unknown_attribute(unknown));
         }
         if names.is_empty() {
             return Ok(json!({}));
         }
-        let wants = |name: &str| names.iter().any(|wanted| *wanted == name || *wanted == "All");
+        let wants = |name: &str| {
+            names
+                .iter()
+                .any(|wanted| *wanted == name || *wanted == "All")
+        };
         let mut told = queue.settings.told();
         told.insert("QueueArn".to_owned(), queue.arn());
-        told.insert("CreatedTimestamp".to_owned(), (queue.created_ms / 1000).to_string());
-        told.insert("LastModifiedTimestamp".to_owned(), (queue.modified_ms / 1000).to_string());
-        if attributes::READ_ONLY.iter().any(|name| name.starts_with("Approximate") && wants(name)) {
+        told.insert(
+            "CreatedTimestamp".to_owned(),
+            (queue.created_ms / 1000).to_string(),
+        );
+        told.insert(
+            "LastModifiedTimestamp".to_owned(),
+            (queue.modified_ms / 1000).to_string(),
+        );
+        if attributes::READ_ONLY
+            .iter()
+            .any(|name| name.starts_with("Approximate") && wants(name))
+        {
             let depth = store.depth(&queue, self.clock.now_ms())?;
-            told.insert("ApproximateNumberOfMessages".to_owned(), depth.visible.to_string());
-            told.insert("ApproximateNumberOfMessagesNotVisible".to_owned(), depth.in_flight.to_string());
-            told.insert("ApproximateNumberOfMessagesDelayed".to_owned(), depth.delayed.to_string());
+            told.insert(
+                "ApproximateNumberOfMessages".to_owned(),
+                depth.visible.to_string(),
+            );
+            told.insert(
+                "ApproximateNumberOfMessagesNotVisible".to_owned(),
+                depth.in_flight.to_string(),
+            );
+            told.insert(
+                "ApproximateNumberOfMessagesDelayed".to_owned(),
+                depth.delayed.to_string(),
+            );
         }
         drop(store);
         told.retain(|name, _| wants(name));
-        Ok(if told.is_empty() { json!({}) } else { json!({"Attributes": told}) })
+        Ok(if told.is_empty() {
+            json!({})
+        } else {
+            json!({"Attributes": told})
+        })
     }
 
     pub(super) fn set_queue_attributes(&self, params: &Params) -> Answered {
@@ -114,7 +146,10 @@ impl Sqs {
         }
         queue.configure(settings);
         queue.modified_ms = self.clock.now_ms();
-        if given.iter().any(|(attribute, _)| *attribute == "RedrivePolicy") {
+        if given
+            .iter()
+            .any(|(attribute, _)| *attribute == "RedrivePolicy")
+        {
             dead_letter::check_target(&store, &queue.name, &queue)?;
         }
         let name = queue.name.clone();
@@ -126,7 +161,9 @@ impl Sqs {
 
 fn check_name(name: &str) -> Result<(), SqsError> {
     if name.ends_with(".fifo") {
-        return Err(SqsError::unsupported("FIFO queues are not supported by this server."));
+        return Err(SqsError::unsupported(
+            "FIFO queues are not supported by this server.",
+        ));
     }
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if name.len() > 80 || !name.bytes().all(is_allowed) {
@@ -138,7 +175,10 @@ fn check_name(name: &str) -> Result<(), SqsError> {
 }
 
 /// One page of a list in its order, and the token of the next page. Without `MaxResults`, a page has up to 1000.
-pub(super) fn page(urls: Vec<String>, params: &Params) -> Result<(Vec<String>, Option<String>), SqsError> {
+pub(super) fn page(
+    urls: Vec<String>,
+    params: &Params,
+) -> Result<(Vec<String>, Option<String>), SqsError> {
     let asked = params.integer_within("MaxResults", 1, 1000)?;
     let size = usize::try_from(asked.unwrap_or(1000)).unwrap_or(1000);
     let after = match params.text("NextToken")? {
@@ -151,8 +191,14 @@ pub(super) fn page(urls: Vec<String>, params: &Params) -> Result<(Vec<String>, O
                 .ok_or_else(|| SqsError::invalid("Invalid or expired next token."))?,
         ),
     };
-    let mut rest = urls.into_iter().skip_while(|url| after.as_ref().is_some_and(|after| url <= after));
+    let mut rest = urls
+        .into_iter()
+        .skip_while(|url| after.as_ref().is_some_and(|after| url <= after));
     let page: Vec<String> = rest.by_ref().take(size).collect();
-    let next = rest.next().and(page.last()).filter(|_| asked.is_some()).map(|last| URL_SAFE_NO_PAD.encode(last));
+    let next = rest
+        .next()
+        .and(page.last())
+        .filter(|_| asked.is_some())
+        .map(|last| URL_SAFE_NO_PAD.encode(last));
     Ok((page, next))
 }

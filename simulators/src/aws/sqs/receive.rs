@@ -39,10 +39,15 @@ struct Receive<'a> {
 
 impl<'a> Receive<'a> {
     fn read(params: &'a Params) -> Result<Self, SqsError> {
-        let most = params.integer_within("MaxNumberOfMessages", 1, 10)?.unwrap_or(1);
+        let most = params
+            .integer_within("MaxNumberOfMessages", 1, 10)?
+            .unwrap_or(1);
         let mut system_names = params.texts("AttributeNames")?;
         system_names.extend(params.texts("MessageSystemAttributeNames")?);
-        if let Some(unknown) = system_names.iter().find(|name| !SYSTEM_ATTRIBUTES.contains(name)) {
+        if let Some(unknown) = system_names
+            .iter()
+            .find(|name| !SYSTEM_ATTRIBUTES.contains(name))
+        {
             return Err(SqsError::unknown_attribute(unknown));
         }
         Ok(Self {
@@ -56,14 +61,18 @@ impl<'a> Receive<'a> {
     }
 
     fn wants_system(&self, name: &str) -> bool {
-        self.system_names.iter().any(|wanted| *wanted == name || *wanted == "All")
+        self.system_names
+            .iter()
+            .any(|wanted| *wanted == name || *wanted == "All")
     }
 
     fn wants_attribute(&self, name: &str) -> bool {
-        self.attribute_names.iter().any(|wanted| match wanted.strip_suffix(".*") {
-            Some(prefix) => name.starts_with(prefix),
-            None => *wanted == name || *wanted == "All",
-        })
+        self.attribute_names
+            .iter()
+            .any(|wanted| match wanted.strip_suffix(".*") {
+                Some(prefix) => name.starts_with(prefix),
+                None => *wanted == name || *wanted == "All",
+            })
     }
 }
 
@@ -73,7 +82,10 @@ impl Sqs {
         let started_ms = self.clock.now_ms();
         loop {
             // Listening starts before looking, so that nothing sent in between is missed.
-            let waker = self.store().waker(receive.queue).ok_or_else(SqsError::no_queue)?;
+            let waker = self
+                .store()
+                .waker(receive.queue)
+                .ok_or_else(SqsError::no_queue)?;
             let mut woken = std::pin::pin!(waker.notified());
             woken.as_mut().enable();
 
@@ -86,11 +98,23 @@ impl Sqs {
                 let deadline_ms = started_ms + wait_seconds * 1000;
                 if !messages.is_empty() || now_ms >= deadline_ms {
                     drop(store);
-                    return Ok(if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) });
+                    return Ok(if messages.is_empty() {
+                        json!({})
+                    } else {
+                        json!({"Messages": messages})
+                    });
                 }
-                (messages, store.next_due(&queue, now_ms)?.map_or(deadline_ms, |due| due.min(deadline_ms)))
+                (
+                    messages,
+                    store
+                        .next_due(&queue, now_ms)?
+                        .map_or(deadline_ms, |due| due.min(deadline_ms)),
+                )
             };
-            debug_assert!(messages.is_empty(), "a receive that found messages has returned them");
+            debug_assert!(
+                messages.is_empty(),
+                "a receive that found messages has returned them"
+            );
             tokio::select! {
                 () = woken => {}
                 () = self.clock.sleep_until(until_ms) => {}
@@ -100,10 +124,19 @@ impl Sqs {
 }
 
 /// Takes what is due, in one transaction: poison goes to the dead-letter queue, the rest is hidden and given out.
-fn take(store: &mut Store, queue: &Queue, receive: &Receive<'_>, now_ms: i64) -> Result<Vec<Value>, SqsError> {
+fn take(
+    store: &mut Store,
+    queue: &Queue,
+    receive: &Receive<'_>,
+    now_ms: i64,
+) -> Result<Vec<Value>, SqsError> {
     store.sweep(queue, now_ms)?;
     let dead_letters = DeadLetters::of(store, queue);
-    let visible_ms = now_ms + receive.visibility_seconds.unwrap_or(queue.visibility_seconds) * 1000;
+    let visible_ms = now_ms
+        + receive
+            .visibility_seconds
+            .unwrap_or(queue.visibility_seconds)
+            * 1000;
     let mut taken = Vec::new();
     let mut due = store.due(queue, now_ms, receive.most)?;
     if due.is_empty() {
@@ -113,7 +146,10 @@ fn take(store: &mut Store, queue: &Queue, receive: &Receive<'_>, now_ms: i64) ->
     loop {
         let mut buried = 0;
         for message in due {
-            if let Some(dead_letters) = dead_letters.as_ref().filter(|letters| letters.claim(&message)) {
+            if let Some(dead_letters) = dead_letters
+                .as_ref()
+                .filter(|letters| letters.claim(&message))
+            {
                 dead_letters.bury(store, &message, now_ms)?;
                 buried += 1;
                 continue;
@@ -126,7 +162,11 @@ fn take(store: &mut Store, queue: &Queue, receive: &Receive<'_>, now_ms: i64) ->
             break;
         }
         // Room that poison left is filled, unless a visibility time-out of zero shows again what was just taken.
-        due = if visible_ms > now_ms { store.due(queue, now_ms, receive.most - taken.len())? } else { Vec::new() };
+        due = if visible_ms > now_ms {
+            store.due(queue, now_ms, receive.most - taken.len())?
+        } else {
+            Vec::new()
+        };
     }
     transaction.commit()?;
     if let Some(dead_letters) = dead_letters {
@@ -139,23 +179,44 @@ fn take(store: &mut Store, queue: &Queue, receive: &Receive<'_>, now_ms: i64) ->
 fn told(message: Stored, handle: Handle, receive: &Receive<'_>, now_ms: i64) -> Value {
     let mut answer = Map::new();
     answer.insert("MD5OfBody".to_owned(), body_md5(&message.body).into());
-    if let Some(attributes) = message.attributes.as_deref().filter(|_| !receive.attribute_names.is_empty()) {
+    if let Some(attributes) = message
+        .attributes
+        .as_deref()
+        .filter(|_| !receive.attribute_names.is_empty())
+    {
         let all: Map<String, Value> = serde_json::from_str(attributes).unwrap_or_default();
-        let wanted: Map<String, Value> =
-            all.into_iter().filter(|(name, _)| receive.wants_attribute(name)).collect();
+        let wanted: Map<String, Value> = all
+            .into_iter()
+            .filter(|(name, _)| receive.wants_attribute(name))
+            .collect();
         if !wanted.is_empty() {
-            answer.insert("MD5OfMessageAttributes".to_owned(), attributes_md5(&wanted).into());
+            answer.insert(
+                "MD5OfMessageAttributes".to_owned(),
+                attributes_md5(&wanted).into(),
+            );
             answer.insert("MessageAttributes".to_owned(), wanted.into());
         }
     }
     if !receive.system_names.is_empty() {
-        let mut system: Map<String, Value> =
-            message.system.as_deref().and_then(|system| serde_json::from_str(system).ok()).unwrap_or_default();
+        let mut system: Map<String, Value> = message
+            .system
+            .as_deref()
+            .and_then(|system| serde_json::from_str(system).ok())
+            .unwrap_or_default();
         let first_ms = message.first_received_ms.unwrap_or(now_ms);
-        system.insert("ApproximateFirstReceiveTimestamp".to_owned(), first_ms.to_string().into());
-        system.insert("ApproximateReceiveCount".to_owned(), (message.receives + 1).to_string().into());
+        system.insert(
+            "ApproximateFirstReceiveTimestamp".to_owned(),
+            first_ms.to_string().into(),
+        );
+        system.insert(
+            "ApproximateReceiveCount".to_owned(),
+            (message.receives + 1).to_string().into(),
+        );
         system.insert("SenderId".to_owned(), SENDER_ID.into());
-        system.insert("SentTimestamp".to_owned(), message.sent_ms.to_string().into());
+        system.insert(
+            "SentTimestamp".to_owned(),
+            message.sent_ms.to_string().into(),
+        );
         if let Some(origin) = &message.origin {
             system.insert("DeadLetterQueueSourceArn".to_owned(), arn(origin).into());
         }

@@ -25,7 +25,10 @@ impl Sqs {
         let name = params.queue_name()?;
         let queue = self.store().queue(name)?;
         let entries = batch::entries(params, "SendMessageBatchRequestEntry")?;
-        let messages: Vec<_> = entries.iter().map(|(id, entry)| (id, NewMessage::read(entry, &queue))).collect();
+        let messages: Vec<_> = entries
+            .iter()
+            .map(|(id, entry)| (id, NewMessage::read(entry, &queue)))
+            .collect();
         let bytes: usize = entries.iter().map(|(_, entry)| sent_bytes(entry)).sum();
         if bytes > MAX_MESSAGE_BYTES {
             return Err(SqsError::batch_too_long(bytes, MAX_MESSAGE_BYTES));
@@ -59,7 +62,12 @@ fn sent_bytes(entry: &Params) -> usize {
         .into_iter()
         .flatten()
         .map(|(name, attribute)| {
-            let text = |member: &str| attribute.get(member).and_then(Value::as_str).map_or(0, str::len);
+            let text = |member: &str| {
+                attribute
+                    .get(member)
+                    .and_then(Value::as_str)
+                    .map_or(0, str::len)
+            };
             name.len() + text("DataType") + text("StringValue") + text("BinaryValue") / 4 * 3
         })
         .sum();
@@ -74,7 +82,10 @@ fn receipt(message: &NewMessage<'_>) -> Value {
         answer.insert("MD5OfMessageAttributes".to_owned(), md5.clone().into());
     }
     if let Some(md5) = &message.system_md5 {
-        answer.insert("MD5OfMessageSystemAttributes".to_owned(), md5.clone().into());
+        answer.insert(
+            "MD5OfMessageSystemAttributes".to_owned(),
+            md5.clone().into(),
+        );
     }
     answer.into()
 }

@@ -39,9 +39,12 @@ impl Sqs {
 
     pub(super) fn change_message_visibility_batch(&self, params: &Params) -> Answered {
         let now_ms = self.clock.now_ms();
-        self.settle_batch(params, "ChangeMessageVisibilityBatchRequestEntry", |store, queue, entry| {
+        let kind = "ChangeMessageVisibilityBatchRequestEntry";
+        let answer = self.settle_batch(params, kind, |store, queue, entry| {
             change_visibility(store, queue, entry, now_ms)
-        })
+        })?;
+        self.store().wake(params.queue_name()?);
+        Ok(answer)
     }
 
     /// One transaction for the whole batch; an entry that is refused has done nothing.
@@ -60,7 +63,6 @@ impl Sqs {
             results.add(id, settle(&store, &queue, entry));
         }
         transaction.commit()?;
-        store.wake(&queue.name);
         drop(store);
         Ok(results.into_answer())
     }
@@ -68,7 +70,9 @@ impl Sqs {
 
 fn handle(queue: &Queue, params: &Params) -> Result<Handle, SqsError> {
     let text = params.required("ReceiptHandle")?;
-    Handle::decode(text).filter(|handle| handle.queue == queue.id).ok_or_else(|| SqsError::receipt_handle(text))
+    Handle::decode(text)
+        .filter(|handle| handle.queue == queue.id)
+        .ok_or_else(|| SqsError::receipt_handle(text))
 }
 
 fn delete(store: &Store, queue: &Queue, params: &Params) -> Answered {
@@ -82,13 +86,16 @@ fn change_visibility(store: &Store, queue: &Queue, params: &Params, now_ms: i64)
     let Some(seconds) = params.integer_within("VisibilityTimeout", 0, 43_200)? else {
         return Err(SqsError::missing("VisibilityTimeout"));
     };
-    let held = store.held(queue, handle.seq)?.filter(|held| held.receipt == handle.receipt).ok_or_else(|| {
-        SqsError::invalid_value(
-            &handle.encode(),
-            "ReceiptHandle",
-            "Message does not exist or is not available for visibility timeout change.",
-        )
-    })?;
+    let held = store
+        .held(queue, handle.seq)?
+        .filter(|held| held.receipt == handle.receipt)
+        .ok_or_else(|| {
+            SqsError::invalid_value(
+                &handle.encode(),
+                "ReceiptHandle",
+                "Message does not exist or is not available for visibility timeout change.",
+            )
+        })?;
     if held.visible_ms <= now_ms {
         return Err(SqsError::not_in_flight());
     }

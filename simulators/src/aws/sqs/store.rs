@@ -76,14 +76,23 @@ impl Store {
 
     fn open(connection: Connection) -> Result<Self, rusqlite::Error> {
         schema::prepare(&connection)?;
-        let mut store = Self { connection, slots: BTreeMap::new() };
+        let mut store = Self {
+            connection,
+            slots: BTreeMap::new(),
+        };
         let mut statement = store
             .connection
             .prepare("SELECT id, name, created_ms, modified_ms, settings, tags FROM queue")?;
         let queues: Vec<Queue> = statement
             .query_map([], |row| {
-                let (name, settings, tags): (String, String, String) = (row.get(1)?, row.get(4)?, row.get(5)?);
-                let mut queue = Queue::new(row.get(0)?, &name, row.get(2)?, Settings::from_json(&settings));
+                let (name, settings, tags): (String, String, String) =
+                    (row.get(1)?, row.get(4)?, row.get(5)?);
+                let mut queue = Queue::new(
+                    row.get(0)?,
+                    &name,
+                    row.get(2)?,
+                    Settings::from_json(&settings),
+                );
                 queue.modified_ms = row.get(3)?;
                 queue.tags = serde_json::from_str(&tags).unwrap_or_default();
                 Ok(queue)
@@ -101,7 +110,12 @@ impl Store {
         match self.slots.get_mut(&queue.name) {
             Some(slot) => slot.queue = queue,
             None => {
-                let slot = Slot { queue: Arc::clone(&queue), wake: Arc::default(), purged_ms: None, swept_ms: 0 };
+                let slot = Slot {
+                    queue: Arc::clone(&queue),
+                    wake: Arc::default(),
+                    purged_ms: None,
+                    swept_ms: 0,
+                };
                 self.slots.insert(queue.name.clone(), slot);
             }
         }
@@ -116,7 +130,10 @@ impl Store {
     }
 
     pub(super) fn queue(&self, name: &str) -> Result<Arc<Queue>, SqsError> {
-        self.slots.get(name).map(|slot| Arc::clone(&slot.queue)).ok_or_else(SqsError::no_queue)
+        self.slots
+            .get(name)
+            .map(|slot| Arc::clone(&slot.queue))
+            .ok_or_else(SqsError::no_queue)
     }
 
     pub(super) fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
@@ -134,7 +151,13 @@ impl Store {
         self.slots.get(name).map(|slot| Arc::clone(&slot.wake))
     }
 
-    pub(super) fn create(&mut self, name: &str, settings: Settings, tags: BTreeMap<String, String>, now_ms: i64) -> Result<(), SqsError> {
+    pub(super) fn create(
+        &mut self,
+        name: &str,
+        settings: Settings,
+        tags: BTreeMap<String, String>,
+        now_ms: i64,
+    ) -> Result<(), SqsError> {
         let told_tags = serde_json::to_string(&tags).unwrap_or_default();
         self.connection.execute(
             "INSERT INTO queue (name, created_ms, modified_ms, settings, tags) VALUES (?1, ?2, ?2, ?3, ?4)",
@@ -170,18 +193,27 @@ impl Store {
 
     /// Deletes all messages, if that was not done within the last minute.
     pub(super) fn purge(&mut self, queue: &Queue, now_ms: i64) -> Result<(), SqsError> {
-        let slot = self.slots.get_mut(&queue.name).ok_or_else(SqsError::no_queue)?;
-        if slot.purged_ms.is_some_and(|purged_ms| now_ms - purged_ms < 60_000) {
+        let slot = self
+            .slots
+            .get_mut(&queue.name)
+            .ok_or_else(SqsError::no_queue)?;
+        if slot
+            .purged_ms
+            .is_some_and(|purged_ms| now_ms - purged_ms < 60_000)
+        {
             return Err(SqsError::purge_in_progress(&queue.name));
         }
         slot.purged_ms = Some(now_ms);
-        self.connection.execute("DELETE FROM message WHERE queue = ?1", [queue.id])?;
+        self.connection
+            .execute("DELETE FROM message WHERE queue = ?1", [queue.id])?;
         Ok(())
     }
 
     /// Deletes what is past the retention period, at most once a second.
     pub(super) fn sweep(&mut self, queue: &Queue, now_ms: i64) -> Result<(), SqsError> {
-        let Some(slot) = self.slots.get_mut(&queue.name) else { return Ok(()) };
+        let Some(slot) = self.slots.get_mut(&queue.name) else {
+            return Ok(());
+        };
         if now_ms - slot.swept_ms < SWEEP_INTERVAL_MS {
             return Ok(());
         }
@@ -201,11 +233,20 @@ impl Store {
              FROM message INDEXED BY message_due WHERE queue = ?1",
         )?;
         Ok(statement.query_row(params![queue.id, now_ms], |row| {
-            Ok(Depth { visible: row.get(0)?, in_flight: row.get(1)?, delayed: row.get(2)? })
+            Ok(Depth {
+                visible: row.get(0)?,
+                in_flight: row.get(1)?,
+                delayed: row.get(2)?,
+            })
         })?)
     }
 
-    pub(super) fn insert(&self, queue: &Queue, message: &NewMessage<'_>, now_ms: i64) -> Result<(), SqsError> {
+    pub(super) fn insert(
+        &self,
+        queue: &Queue,
+        message: &NewMessage<'_>,
+        now_ms: i64,
+    ) -> Result<(), SqsError> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO message (queue, visible_ms, received, receives, receipt, sent_ms, id, attributes, system, body)
              VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6, ?7)",
@@ -224,13 +265,23 @@ impl Store {
     }
 
     /// The messages that can be received now, the longest visible first.
-    pub(super) fn due(&self, queue: &Queue, now_ms: i64, most: usize) -> Result<Vec<Stored>, SqsError> {
+    pub(super) fn due(
+        &self,
+        queue: &Queue,
+        now_ms: i64,
+        most: usize,
+    ) -> Result<Vec<Stored>, SqsError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT seq, id, body, attributes, system, sent_ms, receives, first_received_ms, origin FROM message
              WHERE queue = ?1 AND visible_ms <= ?2 AND sent_ms > ?3 ORDER BY visible_ms LIMIT ?4",
         )?;
         let rows = statement.query_map(
-            params![queue.id, now_ms, now_ms - queue.retention_ms, i64::try_from(most).unwrap_or(1)],
+            params![
+                queue.id,
+                now_ms,
+                now_ms - queue.retention_ms,
+                i64::try_from(most).unwrap_or(1)
+            ],
             Stored::read,
         )?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -238,13 +289,20 @@ impl Store {
 
     /// When the next hidden message becomes visible.
     pub(super) fn next_due(&self, queue: &Queue, now_ms: i64) -> Result<Option<i64>, SqsError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT min(visible_ms) FROM message WHERE queue = ?1 AND visible_ms > ?2")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT min(visible_ms) FROM message WHERE queue = ?1 AND visible_ms > ?2",
+        )?;
         Ok(statement.query_row(params![queue.id, now_ms], |row| row.get(0))?)
     }
 
     /// Hides a received message and makes `receipt` the only one that deletes it.
-    pub(super) fn hide(&self, seq: i64, receipt: i64, now_ms: i64, visible_ms: i64) -> Result<(), SqsError> {
+    pub(super) fn hide(
+        &self,
+        seq: i64,
+        receipt: i64,
+        now_ms: i64,
+        visible_ms: i64,
+    ) -> Result<(), SqsError> {
         self.connection
             .prepare_cached(
                 "UPDATE message SET visible_ms = ?4, received = 1, receives = receives + 1, receipt = ?2, received_ms = ?3,
@@ -255,7 +313,13 @@ impl Store {
     }
 
     /// Moves a message to its dead-letter queue, where it is visible at once. It keeps its id, its age and its count.
-    pub(super) fn bury(&self, seq: i64, source: &str, target: &Queue, now_ms: i64) -> Result<(), SqsError> {
+    pub(super) fn bury(
+        &self,
+        seq: i64,
+        source: &str,
+        target: &Queue,
+        now_ms: i64,
+    ) -> Result<(), SqsError> {
         self.connection
             .prepare_cached(
                 "UPDATE message SET queue = ?2, origin = ?3, visible_ms = ?4, received = 0, receipt = 0 WHERE seq = ?1",
@@ -270,7 +334,11 @@ impl Store {
         )?;
         Ok(statement
             .query_row(params![seq, queue.id], |row| {
-                Ok(Held { visible_ms: row.get(0)?, receipt: row.get(1)?, received_ms: row.get(2)? })
+                Ok(Held {
+                    visible_ms: row.get(0)?,
+                    receipt: row.get(1)?,
+                    received_ms: row.get(2)?,
+                })
             })
             .optional()?)
     }

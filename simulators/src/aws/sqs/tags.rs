@@ -12,15 +12,22 @@ use super::{Answered, Sqs};
 const MAX_TAGS: usize = 50;
 
 /// Reads tags and adds them to `tags`.
-pub(super) fn add(tags: &mut BTreeMap<String, String>, given: &[(&str, &str)]) -> Result<(), SqsError> {
+pub(super) fn add(
+    tags: &mut BTreeMap<String, String>,
+    given: &[(&str, &str)],
+) -> Result<(), SqsError> {
     for (key, value) in given {
         if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-            return Err(SqsError::invalid("Tag keys must be 1 to 128 characters long, and tag values at most 256."));
+            return Err(SqsError::invalid(
+                "Tag keys must be 1 to 128 characters long, and tag values at most 256.",
+            ));
         }
         tags.insert((*key).to_owned(), (*value).to_owned());
     }
     if tags.len() > MAX_TAGS {
-        return Err(SqsError::invalid(format!("Too many tags added for queue: at most {MAX_TAGS} are allowed.")));
+        return Err(SqsError::invalid(format!(
+            "Too many tags added for queue: at most {MAX_TAGS} are allowed."
+        )));
     }
     Ok(())
 }
@@ -47,10 +54,18 @@ impl Sqs {
 
     pub(super) fn list_queue_tags(&self, params: &Params) -> Answered {
         let queue = self.store().queue(params.queue_name()?)?;
-        Ok(if queue.tags.is_empty() { json!({}) } else { json!({"Tags": queue.tags}) })
+        Ok(if queue.tags.is_empty() {
+            json!({})
+        } else {
+            json!({"Tags": queue.tags})
+        })
     }
 
-    fn change_tags(&self, params: &Params, change: impl FnOnce(&mut Queue) -> Result<(), SqsError>) -> Answered {
+    fn change_tags(
+        &self,
+        params: &Params,
+        change: impl FnOnce(&mut Queue) -> Result<(), SqsError>,
+    ) -> Answered {
         let mut store = self.store();
         let mut queue = (*store.queue(params.queue_name()?)?).clone();
         change(&mut queue)?;

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Request;
+use crate::telegram::chat::ChatKind;
 use crate::telegram::member::Status;
 use crate::telegram::refusal::Refusal;
-use crate::telegram::world::{ChatKind, World};
+use crate::telegram::world::World;
 
 pub(super) fn get_me(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
     let bot = world

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Request;
+use crate::telegram::chat::{Chat, ChatKind};
 use crate::telegram::member::{Status, User};
 use crate::telegram::refusal::Refusal;
-use crate::telegram::world::{Chat, ChatKind, Via, World};
+use crate::telegram::world::{Via, World};
 
 const SHORTEST_BAN_SECONDS: i64 = 30;
 const LONGEST_BAN_SECONDS: i64 = 366 * 24 * 3600;

@@ -1,0 +1,89 @@
+"""Replays every sample of `events/` with `cargo lambda invoke` and compares the answers with `events/expected.json`.
+
+Usage: replay.py <port of cargo lambda watch> <file of NAME=value lines that the functions run with>
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import boto3
+
+EVENTS = pathlib.Path(__file__).resolve().parent.parent / "events"
+NO_SAMPLES = {"expected.json", "seed.json"}
+# The first call of a function may wait for its build.
+TIMEOUT_SECONDS = 300
+
+
+def seed(env):
+    """Writes the records that the samples refer to."""
+    dynamodb = boto3.client(
+        "dynamodb",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    tables = {"InviteRequests": env["INVITE_REQUESTS_TABLE"], "InviteLinks": env["INVITE_LINKS_TABLE"]}
+    records = json.loads((EVENTS / "seed.json").read_text())
+    answer = dynamodb.batch_write_item(RequestItems={tables[table]: items for table, items in records.items()})
+    assert not answer["UnprocessedItems"], answer
+
+
+def invoke(function, file, port):
+    command = ["cargo", "lambda", "invoke", "--invoke-address", "127.0.0.1", "--invoke-port", port]
+    command += [function, "--data-file", str(EVENTS / file)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return None, f"no answer within {TIMEOUT_SECONDS} s"
+    if done.returncode != 0:
+        return None, done.stderr.strip() or done.stdout.strip()
+    return json.loads(done.stdout), None
+
+
+def mismatch(case, answer):
+    """What is wrong with the answer; nothing if it is as expected. More fields in a body than expected are right."""
+    if "batchItemFailures" in case:
+        failed = sorted(failure["itemIdentifier"] for failure in answer.get("batchItemFailures", []))
+        expected = sorted(case["batchItemFailures"])
+        return None if failed == expected else f"batchItemFailures {failed}, expected {expected}"
+    body = json.loads(answer.get("body") or "null")
+    if answer.get("statusCode") != case["statusCode"]:
+        return f"status {answer.get('statusCode')} with {body}, expected {case['statusCode']}"
+    missing = object()
+    wrong = {name: body.get(name) for name, value in case["body"].items() if body.get(name, missing) != value}
+    return f"{wrong} in {body}, expected {case['body']}" if wrong else None
+
+
+def unlisted(cases):
+    """Samples that are not in expected.json or the README, and entries without a sample."""
+    files = {path.name for path in EVENTS.glob("*.json")} - NO_SAMPLES
+    listed = {case["file"] for case in cases}
+    readme = (EVENTS / "README.md").read_text()
+    for file in sorted(files ^ listed):
+        yield f"{file}: in only one of events/ and events/expected.json"
+    for file in sorted(files):
+        if f"| `{file.removesuffix('.json')}` |" not in readme:
+            yield f"{file}: not in events/README.md"
+
+
+def main():
+    port, env_file = sys.argv[1:]
+    lines = pathlib.Path(env_file).read_text().splitlines()
+    env = dict(line.split("=", 1) for line in lines if line)
+    cases = json.loads((EVENTS / "expected.json").read_text())
+    problems = list(unlisted(cases))
+    seed(env)
+    for case in cases:
+        answer, failure = invoke(case["function"], case["file"], port)
+        problem = failure or mismatch(case, answer)
+        if problem:
+            problems.append(f"{case['file']} -> {case['function']}: {problem}")
+    if problems:
+        sys.exit("\n".join(problems))
+    print(f"{len(cases)} samples replayed, all answered as expected")
+
+
+main()

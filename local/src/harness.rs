@@ -1,0 +1,429 @@
+//! The bundle for tests: port 0, data of its own, a clock that can be turned, and words of the product's own trade.
+//!
+//! Dropped, it checks that nothing is left undone: no message in a queue, no dead letter, no call that Telegram had
+//! asked not to make. A test that leaves something says so by [`TestBundle::leaves_something`].
+
+#![expect(clippy::expect_used, reason = "the harness fails the test")]
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use simulators::aws::Aws;
+use simulators::clock::Clock;
+use simulators::telegram::{Tap, Telegram, User};
+use simulators::webengage::WebEngage;
+
+use crate::bundle::{Bundle, Data, Functions, Options};
+use crate::resources::{EVENTS, INVITES};
+use crate::timeline::Timeline;
+
+/// How long, by the real clock, a test waits for the bundle before it fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the harness looks.
+const GLANCE: Duration = Duration::from_millis(3);
+/// How many glances in a row must find everything idle before the clock is turned.
+const IDLE_GLANCES: u32 = 4;
+
+/// A running bundle in simulation.
+pub struct TestBundle {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// Telegram.
+    pub telegram: Telegram,
+    /// WebEngage.
+    pub webengage: WebEngage,
+    /// The one clock of all of them.
+    pub clock: Clock,
+    /// The bot.
+    pub bot_id: i64,
+    /// The chat.
+    pub chat_id: i64,
+    http: reqwest::Client,
+    must_be_clean: bool,
+}
+
+/// An answer over HTTP.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; `null` if it was no JSON.
+    pub body: Value,
+    /// `Retry-After`, if it was sent.
+    pub retry_after: Option<String>,
+}
+
+impl Answer {
+    /// The error code, or an empty text.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The request's id.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn request_id(&self) -> String {
+        self.body["requestId"]
+            .as_str()
+            .expect("an answer with a requestId")
+            .to_owned()
+    }
+}
+
+impl TestBundle {
+    /// A bundle in memory.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A bundle in memory, with these variables.
+    pub async fn with(env: &[(&str, &str)]) -> Self {
+        Self::with_data(Data::Ephemeral, env).await
+    }
+
+    /// A bundle whose data lies in a folder.
+    pub async fn in_folder(folder: PathBuf) -> Self {
+        Self::with_data(Data::Folder(folder), &[]).await
+    }
+
+    async fn with_data(data: Data, env: &[(&str, &str)]) -> Self {
+        let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        let clock = Clock::new();
+        let options = Options {
+            listen: any_port,
+            aws_listen: any_port,
+            data,
+            env: env
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            clock: clock.clone(),
+            timeline: Timeline::default(),
+        };
+        let bundle = Bundle::start(options).await.expect("the bundle starts");
+        let telegram = bundle
+            .world
+            .telegram
+            .clone()
+            .expect("Telegram is simulated");
+        let webengage = bundle
+            .world
+            .webengage
+            .clone()
+            .expect("WebEngage is simulated");
+        let http = common::http::client(PATIENCE).expect("an HTTP client");
+        let (bot_id, chat_id) = (telegram.bot_id, telegram.chat_id);
+        Self {
+            bundle,
+            telegram: telegram.server,
+            webengage,
+            clock,
+            bot_id,
+            chat_id,
+            http,
+            must_be_clean: true,
+        }
+    }
+
+    /// The embedded AWS.
+    #[must_use]
+    pub fn aws(&self) -> &Aws {
+        &self.bundle.aws
+    }
+
+    /// The five functions, for calls past the wire of the API.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        &self.bundle.functions
+    }
+
+    /// The environment of the functions.
+    #[must_use]
+    pub fn env(&self) -> &HashMap<String, String> {
+        &self.bundle.env
+    }
+
+    /// Says that this test leaves messages behind on purpose.
+    pub fn leaves_something(&mut self) {
+        self.must_be_clean = false;
+    }
+
+    /// One purchase.
+    pub async fn buy(&self, user_id: &str, transaction_id: &str) -> Answer {
+        self.request(
+            &json!({"userId": user_id, "transactionId": transaction_id}),
+            &[],
+        )
+        .await
+    }
+
+    /// One purchase that must be accepted, and its request's id.
+    ///
+    /// # Panics
+    /// If it is not accepted.
+    pub async fn bought(&self, user_id: &str, transaction_id: &str) -> String {
+        let answer = self.buy(user_id, transaction_id).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.request_id()
+    }
+
+    /// One purchase, waited for until its link is there; the request's id and the link.
+    ///
+    /// # Panics
+    /// If there is no link in the end.
+    pub async fn admitted(&self, user_id: &str, transaction_id: &str) -> (String, String) {
+        let id = self.bought(user_id, transaction_id).await;
+        self.settle().await;
+        let link = self.link(&id).await;
+        (id, link)
+    }
+
+    /// The link of a request that must be DONE.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub async fn link(&self, request_id: &str) -> String {
+        let status = self.status(request_id).await;
+        assert_eq!(status["status"], "DONE", "{status}");
+        status["inviteLink"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// `POST /v1/invite/request` with a shop's key.
+    pub async fn request(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("x-api-key", self.bundle.api_key())];
+        all.extend(headers);
+        self.post("/v1/invite/request", body.to_string(), &all)
+            .await
+    }
+
+    /// Any `POST`.
+    pub async fn post(
+        &self,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let call = self
+            .http
+            .post(format!("{}{path}", self.bundle.url))
+            .body(body);
+        Self::answer(
+            headers
+                .iter()
+                .fold(call, |call, (name, value)| call.header(*name, *value)),
+        )
+        .await
+    }
+
+    /// Any `GET`.
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let call = self.http.get(format!("{}{path}", self.bundle.url));
+        Self::answer(
+            headers
+                .iter()
+                .fold(call, |call, (name, value)| call.header(*name, *value)),
+        )
+        .await
+    }
+
+    async fn answer(call: reqwest::RequestBuilder) -> Answer {
+        let response = call.send().await.expect("the bundle answers");
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let body = serde_json::from_slice(&response.bytes().await.expect("a whole answer"))
+            .unwrap_or_default();
+        Answer {
+            status,
+            body,
+            retry_after,
+        }
+    }
+
+    /// Where a request stands.
+    pub async fn status(&self, request_id: &str) -> Value {
+        self.get(
+            &format!("/v1/invite/{request_id}"),
+            &[("x-api-key", self.bundle.api_key())],
+        )
+        .await
+        .body
+    }
+
+    /// An update as Telegram would send it, with the webhook's secret.
+    pub async fn update(&self, update: &Value) -> Answer {
+        let secret = self
+            .env()
+            .get("TELEGRAM_WEBHOOK_SECRET")
+            .map(String::as_str)
+            .unwrap_or_default();
+        self.post(
+            "/v1/telegram/webhook",
+            update.to_string(),
+            &[("x-telegram-bot-api-secret-token", secret)],
+        )
+        .await
+    }
+
+    /// A person taps a link.
+    #[must_use]
+    pub fn tap(&self, link: &str, person: i64) -> Tap {
+        self.telegram.tap(link, User::new(person))
+    }
+
+    /// Turns the clock of everything forward.
+    pub fn turn(&self, by: Duration) {
+        self.clock.turn(by);
+    }
+
+    /// Kills the worker in the middle of what it does; answers how many invocations that were.
+    #[must_use]
+    pub fn unplug_worker(&self) -> usize {
+        self.bundle.worker.unplug()
+    }
+
+    /// Sends a message to a queue.
+    pub async fn send_raw(&self, queue: &str, body: &str) {
+        self.sqs()
+            .send_message()
+            .queue_url(self.aws().queue_url(queue))
+            .message_body(body)
+            .send()
+            .await
+            .expect("SQS takes it");
+    }
+
+    /// Sends a job to the worker.
+    pub async fn send_job(&self, job: &Value) {
+        self.send_raw(INVITES.queue, &job.to_string()).await;
+    }
+
+    /// Moves all dead letters back to where they came from.
+    pub async fn redrive(&self, dead_letters: &str) {
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{dead_letters}");
+        self.sqs()
+            .start_message_move_task()
+            .source_arn(arn)
+            .send()
+            .await
+            .expect("SQS moves them");
+    }
+
+    fn sqs(&self) -> aws_sdk_sqs::Client {
+        common::aws::Shared::from_env(&mut crate::bundle::env_of(self.env())).sqs()
+    }
+
+    /// Lets the clock run `times` as fast from now on, for tests in which much is waited for inside the functions.
+    pub fn hurry(&self, times: u32) {
+        let clock = self.clock.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(GLANCE).await;
+                clock.turn(GLANCE * times);
+            }
+        });
+    }
+
+    /// Turns the clock forward once nobody works: a jump in mid-work would only show that such a jump is a fault.
+    pub async fn turn_when_idle(&self, by: Duration) {
+        self.run_until(|| {
+            let running = self.bundle.worker.running() + self.bundle.events.running();
+            let in_flight: u64 = [INVITES.queue, EVENTS.queue]
+                .iter()
+                .map(|queue| self.aws().queue_depth(queue).unwrap_or_default().in_flight)
+                .sum();
+            running == 0 && in_flight == 0
+        })
+        .await;
+        self.turn(by);
+    }
+
+    /// How many messages a queue holds, whatever their state.
+    #[must_use]
+    pub fn depth(&self, queue: &str) -> u64 {
+        self.aws()
+            .queue_depth(queue)
+            .map(simulators::aws::sqs::Depth::total)
+            .unwrap_or_default()
+    }
+
+    /// Waits until nothing is left to do, turning the clock over every delay.
+    ///
+    /// # Panics
+    /// If that takes more than a minute of real time.
+    pub async fn settle(&self) {
+        self.run_until(|| false).await;
+    }
+
+    /// As [`TestBundle::settle`], but stops early once `reached`.
+    ///
+    /// # Panics
+    /// If neither comes within a minute of real time.
+    pub async fn run_until(&self, reached: impl Fn() -> bool) {
+        let give_up = Instant::now() + PATIENCE;
+        let (mut idle, mut turns) = (0, 0_u32);
+        while !reached() {
+            let depths = [INVITES.queue, EVENTS.queue]
+                .map(|queue| self.aws().queue_depth(queue).unwrap_or_default());
+            let running = self.bundle.worker.running() + self.bundle.events.running();
+            let waiting = depths
+                .iter()
+                .map(|depth| depth.delayed + depth.in_flight)
+                .sum::<u64>();
+            let ready = depths.iter().map(|depth| depth.visible).sum::<u64>();
+            let pending = self.telegram.pending_updates(self.bot_id);
+            idle = if running == 0 && ready == 0 {
+                idle + 1
+            } else {
+                0
+            };
+            if idle > IDLE_GLANCES {
+                if waiting == 0 && pending == 0 {
+                    return;
+                }
+                turns += 1;
+                self.turn(Duration::from_secs(match turns {
+                    0..100 => 5,
+                    100..300 => 60,
+                    _ => 300,
+                }));
+                idle = 0;
+            }
+            assert!(
+                Instant::now() < give_up,
+                "not settled within {PATIENCE:?}: queues {depths:?}, running {running}, pending updates {pending}"
+            );
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+}
+
+impl Drop for TestBundle {
+    fn drop(&mut self) {
+        if std::thread::panicking() || !self.must_be_clean {
+            return;
+        }
+        for queue in [
+            INVITES.queue,
+            EVENTS.queue,
+            INVITES.dead_letters,
+            EVENTS.dead_letters,
+        ] {
+            assert_eq!(self.depth(queue), 0, "the test leaves messages in {queue}");
+        }
+        assert_eq!(
+            self.telegram.violation_count(),
+            0,
+            "Telegram was called while it had asked to wait"
+        );
+    }
+}

@@ -1,0 +1,296 @@
+//! Who joined: the payer once, by the link, and nobody by forgery.
+
+use futures_util::future::join_all;
+use local::harness::TestBundle;
+use serde_json::{Value, json};
+use simulators::aws::{FaultRule, Service, WireFault};
+use simulators::telegram::{Rights, Tap, User};
+
+/// A join as Telegram tells it.
+fn join_update(bundle: &TestBundle, link: &str, person: i64) -> Value {
+    let user = |id: i64| json!({"id": id, "is_bot": false, "first_name": "A"});
+    json!({"update_id": 1, "chat_member": {
+        "chat": {"id": bundle.chat_id, "type": "supergroup", "title": "Premium Club"},
+        "from": user(person),
+        "date": bundle.clock.now_ms() / 1000,
+        "old_chat_member": {"status": "left", "user": user(person)},
+        "new_chat_member": {"status": "member", "user": user(person)},
+        "invite_link": {"invite_link": link, "creator": {"id": bundle.bot_id, "is_bot": true, "first_name": "B"},
+            "creates_join_request": false, "is_primary": false, "is_revoked": false},
+    }})
+}
+
+async fn result(bundle: &TestBundle, update: &Value) -> String {
+    let answer = bundle.update(update).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body["result"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_join_is_seen_told_once_and_its_link_revoked() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    assert_eq!(
+        (
+            &status["joined"],
+            &status["telegramUserId"],
+            &status["joinEventFired"]
+        ),
+        (&json!(true), &json!(77), &json!(true))
+    );
+    assert!(bundle.telegram.link(&link).unwrap().revoked);
+    let events = bundle.webengage.ingested();
+    assert_eq!(events.len(), 2);
+    let joined = &events[1].body;
+    assert_eq!(joined["eventName"], "pass_paid_community_telegram_joined");
+    assert_eq!(joined["userId"], "u1");
+    assert_eq!(
+        joined["eventData"],
+        json!({"transactionId": "T1", "inviteLink": link, "telegramUserId": "77"})
+    );
+}
+
+#[tokio::test]
+async fn a_used_link_lets_nobody_in_even_after_its_buyer_left() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    assert_eq!(bundle.tap(&link, 78), Tap::Full);
+    bundle.settle().await;
+    bundle.telegram.leave(bundle.chat_id, 77);
+    assert_eq!(bundle.tap(&link, 78), Tap::Revoked);
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    assert_eq!(status["telegramUserId"], 77);
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
+async fn a_join_told_fifty_times_at_once_counts_once() {
+    let bundle = TestBundle::start().await;
+    let (_, link) = bundle.admitted("u1", "T1").await;
+    let update = join_update(&bundle, &link, 77);
+    let results = join_all((0..50).map(|_| result(&bundle, &update))).await;
+    assert_eq!(
+        results.iter().filter(|result| *result == "joined").count(),
+        1
+    );
+    assert_eq!(
+        results
+            .iter()
+            .filter(|result| *result == "duplicate")
+            .count(),
+        49
+    );
+    bundle.settle().await;
+    assert_eq!(result(&bundle, &update).await, "duplicate");
+    bundle.settle().await;
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
+async fn changes_that_are_no_join_by_our_link_are_ignored() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    let join = join_update(&bundle, &link, 77);
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut update = join.clone();
+        change(&mut update["chat_member"]);
+        update
+    };
+    let member = |status: &str, is_member: Option<bool>| {
+        let mut member =
+            json!({"status": status, "user": {"id": 77, "is_bot": false, "first_name": "A"}});
+        if let Some(is_member) = is_member {
+            member["is_member"] = json!(is_member);
+        }
+        member
+    };
+    let ignored = [
+        (
+            "promotion",
+            changed(&|change| {
+                change["old_chat_member"] = member("member", None);
+                change["new_chat_member"] = member("administrator", None);
+            }),
+        ),
+        (
+            "leaving",
+            changed(&|change| {
+                change["old_chat_member"] = member("member", None);
+                change["new_chat_member"] = member("left", None);
+            }),
+        ),
+        (
+            "unrestricted while a member",
+            changed(&|change| {
+                change["old_chat_member"] = member("restricted", Some(true));
+                change["new_chat_member"] = member("member", None);
+            }),
+        ),
+        (
+            "restricted and not a member",
+            changed(&|change| change["new_chat_member"] = member("restricted", Some(false))),
+        ),
+        (
+            "banned",
+            changed(&|change| change["new_chat_member"] = member("kicked", None)),
+        ),
+        (
+            "added by an administrator",
+            changed(&|change| {
+                change.as_object_mut().unwrap().remove("invite_link");
+            }),
+        ),
+        (
+            "another chat",
+            changed(&|change| change["chat"]["id"] = json!(-42)),
+        ),
+        (
+            "a foreign link",
+            changed(&|change| {
+                change["invite_link"]["invite_link"] = json!("https://t.me/+AbCdEf...")
+            }),
+        ),
+        (
+            "a bot",
+            changed(&|change| change["new_chat_member"]["user"]["is_bot"] = json!(true)),
+        ),
+        (
+            "the bot's own status",
+            json!({"update_id": 2, "my_chat_member": join["chat_member"]}),
+        ),
+        (
+            "a message",
+            json!({"update_id": 3, "message": {"message_id": 1, "new_chat_members": [{"id": 77}]}}),
+        ),
+    ];
+    for (case, update) in ignored {
+        assert_eq!(result(&bundle, &update).await, "ignored", "{case}");
+    }
+    assert_eq!(bundle.status(&id).await["joined"], false);
+    // A link that looks like ours and is in no record: a join that nobody paid for here.
+    let orphan = changed(&|change| {
+        change["invite_link"]["invite_link"] = json!("https://t.me/+NobodyKnowsThis")
+    });
+    assert_eq!(result(&bundle, &orphan).await, "orphan");
+    // Restricted and in the chat is in; and who joined is the new member, whoever `from` is.
+    let restricted = changed(&|change| {
+        change["new_chat_member"] = member("restricted", Some(true));
+        change["from"]["id"] = json!(5);
+    });
+    assert_eq!(result(&bundle, &restricted).await, "joined");
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
+async fn the_simulated_worlds_own_changes_count_as_they_should() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    bundle.telegram.add_by_admin(bundle.chat_id, User::new(50));
+    bundle.telegram.promote(bundle.chat_id, 50, Rights::all());
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["joined"], false);
+    // Put under restrictions outside the chat, then joining by the link: a join all the same.
+    bundle
+        .telegram
+        .restrict(bundle.chat_id, User::new(77), false);
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
+    // Leaving and coming back by an administrator's hand is no second join.
+    bundle.telegram.leave(bundle.chat_id, 77);
+    bundle.telegram.add_by_admin(bundle.chat_id, User::new(77));
+    bundle.settle().await;
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
+async fn while_the_store_is_down_telegram_is_asked_to_send_the_join_again() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    bundle.aws().wire().fail(
+        FaultRule::new(WireFault::InternalError)
+            .on(Service::DynamoDb, "GetItem")
+            .named("InviteLinks")
+            .always(),
+    );
+    let answer = bundle.update(&join_update(&bundle, &link, 77)).await;
+    assert_eq!(
+        (answer.status, answer.code(), answer.retry_after.is_some()),
+        (503, "unavailable", true)
+    );
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    bundle
+        .run_until(|| bundle.telegram.delivery_count() > 2)
+        .await;
+    bundle.aws().wire().clear_faults();
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["joinEventFired"], true);
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
+async fn a_join_recorded_whose_event_could_not_be_queued_is_told_when_telegram_sends_it_again() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    for queue in ["InviteQueue", "EventQueue"] {
+        // Three tries of the SDK.
+        bundle.aws().wire().fail(
+            FaultRule::new(WireFault::InternalError)
+                .on(Service::Sqs, "SendMessage")
+                .named(queue)
+                .times(3),
+        );
+    }
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    assert_eq!(
+        (&status["joined"], &status["joinEventFired"]),
+        (&json!(true), &json!(true))
+    );
+    assert!(bundle.telegram.link(&link).unwrap().revoked);
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
+async fn a_second_person_by_the_same_link_changes_no_record_and_the_link_is_revoked_again() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    assert_eq!(
+        result(&bundle, &join_update(&bundle, &link, 77)).await,
+        "joined"
+    );
+    assert_eq!(
+        result(&bundle, &join_update(&bundle, &link, 78)).await,
+        "duplicate"
+    );
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+    assert!(bundle.telegram.count("revokeChatInviteLink") >= 2);
+}
+
+#[tokio::test]
+async fn revocations_survive_a_storm_of_429s_and_outages() {
+    let bundle = TestBundle::start().await;
+    let (_, link) = bundle.admitted("u1", "T1").await;
+    for fault in [
+        simulators::telegram::Fault::TooManyRequests { retry_after: 30 },
+        simulators::telegram::Fault::BadGateway,
+        simulators::telegram::Fault::ResetAfter,
+    ] {
+        bundle
+            .telegram
+            .fail(simulators::telegram::FaultRule::on("revokeChatInviteLink", fault).times(1));
+    }
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    bundle.settle().await;
+    assert!(bundle.telegram.link(&link).unwrap().revoked);
+}

@@ -1,0 +1,154 @@
+//! WebEngage in trouble: links and joins go on, events arrive later, once, and the flags never lie.
+
+use std::time::Duration;
+
+use local::harness::TestBundle;
+use serde_json::json;
+use simulators::telegram::Tap;
+use simulators::webengage::{Failure, Mode};
+
+/// A buyer gets in while WebEngage is in `mode`; both events arrive when it is up again.
+async fn survives(mode: Mode, outage: Duration) {
+    let bundle = TestBundle::start().await;
+    bundle.webengage.set_mode(mode);
+    let id = bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| bundle.telegram.link_count() == 1 && bundle.webengage.attempt_count() > 0)
+        .await;
+    let link = bundle.link(&id).await;
+    assert_eq!(bundle.status(&id).await["linkEventFired"], false);
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    let since = bundle.clock.now_ms();
+    bundle
+        .run_until(|| bundle.clock.now_ms() - since > i64::try_from(outage.as_millis()).unwrap())
+        .await;
+    let status = bundle.status(&id).await;
+    assert_eq!(
+        (
+            &status["joined"],
+            &status["linkEventFired"],
+            &status["joinEventFired"]
+        ),
+        (&json!(true), &json!(false), &json!(false))
+    );
+    bundle.webengage.set_mode(Mode::Up);
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    assert_eq!(
+        (&status["linkEventFired"], &status["joinEventFired"]),
+        (&json!(true), &json!(true))
+    );
+    let mut names: Vec<String> = bundle
+        .webengage
+        .ingested()
+        .iter()
+        .map(|event| event.body["eventName"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "pass_paid_community_telegram_joined",
+            "pass_paid_community_telegram_link_created"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_outage_of_a_day_delays_both_events_and_nothing_else() {
+    survives(Mode::Down, Duration::from_secs(24 * 3600)).await;
+}
+
+#[tokio::test]
+async fn errors_of_webengage_delay_both_events_and_nothing_else() {
+    survives(Mode::InternalError, Duration::from_secs(3600)).await;
+}
+
+#[tokio::test]
+async fn a_rate_limit_of_webengage_delays_both_events_and_nothing_else() {
+    survives(
+        Mode::RateLimited {
+            retry_after: Some(60),
+        },
+        Duration::from_secs(3600),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn resets_of_webengage_delay_both_events_and_nothing_else() {
+    survives(Mode::ResetBefore, Duration::from_secs(600)).await;
+}
+
+#[tokio::test]
+async fn an_event_that_was_ingested_without_an_answer_is_not_ingested_twice() {
+    for mode in [Mode::ResetAfter, Mode::InternalErrorAfterIngesting] {
+        let bundle = TestBundle::start().await;
+        bundle.webengage.fail(Failure::of(mode).times(2));
+        let (id, _) = bundle.admitted("u1", "T1").await;
+        assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+        assert_eq!(
+            (
+                bundle.webengage.ingested().len(),
+                bundle.webengage.attempt_count()
+            ),
+            (1, 3)
+        );
+    }
+}
+
+/// What a person must mend ends as a dead letter, with the flag still false, and is delivered once re-driven.
+async fn ends_as_a_dead_letter(mode: Mode) {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    bundle.webengage.set_mode(mode);
+    let (id, _) = bundle.admitted("u1", "T1").await;
+    assert_eq!(
+        (
+            bundle.depth("EventQueue"),
+            bundle.depth("EventDeadLetterQueue")
+        ),
+        (0, 1)
+    );
+    assert_eq!(bundle.status(&id).await["linkEventFired"], false);
+    bundle.webengage.set_mode(Mode::Up);
+    bundle.redrive("EventDeadLetterQueue").await;
+    bundle
+        .run_until(|| bundle.webengage.ingested_count() == 1)
+        .await;
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+    assert_eq!(bundle.depth("EventDeadLetterQueue"), 0);
+}
+
+#[tokio::test]
+async fn a_refused_key_ends_as_a_dead_letter() {
+    ends_as_a_dead_letter(Mode::Unauthorized).await;
+}
+
+#[tokio::test]
+async fn a_wrong_data_centre_ends_as_a_dead_letter() {
+    ends_as_a_dead_letter(Mode::NotFound).await;
+}
+
+#[tokio::test]
+async fn a_refused_event_ends_as_a_dead_letter() {
+    ends_as_a_dead_letter(Mode::BadRequest).await;
+}
+
+#[tokio::test]
+async fn after_thirteen_days_without_webengage_an_event_is_a_dead_letter_not_lost() {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    bundle.webengage.set_mode(Mode::Down);
+    let id = bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| bundle.webengage.attempt_count() > 2)
+        .await;
+    bundle
+        .turn_when_idle(Duration::from_secs(13 * 24 * 3600))
+        .await;
+    bundle.settle().await;
+    assert_eq!(bundle.depth("EventDeadLetterQueue"), 1);
+    assert_eq!(bundle.status(&id).await["linkEventFired"], false);
+}

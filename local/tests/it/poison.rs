@@ -1,0 +1,67 @@
+//! One poison message never blocks or fails its neighbours.
+
+use std::time::{Duration, Instant};
+
+use local::harness::TestBundle;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_poison_body_among_nine_good_ones_fails_alone_and_ends_as_a_dead_letter_after_five_receives()
+ {
+    let mut bundle = TestBundle::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
+    bundle.leaves_something();
+    let job = |n: u32| {
+        json!({"kind": "mint", "requestId": format!("00000000-0000-8000-8000-{n:012}"), "userId": format!("u{n}"),
+            "transactionId": format!("T{n}"), "chatId": bundle.chat_id, "createdAt": "2026-01-01T00:00:00.000Z"})
+        .to_string()
+    };
+    let mut bodies: Vec<String> = (0..9).map(job).collect();
+    bodies.insert(4, "{\"kind\": \"mint\", \"requestId\": ".to_owned());
+    let records: Vec<_> = bodies
+        .iter()
+        .enumerate()
+        .map(|(n, body)| json!({"messageId": format!("m{n}"), "body": body}))
+        .collect();
+    let batch = serde_json::from_value(json!({"Records": records})).unwrap();
+    let answer = bundle
+        .functions()
+        .work(batch, Instant::now() + Duration::from_secs(60))
+        .await;
+    let failed: Vec<_> = answer
+        .batch_item_failures
+        .iter()
+        .map(|failure| failure.item_identifier.as_str())
+        .collect();
+    assert_eq!(failed, ["m4"]);
+    bundle.settle().await;
+    assert_eq!(bundle.telegram.link_count(), 9);
+
+    bundle.send_raw("InviteQueue", "no JSON at all").await;
+    let sent = bundle.clock.now_ms();
+    bundle.settle().await;
+    assert_eq!(
+        (
+            bundle.depth("InviteQueue"),
+            bundle.depth("InviteDeadLetterQueue")
+        ),
+        (0, 1)
+    );
+    // Shown five times, each time hidden for six times the function's time-out.
+    assert!(bundle.clock.now_ms() - sent >= 5 * 360 * 1000);
+}
+
+#[tokio::test]
+async fn a_poison_event_ends_as_a_dead_letter_and_the_others_are_delivered() {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    bundle.send_raw("EventQueue", "[]").await;
+    let (id, _) = bundle.admitted("u1", "T1").await;
+    assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+    assert_eq!(
+        (
+            bundle.depth("EventQueue"),
+            bundle.depth("EventDeadLetterQueue")
+        ),
+        (0, 1)
+    );
+}

@@ -1,0 +1,141 @@
+//! A rate limit never fails a job, never spends its attempts, and is obeyed by everybody.
+
+use futures_util::future::join_all;
+use local::harness::TestBundle;
+use simulators::telegram::{Fault, FaultRule, Limit};
+
+async fn waits_out(retry_after: u32) {
+    let bundle = TestBundle::start().await;
+    bundle.telegram.fail(
+        FaultRule::on(
+            "createChatInviteLink",
+            Fault::TooManyRequests { retry_after },
+        )
+        .times(1),
+    );
+    let id = bundle.bought("u1", "T1").await;
+    let put_back = || {
+        bundle
+            .aws()
+            .queue_depth("InviteQueue")
+            .is_some_and(|depth| depth.delayed == 1 && depth.in_flight == 0)
+    };
+    bundle
+        .run_until(|| bundle.telegram.too_many_requests() > 0 && put_back())
+        .await;
+    let refused_at = bundle.clock.now_ms();
+    let status = bundle.status(&id).await;
+    assert_eq!(
+        (status["status"].as_str(), status["attempts"].as_u64()),
+        (Some("QUEUED"), Some(0)),
+        "{status}"
+    );
+    // Another buyer of the same chat must wait as well.
+    let other = bundle.bought("u2", "T2").await;
+    bundle.settle().await;
+    for id in [&id, &other] {
+        let status = bundle.status(id).await;
+        assert_eq!(
+            (status["status"].as_str(), status["attempts"].as_u64()),
+            (Some("DONE"), Some(1)),
+            "{status}"
+        );
+    }
+    let calls = bundle.telegram.calls();
+    let minted: Vec<i64> = calls
+        .iter()
+        .filter(|call| call.status == 200 && call.method == "createChatInviteLink")
+        .map(|call| call.at_ms)
+        .collect();
+    assert_eq!(minted.len(), 2);
+    // The clock stood still between the refusal and the first look at it, but for the milliseconds of the look.
+    let waited = minted[0] - refused_at;
+    assert!(
+        waited >= i64::from(retry_after) * 1000 - 200,
+        "waited {waited} ms of {retry_after} s"
+    );
+    assert_eq!(bundle.telegram.violation_count(), 0);
+}
+
+#[tokio::test]
+async fn a_429_of_3_seconds_is_waited_out_by_all_jobs_of_the_chat() {
+    waits_out(3).await;
+}
+
+#[tokio::test]
+async fn a_429_of_40_seconds_is_waited_out_by_all_jobs_of_the_chat() {
+    waits_out(40).await;
+}
+
+#[tokio::test]
+async fn a_429_of_2000_seconds_chains_delays_and_is_waited_out_by_all_jobs_of_the_chat() {
+    waits_out(2000).await;
+}
+
+#[tokio::test]
+async fn a_429_without_json_is_a_rate_limit_too() {
+    let bundle = TestBundle::start().await;
+    bundle
+        .telegram
+        .fail(FaultRule::on("createChatInviteLink", Fault::TooManyRequestsHtml).times(2));
+    let (id, _) = bundle.admitted("u1", "T1").await;
+    assert_eq!(bundle.status(&id).await["attempts"], 1);
+}
+
+#[tokio::test]
+async fn a_hundred_buyers_at_twenty_links_a_minute_all_get_in_and_nothing_is_dropped() {
+    let bundle = TestBundle::start().await;
+    bundle.hurry(30);
+    bundle.telegram.set_limit(Some(Limit::per_minute(20, 20)));
+    let ids =
+        join_all((0..100).map(async |n| bundle.bought(&format!("u{n}"), &format!("T{n}")).await))
+            .await;
+    bundle.settle().await;
+    for id in &ids {
+        let status = bundle.status(id).await;
+        assert_eq!(
+            (status["status"].as_str(), status["attempts"].as_u64()),
+            (Some("DONE"), Some(1)),
+            "{status}"
+        );
+    }
+    assert_eq!(bundle.telegram.link_count(), 100);
+    assert_eq!(bundle.telegram.violation_count(), 0);
+}
+
+#[tokio::test]
+async fn one_chats_pause_does_not_hold_another_chat() {
+    let bundle = TestBundle::start().await;
+    let busy = bundle.chat_id;
+    bundle.telegram.fail(
+        FaultRule::on(
+            "createChatInviteLink",
+            Fault::TooManyRequests { retry_after: 300 },
+        )
+        .chat(busy)
+        .times(1),
+    );
+    let id = bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| bundle.telegram.too_many_requests() > 0)
+        .await;
+    // The pace is that of one bot and one chat: a revocation in another chat of the bot goes through at once.
+    let elsewhere = busy - 1;
+    bundle.telegram.add_chat(
+        elsewhere,
+        "Elsewhere",
+        simulators::telegram::ChatKind::Supergroup,
+    );
+    bundle.telegram.make_admin(
+        bundle.bot_id,
+        elsewhere,
+        simulators::telegram::Rights::all(),
+    );
+    let before = bundle.clock.now_ms();
+    bundle.send_job(&serde_json::json!({"kind": "mint", "requestId": "00000000-0000-8000-8000-000000000001", "userId": "u2",
+        "transactionId": "T2", "chatId": elsewhere, "createdAt": "2026-01-01T00:00:00.000Z"})).await;
+    bundle.run_until(|| bundle.telegram.link_count() > 0).await;
+    assert!(bundle.clock.now_ms() - before < 60_000);
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["status"], "DONE");
+}

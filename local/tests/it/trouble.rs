@@ -1,0 +1,253 @@
+//! Telegram in trouble: what is retried, what is held, and what ends FAILED with a reason.
+
+use std::time::Duration;
+
+use local::harness::TestBundle;
+use simulators::telegram::{Fault, FaultRule, Refusal, Rights};
+
+fn mint(fault: Fault) -> FaultRule {
+    FaultRule::on("createChatInviteLink", fault)
+}
+
+/// A fault that passes: the link is there in the end, by as many tries as were needed.
+async fn passes(fault: Fault, times: u32) -> TestBundle {
+    let bundle = TestBundle::start().await;
+    bundle.telegram.fail(mint(fault).times(times));
+    let (id, _) = bundle.admitted("u1", "T1").await;
+    let status = bundle.status(&id).await;
+    assert_eq!(status["attempts"], times + 1, "{status}");
+    assert_eq!(bundle.webengage.ingested().len(), 1);
+    bundle
+}
+
+#[tokio::test]
+async fn a_500_is_tried_again() {
+    passes(Fault::Internal, 3).await;
+}
+
+#[tokio::test]
+async fn an_html_error_page_is_tried_again() {
+    passes(Fault::BadGateway, 4).await;
+}
+
+#[tokio::test]
+async fn a_connection_reset_before_the_effect_is_tried_again() {
+    passes(Fault::ResetBefore, 2).await;
+}
+
+#[tokio::test]
+async fn a_garbled_answer_is_tried_again_and_only_one_link_is_handed_out() {
+    let bundle = passes(Fault::Garbage, 1).await;
+    // The lost link was made, is known to nobody, and expires by itself.
+    assert_eq!(bundle.telegram.link_count(), 2);
+    assert!(
+        bundle
+            .telegram
+            .links()
+            .iter()
+            .all(|link| link.expire_date.is_some() && link.member_limit == Some(1))
+    );
+}
+
+#[tokio::test]
+async fn a_reset_after_the_effect_hands_out_one_link_only() {
+    let bundle = passes(Fault::ResetAfter, 1).await;
+    let told = bundle.webengage.ingested();
+    assert_eq!(told.len(), 1);
+    assert_eq!(bundle.telegram.link_count(), 2);
+}
+
+#[tokio::test]
+async fn telegrams_own_sleep_of_eight_seconds_is_waited_for() {
+    let bundle = TestBundle::start().await;
+    bundle
+        .telegram
+        .fail(mint(Fault::HangThenSucceed(Duration::from_secs(8))).times(1));
+    let id = bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| bundle.telegram.count("createChatInviteLink") > 0)
+        .await;
+    bundle.turn(Duration::from_secs(8));
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["attempts"], 1);
+    assert_eq!(bundle.telegram.link_count(), 1);
+}
+
+#[tokio::test]
+async fn after_max_attempts_a_request_is_failed_with_the_reason() {
+    let bundle = TestBundle::with(&[("MAX_ATTEMPTS", "6")]).await;
+    bundle.telegram.fail(mint(Fault::BadGateway));
+    let id = bundle.bought("u1", "T1").await;
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    assert_eq!(
+        (status["status"].as_str(), status["attempts"].as_u64()),
+        (Some("FAILED"), Some(6))
+    );
+    assert_eq!(
+        status["error"],
+        "Telegram answered createChatInviteLink with HTTP 502 and no Bot API answer"
+    );
+    assert_eq!(bundle.telegram.count("createChatInviteLink"), 6);
+    let repeat = bundle.buy("u1", "T1").await;
+    assert_eq!(
+        (repeat.status, &repeat.body["status"]),
+        (200, &serde_json::json!("failed"))
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_can_never_succeed_is_failed_at_once_and_an_unknown_refusal_after_five_tries() {
+    for (description, tries) in [
+        ("Bad Request: EXPIRE_DATE_INVALID", 1),
+        ("Bad Request: SOMETHING_NEW", 5),
+    ] {
+        let bundle = TestBundle::start().await;
+        bundle
+            .telegram
+            .fail(mint(Fault::Refuse(Refusal::new(400, description))));
+        let id = bundle.bought("u1", "T1").await;
+        bundle.settle().await;
+        let status = bundle.status(&id).await;
+        assert_eq!(
+            (status["status"].as_str(), status["attempts"].as_u64()),
+            (Some("FAILED"), Some(tries)),
+            "{status}"
+        );
+        assert!(
+            status["error"].as_str().unwrap().ends_with(description),
+            "{status}"
+        );
+    }
+}
+
+/// Trouble with the chat or the bot: a day long all jobs are held, then mended, and everybody gets in.
+async fn is_held(break_it: impl Fn(&TestBundle), mend_it: impl Fn(&TestBundle)) {
+    let bundle = TestBundle::start().await;
+    break_it(&bundle);
+    let mut ids = Vec::new();
+    for n in 0..12 {
+        ids.push(bundle.bought(&format!("u{n}"), &format!("T{n}")).await);
+    }
+    let broken_since = bundle.clock.now_ms();
+    bundle
+        .run_until(|| bundle.clock.now_ms() - broken_since > 24 * 3600 * 1000)
+        .await;
+    let tries = bundle.telegram.count("createChatInviteLink");
+    assert!(
+        (20..2000).contains(&tries),
+        "a broken chat is probed slowly, not hammered: {tries} calls in a day"
+    );
+    for id in &ids {
+        let status = bundle.status(id).await;
+        assert!(
+            matches!(status["status"].as_str(), Some("QUEUED" | "PROCESSING")),
+            "{status}"
+        );
+    }
+    mend_it(&bundle);
+    bundle.settle().await;
+    for id in &ids {
+        let status = bundle.status(id).await;
+        assert_eq!(
+            (status["status"].as_str(), status["attempts"].as_u64()),
+            (Some("DONE"), Some(1)),
+            "{status}"
+        );
+    }
+    assert_eq!(bundle.depth("InviteDeadLetterQueue"), 0);
+}
+
+#[tokio::test]
+async fn jobs_of_a_chat_whose_bot_lost_its_rights_are_held_and_finish_when_it_has_them_again() {
+    is_held(
+        |bundle| {
+            bundle
+                .telegram
+                .make_admin(bundle.bot_id, bundle.chat_id, Rights::none())
+        },
+        |bundle| {
+            bundle
+                .telegram
+                .make_admin(bundle.bot_id, bundle.chat_id, Rights::all())
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn jobs_of_a_chat_whose_bot_was_kicked_are_held_and_finish_when_it_is_back() {
+    is_held(
+        |bundle| bundle.telegram.kick_bot(bundle.bot_id, bundle.chat_id),
+        |bundle| {
+            bundle
+                .telegram
+                .make_admin(bundle.bot_id, bundle.chat_id, Rights::all())
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn jobs_are_held_while_the_bots_token_is_refused() {
+    is_held(
+        |bundle| bundle.telegram.revoke_token(bundle.bot_id),
+        |bundle| {
+            bundle
+                .telegram
+                .restore_token(&bundle.env()["TELEGRAM_BOT_TOKEN"])
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_that_became_a_supergroup_is_followed_and_its_joins_count() {
+    let bundle = TestBundle::start().await;
+    let (old_id, _) = bundle.admitted("u0", "T0").await;
+    let new_chat = -1_009_999_999_999;
+    bundle.telegram.migrate_chat(bundle.chat_id, new_chat);
+    for n in 1..4 {
+        let (id, link) = bundle.admitted(&format!("u{n}"), &format!("T{n}")).await;
+        let status = bundle.status(&id).await;
+        assert_eq!(
+            (status["chatId"].as_i64(), status["attempts"].as_u64()),
+            (Some(new_chat), Some(1)),
+            "{status}"
+        );
+        assert_eq!(
+            bundle.tap(&link, 100 + n),
+            simulators::telegram::Tap::Joined
+        );
+        bundle.settle().await;
+        assert_eq!(bundle.status(&id).await["joined"], true);
+    }
+    assert_eq!(bundle.status(&old_id).await["status"], "DONE");
+}
+
+#[tokio::test]
+async fn a_link_that_is_not_for_one_member_is_never_handed_out() {
+    let bundle = TestBundle::start().await;
+    bundle
+        .telegram
+        .fail(mint(Fault::WrongMemberLimit(None)).times(1));
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    assert_eq!(bundle.status(&id).await["attempts"], 2);
+    let links = bundle.telegram.links();
+    assert_eq!(links.len(), 2);
+    assert!(
+        links.iter().all(|made| made.revoked == (made.url != link)),
+        "the other one is revoked"
+    );
+}
+
+#[tokio::test]
+async fn a_link_is_named_after_its_request_and_dies_with_its_time() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    let made = bundle.telegram.link(&link).unwrap();
+    assert_eq!(made.name, Some(id.replace('-', "")));
+    assert_eq!(made.member_limit, Some(1));
+    bundle.turn(Duration::from_secs(172_801));
+    assert_eq!(bundle.tap(&link, 7), simulators::telegram::Tap::Expired);
+}
