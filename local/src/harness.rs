@@ -322,17 +322,6 @@ impl TestBundle {
         common::aws::Shared::from_env(&mut crate::bundle::env_of(self.env())).sqs()
     }
 
-    /// Lets the clock run `times` as fast from now on, for tests in which much is waited for inside the functions.
-    pub fn hurry(&self, times: u32) {
-        let clock = self.clock.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(GLANCE).await;
-                clock.turn(GLANCE * times);
-            }
-        });
-    }
-
     /// Turns the clock forward once nobody works: a jump in mid-work would only show that such a jump is a fault.
     pub async fn turn_when_idle(&self, by: Duration) {
         self.run_until(|| {

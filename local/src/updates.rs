@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use bytes::Bytes;
 use common::auth::WEBHOOK_SECRET_HEADER;
 use common::domain::fault::Fault;
@@ -46,50 +46,88 @@ pub(crate) async fn start(
         .get("PUBLIC_URL")
         .map(|url| url.trim().trim_end_matches('/'))
         .filter(|url| !url.is_empty());
-    match public_url.or_else(|| is_simulated.then_some(own_url)) {
-        Some(base) => {
-            register(
-                &telegram,
-                &format!("{base}/v1/telegram/webhook"),
-                &secret.into(),
-            )
-            .await
-        }
-        None => {
-            tasks.spawn(poll(telegram, secret, functions));
+    let Some(base) = public_url.or_else(|| is_simulated.then_some(own_url)) else {
+        tasks.spawn(poll(telegram, secret, functions));
+        return Ok(());
+    };
+    let webhook = Webhook {
+        telegram,
+        url: format!("{base}/v1/telegram/webhook"),
+        secret: secret.into(),
+    };
+    match webhook.register().await {
+        Err(Unregistered::Failed(failure)) if passes(&failure) => {
+            // The shop can sell meanwhile; joins are sent by Telegram once it knows where to.
+            tasks.spawn(async move {
+                let mut failure = failure;
+                loop {
+                    wait_after(&failure).await;
+                    match webhook.register().await {
+                        Err(Unregistered::Failed(again)) => failure = again,
+                        Err(Unregistered::Wrong(sentence)) => {
+                            error!(fault = "configuration", "no joins will be seen: {sentence}");
+                            return;
+                        }
+                        Ok(()) => return,
+                    }
+                }
+            });
             Ok(())
         }
+        registered => registered.context("registering Telegram's webhook"),
     }
 }
 
-/// Registers the webhook and reads back what Telegram made of it.
-async fn register(telegram: &Telegram, url: &str, secret: &SecretString) -> anyhow::Result<()> {
-    telegram
-        .set_webhook(url, secret, &ALLOWED_UPDATES)
-        .await
-        .context("registering the webhook")?;
-    let info = telegram
-        .webhook_info()
-        .await
-        .context("verifying the webhook")?;
-    if info.url != url {
-        bail!(
-            "Telegram sends updates to another URL than {url}: is another deployment using the same bot?"
+/// Whether trouble with Telegram passes by itself.
+fn passes(failure: &TelegramError) -> bool {
+    matches!(
+        failure.fault(),
+        Fault::RateLimited { .. } | Fault::Retry | Fault::Unknown
+    )
+}
+
+/// Why the webhook is not registered.
+#[derive(Debug, thiserror::Error)]
+enum Unregistered {
+    #[error(transparent)]
+    Failed(#[from] TelegramError),
+    #[error("{0}")]
+    Wrong(String),
+}
+
+struct Webhook {
+    telegram: Telegram,
+    url: String,
+    secret: SecretString,
+}
+
+impl Webhook {
+    /// Registers the webhook and reads back what Telegram made of it.
+    async fn register(&self) -> Result<(), Unregistered> {
+        let (telegram, url) = (&self.telegram, &self.url);
+        telegram
+            .set_webhook(url, &self.secret, &ALLOWED_UPDATES)
+            .await?;
+        let info = telegram.webhook_info().await?;
+        if info.url != *url {
+            return Err(Unregistered::Wrong(format!(
+                "Telegram sends updates to another URL than {url}: is another deployment using the same bot?"
+            )));
+        }
+        if ALLOWED_UPDATES
+            .iter()
+            .any(|update| !info.allowed_updates.iter().any(|allowed| allowed == update))
+        {
+            return Err(Unregistered::Wrong(format!(
+                "Telegram does not send {ALLOWED_UPDATES:?} to the webhook, so no join would be seen"
+            )));
+        }
+        info!(
+            pending = info.pending_update_count,
+            "webhook registered and verified"
         );
+        Ok(())
     }
-    if !ALLOWED_UPDATES
-        .iter()
-        .all(|update| info.allowed_updates.iter().any(|allowed| allowed == update))
-    {
-        bail!(
-            "Telegram does not send {ALLOWED_UPDATES:?} to the webhook, so no join would be seen"
-        );
-    }
-    info!(
-        pending = info.pending_update_count,
-        "webhook registered and verified"
-    );
-    Ok(())
 }
 
 /// Asks for updates for ever. An update counts as received only once the webhook function has answered it with 200:

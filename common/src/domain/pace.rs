@@ -93,39 +93,54 @@ impl Pace {
     /// What the line gives is ours only once the changed state is stored; if `self` is unchanged, nothing need be.
     pub fn take(&mut self, tickets: &[Ticket], now: Timestamp, patience: Duration) -> Vec<Turn> {
         let near = now.plus(patience);
-        tickets
-            .iter()
-            .map(|ticket| self.turn(*ticket, now, near))
-            .collect()
+        let mut yielding = 0;
+        let turns = tickets.iter().map(|ticket| match ticket {
+            Ticket::New | Ticket::Returned => self.turn(*ticket, now, near),
+            Ticket::Revocation => {
+                self.turn_of_revocation(&mut yielding, now, now.plus(patience / 2))
+            }
+        });
+        turns.collect()
+    }
+
+    /// The first slot that may be taken, and the end of the line.
+    fn free_and_line_end(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let free = self.next_slot.max(self.paused_until).max(now);
+        (free, self.line_until.max(self.returned_until).max(free))
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(self.interval_ms / 1000.0)
     }
 
     fn turn(&mut self, ticket: Ticket, now: Timestamp, near: Timestamp) -> Turn {
-        let free = self.next_slot.max(self.paused_until).max(now);
-        let line_end = self.line_until.max(self.returned_until).max(free);
-        let takes_slot = match ticket {
-            Ticket::Returned => free <= near,
-            // A slot that nobody in the line has come back for is better used than wasted.
-            Ticket::New => free <= near && (self.line_until <= now || free == now),
-            Ticket::Revocation => free == now && line_end == now,
-        };
-        let interval = Duration::from_secs_f64(self.interval_ms / 1000.0);
-        if takes_slot {
-            self.next_slot = free.plus(interval);
+        let (free, line_end) = self.free_and_line_end(now);
+        let is_returned = ticket == Ticket::Returned;
+        // A slot that nobody in the line has come back for is better used than wasted.
+        if free <= near && (is_returned || self.line_until <= now || free == now) {
+            self.next_slot = free.plus(self.interval());
+            Turn::Slot(free)
+        } else if is_returned {
+            let at = self.returned_until.max(free);
+            self.returned_until = at.plus(self.interval());
+            Turn::Later(at)
+        } else {
+            self.line_until = line_end.plus(self.interval());
+            Turn::Later(line_end)
+        }
+    }
+
+    /// A revocation takes a slot only while no mint waits, and holds a mint that comes next up for half of what it
+    /// would wait anyway. Put back, it reserves nothing, so nothing is written down; those put back together
+    /// (`yielding` counts them) come back one by one.
+    fn turn_of_revocation(&mut self, yielding: &mut u32, now: Timestamp, near: Timestamp) -> Turn {
+        let (free, line_end) = self.free_and_line_end(now);
+        if line_end == free && free <= near {
+            self.next_slot = free.plus(self.interval());
             return Turn::Slot(free);
         }
-        match ticket {
-            Ticket::Returned => {
-                let at = self.returned_until.max(free);
-                self.returned_until = at.plus(interval);
-                Turn::Later(at)
-            }
-            Ticket::New => {
-                self.line_until = line_end.plus(interval);
-                Turn::Later(line_end)
-            }
-            // Not written down: a revocation reserves nothing.
-            Ticket::Revocation => Turn::Later(line_end.plus(interval)),
-        }
+        *yielding += 1;
+        Turn::Later(line_end.plus(self.interval() * *yielding))
     }
 
     /// A number of calls went well since the state was last stored: a little faster, and the chat is not broken.
@@ -247,8 +262,8 @@ mod tests {
         pace.take(&[Ticket::New], NOW, PATIENCE);
         let before = pace.clone();
         assert_eq!(
-            pace.take(&[Ticket::Revocation], NOW, PATIENCE),
-            [Turn::Later(at(3000))]
+            pace.take(&[Ticket::Revocation; 3], NOW, PATIENCE),
+            [3000, 4000, 5000].map(|ms| Turn::Later(at(ms)))
         );
         assert_eq!(pace, before);
     }

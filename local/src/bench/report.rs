@@ -1,0 +1,153 @@
+//! What the benchmark says: tables for people, the same figures as JSON for programs, and each target met or missed.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+/// One table with its notes.
+#[derive(Default)]
+pub(crate) struct Section {
+    /// The key of its figures in the JSON.
+    pub(crate) name: &'static str,
+    /// What it is about.
+    pub(crate) title: String,
+    /// Its columns' heads; the first column is text, the others are numbers.
+    pub(crate) columns: Vec<&'static str>,
+    /// Its rows.
+    pub(crate) rows: Vec<Vec<String>>,
+    /// How it was measured, and what it does not show.
+    pub(crate) notes: Vec<String>,
+    /// Its figures.
+    pub(crate) figures: Value,
+}
+
+/// A figure that must not be exceeded.
+struct Target {
+    what: String,
+    measured: f64,
+    at_most: f64,
+    unit: &'static str,
+}
+
+/// All that was measured.
+#[derive(Default)]
+pub(crate) struct Report {
+    sections: Vec<Section>,
+    targets: Vec<Target>,
+}
+
+impl Report {
+    /// Adds a section.
+    pub(crate) fn add(&mut self, section: Section) {
+        self.sections.push(section);
+    }
+
+    /// Adds a figure that has a target.
+    pub(crate) fn target(
+        &mut self,
+        what: impl Into<String>,
+        measured: f64,
+        at_most: f64,
+        unit: &'static str,
+    ) {
+        self.targets.push(Target {
+            what: what.into(),
+            measured,
+            at_most,
+            unit,
+        });
+    }
+
+    /// All sections and the targets as text, in tables that are Markdown too.
+    #[must_use]
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for section in &self.sections {
+            write_section(&mut text, section);
+        }
+        if !self.targets.is_empty() {
+            write_section(&mut text, &self.targets());
+        }
+        text
+    }
+
+    fn targets(&self) -> Section {
+        let rows = self.targets.iter().map(|target| {
+            vec![
+                target.what.clone(),
+                format!("{:.2}{}", target.measured, target.unit),
+                format!("{:.2}{}", target.at_most, target.unit),
+                if target.is_met() { "met" } else { "MISSED" }.to_owned(),
+            ]
+        });
+        Section {
+            title: "Targets".to_owned(),
+            columns: vec!["figure", "measured", "at most", ""],
+            rows: rows.collect(),
+            ..Section::default()
+        }
+    }
+
+    /// All figures and the targets as JSON.
+    #[must_use]
+    pub(crate) fn json(&self) -> Value {
+        let sections: Map<String, Value> = self
+            .sections
+            .iter()
+            .map(|section| (section.name.to_owned(), section.figures.clone()))
+            .collect();
+        let targets: Vec<Value> = self
+            .targets
+            .iter()
+            .map(|target| {
+                json!({"figure": target.what, "measured": target.measured, "atMost": target.at_most,
+                    "unit": target.unit.trim(), "met": target.is_met()})
+            })
+            .collect();
+        json!({"sections": sections, "targets": targets})
+    }
+}
+
+impl Target {
+    fn is_met(&self) -> bool {
+        self.measured <= self.at_most
+    }
+}
+
+fn write_section(text: &mut String, section: &Section) {
+    let width = |column: usize| {
+        let cells = section.rows.iter().filter_map(|row| row.get(column));
+        let head = section.columns.get(column).copied().unwrap_or_default();
+        cells
+            .map(|cell| cell.chars().count())
+            .chain([head.chars().count(), 3])
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..section.columns.len()).map(width).collect();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        for (column, (cell, width)) in cells.zip(&widths).enumerate() {
+            let _ = match column {
+                0 => write!(text, "| {cell:<width$} |"),
+                _ => write!(text, " {cell:>width$} |"),
+            };
+        }
+        text.push('\n');
+    };
+    let rule: Vec<String> = widths
+        .iter()
+        .enumerate()
+        .map(|(column, width)| match column {
+            0 => "-".repeat(*width),
+            _ => format!("{}:", "-".repeat(width - 1)),
+        })
+        .collect();
+    line(&mut section.columns.iter().copied());
+    line(&mut rule.iter().map(String::as_str));
+    for row in &section.rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+    let table = std::mem::take(text);
+    let _ = text; // the heading goes before the table that was just drawn
+    *text = table;
+}
