@@ -1,6 +1,7 @@
 //! The whole bundle in one process: the functions behind their routes, the queues polled by Lambda's rules, AWS
 //! embedded on the wire, and Telegram and WebEngage real or simulated. The tests run the same code.
 
+pub mod bench;
 pub mod bundle;
 pub mod demo;
 pub mod esm;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use local::bundle::{Bundle, Data, Options};
 use local::timeline::Timeline;
 use simulators::clock::Clock;
@@ -17,8 +17,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// Admit One on one machine: the API, the queues' workers and an embedded AWS, with Telegram and WebEngage simulated
 /// unless TELEGRAM_BOT_TOKEN and WEBENGAGE_API_KEY are set.
 #[derive(Parser)]
-#[command(name = "admit-one", version)]
+#[command(name = "admit-one", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Where the API and the page listen; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:9000")]
     listen: SocketAddr,
@@ -36,12 +38,21 @@ struct Arguments {
     print_env: bool,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Measure the functions: speed, memory, size, and what a million invites cost.
+    Bench(local::bench::Arguments),
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let env: HashMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    if let Some(Command::Bench(arguments)) = arguments.command {
+        return local::bench::run(arguments).await;
+    }
     let clock = Clock::new();
     let timeline = Timeline::new(common::clock::Clock::turned_by(clock.offset_ms()));
     log(&env, &timeline);

@@ -115,26 +115,21 @@ impl Target {
 }
 
 fn write_section(text: &mut String, section: &Section) {
-    let width = |column: usize| {
-        let cells = section.rows.iter().filter_map(|row| row.get(column));
-        let head = section.columns.get(column).copied().unwrap_or_default();
-        cells
-            .map(|cell| cell.chars().count())
-            .chain([head.chars().count(), 3])
-            .max()
-            .unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..section.columns.len()).map(width).collect();
-    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
-        for (column, (cell, width)) in cells.zip(&widths).enumerate() {
-            let _ = match column {
-                0 => write!(text, "| {cell:<width$} |"),
-                _ => write!(text, " {cell:>width$} |"),
-            };
-        }
-        text.push('\n');
-    };
-    let rule: Vec<String> = widths
+    let heads: Vec<String> = section
+        .columns
+        .iter()
+        .map(|head| (*head).to_owned())
+        .collect();
+    let widths: Vec<usize> = (0..heads.len())
+        .map(|column| {
+            let cells = std::iter::once(&heads).chain(&section.rows);
+            let lengths = cells
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count());
+            lengths.max().unwrap_or_default().max(3)
+        })
+        .collect();
+    let rules: Vec<String> = widths
         .iter()
         .enumerate()
         .map(|(column, width)| match column {
@@ -142,12 +137,22 @@ fn write_section(text: &mut String, section: &Section) {
             _ => format!("{}:", "-".repeat(width - 1)),
         })
         .collect();
-    line(&mut section.columns.iter().copied());
-    line(&mut rule.iter().map(String::as_str));
-    for row in &section.rows {
-        line(&mut row.iter().map(String::as_str));
+    let _ = writeln!(text, "## {}\n", section.title);
+    for row in [&heads, &rules].into_iter().chain(&section.rows) {
+        text.push('|');
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let _ = match column {
+                0 => write!(text, " {cell:<width$} |"),
+                _ => write!(text, " {cell:>width$} |"),
+            };
+        }
+        text.push('\n');
     }
-    let table = std::mem::take(text);
-    let _ = text; // the heading goes before the table that was just drawn
-    *text = table;
+    text.push('\n');
+    for note in &section.notes {
+        let _ = writeln!(text, "- {note}");
+    }
+    if !section.notes.is_empty() {
+        text.push('\n');
+    }
 }

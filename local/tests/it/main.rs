@@ -1,6 +1,13 @@
 //! What a user would see, shown on the whole bundle at the wire: the real SDK clients against embedded AWS, and
 //! simulated Telegram and WebEngage.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what a test relies on fails it; clippy knows only test functions themselves"
+)]
+
+mod bad_input;
 mod claims;
 mod incident;
 mod joins;

@@ -1,0 +1,90 @@
+//! `local bench`: what the functions cost in time, memory, processor and money, measured beside something to compare with.
+//!
+//! It owns no threshold of time: the figures of one machine mean little on another, so what is claimed is counted
+//! (units, calls, bytes) or a ratio between two programs in one run.
+
+mod binary;
+mod environment;
+mod figures;
+mod functions;
+mod payload;
+mod peer;
+mod report;
+mod seed;
+mod stand;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use report::Report;
+
+/// What to measure, and how long.
+#[derive(Args)]
+pub struct Arguments {
+    /// How long each load lasts.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Measure only these.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Fewer starts, calls and rounds, for CI.
+    #[arg(long)]
+    quick: bool,
+    /// Where the functions' release binaries are; by default beside this program.
+    #[arg(long)]
+    functions: Option<PathBuf>,
+}
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Requests per second and latency of the HTTP routes in this process.
+    Load,
+    /// Each function's binary: start, calls, memory, size.
+    Functions,
+    /// `request` beside a Node service.
+    Peer,
+    /// DynamoDB units and SQS calls per invite and join, and what a million costs.
+    Units,
+}
+
+/// How much of everything.
+#[derive(Clone, Copy)]
+pub(crate) struct Effort {
+    /// Starts of each program.
+    starts: usize,
+    /// Calls over which processor time is counted.
+    calls: usize,
+    /// Turns of the comparison.
+    rounds: usize,
+}
+
+/// Measures, prints the tables, and writes `bench.json` into the build's folder.
+///
+/// # Errors
+/// What could not be measured, and how to mend it.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let program = std::env::current_exe()?;
+    let beside = program.parent().context("this program has no folder")?;
+    let folder = arguments.functions.clone().unwrap_or_else(|| beside.to_owned());
+    let effort = match arguments.quick {
+        false => Effort { starts: 15, calls: 2000, rounds: 5 },
+        true => Effort { starts: 5, calls: 300, rounds: 3 },
+    };
+    let wants = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let mut report = Report::default();
+    if wants(Part::Functions) {
+        functions::measure(&mut report, &folder, effort).await?;
+    }
+    if wants(Part::Peer) {
+        peer::measure(&mut report, &folder, effort).await?;
+    }
+    let json = beside.parent().unwrap_or(beside).join("bench.json");
+    std::fs::write(&json, serde_json::to_vec_pretty(&report.json())?)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(report.text().as_bytes())?;
+    Ok(())
+}

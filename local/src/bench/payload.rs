@@ -1,0 +1,100 @@
+//! What the functions are called with: the sample events, with names of this run put in.
+
+use anyhow::Context as _;
+use common::auth::WEBHOOK_SECRET_HEADER;
+use common::domain::id::{ChatId, RequestId};
+use common::domain::job::Job;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::seed::{self, Seeded};
+use super::stand::{CHATS, Stand};
+
+const REQUEST: &str = include_str!("../../../events/request-new.json");
+const STATUS: &str = include_str!("../../../events/status-found.json");
+const JOIN: &str = include_str!("../../../events/webhook-join.json");
+const MESSAGE: &str = include_str!("../../../events/webhook-message.json");
+const MINT: &str = include_str!("../../../events/worker-mint.json");
+const EVENT: &str = include_str!("../../../events/events-link-created.json");
+
+/// The body of a purchase.
+#[must_use]
+pub(crate) fn purchase(name: &str) -> String {
+    json!({"userId": format!("user-{name}"), "transactionId": format!("order-{name}")}).to_string()
+}
+
+/// The update of somebody who joins by the link of `invite`.
+pub(crate) fn join(invite: &Seeded, person: u64) -> anyhow::Result<String> {
+    let mut update: Value = serde_json::from_str(body_of(&sample(JOIN)?))?;
+    update["update_id"] = json!(person);
+    let change = &mut update["chat_member"];
+    for part in ["/from/id", "/old_chat_member/user/id", "/new_chat_member/user/id"] {
+        *change.pointer_mut(part).context("no such part")? = json!(700_000_000 + person);
+    }
+    change["invite_link"]["invite_link"] = json!(invite.link.expose());
+    change["invite_link"]["name"] = json!(invite.id.link_name());
+    Ok(update.to_string())
+}
+
+/// The update of a message, which is no join.
+pub(crate) fn message() -> anyhow::Result<String> {
+    Ok(body_of(&sample(MESSAGE)?).to_owned())
+}
+
+/// API Gateway's event for a purchase.
+pub(crate) fn request_event(stand: &Stand, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(REQUEST)?;
+    event["headers"]["x-api-key"] = json!(stand.value("API_KEYS"));
+    event["body"] = json!(purchase(name));
+    bytes(&event)
+}
+
+/// API Gateway's event for a look at a request.
+pub(crate) fn status_event(stand: &Stand, id: RequestId) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(STATUS)?;
+    event["headers"]["x-api-key"] = json!(stand.value("API_KEYS"));
+    event["rawPath"] = json!(format!("/v1/invite/{id}"));
+    event["requestContext"]["http"]["path"] = event["rawPath"].clone();
+    event["pathParameters"]["requestId"] = json!(id.to_string());
+    bytes(&event)
+}
+
+/// API Gateway's event for a join.
+pub(crate) fn join_event(stand: &Stand, invite: &Seeded, person: u64) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(JOIN)?;
+    event["headers"][WEBHOOK_SECRET_HEADER] = json!(stand.value("TELEGRAM_WEBHOOK_SECRET"));
+    event["body"] = json!(join(invite, person)?);
+    bytes(&event)
+}
+
+/// A batch of one job to mint the link of a payment, in one of the chats in turn.
+pub(crate) fn mint_event(stand: &Stand, name: &str, number: u64) -> anyhow::Result<Vec<u8>> {
+    let (id, purchase) = seed::payment(stand, name)?;
+    let mut mint = seed::mint(id, &purchase, common::clock::Clock::real().now());
+    mint.chat_id = ChatId(stand.first_chat + i64::try_from(number)? % CHATS);
+    batch(MINT, &Job::Mint(mint))
+}
+
+/// A batch of one event to deliver.
+pub(crate) fn delivery_event(invite: &Seeded) -> anyhow::Result<Vec<u8>> {
+    batch(EVENT, &invite.event)
+}
+
+fn batch(sample_text: &str, message: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(sample_text)?;
+    let record = event.pointer_mut("/Records/0").context("no record")?;
+    record["body"] = json!(serde_json::to_string(message)?);
+    bytes(&event)
+}
+
+fn sample(text: &str) -> anyhow::Result<Value> {
+    serde_json::from_str(text).context("a sample event is no JSON")
+}
+
+fn body_of(event: &Value) -> &str {
+    event["body"].as_str().unwrap_or_default()
+}
+
+fn bytes(event: &Value) -> anyhow::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(event)?)
+}
