@@ -1,7 +1,4 @@
 //! The environment, read once per start. All that is missing or wrong is reported together, by name.
-//!
-//! Secrets come from the variables themselves or, for names that are missing there, from the JSON secret that
-//! `SECRETS_ARN` names.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -10,7 +7,6 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::aws;
 use crate::domain::purchase::Chats;
 
 /// Why a function refuses to start.
@@ -40,25 +36,11 @@ impl Env {
         }))
     }
 
-    /// Fills in what is missing from the JSON secret that `SECRETS_ARN` names, if it is set.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if the secret can't be read or is no JSON object of strings.
-    pub async fn with_secrets(mut self) -> Result<Self, ConfigError> {
-        let Some(arn) = self.optional("SECRETS_ARN") else {
-            return Ok(self);
-        };
-        let shared = aws::Shared::from_env(&mut self);
-        self.check()?;
-        let secret = shared.secret(&arn).await.map_err(ConfigError::Secret)?;
-        let values: HashMap<String, String> = serde_json::from_str(&secret)
-            .map_err(|_| ConfigError::Secret("it is no JSON object of strings".to_owned()))?;
-        for (name, value) in values {
-            if self.optional(&name).is_none() {
-                self.values.insert(name, value);
-            }
+    /// Sets `name` to `value`, unless it is set to something already.
+    pub fn fill_in(&mut self, name: String, value: String) {
+        if self.optional(&name).is_none() {
+            self.values.insert(name, value);
         }
-        Ok(self)
     }
 
     /// The value of `name`, if it is set to more than white space.

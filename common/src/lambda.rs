@@ -7,7 +7,7 @@ use lambda_http::Body;
 
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env};
-use crate::telemetry;
+use crate::{secrets, telemetry};
 
 /// Starts the logs and builds what a handler needs from the environment of the process.
 ///
@@ -17,7 +17,7 @@ pub async fn app<A>(from_env: impl FnOnce(&mut Env, Clock) -> A) -> Result<A, Co
     let env = Env::of_process();
     telemetry::start(&env);
     let started = async {
-        let mut env = env.with_secrets().await?;
+        let mut env = secrets::fill_in(env).await?;
         let app = from_env(&mut env, Clock::real());
         env.check().map(|()| app)
     };

@@ -12,6 +12,7 @@ pub mod domain;
 pub mod http;
 pub mod lambda;
 pub mod queue;
+pub mod secrets;
 pub mod store;
 pub mod telegram;
 pub mod telemetry;

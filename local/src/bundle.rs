@@ -4,19 +4,17 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Context as _;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use common::aws;
 use common::clock::Clock;
-use common::config::Env;
 use futures_util::FutureExt as _;
 use simulators::aws::{Aws, Storage};
 use tokio::task::JoinSet;
 
 use crate::demo::Demo;
 use crate::esm::{EventSourceMapping, Handler};
+use crate::functions::{Functions, env_of};
 use crate::keys::Keys;
 use crate::resources::{self, EVENTS, INVITES};
 use crate::routes;
@@ -46,37 +44,6 @@ pub struct Options {
     pub clock: simulators::clock::Clock,
     /// Where the page finds the log lines.
     pub timeline: Timeline,
-}
-
-/// The five functions, as Lambda would start them.
-pub struct Functions {
-    pub(crate) request: request::App,
-    pub(crate) status: status::App,
-    pub(crate) worker: worker::App,
-    pub(crate) webhook: webhook::App,
-    pub(crate) events: events::App,
-}
-
-impl Functions {
-    /// Starts all five with one environment.
-    ///
-    /// # Errors
-    /// All that is missing in it, by name.
-    pub fn start(env: &mut Env, clock: &Clock) -> Result<Self, common::config::ConfigError> {
-        let functions = Self {
-            request: request::App::from_env(env, clock.clone()),
-            status: status::App::from_env(env, clock.clone()),
-            worker: worker::App::from_env(env, clock.clone()),
-            webhook: webhook::App::from_env(env, clock.clone()),
-            events: events::App::from_env(env, clock.clone()),
-        };
-        env.check().map(|()| functions)
-    }
-
-    /// Invokes the worker, past any queue.
-    pub async fn work(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
-        worker::handle(&self.worker, batch, deadline).await
-    }
 }
 
 /// A running bundle; dropped, it stops.
@@ -221,13 +188,6 @@ impl Bundle {
             .unwrap_or_default()
             .trim()
     }
-}
-
-/// An environment for a function.
-pub(crate) fn env_of(env: &HashMap<String, String>) -> Env {
-    env.iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect()
 }
 
 /// The variables by which the functions find the embedded AWS. Its credentials open nothing, but SDKs want some.

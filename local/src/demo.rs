@@ -23,8 +23,8 @@ use simulators::aws::Aws;
 use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};
 
-use crate::bundle::env_of;
 use crate::esm::EventSourceMapping;
+use crate::functions::env_of;
 use crate::routes::{Served, answer};
 use crate::timeline::Timeline;
 use crate::world::World;

@@ -16,7 +16,8 @@ use simulators::clock::Clock;
 use simulators::telegram::{Tap, Telegram, User};
 use simulators::webengage::WebEngage;
 
-use crate::bundle::{Bundle, Data, Functions, Options};
+use crate::bundle::{Bundle, Data, Options};
+use crate::functions::Functions;
 use crate::resources::{EVENTS, INVITES};
 use crate::timeline::Timeline;
 
@@ -319,7 +320,7 @@ impl TestBundle {
     }
 
     fn sqs(&self) -> aws_sdk_sqs::Client {
-        common::aws::Shared::from_env(&mut crate::bundle::env_of(self.env())).sqs()
+        common::aws::Shared::from_env(&mut crate::functions::env_of(self.env())).sqs()
     }
 
     /// Turns the clock forward once nobody works: a jump in mid-work would only show that such a jump is a fault.

@@ -13,8 +13,8 @@ use common::answer::{Rejection, json};
 use http::StatusCode;
 use http::header::{ALLOW, HeaderValue};
 
-use crate::bundle::Functions;
 use crate::demo::Demo;
+use crate::functions::Functions;
 
 /// The largest body that is read at all, in bytes: API Gateway's own limit is 10 MB, Lambda's 6 MB.
 const BODY_MAX_BYTES: usize = 6 * 1024 * 1024;

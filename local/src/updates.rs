@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use webhook::ALLOWED_UPDATES;
 
-use crate::bundle::{Functions, env_of};
+use crate::functions::{Functions, env_of};
 
 /// How long one `getUpdates` waits for updates.
 const POLL: Duration = Duration::from_secs(25);

@@ -12,19 +12,13 @@ use common::telemetry::chain;
 use futures_util::future::join_all;
 use tracing::error;
 
+use crate::line::Line;
 use crate::{App, End, Served, Task, WorkError, mint, revoke};
 
 /// How far off a slot may be to be waited for here; waiting in the queue costs nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What a job may take after its slot has come: Telegram's answer, and our own writes.
 const JOB_TIME: Duration = Duration::from_secs(CALL_TIMEOUT.as_secs() + 10);
-
-/// One chat of one bot, as one invocation serves it.
-pub(crate) struct Line {
-    pub(crate) key: PaceKey,
-    /// Set when the chat was paused or moved, so that the jobs of this invocation that wait for their slots ask again.
-    pub(crate) changed: AtomicBool,
-}
 
 /// The ticket that a job shows, in the order of service.
 fn ticket(job: &Job) -> Ticket {

@@ -5,6 +5,7 @@
 //! the line comes up. A message is handed back to SQS as failed only for our own faults and for poison.
 
 mod chat;
+mod line;
 mod mint;
 mod revoke;
 mod trouble;

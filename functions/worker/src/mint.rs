@@ -23,7 +23,7 @@ use common::telemetry::chain;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::chat::Line;
+use crate::line::Line;
 use crate::trouble::{Trouble, spread};
 use crate::{App, End, WorkError};
 

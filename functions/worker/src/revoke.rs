@@ -7,7 +7,7 @@ use common::queue::PutBack;
 use common::telemetry::chain;
 use tracing::{error, info, warn};
 
-use crate::chat::Line;
+use crate::line::Line;
 use crate::trouble::{Trouble, spread};
 use crate::{App, End, WorkError};
 

@@ -11,7 +11,7 @@ use common::telemetry::chain;
 use tracing::{error, warn};
 
 use crate::App;
-use crate::chat::Line;
+use crate::line::Line;
 
 /// How long the job waits if its line can't be written: longer than most outages of a table.
 const BLIND_WAIT: Duration = Duration::from_secs(60);

@@ -49,7 +49,10 @@ impl Subject<'_> {
     pub(crate) async fn spawn(&self, stand: &Stand) -> anyhow::Result<Function> {
         // The emulator passes nothing on of this process's environment; `node` may lie anywhere.
         let path = std::env::vars_os().find(|(name, _)| name == "PATH");
-        let env = stand.env.iter().map(|(name, value)| (name.into(), value.into()));
+        let env = stand
+            .env
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
         let function = Function::spawn(&self.binary, env.chain(path), TIMEOUT).await?;
         Ok(function)
     }
@@ -59,7 +62,11 @@ impl Subject<'_> {
         let event = (self.events)()?;
         let began = Instant::now();
         let answer = function.invoke(event).await.with_context(|| {
-            format!("calling {}: {:?}", self.binary.display(), function.logs().last())
+            format!(
+                "calling {}: {:?}",
+                self.binary.display(),
+                function.logs().last()
+            )
         })?;
         let took = began.elapsed();
         let answer = String::from_utf8_lossy(&answer);
@@ -97,7 +104,13 @@ impl Subject<'_> {
 
     /// Makes `calls` calls to a running program.
     pub(crate) async fn run(&mut self, function: &Function, calls: usize) -> anyhow::Result<Run> {
-        let logged = |function: &Function| function.logs().iter().map(|line| line.len() + 1).sum::<usize>();
+        let logged = |function: &Function| {
+            function
+                .logs()
+                .iter()
+                .map(|line| line.len() + 1)
+                .sum::<usize>()
+        };
         let (cpu_before, logged_before) = (function.cpu_ms()?, logged(function));
         let mut took = Vec::with_capacity(calls);
         for _ in 0..calls {

@@ -76,8 +76,18 @@ pub(crate) async fn measure(
             json!({"readyMs": start.ready_ms, "firstAnswerMs": start.first_ms, "warmP50Ms": start.warm_ms, "cpuMsPerCall": run.cpu_ms,
                 "p50Ms": run.p50_ms, "p99Ms": run.p99_ms, "peakRssMb": rss_mb, "strippedMb": stripped, "zipMb": zipped, "logBytesPerCall": run.log_bytes}),
         );
-        report.target(format!("{function}: spawn to ready"), start.ready_ms, 6.0, " ms");
-        report.target(format!("{function}: first answer"), start.first_ms, 20.0, " ms");
+        report.target(
+            format!("{function}: spawn to ready"),
+            start.ready_ms,
+            6.0,
+            " ms",
+        );
+        report.target(
+            format!("{function}: first answer"),
+            start.first_ms,
+            20.0,
+            " ms",
+        );
         report.target(format!("{function}: peak RSS"), rss_mb, 12.0, " MB");
         report.target(format!("{function}: zip"), zipped, 2.8, " MB");
         usage.insert(function, run);

@@ -69,10 +69,21 @@ pub(crate) struct Effort {
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let program = std::env::current_exe()?;
     let beside = program.parent().context("this program has no folder")?;
-    let folder = arguments.functions.clone().unwrap_or_else(|| beside.to_owned());
+    let folder = arguments
+        .functions
+        .clone()
+        .unwrap_or_else(|| beside.to_owned());
     let effort = match arguments.quick {
-        false => Effort { starts: 15, calls: 2000, rounds: 5 },
-        true => Effort { starts: 5, calls: 300, rounds: 3 },
+        false => Effort {
+            starts: 15,
+            calls: 2000,
+            rounds: 5,
+        },
+        true => Effort {
+            starts: 5,
+            calls: 300,
+            rounds: 3,
+        },
     };
     let wants = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let mut report = Report::default();

@@ -28,7 +28,11 @@ pub(crate) fn join(invite: &Seeded, person: u64) -> anyhow::Result<String> {
     let mut update: Value = serde_json::from_str(body_of(&sample(JOIN)?))?;
     update["update_id"] = json!(person);
     let change = &mut update["chat_member"];
-    for part in ["/from/id", "/old_chat_member/user/id", "/new_chat_member/user/id"] {
+    for part in [
+        "/from/id",
+        "/old_chat_member/user/id",
+        "/new_chat_member/user/id",
+    ] {
         *change.pointer_mut(part).context("no such part")? = json!(700_000_000 + person);
     }
     change["invite_link"]["invite_link"] = json!(invite.link.expose());

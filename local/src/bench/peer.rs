@@ -33,8 +33,16 @@ pub(crate) async fn measure(
     let ours = binary::find(folder, "request")?;
     let mut section = Section {
         name: "peer",
-        title: "`request` and the same route in Node with the AWS SDK for JavaScript, in turns".to_owned(),
-        columns: vec!["program", "CPU ms per request", "warm p50 ms", "ready ms", "first answer ms", "peak RSS MB"],
+        title: "`request` and the same route in Node with the AWS SDK for JavaScript, in turns"
+            .to_owned(),
+        columns: vec![
+            "program",
+            "CPU ms per request",
+            "warm p50 ms",
+            "ready ms",
+            "first answer ms",
+            "peak RSS MB",
+        ],
         ..Section::default()
     };
     let (node, peer) = match install(folder).await {
@@ -142,9 +150,13 @@ async fn install(folder: &Path) -> anyhow::Result<(String, PathBuf)> {
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
     std::fs::set_permissions(&program, permissions)?;
     if !installed {
-        output("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"], &home)
-            .await
-            .context("npm can't install the peer's packages")?;
+        output(
+            "npm",
+            &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            &home,
+        )
+        .await
+        .context("npm can't install the peer's packages")?;
     }
     Ok((node, program))
 }
@@ -157,6 +169,10 @@ async fn output(program: &str, arguments: &[&str], folder: &Path) -> anyhow::Res
         .output()
         .await
         .with_context(|| format!("running {program}"))?;
-    anyhow::ensure!(output.status.success(), "{program} ended with {}", output.status);
+    anyhow::ensure!(
+        output.status.success(),
+        "{program} ended with {}",
+        output.status
+    );
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

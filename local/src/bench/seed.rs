@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
 use super::stand::Stand;
-use crate::bundle::env_of;
+use crate::functions::env_of;
 
 /// How long the records are kept; any time will do.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
@@ -93,7 +93,9 @@ async fn invite(
         invite_link: Some(link.clone()),
         ..*invite
     };
-    let event = done.unsent_link_event().context("an invite without event")?;
+    let event = done
+        .unsent_link_event()
+        .context("an invite without event")?;
     Ok(Seeded { id, link, event })
 }
 

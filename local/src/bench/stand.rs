@@ -13,8 +13,9 @@ use simulators::aws::{Aws, Storage};
 use simulators::telegram::{ChatKind, Rights};
 use tokio::task::JoinSet;
 
-use crate::bundle::{Bundle, Data, Functions, Options, env_of};
+use crate::bundle::{Bundle, Data, Options};
 use crate::demo::Demo;
+use crate::functions::{Functions, env_of};
 use crate::timeline::Timeline;
 use crate::{resources, routes};
 
@@ -99,7 +100,8 @@ impl Stand {
         let url = format!("http://{}", listener.local_addr()?);
         let mut api = JoinSet::new();
         api.spawn(async move {
-            if let Err(error) = axum::serve(listener, routes::router(functions, Arc::new(demo))).await
+            if let Err(error) =
+                axum::serve(listener, routes::router(functions, Arc::new(demo))).await
             {
                 tracing::error!(fault = "unavailable", "the API stopped: {error}");
             }
