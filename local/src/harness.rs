@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use simulators::aws::Aws;
 use simulators::clock::Clock;
-use simulators::telegram::{Tap, Telegram, User};
+use simulators::telegram::{ChatKind, Rights, Tap, Telegram, User};
 use simulators::webengage::WebEngage;
 
 use crate::bundle::{Bundle, Data, Options};
@@ -94,19 +94,8 @@ impl TestBundle {
     }
 
     async fn with_data(data: Data, env: &[(&str, &str)]) -> Self {
-        let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let clock = Clock::new();
-        let options = Options {
-            listen: any_port,
-            aws_listen: any_port,
-            data,
-            env: env
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-            clock: clock.clone(),
-            timeline: Timeline::default(),
-        };
+        let options = options(any_port(), data, env, &clock);
         let bundle = Bundle::start(options).await.expect("the bundle starts");
         let telegram = bundle
             .world
@@ -118,16 +107,14 @@ impl TestBundle {
             .webengage
             .clone()
             .expect("WebEngage is simulated");
-        let http = common::http::client(PATIENCE).expect("an HTTP client");
-        let (bot_id, chat_id) = (telegram.bot_id, telegram.chat_id);
         Self {
             bundle,
             telegram: telegram.server,
             webengage,
             clock,
-            bot_id,
-            chat_id,
-            http,
+            bot_id: telegram.bot_id,
+            chat_id: telegram.chat_id,
+            http: common::http::client(PATIENCE).expect("an HTTP client"),
             must_be_clean: true,
         }
     }
@@ -394,6 +381,120 @@ impl TestBundle {
             );
             tokio::time::sleep(GLANCE).await;
         }
+    }
+}
+
+/// Telegram and WebEngage outside the bundle, so that the bundle takes them for the real ones.
+pub struct Outside {
+    /// Telegram, with one bot that is administrator of one chat.
+    pub telegram: Telegram,
+    /// WebEngage.
+    pub webengage: WebEngage,
+    /// The one clock of all of them, and of the bundles started beside them.
+    pub clock: Clock,
+    /// The bot.
+    pub bot_id: i64,
+    /// The chat.
+    pub chat_id: i64,
+    env: Vec<(&'static str, String)>,
+}
+
+impl Outside {
+    /// Starts both, with these secrets.
+    pub async fn start(bot_token: &str, webengage_key: &str) -> Self {
+        let clock = Clock::new();
+        let telegram = Telegram::start(any_port(), clock.clone())
+            .await
+            .expect("Telegram starts");
+        let webengage = WebEngage::start(any_port(), clock.clone(), "in~outside", webengage_key)
+            .await
+            .expect("WebEngage starts");
+        let (bot_id, chat_id) = (telegram.add_bot(bot_token), -1_009_876_543_210);
+        telegram.add_chat(chat_id, "Outside", ChatKind::Supergroup);
+        telegram.make_admin(bot_id, chat_id, Rights::all());
+        let env = vec![
+            ("TELEGRAM_BOT_TOKEN", bot_token.to_owned()),
+            ("TELEGRAM_CHAT_ID", chat_id.to_string()),
+            ("TELEGRAM_API_BASE", telegram.url()),
+            ("WEBENGAGE_LICENSE_CODE", "in~outside".to_owned()),
+            ("WEBENGAGE_API_KEY", webengage_key.to_owned()),
+            ("WEBENGAGE_API_BASE", webengage.url()),
+        ];
+        Self {
+            telegram,
+            webengage,
+            clock,
+            bot_id,
+            chat_id,
+            env,
+        }
+    }
+
+    /// The variables by which a bundle, or a process, finds them.
+    #[must_use]
+    pub fn env(&self) -> Vec<(&str, &str)> {
+        let pairs = self.env.iter().map(|(name, value)| (*name, value.as_str()));
+        pairs.collect()
+    }
+
+    /// A bundle beside them; `env` wins over what they need.
+    ///
+    /// # Errors
+    /// The sentence by which it refuses to start.
+    pub async fn bundle(
+        &self,
+        listen: SocketAddr,
+        data: Data,
+        env: &[(&str, &str)],
+    ) -> anyhow::Result<TestBundle> {
+        let all = [&self.env(), env].concat();
+        let bundle = Bundle::start(options(listen, data, &all, &self.clock)).await?;
+        Ok(TestBundle {
+            bundle,
+            telegram: self.telegram.clone(),
+            webengage: self.webengage.clone(),
+            clock: self.clock.clone(),
+            bot_id: self.bot_id,
+            chat_id: self.chat_id,
+            http: common::http::client(PATIENCE).expect("an HTTP client"),
+            must_be_clean: true,
+        })
+    }
+}
+
+/// A loopback address with a port that is free.
+#[must_use]
+pub fn any_port() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+}
+
+fn options(listen: SocketAddr, data: Data, env: &[(&str, &str)], clock: &Clock) -> Options {
+    Options {
+        listen,
+        aws_listen: any_port(),
+        data,
+        env: env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        clock: clock.clone(),
+        timeline: Timeline::default(),
+    }
+}
+
+/// Looks until there is something to see, for what no clock and no queue tells of: other processes, and loops that
+/// never end.
+///
+/// # Panics
+/// If that takes more than a minute.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(Instant::now() < give_up, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(GLANCE).await;
     }
 }
 

@@ -6,5 +6,7 @@
 pub mod aws;
 pub mod clock;
 pub mod lambda;
+mod server;
+mod socket;
 pub mod telegram;
 pub mod webengage;

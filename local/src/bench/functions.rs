@@ -16,8 +16,8 @@ use super::{payload, seed};
 /// Calls that a program makes before its processor time is counted.
 pub(crate) const WARM_UP: usize = 200;
 
-/// What the functions use, by name, for the price of a million.
-pub(crate) type Usage = BTreeMap<&'static str, Run>;
+/// The figures of the functions, by name, for the price of a million.
+pub(crate) type Calls = BTreeMap<&'static str, Run>;
 
 /// Measures all functions in `folder`.
 ///
@@ -27,7 +27,7 @@ pub(crate) async fn measure(
     report: &mut Report,
     folder: &Path,
     effort: Effort,
-) -> anyhow::Result<Usage> {
+) -> anyhow::Result<Calls> {
     let stand = &Stand::start().await?;
     let mut section = Section {
         name: "functions",
@@ -46,7 +46,7 @@ pub(crate) async fn measure(
         ],
         ..Section::default()
     };
-    let (mut usage, mut figures) = (Usage::new(), Map::new());
+    let (mut calls, mut figures) = (Calls::new(), Map::new());
     for function in FUNCTIONS {
         let path = binary::find(folder, function)?;
         let (stripped, zipped) = binary::sizes(&path)?;
@@ -90,11 +90,11 @@ pub(crate) async fn measure(
         );
         report.target(format!("{function}: peak RSS"), rss_mb, 12.0, " MB");
         report.target(format!("{function}: zip"), zipped, 2.8, " MB");
-        usage.insert(function, run);
+        calls.insert(function, run);
     }
     section.figures = figures.into();
     report.add(section);
-    Ok(usage)
+    Ok(calls)
 }
 
 /// What a good answer of each function contains.

@@ -7,14 +7,19 @@ mod binary;
 mod environment;
 mod figures;
 mod functions;
+mod load;
 mod payload;
 mod peer;
+mod prices;
 mod report;
+mod routes;
 mod seed;
 mod stand;
+mod usage;
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -24,9 +29,9 @@ use report::Report;
 /// What to measure, and how long.
 #[derive(Args)]
 pub struct Arguments {
-    /// How long each load lasts.
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
+    /// How long each load lasts; by default 3, or with --quick 0.5.
+    #[arg(long)]
+    seconds: Option<f64>,
     /// Measure only these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
@@ -60,6 +65,8 @@ pub(crate) struct Effort {
     calls: usize,
     /// Turns of the comparison.
     rounds: usize,
+    /// Length of each load.
+    load: Duration,
 }
 
 /// Measures, prints the tables, and writes `bench.json` into the build's folder.
@@ -73,25 +80,31 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .functions
         .clone()
         .unwrap_or_else(|| beside.to_owned());
-    let effort = match arguments.quick {
-        false => Effort {
-            starts: 15,
-            calls: 2000,
-            rounds: 5,
-        },
-        true => Effort {
-            starts: 5,
-            calls: 300,
-            rounds: 3,
-        },
+    let (starts, calls, rounds, seconds) = match arguments.quick {
+        false => (15, 2000, 5, 3.0),
+        true => (5, 300, 3, 0.5),
+    };
+    let effort = Effort {
+        starts,
+        calls,
+        rounds,
+        load: Duration::try_from_secs_f64(arguments.seconds.unwrap_or(seconds))?,
     };
     let wants = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let mut report = Report::default();
+    if wants(Part::Load) {
+        routes::measure(&mut report, effort.load).await?;
+    }
+    let mut calls = functions::Calls::new();
     if wants(Part::Functions) {
-        functions::measure(&mut report, &folder, effort).await?;
+        calls = functions::measure(&mut report, &folder, effort).await?;
     }
     if wants(Part::Peer) {
         peer::measure(&mut report, &folder, effort).await?;
+    }
+    if wants(Part::Units) {
+        let life = usage::measure(&mut report).await?;
+        prices::add(&mut report, &life, &calls);
     }
     let json = beside.parent().unwrap_or(beside).join("bench.json");
     std::fs::write(&json, serde_json::to_vec_pretty(&report.json())?)?;

@@ -34,7 +34,12 @@ pub(crate) async fn measure(report: &mut Report, length: Duration) -> anyhow::Re
         ..Section::default()
     };
     let mut figures = Map::new();
-    for kind in ["request, new payment", "request, repeat", "webhook, join", "webhook, no join"] {
+    for kind in [
+        "request, new payment",
+        "request, repeat",
+        "webhook, join",
+        "webhook, no join",
+    ] {
         // A stand for each, so that none finds the other's tables grown.
         let stand = Stand::start().await?;
         for callers in CALLERS {
@@ -91,14 +96,20 @@ async fn target(
         }
         _ => {
             let update = payload::message()?;
-            (Arc::new(move |_| Some(update.clone())), r#""result":"ignored""#)
+            (
+                Arc::new(move |_| Some(update.clone())),
+                r#""result":"ignored""#,
+            )
         }
     };
     let is_webhook = kind.starts_with("webhook");
     let (path, key) = match is_webhook {
         true => (
             "/v1/telegram/webhook",
-            (WEBHOOK_SECRET_HEADER, stand.value("TELEGRAM_WEBHOOK_SECRET").to_owned()),
+            (
+                WEBHOOK_SECRET_HEADER,
+                stand.value("TELEGRAM_WEBHOOK_SECRET").to_owned(),
+            ),
         ),
         false => (
             "/v1/invite/request",

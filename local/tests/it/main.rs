@@ -14,4 +14,5 @@ mod joins;
 mod marketing;
 mod poison;
 mod rate_limit;
+mod real_mode;
 mod trouble;

@@ -15,7 +15,6 @@ mod dynamodb;
 mod faults;
 mod secrets;
 mod server;
-mod socket;
 pub mod sqs;
 mod wire;
 

@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 use super::World;
 use super::answer::Answer;
 use super::dispatch::{self, Outcome};
-use super::socket::{ResetSwitch, Socket};
 use super::wire::Service;
+use crate::socket::{Cut, Stream};
 
 /// DynamoDB's own limit.
 const DYNAMODB_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -26,7 +26,7 @@ const SQS_BODY_BYTES: usize = 6 * 1024 * 1024 + 256 * 1024;
 /// The connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is closed by a fault")]
-struct Cut;
+struct Unanswered;
 
 /// Accepts until aborted. The connections are this task's own, so they end with it.
 pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
@@ -49,16 +49,15 @@ pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
 }
 
 async fn connection(stream: TcpStream, world: Arc<World>) {
-    let _ = stream.set_nodelay(true);
-    let switch = ResetSwitch::default();
-    let io = TokioIo::new(Socket::new(stream, switch.clone()));
+    let cut = Cut::default();
+    let io = TokioIo::new(Stream::new(stream, cut.clone()));
     let service = service_fn(move |request| {
         let world = Arc::clone(&world);
-        let switch = switch.clone();
+        let cut = cut.clone();
         async move {
             let answered = answer(request, &world).await;
             if answered.is_err() {
-                switch.reset();
+                cut.cut();
             }
             answered
         }
@@ -74,7 +73,7 @@ async fn connection(stream: TcpStream, world: Arc<World>) {
 async fn answer(
     request: Request<Incoming>,
     world: &Arc<World>,
-) -> Result<Response<Full<Bytes>>, Cut> {
+) -> Result<Response<Full<Bytes>>, Unanswered> {
     let (head, body) = request.into_parts();
     if head.method == Method::GET {
         return Ok(Answer::ok("healthy").into_response());
@@ -93,7 +92,7 @@ async fn answer(
         Err(error) if error.is::<LengthLimitError>() => {
             return Ok(Answer::too_large().into_response());
         }
-        Err(_) => return Err(Cut),
+        Err(_) => return Err(Unanswered),
     };
     let Some((service, operation)) = target else {
         return Ok(Answer::unknown_operation().into_response());
@@ -103,6 +102,6 @@ async fn answer(
     }
     match dispatch::call(world, service, operation, &body).await {
         Outcome::Answer(answer) => Ok(answer.into_response()),
-        Outcome::Reset => Err(Cut),
+        Outcome::Reset => Err(Unanswered),
     }
 }

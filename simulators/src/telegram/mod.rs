@@ -23,7 +23,6 @@ mod refusal;
 mod schema;
 mod server;
 mod shared;
-pub(crate) mod socket;
 mod trouble;
 mod webhook;
 pub mod world;
@@ -42,8 +41,8 @@ pub use member::{Rights, Status, User};
 pub use refusal::Refusal;
 
 use crate::clock::Clock;
+use crate::server::Server;
 use shared::Shared;
-use socket::Server;
 
 /// A running Telegram. Clones are the same one.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::methods::allowed_updates;
 use super::refusal::Refusal;
 use super::schema::Params;
 use super::shared::Shared;
-use super::socket::until;
+use crate::server::until;
 
 const LONGEST_POLL_SECONDS: i64 = 50;
 const MOST_UPDATES: i64 = 100;

@@ -21,7 +21,8 @@ use super::poll;
 use super::refusal::Refusal;
 use super::schema::{self, Params};
 use super::shared::Shared;
-use super::socket::{Cut, until};
+use crate::server::until;
+use crate::socket::Cut;
 
 const BAD_GATEWAY: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway\
 </h1></center>\r\n<hr><center>nginx/1.18.0</center>\r\n</body>\r\n</html>\r\n";

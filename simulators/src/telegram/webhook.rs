@@ -17,8 +17,8 @@ use super::inbox::{Attempt, Outcome, Webhook};
 use super::journal::Delivery;
 use super::server;
 use super::shared::Shared;
-use super::socket::until;
 use crate::clock::Clock;
+use crate::server::until;
 
 const RESPONSE_TIMEOUT_MS: i64 = 60_000;
 /// Of real time: a test that turns the clock far does not time out an answer that is about to come.

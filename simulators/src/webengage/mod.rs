@@ -18,7 +18,7 @@ pub use rules::{DataType, StoppedAttribute};
 pub use store::{Attempt, Ingested, Outcome};
 
 use crate::clock::Clock;
-use crate::telegram::socket::Server;
+use crate::server::Server;
 use server::Shared;
 
 /// The documented limit of `/events`, per minute.

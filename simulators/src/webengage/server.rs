@@ -15,7 +15,8 @@ use super::fault::{self, Mode};
 use super::rules;
 use super::store::{Attempt, Outcome, Store};
 use crate::clock::Clock;
-use crate::telegram::socket::{Cut, until};
+use crate::server::until;
+use crate::socket::Cut;
 
 const DOWN: &str = "<html><head><title>503 Service Temporarily Unavailable</title></head><body><center><h1>503 Service \
 Temporarily Unavailable</h1></center></body></html>";

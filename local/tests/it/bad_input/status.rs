@@ -28,7 +28,7 @@ undefined
 '
 %22
 %27%20OR%201=1
-<script>
+%3Cscript%3E
 requestId
 :requestId
 urn:uuid:

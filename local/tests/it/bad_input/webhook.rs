@@ -132,22 +132,3 @@ async fn an_update_that_is_no_join_is_ignored_and_what_is_no_json_refused() {
     assert_eq!(bundle.update(&join).await.body["result"], "joined");
     bundle.settle().await;
 }
-
-#[tokio::test]
-async fn an_update_written_as_a_list_is_no_update() {
-    let bundle = TestBundle::start().await;
-    let (_, link) = bundle.admitted("u1", "T1").await;
-    let join = join(&bundle, &link);
-    let member = |status| json!([status, [77, false], true]);
-    let lists =
-        json!({"chat_member": [[bundle.chat_id], 1, member("left"), member("member"), [link]]});
-    for update in [json!([join["chat_member"]]), lists] {
-        let answer = bundle.update(&update).await;
-        assert_eq!(
-            (answer.status, &answer.body["result"]),
-            (200, &json!("ignored")),
-            "{update}"
-        );
-    }
-    bundle.settle().await;
-}

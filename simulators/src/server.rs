@@ -1,102 +1,20 @@
-//! A listener whose connections can be cut off from inside a request, as a network does it.
-//!
-//! Owns nothing but the sockets. A cut connection answers with a TCP reset: the client sees no status, no body and
-//! no orderly end, and can't tell whether its request had an effect.
+//! The HTTP server of the simulators of Telegram and WebEngage: an axum router on connections that a request can cut.
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::socket::{Cut, Stream};
+
 /// How long a stopping server waits for answers under way.
 const STOP_GRACE: Duration = Duration::from_millis(500);
-
-/// The handle by which a request cuts its own connection.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cut(Arc<AtomicBool>);
-
-impl Cut {
-    /// From now on nothing can be read from or written to the connection; its end is a reset.
-    pub(crate) fn cut(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    fn is_cut(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-/// One accepted connection.
-pub(crate) struct Stream {
-    tcp: TcpStream,
-    cut: Cut,
-}
-
-impl Stream {
-    fn check(&self) -> io::Result<()> {
-        if self.cut.is_cut() {
-            // With a zero linger time the close that follows is a reset instead of an orderly end.
-            let _ = self.tcp.set_zero_linger();
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if let Err(error) = this.check() {
-            return Poll::Ready(Err(error));
-        }
-        Pin::new(&mut this.tcp).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        if let Err(error) = this.check() {
-            return Poll::Ready(Err(error));
-        }
-        Pin::new(&mut this.tcp).poll_write(context, buffer)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if let Err(error) = this.check() {
-            return Poll::Ready(Err(error));
-        }
-        Pin::new(&mut this.tcp).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if let Err(error) = this.check() {
-            return Poll::Ready(Err(error));
-        }
-        Pin::new(&mut this.tcp).poll_shutdown(context)
-    }
-}
 
 /// A TCP listener that hands a [`Cut`] to each connection.
 pub(crate) struct CutListener(TcpListener);
@@ -109,14 +27,7 @@ impl Listener for CutListener {
         loop {
             match self.0.accept().await {
                 Ok((tcp, address)) => {
-                    let _ = tcp.set_nodelay(true);
-                    return (
-                        Stream {
-                            tcp,
-                            cut: Cut::default(),
-                        },
-                        address,
-                    );
+                    return (Stream::new(tcp, Cut::default()), address);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a simulator could not accept a connection");
@@ -133,7 +44,7 @@ impl Listener for CutListener {
 
 impl Connected<IncomingStream<'_, CutListener>> for Cut {
     fn connect_info(stream: IncomingStream<'_, CutListener>) -> Self {
-        stream.io().cut.clone()
+        stream.io().cut()
     }
 }
 

@@ -1,0 +1,327 @@
+//! With a bot token in the environment the bundle serves the real Telegram: here a Telegram, and a WebEngage, that the
+//! bundle has not started and takes for the real ones.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use axum::Router;
+use local::bundle::Data;
+use local::harness::{Outside, TestBundle, any_port, until};
+use serde_json::{Value, json};
+use simulators::aws::{FaultRule, Service, WireFault};
+use simulators::telegram::{Call, Tap, User};
+
+const TOKEN: &str = "987654321:AAF-outside-bot-token-0123456789abcd";
+
+async fn outside() -> Outside {
+    Outside::start(TOKEN, "outside-webengage-key").await
+}
+
+/// A port that is free now, for a bundle whose URL must be known before it starts.
+fn free_port() -> SocketAddr {
+    TcpListener::bind(any_port()).unwrap().local_addr().unwrap()
+}
+
+/// A bundle that Telegram reaches by webhook.
+async fn by_webhook(outside: &Outside, data: Data) -> TestBundle {
+    let listen = free_port();
+    // With a slash at its end, as people write it.
+    let url = format!("http://{listen}/");
+    let started = outside.bundle(listen, data, &[("PUBLIC_URL", &url)]);
+    started.await.unwrap()
+}
+
+/// A bundle that asks for updates.
+async fn by_polling(outside: &Outside, data: Data) -> TestBundle {
+    outside.bundle(any_port(), data, &[]).await.unwrap()
+}
+
+/// The sentence by which a bundle refuses to start. It holds no secret.
+async fn refusal(outside: &Outside, env: &[(&str, &str)]) -> String {
+    let started = outside.bundle(any_port(), Data::Ephemeral, env).await;
+    let sentence = format!("{:#}", started.err().expect("it refuses to start"));
+    assert!(!sentence.contains("AAF-outside"), "{sentence}");
+    assert!(!sentence.contains('\n'), "{sentence}");
+    sentence
+}
+
+/// The calls about updates, in their order.
+fn update_calls(outside: &Outside) -> Vec<Call> {
+    let methods = [
+        "setWebhook",
+        "deleteWebhook",
+        "getWebhookInfo",
+        "getUpdates",
+    ];
+    let mut calls = outside.telegram.calls();
+    calls.retain(|call| methods.contains(&call.method.as_str()));
+    calls
+}
+
+/// One payment all the way: link, join, both events.
+async fn a_payment_lives(bundle: &TestBundle) {
+    assert!(!bundle.bundle.is_simulated);
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    until("the join", async || {
+        bundle.status(&id).await["joined"].as_bool()?.then_some(())
+    })
+    .await;
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    let facts = ["linkEventFired", "joined", "joinEventFired"].map(|fact| &status[fact]);
+    assert_eq!(facts, [true, true, true], "{status}");
+    assert_eq!(status["telegramUserId"], 77);
+    assert!(bundle.telegram.link(&link).unwrap().revoked);
+    let names: Vec<Value> = bundle
+        .webengage
+        .ingested()
+        .iter()
+        .map(|event| event.body["eventName"].clone())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "pass_paid_community_telegram_link_created",
+            "pass_paid_community_telegram_joined"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn by_webhook_a_payment_becomes_a_link_a_join_and_two_events() {
+    let outside = outside().await;
+    let bundle = by_webhook(&outside, Data::Ephemeral).await;
+    a_payment_lives(&bundle).await;
+    let calls = update_calls(&outside);
+    let methods: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
+    // Registered once, and what Telegram made of it read back.
+    assert_eq!(methods, ["setWebhook", "getWebhookInfo"]);
+    let secret = &bundle.env()["TELEGRAM_WEBHOOK_SECRET"];
+    assert!(secret.len() >= 32);
+    assert_eq!(
+        calls[0].params,
+        json!({
+            "url": format!("{}/v1/telegram/webhook", bundle.bundle.url),
+            "secret_token": secret,
+            "allowed_updates": ["chat_member"],
+        })
+    );
+    assert!(outside.telegram.delivery_count() >= 1);
+}
+
+#[tokio::test]
+async fn by_long_polling_a_payment_becomes_a_link_a_join_and_two_events() {
+    let outside = outside().await;
+    let bundle = by_polling(&outside, Data::Ephemeral).await;
+    a_payment_lives(&bundle).await;
+    let calls = update_calls(&outside);
+    let (first, polls) = calls.split_first().unwrap();
+    assert_eq!(first.method, "deleteWebhook");
+    assert_ne!(first.params["drop_pending_updates"], true);
+    assert!(!polls.is_empty());
+    for poll in polls {
+        assert_eq!(poll.method, "getUpdates");
+        assert_eq!(poll.params["allowed_updates"], json!(["chat_member"]));
+    }
+    assert_eq!(outside.telegram.delivery_count(), 0);
+}
+
+#[tokio::test]
+async fn a_join_while_the_bundle_was_down_is_seen_after_its_old_webhook_gave_way_to_polling() {
+    let outside = outside().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data = || Data::Folder(folder.path().to_owned());
+    let before = by_webhook(&outside, data()).await;
+    let (id, link) = before.admitted("u1", "T1").await;
+    drop(before);
+    assert_eq!(outside.telegram.tap(&link, User::new(77)), Tap::Joined);
+    let bundle = by_polling(&outside, data()).await;
+    until("the join", async || {
+        bundle.status(&id).await["joined"].as_bool()?.then_some(())
+    })
+    .await;
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["joinEventFired"], true);
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
+async fn a_polled_update_answered_503_is_asked_for_again_and_those_behind_it_wait() {
+    let outside = outside().await;
+    let bundle = by_polling(&outside, Data::Ephemeral).await;
+    let (first, link) = bundle.admitted("u1", "T1").await;
+    let (second, other_link) = bundle.admitted("u2", "T2").await;
+    let hits = bundle.aws().wire().fail(
+        FaultRule::new(WireFault::InternalError)
+            .on(Service::DynamoDb, "GetItem")
+            .named("InviteLinks")
+            .always(),
+    );
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    assert_eq!(bundle.tap(&other_link, 78), Tap::Joined);
+    // Three tries of the SDK, and then a 503.
+    until("a 503", async || (hits.count() >= 3).then_some(())).await;
+    assert_eq!(outside.telegram.pending_updates(outside.bot_id), 2);
+    bundle.aws().wire().clear_faults();
+    for id in [&first, &second] {
+        until("the join", async || {
+            bundle.status(id).await["joined"].as_bool()?.then_some(())
+        })
+        .await;
+    }
+    bundle.settle().await;
+    assert_eq!(outside.telegram.pending_updates(outside.bot_id), 0);
+    assert_eq!(bundle.webengage.ingested().len(), 4);
+}
+
+/// A Telegram that takes every webhook and tells this of it afterwards.
+async fn telegram_that_keeps(info: Value) -> String {
+    let answer = async move |request: axum::extract::Request| {
+        let result = match request.uri().path().rsplit('/').next() {
+            Some("getWebhookInfo") => info,
+            _ => json!(true),
+        };
+        axum::Json(json!({"ok": true, "result": result}))
+    };
+    let listener = tokio::net::TcpListener::bind(any_port()).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    url
+}
+
+#[tokio::test]
+async fn it_refuses_to_start_when_telegram_keeps_another_webhook_than_was_asked_for() {
+    let outside = outside().await;
+    let ours = "https://shop.example/v1/telegram/webhook";
+    let kept = |url: &str, updates: Value| json!({"url": url, "has_custom_certificate": false, "pending_update_count": 0, "allowed_updates": updates});
+    for (info, words) in [
+        (
+            kept("https://other.example/hook", json!(["chat_member"])),
+            "another URL",
+        ),
+        (kept("", json!(["chat_member"])), "another URL"),
+        (kept(ours, json!(["message"])), "chat_member"),
+        (kept(ours, json!([])), "chat_member"),
+        (
+            json!({"url": ours, "has_custom_certificate": false, "pending_update_count": 0}),
+            "chat_member",
+        ),
+    ] {
+        let base = telegram_that_keeps(info).await;
+        let env = [
+            ("PUBLIC_URL", "https://shop.example"),
+            ("TELEGRAM_API_BASE", base.as_str()),
+        ];
+        let sentence = refusal(&outside, &env).await;
+        assert!(sentence.contains(words), "{sentence}");
+    }
+    let kept = telegram_that_keeps(kept(ours, json!(["chat_member"]))).await;
+    let env = [
+        ("PUBLIC_URL", "https://shop.example"),
+        ("TELEGRAM_API_BASE", kept.as_str()),
+    ];
+    let started = outside.bundle(any_port(), Data::Ephemeral, &env).await;
+    assert!(started.is_ok(), "the same webhook, kept as asked, will do");
+}
+
+#[tokio::test]
+async fn it_refuses_to_start_by_webhook_when_telegram_refuses_the_token_or_the_url() {
+    let outside = outside().await;
+    let plain = refusal(&outside, &[("PUBLIC_URL", "http://shop.example")]).await;
+    assert!(
+        plain.contains("registering the webhook") && plain.contains("HTTPS"),
+        "{plain}"
+    );
+    outside.telegram.revoke_token(outside.bot_id);
+    let refused = refusal(&outside, &[("PUBLIC_URL", "https://shop.example")]).await;
+    assert!(
+        refused.contains("registering the webhook") && refused.contains("401 Unauthorized"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn it_refuses_to_start_by_polling_when_telegram_refuses_the_token() {
+    let outside = outside().await;
+    outside.telegram.revoke_token(outside.bot_id);
+    let refused = refusal(&outside, &[]).await;
+    assert!(refused.contains("401 Unauthorized"), "{refused}");
+}
+
+#[tokio::test]
+async fn it_refuses_to_start_with_a_token_and_without_a_chat() {
+    let outside = outside().await;
+    let sentence = refusal(&outside, &[("TELEGRAM_CHAT_ID", "")]).await;
+    assert!(
+        sentence.contains("TELEGRAM_CHAT_ID is missing"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
+async fn polling_survives_an_outage_of_telegram_and_another_poller_of_the_same_bot() {
+    let outside = outside().await;
+    let bundle = by_polling(&outside, Data::Ephemeral).await;
+    let (id, link) = bundle.admitted("u1", "T1").await;
+    use simulators::telegram::{Fault, FaultRule};
+    for fault in [Fault::BadGateway, Fault::ResetBefore] {
+        let rule = FaultRule::on("getUpdates", fault);
+        outside.telegram.fail(rule.times(1));
+    }
+    // Ends the poll that waits, so that the next ones meet the faults.
+    bundle.turn(Duration::from_secs(30));
+    until("three polls", async || {
+        (outside.telegram.count("getUpdates") >= 3).then_some(())
+    })
+    .await;
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    until("the join", async || {
+        bundle.status(&id).await["joined"].as_bool()?.then_some(())
+    })
+    .await;
+    bundle.settle().await;
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+async fn page(bundle: &TestBundle) -> String {
+    let answer = common::http::client(Duration::from_secs(10)).unwrap();
+    let answer = answer.get(&bundle.bundle.url).send().await.unwrap();
+    answer.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_page_holds_no_key_in_real_mode_and_its_acts_do_nothing_to_the_real_world() {
+    let simulated = TestBundle::start().await;
+    assert!(page(&simulated).await.contains(simulated.bundle.api_key()));
+    let outside = outside().await;
+    let bundle = by_polling(&outside, Data::Ephemeral).await;
+    let served = page(&bundle).await;
+    for secret in ["API_KEYS", "TELEGRAM_WEBHOOK_SECRET", "WEBENGAGE_API_KEY"] {
+        assert!(!served.contains(&bundle.env()[secret]), "{secret}");
+    }
+    assert!(!served.contains(TOKEN));
+    assert_eq!(bundle.get("/bundle/state", &[]).await.status, 401);
+    let key = [("x-api-key", bundle.bundle.api_key())];
+    assert_eq!(bundle.get("/bundle/state", &key).await.status, 200);
+    let (_, link) = bundle.admitted("u1", "T1").await;
+    for (act, body) in [
+        ("tap", json!({"inviteLink": link, "as": "stranger"})),
+        ("telegram-limit", json!({"calls": 1, "perSeconds": 60})),
+        ("telegram-storm", json!({"retryAfter": 60, "times": 9})),
+        ("telegram-rights", json!({"canInvite": false})),
+        ("webengage", json!({"mode": "down"})),
+        ("unplug-worker", json!({})),
+        ("turn-clock", json!({"seconds": 60})),
+    ] {
+        let path = format!("/bundle/demo/{act}");
+        let without_key = bundle.post(&path, body.to_string(), &[]).await;
+        assert_eq!(without_key.status, 401, "{act}");
+        let answer = bundle.post(&path, body.to_string(), &key).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (409, "not_simulated"),
+            "{act}"
+        );
+    }
+}
