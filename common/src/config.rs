@@ -55,7 +55,7 @@ impl Env {
     /// The value of `name`; if it is not set, that is a problem to report and the answer is empty.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
-            self.problems.push(format!("{name} is missing"));
+            self.problem(format!("{name} is missing"));
             String::new()
         })
     }
@@ -69,7 +69,7 @@ impl Env {
         Chats::parse(&list).unwrap_or_else(|| {
             if !list.is_empty() {
                 self.problem(
-                    "TELEGRAM_CHAT_ID must be chat ids such as -1001234567890, separated by commas"
+                    "TELEGRAM_CHAT_ID must be chat ids such as -1001234567890, or new=old ids, separated by commas"
                         .to_owned(),
                 );
             }
@@ -115,9 +115,11 @@ impl Env {
         Duration::from_secs(self.number("BASE_BACKOFF_SEC", 5, 1..=3600))
     }
 
-    /// Adds a problem to report.
+    /// Adds a problem to report, once.
     pub fn problem(&mut self, sentence: String) {
-        self.problems.push(sentence);
+        if !self.problems.contains(&sentence) {
+            self.problems.push(sentence);
+        }
     }
 
     /// Ends the reading.

@@ -12,8 +12,9 @@ use futures_util::FutureExt as _;
 use simulators::aws::{Aws, Storage};
 use tokio::task::JoinSet;
 
-use crate::demo::Demo;
+use crate::demo::{Demo, Stage};
 use crate::esm::{EventSourceMapping, Handler};
+use crate::folder::Folder;
 use crate::functions::{Functions, env_of};
 use crate::keys::Keys;
 use crate::resources::{self, EVENTS, INVITES};
@@ -77,14 +78,16 @@ impl Bundle {
             clock,
             timeline,
         } = options;
-        let (storage, keys) = match data {
-            Data::Ephemeral => (Storage::Memory, Keys::new()),
-            Data::Folder(folder) => {
-                std::fs::create_dir_all(&folder)
-                    .with_context(|| format!("making the folder {}", folder.display()))?;
-                let keys = Keys::of_folder(&folder)?;
-                (Storage::Folder(folder), keys)
-            }
+        let folder = match data {
+            Data::Ephemeral => None,
+            Data::Folder(path) => Some(Folder::take(path, &clock)?),
+        };
+        let (storage, keys) = match &folder {
+            None => (Storage::Memory, Keys::new()),
+            Some(folder) => (
+                Storage::Folder(folder.path().to_owned()),
+                Keys::of_folder(folder.path())?,
+            ),
         };
         let listener = tokio::net::TcpListener::bind(listen)
             .await
@@ -141,16 +144,16 @@ impl Bundle {
             events,
         );
 
-        let demo = Demo::new(
-            &env,
-            &aws,
-            &world,
-            &clock,
+        let stage = Stage {
+            aws: aws.clone(),
             dynamo,
-            Arc::clone(&worker),
+            world: world.clone(),
+            clock,
+            worker: Arc::clone(&worker),
             timeline,
-        )
-        .await?;
+            folder,
+        };
+        let demo = Demo::new(&env, stage).await?;
         let router = routes::router(Arc::clone(&functions), Arc::new(demo));
         tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
@@ -165,12 +168,11 @@ impl Bundle {
             Arc::clone(&functions),
         )
         .await?;
-        let is_simulated = world.telegram.is_some();
         Ok(Self {
             url,
             aws,
             env,
-            is_simulated,
+            is_simulated: world.telegram.is_some(),
             world,
             functions,
             worker,

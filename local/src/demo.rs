@@ -24,6 +24,7 @@ use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};
 
 use crate::esm::EventSourceMapping;
+use crate::folder::Folder;
 use crate::functions::env_of;
 use crate::routes::{Served, answer};
 use crate::timeline::Timeline;
@@ -36,18 +37,24 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 /// How many requests the page shows.
 const SHOWN: usize = 300;
 
+/// What of the bundle the page reaches.
+pub(crate) struct Stage {
+    pub(crate) aws: Aws,
+    pub(crate) dynamo: aws_sdk_dynamodb::Client,
+    pub(crate) world: World,
+    pub(crate) clock: Clock,
+    pub(crate) worker: Arc<EventSourceMapping>,
+    pub(crate) timeline: Timeline,
+    pub(crate) folder: Option<Folder>,
+}
+
 /// What the page sees and does.
 pub(crate) struct Demo {
     keys: Verifier,
     page: String,
     api_key: String,
     bot_and_chats: Vec<String>,
-    aws: Aws,
-    dynamo: aws_sdk_dynamodb::Client,
-    world: World,
-    clock: Clock,
-    worker: Arc<EventSourceMapping>,
-    timeline: Timeline,
+    stage: Stage,
     /// The limit that the visitor has set on simulated Telegram.
     limit: Mutex<Option<Limit>>,
     /// The ids of the newest requests, newest first.
@@ -55,15 +62,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub(crate) async fn new(
-        env: &HashMap<String, String>,
-        aws: &Aws,
-        world: &World,
-        clock: &Clock,
-        dynamo: aws_sdk_dynamodb::Client,
-        worker: Arc<EventSourceMapping>,
-        timeline: Timeline,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn new(env: &HashMap<String, String>, stage: Stage) -> anyhow::Result<Self> {
         let value = |name| env.get(name).map(String::as_str).unwrap_or_default();
         let api_key = value("API_KEYS")
             .split(',')
@@ -71,7 +70,7 @@ impl Demo {
             .unwrap_or_default()
             .trim()
             .to_owned();
-        let key_in_page = if world.telegram.is_some() {
+        let key_in_page = if stage.world.telegram.is_some() {
             api_key.as_str()
         } else {
             ""
@@ -82,7 +81,7 @@ impl Demo {
             .unwrap_or_default();
         let bot_and_chats = value("TELEGRAM_CHAT_ID")
             .split(',')
-            .map(|chat| format!("{bot}#{}", chat.trim()))
+            .filter_map(|chat| Some(format!("{bot}#{}", chat.split('=').next()?.trim())))
             .collect();
         let demo = Self {
             keys: Verifier::api_keys(&mut env_of(env)),
@@ -96,12 +95,7 @@ impl Demo {
             ),
             api_key,
             bot_and_chats,
-            aws: aws.clone(),
-            dynamo,
-            world: world.clone(),
-            clock: clock.clone(),
-            worker,
-            timeline,
+            stage,
             limit: Mutex::default(),
             newest: Mutex::default(),
         };
@@ -164,7 +158,7 @@ impl Demo {
 
     /// Whether simulated Telegram lets the bot make links.
     fn can_invite(&self) -> bool {
-        self.world.telegram.as_ref().is_some_and(|telegram| {
+        self.stage.world.telegram.as_ref().is_some_and(|telegram| {
             telegram.server.status(telegram.chat_id, telegram.bot_id)
                 == Status::Administrator(Rights::all())
         })

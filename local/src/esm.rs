@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
@@ -18,6 +19,8 @@ use crate::resources::Source;
 
 /// How long one receive waits for messages, in seconds, as Lambda's does.
 const WAIT_SECONDS: i32 = 20;
+/// How long the answer may take after that.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to leave a queue alone that can't be received from.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -83,6 +86,13 @@ impl EventSourceMapping {
             .count()
     }
 
+    /// A receive waits longer than any other call may take.
+    fn patience(&self) -> aws_sdk_sqs::config::Builder {
+        let wait = Duration::from_secs(WAIT_SECONDS.unsigned_abs().into());
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER_TIMEOUT);
+        aws_sdk_sqs::Config::builder().timeout_config(timeouts.build())
+    }
+
     async fn poll(&self) {
         let received = self
             .sqs
@@ -92,6 +102,8 @@ impl EventSourceMapping {
             .wait_time_seconds(WAIT_SECONDS)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
+            .customize()
+            .config_override(self.patience())
             .send()
             .await;
         match received {

@@ -36,11 +36,17 @@ const FUNCTION_ENV: [&str; 24] = [
 #[must_use]
 pub fn words(bundle: &Bundle) -> String {
     let (url, key) = (&bundle.url, bundle.api_key());
-    let outside = match bundle.is_simulated {
-        true => {
-            "Telegram is simulated; set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID for the real one."
+    let outside = match (bundle.is_simulated, bundle.world.webengage.is_some()) {
+        (true, true) => {
+            "Telegram and WebEngage are simulated; TELEGRAM_BOT_TOKEN and WEBENGAGE_API_KEY make them real."
         }
-        false => "Telegram is the real one.",
+        (false, false) => "Telegram and WebEngage are the real ones.",
+        (false, true) => {
+            "Telegram is the real one, but WebEngage is SIMULATED: set WEBENGAGE_API_KEY, or events reach nobody."
+        }
+        (true, false) => {
+            "WebEngage is the real one, but Telegram is SIMULATED: set TELEGRAM_BOT_TOKEN, or links lead nowhere."
+        }
     };
     format!(
         "Admit One serves {url} (the page: {url}/). {outside}\n\

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod bundle;
 pub mod demo;
 pub mod esm;
+pub mod folder;
 pub mod functions;
 pub mod greeting;
 pub mod harness;

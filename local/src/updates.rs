@@ -134,8 +134,23 @@ impl Webhook {
 /// until then it is asked for again.
 async fn poll(telegram: Telegram, secret: String, functions: Arc<Functions>) {
     // getUpdates is refused while a webhook is set.
-    while let Err(failure) = telegram.delete_webhook().await {
-        wait_after(&failure).await;
+    loop {
+        let removed = async {
+            let before = telegram.webhook_info().await?;
+            telegram.delete_webhook().await.map(|()| before.url)
+        };
+        match removed.await {
+            Ok(url) if url.is_empty() => break,
+            Ok(url) => {
+                let host = url.split('/').nth(2).unwrap_or_default();
+                warn!(
+                    webhook.host = host,
+                    "this bot's updates went to a webhook; they come here from now on"
+                );
+                break;
+            }
+            Err(failure) => wait_after(&failure).await,
+        }
     }
     info!("asking Telegram for updates, since PUBLIC_URL is not set");
     let mut next = 0;

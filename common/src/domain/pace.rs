@@ -51,13 +51,13 @@ pub struct Pace {
     pub migrated_to: Option<ChatId>,
 }
 
-/// What a job wants of the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a job wants of the line, in the order in which jobs that come together are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ticket {
-    /// A mint that was never put back.
-    New,
     /// A mint that was put back and whose time has come.
     Returned,
+    /// A mint that was never put back.
+    New,
     /// A revocation: yields to every mint.
     Revocation,
 }

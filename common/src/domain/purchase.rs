@@ -10,8 +10,18 @@ pub const USER_ID_MAX_CHARS: usize = 100;
 pub const TRANSACTION_ID_MAX_CHARS: usize = 256;
 
 /// The chats that links are made for. The first is the one meant when a request names none.
+///
+/// A group that became a supergroup has another id. Written as `new=old` it keeps the identity of its payments, so
+/// that a payment repeated after the move is still the same one.
 #[derive(Clone, Debug)]
-pub struct Chats(Vec<ChatId>);
+pub struct Chats(Vec<Chat>);
+
+#[derive(Clone, Copy, Debug)]
+struct Chat {
+    id: ChatId,
+    /// The id that its payments are known by.
+    known_as: ChatId,
+}
 
 impl Chats {
     /// Reads a comma-separated list of chat ids; `None` if it is empty or a part is no chat id.
@@ -21,10 +31,14 @@ impl Chats {
             .split(',')
             .map(str::trim)
             .filter(|part| !part.is_empty());
-        let all: Vec<ChatId> = parts
-            .map(|part| part.parse().map(ChatId))
-            .collect::<Result<_, _>>()
-            .ok()?;
+        let chat = |part: &str| {
+            let (id, known_as) = part.split_once('=').unwrap_or((part, part));
+            Some(Chat {
+                id: ChatId(id.trim().parse().ok()?),
+                known_as: ChatId(known_as.trim().parse().ok()?),
+            })
+        };
+        let all: Vec<Chat> = parts.map(chat).collect::<Option<_>>()?;
         (!all.is_empty()).then_some(Self(all))
     }
 
@@ -34,16 +48,18 @@ impl Chats {
         Self(Vec::new())
     }
 
-    /// The chat that is meant when none is named.
-    #[must_use]
-    pub fn default_chat(&self) -> Option<ChatId> {
-        self.0.first().copied()
-    }
-
     /// Whether the chat is one of ours.
     #[must_use]
     pub fn contains(&self, chat: ChatId) -> bool {
-        self.0.contains(&chat)
+        self.find(chat).is_some()
+    }
+
+    /// The chat of this id, by its present or its earlier one.
+    fn find(&self, chat: ChatId) -> Option<Chat> {
+        let by_id = self.0.iter().find(|known| known.id == chat);
+        by_id
+            .or_else(|| self.0.iter().find(|known| known.known_as == chat))
+            .copied()
     }
 }
 
@@ -69,6 +85,8 @@ pub struct Purchase {
     pub transaction_id: String,
     /// The chat that was paid for.
     pub chat: ChatId,
+    /// The id that the chat's payments are known by.
+    chat_known_as: ChatId,
     /// The caller's `Idempotency-Key`, trimmed; empty if it sent none.
     pub idempotency_key: String,
 }
@@ -111,17 +129,15 @@ impl Purchase {
             return Err(Invalid::TransactionId);
         }
         let chat = match fields.get("chatId") {
-            None | Some(Value::Null) => chats.default_chat(),
-            Some(value) => value
-                .as_i64()
-                .map(ChatId)
-                .filter(|chat| chats.contains(*chat)),
+            None | Some(Value::Null) => chats.0.first().copied(),
+            Some(value) => value.as_i64().and_then(|id| chats.find(ChatId(id))),
         };
-        let chat = chat.ok_or(Invalid::Chat)?;
+        let Chat { id: chat, known_as } = chat.ok_or(Invalid::Chat)?;
         Ok(Self {
             user_id,
             transaction_id,
             chat,
+            chat_known_as: known_as,
             idempotency_key,
         })
     }
@@ -131,12 +147,12 @@ impl Purchase {
     pub fn identity(&self) -> Identity {
         if !self.transaction_id.is_empty() {
             Identity::Payment(RequestId::derive(
-                self.chat,
+                self.chat_known_as,
                 IdentitySource::Transaction(&self.transaction_id),
             ))
         } else if !self.idempotency_key.is_empty() {
             Identity::Payment(RequestId::derive(
-                self.chat,
+                self.chat_known_as,
                 IdentitySource::IdempotencyKey(&self.idempotency_key),
             ))
         } else {
@@ -148,7 +164,7 @@ impl Purchase {
     #[must_use]
     pub fn window_opened_at(&self, opened_ms: i64) -> RequestId {
         RequestId::derive(
-            self.chat,
+            self.chat_known_as,
             IdentitySource::Window {
                 user_id: &self.user_id,
                 opened_ms,
@@ -195,6 +211,29 @@ mod tests {
             plain,
             id(r#"{"userId": "7", "transactionId": "42", "chatId": -2}"#)
         );
+    }
+
+    #[test]
+    fn a_chat_that_moved_keeps_the_identity_of_its_payments() {
+        let of = |chats: &str, body: &str| {
+            Purchase::parse(body.as_bytes(), None, &Chats::parse(chats).unwrap()).unwrap()
+        };
+        let body = r#"{"userId": "u", "transactionId": "1"}"#;
+        let (before, after) = (of("-5", body), of("-1005 = -5", body));
+        assert_eq!(before.identity(), after.identity());
+        assert_eq!(after.chat, ChatId(-1005));
+        let by_old_id = of(
+            "-1005=-5",
+            r#"{"userId": "u", "transactionId": "1", "chatId": -5}"#,
+        );
+        assert_eq!(
+            (by_old_id.chat, by_old_id.identity()),
+            (ChatId(-1005), before.identity())
+        );
+        assert_ne!(of("-1005", body).identity(), before.identity());
+        for wrong in ["-1=", "=-1", "-1=-2=-3", "a=b"] {
+            assert!(Chats::parse(wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

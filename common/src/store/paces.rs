@@ -52,7 +52,7 @@ impl Paces {
             starting_interval: Duration::from_millis(env.number(
                 "SAFE_RPS_SLEEP_MS",
                 220,
-                1..=60_000,
+                34..=60_000,
             )),
         }
     }

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What a job may take after its slot has come: Telegram's answer, and our own writes.
 const JOB_TIME: Duration = Duration::from_secs(CALL_TIMEOUT.as_secs() + 10);
 
-/// The ticket that a job shows, in the order of service.
+/// The ticket that a job shows.
 fn ticket(job: &Job) -> Ticket {
     match job {
         Job::Mint(mint) if mint.not_before.is_some() => Ticket::Returned,
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     let mut served = Vec::with_capacity(tasks.len());
     // Each round ends all tasks but those whose chat was paused or moved in it: two rounds, rarely three.
     while !tasks.is_empty() {
-        tasks.sort_by_key(|task| ticket(&task.job) as u8);
+        tasks.sort_by_key(|task| ticket(&task.job));
         match plan(app, &line, &tasks).await {
             Ok(Plan::Moved(chat)) => {
                 line.key.chat = chat;

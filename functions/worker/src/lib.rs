@@ -51,8 +51,15 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
-        // Not needed to work, since every job names its chat, but a deployment without it is broken elsewhere.
-        env.chats();
+        let invite_ttl =
+            Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000));
+        let retention = env.retention();
+        if invite_ttl > retention {
+            env.problem(
+                "INVITE_TTL_SEC is longer than RETENTION_DAYS: who joins last would be forgotten"
+                    .to_owned(),
+            );
+        }
         Self {
             telegram: Telegram::from_env(env),
             invites: Invites::from_env(aws.dynamodb(), env),
@@ -64,8 +71,8 @@ impl App {
                 max_attempts: env.number("MAX_ATTEMPTS", 50, 1..=1000),
                 base_backoff: env.base_backoff(),
             },
-            invite_ttl: Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000)),
-            retention: env.retention(),
+            invite_ttl,
+            retention,
             clock,
             successes: Mutex::default(),
         }

@@ -42,7 +42,7 @@ pub(crate) async fn spread(app: &App, line: &Line, fault: Fault, sentence: &str)
         }
         Fault::Migrated(new_chat) => {
             error!(chat.id = %chat, chat.moved_to = %new_chat, fault = fault.as_str(),
-                "the group became a supergroup: put its new id into TELEGRAM_CHAT_ID");
+                "the group became a supergroup: name it in TELEGRAM_CHAT_ID as new=old");
             if let Err(fault) = app
                 .paces
                 .change(line.key, now, |pace| pace.migrated_to = Some(new_chat))

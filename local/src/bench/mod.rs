@@ -80,9 +80,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .functions
         .clone()
         .unwrap_or_else(|| beside.to_owned());
-    let (starts, calls, rounds, seconds) = match arguments.quick {
-        false => (15, 2000, 5, 3.0),
-        true => (5, 300, 3, 0.5),
+    let (starts, calls, rounds, seconds, haste) = match arguments.quick {
+        false => (15, 2000, 5, 3.0, 2),
+        true => (5, 300, 3, 0.5, 8),
     };
     let effort = Effort {
         starts,
@@ -103,7 +103,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         peer::measure(&mut report, &folder, effort).await?;
     }
     if wants(Part::Units) {
-        let life = usage::measure(&mut report).await?;
+        let life = usage::measure(&mut report, haste).await?;
         prices::add(&mut report, &life, &calls);
     }
     let json = beside.parent().unwrap_or(beside).join("bench.json");

@@ -60,8 +60,8 @@ pub(crate) fn add(report: &mut Report, life: &Life, calls: &Calls) {
     }
     let mut notes = vec![
         "List prices of us-east-1 without free tiers; storage, point-in-time recovery, alarms and traffic are not in it.".to_owned(),
-        "Lambda's two pollers' worth of empty receives is a fixed price beside it: five long polls of 20 s for each of two queues are 1.3 million \
-         receives a month, $0.52.".to_owned(),
+        "Receives that find an empty queue cost the same however many invites there are: Lambda's five long polls of 20 s at once for each of two queues \
+         are 1.3 million receives a month, $0.52.".to_owned(),
     ];
     notes.push(if calls.is_empty() {
         "Lambda's compute and logs are left out: the functions were not measured in this run.".to_owned()

@@ -14,7 +14,7 @@ use simulators::telegram::{ChatKind, Rights};
 use tokio::task::JoinSet;
 
 use crate::bundle::{Bundle, Data, Options};
-use crate::demo::Demo;
+use crate::demo::{Demo, Stage};
 use crate::functions::{Functions, env_of};
 use crate::timeline::Timeline;
 use crate::{resources, routes};
@@ -86,16 +86,16 @@ impl Stand {
         }
 
         let functions = Arc::new(Functions::start(&mut env_of(&env), &Clock::real())?);
-        let demo = Demo::new(
-            &env,
-            &aws,
-            &bundle.world,
-            &clock,
-            shared.dynamodb(),
-            Arc::clone(&bundle.worker),
-            Timeline::default(),
-        )
-        .await?;
+        let stage = Stage {
+            aws: aws.clone(),
+            dynamo: shared.dynamodb(),
+            world: bundle.world.clone(),
+            clock,
+            worker: Arc::clone(&bundle.worker),
+            timeline: Timeline::default(),
+            folder: None,
+        };
+        let demo = Demo::new(&env, stage).await?;
         let listener = tokio::net::TcpListener::bind(any_port).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let mut api = JoinSet::new();

@@ -195,6 +195,7 @@ enum Person {
 fn telegram(served: &Served) -> Result<&SimulatedTelegram, Refusal> {
     served
         .demo
+        .stage
         .world
         .telegram
         .as_ref()
@@ -355,6 +356,7 @@ act!(webengage, NewMode, async |served: &Served,
     };
     served
         .demo
+        .stage
         .world
         .webengage
         .as_ref()
@@ -367,7 +369,7 @@ act!(unplug_worker, Value, async |served: &Served,
                                   _: Value|
        -> Act {
     telegram(served)?;
-    Ok(json!({"killed": served.demo.worker.unplug()}))
+    Ok(json!({"killed": served.demo.stage.worker.unplug()}))
 });
 
 #[derive(Deserialize)]
@@ -382,6 +384,15 @@ act!(turn_clock, Turn, async |served: &Served,
     if turn.seconds > TURN_MAX_SECONDS {
         return Err(bad());
     }
-    served.demo.clock.turn(Duration::from_secs(turn.seconds));
+    let stage = &served.demo.stage;
+    stage.clock.turn(Duration::from_secs(turn.seconds));
+    if let Some(folder) = &stage.folder
+        && let Err(error) = folder.remember_clock(&stage.clock)
+    {
+        tracing::error!(
+            fault = "unavailable",
+            "the turned clock can't be remembered: {error}"
+        );
+    }
     Ok(json!({}))
 });

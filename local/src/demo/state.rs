@@ -57,8 +57,8 @@ impl Demo {
                 .count()
         };
         Ok(json!({
-            "mode": if self.world.telegram.is_some() { "simulated" } else { "real" },
-            "now": Clock::turned_by(self.clock.offset_ms()).now(),
+            "mode": if self.stage.world.telegram.is_some() { "simulated" } else { "real" },
+            "now": Clock::turned_by(self.stage.clock.offset_ms()).now(),
             "telegram": self.telegram(),
             "webengage": self.webengage(),
             "queues": self.queues(),
@@ -70,13 +70,13 @@ impl Demo {
                 "joined": count("joined", &json!(true)),
             },
             "invites": invites,
-            "timeline": self.timeline.newest(LINES),
-            "inviteTimeline": shown.map(|request_id| self.timeline.of_request(request_id)),
+            "timeline": self.stage.timeline.newest(LINES),
+            "inviteTimeline": shown.map(|request_id| self.stage.timeline.of_request(request_id)),
         }))
     }
 
     fn telegram(&self) -> Value {
-        let Some(telegram) = &self.world.telegram else {
+        let Some(telegram) = &self.stage.world.telegram else {
             return json!({"simulated": false});
         };
         let server = &telegram.server;
@@ -92,7 +92,7 @@ impl Demo {
     }
 
     fn webengage(&self) -> Value {
-        let Some(webengage) = &self.world.webengage else {
+        let Some(webengage) = &self.stage.world.webengage else {
             return json!({"simulated": false});
         };
         json!({
@@ -110,7 +110,7 @@ impl Demo {
             INVITES.dead_letters,
             EVENTS.dead_letters,
         ];
-        let depth = |name| self.aws.queue_depth(name).unwrap_or_default();
+        let depth = |name| self.stage.aws.queue_depth(name).unwrap_or_default();
         names
             .into_iter()
             .map(|name| (name, depth(name)))
@@ -120,9 +120,10 @@ impl Demo {
 
     async fn pace(&self) -> anyhow::Result<Vec<Value>> {
         let mut paces = Vec::new();
-        let now = Clock::turned_by(self.clock.offset_ms()).now();
+        let now = Clock::turned_by(self.stage.clock.offset_ms()).now();
         for key in &self.bot_and_chats {
             let read = self
+                .stage
                 .dynamo
                 .get_item()
                 .table_name("Pace")
@@ -133,12 +134,13 @@ impl Demo {
             let pace = object(&item);
             let paused_until = pace["pausedUntil"]
                 .as_str()
-                .and_then(|text| text.parse::<Timestamp>().ok());
+                .and_then(|text| text.parse::<Timestamp>().ok())
+                .filter(|until| *until > now);
             paces.push(json!({
                 "key": key,
                 "intervalMs": pace["intervalMs"],
-                "pausedUntil": paused_until.filter(|until| *until > now),
-                "held": pace["holds"].as_f64().is_some_and(|holds| holds > 0.0),
+                "pausedUntil": paused_until,
+                "held": paused_until.is_some() && pace["holds"] != 0,
             }));
         }
         Ok(paces)
@@ -162,6 +164,7 @@ impl Demo {
                 .set_keys(Some(keys.collect()))
                 .build()?;
             let read = self
+                .stage
                 .dynamo
                 .batch_get_item()
                 .request_items("InviteRequests", wanted)
@@ -192,6 +195,7 @@ impl Demo {
         let mut from = None;
         loop {
             let page = self
+                .stage
                 .dynamo
                 .scan()
                 .table_name("InviteRequests")

@@ -1,0 +1,68 @@
+//! The data folder: for its owner alone, used by one bundle at a time, and with the clock as it was left.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use simulators::clock::Clock;
+
+/// Held while a bundle uses the folder; a killed process lets go of it.
+const LOCK: &str = "lock";
+/// How far the clock was turned, in milliseconds: what waits in the queues waits by that clock.
+const CLOCK: &str = "clock";
+
+/// A data folder in use.
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing, takes it for this process, and turns the clock to where it was left.
+    ///
+    /// # Errors
+    /// A sentence, if the folder can't be made or written, or another bundle uses it.
+    pub fn take(path: PathBuf, clock: &Clock) -> anyhow::Result<Self> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder
+            .create(&path)
+            .with_context(|| format!("making the folder {}", path.display()))?;
+        let lock = File::create(path.join(LOCK))
+            .with_context(|| format!("writing to the folder {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                bail!("another bundle uses the folder {}", path.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error)
+                    .with_context(|| format!("locking the folder {}", path.display()));
+            }
+        }
+        let folder = Self { path, _lock: lock };
+        if let Ok(turned) = std::fs::read_to_string(folder.path.join(CLOCK)) {
+            clock.turn(Duration::from_millis(
+                turned.trim().parse().unwrap_or_default(),
+            ));
+        }
+        Ok(folder)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Remembers how far the clock is turned.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn remember_clock(&self, clock: &Clock) -> std::io::Result<()> {
+        let turned = clock.offset_ms().load(std::sync::atomic::Ordering::SeqCst);
+        std::fs::write(self.path.join(CLOCK), turned.to_string())
+    }
+}
