@@ -45,6 +45,8 @@ pub struct Pace {
     pub line_until: Timestamp,
     /// No call before this.
     pub paused_until: Timestamp,
+    /// No call went well since a 429 widened the interval: further 429s say nothing new about the pace.
+    pub slowed: bool,
     /// How many times in a row the chat was found broken; 0 if it works.
     pub holds: u32,
     /// The chat that this one has become.
@@ -83,6 +85,7 @@ impl Pace {
             returned_until: never,
             line_until: never,
             paused_until: never,
+            slowed: false,
             holds: 0,
             migrated_to: None,
         }
@@ -147,6 +150,7 @@ impl Pace {
     pub fn succeeded(&mut self, calls: u32) {
         if calls > 0 {
             self.holds = 0;
+            self.slowed = false;
             self.interval_ms = (self.interval_ms
                 * FASTER.powi(i32::try_from(calls).unwrap_or(i32::MAX)))
             .max(INTERVAL_MIN_MS);
@@ -154,10 +158,11 @@ impl Pace {
     }
 
     /// Telegram said 429: nobody calls until `after` is over, and slower from then on. Several answers to one burst
-    /// slow it once.
+    /// slow it once, and so does a storm in which no call goes well although each wait was kept.
     pub fn rate_limited(&mut self, after: Duration, now: Timestamp) {
-        if self.paused_until <= now {
+        if self.paused_until <= now && !self.slowed {
             self.interval_ms = (self.interval_ms * SLOWER).min(INTERVAL_MAX_MS);
+            self.slowed = true;
         }
         self.paused_until = self.paused_until.max(now.plus(after).plus(PAUSE_MARGIN));
     }
@@ -287,6 +292,10 @@ mod tests {
         let mut pace = pace(1000);
         for _ in 0..5 {
             pace.rate_limited(Duration::from_secs(3), NOW);
+        }
+        assert!((pace.interval_ms - 1500.0).abs() < 1.0);
+        for minute in 1..10 {
+            pace.rate_limited(Duration::from_secs(3), at(minute * 60_000));
         }
         assert!((pace.interval_ms - 1500.0).abs() < 1.0);
         pace.succeeded(41);

@@ -29,6 +29,7 @@ pub(super) const NEXT_SLOT_MS: &str = "nextSlotMs";
 pub(super) const RETURNED_UNTIL_MS: &str = "returnedUntilMs";
 pub(super) const LINE_UNTIL_MS: &str = "lineUntilMs";
 pub(super) const PAUSED_UNTIL: &str = "pausedUntil";
+pub(super) const SLOWED: &str = "slowed";
 pub(super) const HOLDS: &str = "holds";
 pub(super) const MIGRATED_TO: &str = "migratedTo";
 pub(super) const VERSION: &str = "version";

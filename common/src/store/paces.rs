@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::attributes::*;
 use super::item::{Item, Reader, n, s};
@@ -120,6 +120,7 @@ impl Paces {
             .item(RETURNED_UNTIL_MS, n(pace.returned_until.ms()))
             .item(LINE_UNTIL_MS, n(pace.line_until.ms()))
             .item(PAUSED_UNTIL, s(pace.paused_until))
+            .item(SLOWED, AttributeValue::Bool(pace.slowed))
             .item(HOLDS, n(pace.holds))
             .item(VERSION, n(version + 1))
             .item(
@@ -162,6 +163,7 @@ impl Paces {
             returned_until: instant(RETURNED_UNTIL_MS)?,
             line_until: instant(LINE_UNTIL_MS)?,
             paused_until: reader.parsed(PAUSED_UNTIL)?,
+            slowed: reader.flag(SLOWED),
             holds: reader.number(HOLDS)?,
             migrated_to: reader.optional_number(MIGRATED_TO)?.map(ChatId),
         };

@@ -4,6 +4,7 @@
 //! (units, calls, bytes) or a ratio between two programs in one run.
 
 mod binary;
+mod bursts;
 mod environment;
 mod figures;
 mod functions;
@@ -103,7 +104,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         peer::measure(&mut report, &folder, effort).await?;
     }
     if wants(Part::Units) {
-        let life = usage::measure(&mut report, haste).await?;
+        let life = bursts::measure(&mut report, haste).await?;
         prices::add(&mut report, &life, &calls);
     }
     let json = beside.parent().unwrap_or(beside).join("bench.json");

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
+use simulators::lambda::Function;
 use tokio::process::Command;
 
 use super::environment::{Run, Start, Subject};
@@ -37,7 +38,9 @@ pub(crate) async fn measure(
             .to_owned(),
         columns: vec![
             "program",
+            "AWS calls",
             "CPU ms per request",
+            "CPU ms, start and first 1000",
             "warm p50 ms",
             "ready ms",
             "first answer ms",
@@ -54,79 +57,119 @@ pub(crate) async fn measure(
         }
     };
     let stand = &Stand::start().await?;
-    let mut ours = subject(stand, ours, "ours");
-    let mut peer = subject(stand, peer, "peer");
-    let our_start = ours.starts(stand, effort.starts).await?;
-    let peer_start = peer.starts(stand, effort.starts.div_ceil(3)).await?;
-    let our_process = ours.spawn(stand).await?;
-    let peer_process = peer.spawn(stand).await?;
-    ours.run(&our_process, WARM_UP).await?;
-    peer.run(&peer_process, WARM_UP).await?;
-    let (mut our_runs, mut peer_runs) = (Vec::new(), Vec::new());
+    let mut ours = Side::start(stand, "request", ours, 3, effort.starts).await?;
+    let mut peer = Side::start(stand, "Node", peer, 2, effort.starts.div_ceil(3)).await?;
     for _ in 0..effort.rounds {
-        our_runs.push(ours.run(&our_process, effort.calls).await?);
-        peer_runs.push(peer.run(&peer_process, effort.calls).await?);
+        ours.round(effort.calls).await?;
+        peer.round(effort.calls).await?;
     }
-    let rss_mb = |kb: u64| kb as f64 * 1024.0 / 1e6;
-    let our_rss = rss_mb(our_process.peak_rss_kb()?);
-    let peer_rss = rss_mb(peer_process.peak_rss_kb()?);
-    let mut ratios: Vec<f64> = our_runs
+    let mut ratios: Vec<f64> = ours
+        .runs
         .iter()
-        .zip(&peer_runs)
+        .zip(&peer.runs)
         .map(|(ours, peer)| peer.cpu_ms / ours.cpu_ms)
         .collect();
     let ratio = median(&mut ratios);
-    section.rows = vec![
-        row("request", &our_runs, &our_start, our_rss),
-        row(&format!("Node {node}"), &peer_runs, &peer_start, peer_rss),
-    ];
+    let per_call = ratio * ours.aws_calls / peer.aws_calls;
+    let rounds: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.1}")).collect();
+    section.rows = vec![ours.row()?, peer.row()?];
     section.notes = vec![
-        format!("CPU ratio {ratio:.1} (median of {} rounds of {} calls each, after {WARM_UP}); each round: {}.", effort.rounds, effort.calls,
-            ratios.iter().map(|ratio| format!("{ratio:.1}")).collect::<Vec<_>>().join(", ")),
+        format!("Node {node} uses {ratio:.1} times the CPU (median of {} rounds of {} calls each, after {WARM_UP}; the rounds: {}), and {per_call:.1} times \
+            for each AWS call.", effort.rounds, effort.calls, rounds.join(", ")),
         "New payments. The peer makes two calls (PutItem, SendMessage); `request` makes a third, the GetItem that keeps repeats from being queued.".to_owned(),
     ];
-    section.figures = json!({"cpuRatio": ratio, "ratios": ratios, "node": node,
-        "ours": figures(&our_runs, &our_start, our_rss), "peer": figures(&peer_runs, &peer_start, peer_rss)});
+    section.figures = json!({"cpuRatio": ratio, "cpuRatioPerAwsCall": per_call, "ratios": ratios, "nodeVersion": node,
+        "ours": ours.figures()?, "peer": peer.figures()?});
     report.add(section);
+    let at_most = 1.0 / AT_LEAST_TIMES;
     report.target(
         "request: CPU as a share of the Node peer's",
         1.0 / ratio,
-        1.0 / AT_LEAST_TIMES,
+        at_most,
         "",
     );
     Ok(())
 }
 
-fn subject<'a>(stand: &'a Stand, binary: PathBuf, prefix: &'static str) -> Subject<'a> {
-    let mut number = 0_u64;
-    Subject {
-        binary,
-        events: Box::new(move || {
-            number += 1;
-            payload::request_event(stand, &format!("{prefix}-{number}"))
-        }),
-        answer: r#"\"status\":\"queued\",\"requestId\""#,
+/// One of the two programs.
+struct Side<'a> {
+    name: &'static str,
+    /// AWS calls that it makes for each request.
+    aws_calls: f64,
+    subject: Subject<'a>,
+    process: Function,
+    start: Start,
+    /// Processor time of the process's start and its first calls.
+    youth_cpu_ms: u64,
+    runs: Vec<Run>,
+}
+
+impl<'a> Side<'a> {
+    /// Starts the program `starts` times, and once more to stay, warmed up.
+    async fn start(
+        stand: &'a Stand,
+        name: &'static str,
+        binary: PathBuf,
+        aws_calls: u8,
+        starts: usize,
+    ) -> anyhow::Result<Self> {
+        let mut number = 0_u64;
+        let mut subject = Subject {
+            binary,
+            events: Box::new(move || {
+                number += 1;
+                payload::request_event(stand, &format!("{name}-{number}"))
+            }),
+            answer: r#"\"status\":\"queued\",\"requestId\""#,
+        };
+        let start = subject.starts(stand, starts).await?;
+        let process = subject.spawn(stand).await?;
+        subject.run(&process, WARM_UP).await?;
+        let youth_cpu_ms = process.cpu_ms()?;
+        Ok(Self {
+            name,
+            aws_calls: f64::from(aws_calls),
+            subject,
+            process,
+            start,
+            youth_cpu_ms,
+            runs: Vec::new(),
+        })
     }
-}
 
-fn middle(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
-    median(&mut runs.iter().map(figure).collect::<Vec<_>>())
-}
+    async fn round(&mut self, calls: usize) -> anyhow::Result<()> {
+        self.runs
+            .push(self.subject.run(&self.process, calls).await?);
+        Ok(())
+    }
 
-fn row(name: &str, runs: &[Run], start: &Start, rss_mb: f64) -> Vec<String> {
-    vec![
-        name.to_owned(),
-        format!("{:.3}", middle(runs, |run| run.cpu_ms)),
-        format!("{:.2}", middle(runs, |run| run.p50_ms)),
-        format!("{:.1}", start.ready_ms),
-        format!("{:.1}", start.first_ms),
-        format!("{rss_mb:.1}"),
-    ]
-}
+    fn middle(&self, figure: impl Fn(&Run) -> f64) -> f64 {
+        median(&mut self.runs.iter().map(figure).collect::<Vec<_>>())
+    }
 
-fn figures(runs: &[Run], start: &Start, rss_mb: f64) -> serde_json::Value {
-    json!({"cpuMsPerRequest": middle(runs, |run| run.cpu_ms), "p50Ms": middle(runs, |run| run.p50_ms),
-        "readyMs": start.ready_ms, "firstAnswerMs": start.first_ms, "peakRssMb": rss_mb})
+    fn rss_mb(&self) -> anyhow::Result<f64> {
+        Ok(self.process.peak_rss_kb()? as f64 * 1024.0 / 1e6)
+    }
+
+    fn row(&self) -> anyhow::Result<Vec<String>> {
+        Ok(vec![
+            self.name.to_owned(),
+            self.aws_calls.to_string(),
+            format!("{:.3}", self.middle(|run| run.cpu_ms)),
+            self.youth_cpu_ms.to_string(),
+            format!("{:.2}", self.middle(|run| run.p50_ms)),
+            format!("{:.1}", self.start.ready_ms),
+            format!("{:.1}", self.start.first_ms),
+            format!("{:.1}", self.rss_mb()?),
+        ])
+    }
+
+    fn figures(&self) -> anyhow::Result<Value> {
+        Ok(
+            json!({"awsCalls": self.aws_calls, "cpuMsPerRequest": self.middle(|run| run.cpu_ms), "youthCpuMs": self.youth_cpu_ms,
+            "p50Ms": self.middle(|run| run.p50_ms), "readyMs": self.start.ready_ms, "firstAnswerMs": self.start.first_ms, "peakRssMb": self.rss_mb()?}),
+        )
+    }
 }
 
 /// Installs the peer with its pinned packages beside the build; answers Node's version and the program.
