@@ -15,7 +15,9 @@ use crate::config::Env;
 /// Longest wait for a connection to AWS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for one answer of AWS; the SDK then tries again, three times in all.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for a call with all its tries: what a function does must end before its own time does.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the clients of all services share.
 pub struct Shared {
@@ -38,6 +40,7 @@ macro_rules! client {
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
                     .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
                     .build(),
             );
         let config = match &$shared.endpoint_url {

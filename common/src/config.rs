@@ -105,9 +105,21 @@ impl Env {
         }
     }
 
-    /// `RETENTION_DAYS`: how long records are kept.
+    /// The URL called `name`, or `default` if it is not set, without a slash at its end.
+    pub fn base_url(&mut self, name: &str, default: &str) -> String {
+        let url = self.optional(name).unwrap_or_else(|| default.to_owned());
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            self.problem(format!(
+                "{name} must be a URL that begins with https:// or http://"
+            ));
+        }
+        url.trim_end_matches('/').to_owned()
+    }
+
+    /// `RETENTION_DAYS`: how long records are kept. A message may live for 14 days and as a dead letter for 14 more; a
+    /// payment forgotten before its message would be a new one.
     pub fn retention(&mut self) -> Duration {
-        Duration::from_secs(self.number("RETENTION_DAYS", 90, 1..=3650) * 24 * 3600)
+        Duration::from_secs(self.number("RETENTION_DAYS", 90, 28..=3650) * 24 * 3600)
     }
 
     /// `BASE_BACKOFF_SEC`: the base of the exponential backoff.

@@ -1,7 +1,9 @@
 //! The queues: sending now or later. SQS delays at most 15 minutes, so longer delays chain by `notBefore`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use serde::Serialize;
 
@@ -16,6 +18,8 @@ const DELAY_MAX: Duration = Duration::from_secs(900);
 const BATCH_MAX: usize = 10;
 /// The message attribute that counts the tries of a message that was put back.
 const ATTEMPT: &str = "attempt";
+/// The message attribute that tells when an event may be delivered again; a job has that in its body.
+const NOT_BEFORE: &str = "notBefore";
 
 /// What went wrong with a queue.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,17 @@ pub enum QueueError {
     /// A message can't be written as JSON.
     #[error("a message can't be written as JSON")]
     Body(#[from] serde_json::Error),
+}
+
+impl QueueError {
+    fn call<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        operation: &'static str,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::Call {
+            operation,
+            source: source.into(),
+        }
+    }
 }
 
 /// One SQS queue.
@@ -79,7 +94,7 @@ impl InviteQueue {
     /// # Errors
     /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
     pub async fn send(&self, job: &Job) -> Result<(), QueueError> {
-        self.0.send(job, Duration::ZERO, 0).await
+        self.0.send(Outgoing::now(job)?).await
     }
 
     /// Puts jobs back until their time. Answers one result for each, in order; what is `Ok` is durable.
@@ -95,11 +110,8 @@ impl InviteQueue {
                 .by_ref()
                 .take(BATCH_MAX)
                 .map(|PutBack { job, at, attempt }| {
-                    (
-                        serde_json::to_string(&job.put_back_until(at)),
-                        at.since(now),
-                        attempt,
-                    )
+                    let outgoing = Outgoing::now(&job.put_back_until(at))?;
+                    outgoing.delayed(at.since(now)).on_attempt(attempt)
                 });
             results.extend(self.0.send_batch(batch.collect()).await);
         }
@@ -121,38 +133,45 @@ impl EventQueue {
     /// # Errors
     /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
     pub async fn send(&self, event: &Event) -> Result<(), QueueError> {
-        self.0.send(event, Duration::ZERO, 0).await
+        self.0.send(Outgoing::now(event)?).await
     }
 
-    /// Sends an event to be delivered again after `delay` (at most 15 minutes) as try number `attempt`.
+    /// Sends an event to be delivered again, not before `at`, as try number `attempt`. Durable on return.
     ///
     /// # Errors
     /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
     pub async fn put_back(
         &self,
         event: &Event,
-        delay: Duration,
+        at: Timestamp,
         attempt: u32,
+        now: Timestamp,
     ) -> Result<(), QueueError> {
-        self.0.send(event, delay, attempt).await
+        let outgoing = Outgoing::now(event)?.delayed(at.since(now));
+        let outgoing = outgoing.with(NOT_BEFORE, "String", at.to_string())?;
+        self.0.send(outgoing.on_attempt(attempt)?).await
     }
 }
 
 /// The number of earlier tries that a received message's attributes tell.
 #[must_use]
-pub fn attempt_of(message: &aws_lambda_events::sqs::SqsMessage) -> u32 {
-    let value = message
-        .message_attributes
-        .get(ATTEMPT)
-        .and_then(|attribute| attribute.string_value.as_deref());
-    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+pub fn attempt_of(message: &SqsMessage) -> u32 {
+    let attempt = attribute_of(message, ATTEMPT);
+    attempt.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
-fn attempt_attribute(attempt: u32) -> Option<MessageAttributeValue> {
-    let value = MessageAttributeValue::builder()
-        .data_type("Number")
-        .string_value(attempt.to_string());
-    (attempt > 0).then(|| value.build().ok()).flatten()
+/// The time before which a received event is not to be delivered, if its attributes tell one.
+#[must_use]
+pub fn not_before_of(message: &SqsMessage) -> Option<Timestamp> {
+    attribute_of(message, NOT_BEFORE)?.parse().ok()
+}
+
+fn attribute_of<'a>(message: &'a SqsMessage, name: &str) -> Option<&'a str> {
+    message
+        .message_attributes
+        .get(name)?
+        .string_value
+        .as_deref()
 }
 
 /// Whole seconds, rounded up, so that nothing comes back too early; at most what SQS takes.
@@ -161,61 +180,95 @@ fn delay_seconds(delay: Duration) -> i32 {
     i32::try_from(rounded_up.min(DELAY_MAX.as_secs())).unwrap_or(900)
 }
 
-impl Queue {
-    async fn send(
-        &self,
-        message: &impl Serialize,
-        delay: Duration,
-        attempt: u32,
-    ) -> Result<(), QueueError> {
-        let mut call = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(serde_json::to_string(message)?);
-        if !delay.is_zero() {
-            call = call.delay_seconds(delay_seconds(delay));
-        }
-        if let Some(attribute) = attempt_attribute(attempt) {
-            call = call.message_attributes(ATTEMPT, attribute);
-        }
-        let answer = call.send().await;
-        answer.map(|_| ()).map_err(|source| QueueError::Call {
-            operation: "SendMessage",
-            source: Box::new(source),
+/// A message to be sent.
+struct Outgoing {
+    body: String,
+    delay: Duration,
+    attributes: HashMap<String, MessageAttributeValue>,
+}
+
+impl Outgoing {
+    fn now(message: &impl Serialize) -> Result<Self, QueueError> {
+        // The two characters of Unicode that SQS refuses and JSON allows; in JSON they stand in strings alone.
+        let body = serde_json::to_string(message)?
+            .replace('\u{fffe}', "\\ufffe")
+            .replace('\u{ffff}', "\\uffff");
+        Ok(Self {
+            body,
+            delay: Duration::ZERO,
+            attributes: HashMap::new(),
         })
     }
 
+    fn delayed(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    fn on_attempt(self, attempt: u32) -> Result<Self, QueueError> {
+        match attempt {
+            0 => Ok(self),
+            _ => self.with(ATTEMPT, "Number", attempt.to_string()),
+        }
+    }
+
+    fn with(mut self, name: &str, data_type: &str, value: String) -> Result<Self, QueueError> {
+        let attribute = MessageAttributeValue::builder().data_type(data_type);
+        let attribute = attribute.string_value(value).build();
+        let attribute = attribute.map_err(QueueError::call("building an attribute"))?;
+        self.attributes.insert(name.to_owned(), attribute);
+        Ok(self)
+    }
+}
+
+impl Queue {
+    async fn send(&self, outgoing: Outgoing) -> Result<(), QueueError> {
+        let Outgoing {
+            body,
+            delay,
+            attributes,
+        } = outgoing;
+        let call = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body);
+        let call = call
+            .set_delay_seconds((!delay.is_zero()).then(|| delay_seconds(delay)))
+            .set_message_attributes((!attributes.is_empty()).then_some(attributes));
+        let answer = call.send().await;
+        answer.map(|_| ()).map_err(QueueError::call("SendMessage"))
+    }
+
+    /// Sends up to 10 messages; answers one result for each, in order.
     async fn send_batch(
         &self,
-        messages: Vec<(serde_json::Result<String>, Duration, u32)>,
+        messages: Vec<Result<Outgoing, QueueError>>,
     ) -> Vec<Result<(), QueueError>> {
-        let mut results: Vec<Result<(), QueueError>> = Vec::with_capacity(messages.len());
-        let mut call = self.client.send_message_batch().queue_url(&self.url);
-        for (position, (body, delay, attempt)) in messages.into_iter().enumerate() {
-            let entry = body.map_err(QueueError::from).and_then(|body| {
-                let entry = SendMessageBatchRequestEntry::builder()
-                    .id(position.to_string())
-                    .message_body(body);
-                let entry = entry.delay_seconds(delay_seconds(delay));
-                let entry = match attempt_attribute(attempt) {
-                    Some(attribute) => entry.message_attributes(ATTEMPT, attribute),
-                    None => entry,
-                };
-                entry.build().map_err(|source| QueueError::Call {
-                    operation: "SendMessageBatch",
-                    source: Box::new(source),
-                })
-            });
-            match entry {
-                Ok(entry) => {
-                    call = call.entries(entry);
-                    results.push(Ok(()));
-                }
-                Err(error) => results.push(Err(error)),
-            }
+        let mut results = Vec::with_capacity(messages.len());
+        let mut entries = Vec::with_capacity(messages.len());
+        for (position, outgoing) in messages.into_iter().enumerate() {
+            let entry = outgoing.and_then(
+                |Outgoing {
+                     body,
+                     delay,
+                     attributes,
+                 }| {
+                    let entry = SendMessageBatchRequestEntry::builder()
+                        .id(position.to_string())
+                        .message_body(body);
+                    let entry = entry
+                        .delay_seconds(delay_seconds(delay))
+                        .set_message_attributes((!attributes.is_empty()).then_some(attributes));
+                    entry
+                        .build()
+                        .map_err(QueueError::call("building a message"))
+                },
+            );
+            results.push(entry.map(|entry| entries.push(entry)));
         }
-        match call.send().await {
+        let call = self.client.send_message_batch().queue_url(&self.url);
+        match call.set_entries(Some(entries)).send().await {
             Ok(answer) => {
                 for refused in answer.failed {
                     let position: usize = refused.id.parse().unwrap_or(usize::MAX);
@@ -227,10 +280,7 @@ impl Queue {
             Err(error) => {
                 let sentence = crate::telemetry::chain(&error);
                 for result in results.iter_mut().filter(|result| result.is_ok()) {
-                    *result = Err(QueueError::Call {
-                        operation: "SendMessageBatch",
-                        source: sentence.clone().into(),
-                    });
+                    *result = Err(QueueError::call("SendMessageBatch")(sentence.clone()));
                 }
             }
         }
@@ -241,6 +291,16 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_sqs_refuses_is_written_as_an_escape() {
+        let body = Outgoing::now(&"a\u{ffff}b\u{fffe}").unwrap().body;
+        assert_eq!(body, r#""a\uffffb\ufffe""#);
+        assert_eq!(
+            serde_json::from_str::<String>(&body).unwrap(),
+            "a\u{ffff}b\u{fffe}"
+        );
+    }
 
     #[test]
     fn a_delay_is_rounded_up_and_never_more_than_sqs_takes() {

@@ -76,6 +76,11 @@ impl TelegramError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Unreachable { .. } => Fault::Retry,
+            // Not the Bot API: TELEGRAM_API_BASE leads elsewhere, which is no buyer's fault.
+            Self::Garbled {
+                status: 300..=399 | 401 | 403 | 404 | 421,
+                ..
+            } => Fault::ChatFault,
             Self::NoAnswer { .. } | Self::Garbled { .. } => Fault::Unknown,
             Self::Refused { fault, .. } => *fault,
             Self::NotSingleUse { .. } => Fault::Refused,
@@ -137,16 +142,14 @@ impl Telegram {
         if bot.is_none() && !token.expose_secret().is_empty() {
             env.problem("TELEGRAM_BOT_TOKEN is no bot token (digits, a colon, letters)".to_owned());
         }
-        let base = env
-            .optional("TELEGRAM_API_BASE")
-            .unwrap_or_else(|| "https://api.telegram.org".to_owned());
+        let base = env.base_url("TELEGRAM_API_BASE", "https://api.telegram.org");
         let http = http::client(CALL_TIMEOUT).unwrap_or_else(|error| {
             env.problem(format!("no HTTP client: {error}"));
             reqwest::Client::default()
         });
         Self {
             http,
-            base: base.trim_end_matches('/').to_owned(),
+            base,
             token,
             bot: BotId(bot.unwrap_or_default()),
         }

@@ -75,9 +75,7 @@ pub struct WebEngage {
 impl WebEngage {
     /// The account of `WEBENGAGE_LICENSE_CODE` and `WEBENGAGE_API_KEY`, at `WEBENGAGE_API_BASE`.
     pub fn from_env(env: &mut Env) -> Self {
-        let base = env
-            .optional("WEBENGAGE_API_BASE")
-            .unwrap_or_else(|| "https://api.webengage.com".to_owned());
+        let base = env.base_url("WEBENGAGE_API_BASE", "https://api.webengage.com");
         let license = env.required("WEBENGAGE_LICENSE_CODE");
         if !license
             .chars()
@@ -91,10 +89,7 @@ impl WebEngage {
             env.problem(format!("no HTTP client: {error}"));
             reqwest::Client::default()
         });
-        let url = format!(
-            "{}/v1/accounts/{license}/events",
-            base.trim_end_matches('/')
-        );
+        let url = format!("{base}/v1/accounts/{license}/events");
         Self {
             http,
             url,

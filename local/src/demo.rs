@@ -1,7 +1,7 @@
 //! The page at `/` and what it calls: the live state, and, in simulation, the parts of shop, buyer and saboteur.
 //!
-//! Everything but the page itself needs an API key. In simulation the page is served with the key in it: the key then
-//! opens nothing but the simulation.
+//! Everything but the page itself needs an API key. In simulation the page is served with the key in it, if the key was
+//! made up: it then opens nothing but the simulation.
 
 mod acts;
 mod state;
@@ -46,6 +46,8 @@ pub(crate) struct Stage {
     pub(crate) worker: Arc<EventSourceMapping>,
     pub(crate) timeline: Timeline,
     pub(crate) folder: Option<Folder>,
+    /// Whether the page is served with the key in it: it is made up, and opens nothing but a simulation.
+    pub(crate) shows_key: bool,
 }
 
 /// What the page sees and does.
@@ -70,7 +72,7 @@ impl Demo {
             .unwrap_or_default()
             .trim()
             .to_owned();
-        let key_in_page = if stage.world.telegram.is_some() {
+        let key_in_page = if stage.shows_key {
             api_key.as_str()
         } else {
             ""

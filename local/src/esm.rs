@@ -89,7 +89,9 @@ impl EventSourceMapping {
     /// A receive waits longer than any other call may take.
     fn patience(&self) -> aws_sdk_sqs::config::Builder {
         let wait = Duration::from_secs(WAIT_SECONDS.unsigned_abs().into());
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER_TIMEOUT);
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(wait + ANSWER_TIMEOUT)
+            .operation_timeout(wait + ANSWER_TIMEOUT);
         aws_sdk_sqs::Config::builder().timeout_config(timeouts.build())
     }
 
@@ -131,12 +133,8 @@ impl EventSourceMapping {
         let timeout = Duration::from_secs(self.source.timeout_seconds);
         let event: SqsEvent = match serde_json::from_value(event(&messages, self.source.queue)) {
             Ok(event) => event,
-            Err(fault) => {
-                error!(
-                    fault = "bug",
-                    "a batch can't be written as a Lambda event: {}",
-                    fault.classify() as u8
-                );
+            Err(_) => {
+                error!(fault = "bug", "a batch can't be written as a Lambda event");
                 return;
             }
         };

@@ -20,11 +20,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if it is missing, takes it for this process, and turns the clock to where it was left.
+    /// Makes the folder if it is missing and takes it for this process.
     ///
     /// # Errors
     /// A sentence, if the folder can't be made or written, or another bundle uses it.
-    pub fn take(path: PathBuf, clock: &Clock) -> anyhow::Result<Self> {
+    pub fn take(path: PathBuf) -> anyhow::Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder
@@ -42,13 +42,24 @@ impl Folder {
                     .with_context(|| format!("locking the folder {}", path.display()));
             }
         }
-        let folder = Self { path, _lock: lock };
-        if let Ok(turned) = std::fs::read_to_string(folder.path.join(CLOCK)) {
-            clock.turn(Duration::from_millis(
-                turned.trim().parse().unwrap_or_default(),
-            ));
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Turns the clock to where it was left.
+    ///
+    /// # Errors
+    /// A sentence, if that is not the real time and part of the world outside is real.
+    pub fn recall_clock(&self, clock: &Clock, is_simulated: bool) -> anyhow::Result<()> {
+        let left = std::fs::read_to_string(self.path.join(CLOCK)).unwrap_or_default();
+        let turned = Duration::from_millis(left.trim().parse().unwrap_or_default());
+        if !turned.is_zero() && !is_simulated {
+            bail!(
+                "the clock of the folder {} was turned in simulation; give another --data-dir",
+                self.path.display()
+            );
         }
-        Ok(folder)
+        clock.turn(turned);
+        Ok(())
     }
 
     /// Where it is.

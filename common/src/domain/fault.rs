@@ -62,7 +62,7 @@ pub struct Refusal<'a> {
 }
 
 /// What is wrong with the chat or the bot's place in it, until a person mends it.
-const CHAT_FAULTS: [&str; 17] = [
+const CHAT_FAULTS: [&str; 16] = [
     "chat not found",
     "chat_id_invalid",
     "peer_id_invalid",
@@ -73,7 +73,6 @@ const CHAT_FAULTS: [&str; 17] = [
     "chat_restricted",
     "not enough rights",
     "have no rights",
-    "need administrator rights",
     "administrator rights",
     "not a member",
     "was kicked",

@@ -82,7 +82,7 @@ pub struct Invite {
     pub error: Option<String>,
     /// The claim that holds it.
     pub lease_owner: Option<String>,
-    /// When the lease lapses.
+    /// When the lease lapses; of a request that was put back, when it may be claimed again.
     pub lease_until: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
@@ -98,9 +98,9 @@ pub enum Claim {
     Done(Box<Invite>),
     /// It was given up before.
     Failed,
-    /// Another worker has it.
+    /// Another worker has it, or it was put back and its time has not come.
     Held {
-        /// When that worker's lease lapses.
+        /// When it may be claimed.
         until: Timestamp,
     },
 }
@@ -167,19 +167,23 @@ impl Invite {
         }
     }
 
-    /// The *link created* event, if the link is there and WebEngage has not accepted the event yet.
+    /// The *link created* event, if the link is there and WebEngage has not accepted the event yet. Told again it has
+    /// the same time: `lifetime`, that of a link, before the link's end.
     #[must_use]
-    pub fn unsent_link_event(&self) -> Option<Event> {
+    pub fn unsent_link_event(&self, lifetime: Duration) -> Option<Event> {
         let link = self
             .invite_link
             .as_ref()
             .filter(|_| !self.link_event_fired)?;
+        let made_at = self
+            .link_expires_at
+            .map_or(self.updated_at, |end| end.minus(lifetime));
         Some(Event::link_created(
             self.request_id,
             &self.user_id,
             &self.transaction_id,
             link,
-            self.updated_at,
+            made_at,
         ))
     }
 

@@ -27,6 +27,8 @@ const SLOWER: f64 = 1.5;
 const FASTER: f64 = 0.99;
 /// Added to `retry_after`: Telegram's clock and ours differ, and its seconds are whole.
 const PAUSE_MARGIN: Duration = Duration::from_secs(1);
+/// The longest wait that is believed. Flood waits are seconds to hours; a longer one is a unit misread on the way.
+const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The first hold of a broken chat; each further one is twice as long.
 const HOLD_FIRST: Duration = Duration::from_secs(30);
 /// The longest hold: how long a mended chat may go unnoticed.
@@ -43,6 +45,8 @@ pub struct Pace {
     pub returned_until: Timestamp,
     /// The end of the line.
     pub line_until: Timestamp,
+    /// Where the next revocation waits that is put back.
+    pub revocations_until: Timestamp,
     /// No call before this.
     pub paused_until: Timestamp,
     /// No call went well since a 429 widened the interval: further 429s say nothing new about the pace.
@@ -80,14 +84,25 @@ impl Pace {
         let interval_ms = starting_interval.as_secs_f64() * 1000.0;
         let never = Timestamp::from_ms(0);
         Self {
-            interval_ms: interval_ms.clamp(INTERVAL_MIN_MS, INTERVAL_MAX_MS),
+            interval_ms: Self::bounded_interval(interval_ms),
             next_slot: never,
             returned_until: never,
             line_until: never,
+            revocations_until: never,
             paused_until: never,
             slowed: false,
             holds: 0,
             migrated_to: None,
+        }
+    }
+
+    /// The interval within the bounds that are learned, whatever a record says.
+    #[must_use]
+    pub fn bounded_interval(interval_ms: f64) -> f64 {
+        if interval_ms.is_nan() {
+            INTERVAL_MAX_MS
+        } else {
+            interval_ms.clamp(INTERVAL_MIN_MS, INTERVAL_MAX_MS)
         }
     }
 
@@ -96,12 +111,9 @@ impl Pace {
     /// What the line gives is ours only once the changed state is stored; if `self` is unchanged, nothing need be.
     pub fn take(&mut self, tickets: &[Ticket], now: Timestamp, patience: Duration) -> Vec<Turn> {
         let near = now.plus(patience);
-        let mut yielding = 0;
         let turns = tickets.iter().map(|ticket| match ticket {
             Ticket::New | Ticket::Returned => self.turn(*ticket, now, near),
-            Ticket::Revocation => {
-                self.turn_of_revocation(&mut yielding, now, now.plus(patience / 2))
-            }
+            Ticket::Revocation => self.turn_of_revocation(now, now.plus(patience / 2)),
         });
         turns.collect()
     }
@@ -120,7 +132,9 @@ impl Pace {
         let (free, line_end) = self.free_and_line_end(now);
         let is_returned = ticket == Ticket::Returned;
         // A slot that nobody in the line has come back for is better used than wasted.
-        if free <= near && (is_returned || self.line_until <= now || free == now) {
+        if free <= near
+            && (is_returned || self.line_until.max(self.returned_until) <= now || free == now)
+        {
             self.next_slot = free.plus(self.interval());
             Turn::Slot(free)
         } else if is_returned {
@@ -134,16 +148,16 @@ impl Pace {
     }
 
     /// A revocation takes a slot only while no mint waits, and holds a mint that comes next up for half of what it
-    /// would wait anyway. Put back, it reserves nothing, so nothing is written down; those put back together
-    /// (`yielding` counts them) come back one by one.
-    fn turn_of_revocation(&mut self, yielding: &mut u32, now: Timestamp, near: Timestamp) -> Turn {
+    /// would wait anyway. Put back, revocations come back one by one, behind all mints that wait now.
+    fn turn_of_revocation(&mut self, now: Timestamp, near: Timestamp) -> Turn {
         let (free, line_end) = self.free_and_line_end(now);
         if line_end == free && free <= near {
             self.next_slot = free.plus(self.interval());
             return Turn::Slot(free);
         }
-        *yielding += 1;
-        Turn::Later(line_end.plus(self.interval() * *yielding))
+        let at = self.revocations_until.max(line_end).plus(self.interval());
+        self.revocations_until = at;
+        Turn::Later(at)
     }
 
     /// A number of calls went well since the state was last stored: a little faster, and the chat is not broken.
@@ -164,6 +178,7 @@ impl Pace {
             self.interval_ms = (self.interval_ms * SLOWER).min(INTERVAL_MAX_MS);
             self.slowed = true;
         }
+        let after = after.min(PAUSE_MAX);
         self.paused_until = self.paused_until.max(now.plus(after).plus(PAUSE_MARGIN));
     }
 
@@ -233,6 +248,25 @@ mod tests {
     }
 
     #[test]
+    fn nobody_new_overtakes_jobs_that_came_back_and_had_to_wait_again() {
+        let mut pace = pace(1000);
+        pace.rate_limited(Duration::from_secs(9), NOW);
+        pace.take(&[Ticket::Returned; 4], NOW, PATIENCE);
+        pace.take(&[Ticket::Returned], at(10_000), PATIENCE);
+        let [Turn::Later(place)] = pace.take(&[Ticket::New], at(10_100), PATIENCE)[..] else {
+            panic!("a new job took the slot of one that had to wait");
+        };
+        assert!(place > at(13_000));
+    }
+
+    #[test]
+    fn an_absurd_wait_is_believed_for_a_day() {
+        let mut pace = pace(1000);
+        pace.rate_limited(Duration::MAX, NOW);
+        assert_eq!(pace.paused_until.since(NOW).as_secs(), 24 * 3600 + 1);
+    }
+
+    #[test]
     fn no_two_jobs_share_a_slot_whatever_comes() {
         let mut pace = pace(220);
         let mut taken = Vec::new();
@@ -265,12 +299,14 @@ mod tests {
             [Turn::Slot(at(0))]
         );
         pace.take(&[Ticket::New], NOW, PATIENCE);
-        let before = pace.clone();
+        let mut later = pace.take(&[Ticket::Revocation; 2], NOW, PATIENCE);
+        later.extend(pace.take(&[Ticket::Revocation], NOW, PATIENCE));
+        assert_eq!(later, [3000, 4000, 5000].map(|ms| Turn::Later(at(ms))));
+        // What they were told holds up no mint.
         assert_eq!(
-            pace.take(&[Ticket::Revocation; 3], NOW, PATIENCE),
-            [3000, 4000, 5000].map(|ms| Turn::Later(at(ms)))
+            pace.take(&[Ticket::New], at(2000), PATIENCE),
+            [Turn::Slot(at(2000))]
         );
-        assert_eq!(pace, before);
     }
 
     #[test]

@@ -58,6 +58,15 @@ impl Timestamp {
         )
     }
 
+    /// The instant `by` earlier.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self::from_ms(
+            self.0
+                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// How long from `earlier` to this instant; nothing if it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

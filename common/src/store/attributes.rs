@@ -28,6 +28,7 @@ pub(super) const INTERVAL_MS: &str = "intervalMs";
 pub(super) const NEXT_SLOT_MS: &str = "nextSlotMs";
 pub(super) const RETURNED_UNTIL_MS: &str = "returnedUntilMs";
 pub(super) const LINE_UNTIL_MS: &str = "lineUntilMs";
+pub(super) const REVOCATIONS_UNTIL_MS: &str = "revocationsUntilMs";
 pub(super) const PAUSED_UNTIL: &str = "pausedUntil";
 pub(super) const SLOWED: &str = "slowed";
 pub(super) const HOLDS: &str = "holds";

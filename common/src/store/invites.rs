@@ -171,7 +171,9 @@ impl Invites {
                  createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires)",
             )
             .condition_expression(
-                "attribute_not_exists(requestId) OR #status = :queued OR (#status = :processing AND leaseUntil < :seconds)",
+                "attribute_not_exists(requestId) \
+                 OR (#status = :queued AND (attribute_not_exists(leaseUntil) OR leaseUntil <= :seconds)) \
+                 OR (#status = :processing AND leaseUntil < :seconds)",
             )
             .expression_attribute_names("#status", STATUS)
             .expression_attribute_values(":processing", s(Status::Processing.as_str()))
@@ -224,8 +226,9 @@ impl Invites {
         }
     }
 
-    /// Puts the request back to QUEUED with the reason, if `owner` still holds it; a try that was none is taken off
-    /// the count. Done twice it is as done once.
+    /// Puts the request back to QUEUED with the reason, not to be claimed before `at`, if `owner` still holds it; a try
+    /// that was none is taken off the count. The wait is in the record, since there may be copies of the job that know
+    /// nothing of it. Done twice it is as done once.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the lease then lapses by itself.
@@ -235,16 +238,19 @@ impl Invites {
         owner: &str,
         tried: Tried,
         error: &str,
+        at: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let update = self
             .update_of_owner(id, owner, now)
             .update_expression(
-                "SET #status = :to, #error = :error, attempts = attempts - :untried, updatedAt = :now REMOVE leaseOwner, leaseUntil",
+                "SET #status = :to, #error = :error, attempts = attempts - :untried, updatedAt = :now, leaseUntil = :at \
+                 REMOVE leaseOwner",
             )
             .expression_attribute_names("#error", ERROR)
             .expression_attribute_values(":to", s(Status::Queued.as_str()))
             .expression_attribute_values(":error", s(error))
+            .expression_attribute_values(":at", n(at.seconds()))
             .expression_attribute_values(":untried", n(u8::from(tried == Tried::NotReally)));
         self.send(update, "UpdateItem to put a request back")
             .await

@@ -119,6 +119,7 @@ impl Paces {
             .item(NEXT_SLOT_MS, n(pace.next_slot.ms()))
             .item(RETURNED_UNTIL_MS, n(pace.returned_until.ms()))
             .item(LINE_UNTIL_MS, n(pace.line_until.ms()))
+            .item(REVOCATIONS_UNTIL_MS, n(pace.revocations_until.ms()))
             .item(PAUSED_UNTIL, s(pace.paused_until))
             .item(SLOWED, AttributeValue::Bool(pace.slowed))
             .item(HOLDS, n(pace.holds))
@@ -158,10 +159,11 @@ impl Paces {
         };
         let instant = |attribute| reader.number(attribute).map(Timestamp::from_ms);
         let pace = Pace {
-            interval_ms: reader.number(INTERVAL_MS)?,
+            interval_ms: Pace::bounded_interval(reader.number(INTERVAL_MS)?),
             next_slot: instant(NEXT_SLOT_MS)?,
             returned_until: instant(RETURNED_UNTIL_MS)?,
             line_until: instant(LINE_UNTIL_MS)?,
+            revocations_until: instant(REVOCATIONS_UNTIL_MS)?,
             paused_until: reader.parsed(PAUSED_UNTIL)?,
             slowed: reader.flag(SLOWED),
             holds: reader.number(HOLDS)?,

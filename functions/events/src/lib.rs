@@ -16,8 +16,9 @@ use common::clock::Clock;
 use common::config::Env;
 use common::domain::event::{Event, EventName};
 use common::domain::retry::backoff;
+use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
-use common::queue::{EventQueue, attempt_of};
+use common::queue::{EventQueue, attempt_of, not_before_of};
 use common::store::Invites;
 use common::telemetry::chain;
 use common::webengage::{DeliveryFault, WebEngage};
@@ -74,6 +75,10 @@ async fn deliver(app: &App, message: &SqsMessage) -> bool {
         return false;
     };
     let id = event.request_id;
+    let now = app.clock.now();
+    if let Some(at) = not_before_of(message).filter(|at| *at > now) {
+        return put_back(app, &event, attempt_of(message), at).await;
+    }
     match app.invites.get(id).await {
         Ok(Some(invite)) if fired(&event, invite.link_event_fired, invite.join_event_fired) => {
             info!(invite.id = %id, event.name = event.event_name.as_str(), outcome = "duplicate", "event was delivered before");
@@ -139,19 +144,20 @@ async fn again(app: &App, event: &Event, attempt: u32, after: Duration, reason: 
         return false;
     }
     let delay = backoff(app.base_backoff, attempt, fastrand::f64()).max(after);
-    match app
+    warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+        outcome = "put_back", "event not delivered yet: {reason}");
+    let at = app.clock.now().plus(delay);
+    put_back(app, event, attempt.saturating_add(1), at).await
+}
+
+/// Sends the event again for later; answers whether SQS may delete this message.
+async fn put_back(app: &App, event: &Event, attempt: u32, at: Timestamp) -> bool {
+    let sent = app
         .queue
-        .put_back(event, delay, attempt.saturating_add(1))
-        .await
-    {
-        Ok(()) => {
-            warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-                outcome = "put_back", "event not delivered yet: {reason}");
-            true
-        }
-        Err(fault) => {
-            error!(invite.id = %id, fault = "unavailable", "an event could not be put back: {}", chain(&fault));
-            false
-        }
-    }
+        .put_back(event, at, attempt, app.clock.now())
+        .await;
+    sent.inspect_err(|fault| {
+        error!(invite.id = %event.request_id, fault = "unavailable", "an event could not be put back: {}", chain(fault));
+    })
+    .is_ok()
 }

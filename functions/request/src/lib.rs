@@ -131,7 +131,8 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         .map_err(unavailable)?
     {
         Created::New => Ok(queued(id)),
-        // The worker was faster, or the SDK repeated a write whose answer was lost: this is our own record.
+        // The worker was faster, or the SDK repeated a write whose answer was lost: this is our own record (or that of
+        // a call in the very same millisecond, which is then told the same).
         Created::Existing(invite)
             if invite.created_at == now && invite.user_id == purchase.user_id =>
         {

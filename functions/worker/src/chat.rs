@@ -7,8 +7,8 @@ use common::domain::id::ChatId;
 use common::domain::job::Job;
 use common::domain::pace::{Ticket, Turn};
 use common::store::{PaceKey, StoreError};
-use common::telegram::CALL_TIMEOUT;
 use common::telemetry::chain;
+use common::{aws, telegram};
 use futures_util::future::join_all;
 use tracing::error;
 
@@ -18,7 +18,10 @@ use crate::{App, End, Served, Task, WorkError, mint, revoke};
 /// How far off a slot may be to be waited for here; waiting in the queue costs nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What a job may take after its slot has come: Telegram's answer, and our own writes.
-const JOB_TIME: Duration = Duration::from_secs(CALL_TIMEOUT.as_secs() + 10);
+const JOB_TIME: Duration =
+    Duration::from_secs(telegram::CALL_TIMEOUT.as_secs() + 4 * aws::CALL_TIMEOUT.as_secs());
+/// How often a chat is followed that has moved. Two chats that point at each other would be followed for ever.
+const MOVES_MAX: u32 = 3;
 
 /// The ticket that a job shows.
 fn ticket(job: &Job) -> Ticket {
@@ -50,11 +53,17 @@ pub(crate) async fn serve(
         changed: AtomicBool::new(false),
     };
     let mut served = Vec::with_capacity(tasks.len());
+    let mut moves = 0;
     // Each round ends all tasks but those whose chat was paused or moved in it: two rounds, rarely three.
     while !tasks.is_empty() {
         tasks.sort_by_key(|task| ticket(&task.job));
         match plan(app, &line, &tasks).await {
+            Ok(Plan::Moved(_)) if moves == MOVES_MAX => {
+                error!(chat.id = %chat, fault = "migrated", "a chat moved in a circle; delete its records in the Pace table");
+                served.extend(tasks.drain(..).map(|task| task.ends(End::HandBack)));
+            }
             Ok(Plan::Moved(chat)) => {
+                moves += 1;
                 line.key.chat = chat;
                 for task in &mut tasks {
                     task.job = task.job.clone().moved_to(chat);
@@ -77,10 +86,7 @@ pub(crate) async fn serve(
             }
             Err(fault) => {
                 error!(chat.id = %chat, fault = "unavailable", "the pace of a chat can't be told: {}", chain(&fault));
-                served.extend(tasks.drain(..).map(|task| Served {
-                    message_id: task.message_id,
-                    end: End::HandBack,
-                }));
+                served.extend(tasks.drain(..).map(|task| task.ends(End::HandBack)));
             }
         }
     }
@@ -120,21 +126,23 @@ async fn run(
         return Err(task);
     }
     if deadline.saturating_duration_since(Instant::now()) < JOB_TIME {
-        return Ok(task.put_back_until(app.clock.now()));
+        // Handed back, not put back: under a time-out that is too short for any job it would come back for ever.
+        error!(invite.id = %task.job.request_id(), fault = "timeout", "no time is left for a job in this invocation");
+        return Ok(task.ends(End::HandBack));
     }
     let Task {
-        message_id,
+        message_ids,
         job,
         attempt,
     } = task;
     let id = job.request_id();
     let end = match job {
-        Job::Mint(mint) => mint::run(app, line, mint, attempt).await,
+        Job::Mint(mint) => mint::run(app, line, mint).await,
         Job::Revoke(revoke) => revoke::run(app, line, revoke, attempt).await,
     };
     let end = end.unwrap_or_else(|fault: WorkError| {
         error!(invite.id = %id, fault = "unavailable", "a job is handed back to the queue: {}", chain(&fault));
         End::HandBack
     });
-    Ok(Served { message_id, end })
+    Ok(Served { message_ids, end })
 }

@@ -104,23 +104,43 @@ enum WorkError {
     Queue(#[from] QueueError),
 }
 
-/// One message of the batch.
+/// One job of the batch, with the messages that asked for it.
 struct Task {
-    message_id: String,
+    /// More than one if a mint came in several copies: calls at the same instant queue one each.
+    message_ids: Vec<String>,
     job: Job,
     attempt: u32,
 }
 
 impl Task {
+    fn ends(self, end: End) -> Served {
+        Served {
+            message_ids: self.message_ids,
+            end,
+        }
+    }
+
     fn put_back_until(self, at: Timestamp) -> Served {
         let Self {
-            message_id,
+            message_ids,
             job,
             attempt,
         } = self;
         Served {
-            message_id,
+            message_ids,
             end: End::PutBack(PutBack { job, at, attempt }),
+        }
+    }
+
+    /// Takes in another copy of the same mint, which is due when the earlier of both is; hands it back if it is none.
+    fn absorb(&mut self, other: Self) -> Option<Self> {
+        match (&mut self.job, &other.job) {
+            (Job::Mint(mint), Job::Mint(copy)) if mint.request_id == copy.request_id => {
+                mint.not_before = mint.not_before.min(copy.not_before);
+                self.message_ids.extend(other.message_ids);
+                None
+            }
+            _ => Some(other),
         }
     }
 }
@@ -135,9 +155,9 @@ enum End {
     HandBack,
 }
 
-/// A message and how its job ended.
+/// The messages of a job and how it ended.
 struct Served {
-    message_id: String,
+    message_ids: Vec<String>,
     end: End,
 }
 
@@ -146,33 +166,12 @@ struct Served {
 /// `deadline`.
 pub async fn handle(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
     let now = app.clock.now();
-    let mut served = Vec::with_capacity(batch.records.len());
+    let (tasks, mut served) = parse(&batch);
     let mut chats: BTreeMap<ChatId, Vec<Task>> = BTreeMap::new();
-    for message in &batch.records {
-        let (message_id, attempt) = (message_id(message), attempt_of(message));
-        match serde_json::from_str::<Job>(message.body.as_deref().unwrap_or_default()) {
-            Ok(job) => {
-                let task = Task {
-                    message_id,
-                    job,
-                    attempt,
-                };
-                match task.job.not_before().filter(|at| *at > now) {
-                    Some(at) => served.push(task.put_back_until(at)),
-                    None => chats.entry(task.job.chat()).or_default().push(task),
-                }
-            }
-            Err(_) => {
-                error!(
-                    message.id = message_id,
-                    fault = "poison",
-                    "a message of the invite queue is no job"
-                );
-                served.push(Served {
-                    message_id,
-                    end: End::HandBack,
-                });
-            }
+    for task in tasks {
+        match task.job.not_before().filter(|at| *at > now) {
+            Some(at) => served.push(task.put_back_until(at)),
+            None => chats.entry(task.job.chat()).or_default().push(task),
         }
     }
     let chats = join_all(
@@ -185,40 +184,65 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchRe
     hand_back(put_back(app, served).await)
 }
 
+/// Reads the messages one by one: the jobs, and what is none.
+fn parse(batch: &SqsEvent) -> (Vec<Task>, Vec<Served>) {
+    let (mut tasks, mut poison): (Vec<Task>, _) = (Vec::new(), Vec::new());
+    for message in &batch.records {
+        let message_ids = vec![message_id(message)];
+        let Ok(job) = serde_json::from_str(message.body.as_deref().unwrap_or_default()) else {
+            error!(
+                message.id = message_id(message),
+                fault = "poison",
+                "a message of the invite queue is no job"
+            );
+            let end = End::HandBack;
+            poison.push(Served { message_ids, end });
+            continue;
+        };
+        let task = Task {
+            message_ids,
+            job,
+            attempt: attempt_of(message),
+        };
+        let left = tasks
+            .iter_mut()
+            .try_fold(task, |task, known| known.absorb(task).ok_or(()));
+        tasks.extend(left.ok());
+    }
+    (tasks, poison)
+}
+
 /// Sends what is to be put back; answers the ids of the messages that SQS must keep.
 async fn put_back(app: &App, served: Vec<Served>) -> Vec<String> {
     let (mut keep, mut ids, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
-    for Served { message_id, end } in served {
+    for Served { message_ids, end } in served {
         match end {
             End::Done => {}
-            End::HandBack => keep.push(message_id),
+            End::HandBack => keep.extend(message_ids),
             End::PutBack(job) => {
-                ids.push(message_id);
+                ids.push(message_ids);
                 jobs.push(job);
             }
         }
     }
-    let put_back = jobs.len();
-    for (message_id, sent) in ids
-        .into_iter()
-        .zip(app.jobs.put_back(jobs, app.clock.now()).await)
-    {
+    if !jobs.is_empty() {
+        info!(
+            outcome = "put_back",
+            jobs = jobs.len(),
+            "jobs wait for their turn"
+        );
+    }
+    let sent = app.jobs.put_back(jobs, app.clock.now()).await;
+    for (message_ids, sent) in ids.into_iter().zip(sent) {
         if let Err(fault) = sent {
             error!(
-                message.id = message_id,
+                message.ids = ?message_ids,
                 fault = "unavailable",
                 "a job could not be put back: {}",
                 chain(&fault)
             );
-            keep.push(message_id);
+            keep.extend(message_ids);
         }
-    }
-    if put_back > 0 {
-        info!(
-            outcome = "put_back",
-            jobs = put_back,
-            "jobs wait for their turn"
-        );
     }
     keep
 }

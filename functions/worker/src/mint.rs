@@ -14,6 +14,7 @@ use common::domain::fault::Fault;
 use common::domain::id::InviteLink;
 use common::domain::invite::{Claim, Invite, Settled};
 use common::domain::job::{Job, Mint, Revoke};
+use common::domain::pace::Ticket;
 use common::domain::retry::backoff;
 use common::domain::time::Timestamp;
 use common::queue::PutBack;
@@ -31,12 +32,7 @@ use crate::{App, End, WorkError};
 const REFUSALS_MAX: u32 = 5;
 
 /// Runs one mint; the slot has come.
-pub(crate) async fn run(
-    app: &App,
-    line: &Line,
-    mint: Mint,
-    attempt: u32,
-) -> Result<End, WorkError> {
+pub(crate) async fn run(app: &App, line: &Line, mint: Mint) -> Result<End, WorkError> {
     let id = mint.request_id;
     let owner = Uuid::new_v4().to_string();
     let now = app.clock.now();
@@ -45,9 +41,9 @@ pub(crate) async fn run(
         .claim(&mint, &owner, now, now.plus(app.retention))
         .await?
     {
-        Claim::Ours(invite) => try_once(app, line, mint, attempt, &owner, &invite).await,
+        Claim::Ours(invite) => try_once(app, line, mint, &owner, &invite).await,
         Claim::Done(invite) => {
-            if let Some(event) = invite.unsent_link_event() {
+            if let Some(event) = invite.unsent_link_event(app.invite_ttl) {
                 app.events.send(&event).await?;
             }
             info!(invite.id = %id, outcome = "duplicate", "the link was handed out before");
@@ -59,12 +55,11 @@ pub(crate) async fn run(
         }
         // This message must outlive the other worker: it may be the only one if that worker dies.
         Claim::Held { until } => {
-            info!(invite.id = %id, outcome = "held", "another worker has the request");
-            Ok(End::PutBack(PutBack {
-                job: Job::Mint(mint),
-                at: until.plus(Duration::from_secs(1)),
-                attempt,
-            }))
+            info!(invite.id = %id, outcome = "held", "another worker has the request, or its time has not come");
+            Ok(put_back(
+                Job::Mint(mint),
+                until.plus(Duration::from_secs(1)),
+            ))
         }
     }
 }
@@ -73,7 +68,6 @@ async fn try_once(
     app: &App,
     line: &Line,
     mint: Mint,
-    attempt: u32,
     owner: &str,
     invite: &Invite,
 ) -> Result<End, WorkError> {
@@ -91,7 +85,7 @@ async fn try_once(
             if let TelegramError::NotSingleUse { link, .. } = &failure {
                 revoke(app, line, invite, link).await?;
             }
-            put_back_or_fail(app, line, mint, attempt, owner, invite, &failure).await
+            put_back_or_fail(app, line, mint, owner, invite, &failure).await
         }
     }
 }
@@ -127,10 +121,10 @@ async fn hand_out(
         Settled::HandedOut => {
             let done = Invite {
                 invite_link: Some(link),
-                updated_at: now,
+                link_expires_at: Some(link_expires_at),
                 ..invite.clone()
             };
-            if let Some(event) = done.unsent_link_event() {
+            if let Some(event) = done.unsent_link_event(app.invite_ttl) {
                 app.events.send(&event).await?;
             }
             info!(invite.id = %id, chat.id = %line.key.chat, job.attempt = invite.attempts, outcome = "done",
@@ -165,7 +159,6 @@ async fn put_back_or_fail(
     app: &App,
     line: &Line,
     mint: Mint,
-    attempt: u32,
     owner: &str,
     invite: &Invite,
     failure: &TelegramError,
@@ -173,7 +166,7 @@ async fn put_back_or_fail(
     let (id, attempts, fault) = (invite.request_id, invite.attempts, failure.fault());
     let sentence = chain(failure);
     let job = Job::Mint(mint);
-    let (tried, job, at) = match spread(app, line, fault, &sentence).await {
+    let (tried, job, at) = match spread(app, line, Ticket::Returned, fault, &sentence).await {
         Trouble::Wait(at) => (Tried::NotReally, job, at),
         Trouble::Move(chat) => (Tried::NotReally, job.moved_to(chat), app.clock.now()),
         Trouble::Own if is_last(fault, attempts, app.rules.max_attempts) => {
@@ -199,17 +192,26 @@ async fn put_back_or_fail(
         }
     };
     app.invites
-        .put_back(id, owner, tried, &sentence, app.clock.now())
+        .put_back(id, owner, tried, &sentence, at, app.clock.now())
         .await?;
-    Ok(End::PutBack(PutBack { job, at, attempt }))
+    Ok(put_back(job, at))
+}
+
+/// A mint's tries are counted in its record, so its messages carry none.
+fn put_back(job: Job, at: Timestamp) -> End {
+    End::PutBack(PutBack {
+        job,
+        at,
+        attempt: 0,
+    })
 }
 
 /// Whether a try that failed by `fault` was the last one.
 fn is_last(fault: Fault, attempts: u32, max_attempts: u32) -> bool {
     match fault {
         Fault::Permanent => true,
-        Fault::Refused => attempts >= max_attempts.min(REFUSALS_MAX),
+        Fault::Refused | Fault::Migrated(_) => attempts >= max_attempts.min(REFUSALS_MAX),
         Fault::Retry | Fault::Unknown => attempts >= max_attempts,
-        Fault::RateLimited { .. } | Fault::ChatFault | Fault::Migrated(_) => false,
+        Fault::RateLimited { .. } | Fault::ChatFault => false,
     }
 }

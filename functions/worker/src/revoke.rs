@@ -2,6 +2,7 @@
 
 use common::domain::fault::Fault;
 use common::domain::job::{Job, Revoke};
+use common::domain::pace::Ticket;
 use common::domain::retry::backoff;
 use common::queue::PutBack;
 use common::telemetry::chain;
@@ -31,7 +32,12 @@ pub(crate) async fn run(
     let fault = failure.fault();
     let sentence = chain(&failure);
     let job = Job::Revoke(revoke);
-    let put_back = match spread(app, line, fault, &sentence).await {
+    let trouble = match fault {
+        // It may be this link's alone; the next mint will tell, and hold the chat if it must be held.
+        Fault::ChatFault => Trouble::Own,
+        _ => spread(app, line, Ticket::Revocation, fault, &sentence).await,
+    };
+    let put_back = match trouble {
         Trouble::Wait(at) => PutBack { job, at, attempt },
         Trouble::Move(chat) => PutBack {
             job: job.moved_to(chat),

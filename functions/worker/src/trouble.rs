@@ -26,20 +26,34 @@ pub(crate) enum Trouble {
     Own,
 }
 
-/// Tells everyone else who calls for this chat about `fault`, and answers what it means for the job.
-pub(crate) async fn spread(app: &App, line: &Line, fault: Fault, sentence: &str) -> Trouble {
+/// Tells everyone else who calls for this chat about `fault`, and answers what it means for the job, whose next place
+/// is one of `ticket`.
+pub(crate) async fn spread(
+    app: &App,
+    line: &Line,
+    ticket: Ticket,
+    fault: Fault,
+    sentence: &str,
+) -> Trouble {
     let now = app.clock.now();
     let chat = line.key.chat;
     match fault {
         Fault::RateLimited { after } => {
             warn!(chat.id = %chat, fault = fault.as_str(), retry_after_s = after.as_secs(), "Telegram limits the rate; the chat's jobs wait");
-            Trouble::Wait(pause(app, line, now, after, |pace| pace.rate_limited(after, now)).await)
+            Trouble::Wait(
+                pause(app, line, ticket, now, after, |pace| {
+                    pace.rate_limited(after, now)
+                })
+                .await,
+            )
         }
         Fault::ChatFault => {
             error!(chat.id = %chat, bot.id = %line.key.bot, fault = fault.as_str(),
                 "the bot can't work in the chat, its jobs are held until that is mended: {sentence}");
-            Trouble::Wait(pause(app, line, now, BLIND_WAIT, |pace| pace.hold(now)).await)
+            Trouble::Wait(pause(app, line, ticket, now, BLIND_WAIT, |pace| pace.hold(now)).await)
         }
+        // A refusal of a kind that Telegram does not make: there is nowhere to move to.
+        Fault::Migrated(new_chat) if new_chat == chat => Trouble::Own,
         Fault::Migrated(new_chat) => {
             error!(chat.id = %chat, chat.moved_to = %new_chat, fault = fault.as_str(),
                 "the group became a supergroup: name it in TELEGRAM_CHAT_ID as new=old");
@@ -61,6 +75,7 @@ pub(crate) async fn spread(app: &App, line: &Line, fault: Fault, sentence: &str)
 async fn pause(
     app: &App,
     line: &Line,
+    ticket: Ticket,
     now: Timestamp,
     after: Duration,
     stop: impl Fn(&mut Pace),
@@ -70,7 +85,7 @@ async fn pause(
     let place = app.paces.change(line.key, now, |pace| {
         pace.succeeded(successes);
         stop(pace);
-        pace.take(&[Ticket::Returned], now, Duration::ZERO)
+        pace.take(&[ticket], now, Duration::ZERO)
     });
     match place.await.as_deref() {
         Ok([Turn::Later(at) | Turn::Slot(at), ..]) => *at,

@@ -20,7 +20,8 @@ pub(crate) fn find(folder: &Path, function: &str) -> anyhow::Result<PathBuf> {
     let path = folder.join(function);
     anyhow::ensure!(
         path.is_file(),
-        "the release binary of `{function}` is not beside this program; build all with `cargo build --release {}`",
+        "the release binary of `{function}` is not in {}; build all with `cargo build --release {}`",
+        folder.display(),
         FUNCTIONS.map(|name| format!("-p {name}")).join(" ")
     );
     Ok(path)

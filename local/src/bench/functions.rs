@@ -42,6 +42,7 @@ pub(crate) async fn measure(
             ),
             "Every call does its whole work against the embedded AWS and the simulated Telegram and WebEngage over loopback: request, new \
              payments (GetItem, SendMessage, PutItem); worker, one mint; events, one delivery; webhook, joins; status, a finished invite.".to_owned(),
+            "The simulated services speak plain HTTP, so a first answer here has no TLS handshake in it.".to_owned(),
             "Release profile for all code: opt-level s, fat LTO, panic abort, stripped. Zip: deflated as `bootstrap`.".to_owned(),
         ],
         ..Section::default()

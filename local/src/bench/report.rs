@@ -138,7 +138,11 @@ fn write_section(text: &mut String, section: &Section) {
         })
         .collect();
     let _ = writeln!(text, "## {}\n", section.title);
-    for row in [&heads, &rules].into_iter().chain(&section.rows) {
+    // A section that was skipped has notes alone.
+    let head = [&heads, &rules]
+        .into_iter()
+        .filter(|_| !section.rows.is_empty());
+    for row in head.chain(&section.rows) {
         text.push('|');
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let _ = match column {
@@ -148,11 +152,35 @@ fn write_section(text: &mut String, section: &Section) {
         }
         text.push('\n');
     }
-    text.push('\n');
+    if !section.rows.is_empty() {
+        text.push('\n');
+    }
     for note in &section.notes {
         let _ = writeln!(text, "- {note}");
     }
     if !section.notes.is_empty() {
         text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_met_up_to_its_figure_and_said_to_be_missed_beyond() {
+        let mut report = Report::default();
+        report.target("zip", 2.8, 2.8, " MB");
+        report.target("ready", 6.1, 6.0, " ms");
+        let text = report.text();
+        assert!(
+            text.contains("| zip    |  2.80 MB | 2.80 MB |    met |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| ready  |  6.10 ms | 6.00 ms | MISSED |"),
+            "{text}"
+        );
+        assert_eq!(report.json()["targets"][1]["met"], false);
     }
 }

@@ -94,7 +94,7 @@ async fn invite(
         ..*invite
     };
     let event = done
-        .unsent_link_event()
+        .unsent_link_event(std::time::Duration::ZERO)
         .context("an invite without event")?;
     Ok(Seeded { id, link, event })
 }

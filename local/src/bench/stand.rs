@@ -94,6 +94,7 @@ impl Stand {
             worker: Arc::clone(&bundle.worker),
             timeline: Timeline::default(),
             folder: None,
+            shows_key: false,
         };
         let demo = Demo::new(&env, stage).await?;
         let listener = tokio::net::TcpListener::bind(any_port).await?;

@@ -278,6 +278,17 @@ async fn a_second_person_by_the_same_link_changes_no_record_and_the_link_is_revo
 }
 
 #[tokio::test]
+async fn ids_with_characters_that_sqs_refuses_are_served_like_any_other() {
+    let bundle = TestBundle::start().await;
+    let (id, link) = bundle.admitted("u\u{ffff}\u{0}", "T\u{fffe}").await;
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    assert_eq!(status["userId"], "u\u{ffff}\u{0}");
+    assert_eq!(bundle.webengage.ingested().len(), 2);
+}
+
+#[tokio::test]
 async fn revocations_survive_a_storm_of_429s_and_outages() {
     let bundle = TestBundle::start().await;
     let (_, link) = bundle.admitted("u1", "T1").await;

@@ -9,6 +9,8 @@
 
 mod bad_input;
 mod claims;
+mod durability;
+mod house;
 mod incident;
 mod joins;
 mod marketing;

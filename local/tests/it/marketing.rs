@@ -97,6 +97,19 @@ async fn an_event_that_was_ingested_without_an_answer_is_not_ingested_twice() {
     }
 }
 
+#[tokio::test]
+async fn a_wait_that_webengage_asks_for_is_kept_even_beyond_what_sqs_delays() {
+    let bundle = TestBundle::start().await;
+    let limited = Mode::RateLimited {
+        retry_after: Some(2000),
+    };
+    bundle.webengage.fail(Failure::of(limited).times(1));
+    bundle.admitted("u1", "T1").await;
+    let attempts = bundle.webengage.attempts();
+    assert_eq!(attempts.len(), 2);
+    assert!(attempts[1].at_ms - attempts[0].at_ms >= 2_000_000);
+}
+
 /// What a person must mend ends as a dead letter, with the flag still false, and is delivered once re-driven.
 async fn ends_as_a_dead_letter(mode: Mode) {
     let mut bundle = TestBundle::start().await;

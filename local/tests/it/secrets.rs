@@ -1,5 +1,6 @@
 //! No secret, no link, no e-mail address and no raw body in anything that the processes write, at the chattiest level.
 
+use common::domain::time::Timestamp;
 use local::harness::{Outside, TestBundle, until};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -29,17 +30,12 @@ fn assert_clean(lines: &[String], links: &[String]) {
     }
 }
 
+/// Sends a message to one of the process's queues, as anybody with its AWS address can.
 async fn sends(process: &Process, queue: &str, body: &str) {
-    let url = &process.env["AWS_ENDPOINT_URL"];
-    let client = common::http::client(std::time::Duration::from_secs(10)).unwrap();
-    let call = client
-        .post(url)
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", "AmazonSQS.SendMessage")
-        .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20261120/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0")
-        .body(json!({"QueueUrl": process.env[queue], "MessageBody": body}).to_string());
-    let answer = call.send().await.unwrap();
-    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    let mut env = process.env.clone().into_iter().collect();
+    let sqs = common::aws::Shared::from_env(&mut env).sqs();
+    let sent = sqs.send_message().queue_url(&process.env[queue]);
+    sent.message_body(body).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -226,15 +222,16 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
         ("RUST_LOG", "trace"),
         ("AWS_SECRET_ACCESS_KEY", AWS_SECRET),
     ]);
+    let now = Timestamp::from_ms(bundle.clock.now_ms());
     // Another pair of hands than the bundle's own: nothing of its queues is in the way.
     let job = |n: u32| {
         json!({"kind": "mint", "requestId": format!("00000000-0000-8000-8000-{n:012}"), "userId": "buyer@example.com",
-            "transactionId": format!("{RAW}-{n}"), "chatId": bundle.chat_id, "createdAt": "2026-01-01T00:00:00.000Z"})
+            "transactionId": format!("{RAW}-{n}"), "chatId": bundle.chat_id, "createdAt": now})
         .to_string()
     };
     let poison = format!(r#"{{"kind": "mint", "inviteLink": "{link}", "userId": "{RAW}""#);
     let event = json!({"eventId": "981c3a7157524b880b965971391d0dcd", "requestId": id,
-        "eventName": "pass_paid_community_telegram_joined", "userId": "buyer@example.com", "eventTime": "2026-01-01T00:00:00.000Z",
+        "eventName": "pass_paid_community_telegram_joined", "userId": "buyer@example.com", "eventTime": now,
         "eventData": {"transactionId": RAW, "inviteLink": link}})
     .to_string();
     let user = json!({"id": 77, "is_bot": false, "first_name": "A"});
@@ -285,7 +282,9 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
 
     let worker = spawn("worker", &env).await;
     let done = answer(&worker, sqs("InviteQueue", &[job(1), poison.clone()])).await;
-    assert_eq!(done["batchItemFailures"], json!([{"itemIdentifier": "m1"}]));
+    let failed = &done["batchItemFailures"];
+    let logs = worker.logs();
+    assert_eq!(failed, &json!([{"itemIdentifier": "m1"}]), "{logs:#?}");
     for (n, fault) in [Fault::TooManyRequests { retry_after: 1 }, Fault::BadGateway]
         .into_iter()
         .enumerate()

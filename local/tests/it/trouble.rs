@@ -97,6 +97,77 @@ async fn after_max_attempts_a_request_is_failed_with_the_reason() {
 }
 
 #[tokio::test]
+async fn copies_of_one_job_do_not_defeat_the_backoff() {
+    let bundle = TestBundle::start().await;
+    bundle.telegram.fail(mint(Fault::BadGateway));
+    // Two hundred calls at once find no record and queue a job each.
+    let calls = (0..200).map(|_| bundle.buy("u1", "T1"));
+    let id = futures_util::future::join_all(calls).await[0].request_id();
+    let began = bundle.clock.now_ms();
+    bundle
+        .run_until(|| bundle.clock.now_ms() - began > 60_000)
+        .await;
+    // By 5 * 2^n seconds, jittered, a minute holds a handful of tries, whatever the number of copies.
+    let tries = bundle.status(&id).await["attempts"].as_u64().unwrap();
+    assert!((1..=10).contains(&tries), "{tries} tries within a minute");
+    bundle.telegram.clear_faults();
+    bundle.settle().await;
+    assert_eq!(bundle.status(&id).await["status"], "DONE");
+    assert_eq!(bundle.telegram.link_count(), 1);
+}
+
+#[tokio::test]
+async fn an_error_page_of_another_server_holds_the_chat_and_fails_nobody() {
+    let bundle = TestBundle::with(&[("MAX_ATTEMPTS", "2")]).await;
+    bundle
+        .telegram
+        .fail(mint(Fault::Refuse(Refusal::new(404, "Not Found"))).times(6));
+    let (id, _) = bundle.admitted("u1", "T1").await;
+    assert_eq!(bundle.status(&id).await["attempts"], 1);
+}
+
+#[tokio::test]
+async fn chats_that_point_at_each_other_are_not_followed_for_ever() {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    let other = bundle.chat_id - 1;
+    bundle
+        .telegram
+        .fail(mint(Fault::Refuse(Refusal::migrated(other))).chat(bundle.chat_id));
+    bundle
+        .telegram
+        .fail(mint(Fault::Refuse(Refusal::migrated(bundle.chat_id))).chat(other));
+    bundle.bought("u1", "T1").await;
+    bundle.settle().await;
+    assert_eq!(bundle.depth("InviteDeadLetterQueue"), 1);
+    assert!(bundle.telegram.count("createChatInviteLink") <= 3);
+}
+
+#[tokio::test]
+async fn one_link_that_can_not_be_revoked_holds_up_no_buyer() {
+    let bundle = TestBundle::start().await;
+    let (_, link) = bundle.admitted("u1", "T1").await;
+    let refusal = Refusal::new(400, "Bad Request: CHAT_ADMIN_REQUIRED");
+    bundle
+        .telegram
+        .fail(FaultRule::on("revokeChatInviteLink", Fault::Refuse(refusal)).times(4));
+    assert_eq!(bundle.tap(&link, 7), simulators::telegram::Tap::Joined);
+    bundle
+        .run_until(|| bundle.telegram.count("revokeChatInviteLink") > 0)
+        .await;
+    let before = bundle.clock.now_ms();
+    let other = bundle.bought("u2", "T2").await;
+    bundle.run_until(|| bundle.telegram.link_count() == 2).await;
+    assert!(
+        bundle.clock.now_ms() - before < 20_000,
+        "the next buyer was held up"
+    );
+    bundle.settle().await;
+    bundle.link(&other).await;
+    assert!(bundle.telegram.link(&link).unwrap().revoked);
+}
+
+#[tokio::test]
 async fn a_call_that_can_never_succeed_is_failed_at_once_and_an_unknown_refusal_after_five_tries() {
     for (description, tries) in [
         ("Bad Request: EXPIRE_DATE_INVALID", 1),

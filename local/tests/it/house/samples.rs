@@ -1,0 +1,101 @@
+//! `events/`: samples that are what their trigger sends, all listed, and of every fact.
+
+use std::collections::BTreeSet;
+
+use aws_lambda_events::sqs::SqsEvent;
+use common::domain::event::{Event, EventName};
+use common::domain::job::Job;
+use lambda_http::request::LambdaRequest;
+use serde_json::Value;
+
+use super::{entries, text};
+
+/// Files beside the samples.
+const BESIDE: [&str; 3] = ["README.md", "expected.json", "seed.json"];
+
+fn samples() -> BTreeSet<String> {
+    let mut files = entries("events");
+    files.retain(|file| !BESIDE.contains(&file.as_str()));
+    files
+}
+
+/// The function that a sample is for: its name's first word.
+fn function(sample: &str) -> &str {
+    sample.split('-').next().unwrap_or_default()
+}
+
+/// The functions that have samples.
+pub(super) fn functions() -> BTreeSet<String> {
+    samples()
+        .iter()
+        .map(|sample| function(sample).to_owned())
+        .collect()
+}
+
+#[test]
+fn each_sample_is_what_its_trigger_sends() {
+    let (mut jobs, mut events) = (0, BTreeSet::new());
+    for sample in samples() {
+        let json = text(&format!("events/{sample}"));
+        let (route, queue) = match function(&sample) {
+            "request" => ("POST /v1/invite/request", ""),
+            "status" => ("GET /v1/invite/{requestId}", ""),
+            "webhook" => ("POST /v1/telegram/webhook", ""),
+            "worker" => ("", "invite"),
+            "events" => ("", "event"),
+            other => panic!("{sample} is for no function: {other}"),
+        };
+        if queue.is_empty() {
+            let parsed: LambdaRequest =
+                serde_json::from_str(&json).unwrap_or_else(|error| panic!("{sample}: {error}"));
+            let LambdaRequest::ApiGatewayV2(call) = parsed else {
+                panic!("{sample} is no call of an HTTP API");
+            };
+            assert_eq!(call.route_key.as_deref(), Some(route), "{sample}");
+            let method = call.request_context.http.method.as_str();
+            assert!(route.starts_with(&format!("{method} ")), "{sample}");
+            let path = route.split(' ').nth(1).unwrap().split('{').next().unwrap();
+            assert!(call.raw_path.unwrap().starts_with(path), "{sample}");
+        } else {
+            let batch: SqsEvent =
+                serde_json::from_str(&json).unwrap_or_else(|error| panic!("{sample}: {error}"));
+            assert!(!batch.records.is_empty(), "{sample}");
+            for message in batch.records {
+                let arn = message.event_source_arn.unwrap();
+                assert!(arn.ends_with(&format!("-{queue}")), "{sample}: {arn}");
+                assert!(
+                    message.message_id.is_some() && message.receipt_handle.is_some(),
+                    "{sample}"
+                );
+                let body = message.body.unwrap();
+                jobs += usize::from(serde_json::from_str::<Job>(&body).is_ok());
+                events.extend(
+                    serde_json::from_str::<Event>(&body)
+                        .ok()
+                        .map(|event| event.event_name.as_str()),
+                );
+            }
+        }
+    }
+    assert!(jobs >= 3, "{jobs} samples of jobs");
+    let facts = [EventName::LinkCreated, EventName::Joined].map(EventName::as_str);
+    assert_eq!(events, facts.into(), "a sample of each fact");
+}
+
+#[test]
+fn each_sample_is_listed_with_its_outcome() {
+    let expected: Vec<Value> = serde_json::from_str(&text("events/expected.json")).unwrap();
+    let listed: BTreeSet<String> = expected
+        .iter()
+        .map(|case| case["file"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(listed, samples(), "events/expected.json");
+    assert_eq!(listed.len(), expected.len(), "none twice");
+    let page = text("events/README.md");
+    for case in &expected {
+        let file = case["file"].as_str().unwrap();
+        assert_eq!(case["function"], function(file), "{file}");
+        let row = format!("| `{}` |", file.trim_end_matches(".json"));
+        assert!(page.contains(&row), "events/README.md lacks {file}");
+    }
+}
