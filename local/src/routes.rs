@@ -79,13 +79,10 @@ async fn whole(request: Request) -> Result<http::Request<Bytes>, Response> {
 }
 
 async fn method_not_allowed(request: Request) -> Response {
-    let allowed = if request.uri().path() == "/v1/invite/request"
-        || request.uri().path() == "/v1/telegram/webhook"
-    {
-        "POST"
-    } else {
-        "GET"
-    };
+    let path = request.uri().path();
+    let takes_post = ["/v1/invite/request", "/v1/telegram/webhook"].contains(&path)
+        || path.starts_with("/bundle/demo/");
+    let allowed = if takes_post { "POST" } else { "GET" };
     let error = serde_json::json!({"ok": false, "code": "method_not_allowed", "error": format!("This route takes {allowed}.")});
     let mut response = answer(json(StatusCode::METHOD_NOT_ALLOWED, &error));
     response

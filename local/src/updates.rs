@@ -47,6 +47,13 @@ pub(crate) async fn start(
         .map(|url| url.trim().trim_end_matches('/'))
         .filter(|url| !url.is_empty());
     let Some(base) = public_url.or_else(|| is_simulated.then_some(own_url)) else {
+        // A refused token stays refused: that is said now, not every five seconds.
+        match telegram.webhook_info().await {
+            Err(failure) if !passes(&failure) => {
+                return Err(failure).context("asking Telegram for updates");
+            }
+            _ => {}
+        }
         tasks.spawn(poll(telegram, secret, functions));
         return Ok(());
     };
@@ -109,7 +116,7 @@ impl Webhook {
             .set_webhook(url, &self.secret, &ALLOWED_UPDATES)
             .await?;
         let info = telegram.webhook_info().await?;
-        if info.url != *url {
+        if !is_same(&info.url, url) {
             return Err(Unregistered::Wrong(format!(
                 "Telegram sends updates to another URL than {url}: is another deployment using the same bot?"
             )));
@@ -128,6 +135,12 @@ impl Webhook {
         );
         Ok(())
     }
+}
+
+/// Whether two spellings are the same URL: the case of the host and the port that goes without saying do not count.
+fn is_same(one: &str, other: &str) -> bool {
+    let parsed = |url: &str| reqwest::Url::parse(url).ok();
+    one == other || parsed(one).is_some_and(|url| parsed(other) == Some(url))
 }
 
 /// Asks for updates for ever. An update counts as received only once the webhook function has answered it with 200:

@@ -93,7 +93,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 
 /// Starts a function as Lambda would.
 pub(crate) async fn spawn(name: &str, env: &[(&str, &str)]) -> Function {
-    let function = Function::spawn(binary(name), env.iter().copied(), Duration::from_secs(30));
+    let function = Function::spawn(binary(name), env.iter().copied(), Duration::from_secs(60));
     function.await.unwrap()
 }
 
