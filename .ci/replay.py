@@ -16,15 +16,18 @@ NO_SAMPLES = {"expected.json", "seed.json"}
 TIMEOUT_SECONDS = 300
 
 
-def seed(env):
-    """Writes the records that the samples refer to."""
-    dynamodb = boto3.client(
+def client(env):
+    return boto3.client(
         "dynamodb",
         endpoint_url=env["AWS_ENDPOINT_URL"],
         region_name=env["AWS_REGION"],
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+def seed(dynamodb, env):
+    """Writes the records that the samples refer to."""
     tables = {"InviteRequests": env["INVITE_REQUESTS_TABLE"], "InviteLinks": env["INVITE_LINKS_TABLE"]}
     records = json.loads((EVENTS / "seed.json").read_text())
     answer = dynamodb.batch_write_item(RequestItems={tables[table]: items for table, items in records.items()})
@@ -41,6 +44,16 @@ def invoke(function, file, port):
     if done.returncode != 0:
         return None, done.stderr.strip() or done.stdout.strip()
     return json.loads(done.stdout), None
+
+
+def undone(case, dynamodb, env):
+    """What a batch should have done to a request and did not; its answer alone tells only that nothing is handed back."""
+    if "done" not in case:
+        return None
+    key = {"requestId": {"S": case["done"]}}
+    item = dynamodb.get_item(TableName=env["INVITE_REQUESTS_TABLE"], Key=key, ConsistentRead=True).get("Item", {})
+    status = item.get("status", {}).get("S")
+    return None if status == "DONE" else f"request {case['done']} is {status}, expected DONE"
 
 
 def mismatch(case, answer):
@@ -75,10 +88,11 @@ def main():
     env = dict(line.split("=", 1) for line in lines if line)
     cases = json.loads((EVENTS / "expected.json").read_text())
     problems = list(unlisted(cases))
-    seed(env)
+    dynamodb = client(env)
+    seed(dynamodb, env)
     for case in cases:
         answer, failure = invoke(case["function"], case["file"], port)
-        problem = failure or mismatch(case, answer)
+        problem = failure or mismatch(case, answer) or undone(case, dynamodb, env)
         if problem:
             problems.append(f"{case['file']} -> {case['function']}: {problem}")
     if problems:

@@ -1,5 +1,7 @@
 //! The start of a function on Lambda, and Lambda's types to and from those of the handlers.
 
+use std::time::{Duration, Instant};
+
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -7,7 +9,13 @@ use lambda_http::Body;
 
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env};
+use crate::domain::time::Timestamp;
 use crate::{secrets, telemetry};
+
+/// How late a deadline may be seen and still be one.
+const LONG_OVER: Duration = Duration::from_secs(3600);
+/// How long an invocation may take whose deadline is not told.
+const UNTOLD: Duration = Duration::from_secs(60);
 
 /// Starts the logs and builds what a handler needs from the environment of the process.
 ///
@@ -24,6 +32,20 @@ pub async fn app<A>(from_env: impl FnOnce(&mut Env, Clock) -> A) -> Result<A, Co
     started.await.inspect_err(|refusal| {
         tracing::error!(fault = "configuration", "refusing to start: {refusal}")
     })
+}
+
+/// When the invocation ends whose deadline Lambda tells, in milliseconds since the Unix epoch. One that is long over is
+/// none: `cargo lambda watch` sends a constant.
+#[must_use]
+pub fn deadline(deadline_ms: u64) -> Instant {
+    let ends = Timestamp::from_ms(i64::try_from(deadline_ms).unwrap_or(i64::MAX));
+    let now = Clock::real().now();
+    let left = if now.since(ends) > LONG_OVER {
+        UNTOLD
+    } else {
+        ends.since(now)
+    };
+    Instant::now() + left
 }
 
 /// The request that API Gateway passes on; the body is decoded already.
@@ -57,4 +79,18 @@ pub fn hand_back(message_ids: impl IntoIterator<Item = String>) -> SqsBatchRespo
         .into_iter()
         .for_each(|id| answer.add_failure(id));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_kept_and_a_constant_is_none() {
+        let now = u64::try_from(Clock::real().now().ms()).unwrap();
+        let left = |deadline_ms| deadline(deadline_ms).saturating_duration_since(Instant::now());
+        assert!(left(now + 30_000).abs_diff(Duration::from_secs(30)) < Duration::from_secs(2));
+        assert_eq!(left(now - 1000), Duration::ZERO);
+        assert!(left(600_000).abs_diff(UNTOLD) < Duration::from_secs(2));
+    }
 }
