@@ -12,12 +12,17 @@ pub(crate) const FUNCTIONS: [&str; 5] = ["request", "worker", "events", "webhook
 /// What a ZIP file of one entry `bootstrap` has beside the deflated data: local header, directory entry, end record.
 const ZIP_FRAME_BYTES: u64 = 30 + 46 + 22 + 2 * "bootstrap".len() as u64;
 
-/// The binary of a function in `folder`.
+/// The binary of a function in `folder`: as `cargo build` lays it there, or as `cargo lambda build` does.
 ///
 /// # Errors
 /// A sentence on how to build it, if it is missing.
 pub(crate) fn find(folder: &Path, function: &str) -> anyhow::Result<PathBuf> {
-    let path = folder.join(function);
+    let as_deployed = folder.join(function).join("bootstrap");
+    let path = if as_deployed.is_file() {
+        as_deployed
+    } else {
+        folder.join(function)
+    };
     anyhow::ensure!(
         path.is_file(),
         "the release binary of `{function}` is not in {}; build all with `cargo build --release {}`",
