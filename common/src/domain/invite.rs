@@ -14,7 +14,7 @@ use super::purchase::Purchase;
 use super::time::Timestamp;
 
 /// How long a claim holds. It outlasts all that its owner does with it: at most 20 s for Telegram's answer and two
-/// writes with the SDK's own retries (about 20 s). The queue shows a message of a dead worker again later than this.
+/// writes of at most 5 s each. The queue shows a message of a dead worker again later than this.
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// Where a request stands.
