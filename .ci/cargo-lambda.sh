@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/venv.sh
 
-functions=(request status worker webhook events)
+functions=(request status worker webhook events stock)
 logs=$PWD/target/ci-logs
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -48,7 +48,7 @@ done
 if sam --version >/dev/null 2>&1; then
   case $(uname -m) in x86_64) architecture=x86_64 ;; *) architecture=arm64 ;; esac
   sam build --parameter-overrides "Architecture=$architecture" >"$logs/sam-build.log" 2>&1
-  for function in Request Status Worker Webhook Events; do
+  for function in Request Status Worker Webhook Events Stock; do
     [ -x ".aws-sam/build/${function}Function/bootstrap" ] || { echo "sam build made no ${function}Function" >&2; exit 1; }
   done
 else

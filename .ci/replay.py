@@ -58,6 +58,8 @@ def undone(case, dynamodb, env):
 
 def mismatch(case, answer):
     """What is wrong with the answer; nothing if it is as expected. More fields in a body than expected are right."""
+    if "answer" in case:
+        return None if answer == case["answer"] else f"{answer}, expected {case['answer']}"
     if "batchItemFailures" in case:
         failed = sorted(failure["itemIdentifier"] for failure in answer.get("batchItemFailures", []))
         expected = sorted(case["batchItemFailures"])

@@ -5,7 +5,7 @@ use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::config::Env;
+use crate::config::{Env, list};
 
 /// The header in which Telegram repeats the secret that the webhook was registered with, as it is.
 pub const WEBHOOK_SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
@@ -18,28 +18,22 @@ pub struct Verifier {
 impl Verifier {
     /// The keys of `API_KEYS`, comma-separated; all are valid, so that keys can be rotated.
     pub fn api_keys(env: &mut Env) -> Self {
-        let list = env.required("API_KEYS");
-        let digests: Vec<_> = list
-            .split(',')
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .map(digest)
-            .collect();
-        if digests.is_empty() && !list.is_empty() {
-            env.problem("API_KEYS holds no key".to_owned());
-        }
-        Self { digests }
+        let keys = env.required("API_KEYS");
+        Self::of_list(env, "API_KEYS", &keys)
     }
 
-    /// The secret of `TELEGRAM_WEBHOOK_SECRET`.
-    pub fn webhook_secret(env: &mut Env) -> Self {
-        let secret = env.required("TELEGRAM_WEBHOOK_SECRET");
-        Self {
-            digests: (!secret.is_empty())
-                .then(|| digest(secret))
-                .into_iter()
-                .collect(),
+    /// The secrets of `TELEGRAM_WEBHOOK_SECRET`: one a bot, in the order of their tokens, separated by commas.
+    pub fn webhook_secrets(env: &mut Env) -> Self {
+        let secrets = env.required("TELEGRAM_WEBHOOK_SECRET");
+        Self::of_list(env, "TELEGRAM_WEBHOOK_SECRET", &secrets)
+    }
+
+    fn of_list(env: &mut Env, name: &str, text: &str) -> Self {
+        let digests: Vec<_> = list(text).map(digest).collect();
+        if digests.is_empty() && !text.is_empty() {
+            env.problem(format!("{name} holds nothing but commas"));
         }
+        Self { digests }
     }
 
     /// Whether the caller knows a key, in `x-api-key` or as a bearer token.
@@ -125,10 +119,10 @@ mod tests {
     fn an_unset_secret_is_a_problem_and_opens_nothing() {
         let mut env = Env::from_iter([("API_KEYS", " , ,")]);
         let keys = Verifier::api_keys(&mut env);
-        let secret = Verifier::webhook_secret(&mut env);
+        let secret = Verifier::webhook_secrets(&mut env);
         assert_eq!(
             env.check().unwrap_err().to_string(),
-            "the environment is incomplete: API_KEYS holds no key; TELEGRAM_WEBHOOK_SECRET is missing"
+            "the environment is incomplete: API_KEYS holds nothing but commas; TELEGRAM_WEBHOOK_SECRET is missing"
         );
         assert!(!keys.knows_api_key(&headers("x-api-key", "")));
         assert!(!secret.knows_webhook_secret(&headers(WEBHOOK_SECRET_HEADER, "")));

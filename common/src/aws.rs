@@ -66,9 +66,12 @@ impl Shared {
                 "environment",
             ),
             endpoint_url: env.optional("AWS_ENDPOINT_URL"),
-            http: aws_smithy_http_client::Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build_https(),
+            http: match env.transport() {
+                Some(transport) => simulated::client(transport),
+                None => aws_smithy_http_client::Builder::new()
+                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                    .build_https(),
+            },
         }
     }
 
@@ -92,5 +95,61 @@ impl Shared {
         answer
             .secret_string
             .ok_or_else(|| "it is binary".to_owned())
+    }
+}
+
+/// The SDK's HTTP client over a [`Transport`](crate::http::Transport).
+mod simulated {
+    use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_runtime_api::http::Response;
+    use aws_smithy_types::body::SdkBody;
+    use bytes::Bytes;
+
+    use crate::http::{CallError, Transport};
+
+    #[derive(Clone, Debug)]
+    struct Client(Transport);
+
+    pub(super) fn client(transport: Transport) -> SharedHttpClient {
+        SharedHttpClient::new(Client(transport))
+    }
+
+    impl HttpClient for Client {
+        fn http_connector(
+            &self,
+            _: &HttpConnectorSettings,
+            _: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    impl HttpConnector for Client {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let transport = self.0.clone();
+            HttpConnectorFuture::new(async move {
+                let request = request
+                    .try_into_http1x()
+                    .map_err(|error| ConnectorError::user(error.into()))?;
+                // Bodies of calls without streams are in memory.
+                let request =
+                    request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+                let answer = transport.call(request).await.map_err(|error| match error {
+                    CallError::NotSent(source) | CallError::NoAnswer(source) => {
+                        ConnectorError::io(source)
+                    }
+                    CallError::TooLarge { .. } => {
+                        ConnectorError::other("the answer is too large".into(), None)
+                    }
+                })?;
+                Response::try_from(answer.map(SdkBody::from))
+                    .map_err(|error| ConnectorError::other(error.into(), None))
+            })
+        }
     }
 }

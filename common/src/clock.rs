@@ -4,39 +4,65 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
 use crate::domain::time::Timestamp;
 
 /// The longest nap while waiting: how soon a turned clock is noticed.
 const NAP: Duration = Duration::from_millis(20);
 
-/// The wall clock, which a test can turn forward.
-#[derive(Clone, Debug, Default)]
-pub struct Clock {
-    offset_ms: Arc<AtomicI64>,
+/// The clock of a function: the wall clock, which a test can turn forward, or the time of a simulation.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Wall { offset_ms: Arc<AtomicI64> },
+    Simulated { start: Timestamp, since: Instant },
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::real()
+    }
 }
 
 impl Clock {
     /// The real time.
     #[must_use]
     pub fn real() -> Self {
-        Self::default()
+        Self::turned_by(Arc::default())
     }
 
     /// Real time plus a number of milliseconds that somebody else turns.
     #[must_use]
     pub const fn turned_by(offset_ms: Arc<AtomicI64>) -> Self {
-        Self { offset_ms }
+        Self(Source::Wall { offset_ms })
+    }
+
+    /// The runtime's own time, counted from `start` on: in a runtime whose clock is paused, that of its timers.
+    #[must_use]
+    pub fn simulated(start: Timestamp) -> Self {
+        Self(Source::Simulated {
+            start,
+            since: Instant::now(),
+        })
     }
 
     /// Now.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock's module")]
     pub fn now(&self) -> Timestamp {
-        let real = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let real_ms = i64::try_from(real.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_ms(real_ms.saturating_add(self.offset_ms.load(Ordering::Relaxed)))
+        match &self.0 {
+            Source::Wall { offset_ms } => {
+                let real = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
+                let real_ms = i64::try_from(real.as_millis()).unwrap_or(i64::MAX);
+                Timestamp::from_ms(real_ms.saturating_add(offset_ms.load(Ordering::Relaxed)))
+            }
+            Source::Simulated { start, since } => start.plus(since.elapsed()),
+        }
     }
 
     /// Waits until the clock shows `at`, however it gets there.
@@ -46,7 +72,11 @@ impl Clock {
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(NAP)).await;
+            tokio::time::sleep(match &self.0 {
+                Source::Wall { .. } => left.min(NAP),
+                Source::Simulated { .. } => left,
+            })
+            .await;
         }
     }
 }

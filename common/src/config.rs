@@ -8,6 +8,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::purchase::Chats;
+use crate::domain::stock::{TARGET_MAX, Targets};
+use crate::http::Transport;
+
+/// The parts of a list with commas between, without the white space around them; empty parts are none.
+pub fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
 
 /// Why a function refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +34,23 @@ pub enum ConfigError {
 pub struct Env {
     values: HashMap<String, String>,
     problems: Vec<String>,
+    transport: Option<Transport>,
 }
 
 impl Env {
+    /// The same environment, in a simulation: all calls go by `transport` instead of the network.
+    #[must_use]
+    pub fn on(mut self, transport: Transport) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// What carries calls in the place of the network, if anything.
+    #[must_use]
+    pub fn transport(&self) -> Option<Transport> {
+        self.transport.clone()
+    }
+
     /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
@@ -122,6 +145,24 @@ impl Env {
         Duration::from_secs(self.number("RETENTION_DAYS", 90, 28..=3650) * 24 * 3600)
     }
 
+    /// `INVITE_TTL_SEC`: how long a link works that a buyer was given, at least.
+    pub fn invite_ttl(&mut self) -> Duration {
+        Duration::from_secs(self.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))
+    }
+
+    /// `STOCK_TARGET`: how many links the chats of `chats` are to have in stock; unset, none.
+    pub fn stock_targets(&mut self, chats: &Chats) -> Targets {
+        let Some(text) = self.optional("STOCK_TARGET") else {
+            return Targets::default();
+        };
+        Targets::parse(&text, chats).unwrap_or_else(|| {
+            self.problem(format!(
+                "STOCK_TARGET must be a number of links up to {TARGET_MAX}, or chatId=number pairs separated by commas, of chats that TELEGRAM_CHAT_ID names"
+            ));
+            Targets::default()
+        })
+    }
+
     /// `BASE_BACKOFF_SEC`: the base of the exponential backoff.
     pub fn base_backoff(&mut self) -> Duration {
         Duration::from_secs(self.number("BASE_BACKOFF_SEC", 5, 1..=3600))
@@ -155,7 +196,7 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
                 .into_iter()
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
-            problems: Vec::new(),
+            ..Self::default()
         }
     }
 }

@@ -1,14 +1,152 @@
 //! The client for calls to the outside: TLS on *ring*, the Mozilla roots, time-outs on everything.
 
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+
+use crate::config::Env;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept for the next call.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// The largest answer that is read.
+/// Longest wait for a call that names none of its own.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// What an answer's body may hold at most, in bytes.
 const ANSWER_MAX_BYTES: usize = 1024 * 1024;
+
+/// A call without a usable answer. None of the sources holds the URL, since that may hold a token.
+#[derive(Debug)]
+pub enum CallError {
+    /// No connection: the other side never saw the call.
+    NotSent(Box<dyn Error + Send + Sync>),
+    /// The connection broke or the time was over: the effect may have happened.
+    NoAnswer(Box<dyn Error + Send + Sync>),
+    /// The answer is larger than 1 MiB.
+    TooLarge {
+        /// Its HTTP status.
+        status: u16,
+    },
+}
+
+impl CallError {
+    fn of(error: reqwest::Error) -> Self {
+        match error.is_connect() {
+            true => Self::NotSent(Box::new(error.without_url())),
+            false => Self::NoAnswer(Box::new(error.without_url())),
+        }
+    }
+}
+
+/// The answer of a call that a [`Transport`] carries.
+pub type Carried = Pin<Box<dyn Future<Output = Result<Response<Bytes>, CallError>> + Send>>;
+
+/// What carries calls in the place of sockets, in a simulation in one process.
+#[derive(Clone)]
+pub struct Transport(Arc<dyn Fn(Request<Bytes>) -> Carried + Send + Sync>);
+
+impl Transport {
+    /// A transport that answers by `carry`.
+    pub fn new(carry: impl Fn(Request<Bytes>) -> Carried + Send + Sync + 'static) -> Self {
+        Self(Arc::new(carry))
+    }
+
+    /// Carries one call.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, CallError> {
+        (self.0)(request).await
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The seconds of its `Retry-After` header.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        let value = self.headers.get(http::header::RETRY_AFTER)?;
+        value.to_str().ok()?.trim().parse().ok()
+    }
+}
+
+/// The way to the outside: the network, or what a simulation puts in its place.
+#[derive(Clone)]
+pub(crate) enum Http {
+    Network(reqwest::Client),
+    Simulated(Transport),
+}
+
+impl Http {
+    /// The network, unless the environment is one of a simulation.
+    pub(crate) fn from_env(env: &mut Env) -> Self {
+        if let Some(transport) = env.transport() {
+            return Self::Simulated(transport);
+        }
+        let client = client(CALL_TIMEOUT).unwrap_or_else(|error| {
+            env.problem(format!("no HTTP client: {error}"));
+            reqwest::Client::default()
+        });
+        Self::Network(client)
+    }
+
+    /// Posts JSON and reads the answer to its end, all within `timeout`.
+    pub(crate) async fn post_json(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Answer, CallError> {
+        let json = HeaderValue::from_static("application/json");
+        match self {
+            Self::Network(client) => {
+                let call = client
+                    .post(url)
+                    .timeout(timeout)
+                    .headers(headers)
+                    .header(http::header::CONTENT_TYPE, json)
+                    .body(body);
+                read(call.send().await.map_err(CallError::of)?).await
+            }
+            Self::Simulated(transport) => {
+                let mut request = Request::new(Bytes::from(body));
+                *request.method_mut() = Method::POST;
+                *request.uri_mut() = url
+                    .parse()
+                    .map_err(|error| CallError::NotSent(Box::new(error)))?;
+                *request.headers_mut() = headers;
+                request
+                    .headers_mut()
+                    .insert(http::header::CONTENT_TYPE, json);
+                let answer = tokio::time::timeout(timeout, transport.call(request)).await;
+                let answer = answer.map_err(|over| CallError::NoAnswer(Box::new(over)))??;
+                let (parts, body) = answer.into_parts();
+                Ok(Answer {
+                    status: parts.status.as_u16(),
+                    headers: parts.headers,
+                    body,
+                })
+            }
+        }
+    }
+}
 
 /// A client whose calls end within `timeout`. It follows no redirects and uses no proxy of the environment.
 ///
@@ -36,21 +174,19 @@ pub fn client(timeout: Duration) -> Result<reqwest::Client, String> {
     client.build().map_err(|error| error.to_string())
 }
 
-/// Reads an answer's body.
-///
-/// # Errors
-/// The transport's error, without its URL; `None` if the body is larger than 1 MiB.
-pub(crate) async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, Option<reqwest::Error>> {
+async fn read(mut answer: reqwest::Response) -> Result<Answer, CallError> {
+    let status = answer.status().as_u16();
+    let headers = std::mem::take(answer.headers_mut());
     let mut body = Vec::new();
-    while let Some(chunk) = answer
-        .chunk()
-        .await
-        .map_err(|error| Some(error.without_url()))?
-    {
+    while let Some(chunk) = answer.chunk().await.map_err(CallError::of)? {
         if body.len() + chunk.len() > ANSWER_MAX_BYTES {
-            return Err(None);
+            return Err(CallError::TooLarge { status });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(Answer {
+        status,
+        headers,
+        body: body.into(),
+    })
 }

@@ -1,11 +1,9 @@
-//! The start of a function on Lambda, and Lambda's types to and from those of the handlers.
+//! The start of a function on Lambda, and what Lambda and a function tell each other about time and batches.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
-use bytes::Bytes;
-use http::{Request, Response};
-use lambda_http::Body;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env};
@@ -46,22 +44,6 @@ pub fn deadline(deadline_ms: u64) -> Instant {
         ends.since(now)
     };
     Instant::now() + left
-}
-
-/// The request that API Gateway passes on; the body is decoded already.
-#[must_use]
-pub fn request(request: lambda_http::Request) -> Request<Bytes> {
-    request.map(|body| match body {
-        Body::Text(text) => Bytes::from(text),
-        Body::Binary(bytes) => Bytes::from(bytes),
-        _ => Bytes::new(),
-    })
-}
-
-/// The answer as API Gateway takes it. All our answers are text.
-#[must_use]
-pub fn response(answer: Response<Bytes>) -> Response<Body> {
-    answer.map(|body| Body::from(String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// The id by which a batch answer names a message. A message without one, which SQS never sends, makes Lambda treat

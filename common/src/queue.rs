@@ -8,8 +8,9 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use serde::Serialize;
 
 use crate::config::Env;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Promise};
 use crate::domain::job::Job;
+use crate::domain::pace::Place;
 use crate::domain::time::Timestamp;
 
 /// The longest `DelaySeconds` that SQS takes.
@@ -18,6 +19,8 @@ const DELAY_MAX: Duration = Duration::from_secs(900);
 const BATCH_MAX: usize = 10;
 /// The message attribute that counts the tries of a message that was put back.
 const ATTEMPT: &str = "attempt";
+/// The message attribute that tells a job's place in its line: 0 for the front, otherwise the number of its ticket.
+const PLACE: &str = "place";
 /// The message attribute that tells when an event may be delivered again; a job has that in its body.
 const NOT_BEFORE: &str = "notBefore";
 
@@ -70,7 +73,7 @@ pub struct InviteQueue(Queue);
 #[derive(Clone)]
 pub struct EventQueue(Queue);
 
-/// A job to be put back: not before `at`, on its `attempt`th try of this message.
+/// A job to be put back: not before `at`, on its `attempt`th try of this message, with its place in the line.
 pub struct PutBack {
     /// The job.
     pub job: Job,
@@ -78,6 +81,8 @@ pub struct PutBack {
     pub at: Timestamp,
     /// How often the message was tried in earnest.
     pub attempt: u32,
+    /// The place to come back with.
+    pub place: Place,
 }
 
 impl InviteQueue {
@@ -106,13 +111,11 @@ impl InviteQueue {
         let mut results = Vec::with_capacity(jobs.len());
         let mut jobs = jobs.into_iter().peekable();
         while jobs.peek().is_some() {
-            let batch = jobs
-                .by_ref()
-                .take(BATCH_MAX)
-                .map(|PutBack { job, at, attempt }| {
-                    let outgoing = Outgoing::now(&job.put_back_until(at))?;
-                    outgoing.delayed(at.since(now)).on_attempt(attempt)
-                });
+            let batch = jobs.by_ref().take(BATCH_MAX).map(|back| {
+                let outgoing = Outgoing::now(&back.job.put_back_until(back.at))?;
+                let outgoing = outgoing.delayed(back.at.since(now));
+                outgoing.on_attempt(back.attempt)?.in_place(back.place)
+            });
             results.extend(self.0.send_batch(batch.collect()).await);
         }
         results
@@ -134,6 +137,21 @@ impl EventQueue {
     /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
     pub async fn send(&self, event: &Event) -> Result<(), QueueError> {
         self.0.send(Outgoing::now(event)?).await
+    }
+
+    /// Sends the promise of an event, to be looked into not before `at`, as look number `attempt`. Durable on return.
+    ///
+    /// # Errors
+    /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
+    pub async fn promise(
+        &self,
+        promise: &Promise,
+        at: Timestamp,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
+        let outgoing = Outgoing::now(promise)?.delayed(at.since(now));
+        self.0.send(outgoing.on_attempt(attempt)?).await
     }
 
     /// Sends an event to be delivered again, not before `at`, as try number `attempt`. Durable on return.
@@ -158,6 +176,15 @@ impl EventQueue {
 pub fn attempt_of(message: &SqsMessage) -> u32 {
     let attempt = attribute_of(message, ATTEMPT);
     attempt.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+/// The place in the line that a received job's attributes tell.
+#[must_use]
+pub fn place_of(message: &SqsMessage) -> Option<Place> {
+    Some(match attribute_of(message, PLACE)?.parse().ok()? {
+        0 => Place::Front,
+        ticket => Place::Ticket(ticket),
+    })
 }
 
 /// The time before which a received event is not to be delivered, if its attributes tell one.
@@ -209,6 +236,14 @@ impl Outgoing {
         match attempt {
             0 => Ok(self),
             _ => self.with(ATTEMPT, "Number", attempt.to_string()),
+        }
+    }
+
+    fn in_place(self, place: Place) -> Result<Self, QueueError> {
+        match place {
+            Place::New | Place::Yielding { .. } => Ok(self),
+            Place::Front => self.with(PLACE, "Number", "0".to_owned()),
+            Place::Ticket(number) => self.with(PLACE, "Number", number.to_string()),
         }
     }
 

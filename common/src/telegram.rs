@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::config::Env;
+use crate::config::{Env, list};
 use crate::domain::fault::{Fault, Refusal, classify};
 use crate::domain::id::{BotId, ChatId, InviteLink};
 use crate::domain::time::Timestamp;
-use crate::http;
+use crate::http::{CallError, Http};
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.
@@ -29,7 +30,7 @@ pub enum TelegramError {
         method: &'static str,
         /// The transport's error, without the URL, since that holds the token.
         #[source]
-        source: reqwest::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The connection broke or the time was over: the effect may have happened.
     #[error("Telegram did not answer {method}")]
@@ -38,7 +39,7 @@ pub enum TelegramError {
         method: &'static str,
         /// The transport's error, without the URL.
         #[source]
-        source: reqwest::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The answer is none of the Bot API's: the effect may have happened.
     #[error("Telegram answered {method} with HTTP {status} and no Bot API answer")]
@@ -125,36 +126,61 @@ struct ResponseParameters {
 /// One bot.
 #[derive(Clone)]
 pub struct Telegram {
-    http: reqwest::Client,
+    http: Http,
     base: String,
     token: SecretString,
     bot: BotId,
 }
 
-impl Telegram {
-    /// The bot of `TELEGRAM_BOT_TOKEN`, at `TELEGRAM_API_BASE`.
+/// The bots that share the work. All are administrators of the same chats.
+#[derive(Clone)]
+pub struct Bots(Vec<Telegram>);
+
+impl Bots {
+    /// The bots of `TELEGRAM_BOT_TOKEN`, tokens separated by commas, at `TELEGRAM_API_BASE`.
     pub fn from_env(env: &mut Env) -> Self {
-        let token = env.secret("TELEGRAM_BOT_TOKEN");
-        let bot = token
-            .expose_secret()
-            .split_once(':')
-            .and_then(|(bot, _)| bot.parse().ok());
-        if bot.is_none() && !token.expose_secret().is_empty() {
-            env.problem("TELEGRAM_BOT_TOKEN is no bot token (digits, a colon, letters)".to_owned());
-        }
+        let tokens = env.required("TELEGRAM_BOT_TOKEN");
         let base = env.base_url("TELEGRAM_API_BASE", "https://api.telegram.org");
-        let http = http::client(CALL_TIMEOUT).unwrap_or_else(|error| {
-            env.problem(format!("no HTTP client: {error}"));
-            reqwest::Client::default()
-        });
-        Self {
-            http,
-            base,
-            token,
-            bot: BotId(bot.unwrap_or_default()),
+        let http = Http::from_env(env);
+        let mut bots: Vec<Telegram> = Vec::new();
+        for token in list(&tokens) {
+            let bot = token.split_once(':').and_then(|(bot, _)| bot.parse().ok());
+            let Some(bot) = bot.map(BotId) else {
+                env.problem(
+                    "TELEGRAM_BOT_TOKEN is no bot token (digits, a colon, letters), nor several with commas between"
+                        .to_owned(),
+                );
+                continue;
+            };
+            if bots.iter().any(|known| known.bot == bot) {
+                env.problem("TELEGRAM_BOT_TOKEN names a bot twice".to_owned());
+            }
+            bots.push(Telegram {
+                http: http.clone(),
+                base: base.clone(),
+                token: token.into(),
+                bot,
+            });
         }
+        if bots.is_empty() && !tokens.is_empty() {
+            env.problem("TELEGRAM_BOT_TOKEN holds no token".to_owned());
+        }
+        Self(bots)
     }
 
+    /// All of them, in the order of their tokens.
+    pub fn iter(&self) -> impl Iterator<Item = &Telegram> {
+        self.0.iter()
+    }
+
+    /// The bot of this id.
+    #[must_use]
+    pub fn get(&self, bot: BotId) -> Option<&Telegram> {
+        self.iter().find(|telegram| telegram.bot == bot)
+    }
+}
+
+impl Telegram {
     /// Which bot it is.
     #[must_use]
     pub const fn bot(&self) -> BotId {
@@ -176,6 +202,12 @@ impl Telegram {
         let made: ChatInviteLink = self
             .call("createChatInviteLink", &parameters, CALL_TIMEOUT)
             .await?;
+        if made.invite_link.is_empty() {
+            return Err(TelegramError::Garbled {
+                method: "createChatInviteLink",
+                status: 200,
+            });
+        }
         let link = InviteLink::new(made.invite_link);
         match made.member_limit {
             Some(1) => Ok(link),
@@ -257,29 +289,18 @@ impl Telegram {
         timeout: Duration,
     ) -> Result<T, TelegramError> {
         let url = format!("{}/bot{}/{method}", self.base, self.token.expose_secret());
-        let answer = self
-            .http
-            .post(url)
-            .timeout(timeout)
-            .json(parameters)
-            .send()
-            .await
-            .map_err(|error| {
-                let (connect, source) = (error.is_connect(), error.without_url());
-                match connect {
-                    true => TelegramError::Unreachable { method, source },
-                    false => TelegramError::NoAnswer { method, source },
-                }
-            })?;
-        let status = answer.status().as_u16();
-        let retry_after = answer
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let body = http::body(answer).await.map_err(|error| match error {
-            Some(source) => TelegramError::NoAnswer { method, source },
-            None => TelegramError::Garbled { method, status },
+        let call = self.http.post_json(
+            &url,
+            HeaderMap::new(),
+            parameters.to_string().into_bytes(),
+            timeout,
+        );
+        let answer = call.await.map_err(|error| match error {
+            CallError::NotSent(source) => TelegramError::Unreachable { method, source },
+            CallError::NoAnswer(source) => TelegramError::NoAnswer { method, source },
+            CallError::TooLarge { status } => TelegramError::Garbled { method, status },
         })?;
+        let (status, retry_after, body) = (answer.status, answer.retry_after(), answer.body);
         match serde_json::from_slice::<Answer<T>>(&body) {
             Ok(Answer {
                 ok: true,

@@ -13,8 +13,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::Env;
 
 /// The crates whose lines are let through.
-pub const OURS: [&str; 7] = [
-    "common", "request", "status", "worker", "webhook", "events", "local",
+pub const OURS: [&str; 8] = [
+    "common", "request", "status", "worker", "webhook", "events", "stock", "local",
 ];
 
 /// Whether a line comes from our own code.
@@ -46,7 +46,8 @@ pub fn start(env: &Env) {
         .try_init();
 }
 
-/// An error and its causes as one line. Our errors hold no secret, link or body, and those of the SDK none either.
+/// An error and its causes as one line. Our errors hold no secret, link or body, and those of the SDK none either. Some
+/// hold the words of a server: what ends a line, or moves a terminal, is a space here.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
@@ -55,5 +56,19 @@ pub fn chain(error: &dyn Error) -> String {
         let _ = write!(line, ": {error}");
         cause = error.source();
     }
-    line
+    line.replace(
+        |c: char| c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c),
+        " ",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_stays_on_one_line() {
+        let error = std::io::Error::other("no\r\nERROR\u{1b}[31m\u{85}\u{2028}yes");
+        assert_eq!(chain(&error), "no  ERROR [31m  yes");
+    }
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Env;
 use crate::domain::event::Event;
-use crate::http;
+use crate::http::{CallError, Http};
 
+/// By which repeats of one event are known.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest wait for an answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -16,7 +19,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum WebEngageError {
     /// No answer; WebEngage may have taken the event, and will know it again.
     #[error("WebEngage did not answer")]
-    NoAnswer(#[source] reqwest::Error),
+    NoAnswer(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A limit was reached.
     #[error("WebEngage limits the rate")]
     RateLimited {
@@ -67,7 +70,7 @@ impl WebEngageError {
 /// One WebEngage account.
 #[derive(Clone)]
 pub struct WebEngage {
-    http: reqwest::Client,
+    http: Http,
     url: String,
     key: SecretString,
 }
@@ -85,15 +88,15 @@ impl WebEngage {
                 "WEBENGAGE_LICENSE_CODE holds a character that no licence code has".to_owned(),
             );
         }
-        let http = http::client(CALL_TIMEOUT).unwrap_or_else(|error| {
-            env.problem(format!("no HTTP client: {error}"));
-            reqwest::Client::default()
-        });
         let url = format!("{base}/v1/accounts/{license}/events");
+        let key = env.secret("WEBENGAGE_API_KEY");
+        if HeaderValue::from_str(key.expose_secret()).is_err() {
+            env.problem("WEBENGAGE_API_KEY holds a character that no header can carry".to_owned());
+        }
         Self {
-            http,
+            http: Http::from_env(env),
             url,
-            key: env.secret("WEBENGAGE_API_KEY"),
+            key,
         }
     }
 
@@ -102,20 +105,31 @@ impl WebEngage {
     /// # Errors
     /// [`WebEngageError`].
     pub async fn deliver(&self, event: &Event) -> Result<(), WebEngageError> {
-        let call = self
+        let mut headers = HeaderMap::new();
+        let key = format!("Bearer {}", self.key.expose_secret());
+        for (name, value) in [
+            (header::AUTHORIZATION, key.as_str()),
+            (REQUEST_ID, event.event_id.as_str()),
+        ] {
+            // The key was checked at the start; an id that no header can carry only loses its own repeats.
+            if let Ok(mut value) = HeaderValue::from_str(value) {
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+        }
+        let body = event.webengage_body().to_string().into_bytes();
+        let answer = self
             .http
-            .post(&self.url)
-            .bearer_auth(self.key.expose_secret())
-            .header("x-request-id", &event.event_id);
-        let answer = call.json(&event.webengage_body()).send().await;
-        let answer = answer.map_err(|error| WebEngageError::NoAnswer(error.without_url()))?;
-        let status = answer.status().as_u16();
-        let after = answer
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        // Reading to the end lets the connection be used again; the status has said all that counts.
-        let _ = http::body(answer).await;
+            .post_json(&self.url, headers, body, CALL_TIMEOUT)
+            .await;
+        let (status, after) = match answer {
+            Ok(answer) => (answer.status, answer.retry_after()),
+            // The status has said all that counts.
+            Err(CallError::TooLarge { status }) => (status, None),
+            Err(CallError::NotSent(source) | CallError::NoAnswer(source)) => {
+                return Err(WebEngageError::NoAnswer(source));
+            }
+        };
         match status {
             200..=299 => Ok(()),
             429 => Err(WebEngageError::RateLimited {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use common::aws;
 use common::clock::Clock;
+use common::config::list;
 use futures_util::FutureExt as _;
 use simulators::aws::{Aws, Storage};
 use tokio::task::JoinSet;
@@ -17,8 +18,10 @@ use crate::esm::{EventSourceMapping, Handler};
 use crate::folder::Folder;
 use crate::functions::{Functions, env_of};
 use crate::keys::Keys;
-use crate::resources::{self, EVENTS, INVITES};
+use crate::resources::{self, EVENTS, INVITES, RESTOCK_INTERVAL};
 use crate::routes;
+use crate::schedule::{Run, Schedule};
+use crate::serve::{Bounds, serve};
 use crate::timeline::Timeline;
 use crate::updates;
 use crate::world::World;
@@ -61,6 +64,7 @@ pub struct Bundle {
     pub(crate) functions: Arc<Functions>,
     pub(crate) worker: Arc<EventSourceMapping>,
     pub(crate) events: Arc<EventSourceMapping>,
+    pub(crate) stock: Arc<Schedule>,
     _tasks: JoinSet<()>,
 }
 
@@ -105,7 +109,10 @@ impl Bundle {
             .is_none_or(|keys| keys.trim().is_empty());
         for (name, value) in [
             ("API_KEYS", keys.api_key),
-            ("TELEGRAM_WEBHOOK_SECRET", keys.webhook_secret),
+            (
+                "TELEGRAM_WEBHOOK_SECRET",
+                webhook_secrets(&keys.webhook_secret, &env),
+            ),
         ] {
             let given = env.entry(name.to_owned()).or_default();
             if given.trim().is_empty() {
@@ -152,6 +159,23 @@ impl Bundle {
             events,
         );
 
+        let stock = if env
+            .get("STOCK_TARGET")
+            .is_some_and(|target| !target.trim().is_empty())
+        {
+            let on_stock = Arc::clone(&functions);
+            let run: Run = Arc::new(move || {
+                let functions = Arc::clone(&on_stock);
+                async move {
+                    functions.restock().await;
+                }
+                .boxed()
+            });
+            Schedule::start(&mut tasks, product_clock, RESTOCK_INTERVAL, run)
+        } else {
+            Schedule::never()
+        };
+
         let stage = Stage {
             aws: aws.clone(),
             dynamo,
@@ -164,11 +188,7 @@ impl Bundle {
         };
         let demo = Demo::new(&env, stage).await?;
         let router = routes::router(Arc::clone(&functions), Arc::new(demo));
-        tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(fault = "unavailable", "the API stopped: {error}");
-            }
-        });
+        tasks.spawn(serve(listener, router, Bounds::default()));
         updates::start(
             &mut tasks,
             &env,
@@ -186,6 +206,7 @@ impl Bundle {
             functions,
             worker,
             events,
+            stock,
             _tasks: tasks,
         })
     }
@@ -201,6 +222,19 @@ impl Bundle {
     }
 }
 
+/// A secret for each bot, made of ours: Telegram repeats it with each update, and it tells the bots apart.
+fn webhook_secrets(ours: &str, env: &HashMap<String, String>) -> String {
+    let tokens = env.get("TELEGRAM_BOT_TOKEN").map_or("", String::as_str);
+    let secrets: Vec<String> = list(tokens)
+        .enumerate()
+        .map(|(bot, _)| match bot {
+            0 => ours.to_owned(),
+            _ => format!("{ours}_{bot}"),
+        })
+        .collect();
+    secrets.join(",")
+}
+
 /// The variables by which the functions find the embedded AWS. Its credentials open nothing, but SDKs want some.
 fn embedded_aws(aws: &Aws) -> impl Iterator<Item = (String, String)> {
     let variables = [
@@ -210,11 +244,9 @@ fn embedded_aws(aws: &Aws) -> impl Iterator<Item = (String, String)> {
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_SESSION_TOKEN", String::new()),
         ("SECRETS_ARN", String::new()),
-        ("INVITE_REQUESTS_TABLE", "InviteRequests".to_owned()),
-        ("INVITE_LINKS_TABLE", "InviteLinks".to_owned()),
-        ("PACE_TABLE", "Pace".to_owned()),
     ];
     variables
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
+        .chain(resources::table_names())
 }

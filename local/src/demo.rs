@@ -1,24 +1,29 @@
 //! The page at `/` and what it calls: the live state, and, in simulation, the parts of shop, buyer and saboteur.
 //!
 //! Everything but the page itself needs an API key. In simulation the page is served with the key in it, if the key was
-//! made up: it then opens nothing but the simulation.
+//! made up: it then opens nothing but the simulation. Even so the page of a stranger must not read it: it is served to
+//! who calls this machine by its address or as `localhost`, and others are asked for the key.
 
 mod acts;
 mod state;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use common::answer::Rejection;
 use common::auth::Verifier;
+use http::HeaderMap;
 use http::header::{
-    CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
+use http::uri::Authority;
 use simulators::aws::Aws;
 use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};
@@ -132,8 +137,27 @@ pub(crate) fn routes() -> Router<Served> {
         .nest("/bundle/demo", acts::routes())
 }
 
-async fn page(State(served): State<Served>) -> Response {
-    let mut response = Html(served.demo.page.clone()).into_response();
+/// Whether the caller means this machine: by an address, or as `localhost`. A browser sends the name that its address bar
+/// shows, so a name that a stranger has pointed at this machine (DNS rebinding) is seen here.
+fn means_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let name = authority.host();
+        let rest = authority.as_str().strip_prefix(name);
+        let is_whole = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        is_whole && (is_address || name.eq_ignore_ascii_case("localhost"))
+    })
+}
+
+async fn page(State(served): State<Served>, headers: HeaderMap) -> Response {
+    let page = if means_this_machine(&headers) {
+        served.demo.page.clone()
+    } else {
+        PAGE.to_owned()
+    };
+    let mut response = Html(page).into_response();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -150,8 +174,8 @@ async fn page(State(served): State<Served>) -> Response {
 
 impl Demo {
     /// Whether the caller knows a key.
-    fn admits(&self, request: &Request) -> bool {
-        self.keys.knows_api_key(request.headers())
+    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
+        self.keys.knows_api_key(headers)
     }
 
     fn limit(&self) -> Option<Limit> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
@@ -13,6 +13,7 @@ use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemA
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::resources::Source;
@@ -28,6 +29,22 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub type Handler =
     Arc<dyn Fn(SqsEvent, Instant) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
 
+/// Is told of every invocation, so that something else can end it.
+pub type Watch = Box<dyn Fn(AbortHandle) + Send + Sync>;
+
+/// Is waited for before each receive.
+pub type Gate = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// How a mapping differs from what its source says.
+pub struct Terms {
+    /// Most invocations at once.
+    pub concurrency: usize,
+    /// Is told of each invocation.
+    pub watch: Option<Watch>,
+    /// Lets a simulation idle for days without a call.
+    pub gate: Option<Gate>,
+}
+
 /// The mapping of one queue to one function.
 pub struct EventSourceMapping {
     sqs: aws_sdk_sqs::Client,
@@ -36,6 +53,8 @@ pub struct EventSourceMapping {
     handler: Handler,
     running: AtomicUsize,
     invocations: Mutex<Vec<AbortHandle>>,
+    watch: Option<Watch>,
+    gate: Option<Gate>,
 }
 
 impl EventSourceMapping {
@@ -47,6 +66,28 @@ impl EventSourceMapping {
         queue_url: String,
         handler: Handler,
     ) -> Arc<Self> {
+        let terms = Terms {
+            concurrency: source.maximum_concurrency,
+            watch: None,
+            gate: None,
+        };
+        Self::start_on(tasks, sqs, source, terms, queue_url, handler)
+    }
+
+    /// As [`EventSourceMapping::start`], on terms of its own.
+    pub fn start_on(
+        tasks: &mut JoinSet<()>,
+        sqs: &aws_sdk_sqs::Client,
+        source: &'static Source,
+        terms: Terms,
+        queue_url: String,
+        handler: Handler,
+    ) -> Arc<Self> {
+        let Terms {
+            concurrency,
+            watch,
+            gate,
+        } = terms;
         let mapping = Arc::new(Self {
             sqs: sqs.clone(),
             source,
@@ -54,8 +95,10 @@ impl EventSourceMapping {
             handler,
             running: AtomicUsize::new(0),
             invocations: Mutex::default(),
+            watch,
+            gate,
         });
-        for _ in 0..source.maximum_concurrency {
+        for _ in 0..concurrency {
             let mapping = Arc::clone(&mapping);
             tasks.spawn(async move {
                 loop {
@@ -96,6 +139,9 @@ impl EventSourceMapping {
     }
 
     async fn poll(&self) {
+        if let Some(gate) = &self.gate {
+            gate().await;
+        }
         let received = self
             .sqs
             .receive_message()
@@ -143,6 +189,9 @@ impl EventSourceMapping {
             timeout,
             (self.handler)(event, Instant::now() + timeout),
         ));
+        if let Some(watch) = &self.watch {
+            watch(invocation.abort_handle());
+        }
         {
             let mut invocations = self
                 .invocations
@@ -208,7 +257,7 @@ impl EventSourceMapping {
 }
 
 /// The event that Lambda makes of a batch.
-fn event(messages: &[Message], queue: &str) -> Value {
+pub(crate) fn event(messages: &[Message], queue: &str) -> Value {
     let records: Vec<Value> = messages
         .iter()
         .map(|message| record(message, queue))

@@ -1,23 +1,30 @@
-//! The five functions in one process, each started as Lambda would start it.
+//! All functions in one process, each started as Lambda would start it.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use bytes::Bytes;
+use common::auth::Verifier;
 use common::clock::Clock;
 use common::config::Env;
+use http::HeaderMap;
+use http::{Request, Response};
+use tokio::time::Instant;
 
-/// The five functions, as Lambda would start them.
+/// All functions, as Lambda would start them.
 pub struct Functions {
     pub(crate) request: request::App,
     pub(crate) status: status::App,
     pub(crate) worker: worker::App,
     pub(crate) webhook: webhook::App,
     pub(crate) events: events::App,
+    pub(crate) stock: stock::App,
+    keys: Verifier,
+    secrets: Verifier,
 }
 
 impl Functions {
-    /// Starts all five with one environment.
+    /// Starts all with one environment.
     ///
     /// # Errors
     /// All that is missing in it, by name.
@@ -28,13 +35,31 @@ impl Functions {
             worker: worker::App::from_env(env, clock.clone()),
             webhook: webhook::App::from_env(env, clock.clone()),
             events: events::App::from_env(env, clock.clone()),
+            stock: stock::App::from_env(env, clock.clone()),
+            keys: Verifier::api_keys(env),
+            secrets: Verifier::webhook_secrets(env),
         };
         env.check().map(|()| functions)
+    }
+
+    /// Whether a caller shows a key or the webhook's secret.
+    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
+        self.keys.knows_api_key(headers) || self.secrets.knows_webhook_secret(headers)
+    }
+
+    /// Invokes `request`, past the wire of the API.
+    pub async fn request(&self, call: Request<Bytes>) -> Response<Bytes> {
+        request::handle(&self.request, call).await
     }
 
     /// Invokes the worker, past any queue.
     pub async fn work(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
         worker::handle(&self.worker, batch, deadline).await
+    }
+
+    /// Invokes `stock`, past its schedule.
+    pub async fn restock(&self) -> stock::Done {
+        stock::handle(&self.stock).await
     }
 }
 

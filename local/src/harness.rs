@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -125,9 +126,9 @@ impl TestBundle {
         &self.bundle.aws
     }
 
-    /// The five functions, for calls past the wire of the API.
+    /// The functions, for calls past the wire of the API.
     #[must_use]
-    pub fn functions(&self) -> &Functions {
+    pub fn functions(&self) -> &Arc<Functions> {
         &self.bundle.functions
     }
 
@@ -273,6 +274,16 @@ impl TestBundle {
         self.clock.turn(by);
     }
 
+    /// Stops the schedule of `stock`, so that it runs only when a test says so.
+    pub fn pause_schedule(&self) {
+        self.bundle.stock.pause();
+    }
+
+    /// How many invocations run now, of the functions that no caller waits for.
+    fn running(&self) -> usize {
+        self.bundle.worker.running() + self.bundle.events.running() + self.bundle.stock.running()
+    }
+
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
     #[must_use]
     pub fn unplug_worker(&self) -> usize {
@@ -313,7 +324,7 @@ impl TestBundle {
     /// Turns the clock forward once nobody works: a jump in mid-work would only show that such a jump is a fault.
     pub async fn turn_when_idle(&self, by: Duration) {
         self.run_until(|| {
-            let running = self.bundle.worker.running() + self.bundle.events.running();
+            let running = self.running();
             let in_flight: u64 = [INVITES.queue, EVENTS.queue]
                 .iter()
                 .map(|queue| self.aws().queue_depth(queue).unwrap_or_default().in_flight)
@@ -351,7 +362,7 @@ impl TestBundle {
         while !reached() {
             let depths = [INVITES.queue, EVENTS.queue]
                 .map(|queue| self.aws().queue_depth(queue).unwrap_or_default());
-            let running = self.bundle.worker.running() + self.bundle.events.running();
+            let running = self.running();
             let waiting = depths
                 .iter()
                 .map(|depth| depth.delayed + depth.in_flight)

@@ -43,6 +43,12 @@ struct Arguments {
 enum Command {
     /// Measure the functions: speed, memory, size, and what a million invites cost.
     Bench(local::bench::Arguments),
+    /// Run simulated worlds in which everything goes wrong, drawn from seeds, and check the invariants.
+    Simulate(local::proof::seeds::Arguments),
+    /// Let every caller die at every call, and check the invariants.
+    Crash(local::proof::crash::Arguments),
+    /// Play all proofs, measure, and write docs/REPORT.md.
+    Report(local::proof::report::Arguments),
 }
 
 #[tokio::main]
@@ -62,8 +68,12 @@ async fn run() -> anyhow::Result<()> {
     let env: HashMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    if let Some(Command::Bench(arguments)) = arguments.command {
-        return local::bench::run(arguments).await;
+    match arguments.command {
+        Some(Command::Bench(arguments)) => return local::bench::run(arguments).await,
+        Some(Command::Simulate(arguments)) => return local::proof::seeds::command(&arguments),
+        Some(Command::Crash(arguments)) => return local::proof::crash::command(&arguments),
+        Some(Command::Report(arguments)) => return local::proof::report::command(arguments).await,
+        None => {}
     }
     let clock = Clock::new();
     let timeline = Timeline::new(common::clock::Clock::turned_by(clock.offset_ms()));

@@ -1,6 +1,7 @@
 //! The tables and queues that the functions use, as `template.yaml` declares them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::{
@@ -9,12 +10,26 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 
-/// A table: its name, and its key, a string.
-pub const TABLES: [(&str, &str); 3] = [
-    ("InviteRequests", "requestId"),
-    ("InviteLinks", "linkHash"),
-    ("Pace", "paceKey"),
+/// A table: its name, its key, a string, and its sort key, a number, if it has one.
+pub const TABLES: [(&str, &str, Option<&str>); 4] = [
+    ("InviteRequests", "requestId", None),
+    ("InviteLinks", "linkHash", None),
+    ("Pace", "paceKey", None),
+    ("Stock", "shard", Some("unit")),
 ];
+
+/// The variables by which the functions know their tables.
+pub fn table_names() -> impl Iterator<Item = (String, String)> {
+    let names = [
+        ("INVITE_REQUESTS_TABLE", "InviteRequests"),
+        ("INVITE_LINKS_TABLE", "InviteLinks"),
+        ("PACE_TABLE", "Pace"),
+        ("STOCK_TABLE", "Stock"),
+    ];
+    names
+        .into_iter()
+        .map(|(variable, table)| (variable.to_owned(), table.to_owned()))
+}
 
 /// How a function is fed from its queue.
 pub struct Source {
@@ -46,6 +61,8 @@ pub const EVENTS: Source = Source {
     batch_size: 10,
     maximum_concurrency: 5,
 };
+/// How often `stock` runs.
+pub const RESTOCK_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a message is shown before it is a dead letter.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
 /// How long a message is kept, in seconds: 14 days.
@@ -56,25 +73,29 @@ pub const RETENTION_SECONDS: u64 = 1_209_600;
 /// # Errors
 /// What DynamoDB says.
 pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
-    for (table, key) in TABLES {
-        let created = dynamo
+    for (table, key, sort_key) in TABLES {
+        let key = Some((key, ScalarAttributeType::S, KeyType::Hash));
+        let sort_key = sort_key.map(|key| (key, ScalarAttributeType::N, KeyType::Range));
+        let mut create = dynamo
             .create_table()
             .table_name(table)
-            .billing_mode(BillingMode::PayPerRequest)
-            .attribute_definitions(
-                AttributeDefinition::builder()
-                    .attribute_name(key)
-                    .attribute_type(ScalarAttributeType::S)
-                    .build()?,
-            )
-            .key_schema(
-                KeySchemaElement::builder()
-                    .attribute_name(key)
-                    .key_type(KeyType::Hash)
-                    .build()?,
-            )
-            .send()
-            .await;
+            .billing_mode(BillingMode::PayPerRequest);
+        for (name, of_type, role) in key.into_iter().chain(sort_key) {
+            create = create
+                .attribute_definitions(
+                    AttributeDefinition::builder()
+                        .attribute_name(name)
+                        .attribute_type(of_type)
+                        .build()?,
+                )
+                .key_schema(
+                    KeySchemaElement::builder()
+                        .attribute_name(name)
+                        .key_type(role)
+                        .build()?,
+                );
+        }
+        let created = create.send().await;
         match created {
             Ok(_) => {
                 let ttl = TimeToLiveSpecification::builder()

@@ -6,18 +6,23 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use common::answer::{Rejection, json};
+use futures_util::StreamExt as _;
 use http::StatusCode;
-use http::header::{ALLOW, HeaderValue};
+use http::header::{ALLOW, CONNECTION, HeaderValue, TRANSFER_ENCODING};
 
 use crate::demo::Demo;
 use crate::functions::Functions;
 
-/// The largest body that is read at all, in bytes: API Gateway's own limit is 10 MB, Lambda's 6 MB.
+/// The largest body that is taken, in bytes: API Gateway's own limit is 10 MB, Lambda's 6 MB.
 const BODY_MAX_BYTES: usize = 6 * 1024 * 1024;
+/// The largest body that is read to its end, so that a caller hears that it is too large: one that is cut off in
+/// mid-sentence hears nothing.
+const BODY_READ_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// How long a caller may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -37,11 +42,43 @@ pub(crate) fn router(functions: Arc<Functions>, demo: Arc<Demo>) -> Router {
         .merge(crate::demo::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(async || answer(Rejection::NotFound.answer()))
+        .layer(from_fn(close_after_chunks))
         .with_state(Served { functions, demo })
 }
 
+/// A body in chunks ends its connection. If it told a length as well, a proxy in front may have believed that one, and
+/// take what follows for somebody else's (RFC 9112, section 6.3); the server below shows us no such length.
+async fn close_after_chunks(request: Request, next: Next) -> Response {
+    let is_in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
+    let mut response = next.run(request).await;
+    if is_in_chunks {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// What is done with a body once it is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    /// Of a caller who shows no secret, and is refused whatever it holds: many of them must not fill the memory.
+    Forgotten,
+}
+
+impl Served {
+    async fn whole(&self, request: Request) -> Result<http::Request<Bytes>, Response> {
+        let fate = match self.functions.knows(request.headers()) {
+            true => Fate::Kept,
+            false => Fate::Forgotten,
+        };
+        read_within(request, BODY_MAX_BYTES, fate).await
+    }
+}
+
 async fn request(State(served): State<Served>, request: Request) -> Response {
-    match whole(request).await {
+    match served.whole(request).await {
         Ok(request) => {
             let response = request::handle(&served.functions.request, request).await;
             served.demo.saw_request(&response);
@@ -52,30 +89,59 @@ async fn request(State(served): State<Served>, request: Request) -> Response {
 }
 
 async fn status(State(served): State<Served>, request: Request) -> Response {
-    match whole(request).await {
+    match served.whole(request).await {
         Ok(request) => answer(status::handle(&served.functions.status, request).await),
         Err(refusal) => refusal,
     }
 }
 
 async fn webhook(State(served): State<Served>, request: Request) -> Response {
-    match whole(request).await {
+    match served.whole(request).await {
         Ok(request) => answer(webhook::handle(&served.functions.webhook, request).await),
         Err(refusal) => refusal,
     }
 }
 
-/// Reads the whole body, within bounds of size and time.
-async fn whole(request: Request) -> Result<http::Request<Bytes>, Response> {
+/// Reads the whole body of a caller who has shown a key, within bounds of size and time.
+pub(crate) async fn whole(request: Request, most: usize) -> Result<http::Request<Bytes>, Response> {
+    read_within(request, most, Fate::Kept).await
+}
+
+async fn read_within(
+    request: Request,
+    most: usize,
+    fate: Fate,
+) -> Result<http::Request<Bytes>, Response> {
     let (parts, body) = request.into_parts();
-    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_MAX_BYTES)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, read(body, most, fate)).await {
         Ok(Ok(body)) => Ok(http::Request::from_parts(parts, body)),
-        Ok(Err(_)) => Err(answer(Rejection::TooLarge.answer())),
+        Ok(Err(rejection)) => Err(answer(rejection.answer())),
         Err(_) => {
             let error = serde_json::json!({"ok": false, "code": "timeout", "error": "The body did not come within 10 seconds."});
             Err(answer(json(StatusCode::REQUEST_TIMEOUT, &error)))
         }
     }
+}
+
+async fn read(body: Body, most: usize, fate: Fate) -> Result<Bytes, Rejection> {
+    let (mut chunks, mut kept, mut length) = (body.into_data_stream(), Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        // Not in chunks as it says, or cut off.
+        let chunk = chunk.map_err(|_| Rejection::InvalidJson)?;
+        length = length.saturating_add(chunk.len());
+        if length > BODY_READ_MAX_BYTES {
+            break;
+        }
+        if length > most {
+            kept = Vec::new();
+        } else if fate == Fate::Kept {
+            kept.extend_from_slice(&chunk);
+        }
+    }
+    if length > most {
+        return Err(Rejection::TooLarge);
+    }
+    Ok(kept.into())
 }
 
 async fn method_not_allowed(request: Request) -> Response {

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use common::auth::WEBHOOK_SECRET_HEADER;
+use common::config::list;
 use common::domain::fault::Fault;
-use common::telegram::{Telegram, TelegramError};
+use common::telegram::{Bots, Telegram, TelegramError};
 use common::telemetry::chain;
 use http::Request;
 use secrecy::SecretString;
@@ -37,16 +38,38 @@ pub(crate) async fn start(
     is_simulated: bool,
     functions: Arc<Functions>,
 ) -> anyhow::Result<()> {
-    let telegram = Telegram::from_env(&mut env_of(env));
-    let secret = env
+    let bots = Bots::from_env(&mut env_of(env));
+    let secrets = env
         .get("TELEGRAM_WEBHOOK_SECRET")
-        .cloned()
+        .map(String::as_str)
         .unwrap_or_default();
+    let secrets: Vec<&str> = list(secrets).collect();
+    anyhow::ensure!(
+        bots.iter().count() == secrets.len(),
+        "TELEGRAM_WEBHOOK_SECRET must hold one secret for each bot of TELEGRAM_BOT_TOKEN, in the same order: there are {} of {}",
+        secrets.len(),
+        bots.iter().count(),
+    );
     let public_url = env
         .get("PUBLIC_URL")
         .map(|url| url.trim().trim_end_matches('/'))
         .filter(|url| !url.is_empty());
-    let Some(base) = public_url.or_else(|| is_simulated.then_some(own_url)) else {
+    let base = public_url.or_else(|| is_simulated.then_some(own_url));
+    for (bot, secret) in bots.iter().zip(secrets) {
+        start_one(tasks, bot.clone(), secret, base, &functions).await?;
+    }
+    Ok(())
+}
+
+/// As [`start`], for one bot.
+async fn start_one(
+    tasks: &mut JoinSet<()>,
+    telegram: Telegram,
+    secret: &str,
+    base: Option<&str>,
+    functions: &Arc<Functions>,
+) -> anyhow::Result<()> {
+    let Some(base) = base else {
         // A refused token stays refused: that is said now, not every five seconds.
         match telegram.webhook_info().await {
             Err(failure) if !passes(&failure) => {
@@ -54,7 +77,7 @@ pub(crate) async fn start(
             }
             _ => {}
         }
-        tasks.spawn(poll(telegram, secret, functions));
+        tasks.spawn(poll(telegram, secret.to_owned(), Arc::clone(functions)));
         return Ok(());
     };
     let webhook = Webhook {

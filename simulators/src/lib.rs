@@ -2,11 +2,19 @@
 //!
 //! Written from the services' own documentation, never from the product's types: this crate does not depend on
 //! `common`, so that a misreading in the client can't hide behind the same misreading here.
+//!
+//! AWS, Telegram and WebEngage listen on a socket (`start`) or on none (`in_process`), where `call` carries each
+//! request. Without sockets, by [`Clock::simulated`](clock::Clock::simulated) on a single-threaded runtime whose clock is
+//! paused, a run takes no time and is the same for the same `fastrand::seed`: nothing here depends on the order of a hash
+//! map or on which of two ready things is looked at first, and all lots are drawn from that generator.
 
 pub mod aws;
 pub mod clock;
 pub mod lambda;
+mod random;
 mod server;
 mod socket;
 pub mod telegram;
 pub mod webengage;
+
+pub use socket::Reset;

@@ -1,17 +1,24 @@
-//! The HTTP server of the simulators of Telegram and WebEngage: an axum router on connections that a request can cut.
+//! The HTTP server of the simulators of Telegram and WebEngage: an axum router on connections that a request can cut, or
+//! on none, where requests are handed to it one by one.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tower_service::Service;
 
-use crate::socket::{Cut, Stream};
+use crate::socket::{Cut, Reset, Stream};
 
 /// How long a stopping server waits for answers under way.
 const STOP_GRACE: Duration = Duration::from_millis(500);
@@ -51,7 +58,8 @@ impl Connected<IncomingStream<'_, CutListener>> for Cut {
 /// A running HTTP server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    address: SocketAddr,
+    url: String,
+    router: Router,
     stopping: watch::Sender<bool>,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -66,7 +74,8 @@ impl Server {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let (stopping, stopped) = watch::channel(false);
-        let service = router(stopped.clone()).into_make_service_with_connect_info::<Cut>();
+        let router = router(stopped.clone());
+        let service = router.clone().into_make_service_with_connect_info::<Cut>();
         let task = tokio::spawn(async move {
             let serve =
                 axum::serve(CutListener(listener), service).with_graceful_shutdown(until(stopped));
@@ -75,14 +84,47 @@ impl Server {
             }
         });
         Ok(Self {
-            address,
+            url: format!("http://{address}"),
+            router,
             stopping,
             task: tokio::sync::Mutex::new(Some(task)),
         })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Serves the same without a socket, as `url`: [`Server::call`] is the only way to it.
+    pub(crate) fn in_process<F>(url: &str, router: F) -> Self
+    where
+        F: FnOnce(watch::Receiver<bool>) -> Router,
+    {
+        let (stopping, stopped) = watch::channel(false);
+        Self {
+            url: url.to_owned(),
+            router: router(stopped),
+            stopping,
+            task: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    /// Hands one request to the router, as if it had come by a connection of its own.
+    pub(crate) async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Reset> {
+        if *self.stopping.borrow() {
+            return Err(Reset);
+        }
+        let cut = Cut::default();
+        let mut request = request.map(Body::from);
+        request.extensions_mut().insert(ConnectInfo(cut.clone()));
+        let Ok(response) = self.router.clone().call(request).await;
+        if cut.is_cut() {
+            return Err(Reset);
+        }
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map_err(|_| Reset)?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    /// The base URL, without a slash at its end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// A signal that turns true when the server stops.

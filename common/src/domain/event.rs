@@ -1,5 +1,7 @@
 //! The two facts that marketing is told, and what makes a repeat of one recognisable.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -45,6 +47,28 @@ pub struct Event {
     pub event_time: Timestamp,
     /// What the journeys use; every id is a string, since WebEngage fixes a value's type at its first sight.
     pub event_data: Map<String, Value>,
+}
+
+/// A message of the event queue: a request is about to become DONE with a link of the stock. Whether it did, and the
+/// event, is read from its record. It is sent *before* the link is taken, so that no crash loses the event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Promise {
+    /// The request.
+    pub request_id: RequestId,
+    /// When that was about to happen.
+    pub promised_at: Timestamp,
+}
+
+impl Promise {
+    /// How long its taking may be under way: longer than any call of `request` lives, with all that it sent.
+    pub const OPEN_FOR: Duration = Duration::from_secs(60);
+
+    /// Whether a request that is not there yet may still come.
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        now.since(self.promised_at) < Self::OPEN_FOR
+    }
 }
 
 impl Event {

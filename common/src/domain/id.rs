@@ -94,7 +94,8 @@ impl fmt::Display for TelegramUserId {
 }
 
 /// A Telegram bot: the digits before the colon of its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct BotId(pub u64);
 
 impl fmt::Display for BotId {

@@ -84,6 +84,8 @@ pub struct Invite {
     pub lease_owner: Option<String>,
     /// When the lease lapses; of a request that was put back, when it may be claimed again.
     pub lease_until: Option<Timestamp>,
+    /// When the link was handed out.
+    pub done_at: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -134,8 +136,27 @@ impl Invite {
             error: None,
             lease_owner: None,
             lease_until: None,
+            done_at: None,
             created_at: now,
             updated_at: now,
+        }
+    }
+
+    /// The same request, DONE with a link of the stock, without any try at Telegram.
+    #[must_use]
+    pub fn served_from_stock(
+        self,
+        chat: ChatId,
+        link: InviteLink,
+        link_expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            status: Status::Done,
+            chat,
+            invite_link: Some(link),
+            link_expires_at: Some(link_expires_at),
+            done_at: Some(self.updated_at),
+            ..self
         }
     }
 
@@ -167,23 +188,19 @@ impl Invite {
         }
     }
 
-    /// The *link created* event, if the link is there and WebEngage has not accepted the event yet. Told again it has
-    /// the same time: `lifetime`, that of a link, before the link's end.
+    /// The *link created* event, if the link is there and WebEngage has not accepted the event yet.
     #[must_use]
-    pub fn unsent_link_event(&self, lifetime: Duration) -> Option<Event> {
+    pub fn unsent_link_event(&self) -> Option<Event> {
         let link = self
             .invite_link
             .as_ref()
             .filter(|_| !self.link_event_fired)?;
-        let made_at = self
-            .link_expires_at
-            .map_or(self.updated_at, |end| end.minus(lifetime));
         Some(Event::link_created(
             self.request_id,
             &self.user_id,
             &self.transaction_id,
             link,
-            made_at,
+            self.done_at.unwrap_or(self.updated_at),
         ))
     }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{ChatId, InviteLink, RequestId};
+use super::id::{BotId, ChatId, InviteLink, RequestId};
+use super::stock::UnitId;
 use super::time::Timestamp;
 
 /// A message of the invite queue.
@@ -13,6 +14,8 @@ pub enum Job {
     Mint(Mint),
     /// Take a link out of use.
     Revoke(Revoke),
+    /// Make a link for the stock.
+    Stock(Restock),
 }
 
 /// Make the link of a request. It carries everything, so that the worker can create a record that was never written.
@@ -42,11 +45,43 @@ pub struct Revoke {
     pub chat_id: ChatId,
     /// The link.
     pub invite_link: InviteLink,
-    /// The request that it was made for.
-    pub request_id: RequestId,
+    /// The request that it was made for; a link of the stock that was never sold has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+    /// The bot that made it, and alone can revoke it; the first one, if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_id: Option<BotId>,
     /// Not to be tried before this: set on every job that was put back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+}
+
+/// Make a link for the stock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restock {
+    /// The chat that the link is to lead to.
+    pub chat_id: ChatId,
+    /// The id that the chat's payments are known by.
+    pub shelf: ChatId,
+    /// The number of the unit.
+    pub unit: u64,
+    /// How long the link is to work, from its making on, in seconds.
+    pub ttl_sec: u64,
+    /// Not to be tried before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+}
+
+impl Restock {
+    /// The unit that it makes.
+    #[must_use]
+    pub const fn unit_id(&self) -> UnitId {
+        UnitId {
+            shelf: self.shelf,
+            number: self.unit,
+        }
+    }
 }
 
 impl Job {
@@ -56,15 +91,17 @@ impl Job {
         match self {
             Self::Mint(mint) => mint.chat_id,
             Self::Revoke(revoke) => revoke.chat_id,
+            Self::Stock(stock) => stock.chat_id,
         }
     }
 
-    /// The request that the job is about.
+    /// The request that the job is about, if there is one.
     #[must_use]
-    pub const fn request_id(&self) -> RequestId {
+    pub const fn request_id(&self) -> Option<RequestId> {
         match self {
-            Self::Mint(mint) => mint.request_id,
+            Self::Mint(mint) => Some(mint.request_id),
             Self::Revoke(revoke) => revoke.request_id,
+            Self::Stock(_) => None,
         }
     }
 
@@ -74,6 +111,7 @@ impl Job {
         match self {
             Self::Mint(mint) => mint.not_before,
             Self::Revoke(revoke) => revoke.not_before,
+            Self::Stock(stock) => stock.not_before,
         }
     }
 
@@ -83,6 +121,7 @@ impl Job {
         match &mut self {
             Self::Mint(mint) => mint.not_before = Some(at),
             Self::Revoke(revoke) => revoke.not_before = Some(at),
+            Self::Stock(stock) => stock.not_before = Some(at),
         }
         self
     }
@@ -93,6 +132,7 @@ impl Job {
         match &mut self {
             Self::Mint(mint) => mint.chat_id = chat,
             Self::Revoke(revoke) => revoke.chat_id = chat,
+            Self::Stock(stock) => stock.chat_id = chat,
         }
         self
     }
@@ -116,6 +156,9 @@ mod tests {
         );
         let job: Job = serde_json::from_str(&revoke).unwrap();
         assert_eq!(serde_json::to_string(&job).unwrap(), revoke);
+        let stock = r#"{"kind":"stock","chatId":-1,"shelf":-2,"unit":7,"ttlSec":2592000}"#;
+        let moved: Job = serde_json::from_str(stock).unwrap();
+        assert_eq!(serde_json::to_string(&moved).unwrap(), stock);
         let later = job.put_back_until(Timestamp::from_ms(0));
         assert!(
             serde_json::to_string(&later)

@@ -3,6 +3,7 @@
 //! Only `chat_member` updates tell; the service message `new_chat_members` carries no link and channels have none.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::id::{ChatId, InviteLink, TelegramUserId};
@@ -92,7 +93,10 @@ pub fn recognise(body: &[u8]) -> Result<Sighting, NotJson> {
     let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
     let update = match serde_json::from_str::<Update<'_>>(text) {
         Ok(update) => update,
-        Err(error) if error.is_data() => return Ok(Sighting::Ignored("not an update")),
+        // Of another shape, or beyond what a number can hold.
+        Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            return Ok(Sighting::Ignored("not an update"));
+        }
         Err(_) => return Err(NotJson),
     };
     let Some(raw) = update.chat_member else {
@@ -119,6 +123,9 @@ fn sighting(change: ChatMemberUpdated) -> Sighting {
     let Some(ChatInviteLink { invite_link }) = change.invite_link else {
         return Sighting::Ignored("joined without a link");
     };
+    if invite_link.is_empty() {
+        return Sighting::Ignored("joined by a link without a URL");
+    }
     // Telegram shows a link that another administrator made with its tail cut to dots.
     if invite_link.ends_with("...") {
         return Sighting::Ignored("joined by a link of somebody else");
@@ -218,6 +225,12 @@ mod tests {
             read(&foreign),
             Sighting::Ignored("joined by a link of somebody else")
         );
+        let mut empty = joined.clone();
+        empty["chat_member"]["invite_link"]["invite_link"] = json!("");
+        assert_eq!(
+            read(&empty),
+            Sighting::Ignored("joined by a link without a URL")
+        );
         let mut bot = joined;
         bot["chat_member"]["new_chat_member"]["user"]["is_bot"] = json!(true);
         assert_eq!(read(&bot), Sighting::Ignored("a bot"));
@@ -230,6 +243,7 @@ mod tests {
             "[]",
             "null",
             "7",
+            "1e400",
             "\"x\"",
             r#"{"chat_member": 7}"#,
             r#"{"chat_member": {}}"#,
@@ -248,6 +262,8 @@ mod tests {
             b"<html>",
             b"{\"a\": \"\xff\"}",
             b"{} trailing",
+            b"\"text\" trailing",
+            b"7 {}",
         ] {
             assert_eq!(recognise(body), Err(NotJson), "{body:?}");
         }

@@ -12,4 +12,5 @@ pub mod join;
 pub mod pace;
 pub mod purchase;
 pub mod retry;
+pub mod stock;
 pub mod time;

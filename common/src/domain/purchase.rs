@@ -54,6 +54,17 @@ impl Chats {
         self.find(chat).is_some()
     }
 
+    /// All chats: the id of each, and the one that its payments are known by.
+    pub fn all(&self) -> impl Iterator<Item = (ChatId, ChatId)> {
+        self.0.iter().map(|chat| (chat.id, chat.known_as))
+    }
+
+    /// The same of the chat of this id, by its present or its earlier one.
+    #[must_use]
+    pub fn named(&self, chat: ChatId) -> Option<(ChatId, ChatId)> {
+        self.find(chat).map(|chat| (chat.id, chat.known_as))
+    }
+
     /// The chat of this id, by its present or its earlier one.
     fn find(&self, chat: ChatId) -> Option<Chat> {
         let by_id = self.0.iter().find(|known| known.id == chat);
@@ -140,6 +151,12 @@ impl Purchase {
             chat_known_as: known_as,
             idempotency_key,
         })
+    }
+
+    /// The shelf that the chat's links in stock lie on.
+    #[must_use]
+    pub const fn shelf(&self) -> ChatId {
+        self.chat_known_as
     }
 
     /// What makes this call the same payment as another.

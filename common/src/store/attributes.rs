@@ -19,18 +19,42 @@ pub(super) const CREATED_AT: &str = "createdAt";
 pub(super) const UPDATED_AT: &str = "updatedAt";
 pub(super) const EXPIRES_AT: &str = "expiresAt";
 
+pub(super) const DONE_AT: &str = "doneAt";
+
+pub(super) const BOT_ID: &str = "botId";
 pub(super) const LINK_HASH: &str = "linkHash";
+
+pub(super) const SHARD: &str = "shard";
+pub(super) const UNIT: &str = "unit";
+pub(super) const SHELF: &str = "shelf";
+pub(super) const ORDERED: &str = "ordered";
+pub(super) const MADE: &str = "made";
+pub(super) const GIVEN_UP: &str = "givenUp";
+pub(super) const SEEN: &str = "seen";
+pub(super) const ORDER_MAX: &str = "orderMax";
+pub(super) const LAST_ORDER: &str = "lastOrder";
+pub(super) const PROGRESS_AT: &str = "progressAt";
+pub(super) const ORDERING_UNTIL: &str = "orderingUntil";
 
 pub(super) const WINDOW_OPENED_MS: &str = "windowOpenedMs";
 
 pub(super) const PACE_KEY: &str = "paceKey";
 pub(super) const INTERVAL_MS: &str = "intervalMs";
+pub(super) const CEILING_MS: &str = "ceilingMs";
+pub(super) const STEP: &str = "step";
+pub(super) const DROP: &str = "drop";
+pub(super) const STREAK: &str = "streak";
 pub(super) const NEXT_SLOT_MS: &str = "nextSlotMs";
-pub(super) const RETURNED_UNTIL_MS: &str = "returnedUntilMs";
-pub(super) const LINE_UNTIL_MS: &str = "lineUntilMs";
-pub(super) const REVOCATIONS_UNTIL_MS: &str = "revocationsUntilMs";
 pub(super) const PAUSED_UNTIL: &str = "pausedUntil";
-pub(super) const SLOWED: &str = "slowed";
 pub(super) const HOLDS: &str = "holds";
 pub(super) const MIGRATED_TO: &str = "migratedTo";
+pub(super) const TICKETS: &str = "tickets";
+pub(super) const DRAWN: &str = "drawn";
+pub(super) const SERVED: &str = "served";
+pub(super) const SEEN_MS: &str = "seenMs";
+pub(super) const LAST_WAIT_CHAT: &str = "lastWaitChat";
+pub(super) const LAST_WAIT_UNTIL: &str = "lastWaitUntil";
+pub(super) const IS_WAIT_SHARED: &str = "isWaitShared";
+pub(super) const COINCIDENCES: &str = "coincidences";
+pub(super) const SHARED_UNTIL: &str = "sharedUntil";
 pub(super) const VERSION: &str = "version";

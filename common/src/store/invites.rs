@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
+};
 
 use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
@@ -21,6 +24,9 @@ use crate::domain::time::Timestamp;
 /// The table of requests.
 #[derive(Clone)]
 pub struct Invites(Table);
+
+/// The condition that no record of the request is there.
+const IS_NEW: &str = "attribute_not_exists(requestId)";
 
 /// What became of a new request.
 pub enum Created {
@@ -86,18 +92,8 @@ impl Invites {
     ) -> Result<Created, StoreError> {
         let call = self.0.client.put_item().table_name(&self.0.name);
         let answer = call
-            .item(REQUEST_ID, s(invite.request_id))
-            .item(USER_ID, s(&invite.user_id))
-            .item(TRANSACTION_ID, s(&invite.transaction_id))
-            .item(CHAT_ID, n(invite.chat))
-            .item(STATUS, s(invite.status.as_str()))
-            .item(ATTEMPTS, n(invite.attempts))
-            .item(LINK_EVENT_FIRED, AttributeValue::Bool(false))
-            .item(JOIN_EVENT_FIRED, AttributeValue::Bool(false))
-            .item(CREATED_AT, s(invite.created_at))
-            .item(UPDATED_AT, s(invite.updated_at))
-            .item(EXPIRES_AT, n(expires_at.seconds()))
-            .condition_expression("attribute_not_exists(requestId)")
+            .set_item(Some(new_item(invite, expires_at)))
+            .condition_expression(IS_NEW)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -110,6 +106,20 @@ impl Invites {
             )),
             _ => Err(self.0.fault("PutItem of a request")(error)),
         }
+    }
+
+    /// The same as a part of a transaction: a refusal shows the record that is there.
+    pub(super) fn put_new(
+        &self,
+        invite: &Invite,
+        expires_at: Timestamp,
+    ) -> Result<Put, BuildError> {
+        Put::builder()
+            .table_name(&self.0.name)
+            .set_item(Some(new_item(invite, expires_at)))
+            .condition_expression(IS_NEW)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
     }
 
     /// Opens the duplicate window `window` at `now` for `length`, unless it is open; answers when the open one was
@@ -212,7 +222,7 @@ impl Invites {
         let update = self
             .update_of_owner(id, owner, now)
             .update_expression(
-                "SET #status = :to, inviteLink = :link, linkExpiresAt = :linkExpires, chatId = :chat, updatedAt = :now \
+                "SET #status = :to, inviteLink = :link, linkExpiresAt = :linkExpires, chatId = :chat, updatedAt = :now, doneAt = :now \
                  REMOVE leaseOwner, leaseUntil, #error",
             )
             .expression_attribute_names("#error", ERROR)
@@ -382,7 +392,7 @@ impl Invites {
         self.read(item.ok_or_else(|| self.0.malformed(REQUEST_ID))?)
     }
 
-    fn read(&self, item: &Item) -> Result<Invite, StoreError> {
+    pub(super) fn read(&self, item: &Item) -> Result<Invite, StoreError> {
         let reader = Reader {
             table: &self.0,
             item,
@@ -396,6 +406,7 @@ impl Invites {
             attempts: reader.number(ATTEMPTS)?,
             invite_link: reader.optional_text(INVITE_LINK)?.map(InviteLink::new),
             link_expires_at: reader.optional_instant(LINK_EXPIRES_AT)?,
+            done_at: reader.optional_instant(DONE_AT)?,
             link_event_fired: reader.flag(LINK_EVENT_FIRED),
             join_event_fired: reader.flag(JOIN_EVENT_FIRED),
             telegram_user_id: reader
@@ -413,6 +424,36 @@ impl Invites {
             updated_at: reader.parsed(UPDATED_AT)?,
         })
     }
+}
+
+/// The record of a request that is new: of one that is queued, or that a link of the stock made DONE.
+fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
+    let mut item: Item = [
+        (REQUEST_ID, s(invite.request_id)),
+        (USER_ID, s(&invite.user_id)),
+        (TRANSACTION_ID, s(&invite.transaction_id)),
+        (CHAT_ID, n(invite.chat)),
+        (STATUS, s(invite.status.as_str())),
+        (ATTEMPTS, n(invite.attempts)),
+        (LINK_EVENT_FIRED, AttributeValue::Bool(false)),
+        (JOIN_EVENT_FIRED, AttributeValue::Bool(false)),
+        (CREATED_AT, s(invite.created_at)),
+        (UPDATED_AT, s(invite.updated_at)),
+        (EXPIRES_AT, n(expires_at.seconds())),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let of_link = [
+        (INVITE_LINK, invite.invite_link.as_ref().map(link)),
+        (LINK_EXPIRES_AT, invite.link_expires_at.map(s)),
+        (DONE_AT, invite.done_at.map(s)),
+    ];
+    for (name, value) in of_link {
+        if let Some(value) = value {
+            item.insert(name.to_owned(), value);
+        }
+    }
+    item
 }
 
 /// Whether a claim led to a real try at Telegram.

@@ -1,28 +1,43 @@
 //! The table of links: whose link a join came by, found by the link's hash alone.
 
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::Update;
+
 use super::attributes::*;
 use super::item::{Reader, link, n, s};
 use super::{StoreError, Table};
 use crate::config::Env;
-use crate::domain::id::{ChatId, InviteLink, LinkHash, RequestId};
+use crate::domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId};
+use crate::domain::invite::Invite;
+use crate::domain::stock::UnitId;
 use crate::domain::time::Timestamp;
 
 /// The table of links.
 #[derive(Clone)]
 pub struct Links(Table);
 
-/// Whose link it is.
+/// A link of ours.
 pub struct LinkRecord {
     /// The link.
     pub invite_link: InviteLink,
-    /// The request that it was made for.
+    /// Whose it is; nobody's, as long as it was not sold.
+    pub owner: Option<Owner>,
+    /// The unit of the stock that it was made as, if it was.
+    pub unit: Option<UnitId>,
+    /// The chat that it leads to.
+    pub chat: ChatId,
+    /// The bot that made it, and alone can revoke it.
+    pub bot: BotId,
+}
+
+/// Whose link it is.
+pub struct Owner {
+    /// The request.
     pub request_id: RequestId,
     /// The shop's user.
     pub user_id: String,
     /// The shop's transaction; empty if it has none.
     pub transaction_id: String,
-    /// The chat that it leads to.
-    pub chat: ChatId,
 }
 
 impl Links {
@@ -44,14 +59,21 @@ impl Links {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let call = self.0.client.put_item().table_name(&self.0.name);
+        let mut call = self.0.client.put_item().table_name(&self.0.name);
+        if let Some(owner) = &record.owner {
+            call = call
+                .item(REQUEST_ID, s(owner.request_id))
+                .item(USER_ID, s(&owner.user_id))
+                .item(TRANSACTION_ID, s(&owner.transaction_id));
+        }
+        if let Some(unit) = record.unit {
+            call = call.item(SHELF, n(unit.shelf)).item(UNIT, n(unit.number));
+        }
         let answer = call
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
             .item(INVITE_LINK, link(&record.invite_link))
-            .item(REQUEST_ID, s(record.request_id))
-            .item(USER_ID, s(&record.user_id))
-            .item(TRANSACTION_ID, s(&record.transaction_id))
             .item(CHAT_ID, n(record.chat))
+            .item(BOT_ID, n(record.bot))
             .item(CREATED_AT, s(now))
             .item(EXPIRES_AT, n(expires_at.seconds()))
             .send()
@@ -59,6 +81,27 @@ impl Links {
         answer
             .map(|_| ())
             .map_err(self.0.fault("PutItem of a link"))
+    }
+
+    /// Writes whose link it is that nobody had, to be forgotten at `expires_at`, as a part of a transaction.
+    pub(super) fn hand_over(
+        &self,
+        invite_link: &InviteLink,
+        to: &Invite,
+        expires_at: Timestamp,
+    ) -> Result<Update, BuildError> {
+        Update::builder()
+            .table_name(&self.0.name)
+            .key(LINK_HASH, s(invite_link.hash().as_str()))
+            .update_expression(
+                "SET requestId = :request, userId = :user, transactionId = :transaction, expiresAt = :expires",
+            )
+            .condition_expression("attribute_exists(linkHash) AND attribute_not_exists(requestId)")
+            .expression_attribute_values(":request", s(to.request_id))
+            .expression_attribute_values(":user", s(&to.user_id))
+            .expression_attribute_values(":transaction", s(&to.transaction_id))
+            .expression_attribute_values(":expires", n(expires_at.seconds()))
+            .build()
     }
 
     /// Reads whose link it is, as of now: the link may have been handed out a moment ago (1 read unit).
@@ -84,12 +127,27 @@ impl Links {
             table: &self.0,
             item: &item,
         };
+        let owner = match reader.optional_text(REQUEST_ID)? {
+            None => None,
+            Some(_) => Some(Owner {
+                request_id: reader.parsed(REQUEST_ID)?,
+                user_id: reader.text(USER_ID)?.to_owned(),
+                transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
+            }),
+        };
+        let unit = match reader.optional_number(UNIT)? {
+            None => None,
+            Some(number) => Some(UnitId {
+                shelf: ChatId(reader.number(SHELF)?),
+                number,
+            }),
+        };
         Ok(Some(LinkRecord {
             invite_link: InviteLink::new(reader.text(INVITE_LINK)?),
-            request_id: reader.parsed(REQUEST_ID)?,
-            user_id: reader.text(USER_ID)?.to_owned(),
-            transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
+            owner,
+            unit,
             chat: ChatId(reader.number(CHAT_ID)?),
+            bot: BotId(reader.number(BOT_ID)?),
         }))
     }
 }

@@ -5,12 +5,14 @@ mod invites;
 mod item;
 mod links;
 mod paces;
+mod stock;
 
 use aws_sdk_dynamodb::error::SdkError;
 
 pub use invites::{Created, Invites, Joined, Tried};
-pub use links::{LinkRecord, Links};
-pub use paces::{PaceKey, Paces};
+pub use links::{LinkRecord, Links, Owner};
+pub use paces::{Line, PaceKey, Paces, Stored};
+pub use stock::{LedgerRecord, PAGE, Page, Shelved, Stock, Taken, Unit};
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use crate::config::Env;
 use crate::domain::id::{BotId, ChatId};
-use crate::domain::pace::Pace;
+use crate::domain::pace::{Pace, Tickets};
 use crate::domain::time::Timestamp;
 
 /// How often a writer that lost to another one decides anew. Each loss means that another writer came through.
@@ -32,6 +32,36 @@ impl fmt::Display for PaceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.bot, self.chat)
     }
+}
+
+impl PaceKey {
+    /// The line of a bot for all its chats, for limits that they share. No chat has the id 0.
+    #[must_use]
+    pub const fn of_bot(bot: BotId) -> Self {
+        Self {
+            bot,
+            chat: ChatId(0),
+        }
+    }
+}
+
+/// A line as it was read.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Whose it is.
+    pub key: PaceKey,
+    /// Its state.
+    pub pace: Pace,
+    version: u64,
+}
+
+/// What a try to store a line came to.
+#[derive(Debug)]
+pub enum Stored {
+    /// It is stored; this is the line as it is now.
+    Done(Line),
+    /// Somebody else was first; this is theirs.
+    Newer(Line),
 }
 
 /// The table of paces.
@@ -68,17 +98,16 @@ impl Paces {
         now: Timestamp,
         mut decide: impl FnMut(&mut Pace) -> T,
     ) -> Result<T, StoreError> {
-        let mut item = self.read(key).await?;
+        let mut line = self.read(key).await?;
         for _ in 0..TRIES {
-            let (before, version) = self.parse(item.as_ref())?;
-            let mut pace = before.clone();
+            let mut pace = line.pace.clone();
             let decision = decide(&mut pace);
-            if pace == before {
+            if pace == line.pace {
                 return Ok(decision);
             }
-            match self.write(key, &pace, version, now).await? {
-                None => return Ok(decision),
-                Some(newer) => item = Some(newer),
+            match self.store(&line, pace, now).await? {
+                Stored::Done(_) => return Ok(decision),
+                Stored::Newer(newer) => line = newer,
             }
         }
         Err(StoreError::Contended {
@@ -86,7 +115,38 @@ impl Paces {
         })
     }
 
-    async fn read(&self, key: PaceKey) -> Result<Option<Item>, StoreError> {
+    /// The present state of a line. Costs 1 read unit.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn read(&self, key: PaceKey) -> Result<Line, StoreError> {
+        let item = self.item(key).await?;
+        self.parse(key, item.as_ref())
+    }
+
+    /// Stores `pace` as the new state of `line`, unless somebody else has stored one since it was read. On
+    /// [`Stored::Done`] it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was stored; slots that it gave must not be used.
+    pub async fn store(
+        &self,
+        line: &Line,
+        pace: Pace,
+        now: Timestamp,
+    ) -> Result<Stored, StoreError> {
+        let Line { key, version, .. } = *line;
+        Ok(match self.write(key, &pace, version, now).await? {
+            None => Stored::Done(Line {
+                key,
+                pace,
+                version: version + 1,
+            }),
+            Some(newer) => Stored::Newer(self.parse(key, Some(&newer))?),
+        })
+    }
+
+    async fn item(&self, key: PaceKey) -> Result<Option<Item>, StoreError> {
         let call = self
             .table
             .client
@@ -117,11 +177,10 @@ impl Paces {
             .item(PACE_KEY, s(key))
             .item(INTERVAL_MS, n(format_args!("{:.3}", pace.interval_ms)))
             .item(NEXT_SLOT_MS, n(pace.next_slot.ms()))
-            .item(RETURNED_UNTIL_MS, n(pace.returned_until.ms()))
-            .item(LINE_UNTIL_MS, n(pace.line_until.ms()))
-            .item(REVOCATIONS_UNTIL_MS, n(pace.revocations_until.ms()))
+            .item(STEP, n(pace.step))
+            .item(DROP, n(pace.drop))
+            .item(STREAK, n(pace.streak))
             .item(PAUSED_UNTIL, s(pace.paused_until))
-            .item(SLOWED, AttributeValue::Bool(pace.slowed))
             .item(HOLDS, n(pace.holds))
             .item(VERSION, n(version + 1))
             .item(
@@ -129,8 +188,31 @@ impl Paces {
                 n(now.max(pace.paused_until).plus(FORGET_AFTER).seconds()),
             )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(ceiling_ms) = pace.ceiling_ms {
+            call = call.item(CEILING_MS, n(format_args!("{ceiling_ms:.3}")));
+        }
         if let Some(chat) = pace.migrated_to {
             call = call.item(MIGRATED_TO, n(chat));
+        }
+        if !pace.tickets.is_empty() {
+            let tickets = pace.tickets.iter().map(|(chat, tickets)| {
+                let counts = [
+                    (DRAWN, n(tickets.drawn)),
+                    (SERVED, n(tickets.served)),
+                    (SEEN_MS, n(tickets.seen.ms())),
+                ];
+                let counts = counts.map(|(name, value)| (name.to_owned(), value));
+                (chat.to_string(), AttributeValue::M(counts.into()))
+            });
+            call = call.item(TICKETS, AttributeValue::M(tickets.collect()));
+        }
+        if let Some((chat, until)) = pace.last_wait {
+            call = call
+                .item(LAST_WAIT_CHAT, n(chat))
+                .item(LAST_WAIT_UNTIL, s(until))
+                .item(IS_WAIT_SHARED, AttributeValue::Bool(pace.is_wait_shared))
+                .item(COINCIDENCES, n(pace.coincidences))
+                .item(SHARED_UNTIL, s(pace.shared_until));
         }
         call = match version {
             0 => call.condition_expression("attribute_not_exists(paceKey)"),
@@ -149,26 +231,56 @@ impl Paces {
         }
     }
 
-    fn parse(&self, item: Option<&Item>) -> Result<(Pace, u64), StoreError> {
+    fn parse(&self, key: PaceKey, item: Option<&Item>) -> Result<Line, StoreError> {
         let Some(item) = item.filter(|item| !item.is_empty()) else {
-            return Ok((Pace::new(self.starting_interval), 0));
+            return Ok(Line {
+                key,
+                pace: Pace::new(self.starting_interval),
+                version: 0,
+            });
         };
         let reader = Reader {
             table: &self.table,
             item,
         };
-        let instant = |attribute| reader.number(attribute).map(Timestamp::from_ms);
-        let pace = Pace {
+        let mut pace = Pace {
             interval_ms: Pace::bounded_interval(reader.number(INTERVAL_MS)?),
-            next_slot: instant(NEXT_SLOT_MS)?,
-            returned_until: instant(RETURNED_UNTIL_MS)?,
-            line_until: instant(LINE_UNTIL_MS)?,
-            revocations_until: instant(REVOCATIONS_UNTIL_MS)?,
+            ceiling_ms: reader.optional_number(CEILING_MS)?,
+            step: reader.number(STEP)?,
+            drop: reader.number(DROP)?,
+            streak: reader.number(STREAK)?,
+            next_slot: Timestamp::from_ms(reader.number(NEXT_SLOT_MS)?),
             paused_until: reader.parsed(PAUSED_UNTIL)?,
-            slowed: reader.flag(SLOWED),
             holds: reader.number(HOLDS)?,
             migrated_to: reader.optional_number(MIGRATED_TO)?.map(ChatId),
+            ..Pace::new(self.starting_interval)
         };
-        Ok((pace, reader.number(VERSION)?))
+        if let Some(AttributeValue::M(tickets)) = item.get(TICKETS) {
+            for (chat, counts) in tickets {
+                let malformed = || self.table.malformed(TICKETS);
+                let chat = ChatId(chat.parse().map_err(|_| malformed())?);
+                let counts = Reader {
+                    table: &self.table,
+                    item: counts.as_m().map_err(|_| malformed())?,
+                };
+                let counts = Tickets {
+                    drawn: counts.number(DRAWN)?,
+                    served: counts.number(SERVED)?,
+                    seen: Timestamp::from_ms(counts.number(SEEN_MS)?),
+                };
+                pace.tickets.insert(chat, counts);
+            }
+        }
+        if let Some(chat) = reader.optional_number(LAST_WAIT_CHAT)? {
+            pace.last_wait = Some((ChatId(chat), reader.parsed(LAST_WAIT_UNTIL)?));
+            pace.is_wait_shared = reader.flag(IS_WAIT_SHARED);
+            pace.coincidences = reader.number(COINCIDENCES)?;
+            pace.shared_until = reader.parsed(SHARED_UNTIL)?;
+        }
+        Ok(Line {
+            key,
+            pace,
+            version: reader.number(VERSION)?,
+        })
     }
 }

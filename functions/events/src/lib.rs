@@ -7,6 +7,8 @@
 //!      |
 //! set the flag   die here: the flag is set, the message is found delivered
 //! ```
+//!
+//! Beside events there are promises of them: what a promise is worth is in the record of its request.
 
 use std::time::Duration;
 
@@ -14,19 +16,25 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
-use common::domain::event::{Event, EventName};
+use common::domain::event::{Event, EventName, Promise};
+use common::domain::id::RequestId;
+use common::domain::invite::Status;
 use common::domain::retry::backoff;
 use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
 use common::queue::{EventQueue, attempt_of, not_before_of};
-use common::store::Invites;
+use common::store::{Invites, StoreError};
 use common::telemetry::chain;
 use common::webengage::{DeliveryFault, WebEngage};
 use futures_util::future::join_all;
+use serde::Deserialize;
 use tracing::{error, info, warn};
 
 /// When to stop: SQS forgets a message 14 days after it was first sent, and the dead-letter queue counts from then on.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(13 * 24 * 3600);
+
+/// When a promise is looked into again whose request is not there yet.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(20);
 
 /// What the handler needs.
 pub struct App {
@@ -63,17 +71,74 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
     hand_back(failed.await.into_iter().flatten())
 }
 
-/// Delivers one message; answers whether SQS may delete it.
+/// A message of the event queue.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Message {
+    Event(Event),
+    Promise(Promise),
+}
+
+/// Sees to one message; answers whether SQS may delete it.
 async fn deliver(app: &App, message: &SqsMessage) -> bool {
-    let Ok(event) = serde_json::from_str::<Event>(message.body.as_deref().unwrap_or_default())
-    else {
-        error!(
-            message.id = message_id(message),
-            fault = "poison",
-            "a message of the event queue is no event"
-        );
-        return false;
+    match serde_json::from_str(message.body.as_deref().unwrap_or_default()) {
+        Ok(Message::Event(event)) => tell(app, event, message).await,
+        Ok(Message::Promise(promise)) => look_into(app, &promise, attempt_of(message)).await,
+        Err(_) => {
+            error!(
+                message.id = message_id(message),
+                fault = "poison",
+                "a message of the event queue is no event"
+            );
+            false
+        }
+    }
+}
+
+/// Delivers the event that was promised, if the request has become DONE.
+async fn look_into(app: &App, promise: &Promise, attempt: u32) -> bool {
+    let (id, now) = (promise.request_id, app.clock.now());
+    let invite = match app.invites.get(id).await {
+        Ok(invite) => invite,
+        Err(fault) => return unchecked(id, &fault),
     };
+    match invite {
+        None if promise.is_open(now) => {
+            let at = now.plus(LOOK_AGAIN_AFTER);
+            let sent = app
+                .queue
+                .promise(promise, at, attempt.saturating_add(1), now)
+                .await;
+            sent.inspect_err(|fault| {
+                error!(invite.id = %id, fault = "unavailable", "a promise could not be put back: {}", chain(fault));
+            })
+            .is_ok()
+        }
+        None => {
+            info!(invite.id = %id, outcome = "dropped", "a promised event never came true");
+            true
+        }
+        Some(invite) => match invite.unsent_link_event() {
+            Some(event) if invite.status == Status::Done => send(app, &event, 0).await,
+            // Served by the queue after all: the worker tells.
+            None if invite.status != Status::Done => true,
+            _ => delivered_before(id, EventName::LinkCreated),
+        },
+    }
+}
+
+fn unchecked(id: RequestId, fault: &StoreError) -> bool {
+    error!(invite.id = %id, fault = "unavailable", "an event could not be checked: {}", chain(fault));
+    false
+}
+
+fn delivered_before(id: RequestId, name: EventName) -> bool {
+    info!(invite.id = %id, event.name = name.as_str(), outcome = "duplicate", "event was delivered before");
+    true
+}
+
+/// Delivers an event, unless that was done before or is not due.
+async fn tell(app: &App, event: Event, message: &SqsMessage) -> bool {
     let id = event.request_id;
     let now = app.clock.now();
     if let Some(at) = not_before_of(message).filter(|at| *at > now) {
@@ -81,30 +146,24 @@ async fn deliver(app: &App, message: &SqsMessage) -> bool {
     }
     match app.invites.get(id).await {
         Ok(Some(invite)) if fired(&event, invite.link_event_fired, invite.join_event_fired) => {
-            info!(invite.id = %id, event.name = event.event_name.as_str(), outcome = "duplicate", "event was delivered before");
-            return true;
+            delivered_before(id, event.event_name)
         }
         // A request that is forgotten by now still tells its fact.
-        Ok(_) => {}
-        Err(fault) => {
-            error!(invite.id = %id, fault = "unavailable", "an event could not be checked: {}", chain(&fault));
-            return false;
-        }
+        Ok(_) => send(app, &event, attempt_of(message)).await,
+        Err(fault) => unchecked(id, &fault),
     }
-    match app.webengage.deliver(&event).await {
-        Ok(()) => mark(app, &event).await,
+}
+
+/// Delivers an event, or puts it back.
+async fn send(app: &App, event: &Event, attempt: u32) -> bool {
+    let id = event.request_id;
+    match app.webengage.deliver(event).await {
+        Ok(()) => mark(app, event).await,
         Err(fault) => {
             let sentence = chain(&fault);
             match fault.fault() {
                 DeliveryFault::Again(after) => {
-                    again(
-                        app,
-                        &event,
-                        attempt_of(message),
-                        after.unwrap_or_default(),
-                        &sentence,
-                    )
-                    .await
+                    again(app, event, attempt, after.unwrap_or_default(), &sentence).await
                 }
                 DeliveryFault::Person => {
                     error!(invite.id = %id, event.name = event.event_name.as_str(), fault = "webengage_refused", "{sentence}");

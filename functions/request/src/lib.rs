@@ -1,7 +1,9 @@
-//! `POST /v1/invite/request`: a shop reports a payment; the buyer's link is queued.
+//! `POST /v1/invite/request`: a shop reports a payment; the buyer's link is taken from the stock, or queued.
 //!
 //! ```text
 //! read the record --(there)--> answer the duplicate
+//!       | (none)
+//! take a link from the stock, if the chat has one --(taken)--> answer it
 //!       | (none)
 //! send the job            die here: the worker creates the record from the job
 //!       |
@@ -9,6 +11,8 @@
 //! ```
 //!
 //! The job goes first because it carries everything: a record without a job would wait for ever.
+
+mod shelf;
 
 use std::time::Duration;
 
@@ -22,9 +26,10 @@ use common::domain::id::{InviteLink, RequestId};
 use common::domain::invite::{Invite, Status};
 use common::domain::job::{Job, Mint};
 use common::domain::purchase::{Chats, Identity, Purchase};
+use common::domain::stock::Targets;
 use common::domain::time::Timestamp;
-use common::queue::InviteQueue;
-use common::store::{Created, Invites};
+use common::queue::{EventQueue, InviteQueue};
+use common::store::{Created, Invites, Links, Stock};
 use common::telemetry::chain;
 use http::{Request, Response, StatusCode};
 use serde::Serialize;
@@ -38,7 +43,13 @@ pub struct App {
     keys: Verifier,
     chats: Chats,
     invites: Invites,
+    links: Links,
+    stock: Stock,
     jobs: InviteQueue,
+    events: EventQueue,
+    targets: Targets,
+    empty: shelf::Empty,
+    invite_ttl: Duration,
     retention: Duration,
     duplicate_window: Duration,
     clock: Clock,
@@ -48,11 +59,18 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
+        let chats = env.chats();
         Self {
             keys: Verifier::api_keys(env),
-            chats: env.chats(),
+            targets: env.stock_targets(&chats),
+            chats,
             invites: Invites::from_env(aws.dynamodb(), env),
+            links: Links::from_env(aws.dynamodb(), env),
+            stock: Stock::from_env(aws.dynamodb(), env),
             jobs: InviteQueue::from_env(aws.sqs(), env),
+            events: EventQueue::from_env(aws.sqs(), env),
+            empty: shelf::Empty::default(),
+            invite_ttl: env.invite_ttl(),
             retention: env.retention(),
             duplicate_window: Duration::from_secs(env.number(
                 "DUPLICATE_WINDOW_SEC",
@@ -119,27 +137,35 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     if let Some(invite) = app.invites.get(id).await.map_err(unavailable)? {
         return repeated(&purchase, invite);
     }
+    let invite = Invite::accept(id, &purchase, now);
+    match shelf::serve(app, purchase.shelf(), &invite).await {
+        shelf::Served::Done(invite) => return Ok(accepted(&invite)),
+        shelf::Served::Known(invite) => return answer_of(&purchase, *invite, now),
+        shelf::Served::Not => {}
+    }
     app.jobs
         .send(&job(id, &purchase, now))
         .await
         .map_err(unavailable)?;
-    let invite = Invite::accept(id, &purchase, now);
     match app
         .invites
         .create(&invite, now.plus(app.retention))
         .await
         .map_err(unavailable)?
     {
-        Created::New => Ok(queued(id)),
-        // The worker was faster, or the SDK repeated a write whose answer was lost: this is our own record (or that of
-        // a call in the very same millisecond, which is then told the same).
-        Created::Existing(invite)
-            if invite.created_at == now && invite.user_id == purchase.user_id =>
-        {
-            Ok(queued(id))
-        }
-        Created::Existing(invite) => repeated(&purchase, *invite),
+        Created::New => Ok(accepted(&invite)),
+        Created::Existing(invite) => answer_of(&purchase, *invite, now),
     }
+}
+
+/// Answers a payment that was new when its record was looked for, and has one now.
+fn answer_of(purchase: &Purchase, invite: Invite, now: Timestamp) -> Result<Accepted, Rejection> {
+    // The worker was faster, or the SDK repeated a write whose answer was lost: this is our own record (or that of a
+    // call in the very same millisecond, which is then told the same).
+    if invite.created_at == now && invite.user_id == purchase.user_id {
+        return Ok(accepted(&invite));
+    }
+    repeated(purchase, invite)
 }
 
 fn job(request_id: RequestId, purchase: &Purchase, now: Timestamp) -> Job {
@@ -153,14 +179,20 @@ fn job(request_id: RequestId, purchase: &Purchase, now: Timestamp) -> Job {
     })
 }
 
-fn queued(request_id: RequestId) -> Accepted {
-    info!(invite.id = %request_id, outcome = "queued", "request accepted");
+/// Answers a payment that is new: with its link, if it has one already.
+fn accepted(invite: &Invite) -> Accepted {
+    let request_id = invite.request_id;
+    let (status, invite_link) = match (invite.status, &invite.invite_link) {
+        (Status::Done, Some(link)) => ("done", Some(link.clone())),
+        _ => ("queued", None),
+    };
+    info!(invite.id = %request_id, outcome = status, "request accepted");
     Accepted {
         ok: true,
-        status: "queued",
+        status,
         request_id,
         duplicate: None,
-        invite_link: None,
+        invite_link,
     }
 }
 

@@ -6,6 +6,9 @@
 //! queue the event                 die here: Telegram got no 200 and sends again; the event is known by its id
 //! ```
 //!
+//! A link in stock that was never sold is taken off its shelf, and then revoked: dying in between, it is found off the
+//! shelf when Telegram sends the update again.
+//!
 //! The event goes last, so that a join whose event was delivered had its revocation queued.
 
 use bytes::Bytes;
@@ -14,15 +17,17 @@ use common::auth::Verifier;
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
+use common::domain::id::RequestId;
 use common::domain::invite::Invite;
 use common::domain::job::{Job, Revoke};
 use common::domain::join::{Join, NotJson, Sighting, recognise};
 use common::domain::purchase::Chats;
 use common::queue::{EventQueue, InviteQueue, QueueError};
-use common::store::{Invites, Joined, LinkRecord, Links};
+use common::store::{Invites, Joined, LinkRecord, Links, Owner, Stock};
 use common::telemetry::chain;
 use http::{Request, Response, StatusCode};
 use serde_json::json;
+use tracing::field::display;
 use tracing::{debug, error, info, warn};
 
 /// The kinds of update that the webhook needs. `chat_member` is sent to nobody who does not ask for it.
@@ -34,6 +39,7 @@ pub struct App {
     chats: Chats,
     invites: Invites,
     links: Links,
+    stock: Stock,
     jobs: InviteQueue,
     events: EventQueue,
     clock: Clock,
@@ -44,10 +50,11 @@ impl App {
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         Self {
-            secret: Verifier::webhook_secret(env),
+            secret: Verifier::webhook_secrets(env),
             chats: env.chats(),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
+            stock: Stock::from_env(aws.dynamodb(), env),
             jobs: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
             clock,
@@ -112,12 +119,12 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     }
 }
 
+/// What can keep a join from being recorded: Telegram then sends it again.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// Finds whose link it was, records the join and queues what follows from it.
-async fn attribute(
-    app: &App,
-    join: &Join,
-) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
-    let Some(link) = app.links.get(&join.link.hash()).await? else {
+async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
+    let Some(mut link) = app.links.get(&join.link.hash()).await? else {
         if !app.chats.contains(join.chat) {
             return Ok(Outcome::Ignored);
         }
@@ -126,37 +133,71 @@ async fn attribute(
     };
     // A group that became a supergroup is known by the links that were made for its new id.
     if !app.chats.contains(join.chat) && link.chat != join.chat {
-        error!(invite.id = %link.request_id, chat.id = %join.chat, fault = "unknown_chat",
+        let request = link.owner.map(|owner| display(owner.request_id));
+        error!(invite.id = request, chat.id = %join.chat, fault = "unknown_chat",
             "a join by one of our links in a chat that TELEGRAM_CHAT_ID does not name was ignored");
         return Ok(Outcome::Ignored);
     }
-    match app
-        .invites
-        .record_join(link.request_id, join, app.clock.now())
-        .await?
-    {
+    if link.owner.is_none() {
+        // Off the shelf first, so that it is never sold from now on; if that comes too late, it has an owner.
+        if let Some(unit) = link.unit {
+            app.stock.discard(unit, &link.invite_link).await?;
+        }
+        link = app.links.get(&join.link.hash()).await?.unwrap_or(link);
+    }
+    match &link.owner {
+        Some(owner) => record(app, join, &link, owner).await,
+        None => {
+            error!(chat.id = %join.chat, outcome = "orphan", fault = "unsold_link_used",
+                "somebody joined by a link in stock that was never sold; it is thrown away and revoked");
+            let revoke = revocation(join, &link, None);
+            app.jobs.send(&revoke).await?;
+            Ok(Outcome::Orphan)
+        }
+    }
+}
+
+/// Records the join by the link of `owner`, and queues what follows from it.
+async fn record(
+    app: &App,
+    join: &Join,
+    link: &LinkRecord,
+    owner: &Owner,
+) -> Result<Outcome, Failure> {
+    let id = owner.request_id;
+    match app.invites.record_join(id, join, app.clock.now()).await? {
         Joined::First(invite) => {
-            queue_consequences(app, join, &link, &invite).await?;
-            info!(invite.id = %link.request_id, chat.id = %join.chat, outcome = "joined", "the buyer joined");
+            queue_consequences(app, join, link, &invite).await?;
+            info!(invite.id = %id, chat.id = %join.chat, outcome = "joined", "the buyer joined");
             Ok(Outcome::Joined)
         }
         Joined::Again(invite) => {
             let same_person = invite.telegram_user_id == Some(join.person);
             if !same_person {
-                error!(invite.id = %link.request_id, chat.id = %join.chat, fault = "link_used_twice",
+                error!(invite.id = %id, chat.id = %join.chat, fault = "link_used_twice",
                     "a second person joined by a used link before it was revoked");
             }
             if !same_person || !invite.join_event_fired {
-                queue_consequences(app, join, &link, &invite).await?;
+                queue_consequences(app, join, link, &invite).await?;
             }
-            info!(invite.id = %link.request_id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again");
+            info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again");
             Ok(Outcome::Duplicate)
         }
         Joined::Missing => {
-            warn!(invite.id = %link.request_id, chat.id = %join.chat, outcome = "orphan", "the request of a link is gone");
+            warn!(invite.id = %id, chat.id = %join.chat, outcome = "orphan", "the request of a link is gone");
             Ok(Outcome::Orphan)
         }
     }
+}
+
+fn revocation(join: &Join, link: &LinkRecord, request_id: Option<RequestId>) -> Job {
+    Job::Revoke(Revoke {
+        chat_id: join.chat,
+        invite_link: link.invite_link.clone(),
+        request_id,
+        bot_id: Some(link.bot),
+        not_before: None,
+    })
 }
 
 async fn queue_consequences(
@@ -165,13 +206,8 @@ async fn queue_consequences(
     link: &LinkRecord,
     invite: &Invite,
 ) -> Result<(), QueueError> {
-    let revoke = Revoke {
-        chat_id: join.chat,
-        invite_link: link.invite_link.clone(),
-        request_id: link.request_id,
-        not_before: None,
-    };
-    app.jobs.send(&Job::Revoke(revoke)).await?;
+    let revoke = revocation(join, link, Some(invite.request_id));
+    app.jobs.send(&revoke).await?;
     match invite.unsent_join_event(&link.invite_link) {
         Some(event) => app.events.send(&event).await,
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! The invite queue: mints links and revokes them, at the pace that Telegram allows.
+//! The invite queue: mints links, for requests and for the stock, and revokes them, at the pace that Telegram allows.
 //!
 //! A batch is parsed message by message, then served chat by chat: each chat's jobs take their turns from the chat's
 //! line (`common::domain::pace`), run at their slots, and what has no slot goes back to the queue until its place in
@@ -8,34 +8,38 @@ mod chat;
 mod line;
 mod mint;
 mod revoke;
+mod stock;
 mod trouble;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
-use common::domain::id::ChatId;
+use common::domain::id::{BotId, ChatId};
 use common::domain::job::Job;
+use common::domain::pace::{Place, Successes};
 use common::domain::retry::RetryRules;
 use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
-use common::queue::{EventQueue, InviteQueue, PutBack, QueueError, attempt_of};
-use common::store::{Invites, Links, PaceKey, Paces, StoreError};
-use common::telegram::Telegram;
+use common::queue::{EventQueue, InviteQueue, PutBack, QueueError, attempt_of, place_of};
+use common::store::{Invites, Links, PaceKey, Paces, Stock, StoreError};
+use common::telegram::Bots;
 use common::telemetry::chain;
 use futures_util::future::join_all;
+use tokio::time::Instant;
 use tracing::{error, info};
 
 /// What the handler needs.
 pub struct App {
-    telegram: Telegram,
+    bots: Bots,
     invites: Invites,
     links: Links,
+    stock: Stock,
     paces: Paces,
     jobs: InviteQueue,
     events: EventQueue,
@@ -44,15 +48,16 @@ pub struct App {
     retention: Duration,
     clock: Clock,
     /// Calls that went well since the pace was last stored. They ride on its next write; lost, they only delay learning.
-    successes: Mutex<HashMap<PaceKey, u32>>,
+    successes: Mutex<HashMap<PaceKey, Successes>>,
+    /// Whether the chats of a bot share a limit, and when that was read.
+    known_limits: Mutex<HashMap<BotId, (bool, Timestamp)>>,
 }
 
 impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
-        let invite_ttl =
-            Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000));
+        let invite_ttl = env.invite_ttl();
         let retention = env.retention();
         if invite_ttl > retention {
             env.problem(
@@ -61,9 +66,10 @@ impl App {
             );
         }
         Self {
-            telegram: Telegram::from_env(env),
+            bots: Bots::from_env(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
+            stock: Stock::from_env(aws.dynamodb(), env),
             paces: Paces::from_env(aws.dynamodb(), env),
             jobs: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
@@ -75,18 +81,27 @@ impl App {
             retention,
             clock,
             successes: Mutex::default(),
+            known_limits: Mutex::default(),
         }
     }
 
-    fn note_success(&self, key: PaceKey) {
+    fn note_success(&self, key: PaceKey, paced: bool) {
         let mut successes = self
             .successes
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *successes.entry(key).or_default() += 1;
+        let noted = successes.entry(key).or_default();
+        noted.all += 1;
+        noted.paced += u32::from(paced);
     }
 
-    fn take_successes(&self, key: PaceKey) -> u32 {
+    fn known_limits(&self) -> MutexGuard<'_, HashMap<BotId, (bool, Timestamp)>> {
+        self.known_limits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_successes(&self, key: PaceKey) -> Successes {
         self.successes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -110,6 +125,7 @@ struct Task {
     message_ids: Vec<String>,
     job: Job,
     attempt: u32,
+    place: Place,
 }
 
 impl Task {
@@ -120,23 +136,35 @@ impl Task {
         }
     }
 
-    fn put_back_until(self, at: Timestamp) -> Served {
+    fn put_back_until(self, at: Timestamp, place: Place) -> Served {
         let Self {
             message_ids,
             job,
             attempt,
+            ..
         } = self;
         Served {
             message_ids,
-            end: End::PutBack(PutBack { job, at, attempt }),
+            end: End::PutBack(PutBack {
+                job,
+                at,
+                attempt,
+                place,
+            }),
         }
     }
 
-    /// Takes in another copy of the same mint, which is due when the earlier of both is; hands it back if it is none.
+    /// Takes in another copy of the same mint, which is due when the earlier of both is, or of the same unit; hands it
+    /// back if it is none.
     fn absorb(&mut self, other: Self) -> Option<Self> {
         match (&mut self.job, &other.job) {
             (Job::Mint(mint), Job::Mint(copy)) if mint.request_id == copy.request_id => {
                 mint.not_before = mint.not_before.min(copy.not_before);
+                self.place = self.place.min(other.place);
+                self.message_ids.extend(other.message_ids);
+                None
+            }
+            (Job::Stock(stock), Job::Stock(copy)) if stock.unit_id() == copy.unit_id() => {
                 self.message_ids.extend(other.message_ids);
                 None
             }
@@ -151,6 +179,8 @@ enum End {
     Done,
     /// To be sent again, for later.
     PutBack(PutBack),
+    /// The line has changed: it asks for another turn at once.
+    Again,
     /// Our own fault, logged: SQS is to show the message again.
     HandBack,
 }
@@ -170,7 +200,10 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchRe
     let mut chats: BTreeMap<ChatId, Vec<Task>> = BTreeMap::new();
     for task in tasks {
         match task.job.not_before().filter(|at| *at > now) {
-            Some(at) => served.push(task.put_back_until(at)),
+            Some(at) => {
+                let place = task.place;
+                served.push(task.put_back_until(at, place));
+            }
             None => chats.entry(task.job.chat()).or_default().push(task),
         }
     }
@@ -189,7 +222,8 @@ fn parse(batch: &SqsEvent) -> (Vec<Task>, Vec<Served>) {
     let (mut tasks, mut poison): (Vec<Task>, _) = (Vec::new(), Vec::new());
     for message in &batch.records {
         let message_ids = vec![message_id(message)];
-        let Ok(job) = serde_json::from_str(message.body.as_deref().unwrap_or_default()) else {
+        let Ok(job) = serde_json::from_str::<Job>(message.body.as_deref().unwrap_or_default())
+        else {
             error!(
                 message.id = message_id(message),
                 fault = "poison",
@@ -199,10 +233,16 @@ fn parse(batch: &SqsEvent) -> (Vec<Task>, Vec<Served>) {
             poison.push(Served { message_ids, end });
             continue;
         };
+        // Without a place, one that was put back waited for its own sake, and has waited enough.
+        let place = place_of(message).unwrap_or(match job.not_before() {
+            None => Place::New,
+            Some(_) => Place::Front,
+        });
         let task = Task {
             message_ids,
             job,
             attempt: attempt_of(message),
+            place,
         };
         let left = tasks
             .iter_mut()
@@ -218,7 +258,7 @@ async fn put_back(app: &App, served: Vec<Served>) -> Vec<String> {
     for Served { message_ids, end } in served {
         match end {
             End::Done => {}
-            End::HandBack => keep.extend(message_ids),
+            End::HandBack | End::Again => keep.extend(message_ids),
             End::PutBack(job) => {
                 ids.push(message_ids);
                 jobs.push(job);

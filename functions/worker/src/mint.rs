@@ -14,11 +14,11 @@ use common::domain::fault::Fault;
 use common::domain::id::InviteLink;
 use common::domain::invite::{Claim, Invite, Settled};
 use common::domain::job::{Job, Mint, Revoke};
-use common::domain::pace::Ticket;
+use common::domain::pace::Place;
 use common::domain::retry::backoff;
 use common::domain::time::Timestamp;
 use common::queue::PutBack;
-use common::store::{LinkRecord, Tried};
+use common::store::{LinkRecord, Owner, Tried};
 use common::telegram::TelegramError;
 use common::telemetry::chain;
 use tracing::{error, info, warn};
@@ -32,7 +32,13 @@ use crate::{App, End, WorkError};
 const REFUSALS_MAX: u32 = 5;
 
 /// Runs one mint; the slot has come.
-pub(crate) async fn run(app: &App, line: &Line, mint: Mint) -> Result<End, WorkError> {
+pub(crate) async fn run(
+    app: &App,
+    line: &Line<'_>,
+    mint: Mint,
+    slot: Timestamp,
+    paced: bool,
+) -> Result<End, WorkError> {
     let id = mint.request_id;
     let owner = Uuid::new_v4().to_string();
     let now = app.clock.now();
@@ -41,9 +47,12 @@ pub(crate) async fn run(app: &App, line: &Line, mint: Mint) -> Result<End, WorkE
         .claim(&mint, &owner, now, now.plus(app.retention))
         .await?
     {
-        Claim::Ours(invite) => try_once(app, line, mint, &owner, &invite).await,
+        Claim::Ours(invite) => {
+            app.clock.sleep_until(slot).await;
+            try_once(app, line, mint, &owner, &invite, paced).await
+        }
         Claim::Done(invite) => {
-            if let Some(event) = invite.unsent_link_event(app.invite_ttl) {
+            if let Some(event) = invite.unsent_link_event() {
                 app.events.send(&event).await?;
             }
             info!(invite.id = %id, outcome = "duplicate", "the link was handed out before");
@@ -56,29 +65,27 @@ pub(crate) async fn run(app: &App, line: &Line, mint: Mint) -> Result<End, WorkE
         // This message must outlive the other worker: it may be the only one if that worker dies.
         Claim::Held { until } => {
             info!(invite.id = %id, outcome = "held", "another worker has the request, or its time has not come");
-            Ok(put_back(
-                Job::Mint(mint),
-                until.plus(Duration::from_secs(1)),
-            ))
+            Ok(put_back(mint, until.plus(Duration::from_secs(1))))
         }
     }
 }
 
 async fn try_once(
     app: &App,
-    line: &Line,
+    line: &Line<'_>,
     mint: Mint,
     owner: &str,
     invite: &Invite,
+    paced: bool,
 ) -> Result<End, WorkError> {
     let expires_at = app.clock.now().plus(app.invite_ttl);
-    match app
-        .telegram
-        .create_invite_link(line.key.chat, &mint.request_id.link_name(), expires_at)
+    match line
+        .bot
+        .create_invite_link(line.chat, &mint.request_id.link_name(), expires_at)
         .await
     {
         Ok(link) => {
-            app.note_success(line.key);
+            app.note_success(line.slots, paced);
             hand_out(app, line, owner, invite, link, expires_at).await
         }
         Err(failure) => {
@@ -93,7 +100,7 @@ async fn try_once(
 /// Stores the link and hands it out, unless the request was lost to another owner meanwhile.
 async fn hand_out(
     app: &App,
-    line: &Line,
+    line: &Line<'_>,
     owner: &str,
     invite: &Invite,
     link: InviteLink,
@@ -103,10 +110,14 @@ async fn hand_out(
     let now = app.clock.now();
     let lookup = LinkRecord {
         invite_link: link.clone(),
-        request_id: id,
-        user_id: invite.user_id.clone(),
-        transaction_id: invite.transaction_id.clone(),
-        chat: line.key.chat,
+        owner: Some(Owner {
+            request_id: id,
+            user_id: invite.user_id.clone(),
+            transaction_id: invite.transaction_id.clone(),
+        }),
+        unit: None,
+        chat: line.chat,
+        bot: line.bot.bot(),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {
         // Nobody has seen the link, so it may be revoked; without a queue to ask for that, it expires.
@@ -115,24 +126,25 @@ async fn hand_out(
     }
     match app
         .invites
-        .settle(id, owner, line.key.chat, &link, link_expires_at, now)
+        .settle(id, owner, line.chat, &link, link_expires_at, now)
         .await?
     {
         Settled::HandedOut => {
             let done = Invite {
                 invite_link: Some(link),
                 link_expires_at: Some(link_expires_at),
+                done_at: Some(now),
                 ..invite.clone()
             };
-            if let Some(event) = done.unsent_link_event(app.invite_ttl) {
+            if let Some(event) = done.unsent_link_event() {
                 app.events.send(&event).await?;
             }
-            info!(invite.id = %id, chat.id = %line.key.chat, job.attempt = invite.attempts, outcome = "done",
+            info!(invite.id = %id, chat.id = %line.chat, job.attempt = invite.attempts, outcome = "done",
                 waited_ms = u64::try_from(now.since(invite.created_at).as_millis()).unwrap_or(u64::MAX), "link handed out");
         }
         Settled::Lost => {
             revoke(app, line, invite, &link).await?;
-            warn!(invite.id = %id, chat.id = %line.key.chat, outcome = "lost", "lease lapsed in mid-work; the link made is revoked");
+            warn!(invite.id = %id, chat.id = %line.chat, outcome = "lost", "lease lapsed in mid-work; the link made is revoked");
         }
     }
     Ok(End::Done)
@@ -141,14 +153,15 @@ async fn hand_out(
 /// Queues the revocation of a link that must never be seen.
 async fn revoke(
     app: &App,
-    line: &Line,
+    line: &Line<'_>,
     invite: &Invite,
     link: &InviteLink,
 ) -> Result<(), WorkError> {
     let revoke = Revoke {
-        chat_id: line.key.chat,
+        chat_id: line.chat,
         invite_link: link.clone(),
-        request_id: invite.request_id,
+        request_id: Some(invite.request_id),
+        bot_id: Some(line.bot.bot()),
         not_before: None,
     };
     Ok(app.jobs.send(&Job::Revoke(revoke)).await?)
@@ -157,7 +170,7 @@ async fn revoke(
 /// A call failed: the request goes back to QUEUED with the reason and another time, or ends FAILED.
 async fn put_back_or_fail(
     app: &App,
-    line: &Line,
+    line: &Line<'_>,
     mint: Mint,
     owner: &str,
     invite: &Invite,
@@ -165,17 +178,23 @@ async fn put_back_or_fail(
 ) -> Result<End, WorkError> {
     let (id, attempts, fault) = (invite.request_id, invite.attempts, failure.fault());
     let sentence = chain(failure);
-    let job = Job::Mint(mint);
-    let (tried, job, at) = match spread(app, line, Ticket::Returned, fault, &sentence).await {
-        Trouble::Wait(at) => (Tried::NotReally, job, at),
-        Trouble::Move(chat) => (Tried::NotReally, job.moved_to(chat), app.clock.now()),
+    let (tried, at) = match spread(app, line, fault, &sentence).await {
+        // The line says when; the record waits for nothing but that.
+        Trouble::Again => {
+            let now = app.clock.now();
+            app.invites
+                .put_back(id, owner, Tried::NotReally, &sentence, now, now)
+                .await?;
+            return Ok(End::Again);
+        }
+        Trouble::Wait(at) => (Tried::NotReally, at),
         Trouble::Own if is_last(fault, attempts, app.rules.max_attempts) => {
             if app
                 .invites
                 .fail(id, owner, &sentence, app.clock.now())
                 .await?
             {
-                error!(invite.id = %id, chat.id = %line.key.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "failed",
+                error!(invite.id = %id, chat.id = %line.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "failed",
                     "a paid request is given up, the buyer has no link: {sentence}");
             }
             return Ok(End::Done);
@@ -186,23 +205,24 @@ async fn put_back_or_fail(
                 attempts.saturating_sub(1),
                 fastrand::f64(),
             );
-            warn!(invite.id = %id, chat.id = %line.key.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "put_back",
+            warn!(invite.id = %id, chat.id = %line.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "put_back",
                 delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "no link yet: {sentence}");
-            (Tried::Really, job, app.clock.now().plus(delay))
+            (Tried::Really, app.clock.now().plus(delay))
         }
     };
     app.invites
         .put_back(id, owner, tried, &sentence, at, app.clock.now())
         .await?;
-    Ok(put_back(job, at))
+    Ok(put_back(mint, at))
 }
 
-/// A mint's tries are counted in its record, so its messages carry none.
-fn put_back(job: Job, at: Timestamp) -> End {
+/// A mint's tries are counted in its record, so its messages carry none. It comes back before those that are new.
+fn put_back(mint: Mint, at: Timestamp) -> End {
     End::PutBack(PutBack {
-        job,
+        job: Job::Mint(mint),
         at,
         attempt: 0,
+        place: Place::Front,
     })
 }
 

@@ -6,7 +6,7 @@
 mod binary;
 mod bursts;
 mod environment;
-mod figures;
+pub(crate) mod figures;
 mod functions;
 mod load;
 mod payload;
@@ -25,6 +25,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
+pub(crate) use binary::find as find_binary;
 use report::Report;
 
 /// What to measure, and how long.
@@ -75,6 +76,26 @@ pub(crate) struct Effort {
 /// # Errors
 /// What could not be measured, and how to mend it.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let tables = measure(arguments).await?;
+    std::io::stdout().lock().write_all(tables.as_bytes())?;
+    Ok(())
+}
+
+/// Measures everything, with less effort if it is to be `quick`; answers the tables as Markdown.
+///
+/// # Errors
+/// What could not be measured, and how to mend it.
+pub(crate) async fn tables(quick: bool, functions: Option<PathBuf>) -> anyhow::Result<String> {
+    let arguments = Arguments {
+        seconds: None,
+        only: Vec::new(),
+        quick,
+        functions,
+    };
+    measure(arguments).await
+}
+
+async fn measure(arguments: Arguments) -> anyhow::Result<String> {
     let program = std::env::current_exe()?;
     let beside = program.parent().context("this program has no folder")?;
     let folder = arguments
@@ -109,7 +130,5 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let json = beside.parent().unwrap_or(beside).join("bench.json");
     std::fs::write(&json, serde_json::to_vec_pretty(&report.json())?)?;
-    let mut out = std::io::stdout().lock();
-    out.write_all(report.text().as_bytes())?;
-    Ok(())
+    Ok(report.text())
 }

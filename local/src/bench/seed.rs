@@ -9,7 +9,8 @@ use common::domain::invite::{Claim, Invite, Settled};
 use common::domain::job::Mint;
 use common::domain::purchase::{Chats, Identity, Purchase};
 use common::domain::time::Timestamp;
-use common::store::{Invites, LinkRecord, Links};
+use common::store::{Invites, LinkRecord, Links, Owner};
+use common::telegram::Bots;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
@@ -77,12 +78,18 @@ async fn invite(
     let Claim::Ours(invite) = claim else {
         anyhow::bail!("the invite {name} is there already");
     };
+    let bots = Bots::from_env(&mut env_of(&stand.env));
+    let bot = bots.iter().next().context("a bot")?.bot();
     let record = LinkRecord {
         invite_link: link.clone(),
-        request_id: id,
-        user_id: mint.user_id,
-        transaction_id: mint.transaction_id,
+        owner: Some(Owner {
+            request_id: id,
+            user_id: mint.user_id,
+            transaction_id: mint.transaction_id,
+        }),
+        unit: None,
         chat: purchase.chat,
+        bot,
     };
     links.put(&record, now, expires).await?;
     let settled = invites
@@ -94,7 +101,7 @@ async fn invite(
         ..*invite
     };
     let event = done
-        .unsent_link_event(std::time::Duration::ZERO)
+        .unsent_link_event()
         .context("an invite without event")?;
     Ok(Seeded { id, link, event })
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::bundle::{Bundle, Data, Options};
 use crate::demo::{Demo, Stage};
 use crate::functions::{Functions, env_of};
+use crate::serve::{Bounds, serve};
 use crate::timeline::Timeline;
 use crate::{resources, routes};
 
@@ -99,14 +100,9 @@ impl Stand {
         let demo = Demo::new(&env, stage).await?;
         let listener = tokio::net::TcpListener::bind(any_port).await?;
         let url = format!("http://{}", listener.local_addr()?);
+        let router = routes::router(functions, Arc::new(demo));
         let mut api = JoinSet::new();
-        api.spawn(async move {
-            if let Err(error) =
-                axum::serve(listener, routes::router(functions, Arc::new(demo))).await
-            {
-                tracing::error!(fault = "unavailable", "the API stopped: {error}");
-            }
-        });
+        api.spawn(serve(listener, router, Bounds::default()));
         Ok(Self {
             env,
             url,

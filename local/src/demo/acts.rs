@@ -18,7 +18,7 @@ use simulators::webengage::Mode;
 use uuid::Uuid;
 
 use super::Demo;
-use crate::routes::{Served, answer};
+use crate::routes::{Served, answer, whole};
 use crate::world::SimulatedTelegram;
 
 /// The largest body of an act.
@@ -85,13 +85,11 @@ fn no_such_member() -> Refusal {
 
 /// Reads the body of an act, after the caller's key.
 async fn read<T: DeserializeOwned>(demo: &Demo, request: Request) -> Result<T, Response> {
-    if !demo.admits(&request) {
+    if !demo.admits(request.headers()) {
         return Err(answer(Rejection::Unauthorized.answer()));
     }
-    let body = axum::body::to_bytes(request.into_body(), BODY_MAX_BYTES)
-        .await
-        .unwrap_or_default();
-    serde_json::from_slice(&body).map_err(|_| end(Err(bad())))
+    let request = whole(request, BODY_MAX_BYTES).await?;
+    serde_json::from_slice(request.body()).map_err(|_| end(Err(bad())))
 }
 
 fn end(act: Act) -> Response {

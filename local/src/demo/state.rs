@@ -25,7 +25,7 @@ type Item = HashMap<String, AttributeValue>;
 
 pub(super) async fn state(State(served): State<Served>, request: Request) -> Response {
     let demo = &served.demo;
-    if !demo.admits(&request) {
+    if !demo.admits(request.headers()) {
         return Demo::refusal();
     }
     let shown = request

@@ -1,6 +1,8 @@
 //! Every claim and settle is one conditional write: races, lapsed leases, lost answers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use aws_lambda_events::sqs::SqsEvent;
 use futures_util::future::join_all;

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 type Reader = fn(&mut Env);
 
 /// The functions.
-const READERS: [(&str, Reader); 5] = [
+const READERS: [(&str, Reader); 6] = [
     ("request", |env| {
         drop(request::App::from_env(env, Clock::real()))
     }),
@@ -34,6 +34,9 @@ const READERS: [(&str, Reader); 5] = [
     }),
     ("events", |env| {
         drop(events::App::from_env(env, Clock::real()))
+    }),
+    ("stock", |env| {
+        drop(stock::App::from_env(env, Clock::real()))
     }),
 ];
 
@@ -258,7 +261,7 @@ fn mains_are_wiring_and_files_are_one_concept() {
 fn the_simulators_know_nothing_of_the_product() {
     let manifest = text("simulators/Cargo.toml");
     for product in [
-        "common", "request", "status", "worker", "webhook", "events", "local",
+        "common", "request", "status", "worker", "webhook", "events", "stock", "local",
     ] {
         let names = manifest.lines().any(|line| {
             line.starts_with(&format!("{product}.")) || line.starts_with(&format!("{product} "))

@@ -7,6 +7,7 @@
     reason = "what a test relies on fails it; clippy knows only test functions themselves"
 )]
 
+mod abuse;
 mod bad_input;
 mod claims;
 mod durability;
@@ -15,9 +16,9 @@ mod incident;
 mod joins;
 mod marketing;
 mod poison;
-mod process;
 mod rate_limit;
 mod real_mode;
 mod secrets;
 mod startup;
+mod stock;
 mod trouble;

@@ -1,6 +1,8 @@
 //! One poison message never blocks or fails its neighbours.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use local::harness::TestBundle;
 use serde_json::json;

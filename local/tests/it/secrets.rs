@@ -8,8 +8,8 @@ use simulators::lambda::Function;
 use simulators::telegram::{Fault, FaultRule, Tap, User};
 use simulators::webengage::Mode;
 
-use crate::process::Process;
 use crate::startup::{purchase, spawn};
+use local::proof::process::Process;
 
 const TOKEN: &str = "987654321:AAPlantedBotTokenPlantedBotToken012";
 const WEBENGAGE_KEY: &str = "planted-webengage-key";
@@ -157,7 +157,7 @@ async fn the_bundle_writes_no_secret_and_no_link_whatever_goes_wrong_at_trace_le
     // Last, since the chat is held for long then: the token is refused, for jobs and for updates.
     outside.telegram.revoke_token(outside.bot_id);
     let last = buy(30).await;
-    process.says("its jobs are held").await;
+    process.says("its jobs wait or go to another bot").await;
     process.says("no updates come from Telegram").await;
     let error = process.status(&last).await["error"].to_string();
     assert!(error.contains("401"), "{error}");

@@ -13,14 +13,17 @@ use simulators::clock::Clock;
 use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
-/// The five, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 5] = [
+/// All of them, and the names that each can't do without, beside those that Lambda itself sets.
+const FUNCTIONS: [(&str, &[&str]); 6] = [
     (
         "request",
         &[
             "API_KEYS",
+            "EVENT_QUEUE_URL",
+            "INVITE_LINKS_TABLE",
             "INVITE_QUEUE_URL",
             "INVITE_REQUESTS_TABLE",
+            "STOCK_TABLE",
             "TELEGRAM_CHAT_ID",
         ],
     ),
@@ -33,6 +36,7 @@ const FUNCTIONS: [(&str, &[&str]); 5] = [
             "INVITE_QUEUE_URL",
             "INVITE_REQUESTS_TABLE",
             "PACE_TABLE",
+            "STOCK_TABLE",
             "TELEGRAM_BOT_TOKEN",
         ],
     ),
@@ -43,6 +47,7 @@ const FUNCTIONS: [(&str, &[&str]); 5] = [
             "INVITE_LINKS_TABLE",
             "INVITE_QUEUE_URL",
             "INVITE_REQUESTS_TABLE",
+            "STOCK_TABLE",
             "TELEGRAM_CHAT_ID",
             "TELEGRAM_WEBHOOK_SECRET",
         ],
@@ -55,6 +60,10 @@ const FUNCTIONS: [(&str, &[&str]); 5] = [
             "WEBENGAGE_API_KEY",
             "WEBENGAGE_LICENSE_CODE",
         ],
+    ),
+    (
+        "stock",
+        &["INVITE_QUEUE_URL", "STOCK_TABLE", "TELEGRAM_CHAT_ID"],
     ),
 ];
 const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:admit-one-AbCdEf";
@@ -169,29 +178,32 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         ("INVITE_TTL_SEC", "1.5"),
         ("RETENTION_DAYS", "s3cret"),
         ("DUPLICATE_WINDOW_SEC", "0"),
+        ("STOCK_TARGET", "s3cret"),
+        ("STOCK_TTL_SEC", "3599"),
     ];
     let reads = [
         (
             "request",
-            &[0, 2, 8, 9][..],
-            "INVITE_QUEUE_URL INVITE_REQUESTS_TABLE",
+            &[0, 2, 7, 8, 9, 10][..],
+            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE STOCK_TABLE",
         ),
         ("status", &[2], "INVITE_REQUESTS_TABLE"),
         (
             "worker",
             &[1, 4, 5, 6, 7, 8],
-            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE PACE_TABLE",
+            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE PACE_TABLE STOCK_TABLE",
         ),
         (
             "webhook",
             &[0],
-            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE TELEGRAM_WEBHOOK_SECRET",
+            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE STOCK_TABLE TELEGRAM_WEBHOOK_SECRET",
         ),
         (
             "events",
             &[3, 5],
             "EVENT_QUEUE_URL INVITE_REQUESTS_TABLE WEBENGAGE_API_KEY",
         ),
+        ("stock", &[0, 7, 8, 10, 11], "INVITE_QUEUE_URL STOCK_TABLE"),
     ];
     for (name, spoils, also_missing) in reads {
         let sentence = refusal(name, &spoiled).await;
@@ -284,7 +296,10 @@ async fn a_secret_that_cannot_be_read_or_is_none_refuses_the_start_and_names_sec
         .aws()
         .put_secret(SECRET_ARN, r#"{"API_KEYS": " , "}"#);
     let empty = refusal("status", &env).await;
-    assert!(empty.contains("API_KEYS holds no key"), "{empty}");
+    assert!(
+        empty.contains("API_KEYS holds nothing but commas"),
+        "{empty}"
+    );
 }
 
 async fn start(env: &[(&str, &str)]) -> anyhow::Result<Bundle> {
@@ -306,7 +321,10 @@ async fn start(env: &[(&str, &str)]) -> anyhow::Result<Bundle> {
 async fn a_bundle_whose_secrets_are_blank_makes_some_up_or_refuses_but_opens_no_door() {
     let refused = start(&[("API_KEYS", " , ")]).await.err().unwrap();
     let sentence = format!("{refused:#}");
-    assert!(sentence.contains("API_KEYS holds no key"), "{sentence}");
+    assert!(
+        sentence.contains("API_KEYS holds nothing but commas"),
+        "{sentence}"
+    );
     let bundle = TestBundle::with(&[("API_KEYS", " "), ("TELEGRAM_WEBHOOK_SECRET", " ")]).await;
     for name in ["API_KEYS", "TELEGRAM_WEBHOOK_SECRET"] {
         assert!(bundle.env()[name].len() >= 32, "{name} is made up");

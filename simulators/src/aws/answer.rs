@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 use serde_json::{Value, json};
 
 /// The content type of DynamoDB's and SQS's protocol.
@@ -66,16 +65,18 @@ impl Answer {
         )
     }
 
-    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+    pub(crate) fn into_response(self) -> Response<Bytes> {
         let checksum = self.checksum.then(|| crc32fast::hash(&self.body));
-        let mut response = Response::new(Full::new(self.body));
+        let length = self.body.len();
+        let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static(self.content_type),
         );
-        let id = uuid::Uuid::new_v4();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        let id = crate::random::uuid();
         if let Ok(id) = HeaderValue::from_str(
             id.hyphenated()
                 .encode_lower(&mut uuid::Uuid::encode_buffer()),

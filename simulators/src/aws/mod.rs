@@ -7,6 +7,9 @@
 //! What was accepted is on disk before it is answered, in [`Storage::Folder`]: the end of the process at any
 //! moment (`kill -9`) loses nothing. Commits are written but not flushed one by one (SQLite's WAL with
 //! `synchronous=NORMAL`): a power cut may take the last moments with it, never the consistency of what is left.
+//!
+//! [`Aws::in_process`] is the same without a socket: [`Aws::call`] carries each request and answers it on the caller's
+//! own task.
 
 mod answer;
 mod capacity;
@@ -22,9 +25,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::server::until;
+use crate::socket::Reset;
 
 pub use faults::{FaultHits, FaultRule, WireFault};
 pub use wire::{Hook, Phase, Service, Wire, WireCall};
@@ -37,6 +46,9 @@ use sqs::Sqs;
 pub const REGION: &str = "us-east-1";
 /// The account that all ARNs and queue URLs name.
 pub const ACCOUNT: &str = "000000000000";
+
+/// The URL of a server that listens nowhere.
+const IN_PROCESS: &str = "http://aws.invalid";
 
 /// Where tables and queues live.
 #[derive(Clone, Debug)]
@@ -83,8 +95,23 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
 }
 
+impl World {
+    fn open(storage: &Storage, clock: Clock, url: &str) -> Result<Self, AwsError> {
+        Ok(Self {
+            dynamodb: DynamoDb::open(storage, &clock).map_err(AwsError::Tables)?,
+            sqs: Arc::new(
+                Sqs::open(storage, clock.clone(), url.to_owned()).map_err(AwsError::Queues)?,
+            ),
+            secrets: Secrets::default(),
+            wire: Wire::default(),
+            clock,
+        })
+    }
+}
+
 struct Running {
     url: String,
+    stopping: watch::Sender<bool>,
     world: Arc<World>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -122,12 +149,7 @@ impl Aws {
         storage: Storage,
         clock: Clock,
     ) -> Result<Aws, AwsError> {
-        if let Storage::Folder(folder) = &storage {
-            std::fs::create_dir_all(folder).map_err(|source| AwsError::Folder {
-                folder: folder.clone(),
-                source,
-            })?;
-        }
+        make_folder(&storage)?;
         let listener = tokio::net::TcpListener::bind(listen)
             .await
             .map_err(|source| AwsError::Listen { listen, source })?;
@@ -138,28 +160,55 @@ impl Aws {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
         let url = format!("http://{address}");
-        let world = Arc::new(World {
-            dynamodb: DynamoDb::open(&storage, &clock).map_err(AwsError::Tables)?,
-            sqs: Arc::new(
-                Sqs::open(&storage, clock.clone(), url.clone()).map_err(AwsError::Queues)?,
-            ),
-            secrets: Secrets::default(),
-            wire: Wire::default(),
-            clock,
-        });
+        let world = Arc::new(World::open(&storage, clock, &url)?);
         let mut tasks = sqs::resume_move_tasks(&world.sqs);
         tasks.push(tokio::spawn(server::serve(listener, Arc::clone(&world))));
         tasks.push(tokio::spawn(dynamodb::expire_forever(Arc::clone(&world))));
-        Ok(Aws {
+        Ok(Self::running(url, world, tasks))
+    }
+
+    /// A server that listens nowhere: [`Aws::call`] is the only way to it. Must be made within a tokio runtime. Nothing
+    /// runs in the background but move tasks; items past their time to live stay, as AWS lets them stay for days, until
+    /// [`Aws::expire_items`].
+    ///
+    /// Use it with [`Storage::Memory`] for virtual time: in a folder, the tables' own times are the real clock's.
+    ///
+    /// # Errors
+    /// When the data can't be opened.
+    pub fn in_process(storage: Storage, clock: Clock) -> Result<Aws, AwsError> {
+        make_folder(&storage)?;
+        let world = Arc::new(World::open(&storage, clock, IN_PROCESS)?);
+        let tasks = sqs::resume_move_tasks(&world.sqs);
+        Ok(Self::running(IN_PROCESS.to_owned(), world, tasks))
+    }
+
+    fn running(url: String, world: Arc<World>, tasks: Vec<JoinHandle<()>>) -> Self {
+        Self {
             running: Arc::new(Running {
                 url,
+                stopping: watch::Sender::new(false),
                 world,
                 tasks: Mutex::new(tasks),
             }),
-        })
+        }
     }
 
-    /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`, and the base of queue URLs (`{url}/000000000000/{name}`).
+    /// Does what the server does for one HTTP request: the same limits, faults, hooks and records. It is answered on the
+    /// task that asks; dropped before its answer, it ends where it waits, like a request whose client has left.
+    ///
+    /// # Errors
+    /// [`Reset`] if a fault cut the connection, or the server was stopped.
+    pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Reset> {
+        let running = &self.running;
+        tokio::select! {
+            biased;
+            () = until(running.stopping.subscribe()) => Err(Reset),
+            answered = server::answer(request.map(Full::new), &running.world) => answered,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`, and the base of queue URLs (`{url}/000000000000/{name}`). In
+    /// process, `http://aws.invalid`.
     #[must_use]
     pub fn url(&self) -> String {
         self.running.url.clone()
@@ -191,6 +240,12 @@ impl Aws {
         self.running.world.sqs.depth(name)
     }
 
+    /// Waits, without a call on the wire, until a message of the queue can be received: for pollers that would otherwise
+    /// ask again and again through idle days.
+    pub async fn until_due(&self, queue: &str) {
+        self.running.world.sqs.until_due(queue).await;
+    }
+
     /// Deletes what is past its time to live now, instead of within the next minutes. Returns how many items went.
     ///
     /// # Errors
@@ -205,6 +260,7 @@ impl Aws {
 
     /// Stops listening and closes every connection. Calls under way are cut off; what they had stored stays.
     pub async fn stop(&self) {
+        self.running.stopping.send_replace(true);
         let tasks = std::mem::take(
             &mut *self
                 .running
@@ -219,4 +275,14 @@ impl Aws {
             let _ = task.await;
         }
     }
+}
+
+fn make_folder(storage: &Storage) -> Result<(), AwsError> {
+    let Storage::Folder(folder) = storage else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|source| AwsError::Folder {
+        folder: folder.clone(),
+        source,
+    })
 }

@@ -1,6 +1,6 @@
 //! Secrets Manager, as much of it as `GetSecretValue` of the current version.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use http::StatusCode;
@@ -18,7 +18,7 @@ struct Secret {
 
 /// The secrets, by the ARN or name under which they were put.
 #[derive(Default)]
-pub(crate) struct Secrets(Mutex<HashMap<String, Secret>>);
+pub(crate) struct Secrets(Mutex<BTreeMap<String, Secret>>);
 
 /// The operation by its name on the wire.
 pub(crate) fn operation(name: &str) -> Option<&'static str> {
@@ -29,7 +29,7 @@ impl Secrets {
     pub(crate) fn put(&self, id: &str, text: &str, created_ms: i64) {
         let secret = Secret {
             text: text.to_owned(),
-            version: Uuid::new_v4(),
+            version: crate::random::uuid(),
             created_ms,
         };
         self.0

@@ -1,4 +1,5 @@
-//! The listener and its connections: bytes in, bytes out. What a call means is decided in `dispatch`.
+//! The listener and its connections, and the single request: bytes in, bytes out. What a call means is decided in
+//! `dispatch`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,23 +17,20 @@ use super::World;
 use super::answer::Answer;
 use super::dispatch::{self, Outcome};
 use super::wire::Service;
-use crate::socket::{Cut, Stream};
+use crate::socket::{Cut, Reset, Stream};
 
 /// DynamoDB's own limit.
 const DYNAMODB_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// A message of 1 MiB whose every byte is written as `\u00XX`, and the rest of the request.
 const SQS_BODY_BYTES: usize = 6 * 1024 * 1024 + 256 * 1024;
 
-/// The connection ends without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed by a fault")]
-struct Unanswered;
-
 /// Accepts until aborted. The connections are this task's own, so they end with it.
 pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, Arc::clone(&world)));
@@ -43,7 +41,6 @@ pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
 }
@@ -59,7 +56,7 @@ async fn connection(stream: TcpStream, world: Arc<World>) {
             if answered.is_err() {
                 cut.cut();
             }
-            answered
+            answered.map(|response| response.map(Full::new))
         }
     });
     if let Err(error) = hyper::server::conn::http1::Builder::new()
@@ -70,10 +67,15 @@ async fn connection(stream: TcpStream, world: Arc<World>) {
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
+/// Answers one request, on the task that asks.
+pub(crate) async fn answer<B>(
+    request: Request<B>,
     world: &Arc<World>,
-) -> Result<Response<Full<Bytes>>, Unanswered> {
+) -> Result<Response<Bytes>, Reset>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (head, body) = request.into_parts();
     if head.method == Method::GET {
         return Ok(Answer::ok("healthy").into_response());
@@ -92,7 +94,7 @@ async fn answer(
         Err(error) if error.is::<LengthLimitError>() => {
             return Ok(Answer::too_large().into_response());
         }
-        Err(_) => return Err(Unanswered),
+        Err(_) => return Err(Reset),
     };
     let Some((service, operation)) = target else {
         return Ok(Answer::unknown_operation().into_response());
@@ -102,6 +104,6 @@ async fn answer(
     }
     match dispatch::call(world, service, operation, &body).await {
         Outcome::Answer(answer) => Ok(answer.into_response()),
-        Outcome::Reset => Err(Unanswered),
+        Outcome::Reset => Err(Reset),
     }
 }

@@ -172,8 +172,10 @@ impl Function {
         let settled = |now: &Progress| {
             now.ready_after.is_some() || now.init_fault.is_some() || now.exit.is_some()
         };
-        let now = match tokio::time::timeout(INIT_LIMIT, progress.wait_for(settled)).await {
-            Ok(Ok(now)) => now.clone(),
+        let waited = tokio::time::timeout(INIT_LIMIT, progress.wait_for(settled)).await;
+        // A copy at once: the lock of the original may not be held over what is waited for below.
+        let now = match waited.map(|now| now.map(|now| now.clone())) {
+            Ok(Ok(now)) => now,
             // A closed channel means that the runtime is shutting down, and this task with it.
             Ok(Err(_)) | Err(_) => {
                 self.kill().await;
@@ -206,7 +208,7 @@ impl Function {
         let (answer, answered) = oneshot::channel::<Outcome>();
         let timeout_ms = i64::try_from(self.timeout.as_millis()).unwrap_or(i64::MAX);
         let invocation = Invocation {
-            request_id: uuid::Uuid::new_v4().to_string(),
+            request_id: crate::random::uuid().to_string(),
             deadline_ms: Clock::new().now_ms().saturating_add(timeout_ms),
             payload,
             answer,
@@ -290,6 +292,7 @@ async fn watch_process(
     report: watch::Sender<Progress>,
 ) {
     let status = tokio::select! {
+        biased;
         status = child.wait() => status,
         _ = killed.recv() => {
             let _ = child.start_kill();

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::schema;
 
@@ -101,9 +100,8 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) fn new() -> Self {
-        let random = Uuid::new_v4().as_u128() % 800_000_000;
         Self {
-            next_update_id: 100_000_000 + i64::try_from(random).unwrap_or_default(),
+            next_update_id: fastrand::i64(100_000_000..900_000_000),
             next_seq: 0,
             pending: BTreeMap::new(),
             lanes: HashMap::new(),
@@ -283,7 +281,7 @@ impl Inbox {
             .clamp(0, LONGEST_RETRY_AFTER_SECONDS);
         let mut delay = asked;
         if asked == 0 && pending.failures > 0 {
-            let cap = 60 + i64::try_from(Uuid::new_v4().as_u128() % 61).unwrap_or_default();
+            let cap = fastrand::i64(60..=120);
             pending.delay_seconds = (pending.delay_seconds * 2).min(cap);
             delay = pending.delay_seconds;
         }

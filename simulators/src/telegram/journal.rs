@@ -72,6 +72,8 @@ pub(crate) struct Journal {
     oldest_call: u64,
     pub(crate) counts: HashMap<String, u64>,
     pub(crate) too_many_requests: u64,
+    /// When the newest of those calls came.
+    pub(crate) refused_at_ms: VecDeque<i64>,
     pub(crate) violations: VecDeque<Violation>,
     pub(crate) violation_count: u64,
     pub(crate) deliveries: VecDeque<Delivery>,
@@ -91,15 +93,19 @@ impl Journal {
     }
 
     pub(crate) fn answered(&mut self, number: u64, status: u16, description: Option<String>) {
-        if status == 429 {
-            self.too_many_requests += 1;
-        }
         let index = number
             .checked_sub(self.oldest_call)
             .and_then(|index| usize::try_from(index).ok());
         if let Some(call) = index.and_then(|index| self.calls.get_mut(index)) {
             (call.status, call.description) = (status, description);
+            if status == 429 {
+                if self.refused_at_ms.len() >= REMEMBERED_CALLS {
+                    self.refused_at_ms.pop_front();
+                }
+                self.refused_at_ms.push_back(call.at_ms);
+            }
         }
+        self.too_many_requests += u64::from(status == 429);
     }
 
     pub(crate) fn violation(&mut self, violation: Violation) {

@@ -4,8 +4,10 @@
 //! tokens: burst .. 2, 1, 0 -> refused: retry_after = seconds to the next token, rounded up
 //!                             |--- flood wait: every call is refused, and those after the grace are violations ---|
 //! ```
+//!
+//! A violation is a call of a bot that was told of the wait. A wait that the server sleeps through itself is told nobody.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Calls refused this soon after a flood wait began were already under way, and are no violation.
@@ -48,7 +50,9 @@ impl Limit {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
     /// All invite-link methods of one bot in one chat.
-    Chat(i64, i64),
+    Pair(i64, i64),
+    /// All invite-link methods in one chat, whichever bot calls them.
+    Chat(i64),
     /// All methods of one bot.
     Bot(i64),
     /// One method of one bot, in one chat if it has one.
@@ -61,54 +65,93 @@ struct Bucket {
     left: i128,
     parts: i128,
     counted_at_ms: i64,
-    /// The flood wait: since and until when.
-    wait: Option<(i64, i64)>,
+    wait: Option<Wait>,
 }
 
-/// The answer for a call that is refused.
+/// A flood wait.
+#[derive(Debug)]
+struct Wait {
+    until_ms: i64,
+    /// The bots that were told of it, and since when they know.
+    told: BTreeMap<i64, i64>,
+}
+
+/// What becomes of a call for which no bucket has a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flood {
-    pub(crate) retry_after: u32,
-    pub(crate) violation: bool,
+pub(crate) enum Flood {
+    /// The server sleeps this many seconds and tries again; the bot does not know.
+    Sleep(u32),
+    /// The bot is told.
+    Refuse { retry_after: u32, violation: bool },
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
-    pub(crate) chat: Option<Limit>,
-    pub(crate) bot: Option<Limit>,
+    pub(crate) pair: Option<Limit>,
     pub(crate) pairs: HashMap<(i64, i64), Option<Limit>>,
+    pub(crate) chat: Option<Limit>,
+    pub(crate) chats: HashMap<i64, Option<Limit>>,
+    pub(crate) bot: Option<Limit>,
     pub(crate) methods: HashMap<String, Option<Limit>>,
     pub(crate) fixed_retry_after: Option<u32>,
+    /// How long a call's waits may be in all for the server to sleep through them.
+    pub(crate) patience_ms: i64,
     buckets: HashMap<Scope, Bucket>,
     /// Waits opened by an injected 429: watched for violations, not enforced.
     announced: HashMap<(i64, i64), (i64, i64)>,
 }
 
 impl Limits {
-    /// Counts a call, or refuses it. A refused call spends no token of any bucket.
+    /// Counts a call, or holds it up. A call that is held up spends no token of any bucket. `slept_ms` is how long the
+    /// server has slept for this call already.
     pub(crate) fn admit(
         &mut self,
         bot_id: i64,
         chat_id: Option<i64>,
         method: &str,
         now_ms: i64,
+        slept_ms: i64,
     ) -> Result<(), Flood> {
         let scopes = self.scopes(bot_id, chat_id, method);
         let mut floods = Vec::new();
         for (scope, limit) in &scopes {
-            if let Err(flood) = self.look(scope, *limit, now_ms) {
-                floods.push(flood);
+            if let Err(seconds) = self.look(scope, *limit, now_ms) {
+                floods.push((scope, seconds));
             }
         }
-        if let Some(worst) = floods.into_iter().max_by_key(|flood| flood.retry_after) {
-            return Err(worst);
-        }
-        for (scope, _) in &scopes {
-            if let Some(bucket) = self.buckets.get_mut(scope) {
-                bucket.left -= bucket.parts;
+        let Some(retry_after) = floods.iter().map(|(_, seconds)| *seconds).max() else {
+            for (scope, _) in &scopes {
+                if let Some(bucket) = self.buckets.get_mut(scope) {
+                    bucket.left -= bucket.parts;
+                }
             }
+            return Ok(());
+        };
+        if slept_ms + i64::from(retry_after) * 1000 <= self.patience_ms {
+            return Err(Flood::Sleep(retry_after));
         }
-        Ok(())
+        let mut violation = false;
+        for (scope, seconds) in floods {
+            let knew = self.tell(scope, bot_id, now_ms);
+            violation |= knew && seconds == retry_after;
+        }
+        Err(Flood::Refuse {
+            retry_after,
+            violation,
+        })
+    }
+
+    /// Tells a bot of a bucket's wait. True if it knows for longer than the grace.
+    fn tell(&mut self, scope: &Scope, bot_id: i64, now_ms: i64) -> bool {
+        let Some(wait) = self
+            .buckets
+            .get_mut(scope)
+            .and_then(|bucket| bucket.wait.as_mut())
+        else {
+            return false;
+        };
+        let since_ms = *wait.told.entry(bot_id).or_insert(now_ms);
+        now_ms > since_ms + VIOLATION_GRACE_MS
     }
 
     /// Whether the call comes during a wait that an injected 429 asked for. An over wait is forgotten.
@@ -140,21 +183,27 @@ impl Limits {
         if let Some(limit) = self.bot {
             scopes.push((Scope::Bot(bot_id), limit));
         }
+        let inviting = chat_id.filter(|_| method.ends_with("ChatInviteLink"));
+        if let Some(chat_id) = inviting {
+            let limit = self.chats.get(&chat_id).copied().unwrap_or(self.chat);
+            scopes.extend(limit.map(|limit| (Scope::Chat(chat_id), limit)));
+        }
         if let Some(own) = self.methods.get(method) {
             let scope = Scope::Method(bot_id, chat_id.unwrap_or_default(), method.to_owned());
             scopes.extend(own.map(|limit| (scope, limit)));
-        } else if let (Some(chat_id), true) = (chat_id, method.ends_with("ChatInviteLink")) {
+        } else if let Some(chat_id) = inviting {
             let limit = self
                 .pairs
                 .get(&(bot_id, chat_id))
                 .copied()
-                .unwrap_or(self.chat);
-            scopes.extend(limit.map(|limit| (Scope::Chat(bot_id, chat_id), limit)));
+                .unwrap_or(self.pair);
+            scopes.extend(limit.map(|limit| (Scope::Pair(bot_id, chat_id), limit)));
         }
         scopes
     }
 
-    fn look(&mut self, scope: &Scope, limit: Limit, now_ms: i64) -> Result<(), Flood> {
+    /// Whether the bucket has a token, else the seconds to wait.
+    fn look(&mut self, scope: &Scope, limit: Limit, now_ms: i64) -> Result<(), u32> {
         let parts = limit.parts();
         let full = i128::from(limit.burst.max(1)) * parts;
         let fresh = Bucket {
@@ -168,13 +217,10 @@ impl Limits {
         let kept = bucket.left * parts / bucket.parts;
         (bucket.left, bucket.parts) = ((kept + passed * i128::from(limit.calls)).min(full), parts);
         bucket.counted_at_ms = now_ms;
-        if let Some((since, until)) = bucket.wait {
-            if now_ms < until {
-                let left = u32::try_from((until - now_ms + 999) / 1000).unwrap_or(u32::MAX);
-                return Err(Flood {
-                    retry_after: left,
-                    violation: now_ms > since + VIOLATION_GRACE_MS,
-                });
+        if let Some(wait) = &bucket.wait {
+            let left_ms = wait.until_ms - now_ms;
+            if left_ms > 0 {
+                return Err(u32::try_from((left_ms + 999) / 1000).unwrap_or(u32::MAX));
             }
             bucket.wait = None;
         }
@@ -184,11 +230,11 @@ impl Limits {
         let retry_after = self
             .fixed_retry_after
             .unwrap_or_else(|| seconds_to_token(parts - bucket.left, limit));
-        bucket.wait = Some((now_ms, now_ms + i64::from(retry_after) * 1000));
-        Err(Flood {
-            retry_after,
-            violation: false,
-        })
+        bucket.wait = Some(Wait {
+            until_ms: now_ms + i64::from(retry_after) * 1000,
+            told: BTreeMap::new(),
+        });
+        Err(retry_after)
     }
 
     /// Flood waits end when the limit changes; the tokens of a bucket stay, at most its new burst.
@@ -208,6 +254,9 @@ impl Limits {
             .collect();
         self.pairs
             .extend(moved.into_iter().map(|(bot, limit)| ((bot, new), limit)));
+        if let Some(limit) = self.chats.get(&old).copied() {
+            self.chats.insert(new, limit);
+        }
     }
 }
 
@@ -224,32 +273,34 @@ fn seconds_to_token(missing_parts: i128, limit: Limit) -> u32 {
 mod tests {
     use super::*;
 
+    const CREATE: &str = "createChatInviteLink";
+
     #[test]
     fn a_bucket_refuses_after_its_burst_and_says_when_to_come_back() {
         let mut limits = Limits {
-            chat: Some(Limit::per_minute(20, 2)),
+            pair: Some(Limit::per_minute(20, 2)),
             ..Limits::default()
         };
-        let mut call = |at| limits.admit(1, Some(-1), "createChatInviteLink", at);
+        let mut call = |at| limits.admit(1, Some(-1), CREATE, at, 0);
         assert_eq!(call(0), Ok(()));
         assert_eq!(call(0), Ok(()));
         assert_eq!(
             call(0),
-            Err(Flood {
+            Err(Flood::Refuse {
                 retry_after: 3,
                 violation: false
             })
         );
         assert_eq!(
             call(400),
-            Err(Flood {
+            Err(Flood::Refuse {
                 retry_after: 3,
                 violation: false
             })
         );
         assert_eq!(
             call(2500),
-            Err(Flood {
+            Err(Flood::Refuse {
                 retry_after: 1,
                 violation: true
             })
@@ -257,7 +308,7 @@ mod tests {
         assert_eq!(call(3000), Ok(()));
         assert_eq!(
             call(3000),
-            Err(Flood {
+            Err(Flood::Refuse {
                 retry_after: 3,
                 violation: false
             })
@@ -272,16 +323,54 @@ mod tests {
             burst: 1,
         };
         let mut limits = Limits {
-            chat: Some(second),
+            pair: Some(second),
             bot: Some(Limit::per_minute(60, 2)),
             ..Limits::default()
         };
-        assert!(limits.admit(1, Some(-1), "createChatInviteLink", 0).is_ok());
-        assert!(
-            limits
-                .admit(1, Some(-1), "createChatInviteLink", 0)
-                .is_err()
+        assert!(limits.admit(1, Some(-1), CREATE, 0, 0).is_ok());
+        assert!(limits.admit(1, Some(-1), CREATE, 0, 0).is_err());
+        assert!(limits.admit(1, Some(-2), CREATE, 0, 0).is_ok());
+    }
+
+    #[test]
+    fn a_chat_s_limit_is_one_for_all_bots_and_only_who_was_told_of_a_wait_breaks_it() {
+        let mut limits = Limits {
+            chat: Some(Limit::per_minute(6, 1)),
+            ..Limits::default()
+        };
+        let mut call = |bot, chat, at| limits.admit(bot, Some(chat), CREATE, at, 0);
+        let refused = |retry_after, violation| {
+            Err(Flood::Refuse {
+                retry_after,
+                violation,
+            })
+        };
+        assert_eq!(call(1, -1, 0), Ok(()));
+        assert_eq!(call(2, -1, 0), refused(10, false));
+        assert_eq!(call(1, -1, 4_000), refused(6, false));
+        assert_eq!(call(2, -1, 4_000), refused(6, true));
+        assert_eq!(call(2, -2, 4_000), Ok(()));
+        assert_eq!(call(1, -1, 10_000), Ok(()));
+    }
+
+    #[test]
+    fn short_waits_are_slept_through_until_their_sum_is_too_long() {
+        let mut limits = Limits {
+            pair: Some(Limit::per_minute(20, 1)),
+            patience_ms: 8_000,
+            ..Limits::default()
+        };
+        let mut call = |at, slept| limits.admit(1, Some(-1), CREATE, at, slept);
+        assert_eq!(call(0, 0), Ok(()));
+        assert_eq!(call(0, 0), Err(Flood::Sleep(3)));
+        assert_eq!(call(2_000, 6_000), Err(Flood::Sleep(1)));
+        assert_eq!(
+            call(2_000, 8_000),
+            Err(Flood::Refuse {
+                retry_after: 1,
+                violation: false
+            })
         );
-        assert!(limits.admit(1, Some(-2), "createChatInviteLink", 0).is_ok());
+        assert_eq!(call(3_000, 3_000), Ok(()));
     }
 }

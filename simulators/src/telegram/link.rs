@@ -1,9 +1,8 @@
 //! Invite links: their rules, and how much of them each bot sees.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::member::User;
 
@@ -38,8 +37,8 @@ pub struct Link {
     pub joins: u64,
     /// When it was made, in milliseconds.
     pub created_at_ms: i64,
-    pub(crate) present: HashSet<i64>,
-    pub(crate) requests: HashSet<i64>,
+    pub(crate) present: BTreeSet<i64>,
+    pub(crate) requests: BTreeSet<i64>,
 }
 
 impl Link {
@@ -57,8 +56,8 @@ impl Link {
             joined: Vec::new(),
             joins: 0,
             created_at_ms: now_ms,
-            present: HashSet::new(),
-            requests: HashSet::new(),
+            present: BTreeSet::new(),
+            requests: BTreeSet::new(),
         };
         link.set(terms);
         link
@@ -142,8 +141,7 @@ pub(crate) fn clean_name(name: &str) -> Option<String> {
 
 fn unguessable() -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    // The fixed bits of one random UUID fall on random bits of the other.
-    let mut bits = Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(32);
+    let mut bits = fastrand::u128(..);
     let mut url = String::from("https://t.me/+");
     for _ in 0..16 {
         let index = usize::try_from(bits & 63).unwrap_or_default();

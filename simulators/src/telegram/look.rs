@@ -29,6 +29,13 @@ impl Telegram {
         self.shared.lock().journal.too_many_requests
     }
 
+    /// When the newest calls came that were answered 429, in milliseconds, oldest first.
+    #[must_use]
+    pub fn refused_at_ms(&self) -> Vec<i64> {
+        let state = self.shared.lock();
+        state.journal.refused_at_ms.iter().copied().collect()
+    }
+
     /// The newest calls made during a flood wait.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {

@@ -31,6 +31,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Request, Response};
+
 pub use chat::{ChatKind, OWNER_ID};
 pub use fault::{Fault, FaultRule};
 pub use hand::Tap;
@@ -39,9 +42,11 @@ pub use limit::{Limit, VIOLATION_GRACE_MS};
 pub use link::{Link, REMEMBERED_JOINERS};
 pub use member::{Rights, Status, User};
 pub use refusal::Refusal;
+pub use webhook::Deliver;
 
 use crate::clock::Clock;
 use crate::server::Server;
+use crate::socket::Reset;
 use shared::Shared;
 
 /// A running Telegram. Clones are the same one.
@@ -62,17 +67,43 @@ impl Telegram {
             server::router(Arc::clone(&shared), stopped)
         })
         .await?;
+        let road = webhook::Road::network();
+        Ok(Self::running(shared, server, road))
+    }
+
+    /// A Telegram that listens nowhere: [`Telegram::call`] is the only way to it, and updates leave by
+    /// [`Telegram::deliver_to`]. Its URL is `http://telegram.invalid`. To be made within a tokio runtime.
+    #[must_use]
+    pub fn in_process(clock: Clock) -> Self {
+        let shared = Arc::new(Shared::new(clock));
+        let server = Server::in_process("http://telegram.invalid", |stopped| {
+            server::router(Arc::clone(&shared), stopped)
+        });
+        Self::running(shared, server, webhook::Road::default())
+    }
+
+    fn running(shared: Arc<Shared>, server: Server, road: webhook::Road) -> Self {
+        *shared.road() = road;
         tokio::spawn(webhook::deliver_all(Arc::clone(&shared), server.stopped()));
-        Ok(Self {
+        Self {
             shared,
             server: Arc::new(server),
-        })
+        }
+    }
+
+    /// Does what the server does for one HTTP request, whatever its host: the same checks, faults and records. What was
+    /// accepted goes on when the future is dropped, as it does when a client leaves.
+    ///
+    /// # Errors
+    /// [`Reset`] if a fault cut the connection, or the server was stopped.
+    pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Reset> {
+        self.server.call(request).await
     }
 
     /// The base URL, without a slash at its end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        self.server.url().to_owned()
     }
 
     /// Waits until no update is pending for any bot: all were delivered, confirmed, or are too old.

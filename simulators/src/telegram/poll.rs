@@ -54,6 +54,7 @@ pub(crate) async fn get_updates(
         }
         offset = offset.max(0);
         tokio::select! {
+            biased;
             () = &mut changed => {}
             () = shared.clock.sleep_until(until_ms) => {}
             () = until(stopped.clone()) => return Err(Refusal::new(500, "Internal Server Error: restart")),

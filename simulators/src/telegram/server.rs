@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::fault::Fault;
 use super::journal::{Call, Violation};
+use super::limit::Flood;
 use super::methods::{self, Answer, Request};
 use super::params;
 use super::poll;
@@ -83,7 +84,7 @@ async fn handle(
         return render(Reply::Refused(Refusal::not_found()), &cut);
     };
     let params = params::read(uri.query(), &headers, &body);
-    match tokio::spawn(call(site, token, method, params)).await {
+    match tokio::spawn(travel(site, token, method, params)).await {
         Ok(reply) => render(reply, &cut),
         Err(_) => render(Reply::Cut, &cut),
     }
@@ -103,8 +104,33 @@ fn path(uri: &Uri) -> Option<(String, String)> {
     is_token.then(|| (token.clone(), method.chars().take(LONGEST_METHOD).collect()))
 }
 
-async fn call(
+/// The call with the way there and the way back.
+async fn travel(
     site: Site,
+    token: String,
+    name: String,
+    raw: Result<Map<String, Value>, Refusal>,
+) -> Reply {
+    let (least, most) = site.shared.lock().latency_ms;
+    if most == 0 {
+        return call(&site, token, name, raw).await;
+    }
+    let latency_ms = fastrand::i64(least..=most);
+    let there_ms = latency_ms / 2;
+    let clock = &site.shared.clock;
+    if !hang(&site, clock.now_ms() + there_ms).await {
+        return Reply::Cut;
+    }
+    let reply = call(&site, token, name, raw).await;
+    if hang(&site, clock.now_ms() + latency_ms - there_ms).await {
+        reply
+    } else {
+        Reply::Cut
+    }
+}
+
+async fn call(
+    site: &Site,
     token: String,
     name: String,
     raw: Result<Map<String, Value>, Refusal>,
@@ -141,7 +167,7 @@ async fn call(
         })
     });
     let reply = match checked {
-        Ok((bot_id, method, params)) => dispatch(&site, bot_id, &method.name, &params).await,
+        Ok((bot_id, method, params)) => dispatch(site, bot_id, &method.name, &params).await,
         Err((refusal, _)) => Reply::Refused(refusal),
     };
     shared.change(|state, _| {
@@ -232,12 +258,13 @@ async fn dispatch(site: &Site, bot_id: i64, method: &str, params: &Params) -> Re
 /// False if the server stopped first.
 async fn hang(site: &Site, until_ms: i64) -> bool {
     tokio::select! {
+        biased;
         () = site.shared.clock.sleep_until(until_ms) => true,
         () = until(site.stopped.clone()) => false,
     }
 }
 
-fn millis(span: std::time::Duration) -> i64 {
+pub(crate) fn millis(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
@@ -248,31 +275,73 @@ async fn perform(site: &Site, bot_id: i64, method: &str, params: &Params) -> Rep
             Err(refusal) => Reply::Refused(refusal),
         };
     }
-    match run(&site.shared, bot_id, method, params) {
-        Ok(answer) => Reply::Answer(answer),
-        Err(refusal) => Reply::Refused(refusal),
+    tokio::select! {
+        biased;
+        result = run(&site.shared, bot_id, method, params) => match result {
+            Ok(answer) => Reply::Answer(answer),
+            Err(refusal) => Reply::Refused(refusal),
+        },
+        () = until(site.stopped.clone()) => Reply::Cut,
     }
 }
 
-fn run(shared: &Shared, bot_id: i64, method: &str, params: &Params) -> Result<Answer, Refusal> {
+/// Carries the call out, after the flood waits that the server sleeps through.
+async fn run(
+    shared: &Shared,
+    bot_id: i64,
+    method: &str,
+    params: &Params,
+) -> Result<Answer, Refusal> {
+    let mut slept_ms = 0;
+    loop {
+        let wait_ms = match attempt(shared, bot_id, method, params, slept_ms) {
+            Ok(result) => return result,
+            Err(seconds) => i64::from(seconds) * 1000,
+        };
+        slept_ms += wait_ms;
+        shared
+            .clock
+            .sleep_until(shared.clock.now_ms() + wait_ms)
+            .await;
+    }
+}
+
+/// The result, or the seconds to sleep before the next attempt.
+fn attempt(
+    shared: &Shared,
+    bot_id: i64,
+    method: &str,
+    params: &Params,
+    slept_ms: i64,
+) -> Result<Result<Answer, Refusal>, u32> {
     shared.change(|state, now_ms| {
         // A chat that isn't there has no bucket, so that made-up ids don't pile up.
         let chat_id = params
             .integer("chat_id")
             .filter(|id| state.world.chats.contains_key(id));
-        if let Err(flood) = state.limits.admit(bot_id, chat_id, method, now_ms) {
-            if flood.violation {
-                state.journal.violation(Violation {
-                    method: method.to_owned(),
-                    bot_id,
-                    chat_id,
-                    at_ms: now_ms,
-                });
+        match state
+            .limits
+            .admit(bot_id, chat_id, method, now_ms, slept_ms)
+        {
+            Ok(()) => {}
+            Err(Flood::Sleep(seconds)) => return Err(seconds),
+            Err(Flood::Refuse {
+                retry_after,
+                violation,
+            }) => {
+                if violation {
+                    state.journal.violation(Violation {
+                        method: method.to_owned(),
+                        bot_id,
+                        chat_id,
+                        at_ms: now_ms,
+                    });
+                }
+                return Ok(Err(Refusal::too_many_requests(retry_after)));
             }
-            return Err(Refusal::too_many_requests(flood.retry_after));
         }
         let allow_http = !state.only_https;
-        methods::run(
+        Ok(methods::run(
             &mut state.world,
             method,
             &Request {
@@ -281,12 +350,12 @@ fn run(shared: &Shared, bot_id: i64, method: &str, params: &Params) -> Result<An
                 now_ms,
                 allow_http,
             },
-        )
+        ))
     })
 }
 
 /// Carries out the method call in a webhook's answer. Those that read, and those about webhooks, are ignored.
-pub(crate) fn call_in_reply(shared: &Shared, bot_id: i64, mut reply: Map<String, Value>) {
+pub(crate) async fn call_in_reply(shared: &Shared, bot_id: i64, mut reply: Map<String, Value>) {
     let name = reply
         .remove("method")
         .and_then(|name| name.as_str().map(str::to_lowercase))
@@ -311,9 +380,10 @@ pub(crate) fn call_in_reply(shared: &Shared, bot_id: i64, mut reply: Map<String,
             at_ms,
         })
     });
-    let result = method
-        .check(reply)
-        .and_then(|params| run(shared, bot_id, &method.name, &params));
+    let result = match method.check(reply) {
+        Ok(params) => run(shared, bot_id, &method.name, &params).await,
+        Err(refusal) => Err(refusal),
+    };
     let (status, description) = match result {
         Ok(_) => (200, None),
         Err(refusal) => (refusal.code, Some(refusal.description)),

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use super::fault::Faults;
 use super::journal::Journal;
 use super::limit::Limits;
+use super::webhook::Road;
 use super::world::World;
 use crate::clock::Clock;
 
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
     state: Mutex<State>,
+    road: Mutex<Road>,
     /// Woken after every change of the state.
     pub(crate) changed: Notify,
 }
@@ -25,6 +27,8 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
     pub(crate) only_https: bool,
+    /// The least and the most that a call takes.
+    pub(crate) latency_ms: (i64, i64),
 }
 
 impl Shared {
@@ -32,6 +36,7 @@ impl Shared {
         Self {
             clock,
             state: Mutex::default(),
+            road: Mutex::default(),
             changed: Notify::new(),
         }
     }
@@ -39,6 +44,11 @@ impl Shared {
     /// Reads the state.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The way of updates to webhooks.
+    pub(crate) fn road(&self) -> MutexGuard<'_, Road> {
+        self.road.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the state, and wakes whoever waits for a change.

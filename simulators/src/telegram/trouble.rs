@@ -1,10 +1,15 @@
 //! The hand of a test or of the demo: raw updates, limits and faults, all while the server runs.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Telegram;
 use super::fault::FaultRule;
 use super::limit::Limit;
+use super::server::millis;
+use super::webhook::{Deliver, Road};
 
 impl Telegram {
     /// Queues any update, delivered like a genuine one; without an `update_id` it gets the next. Gives the id, or
@@ -20,10 +25,17 @@ impl Telegram {
         })
     }
 
+    /// Delivers updates through this function from now on, whatever the host of the webhook's URL. The rules stay: tries,
+    /// lanes, connections, the secret's header, a minute for the answer. A delivery that takes longer is dropped, so what
+    /// must go on without its client is the function's to spawn.
+    pub fn deliver_to(&self, deliver: Deliver) {
+        *self.shared.road() = Road::Function(deliver);
+    }
+
     /// Limits the invite-link methods of each pair of bot and chat. Flood waits end.
     pub fn set_limit(&self, limit: Option<Limit>) {
         self.shared.change(|state, _| {
-            state.limits.chat = limit;
+            state.limits.pair = limit;
             state.limits.pairs.clear();
             state.limits.end_waits();
         });
@@ -33,6 +45,23 @@ impl Telegram {
     pub fn set_limit_for(&self, bot_id: i64, chat_id: i64, limit: Option<Limit>) {
         self.shared.change(|state, _| {
             state.limits.pairs.insert((bot_id, chat_id), limit);
+            state.limits.end_waits();
+        });
+    }
+
+    /// Limits the invite-link methods of each chat, whichever bots call them, beside the limits of the pairs.
+    pub fn set_chat_limit(&self, limit: Option<Limit>) {
+        self.shared.change(|state, _| {
+            state.limits.chat = limit;
+            state.limits.chats.clear();
+            state.limits.end_waits();
+        });
+    }
+
+    /// Limits one chat for all bots; none is no limit for it, whatever the general one is.
+    pub fn set_chat_limit_for(&self, chat_id: i64, limit: Option<Limit>) {
+        self.shared.change(|state, _| {
+            state.limits.chats.insert(chat_id, limit);
             state.limits.end_waits();
         });
     }
@@ -58,6 +87,21 @@ impl Telegram {
     pub fn set_retry_after(&self, seconds: Option<u32>) {
         self.shared
             .change(|state, _| state.limits.fixed_retry_after = seconds);
+    }
+
+    /// Sleeps through flood waits by itself, as the real server does for bots up to 8 seconds: a call whose waits take at
+    /// most this long in all is answered late instead of 429. Zero, the default, tells every wait.
+    pub fn sleep_through(&self, most: Duration) {
+        self.shared
+            .change(|state, _| state.limits.patience_ms = millis(most));
+    }
+
+    /// Lets every call take this long by the clock: half of it before the call comes, half after it was carried out. Each
+    /// call draws its own time from the range, in whole milliseconds. Zero, the default, is none.
+    pub fn set_latency(&self, latency: RangeInclusive<Duration>) {
+        let (least, most) = (millis(*latency.start()), millis(*latency.end()));
+        self.shared
+            .change(|state, _| state.latency_ms = (least, most.max(least)));
     }
 
     /// Adds a rule after those that there are.

@@ -1,14 +1,18 @@
 //! Delivery of updates to the registered webhooks.
 //!
 //! Any 2xx is a success. A failure is tried again at once, then after 2, 4, 8 .. seconds, at most a random 60 to 120,
-//! or after the `Retry-After` of the answer. The rules are the inbox's; here they meet the network.
+//! or after the `Retry-After` of the answer. The rules are the inbox's; here they meet the network, or the function that
+//! stands for it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response};
+use reqwest::Client;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,11 +23,63 @@ use super::server;
 use super::shared::Shared;
 use crate::clock::Clock;
 use crate::server::until;
+use crate::socket::Reset;
 
 const RESPONSE_TIMEOUT_MS: i64 = 60_000;
 /// Of real time: a test that turns the clock far does not time out an answer that is about to come.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 const LONGEST_REPLY: usize = 1 << 20;
+const TIMED_OUT: &str = "Read timeout expired";
+const REFUSED: &str = "Connection refused";
+const CLOSED: &str = "Webhook connection closed";
+
+/// A function in the place of the network: it is given the request of one delivery, and answers as the webhook would.
+pub type Deliver = Arc<
+    dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, Reset>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// The way of an update to its webhook.
+#[derive(Clone, Default)]
+pub(crate) enum Road {
+    /// None: every connection is refused.
+    #[default]
+    Closed,
+    Network(Client),
+    Function(Deliver),
+}
+
+impl std::fmt::Debug for Road {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "Closed",
+            Self::Network(_) => "Network",
+            Self::Function(_) => "Function",
+        })
+    }
+}
+
+impl Road {
+    pub(crate) fn network() -> Self {
+        match client() {
+            Ok(client) => Self::Network(client),
+            Err(error) => {
+                tracing::error!(%error, "no HTTP client for webhooks: none will be delivered");
+                Self::Closed
+            }
+        }
+    }
+
+    /// The answer, or why there is none, as `getWebhookInfo` tells it.
+    async fn carry(self, request: Request<Bytes>) -> Result<Response<Bytes>, &'static str> {
+        match self {
+            Self::Closed => Err(REFUSED),
+            Self::Network(client) => send(&client, request).await,
+            Self::Function(deliver) => deliver(request).await.map_err(|Reset| CLOSED),
+        }
+    }
+}
 
 /// One delivery under way.
 struct Parcel {
@@ -35,13 +91,6 @@ struct Parcel {
 
 /// Delivers until the server stops.
 pub(crate) async fn deliver_all(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
-    let client = match client() {
-        Ok(client) => client,
-        Err(error) => {
-            tracing::error!(%error, "no HTTP client for webhooks: none will be delivered");
-            return;
-        }
-    };
     let mut under_way = JoinSet::new();
     let stop = until(stopped);
     tokio::pin!(stop);
@@ -51,13 +100,14 @@ pub(crate) async fn deliver_all(shared: Arc<Shared>, stopped: watch::Receiver<bo
         changed.as_mut().enable();
         let (parcels, wakes_at_ms) = ready(&shared);
         for parcel in parcels {
-            under_way.spawn(deliver(Arc::clone(&shared), client.clone(), parcel));
+            under_way.spawn(deliver(Arc::clone(&shared), parcel));
         }
         while under_way.try_join_next().is_some() {}
         tokio::select! {
+            biased;
+            () = &mut stop => return,
             () = &mut changed => {}
             () = sleep(&shared.clock, wakes_at_ms) => {}
-            () = &mut stop => return,
         }
     }
 }
@@ -113,7 +163,7 @@ async fn sleep(clock: &Clock, until_ms: Option<i64>) {
     }
 }
 
-async fn deliver(shared: Arc<Shared>, client: Client, parcel: Parcel) {
+async fn deliver(shared: Arc<Shared>, parcel: Parcel) {
     let Parcel {
         bot_id,
         epoch,
@@ -121,14 +171,13 @@ async fn deliver(shared: Arc<Shared>, client: Client, parcel: Parcel) {
         attempt,
     } = parcel;
     let at_ms = shared.clock.now_ms();
-    let mut request = client.post(&webhook.url).json(attempt.update.as_ref());
-    if let Some(secret) = &webhook.secret_token {
-        request = request.header("X-Telegram-Bot-Api-Secret-Token", secret);
-    }
-    let (outcome, status, reply) = tokio::select! {
-        answer = request.send() => judge(answer).await,
-        () = time_out(&shared.clock, at_ms) => (failed(None, "Read timeout expired", None), None, None),
+    let road = shared.road().clone();
+    let answer = tokio::select! {
+        biased;
+        answer = road.carry(request(&webhook, &attempt)) => answer,
+        () = time_out(&shared.clock, at_ms) => Err(TIMED_OUT),
     };
+    let (outcome, status, reply) = judge(answer);
     let error = match &outcome {
         Outcome::Delivered => None,
         Outcome::Failed { error, .. } => Some(error.clone()),
@@ -151,8 +200,49 @@ async fn deliver(shared: Arc<Shared>, client: Client, parcel: Parcel) {
         }
     });
     if let Some(reply) = reply {
-        server::call_in_reply(&shared, bot_id, reply);
+        server::call_in_reply(&shared, bot_id, reply).await;
     }
+}
+
+fn request(webhook: &Webhook, attempt: &Attempt) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::from(attempt.update.to_string()));
+    *request.method_mut() = Method::POST;
+    // What `setWebhook` took is a URL; one that is no URI after all leads nowhere.
+    *request.uri_mut() = webhook.url.parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(secret) = &webhook.secret_token
+        && let Ok(secret) = HeaderValue::from_str(secret)
+    {
+        headers.insert("x-telegram-bot-api-secret-token", secret);
+    }
+    request
+}
+
+async fn send(client: &Client, request: Request<Bytes>) -> Result<Response<Bytes>, &'static str> {
+    let (head, body) = request.into_parts();
+    let sent = client
+        .post(head.uri.to_string())
+        .headers(head.headers)
+        .body(body)
+        .send();
+    let mut response = match sent.await {
+        Ok(response) => response,
+        Err(error) if error.is_timeout() => return Err(TIMED_OUT),
+        Err(error) if error.is_connect() => return Err(REFUSED),
+        Err(_) => return Err(CLOSED),
+    };
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = std::mem::take(response.headers_mut());
+    if response
+        .content_length()
+        .is_some_and(|length| length <= LONGEST_REPLY as u64)
+    {
+        // A body that breaks off is no call in reply; the status stands.
+        *answer.body_mut() = response.bytes().await.unwrap_or_default();
+    }
+    Ok(answer)
 }
 
 async fn time_out(clock: &Clock, since_ms: i64) {
@@ -160,34 +250,21 @@ async fn time_out(clock: &Clock, since_ms: i64) {
     clock.sleep_until(since_ms + RESPONSE_TIMEOUT_MS).await;
 }
 
-fn failed(status: Option<u16>, error: &str, retry_after_seconds: Option<i64>) -> Outcome {
-    Outcome::Failed {
+fn judge(
+    answer: Result<Response<Bytes>, &str>,
+) -> (Outcome, Option<u16>, Option<Map<String, Value>>) {
+    let failed = |error: &str, status, retry_after_seconds| Outcome::Failed {
         status,
         error: error.to_owned(),
         retry_after_seconds,
-    }
-}
-
-async fn judge(
-    answer: reqwest::Result<Response>,
-) -> (Outcome, Option<u16>, Option<Map<String, Value>>) {
+    };
     let response = match answer {
         Ok(response) => response,
-        Err(error) if error.is_timeout() => {
-            return (failed(None, "Read timeout expired", None), None, None);
-        }
-        Err(error) if error.is_connect() => {
-            return (failed(None, "Connection refused", None), None, None);
-        }
-        Err(_) => return (failed(None, "Webhook connection closed", None), None, None),
+        Err(error) => return (failed(error, None, None), None, None),
     };
-    let status = response.status();
+    let (status, code) = (response.status(), Some(response.status().as_u16()));
     if status.is_success() {
-        return (
-            Outcome::Delivered,
-            Some(status.as_u16()),
-            reply(response).await,
-        );
+        return (Outcome::Delivered, code, reply(response.body()));
     }
     let retry_after = response
         .headers()
@@ -198,23 +275,15 @@ async fn judge(
         "Wrong response from the webhook: {} {reason}",
         status.as_u16()
     );
-    (
-        failed(Some(status.as_u16()), &error, retry_after),
-        Some(status.as_u16()),
-        None,
-    )
+    (failed(&error, code, retry_after), code, None)
 }
 
 /// A method call in the answer of a webhook; its result is never seen.
-async fn reply(response: Response) -> Option<Map<String, Value>> {
-    if response
-        .content_length()
-        .is_none_or(|length| length > LONGEST_REPLY as u64)
-    {
+fn reply(body: &Bytes) -> Option<Map<String, Value>> {
+    if body.len() > LONGEST_REPLY {
         return None;
     }
-    let body = response.bytes().await.ok()?;
-    serde_json::from_slice::<Map<String, Value>>(&body)
+    serde_json::from_slice::<Map<String, Value>>(body)
         .ok()
         .filter(|reply| reply.contains_key("method"))
 }

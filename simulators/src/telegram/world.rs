@@ -3,7 +3,7 @@
 //! No I/O and no clock: what happens is decided here from the state and `now`, and each change of membership puts
 //! the updates that Telegram would send into the inboxes of the bots that may see them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
@@ -35,9 +35,9 @@ pub(crate) enum Via {
 
 #[derive(Debug, Default)]
 pub(crate) struct World {
-    pub(crate) bots: HashMap<i64, Bot>,
+    pub(crate) bots: BTreeMap<i64, Bot>,
     pub(crate) tokens: HashMap<String, i64>,
-    pub(crate) chats: HashMap<i64, Chat>,
+    pub(crate) chats: BTreeMap<i64, Chat>,
     pub(crate) links: HashMap<String, Link>,
     /// The links in the order in which they were made.
     link_order: VecDeque<String>,

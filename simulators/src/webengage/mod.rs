@@ -13,12 +13,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
+use bytes::Bytes;
+use http::{Request, Response};
+
 pub use fault::{Failure, Mode};
 pub use rules::{DataType, StoppedAttribute};
 pub use store::{Attempt, Ingested, Outcome};
 
 use crate::clock::Clock;
 use crate::server::Server;
+use crate::socket::Reset;
 use server::Shared;
 
 /// The documented limit of `/events`, per minute.
@@ -53,10 +57,33 @@ impl WebEngage {
         })
     }
 
+    /// A WebEngage that listens nowhere: [`WebEngage::call`] is the only way to it. Its URL is
+    /// `http://webengage.invalid`.
+    #[must_use]
+    pub fn in_process(clock: Clock, license: &str, api_key: &str) -> Self {
+        let shared = Arc::new(Shared::new(clock, license, api_key, LIMIT_PER_MINUTE));
+        let server = Server::in_process("http://webengage.invalid", |stopped| {
+            server::router(Arc::clone(&shared), stopped)
+        });
+        Self {
+            shared,
+            server: Arc::new(server),
+        }
+    }
+
+    /// Does what the server does for one HTTP request, whatever its host: the same checks, faults and records. What was
+    /// accepted goes on when the future is dropped, as it does when a client leaves.
+    ///
+    /// # Errors
+    /// [`Reset`] if a fault cut the connection, or the server was stopped.
+    pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Reset> {
+        self.server.call(request).await
+    }
+
     /// The base URL, without a slash at its end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        self.server.url().to_owned()
     }
 
     /// How every event is treated from now on that no [`Failure`] catches.

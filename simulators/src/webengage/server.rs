@@ -185,6 +185,7 @@ async fn receive(site: Site, license: String, headers: HeaderMap, body: Bytes) -
         Mode::Hang(span) => {
             let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 2);
             tokio::select! {
+                biased;
                 () = shared.clock.sleep_until(at_ms + span) => genuine(),
                 () = until(site.stopped.clone()) => Reply::cut(Outcome::Refused),
             }

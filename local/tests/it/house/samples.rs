@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::sqs::SqsEvent;
-use common::domain::event::{Event, EventName};
+use common::domain::event::{Event, EventName, Promise};
 use common::domain::job::Job;
-use lambda_http::request::LambdaRequest;
 use serde_json::Value;
 
 use super::{entries, text};
@@ -34,7 +34,7 @@ pub(super) fn functions() -> BTreeSet<String> {
 
 #[test]
 fn each_sample_is_what_its_trigger_sends() {
-    let (mut jobs, mut events) = (0, BTreeSet::new());
+    let (mut jobs, mut events, mut promises) = (0, BTreeSet::new(), 0);
     for sample in samples() {
         let json = text(&format!("events/{sample}"));
         let (route, queue) = match function(&sample) {
@@ -43,14 +43,18 @@ fn each_sample_is_what_its_trigger_sends() {
             "webhook" => ("POST /v1/telegram/webhook", ""),
             "worker" => ("", "invite"),
             "events" => ("", "event"),
+            "stock" => {
+                let event: Value = serde_json::from_str(&json).unwrap();
+                assert_eq!(event["detail-type"], "Scheduled Event", "{sample}");
+                assert_eq!(event["source"], "aws.events", "{sample}");
+                continue;
+            }
             other => panic!("{sample} is for no function: {other}"),
         };
         if queue.is_empty() {
-            let parsed: LambdaRequest =
+            let call: ApiGatewayV2httpRequest =
                 serde_json::from_str(&json).unwrap_or_else(|error| panic!("{sample}: {error}"));
-            let LambdaRequest::ApiGatewayV2(call) = parsed else {
-                panic!("{sample} is no call of an HTTP API");
-            };
+            assert_eq!(call.version.as_deref(), Some("2.0"), "{sample}");
             assert_eq!(call.route_key.as_deref(), Some(route), "{sample}");
             let method = call.request_context.http.method.as_str();
             assert!(route.starts_with(&format!("{method} ")), "{sample}");
@@ -69,6 +73,7 @@ fn each_sample_is_what_its_trigger_sends() {
                 );
                 let body = message.body.unwrap();
                 jobs += usize::from(serde_json::from_str::<Job>(&body).is_ok());
+                promises += usize::from(serde_json::from_str::<Promise>(&body).is_ok());
                 events.extend(
                     serde_json::from_str::<Event>(&body)
                         .ok()
@@ -77,7 +82,8 @@ fn each_sample_is_what_its_trigger_sends() {
             }
         }
     }
-    assert!(jobs >= 3, "{jobs} samples of jobs");
+    assert!(jobs >= 4, "{jobs} samples of jobs");
+    assert!(promises >= 1, "{promises} samples of promises");
     let facts = [EventName::LinkCreated, EventName::Joined].map(EventName::as_str);
     assert_eq!(events, facts.into(), "a sample of each fact");
 }

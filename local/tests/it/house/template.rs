@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::config::Env;
-use local::resources::{EVENTS, INVITES, MAX_RECEIVE_COUNT, RETENTION_SECONDS, TABLES};
+use local::resources::{
+    EVENTS, INVITES, MAX_RECEIVE_COUNT, RESTOCK_INTERVAL, RETENTION_SECONDS, TABLES,
+};
 use serde_json::{Value, json};
 
 use super::{READERS, Reader, code, none, product, quoted_after, text, yaml};
@@ -11,12 +13,13 @@ use super::{READERS, Reader, code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 8] = [
+const OPTIONAL: [&str; 9] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "RUST_LOG",
     "SECRETS_ARN",
+    "STOCK_TARGET",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
     "WEBENGAGE_API_BASE",
@@ -74,19 +77,25 @@ fn referents(value: &Value, found: &mut BTreeSet<String>) {
 fn the_bundle_makes_the_tables_of_the_template() {
     let tables = resources("AWS::DynamoDB::Table");
     let declared: BTreeSet<&str> = tables.keys().map(String::as_str).collect();
-    assert_eq!(declared, TABLES.iter().map(|(table, _)| *table).collect());
-    for (table, key) in TABLES {
+    assert_eq!(declared, TABLES.iter().map(|(table, ..)| *table).collect());
+    for (table, key, sort_key) in TABLES {
         let properties = &tables[table]["Properties"];
-        assert_eq!(
-            properties["KeySchema"],
-            json!([{"AttributeName": key, "KeyType": "HASH"}]),
-            "{table}"
-        );
-        assert_eq!(
-            properties["AttributeDefinitions"],
-            json!([{"AttributeName": key, "AttributeType": "S"}]),
-            "{table}"
-        );
+        let parts = [
+            Some((key, "S", "HASH")),
+            sort_key.map(|key| (key, "N", "RANGE")),
+        ];
+        let schema: Vec<Value> = parts
+            .iter()
+            .flatten()
+            .map(|(name, _, role)| json!({"AttributeName": name, "KeyType": role}))
+            .collect();
+        assert_eq!(properties["KeySchema"], json!(schema), "{table}");
+        let types: Vec<Value> = parts
+            .iter()
+            .flatten()
+            .map(|(name, of_type, _)| json!({"AttributeName": name, "AttributeType": of_type}))
+            .collect();
+        assert_eq!(properties["AttributeDefinitions"], json!(types), "{table}");
         assert_eq!(
             properties["TimeToLiveSpecification"],
             json!({"AttributeName": "expiresAt", "Enabled": true}),
@@ -156,6 +165,35 @@ fn the_bundle_makes_the_queues_of_the_template_and_feeds_the_functions_as_it_say
     assert_eq!(known, queues.keys().map(String::as_str).collect());
 }
 
+#[test]
+fn the_bundle_runs_by_the_clock_what_the_template_does_and_only_if_there_is_a_stock() {
+    let mut scheduled = Vec::new();
+    for (name, function) in functions() {
+        for event in function["Properties"]["Events"]
+            .as_object()
+            .unwrap()
+            .values()
+        {
+            if event["Type"] == "Schedule" {
+                let properties = &event["Properties"];
+                assert_eq!(RESTOCK_INTERVAL.as_secs(), 60);
+                assert_eq!(properties["Schedule"], "rate(1 minute)", "{name}");
+                let state = json!({"!If": ["HasStock", "ENABLED", "DISABLED"]});
+                assert_eq!(properties["State"], state, "{name}");
+                scheduled.push(name.clone());
+            }
+        }
+        let reads_target = function["Properties"]["Environment"]["Variables"]["STOCK_TARGET"]
+            == json!({"!Ref": "StockTarget"});
+        assert_eq!(
+            reads_target,
+            ["request", "stock"].contains(&name.as_str()),
+            "{name}"
+        );
+    }
+    assert_eq!(scheduled, ["stock"]);
+}
+
 /// The problems that a function has with an environment.
 fn problems(read: Reader, values: &[(&str, &str)]) -> Vec<String> {
     let mut env = Env::from_iter(values.iter().copied());
@@ -196,13 +234,14 @@ fn read_by(read: Reader) -> (BTreeSet<String>, BTreeMap<String, (i64, i64)>) {
 }
 
 /// The numbers of the environment, and the template's parameters for them.
-const NUMBERS: [(&str, &str); 6] = [
+const NUMBERS: [(&str, &str); 7] = [
     ("MAX_ATTEMPTS", "MaxAttempts"),
     ("BASE_BACKOFF_SEC", "BaseBackoffSec"),
     ("SAFE_RPS_SLEEP_MS", "SafeRpsSleepMs"),
     ("INVITE_TTL_SEC", "InviteTtlSec"),
     ("RETENTION_DAYS", "RetentionDays"),
     ("DUPLICATE_WINDOW_SEC", "DuplicateWindowSec"),
+    ("STOCK_TTL_SEC", "StockTtlSec"),
 ];
 
 #[test]
@@ -221,18 +260,17 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
         let given = variables
             .keys()
             .filter(|name| !OPTIONAL.contains(&name.as_str()));
-        let given: BTreeSet<String> = given.cloned().chain(secrets).collect();
+        let given: BTreeSet<String> = given.cloned().chain(secrets.iter().cloned()).collect();
         let wanted: BTreeSet<String> = required
             .iter()
             .cloned()
             .chain(numbers.keys().cloned())
             .collect();
         assert_eq!(given, wanted, "{name}");
-        assert_eq!(
-            variables["SECRETS_ARN"],
-            json!({"!Ref": "SecretsArn"}),
-            "{name}"
-        );
+        // Who reads no secret is told of none, and may read none.
+        let arn = variables.get("SECRETS_ARN").cloned();
+        let expected = (!secrets.is_empty()).then(|| json!({"!Ref": "SecretsArn"}));
+        assert_eq!(arn, expected, "{name}");
         for (base, with) in [
             ("TELEGRAM_API_BASE", "TELEGRAM_BOT_TOKEN"),
             ("WEBENGAGE_API_BASE", "WEBENGAGE_API_KEY"),
@@ -258,6 +296,11 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
         referents(
             &resources("AWS::IAM::Role")[role]["Properties"]["Policies"],
             &mut granted,
+        );
+        assert_eq!(
+            granted.contains("SecretsArn"),
+            !secrets.is_empty(),
+            "{name}"
         );
         let stores: BTreeSet<String> = resources("AWS::DynamoDB::Table")
             .into_keys()

@@ -60,7 +60,7 @@ impl<'a> NewMessage<'a> {
             )));
         }
         Ok(Self {
-            id: uuid::Uuid::new_v4().to_string(),
+            id: crate::random::uuid().to_string(),
             body,
             delay_seconds,
             attributes: attributes.map(text),

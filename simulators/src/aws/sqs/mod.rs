@@ -86,6 +86,41 @@ impl Sqs {
         store.depth(&queue, self.clock.now_ms()).ok()
     }
 
+    /// Waits until the queue has a message that can be received. A queue that is not there is not waited for.
+    pub(crate) async fn until_due(&self, name: &str) {
+        loop {
+            // Listening starts before looking, so that nothing sent in between is missed.
+            let Some(waker) = self.store().waker(name) else {
+                return;
+            };
+            let mut woken = std::pin::pin!(waker.notified());
+            woken.as_mut().enable();
+            let now_ms = self.clock.now_ms();
+            let next_ms = {
+                let store = self.store();
+                let Ok(queue) = store.queue(name) else {
+                    return;
+                };
+                match store.due(&queue, now_ms, 1) {
+                    Ok(due) if due.is_empty() => {}
+                    _ => return,
+                }
+                store.next_due(&queue, now_ms).ok().flatten()
+            };
+            let due = async {
+                match next_ms {
+                    Some(at_ms) => self.clock.sleep_until(at_ms).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = woken => {}
+                () = due => {}
+            }
+        }
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -145,7 +145,7 @@ pub(super) fn start(sqs: &Arc<Sqs>, params: &Params) -> Answered {
     }
     let now_ms = sqs.clock.now_ms();
     let to_move = store.depth(&source, now_ms)?.total();
-    let identity = json!({"taskId": uuid::Uuid::new_v4().to_string(), "sourceArn": source.arn()});
+    let identity = json!({"taskId": crate::random::uuid().to_string(), "sourceArn": source.arn()});
     let handle = STANDARD.encode(identity.to_string());
     store.connection().execute(
         "INSERT INTO move_task (handle, source, destination, per_second, status, moved, to_move, started_ms)
@@ -235,7 +235,7 @@ fn step(store: &Store, handle: &str, now_ms: i64) -> Result<Option<Option<i64>>,
                 "UPDATE message SET queue = ?2, id = ?3, sent_ms = ?4, visible_ms = ?4, received = 0, receives = 0,
                      receipt = 0, first_received_ms = NULL, received_ms = NULL, origin = NULL WHERE seq = ?1",
             )?
-            .execute(params![message.seq, target.id, uuid::Uuid::new_v4().to_string(), now_ms])?;
+            .execute(params![message.seq, target.id, crate::random::uuid().to_string(), now_ms])?;
         moved += 1;
         if !reached.iter().any(|queue| queue.id == target.id) {
             reached.push(target);

@@ -116,6 +116,7 @@ impl Sqs {
                 "a receive that found messages has returned them"
             );
             tokio::select! {
+                biased;
                 () = woken => {}
                 () = self.clock.sleep_until(until_ms) => {}
             }

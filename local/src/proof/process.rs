@@ -1,33 +1,37 @@
-//! The bundle's own binary as a process of its own.
+//! The bundle's own binary as a process of its own, to be killed.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a tool of tests")]
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use local::harness::until;
+use crate::harness::until;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::startup::binary;
-
 type Lines = Arc<Mutex<Vec<String>>>;
 
 /// A running bundle; dropped, it is killed.
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     /// The environment that it prints for its functions.
-    pub(crate) env: HashMap<String, String>,
+    pub env: HashMap<String, String>,
     /// Where its API is.
-    pub(crate) url: String,
+    pub url: String,
     lines: Lines,
     http: reqwest::Client,
 }
 
 impl Process {
     /// Starts it on free ports and waits until it serves.
-    pub(crate) async fn start(arguments: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(binary("local"))
+    ///
+    /// # Panics
+    /// If it does not serve within a minute.
+    pub async fn start(arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(program())
             .args(["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"])
             .arg("--print-env")
             .args(arguments)
@@ -68,15 +72,31 @@ impl Process {
         }
     }
 
+    /// Its id.
+    ///
+    /// # Panics
+    /// If it is gone.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// What it has written so far, but for what `--print-env` is for.
-    pub(crate) fn written(&self) -> Vec<String> {
+    ///
+    /// # Panics
+    /// Never: the lines are not locked while anything panics.
+    #[must_use]
+    pub fn written(&self) -> Vec<String> {
         let mut lines = self.lines.lock().unwrap().clone();
         lines.retain(|line| !is_greeting(line) && !line.starts_with("export "));
         lines
     }
 
     /// Waits until a line holds these words.
-    pub(crate) async fn says(&self, words: &str) {
+    ///
+    /// # Panics
+    /// If none does within a minute.
+    pub async fn says(&self, words: &str) {
         until(words, async || {
             let lines = self.lines.lock().unwrap();
             lines.iter().any(|line| line.contains(words)).then_some(())
@@ -84,14 +104,17 @@ impl Process {
         .await;
     }
 
-    /// Ends it as a power cut would, and waits until it is gone.
-    pub(crate) async fn kill(&mut self) {
+    /// Ends it as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Panics
+    /// If it was gone.
+    pub async fn kill(&mut self) {
         self.child.start_kill().unwrap();
         self.child.wait().await.unwrap();
     }
 
     /// A call with one header; nothing if it was not answered.
-    pub(crate) async fn call(
+    pub async fn call(
         &self,
         method: reqwest::Method,
         path: &str,
@@ -107,7 +130,7 @@ impl Process {
     }
 
     /// One purchase with a shop's key; nothing if it was not answered.
-    pub(crate) async fn buy(&self, body: &Value) -> Option<(u16, Value)> {
+    pub async fn buy(&self, body: &Value) -> Option<(u16, Value)> {
         let key = ("x-api-key", self.env["API_KEYS"].as_str());
         let path = "/v1/invite/request";
         self.call(reqwest::Method::POST, path, key, body.to_string())
@@ -115,7 +138,10 @@ impl Process {
     }
 
     /// Where a request stands.
-    pub(crate) async fn status(&self, request_id: &str) -> Value {
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn status(&self, request_id: &str) -> Value {
         let key = ("x-api-key", self.env["API_KEYS"].as_str());
         let path = format!("/v1/invite/{request_id}");
         let answer = self
@@ -123,6 +149,20 @@ impl Process {
             .await;
         answer.unwrap().1
     }
+}
+
+/// The program: this one, or the one that was built beside the test that this one is.
+fn program() -> PathBuf {
+    let this = std::env::current_exe().expect("a path of this program");
+    let name = format!("local{}", std::env::consts::EXE_SUFFIX);
+    if this.file_name() == Some(name.as_ref()) {
+        return this;
+    }
+    let folder = this
+        .parent()
+        .and_then(Path::parent)
+        .expect("a build folder");
+    folder.join(name)
 }
 
 fn is_greeting(line: &str) -> bool {

@@ -1,0 +1,90 @@
+//! A whole event of API Gateway (path, query, headers, body in base64 or not) to the three functions that have a URL.
+//!
+//! Every answer is a documented one, refusals quote nothing, nobody gets past without a secret, and no call without
+//! one reaches AWS.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use common::answer::Rejection;
+use common::domain::job::Job;
+use common::gateway::Call;
+use fuzz::{API_KEY, WEBHOOK_SECRET, World, operation};
+use http::{Request, Response};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static REQUEST: LazyLock<request::App> = LazyLock::new(|| WORLD.start(request::App::from_env));
+static STATUS: LazyLock<status::App> = LazyLock::new(|| WORLD.start(status::App::from_env));
+static WEBHOOK: LazyLock<webhook::App> = LazyLock::new(|| WORLD.start(webhook::App::from_env));
+
+/// Whether a header holds the secret, in whatever words around it.
+fn knows(request: &Request<Bytes>, secret: &str) -> bool {
+    let holds = |value: &http::HeaderValue| {
+        value
+            .as_bytes()
+            .windows(secret.len())
+            .any(|part| part == secret.as_bytes())
+    };
+    request.headers().values().any(holds)
+}
+
+fn check(request: &Request<Bytes>, answer: &Response<Bytes>, secret: &str) {
+    let body: Value = serde_json::from_slice(answer.body()).expect("an answer is JSON");
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    if answer.status() == 200 {
+        assert_eq!(body["ok"], true);
+    } else {
+        let fixed = Rejection::ALL
+            .iter()
+            .any(|rejection| rejection.answer().body() == answer.body());
+        assert!(fixed, "a refusal in words of its own");
+    }
+    let calls = WORLD.taken();
+    if !knows(request, secret) {
+        assert_eq!(answer.status(), 401, "past the door without a secret");
+        assert!(calls.is_empty(), "AWS was called for a stranger");
+    }
+    for call in calls.iter().filter(|call| operation(call) == "SendMessage") {
+        let call: Value = serde_json::from_slice(call.body()).expect("JSON");
+        let text = call["MessageBody"].as_str().expect("a text");
+        assert!(
+            !text.contains(['\u{fffe}', '\u{ffff}']),
+            "SQS takes no such character"
+        );
+        serde_json::from_str::<Job>(text).expect("the worker can read it");
+    }
+}
+
+fuzz_target!(|input: &str| {
+    let Ok(call) = serde_json::from_str::<Call>(input) else {
+        return;
+    };
+    let request = Request::<Bytes>::from(call);
+    let again = || {
+        let mut copy = Request::new(request.body().clone());
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        copy
+    };
+    check(
+        &request,
+        &WORLD.run(request::handle(&REQUEST, again())),
+        API_KEY,
+    );
+    check(
+        &request,
+        &WORLD.run(status::handle(&STATUS, again())),
+        API_KEY,
+    );
+    check(
+        &request,
+        &WORLD.run(webhook::handle(&WEBHOOK, again())),
+        WEBHOOK_SECRET,
+    );
+});

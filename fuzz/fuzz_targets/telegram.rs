@@ -1,0 +1,67 @@
+//! What a broken or hostile server answers in Telegram's place. First a line with the status and, after a space, the
+//! `Retry-After` header; then the body.
+//!
+//! A link is handed out only if it is for one member, and no error holds the token or goes on for ever.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use common::domain::id::ChatId;
+use common::domain::time::Timestamp;
+use common::telegram::{Bots, TelegramError};
+use fuzz::{BOT_TOKEN, World, chain, head_and_body};
+use libfuzzer_sys::fuzz_target;
+use secrecy::SecretString;
+use serde_json::Value;
+
+static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static BOTS: LazyLock<Bots> = LazyLock::new(|| WORLD.start(|env, _| Bots::from_env(env)));
+
+fn check(error: &TelegramError) {
+    let line = chain(error);
+    assert!(!line.contains(BOT_TOKEN), "the token is in an error");
+    assert!(line.chars().count() < 400, "an error without end: {line}");
+    let _ = error.fault();
+}
+
+fuzz_target!(|input: &[u8]| {
+    let (head, body) = head_and_body(input);
+    let (status, retry_after) = head.split_once(' ').unwrap_or((head, ""));
+    WORLD.answer_all(status.parse().unwrap_or(200), retry_after, body);
+    let bot = BOTS.iter().next().expect("a bot");
+    let chat = ChatId(-1_001_234_567_890);
+    WORLD.run(async {
+        match bot
+            .create_invite_link(chat, "name", Timestamp::from_ms(0))
+            .await
+        {
+            Ok(link) => {
+                // What of it is not used need not be UTF-8, nor fit into a number.
+                if let Ok(answer) = serde_json::from_slice::<Value>(body) {
+                    assert_eq!(answer["ok"], true);
+                    assert_eq!(answer["result"]["member_limit"], 1);
+                    assert_eq!(answer["result"]["invite_link"], link.expose());
+                }
+                bot.revoke_invite_link(chat, &link)
+                    .await
+                    .err()
+                    .iter()
+                    .for_each(check);
+            }
+            Err(error) => check(&error),
+        }
+        bot.webhook_info().await.err().iter().for_each(check);
+        bot.updates(0, std::time::Duration::ZERO, &[])
+            .await
+            .err()
+            .iter()
+            .for_each(check);
+        let secret = SecretString::from("secret");
+        bot.set_webhook("https://example.com", &secret, &[])
+            .await
+            .err()
+            .iter()
+            .for_each(check);
+    });
+});

@@ -1,0 +1,48 @@
+//! `POST /v1/telegram/webhook`: the body of an update.
+//!
+//! Only what is no JSON is refused. A join has a whole link and a person who is no bot, and is told by `chat_member`
+//! alone.
+
+#![no_main]
+
+use common::domain::join::{NotJson, Sighting, recognise};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+fuzz_target!(|body: &[u8]| {
+    let seen = recognise(body);
+    assert_eq!(seen, recognise(body), "one body, two meanings");
+    let is_json =
+        std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<&RawValue>(text).is_ok());
+    match seen {
+        Err(NotJson) => assert!(!is_json, "JSON was refused"),
+        Ok(Sighting::Ignored(reason)) => assert!(is_json && !reason.is_empty()),
+        Ok(Sighting::Join(join)) => {
+            assert!(is_json);
+            let link = join.link.expose();
+            assert!(
+                !link.is_empty() && !link.ends_with("..."),
+                "a join by no link"
+            );
+            assert!(!format!("{join:?}").contains(link) || "Join { chat: ChatId(), person: TelegramUserId(), link: InviteLink(hidden), at: Timestamp() }0123456789-".contains(link), "a link shows in a log");
+            // Whoever reads the whole of it sees the same join. (An array in the place of an object is read by position;
+            // Telegram sends none.)
+            let whole = serde_json::from_slice::<Value>(body).unwrap_or_default();
+            let change = &whole["chat_member"];
+            let parts = [
+                change,
+                &change["chat"],
+                &change["new_chat_member"],
+                &change["new_chat_member"]["user"],
+                &change["invite_link"],
+            ];
+            if parts.into_iter().all(Value::is_object) {
+                assert_eq!(change["chat"]["id"], join.chat.0);
+                assert_eq!(change["new_chat_member"]["user"]["id"], join.person.0);
+                assert_eq!(change["new_chat_member"]["user"]["is_bot"], false);
+                assert_eq!(change["invite_link"]["invite_link"], link);
+            }
+        }
+    }
+});

@@ -1,0 +1,186 @@
+//! A case: which flow is played, and what happens on the way. Its name replays it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+
+use super::flow::Flow;
+use super::point::Points;
+use crate::proof::invariants::Allowed;
+use crate::proof::wire::Verdict;
+
+/// What happens to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    /// Its caller dies just before it.
+    Before,
+    /// Its caller dies just after its effect.
+    After,
+    /// The connection breaks before it has left.
+    CutBefore,
+    /// The connection breaks after its effect.
+    CutAfter,
+    /// It is made twice.
+    Twice,
+}
+
+impl Blow {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Before,
+        Self::After,
+        Self::CutBefore,
+        Self::CutAfter,
+        Self::Twice,
+    ];
+    /// Those that the caller does not survive.
+    pub const DEATHS: [Self; 2] = [Self::Before, Self::After];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::CutBefore => "cut-before",
+            Self::CutAfter => "cut-after",
+            Self::Twice => "twice",
+        }
+    }
+
+    pub(super) const fn verdict(self) -> Verdict {
+        match self {
+            Self::Before => Verdict::DieBefore,
+            Self::After => Verdict::DieAfter,
+            Self::CutBefore => Verdict::CutBefore,
+            Self::CutAfter => Verdict::CutAfter,
+            Self::Twice => Verdict::Twice,
+        }
+    }
+
+    /// Whether the caller does not survive it.
+    #[must_use]
+    pub const fn is_death(self) -> bool {
+        matches!(self, Self::Before | Self::After)
+    }
+}
+
+/// A blow to the call of this number, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// The call's number among those that the flow covers.
+    pub at: usize,
+    /// What happens to it.
+    pub blow: Blow,
+}
+
+impl fmt::Display for Strike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.at, self.blow.name())
+    }
+}
+
+impl FromStr for Strike {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (at, blow) = text.split_once('-').context("a blow is `7-after`")?;
+        let known = Blow::ALL.into_iter().find(|known| known.name() == blow);
+        Ok(Self {
+            at: at.parse().context("the number of a call")?,
+            blow: known.with_context(|| format!("there is no blow `{blow}`"))?,
+        })
+    }
+}
+
+/// What happens on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Nothing.
+    Nothing,
+    /// Blows, in order.
+    Struck(Vec<Strike>),
+    /// Of the same calls every other one is made twice. (If all were, a conditional write that does not know itself would
+    /// be refused for ever.)
+    CallsTwice {
+        /// Whether the first one is.
+        first: bool,
+    },
+    /// Every request, message and update comes this often.
+    Delivered(u32),
+}
+
+/// One case of the matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// What is played.
+    pub flow: Flow,
+    /// What happens on the way.
+    pub what: What,
+}
+
+impl Case {
+    /// What it may end with.
+    pub(in crate::proof) fn allowed(&self, points: &Points) -> Allowed {
+        Allowed {
+            flood_calls: points.lost_an_answer_of_telegram(),
+            ..self.flow.allowed()
+        }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.flow.name())?;
+        match &self.what {
+            What::Nothing => f.write_str("undisturbed"),
+            What::CallsTwice { first: true } => f.write_str("odd-calls-twice"),
+            What::CallsTwice { first: false } => f.write_str("even-calls-twice"),
+            What::Delivered(times) => write!(f, "delivered-{times}"),
+            What::Struck(strikes) => {
+                let names: Vec<String> = strikes.iter().map(ToString::to_string).collect();
+                f.write_str(&names.join("+"))
+            }
+        }
+    }
+}
+
+impl FromStr for Case {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (flow, what) = text.split_once('/').context("a case is `mint/7-after`")?;
+        let flow = flow.parse()?;
+        let what = match (what, what.strip_prefix("delivered-")) {
+            ("undisturbed", _) => What::Nothing,
+            ("odd-calls-twice", _) => What::CallsTwice { first: true },
+            ("even-calls-twice", _) => What::CallsTwice { first: false },
+            (_, Some(times)) => What::Delivered(times.parse().context("how often")?),
+            (strikes, None) => What::Struck(
+                strikes
+                    .split('+')
+                    .map(str::parse)
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        Ok(Self { flow, what })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_found_by_its_name() {
+        for name in [
+            "mint/undisturbed",
+            "join/3-before+9-cut-after",
+            "request/odd-calls-twice",
+            "events/delivered-5",
+        ] {
+            assert_eq!(name.parse::<Case>().unwrap().to_string(), name);
+        }
+        assert!("mint/7-sideways".parse::<Case>().is_err());
+        assert!("mint".parse::<Case>().is_err());
+    }
+}

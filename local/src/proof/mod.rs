@@ -1,0 +1,21 @@
+//! Proof that the invariants hold: the real handlers with the real clients, on one thread, in time that stands still
+//! while anything can run.
+//!
+//! [`world`] is that world, [`wire`] what every call in it passes, [`logs`] what it logs, [`invariants`] what must hold in
+//! the end. [`crash`] lets every caller die at every call, [`processes`] does so to real processes.
+//! [`pace`] measures how much of Telegram's limit is used.
+
+mod agreement;
+pub mod crash;
+pub mod durability;
+pub mod invariants;
+pub mod logs;
+pub mod pace;
+pub mod plot;
+pub mod process;
+pub mod processes;
+pub mod report;
+pub mod sale;
+pub mod seeds;
+pub mod wire;
+pub mod world;

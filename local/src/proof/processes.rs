@@ -1,0 +1,121 @@
+//! The crash matrix with real processes: the release binaries under a Lambda runtime, killed by SIGKILL at the same
+//! points. What surrounds them is the world of the other matrix; only its time is real, and turned forward where SQS
+//! and Telegram would wait for minutes.
+//!
+//! ```text
+//! a binary --socket--> its gate --the wire, the judge--> AWS, Telegram, WebEngage in this process
+//! ```
+//!
+//! The binaries' own clock can't be turned, so that the lease of a request whose worker was killed is made to lapse in
+//! its record.
+
+mod fleet;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::crash::{Blow, Case, Flow, Outcome, Played, Points, Strike, Violation, What};
+use super::invariants;
+use super::logs;
+use fleet::Fleet;
+
+/// What is played.
+const FLOWS: [Flow; 6] = [
+    Flow::Request,
+    Flow::RequestInWindow,
+    Flow::Mint,
+    Flow::MintLimited,
+    Flow::Join,
+    Flow::Events,
+];
+/// The functions that it takes.
+const FUNCTIONS: [&str; 4] = ["request", "worker", "webhook", "events"];
+
+/// Plays the matrix with the binaries in `folder`, on so many threads.
+///
+/// # Errors
+/// A binary that is missing, with the command that builds it.
+pub fn matrix(threads: usize, folder: &Path) -> anyhow::Result<Vec<Outcome>> {
+    for function in FUNCTIONS {
+        crate::bench::find_binary(folder, function)?;
+    }
+    let mut outcomes = Vec::new();
+    for flow in FLOWS {
+        let began = Instant::now();
+        let of = |what| Case { flow, what };
+        let undisturbed = of(What::Nothing);
+        let first = play(&undisturbed, folder);
+        let points = first.calls.len();
+        let cases: Vec<Case> = (0..points)
+            .flat_map(|at| Blow::DEATHS.map(|blow| of(What::Struck(vec![Strike { at, blow }]))))
+            .collect();
+        let mut violations = Vec::new();
+        if !first.broken.is_empty() {
+            violations.push(Violation {
+                case: undisturbed,
+                broken: first.broken,
+            });
+        }
+        let found = Mutex::new(violations);
+        let left = Mutex::new(cases.iter());
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(|| {
+                    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    while let Some(case) = next() {
+                        let broken = play(case, folder).broken;
+                        if !broken.is_empty() {
+                            let case = case.clone();
+                            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                            found.push(Violation { case, broken });
+                        }
+                    }
+                });
+            }
+        });
+        outcomes.push(Outcome {
+            flow: flow.name(),
+            points,
+            cases: cases.len() + 1,
+            violations: found.into_inner().unwrap_or_else(PoisonError::into_inner),
+            seconds: began.elapsed().as_secs_f64(),
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Plays one case with the binaries in `folder`.
+#[must_use]
+pub fn play(case: &Case, folder: &Path) -> Played {
+    let points = Points::new(case);
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        let _listening = logs::listen();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let fleet = Fleet::start(case, &points, folder).await?;
+            let mut broken = match fleet.play(case.flow).await {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![format!("the flow did not end: {error:#}")],
+            };
+            broken.extend(points.missed());
+            fleet.stop().await;
+            let allowed = case.allowed(&points);
+            broken.extend(invariants::broken(&fleet.world, allowed).await?);
+            anyhow::Ok((broken, fleet.world.logs.lines()))
+        })
+    }));
+    let (broken, story) = match told {
+        Ok(Ok(played)) => played,
+        Ok(Err(error)) => (vec![format!("the world ended: {error:#}")], Vec::new()),
+        Err(_) => (vec!["a panic".to_owned()], Vec::new()),
+    };
+    Played {
+        calls: points.seen(),
+        broken,
+        story,
+    }
+}

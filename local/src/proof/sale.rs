@@ -1,0 +1,194 @@
+//! A sale: as many orders as this machine takes, against a shelf that holds a link for each.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use common::domain::time::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::bench::figures::{ms, percentile};
+use crate::harness::TestBundle;
+use crate::shelf::{Delivery, deliver};
+
+/// Callers at once.
+const CALLERS: usize = 64;
+/// Orders whose units are counted.
+const COUNTED: u64 = 200;
+/// Longest call.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the links live.
+const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What a sale came to.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sale {
+    /// Orders made, each of another buyer.
+    pub orders: u64,
+    /// Callers at once.
+    pub callers: usize,
+    /// How long it took.
+    pub seconds: f64,
+    /// Orders with a link in their answer.
+    pub linked: u64,
+    /// Links that two buyers got.
+    pub duplicates: u64,
+    /// Milliseconds that half of the orders took at most.
+    pub p50_ms: f64,
+    /// Milliseconds that 99 of 100 orders took at most.
+    pub p99_ms: f64,
+    /// Milliseconds of the longest order.
+    pub longest_ms: f64,
+    /// DynamoDB write units an order, until its event is delivered.
+    pub write_units: f64,
+    /// DynamoDB read units an order.
+    pub read_units: f64,
+    /// SQS requests an order.
+    pub sqs: f64,
+    /// Orders answered in each second.
+    pub by_second: Vec<u64>,
+    /// Calls of Telegram for a link: none, if all came from the shelf.
+    pub telegram_calls: u64,
+}
+
+/// One order, answered.
+struct Answered {
+    at: Duration,
+    took_ms: f64,
+    link: Option<String>,
+}
+
+/// Fills a shelf with `orders` links and sells them all, from 64 callers at once.
+///
+/// # Errors
+/// If an order is not answered 200.
+pub async fn run(orders: u64) -> anyhow::Result<Sale> {
+    // The shelf is filled here, past Telegram; one that is also filled by schedule would be measured with it.
+    let mut bundle = TestBundle::with(&[("STOCK_TARGET", "1")]).await;
+    bundle.leaves_something();
+    let dynamo =
+        common::aws::Shared::from_env(&mut crate::functions::env_of(bundle.env())).dynamodb();
+    let now = common::clock::Clock::real().now();
+    deliver(
+        &dynamo,
+        Delivery {
+            chat: bundle.chat_id,
+            bot: bundle.bot_id,
+            first: 1000,
+            units: orders + COUNTED,
+            link_expires_at: Timestamp::from_ms(now.ms()).plus(LIFE),
+        },
+    )
+    .await?;
+
+    let (write_units, read_units, sqs) = count(&bundle).await?;
+    let calls_before = bundle.telegram.count("createChatInviteLink");
+    let began = Instant::now();
+    let mut answered = sell(&bundle, orders, began).await?;
+    let seconds = began.elapsed().as_secs_f64();
+
+    let links: Vec<&String> = answered
+        .iter()
+        .filter_map(|order| order.link.as_ref())
+        .collect();
+    let different: BTreeSet<&String> = links.iter().copied().collect();
+    let (linked, duplicates) = (links.len() as u64, (links.len() - different.len()) as u64);
+    let mut by_second = vec![0; seconds.ceil() as usize];
+    for order in &answered {
+        if let Some(second) = by_second.get_mut(order.at.as_secs() as usize) {
+            *second += 1;
+        }
+    }
+    let mut took: Vec<f64> = answered.drain(..).map(|order| order.took_ms).collect();
+    Ok(Sale {
+        orders,
+        callers: CALLERS,
+        seconds,
+        linked,
+        duplicates,
+        p50_ms: percentile(&mut took, 0.5),
+        p99_ms: percentile(&mut took, 0.99),
+        longest_ms: percentile(&mut took, 1.0),
+        write_units,
+        read_units,
+        sqs,
+        by_second,
+        telegram_calls: bundle.telegram.count("createChatInviteLink") - calls_before,
+    })
+}
+
+async fn sell(bundle: &TestBundle, orders: u64, began: Instant) -> anyhow::Result<Vec<Answered>> {
+    let http = common::http::client(TIMEOUT).map_err(anyhow::Error::msg)?;
+    let url = format!("{}/v1/invite/request", bundle.bundle.url);
+    let key = bundle.bundle.api_key().to_owned();
+    let next = Arc::new(AtomicU64::new(0));
+    let mut callers = JoinSet::new();
+    for _ in 0..CALLERS {
+        let (http, url, key, next) = (http.clone(), url.clone(), key.clone(), Arc::clone(&next));
+        callers.spawn(async move {
+            let mut answered = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= orders {
+                    return anyhow::Ok(answered);
+                }
+                let body = json!({"userId": format!("buyer-{number}"), "transactionId": format!("sale-{number}")});
+                let call = http
+                    .post(&url)
+                    .header("x-api-key", &key)
+                    .body(body.to_string());
+                let sent = Instant::now();
+                let answer = call.send().await.context("an order was not answered")?;
+                let status = answer.status().as_u16();
+                let body: Value = serde_json::from_slice(&answer.bytes().await?)?;
+                anyhow::ensure!(status == 200, "an order was answered {status} {body}");
+                answered.push(Answered {
+                    at: began.elapsed(),
+                    took_ms: ms(sent.elapsed()),
+                    link: body["inviteLink"].as_str().map(str::to_owned),
+                });
+            }
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(caller) = callers.join_next().await {
+        all.extend(caller??);
+    }
+    Ok(all)
+}
+
+/// What an order costs, from the first call to the delivered event: write units, read units, SQS requests.
+async fn count(bundle: &TestBundle) -> anyhow::Result<(f64, f64, f64)> {
+    bundle.settle().await;
+    let wire = bundle.aws().wire();
+    wire.record_calls(true);
+    for number in 0..COUNTED {
+        let name = format!("counted-{number}");
+        let answer = bundle.buy(&name, &name).await;
+        anyhow::ensure!(
+            answer.status == 200,
+            "an order was refused: {}",
+            answer.body
+        );
+    }
+    bundle.settle().await;
+    wire.record_calls(false);
+    let calls = wire.take_calls();
+    let each = |sum: f64| sum / COUNTED as f64;
+    let sqs = calls
+        .iter()
+        .filter(|call| call.service == simulators::aws::Service::Sqs)
+        // A poller that waits asks all the time, whether anybody buys or not.
+        .filter(|call| call.operation != "ReceiveMessage")
+        .count();
+    Ok((
+        each(calls.iter().map(|call| call.write_units).sum()),
+        each(calls.iter().map(|call| call.read_units).sum()),
+        each(sqs as f64),
+    ))
+}

@@ -1,0 +1,404 @@
+//! Seeds: a few hundred orders each, in a world that goes wrong in every way at once, drawn from a number. The same
+//! number is the same story, call by call.
+//!
+//! A seed draws a `plan`; `script` makes the trouble, `people` buy and join, `watch` sees each call, `story` keeps it,
+//! and when all is over `verdict` says what is broken. [`special`] are the cases that no draw would meet.
+
+mod people;
+mod plan;
+mod script;
+pub mod special;
+mod story;
+mod verdict;
+mod watch;
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::world::{World, run};
+use people::{People, Post};
+use plan::Plan;
+pub use plan::Size;
+use script::Sky;
+use story::Story;
+use verdict::Court;
+use watch::Eye;
+
+/// How long a world is watched after it has come to rest.
+const REST: Duration = Duration::from_secs(1800);
+/// The longest that a world may take to come to rest after its troubles.
+const SETTLE_MAX: Duration = Duration::from_secs(10 * 24 * 3600);
+
+/// What came of one seed.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// Orders.
+    pub orders: u64,
+    /// Calls that the functions made.
+    pub calls: u64,
+    /// Calls that went wrong by order.
+    pub faults: u64,
+    /// Invocations that died.
+    pub deaths: u64,
+    /// Links that were made.
+    pub links: u64,
+    /// Requests that a refusal failed.
+    pub failed: u64,
+    /// The world's time.
+    pub time: Duration,
+    /// Events that WebEngage ingested again because it had forgotten them, which only its own documentation allows.
+    pub allowed_repeats: u64,
+    /// The longest that a link took after the troubles, or after its request if that came later.
+    pub longest_wait: Duration,
+    /// Over all that happened, in order.
+    pub hash: u64,
+    /// What is not as it must be.
+    pub broken: Vec<String>,
+    /// All that happened, if it was asked for.
+    pub story: Option<String>,
+}
+
+/// What came of many seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Seeds.
+    pub seeds: u64,
+    /// Orders.
+    pub orders: u64,
+    /// Calls that the functions made.
+    pub calls: u64,
+    /// Calls that went wrong by order.
+    pub faults: u64,
+    /// Invocations that died.
+    pub deaths: u64,
+    /// Links that were made.
+    pub links: u64,
+    /// Requests that a refusal failed.
+    pub failed: u64,
+    /// The worlds' time.
+    pub virtual_days: f64,
+    /// Events that WebEngage ingested again because it had forgotten them.
+    pub allowed_repeats: u64,
+    /// The longest that a link took after the troubles.
+    pub longest_wait: Duration,
+    /// The seeds that broke something.
+    pub failures: Vec<Report>,
+    /// Real seconds.
+    pub seconds: f64,
+}
+
+impl Summary {
+    fn add(&mut self, report: Report) {
+        self.seeds += 1;
+        self.orders += report.orders;
+        self.calls += report.calls;
+        self.faults += report.faults;
+        self.deaths += report.deaths;
+        self.links += report.links;
+        self.failed += report.failed;
+        self.virtual_days += report.time.as_secs_f64() / 86_400.0;
+        self.allowed_repeats += report.allowed_repeats;
+        self.longest_wait = self.longest_wait.max(report.longest_wait);
+        if !report.broken.is_empty() {
+            self.failures.push(report);
+        }
+    }
+}
+
+/// Runs a seed as CI does.
+///
+/// # Errors
+/// If the world can't be built or read.
+pub fn simulate(seed: u64) -> anyhow::Result<Report> {
+    simulate_as(seed, &Size::full(), false)
+}
+
+/// Runs a seed of another size, with its story or without.
+///
+/// # Errors
+/// If the world can't be built or read.
+pub fn simulate_as(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report> {
+    run(seed, live(seed, size, with_story))
+}
+
+async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report> {
+    let plan = Plan::draw(seed, size);
+    let story = Story::begin(with_story);
+    let _listening = with_story.then(|| listen(&story));
+    let world = World::start(&plan.world).await?;
+    let sky = Sky::default();
+    script::set_up(&world, &plan, &sky, &story, seed);
+    let eye = Eye::open(&world, &sky, &story, seed);
+    let start = world.clock.now();
+    story.tell(format_args!(
+        "seed {seed}: {} orders, {:?} {:?} a {:?}, {:?}",
+        plan.orders.len(),
+        plan.limit,
+        plan.way,
+        plan.scope,
+        plan.world
+    ));
+    let people = People {
+        world: &world,
+        sky: &sky,
+        story: &story,
+        orders: &plan.orders,
+        ledger: Mutex::default(),
+    };
+    let mut post = Post::default();
+    let troubles = script::perform(&world, &plan, &sky, &story);
+    let phase = async { tokio::join!(people.shop(), troubles) };
+    tokio::select! {
+        biased;
+        ((), troubles) = phase => troubles?,
+        () = people.live(&mut post) => {}
+    }
+    world.wire.pass_all();
+    story.tell(format_args!("the troubles and the orders are over"));
+    let settled = rest(&world, &people, &mut post).await;
+    story.tell(format_args!("at rest: {settled}"));
+    let court = Court {
+        world: &world,
+        plan: &plan,
+        sky: &sky,
+        eye: &eye,
+        story: &story,
+        people: &people,
+        start,
+    };
+    let mut verdict = court.judge().await?;
+    if !settled {
+        let wrong = format!("I2: not at rest {SETTLE_MAX:?} after the troubles");
+        verdict.broken.insert(0, wrong);
+    }
+    let faults = eye.seen().faults + sky.aws_hits();
+    Ok(Report {
+        seed,
+        orders: plan.orders.len() as u64,
+        calls: world.wire.calls(),
+        faults,
+        deaths: world.wire.deaths(),
+        links: verdict.links as u64,
+        failed: verdict.failed,
+        time: story.now(),
+        allowed_repeats: verdict.allowed_repeats,
+        longest_wait: verdict.longest_wait,
+        hash: story.hash(),
+        broken: verdict.broken,
+        story: story.take_text(),
+    })
+}
+
+/// Waits until nothing is left to do for anybody; answers whether that came.
+async fn rest(world: &World, people: &People<'_>, post: &mut Post) -> bool {
+    let began = tokio::time::Instant::now();
+    let mut quiet_since = None;
+    while began.elapsed() < SETTLE_MAX {
+        let next = people.step(post).await;
+        if world.is_quiet() && post.is_idle(world) {
+            let since = *quiet_since.get_or_insert(tokio::time::Instant::now());
+            if since.elapsed() >= REST {
+                return true;
+            }
+        } else {
+            quiet_since = None;
+        }
+        tokio::time::sleep_until(next).await;
+    }
+    false
+}
+
+/// Lets the functions' log lines be part of the story, on this thread.
+fn listen(story: &Story) -> tracing::subscriber::DefaultGuard {
+    let ours = tracing_subscriber::filter::filter_fn(|metadata| {
+        common::telemetry::is_ours(metadata.target())
+    });
+    let lines = tracing_subscriber::fmt::layer()
+        .compact()
+        .without_time()
+        .with_ansi(false)
+        .with_writer(story.clone())
+        .with_filter(ours);
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(lines))
+}
+
+/// Runs many seeds, each on one thread, `threads` at once; `done` is told of each.
+///
+/// # Errors
+/// If a world can't be built or read.
+pub fn many_as(
+    seeds: Range<u64>,
+    threads: usize,
+    size: &Size,
+    done: impl Fn(&Report) + Sync,
+) -> anyhow::Result<Summary> {
+    let began = Instant::now();
+    let (next, summary) = (AtomicU64::new(seeds.start), Mutex::new(Summary::default()));
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1))
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds.end {
+                            return anyhow::Ok(());
+                        }
+                        let report = simulate_as(seed, size, false)?;
+                        done(&report);
+                        summary
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .add(report);
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            match worker.join() {
+                Ok(worked) => worked?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    let mut summary = summary.into_inner().unwrap_or_else(PoisonError::into_inner);
+    summary.failures.sort_by_key(|report| report.seed);
+    summary.seconds = began.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+/// Runs many seeds as CI does.
+///
+/// # Errors
+/// If a world can't be built or read.
+pub fn many(seeds: Range<u64>, threads: usize) -> anyhow::Result<Summary> {
+    many_as(seeds, threads, &Size::full(), |_| {})
+}
+
+/// What the command line asks for.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// How many seeds to run, on all cores.
+    #[arg(long, default_value_t = 300)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Run this one alone.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// With --seed: print all that happens.
+    #[arg(long, requires = "seed")]
+    story: bool,
+    /// Draw as little as the tests do.
+    #[arg(long)]
+    small: bool,
+    /// Draw hundreds of orders a seed.
+    #[arg(long, conflicts_with = "small")]
+    large: bool,
+    /// Run the special scenarios at their full size instead.
+    #[arg(long, conflicts_with_all = ["seed", "from", "seeds"])]
+    special: bool,
+}
+
+/// The command line's `simulate`. Fails if anything is broken.
+///
+/// # Errors
+/// What is broken, or why a world could not be run.
+pub fn command(arguments: &Arguments) -> anyhow::Result<()> {
+    // A world has a runtime of its own, which can't be started within another one.
+    std::thread::scope(|scope| {
+        let obeys = scope.spawn(|| obey(arguments));
+        obeys
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn obey(arguments: &Arguments) -> anyhow::Result<()> {
+    let (size, flag) = match (arguments.small, arguments.large) {
+        (true, _) => (Size::small(), " --small"),
+        (_, true) => (Size::large(), " --large"),
+        _ => (Size::full(), ""),
+    };
+    let mut out = std::io::stdout().lock();
+    if arguments.special {
+        return special::all(&mut out);
+    }
+    if let Some(seed) = arguments.seed {
+        let report = simulate_as(seed, &size, arguments.story)?;
+        if let Some(story) = &report.story {
+            out.write_all(story.as_bytes())?;
+        }
+        writeln!(out, "{}", line(&report))?;
+        for broken in &report.broken {
+            writeln!(out, "  {broken}")?;
+        }
+        anyhow::ensure!(report.broken.is_empty(), "seed {seed} broke an invariant");
+        return Ok(());
+    }
+    drop(out);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let done = AtomicU64::new(0);
+    let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
+    let summary = many_as(seeds, threads, &size, |report| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut out = std::io::stdout().lock();
+        if !report.broken.is_empty() {
+            let _ = writeln!(
+                out,
+                "BROKEN {}\n  {}\n  replay: cargo run --release -p local -- simulate --seed {}{flag} --story",
+                line(report),
+                report.broken.join("\n  "),
+                report.seed
+            );
+        } else if done.is_multiple_of(50) {
+            let _ = writeln!(out, "{done} seeds");
+        }
+    })?;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{} seeds, {} orders, {} links, {} calls, {} faults, {} deaths, {} failed by refusals, {:.1} virtual days in {:.0} s; \
+         longest wait after the troubles {:?}; {} events told again after four hours; {} seeds broken",
+        summary.seeds,
+        summary.orders,
+        summary.links,
+        summary.calls,
+        summary.faults,
+        summary.deaths,
+        summary.failed,
+        summary.virtual_days,
+        summary.seconds,
+        summary.longest_wait,
+        summary.allowed_repeats,
+        summary.failures.len()
+    )?;
+    anyhow::ensure!(summary.failures.is_empty(), "an invariant is broken");
+    Ok(())
+}
+
+fn line(report: &Report) -> String {
+    format!(
+        "seed {}: {} orders, {} links, {} calls, {} faults, {} deaths, {:.1} h, longest wait {:?}, {} told again, hash {:016x}",
+        report.seed,
+        report.orders,
+        report.links,
+        report.calls,
+        report.faults,
+        report.deaths,
+        report.time.as_secs_f64() / 3600.0,
+        report.longest_wait,
+        report.allowed_repeats,
+        report.hash
+    )
+}

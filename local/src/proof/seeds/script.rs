@@ -1,0 +1,384 @@
+//! What goes wrong, and when: a plan's spells, carried out against the simulators.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use serde_json::json;
+use simulators::Reset;
+use simulators::aws::{FaultHits, FaultRule as AwsRule, Service, WireFault};
+use simulators::telegram::{Deliver, Fault, FaultRule, Refusal, Rights};
+use simulators::webengage::Mode;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::super::wire::Verdict;
+use super::super::world::World;
+use super::plan::{Plan, Scope, Spell, Trouble};
+use super::story::Story;
+use crate::resources::{EVENTS, INVITES};
+
+/// What the judge, the watcher and the road look at.
+#[derive(Debug, Default)]
+pub(crate) struct Weather {
+    /// One call in so many goes wrong.
+    pub(crate) calls: Option<u32>,
+    /// One message in so many is sent again, at most so much later.
+    pub(crate) copies: Option<(u32, Duration)>,
+    /// One update in so many goes astray.
+    pub(crate) updates: Option<u32>,
+    /// Spells without any update.
+    pub(crate) no_updates: u32,
+    /// Bots that are not in a chat.
+    pub(crate) kicked: BTreeSet<(i64, i64)>,
+    /// Messages that are none.
+    pub(crate) poison: u64,
+    /// Refusals that were ordered.
+    pub(crate) refusals: u64,
+}
+
+/// The weather of one world. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sky {
+    weather: Arc<Mutex<Weather>>,
+    hits: Arc<Mutex<Vec<FaultHits>>>,
+}
+
+impl Sky {
+    pub(crate) fn weather(&self) -> MutexGuard<'_, Weather> {
+        self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls of AWS that met a fault.
+    pub(crate) fn aws_hits(&self) -> u64 {
+        let hits = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
+        hits.iter().map(FaultHits::count).sum()
+    }
+
+    fn fail(&self, world: &World, rule: AwsRule) {
+        let hits = world.aws.wire().fail(rule);
+        self.hits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(hits);
+    }
+}
+
+/// Sets what holds from the beginning: limits, latencies, the judge and the road of updates.
+pub(crate) fn set_up(world: &World, plan: &Plan, sky: &Sky, story: &Story, seed: u64) {
+    match plan.scope {
+        Scope::Pair => world.telegram.set_limit(Some(plan.limit)),
+        Scope::Bot => world.telegram.set_bot_limit(Some(plan.limit)),
+        Scope::Chat => world.telegram.set_chat_limit(Some(plan.limit)),
+    }
+    world.telegram.set_latency(plan.way.clone());
+    world.telegram.sleep_through(plan.sleeps_through);
+    let (of_judge, mut rng) = (sky.clone(), Rng::with_seed(seed ^ 0x1d6e));
+    world.wire.judge(Box::new(move |call| {
+        let Some(one_in) = of_judge.weather().calls else {
+            return Verdict::Pass;
+        };
+        // Nobody else lives in the invocation of a status call.
+        if call.caller == "status" || rng.u32(0..one_in) > 0 {
+            return Verdict::Pass;
+        }
+        match (rng.u32(0..5), call.service) {
+            (0, _) => Verdict::DieBefore,
+            (1, _) => Verdict::DieAfter,
+            // A try that Telegram never saw is not in its journal, by which tries are counted.
+            (2, "Telegram") => Verdict::Pass,
+            (2, _) => Verdict::CutBefore,
+            (3, _) => Verdict::CutAfter,
+            _ => Verdict::Twice,
+        }
+    }));
+    world
+        .telegram
+        .deliver_to(rough(world.road(), sky, story, seed));
+}
+
+/// A road on which updates are lost, late and doubled.
+fn rough(road: Deliver, sky: &Sky, story: &Story, seed: u64) -> Deliver {
+    let (sky, story) = (sky.clone(), story.clone());
+    let rng = Arc::new(Mutex::new(Rng::with_seed(seed ^ 0x70ad)));
+    Arc::new(move |request| {
+        let (lot, late) = {
+            let weather = sky.weather();
+            let mut rng = rng.lock().unwrap_or_else(PoisonError::into_inner);
+            let lot = match weather.updates {
+                _ if weather.no_updates > 0 => 0,
+                Some(one_in) if rng.u32(0..one_in) == 0 => rng.u32(0..4),
+                _ => 4,
+            };
+            (lot, Duration::from_millis(rng.u64(0..=70_000)))
+        };
+        let (road, story) = (Arc::clone(&road), story.clone());
+        async move {
+            match lot {
+                0 => Err(Reset),
+                1 => {
+                    let _ = road(request).await;
+                    story.tell(format_args!("update: its answer is lost"));
+                    Err(Reset)
+                }
+                2 => {
+                    // Telegram gives up after a minute and sends it again; the late one arrives all the same.
+                    let late = tokio::spawn(async move {
+                        sleep(late).await;
+                        road(request).await
+                    });
+                    late.await.unwrap_or(Err(Reset))
+                }
+                3 => {
+                    let (first, second) = (road(request.clone()), road(request));
+                    let (answer, _) = tokio::join!(first, second);
+                    answer
+                }
+                _ => road(request).await,
+            }
+        }
+        .boxed()
+    })
+}
+
+/// Carries all spells out, to the end of the last one.
+pub(crate) async fn perform(
+    world: &World,
+    plan: &Plan,
+    sky: &Sky,
+    story: &Story,
+) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let spells = plan.spells.iter().map(async |spell| {
+        sleep_until(start + spell.from).await;
+        story.tell(format_args!("trouble: {:?}", spell.trouble));
+        let end = start + spell.to;
+        let stage = Stage {
+            world,
+            plan,
+            sky,
+            end,
+            rng: Rng::with_seed(spell.seed),
+        };
+        stage.play(spell).await?;
+        story.tell(format_args!("over: {:?}", spell.trouble));
+        anyhow::Ok(())
+    });
+    join_all(spells).await.into_iter().collect()
+}
+
+struct Stage<'a> {
+    world: &'a World,
+    plan: &'a Plan,
+    sky: &'a Sky,
+    end: Instant,
+    rng: Rng,
+}
+
+impl Stage<'_> {
+    async fn play(mut self, spell: &Spell) -> anyhow::Result<()> {
+        let Self {
+            world,
+            plan,
+            sky,
+            end,
+            ..
+        } = self;
+        let telegram = &world.telegram;
+        match spell.trouble {
+            Trouble::Aws { apart } => {
+                while Instant::now() < end {
+                    let rule = self.aws_rule();
+                    sky.fail(world, rule);
+                    self.pause(apart).await;
+                }
+                world.aws.wire().clear_faults();
+            }
+            Trouble::Calls { one_in } => {
+                sky.weather().calls = Some(one_in);
+                sleep_until(end).await;
+                sky.weather().calls = None;
+            }
+            Trouble::Copies { one_in, later } => {
+                sky.weather().copies = Some((one_in, later));
+                sleep_until(end).await;
+                sky.weather().copies = None;
+                // What was copied last is still under way.
+                sleep(later).await;
+            }
+            Trouble::Flood { retry_after, html } => {
+                let fault = match html {
+                    true => Fault::TooManyRequestsHtml,
+                    false => Fault::TooManyRequests { retry_after },
+                };
+                telegram.fail(FaultRule::always(fault));
+                sleep_until(end).await;
+                telegram.clear_faults();
+            }
+            Trouble::Ill { apart } => {
+                while Instant::now() < end {
+                    telegram.fail(self.telegram_rule());
+                    self.pause(apart).await;
+                }
+                telegram.clear_faults();
+            }
+            Trouble::Limit(limit) => {
+                telegram.set_limit(Some(limit));
+                sleep_until(end).await;
+                telegram.set_limit(matches!(plan.scope, Scope::Pair).then_some(plan.limit));
+            }
+            Trouble::Rights { bot, chat } => {
+                let (bot, chat) = (world.bots[bot], world.chats[chat]);
+                let fewer = Rights {
+                    can_invite_users: false,
+                    ..Rights::all()
+                };
+                telegram.make_admin(bot, chat, fewer);
+                sleep_until(end).await;
+                telegram.make_admin(bot, chat, Rights::all());
+            }
+            Trouble::Kicked { bot, chat } => {
+                let (bot, chat) = (world.bots[bot], world.chats[chat]);
+                telegram.kick_bot(bot, chat);
+                sky.weather().kicked.insert((bot, chat));
+                sleep_until(end).await;
+                telegram.make_admin(bot, chat, Rights::all());
+                sky.weather().kicked.remove(&(bot, chat));
+            }
+            Trouble::Token { bot } => {
+                telegram.revoke_token(world.bots[bot]);
+                sleep_until(end).await;
+                let bot = world.bots[bot];
+                telegram.restore_token(&format!("{bot}:proof-token-of-bot-{bot}"));
+            }
+            Trouble::WebEngage { way } => {
+                world.webengage.set_mode(mode(way));
+                sleep_until(end).await;
+                world.webengage.mend();
+            }
+            Trouble::Updates { one_in } => {
+                sky.weather().updates = Some(one_in);
+                sleep_until(end).await;
+                sky.weather().updates = None;
+            }
+            Trouble::NoUpdates => {
+                sky.weather().no_updates += 1;
+                sleep_until(end).await;
+                sky.weather().no_updates -= 1;
+            }
+            Trouble::Poison { events } => {
+                let queue = if events { EVENTS.queue } else { INVITES.queue };
+                let body = match self.rng.u8(0..4) {
+                    0 => json!("no job"),
+                    1 => json!({"kind": "dance", "chatId": 1}),
+                    2 => json!([{}]),
+                    _ => json!({"kind": "mint", "requestId": 7}),
+                };
+                sky.weather().poison += 1;
+                // It must arrive, and once: the faults are for the functions.
+                let start = end - spell.to;
+                while plan.is_hard(Instant::now() - start) {
+                    sleep(Duration::from_secs(30)).await;
+                }
+                world.send(queue, &body).await?;
+            }
+            Trouble::Refused { known } => {
+                let words = if known {
+                    "USAGE_LIMIT_INVALID"
+                } else {
+                    "SOMETHING_NEW"
+                };
+                let refusal = Fault::Refuse(Refusal::bad_request(words));
+                sky.weather().refusals += 1;
+                telegram.fail(FaultRule::on("createChatInviteLink", refusal).times(1));
+                sleep_until(end).await;
+            }
+            Trouble::WrongLimit => {
+                let fault = Fault::WrongMemberLimit(self.rng.bool().then_some(2));
+                telegram.fail(FaultRule::on("createChatInviteLink", fault).times(1));
+                sleep_until(end).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, most: Duration) {
+        let nap = most.mul_f64(self.rng.f64()).max(Duration::from_millis(50));
+        sleep_until((Instant::now() + nap).min(self.end)).await;
+    }
+
+    fn aws_rule(&mut self) -> AwsRule {
+        let rng = &mut self.rng;
+        let action = match rng.u32(0..6) {
+            0 => WireFault::Throttle,
+            1 => WireFault::InternalError,
+            2 => WireFault::ResetBefore,
+            3 => WireFault::ResetAfter,
+            4 => WireFault::Delay(Duration::from_millis(rng.u64(50..=4000))),
+            _ => WireFault::Hang,
+        };
+        let (service, operation, target) = AWS_CALLS[rng.usize(0..AWS_CALLS.len())];
+        let rule = AwsRule::new(action).on(service, operation).named(target);
+        // The SDK tries three times: only more faults than that are felt.
+        rule.skip(rng.u64(0..6)).times(rng.u64(1..=9))
+    }
+
+    fn telegram_rule(&mut self) -> FaultRule {
+        let rng = &mut self.rng;
+        let late = Duration::from_millis(rng.u64(100..=40_000));
+        let fault = match rng.u32(0..11) {
+            0 => Fault::Internal,
+            1 => Fault::BadGateway,
+            2 => Fault::BadGatewayAfterEffect,
+            3 => Fault::HangThenSucceed(late),
+            4 => Fault::AnswerLate(late),
+            5 => Fault::HangForever,
+            6 => Fault::ResetBefore,
+            7 => Fault::ResetAfter,
+            8 => Fault::Garbage,
+            9 => Fault::TooManyRequests {
+                retry_after: rng.u32(1..=60),
+            },
+            _ => Fault::TooManyRequestsHtml,
+        };
+        FaultRule::always(fault)
+            .skip(rng.u32(0..3))
+            .times(rng.u32(1..=4))
+    }
+}
+
+/// The calls of the functions and of Lambda that may fail.
+const AWS_CALLS: [(Service, &str, &str); 15] = [
+    (Service::DynamoDb, "GetItem", "InviteRequests"),
+    (Service::DynamoDb, "PutItem", "InviteRequests"),
+    (Service::DynamoDb, "UpdateItem", "InviteRequests"),
+    (Service::DynamoDb, "UpdateItem", "InviteRequests"),
+    (Service::DynamoDb, "GetItem", "InviteLinks"),
+    (Service::DynamoDb, "PutItem", "InviteLinks"),
+    (Service::DynamoDb, "GetItem", "Pace"),
+    (Service::DynamoDb, "PutItem", "Pace"),
+    (Service::Sqs, "SendMessage", INVITES.queue),
+    (Service::Sqs, "SendMessage", EVENTS.queue),
+    (Service::Sqs, "SendMessageBatch", INVITES.queue),
+    (Service::Sqs, "ReceiveMessage", INVITES.queue),
+    (Service::Sqs, "ReceiveMessage", EVENTS.queue),
+    (Service::Sqs, "DeleteMessageBatch", INVITES.queue),
+    (Service::Sqs, "DeleteMessageBatch", EVENTS.queue),
+];
+
+fn mode(way: u8) -> Mode {
+    match way {
+        0 => Mode::Down,
+        1 => Mode::Hang(Duration::from_secs(15)),
+        2 => Mode::InternalErrorAfterIngesting,
+        3 => Mode::RateLimited {
+            retry_after: Some(60),
+        },
+        4 => Mode::RateLimited { retry_after: None },
+        5 => Mode::HangForever,
+        6 => Mode::ResetBefore,
+        _ => Mode::ResetAfter,
+    }
+}

@@ -1,0 +1,148 @@
+//! What the calls of a run tell about it: each is a line of its story, and some are kept for the verdict.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use simulators::aws::Aws;
+
+use super::super::wire::{LAMBDA, Step, Verdict, Watcher};
+use super::super::world::World;
+use super::script::Sky;
+use super::story::Story;
+
+/// The most messages that are delivered again in one run.
+const COPIES_MAX: u32 = 60;
+
+/// What was seen of the calls.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Calls that did not go well by order, those of AWS that the simulator failed excepted.
+    pub(crate) faults: u64,
+    /// Calls of the worker that change a request and were not answered as done.
+    pub(crate) lost_claims: u64,
+    /// WebEngage's acceptances that reached their caller: when, by the event's id.
+    pub(crate) accepted: BTreeMap<String, Vec<Duration>>,
+    /// Calls under way: the service, and the event's id of those to WebEngage.
+    under_way: BTreeMap<u64, (&'static str, Option<String>)>,
+    claims: BTreeMap<u64, ()>,
+}
+
+/// What was seen of the calls. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Eye(Arc<Mutex<Seen>>);
+
+impl Eye {
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches the calls of `world` from now on.
+    pub(crate) fn open(world: &World, sky: &Sky, story: &Story, seed: u64) -> Self {
+        let eye = Self::default();
+        let watcher = Watch {
+            eye: eye.clone(),
+            sky: sky.clone(),
+            story: story.clone(),
+            aws: world.aws.clone(),
+            rng: Rng::with_seed(seed ^ 0xc0b1e5),
+            copies: 0,
+        };
+        world.wire.watch_calls(watcher.into_watcher());
+        eye
+    }
+}
+
+struct Watch {
+    eye: Eye,
+    sky: Sky,
+    story: Story,
+    aws: Aws,
+    rng: Rng,
+    copies: u32,
+}
+
+impl Watch {
+    fn into_watcher(mut self) -> Watcher {
+        Box::new(move |step| self.see(step))
+    }
+
+    fn see(&mut self, step: &Step<'_>) {
+        match step {
+            Step::Leaves {
+                number,
+                call,
+                verdict,
+                request,
+            } => {
+                match verdict {
+                    Verdict::Pass => self.story.tell(format_args!("  {number} {call}")),
+                    _ => self
+                        .story
+                        .tell(format_args!("  {number} {call} ** {verdict:?}")),
+                }
+                let mut seen = self.eye.seen();
+                seen.faults += u64::from(*verdict != Verdict::Pass);
+                let event = request.headers().get("x-request-id");
+                let event = event.and_then(|id| id.to_str().ok()).map(str::to_owned);
+                match call.service {
+                    "Telegram" | "WebEngage" => {
+                        seen.under_way.insert(*number, (call.service, event));
+                    }
+                    "DynamoDB"
+                        if call.caller == "worker"
+                            && call.operation == "UpdateItem"
+                            && call.target == "InviteRequests" =>
+                    {
+                        seen.lost_claims += 1;
+                        seen.claims.insert(*number, ());
+                    }
+                    "SQS" if call.caller != LAMBDA && call.operation.starts_with("SendMessage") => {
+                        drop(seen);
+                        self.copy(request);
+                    }
+                    _ => {}
+                }
+            }
+            Step::Answered { number, status } => {
+                match status {
+                    Some(200) => self.story.tell(format_args!("  {number} = 200")),
+                    Some(status) => self.story.tell(format_args!("  {number} = {status}")),
+                    None => self.story.tell(format_args!("  {number} = broken")),
+                }
+                let mut seen = self.eye.seen();
+                let went_well = status.is_some_and(|status| status < 300);
+                if seen.claims.remove(number).is_some() && went_well {
+                    seen.lost_claims -= 1;
+                }
+                if let Some((_, event)) = seen.under_way.remove(number) {
+                    seen.faults += u64::from(!went_well);
+                    if let (Some(event), true) = (event, went_well) {
+                        let now = self.story.now();
+                        seen.accepted.entry(event).or_default().push(now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the same message once more, later, as SQS may deliver one twice.
+    fn copy(&mut self, request: &http::Request<bytes::Bytes>) {
+        let Some((one_in, later)) = self.sky.weather().copies else {
+            return;
+        };
+        // A message that is put back again and again would have more copies each time, which is not what SQS does.
+        if self.copies >= COPIES_MAX || self.rng.u32(0..one_in) > 0 {
+            return;
+        }
+        self.copies += 1;
+        let later = later.mul_f64(self.rng.f64());
+        let (aws, request, story) = (self.aws.clone(), request.clone(), self.story.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(later).await;
+            story.tell(format_args!("SQS: a message is there again"));
+            let _ = aws.call(request).await;
+        });
+    }
+}

@@ -1,0 +1,151 @@
+//! Updates of every kind that the Bot API has, with all optional fields in and out.
+
+mod maker;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use common::clock::Clock;
+use common::config::Env;
+use futures_util::{StreamExt as _, stream};
+use http::Request;
+use local::harness::TestBundle;
+use serde_json::Value;
+
+use super::{SECRET_HEADER, WEBHOOK, secret};
+use maker::Maker;
+
+/// How many mixtures of each kind are made by chance.
+const MIXTURES: usize = 20;
+/// How long an update may take that is no join.
+const MOST: Duration = Duration::from_millis(5);
+/// How often an update is timed before it counts as slow: a busy machine holds up anything now and then.
+const TRIES: usize = 5;
+
+/// What an update must come to, judged by the Bot API's words and not by our reader.
+fn expected(update: &Value, chat_id: i64) -> &'static str {
+    let change = &update["chat_member"];
+    let is_in = |member: &Value| match member["status"].as_str() {
+        Some("creator" | "administrator" | "member") => true,
+        Some("restricted") => member["is_member"] == true,
+        _ => false,
+    };
+    let link = change["invite_link"]["invite_link"]
+        .as_str()
+        .unwrap_or_default();
+    let is_join = !is_in(&change["old_chat_member"])
+        && is_in(&change["new_chat_member"])
+        && change["new_chat_member"]["user"]["is_bot"] == false
+        && !link.is_empty()
+        && !link.ends_with("...");
+    match is_join && change["chat"]["id"] == chat_id {
+        true => "orphan",
+        false => "ignored",
+    }
+}
+
+#[test]
+fn the_maker_makes_every_kind_and_every_field_of_the_list() {
+    let mut maker = Maker::new(1, -100);
+    let made = maker.updates(1);
+    let mut kinds = BTreeMap::<String, usize>::new();
+    for (kind, update) in &made {
+        assert!(update["update_id"].is_i64() && !update[kind].is_null());
+        assert_eq!(update.as_object().unwrap().len(), 2, "one kind an update");
+        *kinds.entry(kind.clone()).or_default() += 1;
+    }
+    assert_eq!(kinds.len(), 25, "{kinds:?}");
+    assert!(kinds.values().all(|made| *made >= 3), "{kinds:?}");
+    let missing = maker.never_made();
+    assert!(missing.is_empty(), "never made: {missing:?}");
+    assert!(
+        made.iter()
+            .any(|(_, update)| expected(update, -100) == "orphan")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_update_is_answered_200_and_what_is_no_join_costs_no_call_of_aws() {
+    let bundle = TestBundle::start().await;
+    bundle.settle().await;
+    let updates = Maker::new(2, bundle.chat_id).updates(MIXTURES);
+    assert!(updates.len() > 2000, "only {} updates", updates.len());
+    bundle.aws().wire().record_calls(true);
+    let orphans = updates
+        .iter()
+        .filter(|(_, update)| expected(update, bundle.chat_id) == "orphan")
+        .count();
+    assert!(orphans >= 10, "only {orphans} joins among them");
+    let wrong: Vec<String> = stream::iter(&updates)
+        .map(async |(kind, update)| {
+            let answer = bundle.update(update).await;
+            let right = expected(update, bundle.chat_id);
+            let is_right = answer.status == 200 && answer.body["result"] == right;
+            (!is_right).then(|| format!("{kind}: {} {} for {update}", answer.status, answer.body))
+        })
+        .buffer_unordered(8)
+        .filter_map(async |wrong| wrong)
+        .collect()
+        .await;
+    assert!(
+        wrong.is_empty(),
+        "{} wrong, such as {:.2000}",
+        wrong.len(),
+        wrong[0]
+    );
+    // One lookup for each join, by whatever link, and nothing else.
+    let calls = bundle.aws().wire().take_calls();
+    let mut reads = 0;
+    for call in calls
+        .iter()
+        .filter(|call| call.operation != "ReceiveMessage")
+    {
+        assert_eq!(call.operation, "GetItem", "{}", call.request);
+        reads += 1;
+    }
+    assert!(reads >= orphans, "{reads} reads for {orphans} joins");
+}
+
+#[tokio::test]
+async fn an_update_that_is_no_join_is_answered_within_5_milliseconds() {
+    let bundle = TestBundle::start().await;
+    let mut env: Env = bundle.env().clone().into_iter().collect();
+    let app = webhook::App::from_env(&mut env, Clock::real());
+    let secret = secret(&bundle);
+    let mut best: Vec<(Duration, usize, String)> = Vec::new();
+    for (kind, update) in Maker::new(3, bundle.chat_id).updates(MIXTURES) {
+        if expected(
+            &update,
+            update["chat_member"]["chat"]["id"].as_i64().unwrap_or(1),
+        ) != "ignored"
+        {
+            continue;
+        }
+        let body = Bytes::from(update.to_string());
+        let mut took = Duration::MAX;
+        for _ in 0..TRIES {
+            let call = Request::post(WEBHOOK).header(SECRET_HEADER, &secret);
+            let call = call.body(body.clone()).unwrap();
+            let start = Instant::now();
+            let answer = webhook::handle(&app, call).await;
+            took = took.min(start.elapsed());
+            assert_eq!(answer.status(), 200);
+            if took < MOST / 5 {
+                break;
+            }
+        }
+        best.push((took, body.len(), kind));
+    }
+    let largest = best.iter().map(|(_, bytes, _)| *bytes).max();
+    best.sort();
+    let (median, slowest) = (best[best.len() / 2].0, best.last().unwrap());
+    println!(
+        "{} updates of up to {largest:?} bytes: median {median:?}, slowest {:?} ({} bytes of {})",
+        best.len(),
+        slowest.0,
+        slowest.1,
+        slowest.2
+    );
+    assert!(slowest.0 < MOST, "{slowest:?}");
+}

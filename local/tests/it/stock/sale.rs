@@ -1,0 +1,167 @@
+//! Many at once: each gets a link of its own, nobody is turned away, and those who come too late are few.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::domain::time::Timestamp;
+use futures_util::future::join_all;
+use local::harness::{Answer, TestBundle};
+use local::shelf::{Delivery, deliver};
+use simulators::aws::Service;
+
+use super::{all_is_well, dynamo, empty, fill, link_in, shelf, stocked};
+
+const TAKING: &str = "TransactWriteItems";
+
+async fn buy_at_once(bundle: &TestBundle, buyers: usize) -> Vec<Answer> {
+    let calls = (0..buyers).map(async |n| bundle.buy(&format!("u{n}"), &format!("T{n}")).await);
+    let answers = join_all(calls).await;
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    answers
+}
+
+fn links(answers: &[Answer]) -> BTreeSet<String> {
+    let links: Vec<String> = answers
+        .iter()
+        .filter_map(|answer| link_in(&answer.body))
+        .collect();
+    let different: BTreeSet<String> = links.iter().cloned().collect();
+    assert_eq!(links.len(), different.len(), "no link twice");
+    different
+}
+
+fn ids(answers: &[Answer]) -> Vec<String> {
+    answers.iter().map(Answer::request_id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_takers_of_sixty_four_units_take_one_each() {
+    let bundle = stocked(64).await;
+    let before = bundle.aws().wire().count(Service::DynamoDb, TAKING);
+    let answers = buy_at_once(&bundle, 64).await;
+    let takings = bundle.aws().wire().count(Service::DynamoDb, TAKING) - before;
+    let served = links(&answers).len();
+    println!("64 takers of 64 units: {served} served at once, {takings} takings");
+    assert_eq!(served, 64);
+    // Those who came too late for a unit, on average less than one time each.
+    assert!(takings < 128, "{takings}");
+    bundle.settle().await;
+    all_is_well(&bundle, &ids(&answers), 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn takers_of_a_full_stock_hardly_meet() {
+    let bundle = empty("2000").await;
+    seed(&bundle, 2000).await;
+    let before = bundle.aws().wire().count(Service::DynamoDb, TAKING);
+    let looks = bundle.aws().wire().count(Service::DynamoDb, "Query");
+    let answers = buy_at_once(&bundle, 96).await;
+    let takings = bundle.aws().wire().count(Service::DynamoDb, TAKING) - before;
+    let looks = bundle.aws().wire().count(Service::DynamoDb, "Query") - looks;
+    assert_eq!(links(&answers).len(), 96);
+    println!("96 takers of 2000 units: {takings} takings, {looks} looks");
+    assert!(takings < 96 + 48, "{takings}");
+    assert!(looks < 96 + 48, "{looks}");
+    bundle.settle().await;
+    assert_eq!(shelf(&bundle).await.len(), 2000 - 96);
+}
+
+/// Fills the stock at once, with links that no Telegram knows.
+async fn seed(bundle: &TestBundle, units: u64) -> Vec<String> {
+    let delivery = Delivery {
+        chat: bundle.chat_id,
+        bot: bundle.bot_id,
+        first: 1,
+        units,
+        link_expires_at: Timestamp::from_ms(bundle.clock.now_ms())
+            .plus(Duration::from_secs(30 * 86_400)),
+    };
+    deliver(&dynamo(bundle), delivery).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_orders_of_a_thousand_units_all_have_their_link_in_their_answer() {
+    let bundle = &empty("1000").await;
+    let units: BTreeSet<String> = seed(bundle, 1000).await.into_iter().collect();
+    let began = std::time::Instant::now();
+    let caller = |caller: usize| async move {
+        let mut answers = Vec::new();
+        for n in (caller..1000).step_by(32) {
+            answers.push(bundle.buy(&format!("u{n}"), &format!("T{n}")).await);
+        }
+        answers
+    };
+    let answers: Vec<Answer> = join_all((0..32).map(caller)).await.concat();
+    println!("1000 orders of 1000 units: {:?}", began.elapsed());
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(links(&answers), units);
+    assert!(shelf(bundle).await.is_empty());
+    bundle.settle().await;
+    assert_eq!(bundle.webengage.ingested_count(), 1000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_last_unit_goes_to_one_of_sixty_four_and_the_queue_serves_the_others() {
+    let bundle = stocked(1).await;
+    let answers = buy_at_once(&bundle, 64).await;
+    assert_eq!(links(&answers).len(), 1);
+    bundle.settle().await;
+    all_is_well(&bundle, &ids(&answers), 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_payment_sixty_four_times_at_once_takes_one_link() {
+    let bundle = stocked(64).await;
+    let answers = join_all((0..64).map(|_| bundle.buy("u1", "T1"))).await;
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.body["inviteLink"], answers[0].body["inviteLink"]);
+    }
+    bundle.settle().await;
+    assert_eq!(shelf(&bundle).await.len(), 63);
+    all_is_well(&bundle, &[answers[0].request_id()], 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_sale_beyond_its_stock_is_served_by_both_ways() {
+    let bundle = stocked(40).await;
+    let answers = buy_at_once(&bundle, 100).await;
+    assert_eq!(links(&answers).len(), 40);
+    bundle.settle().await;
+    all_is_well(&bundle, &ids(&answers), 0).await;
+    fill(&bundle, 40).await;
+}
+
+#[tokio::test]
+async fn an_order_from_stock_costs_seven_write_units_and_three_read_units() {
+    let bundle = empty("500").await;
+    seed(&bundle, 500).await;
+    let wire = bundle.aws().wire();
+    wire.record_calls(true);
+    for number in 0..20 {
+        let answer = bundle.buy("user-1", &format!("order-{number}")).await;
+        assert!(link_in(&answer.body).is_some());
+    }
+    bundle.settle().await;
+    wire.record_calls(false);
+    let calls = wire.take_calls();
+    let units = |read: bool| -> f64 {
+        let of = |call: &simulators::aws::WireCall| {
+            if read {
+                call.read_units
+            } else {
+                call.write_units
+            }
+        };
+        calls.iter().map(of).sum::<f64>() / 20.0
+    };
+    println!(
+        "an order from stock: {} write units, {} read units",
+        units(false),
+        units(true)
+    );
+    assert!((units(false) - 7.0).abs() < 0.01, "{}", units(false));
+    assert!((units(true) - 3.0).abs() < 0.06, "{}", units(true));
+}

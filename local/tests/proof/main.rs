@@ -1,0 +1,51 @@
+//! The product in simulated worlds: crashes at every call, seeds, the pace.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod crash;
+mod seeds;
+
+use std::time::Duration;
+
+use local::proof::invariants::{Allowed, broken};
+use local::proof::pace::Case;
+use local::proof::world::{Plan, World, run};
+use serde_json::json;
+
+#[test]
+fn a_world_sells_admits_and_rests() {
+    let began = std::time::Instant::now();
+    run(1, async {
+        let world = World::start(&Plan::default()).await?;
+        for n in 0..20 {
+            let body = json!({"userId": format!("u{n}"), "transactionId": format!("T{n}")});
+            assert_eq!(world.buy(&body).await.unwrap().status, 200);
+        }
+        world.settle().await?;
+        for (n, link) in world.telegram.links().iter().enumerate() {
+            world.tap(&link.url, 1000 + n as i64);
+        }
+        world.settle().await?;
+        world.wait(Duration::from_secs(3600)).await;
+        assert_eq!(
+            broken(&world, Allowed::default()).await?,
+            Vec::<String>::new()
+        );
+        assert_eq!(world.webengage.ingested().len(), 40);
+        println!("{} calls in {:?}", world.wire.calls(), began.elapsed());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_limit_is_found_and_used() {
+    for case in [
+        Case::new("20/min", 1.0 / 3.0, 1, 60),
+        Case::new("1/s", 1.0, 20, 20),
+        Case::new("5/s", 5.0, 1, 20),
+    ] {
+        let found = case.run(1).unwrap();
+        println!("{}", serde_json::to_string(&found).unwrap());
+    }
+}
