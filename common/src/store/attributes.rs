@@ -57,4 +57,5 @@ pub(super) const LAST_WAIT_UNTIL: &str = "lastWaitUntil";
 pub(super) const IS_WAIT_SHARED: &str = "isWaitShared";
 pub(super) const COINCIDENCES: &str = "coincidences";
 pub(super) const SHARED_UNTIL: &str = "sharedUntil";
+pub(super) const WRITER: &str = "writer";
 pub(super) const VERSION: &str = "version";

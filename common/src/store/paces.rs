@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use uuid::Uuid;
 
 use super::attributes::*;
 use super::item::{Item, Reader, n, s};
@@ -169,6 +170,7 @@ impl Paces {
         version: u64,
         now: Timestamp,
     ) -> Result<Option<Item>, StoreError> {
+        let writer = Uuid::new_v4().to_string();
         let mut call = self
             .table
             .client
@@ -182,6 +184,7 @@ impl Paces {
             .item(STREAK, n(pace.streak))
             .item(PAUSED_UNTIL, s(pace.paused_until))
             .item(HOLDS, n(pace.holds))
+            .item(WRITER, s(&writer))
             .item(VERSION, n(version + 1))
             .item(
                 EXPIRES_AT,
@@ -225,7 +228,10 @@ impl Paces {
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                Ok(Some(refusal.item.clone().unwrap_or_default()))
+                let newer = refusal.item.clone().unwrap_or_default();
+                // The SDK repeats a write whose answer was lost, and then finds its own.
+                let is_ours = newer.get(WRITER) == Some(&s(&writer));
+                Ok((!is_ours).then_some(newer))
             }
             _ => Err(self.table.fault("PutItem of a pace")(error)),
         }

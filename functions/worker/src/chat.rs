@@ -21,7 +21,7 @@ use crate::{App, End, Served, Task, WorkError, mint, revoke, stock};
 const PATIENCE: Duration = Duration::from_millis(1200);
 /// A slot that was waited for longer than this is looked at again: another worker may have met a limit meanwhile.
 const UNSEEN: Duration = Duration::from_millis(250);
-/// How long before its slot a job starts: what it does before it calls Telegram must not make the calls uneven, which a
+/// How long before its slot a mint starts: what it does before it calls Telegram must not make the calls uneven, which a
 /// strict limit would refuse.
 const LEAD: Duration = Duration::from_millis(30);
 /// What a job may take after its slot has come: Telegram's answer, and our own writes.
@@ -244,7 +244,11 @@ async fn run(
         ..task
     };
     let waited = slot.since(app.clock.now());
-    app.clock.sleep_until(slot.minus(LEAD)).await;
+    let lead = match task.job {
+        Job::Mint(_) => LEAD,
+        Job::Revoke(_) | Job::Stock(_) => Duration::ZERO,
+    };
+    app.clock.sleep_until(slot.minus(lead)).await;
     if line.changed.load(Ordering::Relaxed) {
         return Err(task);
     }
@@ -252,7 +256,7 @@ async fn run(
         match state(app, line).await {
             Ok(state) => {
                 let opens = state.not_before.max(state.line.pace.paused_until);
-                if opens > app.clock.now() || state.migrated_to.is_some() {
+                if opens > slot || state.migrated_to.is_some() {
                     line.changed.store(true, Ordering::Relaxed);
                     return Err(task);
                 }
