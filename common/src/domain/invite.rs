@@ -66,6 +66,8 @@ pub struct Invite {
     pub status: Status,
     /// Real tries at Telegram; a wait for a rate limit or for a held chat is none.
     pub attempts: u32,
+    /// How many of them ended in a refusal that may be final.
+    pub refusals: u32,
     /// The link that was handed out.
     pub invite_link: Option<InviteLink>,
     /// When the link stops to work.
@@ -127,6 +129,7 @@ impl Invite {
             chat: purchase.chat,
             status: Status::Queued,
             attempts: 0,
+            refusals: 0,
             invite_link: None,
             link_expires_at: None,
             link_event_fired: false,

@@ -6,6 +6,7 @@ pub(super) const TRANSACTION_ID: &str = "transactionId";
 pub(super) const CHAT_ID: &str = "chatId";
 pub(super) const STATUS: &str = "status";
 pub(super) const ATTEMPTS: &str = "attempts";
+pub(super) const REFUSALS: &str = "refusals";
 pub(super) const INVITE_LINK: &str = "inviteLink";
 pub(super) const LINK_EXPIRES_AT: &str = "linkExpiresAt";
 pub(super) const LINK_EVENT_FIRED: &str = "weLinkEventFired";

@@ -254,13 +254,16 @@ impl Invites {
         let update = self
             .update_of_owner(id, owner, now)
             .update_expression(
-                "SET #status = :to, #error = :error, attempts = attempts - :untried, updatedAt = :now, leaseUntil = :at \
+                "SET #status = :to, #error = :error, attempts = attempts - :untried, \
+                 refusals = if_not_exists(refusals, :zero) + :refused, updatedAt = :now, leaseUntil = :at \
                  REMOVE leaseOwner",
             )
             .expression_attribute_names("#error", ERROR)
             .expression_attribute_values(":to", s(Status::Queued.as_str()))
             .expression_attribute_values(":error", s(error))
             .expression_attribute_values(":at", n(at.seconds()))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":refused", n(u8::from(tried == Tried::Refused)))
             .expression_attribute_values(":untried", n(u8::from(tried == Tried::NotReally)));
         self.send(update, "UpdateItem to put a request back")
             .await
@@ -404,6 +407,7 @@ impl Invites {
             chat: ChatId(reader.number(CHAT_ID)?),
             status: Status::parse(reader.text(STATUS)?).ok_or_else(|| self.0.malformed(STATUS))?,
             attempts: reader.number(ATTEMPTS)?,
+            refusals: reader.optional_number(REFUSALS)?.unwrap_or_default(),
             invite_link: reader.optional_text(INVITE_LINK)?.map(InviteLink::new),
             link_expires_at: reader.optional_instant(LINK_EXPIRES_AT)?,
             done_at: reader.optional_instant(DONE_AT)?,
@@ -461,6 +465,8 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
 pub enum Tried {
     /// Telegram was asked and failed: it counts.
     Really,
+    /// It was refused, perhaps for good: it counts, and as a refusal too.
+    Refused,
     /// A rate limit, a held chat, a chat that moved: it does not.
     NotReally,
 }

@@ -28,7 +28,7 @@ use crate::line::Line;
 use crate::trouble::{Trouble, spread};
 use crate::{App, End, WorkError};
 
-/// Tries after which a refusal that is not understood is believed.
+/// A refusal that is not understood is believed when it comes for the fifth time; other trouble between does not count.
 const REFUSALS_MAX: u32 = 5;
 
 /// Runs one mint; the slot has come.
@@ -188,7 +188,7 @@ async fn put_back_or_fail(
             return Ok(End::Again);
         }
         Trouble::Wait(at) => (Tried::NotReally, at),
-        Trouble::Own if is_last(fault, attempts, app.rules.max_attempts) => {
+        Trouble::Own if is_last(fault, invite, app.rules.max_attempts) => {
             if app
                 .invites
                 .fail(id, owner, &sentence, app.clock.now())
@@ -207,7 +207,11 @@ async fn put_back_or_fail(
             );
             warn!(invite.id = %id, chat.id = %line.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "put_back",
                 delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "no link yet: {sentence}");
-            (Tried::Really, app.clock.now().plus(delay))
+            let tried = match fault {
+                Fault::Refused | Fault::Migrated(_) => Tried::Refused,
+                _ => Tried::Really,
+            };
+            (tried, app.clock.now().plus(delay))
         }
     };
     app.invites
@@ -226,12 +230,13 @@ fn put_back(mint: Mint, at: Timestamp) -> End {
     })
 }
 
-/// Whether a try that failed by `fault` was the last one.
-fn is_last(fault: Fault, attempts: u32, max_attempts: u32) -> bool {
+/// Whether the try of `invite` that failed by `fault` was the last one.
+fn is_last(fault: Fault, invite: &Invite, max_attempts: u32) -> bool {
+    let is_spent = invite.attempts >= max_attempts;
     match fault {
         Fault::Permanent => true,
-        Fault::Refused | Fault::Migrated(_) => attempts >= max_attempts.min(REFUSALS_MAX),
-        Fault::Retry | Fault::Unknown => attempts >= max_attempts,
+        Fault::Refused | Fault::Migrated(_) => is_spent || invite.refusals + 1 >= REFUSALS_MAX,
+        Fault::Retry | Fault::Unknown => is_spent,
         Fault::RateLimited { .. } | Fault::ChatFault => false,
     }
 }

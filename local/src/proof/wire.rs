@@ -104,9 +104,20 @@ struct State {
     deaths: BTreeMap<&'static str, u64>,
     killers: BTreeMap<&'static str, Killer>,
     cuts: u64,
-    shows: Option<(u32, BTreeMap<String, u32>)>,
+    shows: Option<Shows>,
     counts: BTreeMap<(&'static str, String, String), u64>,
 }
+
+/// Messages that are shown several times each.
+struct Shows {
+    times: u32,
+    shown: BTreeMap<String, u32>,
+    /// How many more may be shown again: a job that is put back is a new message, so the copies of its copies multiply.
+    left: u32,
+}
+
+/// How many repeats there are in one world.
+const SHOWN_AGAIN_MAX: u32 = 200;
 
 /// The way of all calls to the simulators. Clones are the same one.
 #[derive(Clone)]
@@ -187,8 +198,13 @@ impl Wire {
     }
 
     /// From now on every message is shown `times` times: that it was handled is lost on the way, but the last time.
+    /// After 200 repeats each is shown once.
     pub fn show_each_message(&self, times: u32) {
-        self.state().shows = Some((times, BTreeMap::new()));
+        self.state().shows = Some(Shows {
+            times,
+            shown: BTreeMap::new(),
+            left: SHOWN_AGAIN_MAX,
+        });
     }
 
     /// What Lambda makes of a function's answer for these messages, if each is to be shown several times.
@@ -197,14 +213,17 @@ impl Wire {
         message_ids: Vec<String>,
         mut answer: SqsBatchResponse,
     ) -> SqsBatchResponse {
-        let Some((times, shown)) = &mut self.state().shows else {
+        let mut state = self.state();
+        let Some(shows) = &mut state.shows else {
             return answer;
         };
         for id in message_ids {
-            let count = shown.entry(id.clone()).or_default();
+            let count = shows.shown.entry(id.clone()).or_default();
             *count += 1;
             let failures = &mut answer.batch_item_failures;
-            if *count < *times && failures.iter().all(|known| known.item_identifier != id) {
+            let is_back = failures.iter().any(|known| known.item_identifier == id);
+            if *count < shows.times && shows.left > 0 && !is_back {
+                shows.left -= 1;
                 failures.extend(hand_back([id]).batch_item_failures);
             }
         }

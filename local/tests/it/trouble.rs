@@ -192,6 +192,24 @@ async fn a_call_that_can_never_succeed_is_failed_at_once_and_an_unknown_refusal_
     }
 }
 
+#[tokio::test]
+async fn a_refusal_after_other_trouble_is_not_believed_before_it_came_five_times() {
+    let bundle = TestBundle::start().await;
+    bundle.telegram.fail(mint(Fault::Internal).times(4));
+    let refusal = Refusal::new(400, "Bad Request: SOMETHING_NEW");
+    bundle
+        .telegram
+        .fail(mint(Fault::Refuse(refusal)).skip(4).times(4));
+    let id = bundle.bought("u1", "T1").await;
+    bundle.settle().await;
+    let status = bundle.status(&id).await;
+    assert_eq!(
+        (status["status"].as_str(), status["attempts"].as_u64()),
+        (Some("DONE"), Some(9)),
+        "{status}"
+    );
+}
+
 /// Trouble with the chat or the bot: for 8 hours all jobs are held, then mended, and everybody gets in. (A whole day, with
 /// another chat and another bot beside it, is played in simulated time.)
 async fn is_held(break_it: impl Fn(&TestBundle), mend_it: impl Fn(&TestBundle)) {
