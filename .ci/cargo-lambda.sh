@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/venv.sh
 
-functions=(request status worker webhook events stock)
+mapfile -t functions < <(ls functions)
 logs=$PWD/target/ci-logs
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -48,7 +48,7 @@ done
 if sam --version >/dev/null 2>&1; then
   case $(uname -m) in x86_64) architecture=x86_64 ;; *) architecture=arm64 ;; esac
   sam build --parameter-overrides "Architecture=$architecture" >"$logs/sam-build.log" 2>&1
-  for function in Request Status Worker Webhook Events Stock; do
+  for function in "${functions[@]^}"; do
     [ -x ".aws-sam/build/${function}Function/bootstrap" ] || { echo "sam build made no ${function}Function" >&2; exit 1; }
   done
 else
@@ -79,6 +79,7 @@ for line in open(sys.argv[1]):
         env.update(word.split("=", 1) for word in shlex.split(line)[1:])
 env |= {
     "API_KEYS": "demo-shop-key-0123456789abcdef",
+    "ADMIN_KEYS": "operator:demo-admin-key-0123456789abcdef",
     "TELEGRAM_WEBHOOK_SECRET": "demo-webhook-secret-0123456789",
     "TELEGRAM_CHAT_ID": "-1001234567890",
 }

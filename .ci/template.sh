@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks what is deployed and documented without building it: template.yaml, samconfig.toml, docs/openapi.yaml.
+# Checks what is deployed and documented without building it: template.yaml as it is written and as AWS gets it,
+# samconfig.toml, docs/openapi.yaml and what is rendered from it, the workflows.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/venv.sh
@@ -13,7 +14,15 @@ quietly() {
   fi
 }
 
-quietly cfn-lint --regions us-east-1 eu-west-1 ap-south-1 -- template.yaml
+regions=(us-east-1 eu-west-1 ap-south-1)
+quietly cfn-lint --regions "${regions[@]}" -- template.yaml .github/aws/deploy-role.yaml
+# What a parameter is decides what SAM adds, so once as a newcomer has it and once as prod.
+mkdir -p target/ci-template
+quietly python .ci/transform.py target/ci-template/default.json TelegramChatId=-1001234567890
+quietly python .ci/transform.py target/ci-template/prod.json TelegramChatId=-1001234567890 Stage=prod \
+  DeploymentType=Canary10Percent5Minutes AlarmEmail=someone@example.com
+quietly cfn-lint --regions "${regions[@]}" -- target/ci-template/*.json
+quietly .ci/policy/check.sh target/ci-template/prod.json
 if sam --version >/dev/null 2>&1; then
   for environment in default staging prod; do
     quietly sam validate --lint --config-env "$environment"
@@ -22,4 +31,5 @@ else
   echo 'sam does not run here: template.yaml was checked by cfn-lint alone, samconfig.toml not at all' >&2
 fi
 quietly openapi-spec-validator docs/openapi.yaml
-echo 'template, samconfig and OpenAPI document: valid'
+quietly .ci/docs.sh --check
+echo 'template, policy, samconfig, OpenAPI document, rendered documents and workflows: valid'

@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::domain::action::Refused;
 use crate::domain::purchase::Invalid;
 
 /// After how many seconds a caller should try again when a service behind us is down.
@@ -30,6 +31,20 @@ pub enum Rejection {
     NotFound,
     /// The transaction belongs to another user.
     TransactionConflict,
+    /// The query asks for nothing, or for several things at once.
+    InvalidQuery,
+    /// A field of an operator's call is missing, unknown or out of bounds.
+    InvalidParameter,
+    /// The link is there: nothing is to be retried.
+    AlreadyDone,
+    /// There is no link yet that could be replaced.
+    NotDone,
+    /// Somebody joined: another link would be a second seat.
+    AlreadyJoined,
+    /// Another link took the place of the one that was named.
+    LinkReplaced,
+    /// The fact has not come true.
+    NoSuchEvent,
     /// The body is larger than is read.
     TooLarge,
     /// A service behind us did not do its part; nothing is known to have been accepted.
@@ -38,7 +53,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidJson,
         Self::InvalidUserId,
         Self::InvalidTransactionId,
@@ -47,6 +62,13 @@ impl Rejection {
         Self::Unauthorized,
         Self::NotFound,
         Self::TransactionConflict,
+        Self::InvalidQuery,
+        Self::InvalidParameter,
+        Self::AlreadyDone,
+        Self::NotDone,
+        Self::AlreadyJoined,
+        Self::LinkReplaced,
+        Self::NoSuchEvent,
         Self::TooLarge,
         Self::Unavailable,
     ];
@@ -105,6 +127,41 @@ impl Rejection {
                 "transaction_conflict",
                 "This transaction was already used for another userId; nothing was changed.",
             ),
+            Self::InvalidQuery => (
+                StatusCode::BAD_REQUEST,
+                "invalid_query",
+                "The query must name exactly one of requestId, transactionId, userId and link, each percent-encoded.",
+            ),
+            Self::InvalidParameter => (
+                StatusCode::BAD_REQUEST,
+                "invalid_parameter",
+                "A field of the body or of the query is missing, of the wrong type or out of bounds.",
+            ),
+            Self::AlreadyDone => (
+                StatusCode::CONFLICT,
+                "already_done",
+                "The request has its link; to get another one, re-issue it.",
+            ),
+            Self::NotDone => (
+                StatusCode::CONFLICT,
+                "not_done",
+                "The request has no link that could be replaced; to get one, retry it.",
+            ),
+            Self::AlreadyJoined => (
+                StatusCode::CONFLICT,
+                "already_joined",
+                "Somebody joined by the link, so it is not replaced: another one would be a second seat.",
+            ),
+            Self::LinkReplaced => (
+                StatusCode::CONFLICT,
+                "link_replaced",
+                "Another link than the named one is there by now; nothing was changed.",
+            ),
+            Self::NoSuchEvent => (
+                StatusCode::CONFLICT,
+                "no_such_event",
+                "This has not come true, so there is nothing to be told.",
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
@@ -137,6 +194,18 @@ impl Rejection {
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         answer
+    }
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::AlreadyDone => Self::AlreadyDone,
+            Refused::NotDone => Self::NotDone,
+            Refused::AlreadyJoined => Self::AlreadyJoined,
+            Refused::Replaced => Self::LinkReplaced,
+            Refused::NoSuchEvent => Self::NoSuchEvent,
+        }
     }
 }
 

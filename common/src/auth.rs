@@ -10,6 +10,13 @@ use crate::config::{Env, list};
 /// The header in which Telegram repeats the secret that the webhook was registered with, as it is.
 pub const WEBHOOK_SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 
+/// The header of an operator's key.
+pub const ADMIN_KEY_HEADER: &str = "x-admin-key";
+/// The longest name of an operator.
+const OPERATOR_MAX_CHARS: usize = 64;
+/// The shortest key of an operator: one that can't be guessed has no fewer characters.
+const OPERATOR_KEY_MIN: usize = 16;
+
 /// Secrets that a caller may know. Only their digests are kept, so that a comparison leaks no length either.
 pub struct Verifier {
     digests: Vec<[u8; 32]>,
@@ -63,6 +70,64 @@ impl Verifier {
             found | known.ct_eq(&presented)
         });
         accepted.into()
+    }
+}
+
+/// The operators: each key has a name, so that what was done is known by who did it.
+pub struct Operators(Vec<Operator>);
+
+struct Operator {
+    name: String,
+    digest: [u8; 32],
+}
+
+impl Operators {
+    /// The keys of `ADMIN_KEYS`: `name:key` pairs, comma-separated. A name may have several keys, so that they can be
+    /// rotated. A shop's key is none of them.
+    pub fn from_env(env: &mut Env) -> Self {
+        let text = env.required("ADMIN_KEYS");
+        let pairs = list(&text).map(|pair| {
+            let (name, key) = pair.split_once(':')?;
+            let (name, key) = (name.trim(), key.trim());
+            let is_name = (1..=OPERATOR_MAX_CHARS).contains(&name.len())
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "._-@".contains(c));
+            let operator = Operator {
+                name: name.to_owned(),
+                digest: digest(key),
+            };
+            (is_name && key.len() >= OPERATOR_KEY_MIN).then_some(operator)
+        });
+        let operators: Option<Vec<Operator>> = pairs.collect();
+        let operators = operators.unwrap_or_else(|| {
+            env.problem(format!(
+                "ADMIN_KEYS must be name:key pairs separated by commas: names of letters, digits and . _ - @, keys of at least {OPERATOR_KEY_MIN} characters"
+            ));
+            Vec::new()
+        });
+        if operators.is_empty() && !text.is_empty() {
+            env.problem("ADMIN_KEYS holds no usable key".to_owned());
+        }
+        Self(operators)
+    }
+
+    /// Whose key the caller knows, in `x-admin-key` or as a bearer token. All keys are compared, whichever fits.
+    #[must_use]
+    pub fn who(&self, headers: &HeaderMap) -> Option<&str> {
+        let key = headers.get(ADMIN_KEY_HEADER).map(|value| value.as_bytes());
+        let bearer = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| bearer_token(value.as_bytes()));
+        let presented: Vec<[u8; 32]> = [key, bearer].into_iter().flatten().map(digest).collect();
+        let found = self.0.iter().filter(|operator| {
+            let knows = presented.iter().fold(Choice::from(0), |found, presented| {
+                found | operator.digest.ct_eq(presented)
+            });
+            knows.into()
+        });
+        // To the end, whichever fits: how long it takes must not tell.
+        found.fold(None, |_, operator| Some(operator.name.as_str()))
     }
 }
 
@@ -126,5 +191,55 @@ mod tests {
         );
         assert!(!keys.knows_api_key(&headers("x-api-key", "")));
         assert!(!secret.knows_webhook_secret(&headers(WEBHOOK_SECRET_HEADER, "")));
+    }
+
+    #[test]
+    fn an_operator_is_known_by_the_key_and_by_nothing_else() {
+        let keys = "ann:0123456789abcdef, bob@desk:fedcba9876543210,ann:second-key-of-ann";
+        let operators = Operators::from_env(&mut Env::from_iter([("ADMIN_KEYS", keys)]));
+        for (name, value, who) in [
+            ("x-admin-key", "0123456789abcdef", "ann"),
+            ("x-admin-key", "second-key-of-ann", "ann"),
+            ("authorization", "Bearer fedcba9876543210", "bob@desk"),
+        ] {
+            assert_eq!(operators.who(&headers(name, value)), Some(who), "{value}");
+        }
+        for (name, value) in [
+            ("x-admin-key", ""),
+            ("x-admin-key", "ann"),
+            ("x-admin-key", "ann:0123456789abcdef"),
+            ("x-admin-key", "0123456789abcde"),
+            ("x-api-key", "0123456789abcdef"),
+            ("authorization", "Basic 0123456789abcdef"),
+            ("authorization", "0123456789abcdef"),
+        ] {
+            assert_eq!(
+                operators.who(&headers(name, value)),
+                None,
+                "{name}: {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_without_name_or_too_short_a_one_opens_nothing() {
+        for keys in [
+            "0123456789abcdef",
+            "ann:short",
+            ":0123456789abcdef",
+            "a n:0123456789abcdef",
+            ",",
+        ] {
+            let mut env = Env::from_iter([("ADMIN_KEYS", keys)]);
+            let operators = Operators::from_env(&mut env);
+            let report = env.check().unwrap_err().to_string();
+            assert!(
+                report.contains("ADMIN_KEYS") && !report.contains("0123"),
+                "{report}"
+            );
+            assert_eq!(operators.who(&headers("x-admin-key", "")), None);
+            let key = keys.rsplit(':').next().unwrap_or_default();
+            assert_eq!(operators.who(&headers("x-admin-key", key)), None, "{keys}");
+        }
     }
 }

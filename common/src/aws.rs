@@ -98,6 +98,43 @@ impl Shared {
     }
 }
 
+/// Tells how full a queue is.
+#[derive(Clone)]
+pub struct Gauge {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Gauge {
+    /// The gauge of the queue of this URL.
+    #[must_use]
+    pub const fn new(client: aws_sdk_sqs::Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// How many messages the queue holds, about: those in somebody's hands and those that are delayed, too.
+    ///
+    /// # Errors
+    /// A sentence, if SQS does not tell.
+    pub async fn depth(&self) -> Result<u64, String> {
+        use aws_sdk_sqs::types::QueueAttributeName as Name;
+        let parts = [
+            Name::ApproximateNumberOfMessages,
+            Name::ApproximateNumberOfMessagesNotVisible,
+            Name::ApproximateNumberOfMessagesDelayed,
+        ];
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let call = call.set_attribute_names(Some(parts.to_vec()));
+        let answer = call.send().await;
+        let told = answer.map_err(|error| crate::telemetry::chain(&error))?;
+        let told = told.attributes.unwrap_or_default();
+        let number = |part| told.get(part)?.parse::<u64>().ok();
+        let numbers: Option<Vec<u64>> = parts.iter().map(number).collect();
+        let numbers = numbers.ok_or_else(|| "SQS told no number of messages".to_owned())?;
+        Ok(numbers.into_iter().sum())
+    }
+}
+
 /// The SDK's HTTP client over a [`Transport`](crate::http::Transport).
 mod simulated {
     use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub struct Call {
     #[serde(default)]
     raw_path: String,
+    #[serde(default)]
+    raw_query_string: String,
     /// Names in lower case; several values of one name are joined by commas.
     #[serde(default)]
     headers: HashMap<String, String>,
@@ -48,8 +50,8 @@ pub struct Answer {
 }
 
 impl From<Call> for Request<Bytes> {
-    /// The request, without its query, which no handler reads. A path that is no URI becomes `/`, a header that is none
-    /// is left out, and base64 that is none becomes no body.
+    /// The request. A query that is none is left out, a path that is no URI becomes `/`, a header that is none is left
+    /// out, and base64 that is none becomes no body.
     fn from(call: Call) -> Self {
         let body = call.body.unwrap_or_default();
         let body = match call.is_base64_encoded {
@@ -59,10 +61,13 @@ impl From<Call> for Request<Bytes> {
         let mut request = Self::new(body.into());
         *request.method_mut() =
             Method::from_bytes(call.request_context.http.method.as_bytes()).unwrap_or_default();
-        *request.uri_mut() = Uri::builder()
-            .path_and_query(call.raw_path.split('?').next().unwrap_or_default())
-            .build()
-            .unwrap_or_default();
+        let path = call.raw_path.split('?').next().unwrap_or_default();
+        let uri = |path_and_query: &str| Uri::builder().path_and_query(path_and_query).build();
+        *request.uri_mut() = match call.raw_query_string.as_str() {
+            "" => uri(path),
+            query => uri(&format!("{path}?{query}")).or_else(|_| uri(path)),
+        }
+        .unwrap_or_default();
         for (name, value) in call.headers {
             if let (Ok(name), Ok(value)) =
                 (name.parse::<HeaderName>(), HeaderValue::from_str(&value))
@@ -107,7 +112,7 @@ mod tests {
             "body": "eyJhIjoxfQ==", "isBase64Encoded": true,
         }));
         assert_eq!(request.method(), Method::POST);
-        assert_eq!(request.uri(), "/v1/invite/request");
+        assert_eq!(request.uri(), "/v1/invite/request?a=b");
         assert_eq!(request.headers()["x-api-key"], "k");
         assert_eq!(request.body(), r#"{"a":1}"#);
     }
@@ -131,6 +136,7 @@ mod tests {
                 "body": "%%%", "isBase64Encoded": true,
             }));
             assert!(request.body().is_empty(), "{path}");
+            assert_eq!(request.uri().query(), None, "{path}");
             assert!(!request.headers().contains_key("x-odd"), "{path}");
             assert_eq!(request.headers()["x-even"], "v", "{path}");
         }

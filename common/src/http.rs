@@ -148,6 +148,25 @@ impl Http {
     }
 }
 
+/// Puts a body at a URL that its owner signed beforehand, as CloudFormation does for the answers of custom resources,
+/// and answers the HTTP status. Without a content type: S3 takes the one that was signed, which is none.
+///
+/// # Errors
+/// [`CallError`]; also if the URL is not `https`, but of a server on this machine.
+pub async fn put_presigned(url: &str, body: Vec<u8>, timeout: Duration) -> Result<u16, CallError> {
+    let refused = |why: String| CallError::NotSent(why.into());
+    let url = reqwest::Url::parse(url).map_err(|_| refused("it is no URL".to_owned()))?;
+    let is_loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    if url.scheme() != "https" && !is_loopback {
+        return Err(refused("it is no https URL".to_owned()));
+    }
+    let client = client(timeout).map_err(refused)?;
+    let answer = client.put(url).body(body).send().await;
+    answer
+        .map(|answer| answer.status().as_u16())
+        .map_err(CallError::of)
+}
+
 /// A client whose calls end within `timeout`. It follows no redirects and uses no proxy of the environment.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The start of a function on Lambda, and what Lambda and a function tell each other about time and batches.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
@@ -8,28 +9,107 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env};
 use crate::domain::time::Timestamp;
-use crate::{secrets, telemetry};
+use crate::{metrics, secrets, telemetry, trace};
 
 /// How late a deadline may be seen and still be one.
 const LONG_OVER: Duration = Duration::from_secs(3600);
 /// How long an invocation may take whose deadline is not told.
 const UNTOLD: Duration = Duration::from_secs(60);
 
-/// Starts the logs and builds what a handler needs from the environment of the process.
-///
-/// # Errors
-/// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
-pub async fn app<A>(from_env: impl FnOnce(&mut Env, Clock) -> A) -> Result<A, ConfigError> {
-    let env = Env::of_process();
-    telemetry::start(&env);
-    let started = async {
-        let mut env = secrets::fill_in(env).await?;
-        let app = from_env(&mut env, Clock::real());
-        env.check().map(|()| app)
-    };
-    started.await.inspect_err(|refusal| {
-        tracing::error!(fault = "configuration", "refusing to start: {refusal}")
-    })
+/// How long secrets are not read again: whoever guesses keys must not turn each guess into a call of Secrets Manager.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// A function as it runs on Lambda: what its handler needs, built anew when its secrets were rotated.
+pub struct Function<A> {
+    from_env: fn(&mut Env, Clock) -> A,
+    /// What the handler needs, and when the secrets were read again.
+    app: Mutex<(Arc<A>, Option<Instant>)>,
+}
+
+impl<A> Function<A> {
+    /// Starts the logs and builds what the handler needs from the environment of the process.
+    ///
+    /// # Errors
+    /// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
+    pub async fn start(from_env: fn(&mut Env, Clock) -> A) -> Result<Self, ConfigError> {
+        telemetry::start(&Env::of_process());
+        let app = build(from_env).await.inspect_err(|refusal| {
+            tracing::error!(fault = "configuration", "refusing to start: {refusal}");
+            metrics::tell(&Clock::real());
+        })?;
+        Ok(Self {
+            from_env,
+            app: Mutex::new((Arc::new(app), None)),
+        })
+    }
+
+    /// Handles an invocation that belongs to the trace of `header`. If one of our secrets is refused meanwhile, the
+    /// next invocation has those of now.
+    pub async fn invoke<T>(&self, header: Option<&str>, handler: impl AsyncFnOnce(&A) -> T) -> T {
+        let app = self.app();
+        let answer = trace::within(header, handler(&app)).await;
+        if secrets::take_refused() {
+            self.renew().await;
+        }
+        metrics::tell(&Clock::real());
+        answer
+    }
+
+    /// As [`Function::invoke`], for a call that shows a secret: one that `is_refused` is handled again, if the secrets
+    /// were read anew meanwhile.
+    pub async fn answer<T>(
+        &self,
+        header: Option<&str>,
+        handler: impl AsyncFn(&A) -> T,
+        is_refused: impl Fn(&T) -> bool,
+    ) -> T {
+        let mut answer = trace::within(header, handler(&self.app())).await;
+        if is_refused(&answer) && self.renew().await {
+            answer = trace::within(header, handler(&self.app())).await;
+        }
+        metrics::tell(&Clock::real());
+        answer
+    }
+
+    fn app(&self) -> Arc<A> {
+        let app = self.app.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&app.0)
+    }
+
+    /// Reads the secrets again, unless that was done just now; answers whether it was.
+    async fn renew(&self) -> bool {
+        let is_due = {
+            let mut app = self.app.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_due = app.1.is_none_or(|read| read.elapsed() >= READ_AGAIN_AFTER);
+            if is_due {
+                app.1 = Some(Instant::now());
+            }
+            is_due
+        };
+        if !is_due || Env::of_process().optional("SECRETS_ARN").is_none() {
+            return false;
+        }
+        match build(self.from_env).await {
+            Ok(app) => {
+                let mut known = self.app.lock().unwrap_or_else(PoisonError::into_inner);
+                known.0 = Arc::new(app);
+                true
+            }
+            Err(refusal) => {
+                tracing::error!(
+                    fault = "configuration",
+                    "a secret was refused, and its successor can't be used: {refusal}"
+                );
+                false
+            }
+        }
+    }
+}
+
+async fn build<A>(from_env: fn(&mut Env, Clock) -> A) -> Result<A, ConfigError> {
+    let mut env = secrets::fill_in(Env::of_process()).await?;
+    let app = from_env(&mut env, Clock::real());
+    env.check().map(|()| app)
 }
 
 /// When the invocation ends whose deadline Lambda tells, in milliseconds since the Unix epoch. One that is long over is

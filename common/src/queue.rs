@@ -1,17 +1,26 @@
 //! The queues: sending now or later. SQS delays at most 15 minutes, so longer delays chain by `notBefore`.
 
+mod dead_letters;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
 use serde::Serialize;
 
+use crate::aws::Gauge;
 use crate::config::Env;
 use crate::domain::event::{Event, Promise};
 use crate::domain::job::Job;
 use crate::domain::pace::Place;
 use crate::domain::time::Timestamp;
+use crate::trace;
+
+pub use dead_letters::{DeadLetters, Letter, MoveTask, Peek, QueueName, Redriven};
 
 /// The longest `DelaySeconds` that SQS takes.
 const DELAY_MAX: Duration = Duration::from_secs(900);
@@ -23,6 +32,9 @@ const ATTEMPT: &str = "attempt";
 const PLACE: &str = "place";
 /// The message attribute that tells when an event may be delivered again; a job has that in its body.
 const NOT_BEFORE: &str = "notBefore";
+
+/// The system attribute that tells the trace of a message. It is not counted among the ten attributes.
+const TRACE: &str = "AWSTraceHeader";
 
 /// What went wrong with a queue.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +95,8 @@ pub struct PutBack {
     pub attempt: u32,
     /// The place to come back with.
     pub place: Place,
+    /// The trace that it belongs to.
+    pub trace: Option<String>,
 }
 
 impl InviteQueue {
@@ -102,6 +116,19 @@ impl InviteQueue {
         self.0.send(Outgoing::now(job)?).await
     }
 
+    /// Sends jobs to be done now. Answers one result for each, in order; what is `Ok` is durable.
+    pub async fn send_all(&self, jobs: &[Job]) -> Vec<Result<(), QueueError>> {
+        self.0.send_all(jobs).await
+    }
+
+    /// How many messages it holds, about, whatever their state.
+    ///
+    /// # Errors
+    /// [`QueueError`] if SQS does not tell.
+    pub async fn depth(&self) -> Result<u64, QueueError> {
+        self.0.depth().await
+    }
+
     /// Puts jobs back until their time. Answers one result for each, in order; what is `Ok` is durable.
     pub async fn put_back(
         &self,
@@ -113,7 +140,7 @@ impl InviteQueue {
         while jobs.peek().is_some() {
             let batch = jobs.by_ref().take(BATCH_MAX).map(|back| {
                 let outgoing = Outgoing::now(&back.job.put_back_until(back.at))?;
-                let outgoing = outgoing.delayed(back.at.since(now));
+                let outgoing = outgoing.delayed(back.at.since(now)).traced(back.trace);
                 outgoing.on_attempt(back.attempt)?.in_place(back.place)
             });
             results.extend(self.0.send_batch(batch.collect()).await);
@@ -137,6 +164,19 @@ impl EventQueue {
     /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
     pub async fn send(&self, event: &Event) -> Result<(), QueueError> {
         self.0.send(Outgoing::now(event)?).await
+    }
+
+    /// Sends events to be delivered now. Answers one result for each, in order; what is `Ok` is durable.
+    pub async fn send_all(&self, events: &[Event]) -> Vec<Result<(), QueueError>> {
+        self.0.send_all(events).await
+    }
+
+    /// How many messages it holds, about, whatever their state.
+    ///
+    /// # Errors
+    /// [`QueueError`] if SQS does not tell.
+    pub async fn depth(&self) -> Result<u64, QueueError> {
+        self.0.depth().await
     }
 
     /// Sends the promise of an event, to be looked into not before `at`, as look number `attempt`. Durable on return.
@@ -187,6 +227,12 @@ pub fn place_of(message: &SqsMessage) -> Option<Place> {
     })
 }
 
+/// The trace that a received message belongs to, if it tells one.
+#[must_use]
+pub fn trace_of(message: &SqsMessage) -> Option<&str> {
+    message.attributes.get(TRACE).map(String::as_str)
+}
+
 /// The time before which a received event is not to be delivered, if its attributes tell one.
 #[must_use]
 pub fn not_before_of(message: &SqsMessage) -> Option<Timestamp> {
@@ -212,6 +258,7 @@ struct Outgoing {
     body: String,
     delay: Duration,
     attributes: HashMap<String, MessageAttributeValue>,
+    trace: Option<String>,
 }
 
 impl Outgoing {
@@ -224,7 +271,26 @@ impl Outgoing {
             body,
             delay: Duration::ZERO,
             attributes: HashMap::new(),
+            trace: trace::header(),
         })
+    }
+
+    fn traced(mut self, trace: Option<String>) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// What SQS itself is told with the message.
+    fn system_attributes(
+        &self,
+    ) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
+        let value = MessageSystemAttributeValue::builder()
+            .data_type("String")
+            .string_value(self.trace.clone()?)
+            .build()
+            .ok()?;
+        let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+        Some(HashMap::from([(name, value)]))
     }
 
     fn delayed(mut self, delay: Duration) -> Self {
@@ -258,10 +324,12 @@ impl Outgoing {
 
 impl Queue {
     async fn send(&self, outgoing: Outgoing) -> Result<(), QueueError> {
+        let system = outgoing.system_attributes();
         let Outgoing {
             body,
             delay,
             attributes,
+            ..
         } = outgoing;
         let call = self
             .client
@@ -270,9 +338,27 @@ impl Queue {
             .message_body(body);
         let call = call
             .set_delay_seconds((!delay.is_zero()).then(|| delay_seconds(delay)))
-            .set_message_attributes((!attributes.is_empty()).then_some(attributes));
+            .set_message_attributes((!attributes.is_empty()).then_some(attributes))
+            .set_message_system_attributes(system);
         let answer = call.send().await;
         answer.map(|_| ()).map_err(QueueError::call("SendMessage"))
+    }
+
+    async fn send_all(&self, messages: &[impl Serialize]) -> Vec<Result<(), QueueError>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for batch in messages.chunks(BATCH_MAX) {
+            let batch = batch.iter().map(Outgoing::now);
+            results.extend(self.send_batch(batch.collect()).await);
+        }
+        results
+    }
+
+    async fn depth(&self) -> Result<u64, QueueError> {
+        let gauge = Gauge::new(self.client.clone(), self.url.clone());
+        gauge
+            .depth()
+            .await
+            .map_err(QueueError::call("GetQueueAttributes of a depth"))
     }
 
     /// Sends up to 10 messages; answers one result for each, in order.
@@ -283,23 +369,24 @@ impl Queue {
         let mut results = Vec::with_capacity(messages.len());
         let mut entries = Vec::with_capacity(messages.len());
         for (position, outgoing) in messages.into_iter().enumerate() {
-            let entry = outgoing.and_then(
-                |Outgoing {
-                     body,
-                     delay,
-                     attributes,
-                 }| {
-                    let entry = SendMessageBatchRequestEntry::builder()
-                        .id(position.to_string())
-                        .message_body(body);
-                    let entry = entry
-                        .delay_seconds(delay_seconds(delay))
-                        .set_message_attributes((!attributes.is_empty()).then_some(attributes));
-                    entry
-                        .build()
-                        .map_err(QueueError::call("building a message"))
-                },
-            );
+            let entry = outgoing.and_then(|outgoing| {
+                let system = outgoing.system_attributes();
+                let Outgoing {
+                    body,
+                    delay,
+                    attributes,
+                    ..
+                } = outgoing;
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(position.to_string())
+                    .message_body(body)
+                    .delay_seconds(delay_seconds(delay))
+                    .set_message_attributes((!attributes.is_empty()).then_some(attributes))
+                    .set_message_system_attributes(system);
+                entry
+                    .build()
+                    .map_err(QueueError::call("building a message"))
+            });
             results.push(entry.map(|entry| entries.push(entry)));
         }
         let call = self.client.send_message_batch().queue_url(&self.url);

@@ -1,9 +1,23 @@
 //! Secrets that are not in the environment: those of the JSON secret in Secrets Manager that `SECRETS_ARN` names.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::aws;
 use crate::config::{ConfigError, Env};
+
+/// Whether a secret was refused since this was last asked. One process has one set of secrets.
+static REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// Notes that one of our secrets was refused, or that a caller showed another one: the secret may have been rotated.
+pub(crate) fn refused() {
+    REFUSED.store(true, Ordering::Relaxed);
+}
+
+/// Whether a secret was refused since the last time.
+pub(crate) fn take_refused() -> bool {
+    REFUSED.swap(false, Ordering::Relaxed)
+}
 
 /// Fills in the names that are missing in the environment from the secret that `SECRETS_ARN` names, if it is set.
 ///

@@ -13,10 +13,15 @@ use crate::domain::fault::{Fault, Refusal, classify};
 use crate::domain::id::{BotId, ChatId, InviteLink};
 use crate::domain::time::Timestamp;
 use crate::http::{CallError, Http};
+use crate::{secrets, trace};
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How many updates Telegram delivers at once: its own default, said aloud so that no earlier registration's number
+/// stays. At 30 ms an update that is over 1,000 joins a second, and it leaves most of an account's concurrent
+/// executions (1,000 as a rule) to the shop's calls.
+const WEBHOOK_CONNECTIONS: u32 = 40;
 /// The longest part of a description that is kept.
 const DESCRIPTION_MAX_CHARS: usize = 200;
 
@@ -99,8 +104,84 @@ pub struct WebhookInfo {
     pub allowed_updates: Vec<String>,
     /// Updates that wait to be delivered.
     pub pending_update_count: u64,
+    /// When the last failed delivery was, in seconds since the Unix epoch. Later successes do not clear it.
+    pub last_error_date: Option<i64>,
     /// Telegram's words about the last failed delivery.
     pub last_error_message: Option<String>,
+}
+
+impl WebhookInfo {
+    /// What is wrong with it, in a sentence, if joins would not come to `url`, which needs `updates`.
+    #[must_use]
+    pub fn mismatch(&self, url: &str, updates: &[&str]) -> Option<String> {
+        if self.url.is_empty() {
+            return Some(format!(
+                "Telegram sends updates to another URL than {url}: to none, no webhook is registered"
+            ));
+        }
+        if !is_same_url(&self.url, url) {
+            return Some(format!(
+                "Telegram sends updates to another URL than {url}, on {}: is another deployment using the same bot?",
+                self.host()
+            ));
+        }
+        self.lacks(updates).then(|| {
+            format!("Telegram does not send {updates:?} to the webhook, so no join would be seen")
+        })
+    }
+
+    /// Whether some of `updates` are not sent.
+    #[must_use]
+    pub fn lacks(&self, updates: &[&str]) -> bool {
+        let is_sent = |update| self.allowed_updates.iter().any(|allowed| allowed == update);
+        !updates.iter().all(is_sent)
+    }
+
+    /// The host that updates go to; empty if no webhook is set. The rest of a URL that is not ours may be a secret.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let url = reqwest::Url::parse(&self.url).ok();
+        let host = url.as_ref().and_then(reqwest::Url::host_str);
+        host.unwrap_or_default().to_owned()
+    }
+}
+
+/// Whether two spellings are the same URL: the case of the host and the port that goes without saying do not count.
+#[must_use]
+pub fn is_same_url(one: &str, other: &str) -> bool {
+    let parsed = |url: &str| reqwest::Url::parse(url).ok();
+    one == other || parsed(one).is_some_and(|url| parsed(other) == Some(url))
+}
+
+/// A bot, as `getMe` shows it.
+#[derive(Debug, Deserialize)]
+pub struct Me {
+    /// Its name, without `@`.
+    pub username: String,
+}
+
+/// A chat, as `getChat` shows it.
+#[derive(Debug, Deserialize)]
+pub struct Chat {
+    /// `private`, `group`, `supergroup` or `channel`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its title; a private chat has none.
+    #[serde(default)]
+    pub title: String,
+}
+
+/// What a bot is in a chat, as `getChatMember` shows it.
+#[derive(Debug, Deserialize)]
+pub struct Membership {
+    /// `administrator` is what it should be.
+    pub status: String,
+    /// Whether it may make invite links.
+    #[serde(default)]
+    pub can_invite_users: bool,
+    /// Whether it may remove members.
+    #[serde(default)]
+    pub can_restrict_members: bool,
 }
 
 #[derive(Deserialize)]
@@ -230,6 +311,32 @@ impl Telegram {
             .map(|_| ())
     }
 
+    /// Which bot the token is of. Proves the token.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn me(&self) -> Result<Me, TelegramError> {
+        self.call("getMe", &json!({}), CALL_TIMEOUT).await
+    }
+
+    /// A chat that the bot is in.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn chat(&self, chat: ChatId) -> Result<Chat, TelegramError> {
+        self.call("getChat", &json!({"chat_id": chat}), CALL_TIMEOUT)
+            .await
+    }
+
+    /// What the bot itself is in a chat.
+    ///
+    /// # Errors
+    /// [`TelegramError`].
+    pub async fn own_membership(&self, chat: ChatId) -> Result<Membership, TelegramError> {
+        let parameters = json!({"chat_id": chat, "user_id": self.bot});
+        self.call("getChatMember", &parameters, CALL_TIMEOUT).await
+    }
+
     /// Registers a webhook that gets `updates` and nothing else.
     ///
     /// # Errors
@@ -240,8 +347,10 @@ impl Telegram {
         secret: &SecretString,
         updates: &[&str],
     ) -> Result<(), TelegramError> {
-        let parameters =
-            json!({"url": url, "secret_token": secret.expose_secret(), "allowed_updates": updates});
+        let parameters = json!({
+            "url": url, "secret_token": secret.expose_secret(), "allowed_updates": updates,
+            "max_connections": WEBHOOK_CONNECTIONS,
+        });
         self.call::<bool>("setWebhook", &parameters, CALL_TIMEOUT)
             .await
             .map(|_| ())
@@ -295,12 +404,16 @@ impl Telegram {
             parameters.to_string().into_bytes(),
             timeout,
         );
+        let call = trace::call("Telegram", method, call, |answer| answer.status);
         let answer = call.await.map_err(|error| match error {
             CallError::NotSent(source) => TelegramError::Unreachable { method, source },
             CallError::NoAnswer(source) => TelegramError::NoAnswer { method, source },
             CallError::TooLarge { status } => TelegramError::Garbled { method, status },
         })?;
         let (status, retry_after, body) = (answer.status, answer.retry_after(), answer.body);
+        if matches!(status, 401 | 404) {
+            secrets::refused();
+        }
         match serde_json::from_slice::<Answer<T>>(&body) {
             Ok(Answer {
                 ok: true,

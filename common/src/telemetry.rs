@@ -7,14 +7,17 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Env;
+use crate::metrics::Meter;
 
 /// The crates whose lines are let through.
-pub const OURS: [&str; 8] = [
-    "common", "request", "status", "worker", "webhook", "events", "stock", "local",
+pub const OURS: [&str; 12] = [
+    "common", "request", "status", "worker", "webhook", "events", "stock", "setup", "monitor",
+    "admin", "sweeper", "local",
 ];
 
 /// Whether a line comes from our own code.
@@ -24,7 +27,7 @@ pub fn is_ours(target: &str) -> bool {
 }
 
 /// Starts logging for a function, at the level of `AWS_LAMBDA_LOG_LEVEL` (set by Lambda's logging configuration) or
-/// `RUST_LOG`, by default INFO.
+/// `RUST_LOG`, by default INFO; and counting, at whatever level, if `METRICS_NAMESPACE` is set.
 pub fn start(env: &Env) {
     let level = env
         .optional("AWS_LAMBDA_LOG_LEVEL")
@@ -37,12 +40,12 @@ pub fn start(env: &Env) {
         .flatten_event(true)
         .with_current_span(false)
         .with_ansi(false);
-    let ours = tracing_subscriber::filter::filter_fn(|metadata| is_ours(metadata.target()));
+    let ours = || tracing_subscriber::filter::filter_fn(|metadata| is_ours(metadata.target()));
+    let meter = env.optional("METRICS_NAMESPACE").map(Meter::start);
     // A second start in one process keeps the first.
     let _ = tracing_subscriber::registry()
-        .with(level)
-        .with(ours)
-        .with(lines)
+        .with(lines.with_filter(level).with_filter(ours()))
+        .with(meter.map(|meter| meter.with_filter(LevelFilter::INFO).with_filter(ours())))
         .try_init();
 }
 
@@ -56,7 +59,13 @@ pub fn chain(error: &dyn Error) -> String {
         let _ = write!(line, ": {error}");
         cause = error.source();
     }
-    line.replace(
+    one_line(&line)
+}
+
+/// The words of somebody else, without what ends a line or moves a terminal.
+#[must_use]
+pub fn one_line(words: &str) -> String {
+    words.replace(
         |c: char| c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c),
         " ",
     )

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 
 use crate::config::Env;
 use crate::domain::event::Event;
 use crate::http::{CallError, Http};
+use crate::{secrets, trace};
 
 /// By which repeats of one event are known.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -105,23 +107,36 @@ impl WebEngage {
     /// # Errors
     /// [`WebEngageError`].
     pub async fn deliver(&self, event: &Event) -> Result<(), WebEngageError> {
+        let known_by = Some(event.event_id.as_str());
+        self.post(known_by, &event.webengage_body()).await
+    }
+
+    /// Whether host, licence and key are right, and nothing else: an event without a user and a name is sent, which
+    /// WebEngage refuses with 400 once it knows the caller. Nothing is ingested.
+    ///
+    /// # Errors
+    /// [`WebEngageError`]: refused with 401 the key is wrong, with 404 the licence or the data centre.
+    pub async fn check(&self) -> Result<(), WebEngageError> {
+        match self.post(None, &json!({})).await {
+            Err(WebEngageError::Refused { status: 400 | 422 }) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn post(&self, known_by: Option<&str>, body: &Value) -> Result<(), WebEngageError> {
         let mut headers = HeaderMap::new();
         let key = format!("Bearer {}", self.key.expose_secret());
-        for (name, value) in [
-            (header::AUTHORIZATION, key.as_str()),
-            (REQUEST_ID, event.event_id.as_str()),
-        ] {
+        let key = Some((header::AUTHORIZATION, key.as_str()));
+        for (name, value) in key.into_iter().chain(known_by.map(|id| (REQUEST_ID, id))) {
             // The key was checked at the start; an id that no header can carry only loses its own repeats.
             if let Ok(mut value) = HeaderValue::from_str(value) {
                 value.set_sensitive(true);
                 headers.insert(name, value);
             }
         }
-        let body = event.webengage_body().to_string().into_bytes();
-        let answer = self
-            .http
-            .post_json(&self.url, headers, body, CALL_TIMEOUT)
-            .await;
+        let body = body.to_string().into_bytes();
+        let call = self.http.post_json(&self.url, headers, body, CALL_TIMEOUT);
+        let answer = trace::call("WebEngage", "events", call, |answer| answer.status).await;
         let (status, after) = match answer {
             Ok(answer) => (answer.status, answer.retry_after()),
             // The status has said all that counts.
@@ -130,6 +145,9 @@ impl WebEngage {
                 return Err(WebEngageError::NoAnswer(source));
             }
         };
+        if matches!(status, 401 | 404) {
+            secrets::refused();
+        }
         match status {
             200..=299 => Ok(()),
             429 => Err(WebEngageError::RateLimited {

@@ -10,6 +10,7 @@ use common::aws;
 use common::clock::Clock;
 use common::config::list;
 use futures_util::FutureExt as _;
+use setup::registration::WEBHOOK_PATH;
 use simulators::aws::{Aws, Storage};
 use tokio::task::JoinSet;
 
@@ -18,7 +19,7 @@ use crate::esm::{EventSourceMapping, Handler};
 use crate::folder::Folder;
 use crate::functions::{Functions, env_of};
 use crate::keys::Keys;
-use crate::resources::{self, EVENTS, INVITES, RESTOCK_INTERVAL};
+use crate::resources::{self, EVENTS, INVITES, RESTOCK_INTERVAL, SWEEP_INTERVAL};
 use crate::routes;
 use crate::schedule::{Run, Schedule};
 use crate::serve::{Bounds, serve};
@@ -65,6 +66,7 @@ pub struct Bundle {
     pub(crate) worker: Arc<EventSourceMapping>,
     pub(crate) events: Arc<EventSourceMapping>,
     pub(crate) stock: Arc<Schedule>,
+    pub(crate) sweeper: Arc<Schedule>,
     _tasks: JoinSet<()>,
 }
 
@@ -107,8 +109,12 @@ impl Bundle {
         let is_key_ours = env
             .get("API_KEYS")
             .is_none_or(|keys| keys.trim().is_empty());
+        let is_admin_key_ours = env
+            .get("ADMIN_KEYS")
+            .is_none_or(|keys| keys.trim().is_empty());
         for (name, value) in [
             ("API_KEYS", keys.api_key),
+            ("ADMIN_KEYS", format!("operator:{}", keys.admin_key)),
             (
                 "TELEGRAM_WEBHOOK_SECRET",
                 webhook_secrets(&keys.webhook_secret, &env),
@@ -120,6 +126,16 @@ impl Bundle {
             }
         }
         env.extend(embedded_aws(&aws));
+        let in_simulation = || {
+            world
+                .telegram
+                .as_ref()
+                .map(|_| format!("{url}{WEBHOOK_PATH}"))
+        };
+        let webhook_url = updates::public_webhook(&env).or_else(in_simulation);
+        if let Some(url) = &webhook_url {
+            env.insert("WEBHOOK_URL".to_owned(), url.clone());
+        }
         let shared = aws::Shared::from_env(&mut env_of(&env));
         let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
         resources::create_tables(&dynamo).await?;
@@ -127,6 +143,12 @@ impl Bundle {
             match queue {
                 "InviteQueue" => env.insert("INVITE_QUEUE_URL".to_owned(), queue_url),
                 "EventQueue" => env.insert("EVENT_QUEUE_URL".to_owned(), queue_url),
+                "InviteDeadLetterQueue" => {
+                    env.insert("INVITE_DEAD_LETTER_QUEUE_URL".to_owned(), queue_url)
+                }
+                "EventDeadLetterQueue" => {
+                    env.insert("EVENT_DEAD_LETTER_QUEUE_URL".to_owned(), queue_url)
+                }
                 _ => None,
             };
         }
@@ -171,10 +193,19 @@ impl Bundle {
                 }
                 .boxed()
             });
-            Schedule::start(&mut tasks, product_clock, RESTOCK_INTERVAL, run)
+            Schedule::start(&mut tasks, product_clock.clone(), RESTOCK_INTERVAL, run)
         } else {
             Schedule::never()
         };
+        let on_sweeper = Arc::clone(&functions);
+        let sweep: Run = Arc::new(move || {
+            let functions = Arc::clone(&on_sweeper);
+            async move {
+                functions.sweep().await;
+            }
+            .boxed()
+        });
+        let sweeper = Schedule::start(&mut tasks, product_clock, SWEEP_INTERVAL, sweep);
 
         let stage = Stage {
             aws: aws.clone(),
@@ -185,6 +216,7 @@ impl Bundle {
             timeline,
             folder,
             shows_key: is_simulated && is_key_ours,
+            shows_admin_key: is_simulated && is_admin_key_ours,
         };
         let demo = Demo::new(&env, stage).await?;
         let router = routes::router(Arc::clone(&functions), Arc::new(demo));
@@ -192,8 +224,7 @@ impl Bundle {
         updates::start(
             &mut tasks,
             &env,
-            &url,
-            world.telegram.is_some(),
+            webhook_url.as_deref(),
             Arc::clone(&functions),
         )
         .await?;
@@ -207,8 +238,15 @@ impl Bundle {
             worker,
             events,
             stock,
+            sweeper,
             _tasks: tasks,
         })
+    }
+
+    /// An operator's key that the API takes.
+    #[must_use]
+    pub fn admin_key(&self) -> &str {
+        admin_key(&self.env)
     }
 
     /// A key that the API takes.
@@ -220,6 +258,13 @@ impl Bundle {
             .unwrap_or_default()
             .trim()
     }
+}
+
+/// The first operator's key in an environment.
+pub(crate) fn admin_key(env: &HashMap<String, String>) -> &str {
+    let first = env.get("ADMIN_KEYS").and_then(|keys| list(keys).next());
+    let key = first.and_then(|pair| pair.split_once(':'));
+    key.map_or("", |(_, key)| key.trim())
 }
 
 /// A secret for each bot, made of ours: Telegram repeats it with each update, and it tells the bots apart.

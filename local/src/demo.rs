@@ -1,11 +1,13 @@
 //! The page at `/` and what it calls: the live state, and, in simulation, the parts of shop, buyer and saboteur.
 //!
 //! Everything but the page itself needs an API key. In simulation the page is served with the key in it, if the key was
-//! made up: it then opens nothing but the simulation. Even so the page of a stranger must not read it: it is served to
-//! who calls this machine by its address or as `localhost`, and others are asked for the key.
+//! made up: it then opens nothing but the simulation. So it is with an operator's key. Even so the page of a stranger
+//! must not read them: it is served to who calls this machine by its address or as `localhost`, and others are asked
+//! for the key.
 
 mod acts;
 mod state;
+mod stock;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -18,6 +20,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use common::answer::Rejection;
 use common::auth::Verifier;
+use common::domain::stock::Targets;
 use http::HeaderMap;
 use http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -28,6 +31,7 @@ use simulators::aws::Aws;
 use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};
 
+use crate::bundle::admin_key;
 use crate::esm::EventSourceMapping;
 use crate::folder::Folder;
 use crate::functions::env_of;
@@ -53,6 +57,8 @@ pub(crate) struct Stage {
     pub(crate) folder: Option<Folder>,
     /// Whether the page is served with the key in it: it is made up, and opens nothing but a simulation.
     pub(crate) shows_key: bool,
+    /// The same of an operator's key.
+    pub(crate) shows_admin_key: bool,
 }
 
 /// What the page sees and does.
@@ -62,6 +68,7 @@ pub(crate) struct Demo {
     api_key: String,
     bot_and_chats: Vec<String>,
     stage: Stage,
+    shelves: stock::Shelves,
     /// The limit that the visitor has set on simulated Telegram.
     limit: Mutex<Option<Limit>>,
     /// The ids of the newest requests, newest first.
@@ -82,6 +89,11 @@ impl Demo {
         } else {
             ""
         };
+        let admin_key_in_page = if stage.shows_admin_key {
+            admin_key(env)
+        } else {
+            ""
+        };
         let bot = value("TELEGRAM_BOT_TOKEN")
             .split(':')
             .next()
@@ -92,16 +104,14 @@ impl Demo {
             .collect();
         let demo = Self {
             keys: Verifier::api_keys(&mut env_of(env)),
-            page: PAGE.replacen(
-                r#"<meta name="admit-one-key" content="">"#,
-                &format!(
-                    r#"<meta name="admit-one-key" content="{}">"#,
-                    attribute(key_in_page)
-                ),
-                1,
+            page: with_key(
+                &with_key(PAGE, "admit-one-key", key_in_page),
+                "admit-one-admin-key",
+                admin_key_in_page,
             ),
             api_key,
             bot_and_chats,
+            shelves: stock::Shelves::new(shelves_of(env)),
             stage,
             limit: Mutex::default(),
             newest: Mutex::default(),
@@ -120,6 +130,18 @@ impl Demo {
             newest.truncate(SHOWN);
         }
     }
+}
+
+fn shelves_of(env: &HashMap<String, String>) -> Targets {
+    let mut env = env_of(env);
+    let chats = env.chats();
+    env.stock_targets(&chats)
+}
+
+/// The page with a key in the `meta` element of this name.
+fn with_key(page: &str, name: &str, key: &str) -> String {
+    let element = |key| format!(r#"<meta name="{name}" content="{key}">"#);
+    page.replacen(&element(""), &element(&attribute(key)), 1)
 }
 
 /// A text as the value of an HTML attribute.

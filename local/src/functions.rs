@@ -11,6 +11,8 @@ use http::HeaderMap;
 use http::{Request, Response};
 use tokio::time::Instant;
 
+use crate::resources::SWEEP_TIMEOUT;
+
 /// All functions, as Lambda would start them.
 pub struct Functions {
     pub(crate) request: request::App,
@@ -19,6 +21,8 @@ pub struct Functions {
     pub(crate) webhook: webhook::App,
     pub(crate) events: events::App,
     pub(crate) stock: stock::App,
+    pub(crate) admin: admin::App,
+    pub(crate) sweeper: sweeper::App,
     keys: Verifier,
     secrets: Verifier,
 }
@@ -36,15 +40,19 @@ impl Functions {
             webhook: webhook::App::from_env(env, clock.clone()),
             events: events::App::from_env(env, clock.clone()),
             stock: stock::App::from_env(env, clock.clone()),
+            admin: admin::App::from_env(env, clock.clone()),
+            sweeper: sweeper::App::from_env(env, clock.clone()),
             keys: Verifier::api_keys(env),
             secrets: Verifier::webhook_secrets(env),
         };
         env.check().map(|()| functions)
     }
 
-    /// Whether a caller shows a key or the webhook's secret.
+    /// Whether a caller shows a key, of a shop or of an operator, or the webhook's secret.
     pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
-        self.keys.knows_api_key(headers) || self.secrets.knows_webhook_secret(headers)
+        self.keys.knows_api_key(headers)
+            || self.secrets.knows_webhook_secret(headers)
+            || self.admin.knows(headers)
     }
 
     /// Invokes `request`, past the wire of the API.
@@ -55,6 +63,16 @@ impl Functions {
     /// Invokes the worker, past any queue.
     pub async fn work(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
         worker::handle(&self.worker, batch, deadline).await
+    }
+
+    /// Invokes `admin`, past the wire of the API.
+    pub async fn administer(&self, call: Request<Bytes>) -> Response<Bytes> {
+        admin::handle(&self.admin, call).await
+    }
+
+    /// Invokes `sweeper`, past its schedule.
+    pub async fn sweep(&self) -> sweeper::Done {
+        sweeper::handle(&self.sweeper, Instant::now() + SWEEP_TIMEOUT).await
     }
 
     /// Invokes `stock`, past its schedule.

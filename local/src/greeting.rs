@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use crate::bundle::Bundle;
 
 /// The names that a function needs to run against the bundle.
-const FUNCTION_ENV: [&str; 27] = [
+const FUNCTION_ENV: [&str; 31] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "API_KEYS",
+    "ADMIN_KEYS",
     "TELEGRAM_BOT_TOKEN",
     "TELEGRAM_WEBHOOK_SECRET",
     "TELEGRAM_CHAT_ID",
@@ -23,6 +24,9 @@ const FUNCTION_ENV: [&str; 27] = [
     "STOCK_TABLE",
     "INVITE_QUEUE_URL",
     "EVENT_QUEUE_URL",
+    "INVITE_DEAD_LETTER_QUEUE_URL",
+    "EVENT_DEAD_LETTER_QUEUE_URL",
+    "WEBHOOK_URL",
     "MAX_ATTEMPTS",
     "BASE_BACKOFF_SEC",
     "SAFE_RPS_SLEEP_MS",

@@ -274,14 +274,16 @@ impl TestBundle {
         self.clock.turn(by);
     }
 
-    /// Stops the schedule of `stock`, so that it runs only when a test says so.
+    /// Stops the schedules, so that what runs by the clock runs only when a test says so.
     pub fn pause_schedule(&self) {
         self.bundle.stock.pause();
+        self.bundle.sweeper.pause();
     }
 
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
-        self.bundle.worker.running() + self.bundle.events.running() + self.bundle.stock.running()
+        let pollers = self.bundle.worker.running() + self.bundle.events.running();
+        pollers + self.bundle.stock.running() + self.bundle.sweeper.running()
     }
 
     /// Kills the worker in the middle of what it does; answers how many invocations that were.

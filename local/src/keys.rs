@@ -20,16 +20,19 @@ pub struct Keys {
     pub api_key: String,
     /// For `TELEGRAM_WEBHOOK_SECRET`.
     pub webhook_secret: String,
+    /// An operator's key, for `ADMIN_KEYS`; a file of an earlier version has none.
+    #[serde(default)]
+    pub admin_key: String,
 }
 
 impl Keys {
     /// New ones, from the operating system's random numbers.
     #[must_use]
     pub fn new() -> Self {
-        let random = || Uuid::new_v4().simple().to_string();
         Self {
             api_key: format!("shop_{}", random()),
             webhook_secret: random(),
+            admin_key: new_admin_key(),
         }
     }
 
@@ -40,12 +43,20 @@ impl Keys {
     pub fn of_folder(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
         match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).with_context(|| {
-                format!(
-                    "{} is no keys file; delete it to get new keys",
-                    path.display()
-                )
-            }),
+            Ok(text) => {
+                let mut keys: Self = serde_json::from_slice(&text).with_context(|| {
+                    format!(
+                        "{} is no keys file; delete it to get new keys",
+                        path.display()
+                    )
+                })?;
+                if keys.admin_key.is_empty() {
+                    keys.admin_key = new_admin_key();
+                    keys.write(&path)
+                        .with_context(|| format!("writing {}", path.display()))?;
+                }
+                Ok(keys)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let keys = Self::new();
                 keys.write(&path)
@@ -65,6 +76,14 @@ impl Keys {
         file.persist(path)?;
         Ok(())
     }
+}
+
+fn random() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+fn new_admin_key() -> String {
+    format!("admin_{}", random())
 }
 
 impl Default for Keys {

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod bundle;
 pub mod demo;
+pub mod doctor;
 pub mod esm;
 pub mod folder;
 pub mod functions;

@@ -41,6 +41,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look at everything that a deployment, or this machine, needs, and say what to do. Changes nothing.
+    Doctor(local::doctor::Arguments),
     /// Measure the functions: speed, memory, size, and what a million invites cost.
     Bench(local::bench::Arguments),
     /// Run simulated worlds in which everything goes wrong, drawn from seeds, and check the invariants.
@@ -69,6 +71,7 @@ async fn run() -> anyhow::Result<()> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     match arguments.command {
+        Some(Command::Doctor(arguments)) => return local::doctor::run(arguments, &env).await,
         Some(Command::Bench(arguments)) => return local::bench::run(arguments).await,
         Some(Command::Simulate(arguments)) => return local::proof::seeds::command(&arguments),
         Some(Command::Crash(arguments)) => return local::proof::crash::command(&arguments),

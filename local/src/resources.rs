@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
+    KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
     TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -16,6 +17,34 @@ pub const TABLES: [(&str, &str, Option<&str>); 4] = [
     ("InviteLinks", "linkHash", None),
     ("Pace", "paceKey", None),
     ("Stock", "shard", Some("unit")),
+];
+
+/// An index of a table, with keys alone: both of its own are strings.
+pub struct Index {
+    /// The table.
+    pub table: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What it is looked up by.
+    pub hash: &'static str,
+    /// What it is ordered by.
+    pub range: &'static str,
+}
+
+/// The indexes.
+pub const INDEXES: [Index; 2] = [
+    Index {
+        table: "InviteRequests",
+        name: "ByUser",
+        hash: "userId",
+        range: "createdAt",
+    },
+    Index {
+        table: "InviteRequests",
+        name: "Open",
+        hash: "openShard",
+        range: "createdAt",
+    },
 ];
 
 /// The variables by which the functions know their tables.
@@ -51,7 +80,7 @@ pub const INVITES: Source = Source {
     dead_letters: "InviteDeadLetterQueue",
     timeout_seconds: 60,
     batch_size: 10,
-    maximum_concurrency: 2,
+    maximum_concurrency: 5,
 };
 /// The queue of `events`.
 pub const EVENTS: Source = Source {
@@ -63,12 +92,16 @@ pub const EVENTS: Source = Source {
 };
 /// How often `stock` runs.
 pub const RESTOCK_INTERVAL: Duration = Duration::from_secs(60);
+/// How often `sweeper` runs.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(900);
+/// Longest run of `sweeper`.
+pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(300);
 /// How often a message is shown before it is a dead letter.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
 /// How long a message is kept, in seconds: 14 days.
 pub const RETENTION_SECONDS: u64 = 1_209_600;
 
-/// Creates the tables that are missing.
+/// Creates the tables and indexes that are missing.
 ///
 /// # Errors
 /// What DynamoDB says.
@@ -82,18 +115,8 @@ pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<
             .billing_mode(BillingMode::PayPerRequest);
         for (name, of_type, role) in key.into_iter().chain(sort_key) {
             create = create
-                .attribute_definitions(
-                    AttributeDefinition::builder()
-                        .attribute_name(name)
-                        .attribute_type(of_type)
-                        .build()?,
-                )
-                .key_schema(
-                    KeySchemaElement::builder()
-                        .attribute_name(name)
-                        .key_type(role)
-                        .build()?,
-                );
+                .attribute_definitions(attribute(name, of_type)?)
+                .key_schema(part(name, role)?);
         }
         let created = create.send().await;
         match created {
@@ -116,7 +139,54 @@ pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<
             Err(error) => return Err(error).with_context(|| format!("creating the table {table}")),
         }
     }
+    for index in &INDEXES {
+        create_index(dynamo, index)
+            .await
+            .with_context(|| format!("creating the index {} of {}", index.name, index.table))?;
+    }
     Ok(())
+}
+
+/// Adds an index to its table, which may be one of an earlier version, unless it is there.
+async fn create_index(dynamo: &aws_sdk_dynamodb::Client, index: &Index) -> anyhow::Result<()> {
+    let described = dynamo.describe_table().table_name(index.table).send();
+    let table = described.await?.table.context("a table without a word")?;
+    let there = table.global_secondary_indexes.unwrap_or_default();
+    if there
+        .iter()
+        .any(|known| known.index_name.as_deref() == Some(index.name))
+    {
+        return Ok(());
+    }
+    let keys = Projection::builder().projection_type(ProjectionType::KeysOnly);
+    let create = CreateGlobalSecondaryIndexAction::builder()
+        .index_name(index.name)
+        .key_schema(part(index.hash, KeyType::Hash)?)
+        .key_schema(part(index.range, KeyType::Range)?)
+        .projection(keys.build())
+        .build()?;
+    // DynamoDB adds one index at a time.
+    dynamo
+        .update_table()
+        .table_name(index.table)
+        .attribute_definitions(attribute(index.hash, ScalarAttributeType::S)?)
+        .attribute_definitions(attribute(index.range, ScalarAttributeType::S)?)
+        .global_secondary_index_updates(
+            GlobalSecondaryIndexUpdate::builder().create(create).build(),
+        )
+        .send()
+        .await?;
+    Ok(())
+}
+
+fn attribute(name: &str, of_type: ScalarAttributeType) -> anyhow::Result<AttributeDefinition> {
+    let attribute = AttributeDefinition::builder().attribute_name(name);
+    Ok(attribute.attribute_type(of_type).build()?)
+}
+
+fn part(name: &str, role: KeyType) -> anyhow::Result<KeySchemaElement> {
+    let part = KeySchemaElement::builder().attribute_name(name);
+    Ok(part.key_type(role).build()?)
 }
 
 /// Creates the queues that are missing; answers their URLs by name.

@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use common::answer::{Rejection, json};
 use futures_util::StreamExt as _;
-use http::StatusCode;
 use http::header::{ALLOW, CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
 
 use crate::demo::Demo;
 use crate::functions::Functions;
@@ -39,6 +39,15 @@ pub(crate) fn router(functions: Arc<Functions>, demo: Arc<Demo>) -> Router {
         .route("/v1/invite/request", post(request))
         .route("/v1/invite/{request_id}", get(status))
         .route("/v1/telegram/webhook", post(webhook))
+        .route("/v1/admin/invites", get(admin))
+        .route("/v1/admin/invites/{request_id}/retry", post(admin))
+        .route("/v1/admin/invites/{request_id}/reissue", post(admin))
+        .route("/v1/admin/invites/{request_id}/resend-event", post(admin))
+        .route("/v1/admin/dead-letters", get(admin))
+        .route("/v1/admin/dead-letters/redrive", post(admin))
+        .route("/v1/admin/chats", get(admin))
+        .route("/v1/admin/chats/{chatId}/pause", post(admin))
+        .route("/v1/admin/chats/{chatId}/resume", post(admin))
         .merge(crate::demo::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(async || answer(Rejection::NotFound.answer()))
@@ -102,6 +111,20 @@ async fn webhook(State(served): State<Served>, request: Request) -> Response {
     }
 }
 
+async fn admin(State(served): State<Served>, request: Request) -> Response {
+    // The route of `GET` takes `HEAD` too, and the function knows none.
+    let is_head = request.method() == Method::HEAD;
+    match served.whole(request).await {
+        Ok(mut request) => {
+            if is_head {
+                *request.method_mut() = Method::GET;
+            }
+            answer(served.functions.administer(request).await)
+        }
+        Err(refusal) => refusal,
+    }
+}
+
 /// Reads the whole body of a caller who has shown a key, within bounds of size and time.
 pub(crate) async fn whole(request: Request, most: usize) -> Result<http::Request<Bytes>, Response> {
     read_within(request, most, Fate::Kept).await
@@ -147,7 +170,10 @@ async fn read(body: Body, most: usize, fate: Fate) -> Result<Bytes, Rejection> {
 async fn method_not_allowed(request: Request) -> Response {
     let path = request.uri().path();
     let takes_post = ["/v1/invite/request", "/v1/telegram/webhook"].contains(&path)
-        || path.starts_with("/bundle/demo/");
+        || path.starts_with("/bundle/demo/")
+        || (path.starts_with("/v1/admin/")
+            && !["invites", "dead-letters", "chats"]
+                .contains(&path.rsplit('/').next().unwrap_or_default()));
     let allowed = if takes_post { "POST" } else { "GET" };
     let error = serde_json::json!({"ok": false, "code": "method_not_allowed", "error": format!("This route takes {allowed}.")});
     let mut response = answer(json(StatusCode::METHOD_NOT_ALLOWED, &error));

@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use common::auth::WEBHOOK_SECRET_HEADER;
-use common::config::list;
 use common::domain::fault::Fault;
-use common::telegram::{Bots, Telegram, TelegramError};
+use common::telegram::TelegramError;
 use common::telemetry::chain;
 use http::Request;
-use secrecy::SecretString;
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
+use setup::registration::{Bot, Unregistered, WEBHOOK_PATH};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use webhook::ALLOWED_UPDATES;
@@ -26,37 +26,27 @@ const POLL: Duration = Duration::from_secs(25);
 /// How long to wait after a call of Telegram that failed.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Starts the way by which updates come. With `PUBLIC_URL` set, or in simulation, that is a webhook, verified on
-/// return; else long polling.
+/// Where Telegram reaches the webhook by `PUBLIC_URL`; nowhere without one.
+pub(crate) fn public_webhook(env: &HashMap<String, String>) -> Option<String> {
+    let url = env.get("PUBLIC_URL")?.trim().trim_end_matches('/');
+    (!url.is_empty()).then(|| format!("{url}{WEBHOOK_PATH}"))
+}
+
+/// Starts the way by which updates come: a webhook at `webhook_url`, verified on return; without one, long polling.
 ///
 /// # Errors
 /// A sentence, if Telegram refuses the webhook or keeps another one than was asked for.
 pub(crate) async fn start(
     tasks: &mut JoinSet<()>,
     env: &HashMap<String, String>,
-    own_url: &str,
-    is_simulated: bool,
+    webhook_url: Option<&str>,
     functions: Arc<Functions>,
 ) -> anyhow::Result<()> {
-    let bots = Bots::from_env(&mut env_of(env));
-    let secrets = env
-        .get("TELEGRAM_WEBHOOK_SECRET")
-        .map(String::as_str)
-        .unwrap_or_default();
-    let secrets: Vec<&str> = list(secrets).collect();
-    anyhow::ensure!(
-        bots.iter().count() == secrets.len(),
-        "TELEGRAM_WEBHOOK_SECRET must hold one secret for each bot of TELEGRAM_BOT_TOKEN, in the same order: there are {} of {}",
-        secrets.len(),
-        bots.iter().count(),
-    );
-    let public_url = env
-        .get("PUBLIC_URL")
-        .map(|url| url.trim().trim_end_matches('/'))
-        .filter(|url| !url.is_empty());
-    let base = public_url.or_else(|| is_simulated.then_some(own_url));
-    for (bot, secret) in bots.iter().zip(secrets) {
-        start_one(tasks, bot.clone(), secret, base, &functions).await?;
+    let mut read = env_of(env);
+    let bots = Bot::all_from_env(&mut read);
+    read.check()?;
+    for bot in bots {
+        start_one(tasks, bot, webhook_url, &functions).await?;
     }
     Ok(())
 }
@@ -64,35 +54,29 @@ pub(crate) async fn start(
 /// As [`start`], for one bot.
 async fn start_one(
     tasks: &mut JoinSet<()>,
-    telegram: Telegram,
-    secret: &str,
-    base: Option<&str>,
+    bot: Bot,
+    webhook_url: Option<&str>,
     functions: &Arc<Functions>,
 ) -> anyhow::Result<()> {
-    let Some(base) = base else {
+    let Some(url) = webhook_url.map(str::to_owned) else {
         // A refused token stays refused: that is said now, not every five seconds.
-        match telegram.webhook_info().await {
+        match bot.telegram.webhook_info().await {
             Err(failure) if !passes(&failure) => {
                 return Err(failure).context("asking Telegram for updates");
             }
             _ => {}
         }
-        tasks.spawn(poll(telegram, secret.to_owned(), Arc::clone(functions)));
+        tasks.spawn(poll(bot, Arc::clone(functions)));
         return Ok(());
     };
-    let webhook = Webhook {
-        telegram,
-        url: format!("{base}/v1/telegram/webhook"),
-        secret: secret.into(),
-    };
-    match webhook.register().await {
+    match register(&bot, &url).await {
         Err(Unregistered::Failed(failure)) if passes(&failure) => {
             // The shop can sell meanwhile; joins are sent by Telegram once it knows where to.
             tasks.spawn(async move {
                 let mut failure = failure;
                 loop {
                     wait_after(&failure).await;
-                    match webhook.register().await {
+                    match register(&bot, &url).await {
                         Err(Unregistered::Failed(again)) => failure = again,
                         Err(Unregistered::Wrong(sentence)) => {
                             error!(fault = "configuration", "no joins will be seen: {sentence}");
@@ -116,59 +100,19 @@ fn passes(failure: &TelegramError) -> bool {
     )
 }
 
-/// Why the webhook is not registered.
-#[derive(Debug, thiserror::Error)]
-enum Unregistered {
-    #[error(transparent)]
-    Failed(#[from] TelegramError),
-    #[error("{0}")]
-    Wrong(String),
-}
-
-struct Webhook {
-    telegram: Telegram,
-    url: String,
-    secret: SecretString,
-}
-
-impl Webhook {
-    /// Registers the webhook and reads back what Telegram made of it.
-    async fn register(&self) -> Result<(), Unregistered> {
-        let (telegram, url) = (&self.telegram, &self.url);
-        telegram
-            .set_webhook(url, &self.secret, &ALLOWED_UPDATES)
-            .await?;
-        let info = telegram.webhook_info().await?;
-        if !is_same(&info.url, url) {
-            return Err(Unregistered::Wrong(format!(
-                "Telegram sends updates to another URL than {url}: is another deployment using the same bot?"
-            )));
-        }
-        if ALLOWED_UPDATES
-            .iter()
-            .any(|update| !info.allowed_updates.iter().any(|allowed| allowed == update))
-        {
-            return Err(Unregistered::Wrong(format!(
-                "Telegram does not send {ALLOWED_UPDATES:?} to the webhook, so no join would be seen"
-            )));
-        }
-        info!(
-            pending = info.pending_update_count,
-            "webhook registered and verified"
-        );
-        Ok(())
-    }
-}
-
-/// Whether two spellings are the same URL: the case of the host and the port that goes without saying do not count.
-fn is_same(one: &str, other: &str) -> bool {
-    let parsed = |url: &str| reqwest::Url::parse(url).ok();
-    one == other || parsed(one).is_some_and(|url| parsed(other) == Some(url))
+async fn register(bot: &Bot, url: &str) -> Result<(), Unregistered> {
+    let info = bot.register(url).await?;
+    info!(
+        pending = info.pending_update_count,
+        "webhook registered and verified"
+    );
+    Ok(())
 }
 
 /// Asks for updates for ever. An update counts as received only once the webhook function has answered it with 200:
 /// until then it is asked for again.
-async fn poll(telegram: Telegram, secret: String, functions: Arc<Functions>) {
+async fn poll(bot: Bot, functions: Arc<Functions>) {
+    let Bot { telegram, secret } = bot;
     // getUpdates is refused while a webhook is set.
     loop {
         let removed = async {
@@ -194,7 +138,7 @@ async fn poll(telegram: Telegram, secret: String, functions: Arc<Functions>) {
         match telegram.updates(next, POLL, &ALLOWED_UPDATES).await {
             Ok(updates) => {
                 for update in updates {
-                    if !serve(&functions, &secret, &update).await {
+                    if !serve(&functions, secret.expose_secret(), &update).await {
                         tokio::time::sleep(PAUSE).await;
                         break;
                     }

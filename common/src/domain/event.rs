@@ -47,6 +47,14 @@ pub struct Event {
     pub event_time: Timestamp,
     /// What the journeys use; every id is a string, since WebEngage fixes a value's type at its first sight.
     pub event_data: Map<String, Value>,
+    /// Which link of the request it tells of: 0 the first, and one more for each that took its place.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub issue: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_first(issue: &u32) -> bool {
+    *issue == 0
 }
 
 /// A message of the event queue: a request is about to become DONE with a link of the stock. Whether it did, and the
@@ -114,7 +122,7 @@ impl Event {
         data: [(&str, String); N],
     ) -> Self {
         Self {
-            event_id: event_id(request_id, name),
+            event_id: event_id(request_id, name, 0),
             request_id,
             event_name: name,
             user_id: user_id.to_owned(),
@@ -123,6 +131,23 @@ impl Event {
                 .into_iter()
                 .map(|(key, value)| (key.to_owned(), Value::String(value)))
                 .collect(),
+            issue: 0,
+        }
+    }
+
+    /// The id that the telling of a fact has, whenever it is told.
+    #[must_use]
+    pub fn id_of(request_id: RequestId, name: EventName, issue: u32) -> String {
+        event_id(request_id, name, issue)
+    }
+
+    /// The same of a link that took the place of earlier ones: a fact of its own, which WebEngage takes.
+    #[must_use]
+    pub fn of_issue(self, issue: u32) -> Self {
+        Self {
+            event_id: event_id(self.request_id, self.event_name, issue),
+            issue,
+            ..self
         }
     }
 
@@ -139,8 +164,12 @@ impl Event {
 }
 
 /// 32 hexadecimal digits that request and fact determine. WebEngage takes the same `x-request-id` once within 4 hours.
-fn event_id(request_id: RequestId, name: EventName) -> String {
-    let digest = Sha256::digest(format!("{request_id}|{}", name.as_str()));
+fn event_id(request_id: RequestId, name: EventName, issue: u32) -> String {
+    let name = name.as_str();
+    let digest = Sha256::digest(match issue {
+        0 => format!("{request_id}|{name}"),
+        issue => format!("{request_id}|{name}|{issue}"),
+    });
     hex(&digest[..16])
 }
 
@@ -176,6 +205,13 @@ mod tests {
             Event::link_created(id, "u1", "T1", &link, Timestamp::from_ms(0)).event_id
         );
         let queued = serde_json::to_string(&joined).unwrap();
+        assert!(!queued.contains("issue"), "{queued}");
         assert_eq!(serde_json::from_str::<Event>(&queued).unwrap(), joined);
+        let second = created.clone().of_issue(1);
+        assert_ne!(second.event_id, created.event_id);
+        assert_ne!(second.event_id, created.clone().of_issue(2).event_id);
+        assert_eq!(second.clone().of_issue(0), created);
+        let queued = serde_json::to_string(&second).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&queued).unwrap(), second);
     }
 }

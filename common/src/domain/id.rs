@@ -55,6 +55,30 @@ impl RequestId {
     pub fn link_name(&self) -> String {
         self.0.simple().to_string()
     }
+
+    /// The part of the index of open requests that it stands in: the id's first digit. The digits are those of a hash,
+    /// so the sixteen parts are of one size.
+    #[must_use]
+    pub fn open_shard(&self) -> OpenShard {
+        OpenShard(self.0.as_bytes()[0] >> 4)
+    }
+}
+
+/// One of the sixteen parts of the index of open requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenShard(u8);
+
+impl OpenShard {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..16).map(Self)
+    }
+}
+
+impl fmt::Display for OpenShard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
 }
 
 impl fmt::Display for RequestId {
@@ -201,6 +225,8 @@ mod tests {
         let id = RequestId::derive(CHAT, IdentitySource::Transaction("T1"));
         assert_eq!(id.link_name().len(), 32);
         assert_eq!(id.link_name().parse::<RequestId>().unwrap(), id);
+        assert!(id.to_string().starts_with(&id.open_shard().to_string()));
+        assert_eq!(OpenShard::all().last().unwrap().to_string(), "f");
     }
 
     #[test]

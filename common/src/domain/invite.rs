@@ -4,12 +4,18 @@
 //! QUEUED -> PROCESSING (claim) -> DONE | FAILED
 //!    ^          |   a lapsed lease may be claimed again
 //!    +----------+   put back: rate limit, backoff, chat held
+//!    ^                             |       |
+//!    +---- an operator: re-issue --+       +-- retry
 //! ```
+//!
+//! A request that is re-issued keeps its old link as [`Revoking`] until it is dead and another one is handed out. If
+//! somebody joined by the old one meanwhile, the seat is taken: the request is DONE with the old link again.
 
 use std::time::Duration;
 
+use super::action::Entry;
 use super::event::Event;
-use super::id::{ChatId, InviteLink, RequestId, TelegramUserId};
+use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use super::purchase::Purchase;
 use super::time::Timestamp;
 
@@ -92,6 +98,35 @@ pub struct Invite {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// How many links of it were replaced: the number of the present one.
+    pub issue: u32,
+    /// The link that is being replaced.
+    pub revoking: Option<Revoking>,
+    /// The link that the person joined by; it may be one that was replaced.
+    pub joined_link: Option<InviteLink>,
+    /// Whether it is in the index of open requests: not all of it is settled and told.
+    pub is_open: bool,
+    /// What operators did to it, the newest last.
+    pub history: Vec<Entry>,
+    /// How much they ever did to it.
+    pub actions: u64,
+}
+
+/// A link that is being replaced by another: it must be dead before the other one is handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoking {
+    /// The link.
+    pub invite_link: InviteLink,
+    /// The bot that made it, and alone can revoke it; the first one, if that is not known.
+    pub bot: Option<BotId>,
+    /// When it stops to work by itself.
+    pub link_expires_at: Option<Timestamp>,
+    /// When it was handed out.
+    pub done_at: Option<Timestamp>,
+    /// WebEngage accepted its event.
+    pub link_event_fired: bool,
+    /// Telegram took it out of use.
+    pub is_dead: bool,
 }
 
 /// What became of a try to claim a request.
@@ -116,6 +151,8 @@ pub enum Settled {
     HandedOut,
     /// Another owner has the request; this link must never be seen.
     Lost,
+    /// Somebody joined by the link that was to be replaced: there is no seat for this one, which must never be seen.
+    SeatTaken,
 }
 
 impl Invite {
@@ -142,6 +179,12 @@ impl Invite {
             done_at: None,
             created_at: now,
             updated_at: now,
+            issue: 0,
+            revoking: None,
+            joined_link: None,
+            is_open: true,
+            history: Vec::new(),
+            actions: 0,
         }
     }
 
@@ -180,14 +223,33 @@ impl Invite {
         }
     }
 
-    /// Reads the refusal of settling with `link` from the record as it stands. The link may be in it already: the SDK
-    /// repeats a write whose answer was lost, and a link that was handed out must not be revoked.
+    /// Reads the refusal of settling with `link` by `owner` from the record as it stands. The link may be in it already:
+    /// the SDK repeats a write whose answer was lost, and a link that was handed out must not be revoked.
     #[must_use]
-    pub fn settle_refused(&self, link: &InviteLink) -> Settled {
+    pub fn settle_refused(&self, link: &InviteLink, owner: &str) -> Settled {
         if self.invite_link.as_ref() == Some(link) {
             Settled::HandedOut
+        } else if self.is_seat_taken() && self.lease_owner.as_deref() == Some(owner) {
+            Settled::SeatTaken
         } else {
             Settled::Lost
+        }
+    }
+
+    /// Whether somebody joined by the link that is being replaced.
+    #[must_use]
+    pub fn is_seat_taken(&self) -> bool {
+        self.revoking.is_some() && self.joined_at.is_some()
+    }
+
+    /// Whether nothing is left to be done about it: it is settled, and all that became true was told.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let is_join_told = self.joined_at.is_none() || self.join_event_fired;
+        match self.status {
+            Status::Done => self.link_event_fired && is_join_told,
+            Status::Failed => is_join_told,
+            Status::Queued | Status::Processing => false,
         }
     }
 
@@ -198,13 +260,20 @@ impl Invite {
             .invite_link
             .as_ref()
             .filter(|_| !self.link_event_fired)?;
-        Some(Event::link_created(
+        let event = Event::link_created(
             self.request_id,
             &self.user_id,
             &self.transaction_id,
             link,
             self.done_at.unwrap_or(self.updated_at),
-        ))
+        );
+        Some(event.of_issue(self.issue))
+    }
+
+    /// The link that the person joined by, as far as the record knows.
+    #[must_use]
+    pub fn link_of_join(&self) -> Option<&InviteLink> {
+        self.joined_link.as_ref().or(self.invite_link.as_ref())
     }
 
     /// The *joined* event by `link`, if somebody joined and WebEngage has not accepted the event yet.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::{BotId, ChatId, InviteLink, RequestId};
+use super::invite::Invite;
 use super::stock::UnitId;
 use super::time::Timestamp;
 
@@ -35,6 +36,21 @@ pub struct Mint {
     /// Not to be tried before this: set on every job that was put back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+}
+
+impl Mint {
+    /// The job of a request whose record is there, to be done now.
+    #[must_use]
+    pub fn of(invite: &Invite) -> Self {
+        Self {
+            request_id: invite.request_id,
+            user_id: invite.user_id.clone(),
+            transaction_id: invite.transaction_id.clone(),
+            chat_id: invite.chat,
+            created_at: invite.created_at,
+            not_before: None,
+        }
+    }
 }
 
 /// Take a link out of use: it was used, or its attempt lost the request to another.

@@ -21,6 +21,7 @@
 //! **Who is next.** A job that finds the line busy draws a ticket. How long it has to wait follows from the tickets
 //! served since, at the interval of now. It looks in again on the way, so when the pace recovers, all come sooner.
 
+mod stop;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use super::id::ChatId;
 use super::time::Timestamp;
+pub use stop::Stop;
 pub use turns::{Candidate, Place, Turn, take};
 
 /// The narrowest interval that is learned: 30 calls a second, Telegram's published bound for one bot's messages.
@@ -94,7 +96,9 @@ impl Tickets {
         }
     }
 
-    const fn out(&self) -> u64 {
+    /// How many are waiting.
+    #[must_use]
+    pub const fn out(&self) -> u64 {
         self.drawn.saturating_sub(self.served)
     }
 }
@@ -127,6 +131,10 @@ pub struct Pace {
     pub paused_until: Timestamp,
     /// How many times in a row the chat was found broken; 0 if it works.
     pub holds: u32,
+    /// Until when the last hold of a broken chat lasts or lasted.
+    pub held_until: Timestamp,
+    /// The last pause by a person.
+    pub stop: Option<Stop>,
     /// The chat that this one has become.
     pub migrated_to: Option<ChatId>,
     /// Who waits, by chat.
@@ -155,6 +163,8 @@ impl Pace {
             next_slot: never,
             paused_until: never,
             holds: 0,
+            held_until: never,
+            stop: None,
             migrated_to: None,
             tickets: BTreeMap::new(),
             last_wait: None,
@@ -254,6 +264,7 @@ impl Pace {
                     .saturating_mul(1_u32.checked_shl(self.holds).unwrap_or(u32::MAX))
                     .min(HOLD_MAX),
             );
+            self.held_until = self.paused_until;
             self.holds = self.holds.saturating_add(1);
         }
     }
@@ -288,7 +299,8 @@ impl Pace {
 
     /// Whether nobody took a free slot for so long that the tickets still out must be lost.
     fn is_idle(&self, now: Timestamp) -> bool {
-        self.next_slot.max(self.paused_until).plus(IDLE_AFTER) < now
+        let awake = self.next_slot.max(self.paused_until);
+        awake.max(self.awake_since()).plus(IDLE_AFTER) < now
     }
 }
 

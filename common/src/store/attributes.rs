@@ -22,6 +22,18 @@ pub(super) const EXPIRES_AT: &str = "expiresAt";
 
 pub(super) const DONE_AT: &str = "doneAt";
 
+pub(super) const OPEN_SHARD: &str = "openShard";
+pub(super) const ISSUE: &str = "issue";
+pub(super) const REVOKING: &str = "revoking";
+pub(super) const IS_DEAD: &str = "isDead";
+pub(super) const JOINED_LINK: &str = "joinedLink";
+pub(super) const HISTORY: &str = "history";
+pub(super) const ACTIONS: &str = "actions";
+pub(super) const AT: &str = "at";
+pub(super) const WHO: &str = "who";
+pub(super) const ACTION: &str = "action";
+pub(super) const DETAIL: &str = "detail";
+
 pub(super) const BOT_ID: &str = "botId";
 pub(super) const LINK_HASH: &str = "linkHash";
 
@@ -58,5 +70,11 @@ pub(super) const LAST_WAIT_UNTIL: &str = "lastWaitUntil";
 pub(super) const IS_WAIT_SHARED: &str = "isWaitShared";
 pub(super) const COINCIDENCES: &str = "coincidences";
 pub(super) const SHARED_UNTIL: &str = "sharedUntil";
+pub(super) const HELD_UNTIL: &str = "heldUntil";
+pub(super) const STOP: &str = "stop";
+pub(super) const UNTIL: &str = "until";
+pub(super) const REASON: &str = "reason";
+pub(super) const LIFTED_AT: &str = "liftedAt";
+pub(super) const LIFTED_BY: &str = "liftedBy";
 pub(super) const WRITER: &str = "writer";
 pub(super) const VERSION: &str = "version";

@@ -1,4 +1,12 @@
 //! The table of requests.
+//!
+//! Two indexes, with keys alone: `ByUser`, and `Open`, in which a request stands from its record on (`openShard`) until
+//! the write that leaves nothing to be done about it takes it out. An entry costs a write unit when it comes and one
+//! when it goes, and nothing while its record changes otherwise.
+
+mod actions;
+mod closing;
+mod indexes;
 
 use std::time::Duration;
 
@@ -14,9 +22,9 @@ use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table};
 use crate::config::Env;
-use crate::domain::event::EventName;
-use crate::domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
-use crate::domain::invite::{Claim, Invite, LEASE, Settled, Status};
+use crate::domain::action::{Action, Entry};
+use crate::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
+use crate::domain::invite::{Claim, Invite, LEASE, Revoking, Settled, Status};
 use crate::domain::job::Mint;
 use crate::domain::join::Join;
 use crate::domain::time::Timestamp;
@@ -25,8 +33,16 @@ use crate::domain::time::Timestamp;
 #[derive(Clone)]
 pub struct Invites(Table);
 
+pub use actions::Acted;
+pub use closing::Marked;
+pub use indexes::{Cursor, Listed};
+
 /// The condition that no record of the request is there.
 const IS_NEW: &str = "attribute_not_exists(requestId)";
+/// The condition that the writer holds the lease.
+const IS_OWNED: &str = "#status = :processing AND leaseOwner = :owner";
+/// The condition that a link may be handed out: nobody joined by the one that is being replaced.
+const IS_SEAT_FREE: &str = "(attribute_not_exists(revoking) OR attribute_not_exists(joinedAt))";
 
 /// What became of a new request.
 pub enum Created {
@@ -178,7 +194,8 @@ impl Invites {
                  attempts = if_not_exists(attempts, :zero) + :one, userId = if_not_exists(userId, :user), \
                  transactionId = if_not_exists(transactionId, :transaction), chatId = if_not_exists(chatId, :chat), \
                  weLinkEventFired = if_not_exists(weLinkEventFired, :no), joinEventFired = if_not_exists(joinEventFired, :no), \
-                 createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires)",
+                 createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires), \
+                 openShard = :shard",
             )
             .condition_expression(
                 "attribute_not_exists(requestId) \
@@ -199,6 +216,7 @@ impl Invites {
             .expression_attribute_values(":chat", n(mint.chat_id))
             .expression_attribute_values(":no", AttributeValue::Bool(false))
             .expression_attribute_values(":created", s(mint.created_at))
+            .expression_attribute_values(":shard", s(mint.request_id.open_shard()))
             .expression_attribute_values(":expires", n(expires_at.seconds()));
         match self.send(update, "UpdateItem to claim a request").await? {
             Update::Applied(item) => Ok(Claim::Ours(Box::new(self.read(&item)?))),
@@ -206,7 +224,7 @@ impl Invites {
         }
     }
 
-    /// Settles the request as DONE with `link`, if `owner` still holds it. On [`Settled::HandedOut`] that is durable.
+    /// Settles the request as DONE with `link`, if `owner` still holds it and its seat is free. On [`Settled::HandedOut`] that is durable.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the link may have been handed out, so it must not be revoked.
@@ -223,8 +241,9 @@ impl Invites {
             .update_of_owner(id, owner, now)
             .update_expression(
                 "SET #status = :to, inviteLink = :link, linkExpiresAt = :linkExpires, chatId = :chat, updatedAt = :now, doneAt = :now \
-                 REMOVE leaseOwner, leaseUntil, #error",
+                 REMOVE leaseOwner, leaseUntil, #error, revoking",
             )
+            .condition_expression(format!("{IS_OWNED} AND {IS_SEAT_FREE}"))
             .expression_attribute_names("#error", ERROR)
             .expression_attribute_values(":to", s(Status::Done.as_str()))
             .expression_attribute_values(":link", link(invite_link))
@@ -232,7 +251,9 @@ impl Invites {
             .expression_attribute_values(":chat", n(chat));
         match self.send(update, "UpdateItem to settle a request").await? {
             Update::Applied(_) => Ok(Settled::HandedOut),
-            Update::Refused(item) => Ok(self.refused(item.as_ref())?.settle_refused(invite_link)),
+            Update::Refused(item) => Ok(self
+                .refused(item.as_ref())?
+                .settle_refused(invite_link, owner)),
         }
     }
 
@@ -270,7 +291,8 @@ impl Invites {
             .map(|_| ())
     }
 
-    /// Gives the request up as FAILED with the reason, if `owner` still holds it; answers whether it did. Durable then.
+    /// Gives the request up as FAILED with the reason, if `owner` still holds it and its seat is free; answers whether it
+    /// did. Durable then, and the request is open no more.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the lease then lapses by itself.
@@ -283,7 +305,10 @@ impl Invites {
     ) -> Result<bool, StoreError> {
         let update = self
             .update_of_owner(id, owner, now)
-            .update_expression("SET #status = :to, #error = :error, updatedAt = :now REMOVE leaseOwner, leaseUntil")
+            .update_expression(
+                "SET #status = :to, #error = :error, updatedAt = :now REMOVE leaseOwner, leaseUntil, openShard",
+            )
+            .condition_expression(format!("{IS_OWNED} AND {IS_SEAT_FREE}"))
             .expression_attribute_names("#error", ERROR)
             .expression_attribute_values(":to", s(Status::Failed.as_str()))
             .expression_attribute_values(":error", s(error));
@@ -294,7 +319,7 @@ impl Invites {
         }
     }
 
-    /// Records the first join of a request. On [`Joined::First`] it is durable.
+    /// Records the first join of a request, which is open then until that is told. On [`Joined::First`] it is durable.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; recording it again is harmless.
@@ -306,44 +331,20 @@ impl Invites {
     ) -> Result<Joined, StoreError> {
         let update = self
             .update(id)
-            .update_expression("SET joinedAt = :joined, telegramUserId = :person, updatedAt = :now")
+            .update_expression(
+                "SET joinedAt = :joined, telegramUserId = :person, joinedLink = :link, updatedAt = :now, openShard = :shard",
+            )
             .condition_expression("attribute_exists(requestId) AND attribute_not_exists(joinedAt)")
             .expression_attribute_values(":joined", s(join.at))
             .expression_attribute_values(":person", s(join.person))
+            .expression_attribute_values(":link", link(&join.link))
+            .expression_attribute_values(":shard", s(id.open_shard()))
             .expression_attribute_values(":now", s(now));
         match self.send(update, "UpdateItem to record a join").await? {
             Update::Applied(item) => Ok(Joined::First(Box::new(self.read(&item)?))),
             Update::Refused(Some(item)) => Ok(Joined::Again(Box::new(self.read(&item)?))),
             Update::Refused(None) => Ok(Joined::Missing),
         }
-    }
-
-    /// Marks that WebEngage accepted an event; answers whether the request is still there. Idempotent.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be told.
-    pub async fn mark_fired(
-        &self,
-        id: RequestId,
-        event: EventName,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let flag = match event {
-            EventName::LinkCreated => LINK_EVENT_FIRED,
-            EventName::Joined => JOIN_EVENT_FIRED,
-        };
-        let update = self
-            .update(id)
-            .update_expression("SET #flag = :yes, updatedAt = :now")
-            .condition_expression("attribute_exists(requestId)")
-            .expression_attribute_names("#flag", flag)
-            .expression_attribute_values(":yes", AttributeValue::Bool(true))
-            .expression_attribute_values(":now", s(now));
-        Ok(matches!(
-            self.send(update, "UpdateItem to mark an event as fired")
-                .await?,
-            Update::Applied(_)
-        ))
     }
 
     fn update(&self, key: impl ToString) -> UpdateItemFluentBuilder {
@@ -365,7 +366,7 @@ impl Invites {
         now: Timestamp,
     ) -> UpdateItemFluentBuilder {
         self.update(id)
-            .condition_expression("#status = :processing AND leaseOwner = :owner")
+            .condition_expression(IS_OWNED)
             .expression_attribute_names("#status", STATUS)
             .expression_attribute_values(":processing", s(Status::Processing.as_str()))
             .expression_attribute_values(":owner", s(owner))
@@ -426,8 +427,42 @@ impl Invites {
                 .map(Timestamp::from_seconds),
             created_at: reader.parsed(CREATED_AT)?,
             updated_at: reader.parsed(UPDATED_AT)?,
+            issue: reader.optional_number(ISSUE)?.unwrap_or_default(),
+            revoking: reader
+                .optional_map(REVOKING)?
+                .map(|reader| revoking(&reader))
+                .transpose()?,
+            joined_link: reader.optional_text(JOINED_LINK)?.map(InviteLink::new),
+            is_open: reader.optional_text(OPEN_SHARD)?.is_some(),
+            history: reader
+                .maps(HISTORY)?
+                .iter()
+                .map(entry)
+                .collect::<Result<_, _>>()?,
+            actions: reader.optional_number(ACTIONS)?.unwrap_or_default(),
         })
     }
+}
+
+fn revoking(reader: &Reader<'_>) -> Result<Revoking, StoreError> {
+    Ok(Revoking {
+        invite_link: InviteLink::new(reader.text(INVITE_LINK)?),
+        bot: reader.optional_number(BOT_ID)?.map(BotId),
+        link_expires_at: reader.optional_instant(LINK_EXPIRES_AT)?,
+        done_at: reader.optional_instant(DONE_AT)?,
+        link_event_fired: reader.flag(LINK_EVENT_FIRED),
+        is_dead: reader.flag(IS_DEAD),
+    })
+}
+
+fn entry(reader: &Reader<'_>) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        at: reader.parsed(AT)?,
+        who: reader.text(WHO)?.to_owned(),
+        action: Action::parse(reader.text(ACTION)?)
+            .ok_or_else(|| reader.table.malformed(ACTION))?,
+        detail: reader.text(DETAIL)?.to_owned(),
+    })
 }
 
 /// The record of a request that is new: of one that is queued, or that a link of the stock made DONE.
@@ -444,6 +479,7 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (CREATED_AT, s(invite.created_at)),
         (UPDATED_AT, s(invite.updated_at)),
         (EXPIRES_AT, n(expires_at.seconds())),
+        (OPEN_SHARD, s(invite.request_id.open_shard())),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();

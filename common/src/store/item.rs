@@ -95,4 +95,36 @@ impl Reader<'_> {
     pub(super) fn flag(&self, attribute: &'static str) -> bool {
         matches!(self.item.get(attribute), Some(AttributeValue::Bool(true)))
     }
+
+    /// The record within `attribute`, if it is there.
+    pub(super) fn optional_map(
+        &self,
+        attribute: &'static str,
+    ) -> Result<Option<Reader<'_>>, StoreError> {
+        match self.item.get(attribute) {
+            None => Ok(None),
+            Some(AttributeValue::M(item)) => Ok(Some(Reader {
+                table: self.table,
+                item,
+            })),
+            Some(_) => Err(self.table.malformed(attribute)),
+        }
+    }
+
+    /// The records in the list `attribute`; none if it is not there.
+    pub(super) fn maps(&self, attribute: &'static str) -> Result<Vec<Reader<'_>>, StoreError> {
+        let values = match self.item.get(attribute) {
+            None => return Ok(Vec::new()),
+            Some(AttributeValue::L(values)) => values,
+            Some(_) => return Err(self.table.malformed(attribute)),
+        };
+        let records = values.iter().map(|value| {
+            let item = value.as_m().map_err(|_| self.table.malformed(attribute))?;
+            Ok(Reader {
+                table: self.table,
+                item,
+            })
+        });
+        records.collect()
+    }
 }

@@ -9,7 +9,7 @@ mod stock;
 
 use aws_sdk_dynamodb::error::SdkError;
 
-pub use invites::{Created, Invites, Joined, Tried};
+pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Tried};
 pub use links::{LinkRecord, Links, Owner};
 pub use paces::{Line, PaceKey, Paces, Stored};
 pub use stock::{LedgerRecord, PAGE, Page, Shelved, Stock, Taken, Unit};

@@ -12,7 +12,7 @@ use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use crate::config::Env;
 use crate::domain::id::{BotId, ChatId};
-use crate::domain::pace::{Pace, Tickets};
+use crate::domain::pace::{Pace, Stop, Tickets};
 use crate::domain::time::Timestamp;
 
 /// How often a writer that lost to another one decides anew. Each loss means that another writer came through.
@@ -186,13 +186,14 @@ impl Paces {
             .item(HOLDS, n(pace.holds))
             .item(WRITER, s(&writer))
             .item(VERSION, n(version + 1))
-            .item(
-                EXPIRES_AT,
-                n(now.max(pace.paused_until).plus(FORGET_AFTER).seconds()),
-            )
+            .item(HELD_UNTIL, s(pace.held_until))
+            .item(EXPIRES_AT, n(forgotten_at(pace, now).seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(ceiling_ms) = pace.ceiling_ms {
             call = call.item(CEILING_MS, n(format_args!("{ceiling_ms:.3}")));
+        }
+        if let Some(stop) = &pace.stop {
+            call = call.item(STOP, stop_value(stop));
         }
         if let Some(chat) = pace.migrated_to {
             call = call.item(MIGRATED_TO, n(chat));
@@ -258,6 +259,13 @@ impl Paces {
             next_slot: Timestamp::from_ms(reader.number(NEXT_SLOT_MS)?),
             paused_until: reader.parsed(PAUSED_UNTIL)?,
             holds: reader.number(HOLDS)?,
+            held_until: reader
+                .optional_instant(HELD_UNTIL)?
+                .unwrap_or(Timestamp::from_ms(0)),
+            stop: reader
+                .optional_map(STOP)?
+                .map(|reader| stop(&reader))
+                .transpose()?,
             migrated_to: reader.optional_number(MIGRATED_TO)?.map(ChatId),
             ..Pace::new(self.starting_interval)
         };
@@ -289,4 +297,44 @@ impl Paces {
             version: reader.number(VERSION)?,
         })
     }
+}
+
+/// When the record may be forgotten: not while anything is to be waited for.
+fn forgotten_at(pace: &Pace, now: Timestamp) -> Timestamp {
+    let stopped_until = match &pace.stop {
+        Some(stop) if stop.lasts(now) => stop.until.unwrap_or(Timestamp::from_ms(i64::MAX)),
+        _ => now,
+    };
+    now.max(pace.paused_until)
+        .max(stopped_until)
+        .plus(FORGET_AFTER)
+}
+
+fn stop_value(stop: &Stop) -> AttributeValue {
+    let lifted = stop.lifted.as_ref();
+    let fields = [
+        (REASON, Some(s(&stop.reason))),
+        (WHO, Some(s(&stop.who))),
+        (AT, Some(s(stop.at))),
+        (UNTIL, stop.until.map(s)),
+        (LIFTED_AT, lifted.map(|(at, _)| s(at))),
+        (LIFTED_BY, lifted.map(|(_, who)| s(who))),
+    ];
+    let fields = fields.into_iter();
+    AttributeValue::M(
+        fields
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
+    )
+}
+
+fn stop(reader: &Reader<'_>) -> Result<Stop, StoreError> {
+    let lifted_by = reader.optional_text(LIFTED_BY)?.map(str::to_owned);
+    Ok(Stop {
+        reason: reader.text(REASON)?.to_owned(),
+        who: reader.text(WHO)?.to_owned(),
+        at: reader.parsed(AT)?,
+        until: reader.optional_instant(UNTIL)?,
+        lifted: reader.optional_instant(LIFTED_AT)?.zip(lifted_by),
+    })
 }

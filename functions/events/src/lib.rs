@@ -22,9 +22,10 @@ use common::domain::invite::Status;
 use common::domain::retry::backoff;
 use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
-use common::queue::{EventQueue, attempt_of, not_before_of};
-use common::store::{Invites, StoreError};
+use common::queue::{EventQueue, attempt_of, not_before_of, trace_of};
+use common::store::{Invites, Marked, StoreError};
 use common::telemetry::chain;
+use common::trace;
 use common::webengage::{DeliveryFault, WebEngage};
 use futures_util::future::join_all;
 use serde::Deserialize;
@@ -62,12 +63,10 @@ impl App {
 /// Delivers a batch. Messages that it answers as failed are shown again by SQS, and after five times go to the
 /// dead-letter queue; all others are delivered, put back, or known to have been delivered.
 pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
-    let failed = join_all(
-        batch
-            .records
-            .iter()
-            .map(async |message| (!deliver(app, message).await).then(|| message_id(message))),
-    );
+    let failed = join_all(batch.records.iter().map(async |message| {
+        (!trace::within(trace_of(message), deliver(app, message)).await)
+            .then(|| message_id(message))
+    }));
     hand_back(failed.await.into_iter().flatten())
 }
 
@@ -145,6 +144,7 @@ async fn tell(app: &App, event: Event, message: &SqsMessage) -> bool {
         return put_back(app, &event, attempt_of(message), at).await;
     }
     match app.invites.get(id).await {
+        Ok(Some(invite)) if is_of_replaced(&event, invite.issue) => replaced(id),
         Ok(Some(invite)) if fired(&event, invite.link_event_fired, invite.join_event_fired) => {
             delivered_before(id, event.event_name)
         }
@@ -181,10 +181,26 @@ const fn fired(event: &Event, link_event_fired: bool, join_event_fired: bool) ->
     }
 }
 
+/// Whether the event tells of a link that was replaced by another: nobody must be sent to it.
+fn is_of_replaced(event: &Event, issue: u32) -> bool {
+    event.event_name == EventName::LinkCreated && event.issue != issue
+}
+
+fn replaced(id: RequestId) -> bool {
+    info!(invite.id = %id, outcome = "replaced", "an event of a link that was replaced is dropped");
+    true
+}
+
 async fn mark(app: &App, event: &Event) -> bool {
     let (id, name) = (event.request_id, event.event_name);
-    match app.invites.mark_fired(id, name, app.clock.now()).await {
-        Ok(known) => {
+    let marked = app
+        .invites
+        .mark_fired(id, name, event.issue, app.clock.now());
+    match marked.await {
+        // Replaced while it was on its way: the next link has an event of its own.
+        Ok(Marked::Replaced) => replaced(id),
+        Ok(marked) => {
+            let known = marked == Marked::Fired;
             info!(invite.id = %id, event.name = name.as_str(), outcome = "delivered", invite.known = known, "event delivered");
             true
         }

@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 
-use common::lambda;
+use common::lambda::Function;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = &lambda::app(events::App::from_env).await?;
+    let function = &Function::start(events::App::from_env).await?;
     run(service_fn(move |event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(events::handle(app, event.payload).await)
+        let trace = event.context.xray_trace_id.as_deref();
+        let handle = async |app: &events::App| events::handle(app, event.payload).await;
+        Ok::<_, Infallible>(function.invoke(trace, handle).await)
     }))
     .await
 }

@@ -177,7 +177,9 @@ async fn take_one(app: &App, unit: &Unit, accepted: &Invite) -> Result<Option<Se
         .await?;
     Ok(match taken {
         Taken::Ours => {
-            info!(invite.id = %id, chat.id = %unit.chat, stock.unit = unit.id.number, outcome = "taken", "a link of the stock was handed out");
+            let waited = app.clock.now().since(accepted.created_at);
+            info!(invite.id = %id, chat.id = %unit.chat, stock.unit = unit.id.number, outcome = "taken",
+                waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX), "a link of the stock was handed out");
             Some(Served::Done(Box::new(done)))
         }
         Taken::Known(invite) => Some(Served::Known(invite)),

@@ -253,6 +253,7 @@ async fn send(app: &App, jobs: Vec<Job>) -> Vec<Result<(), QueueError>> {
             at: now.plus(step * position),
             attempt: 0,
             place: Place::New,
+            trace: None,
         });
     app.jobs.put_back(spread.collect(), now).await
 }

@@ -2,16 +2,20 @@
 
 use std::convert::Infallible;
 
-use common::lambda;
+use common::lambda::Function;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde::de::IgnoredAny;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = &lambda::app(stock::App::from_env).await?;
+    let function = &Function::start(stock::App::from_env).await?;
     // What the schedule sends tells nothing but that it is time.
-    run(service_fn(move |_: LambdaEvent<IgnoredAny>| async move {
-        Ok::<_, Infallible>(stock::handle(app).await)
-    }))
+    run(service_fn(
+        move |event: LambdaEvent<IgnoredAny>| async move {
+            let trace = event.context.xray_trace_id.as_deref();
+            let handle = async |app: &stock::App| stock::handle(app).await;
+            Ok::<_, Infallible>(function.invoke(trace, handle).await)
+        },
+    ))
     .await
 }

@@ -19,10 +19,10 @@ use common::clock::Clock;
 use common::config::Env;
 use common::domain::id::RequestId;
 use common::domain::invite::Invite;
-use common::domain::job::{Job, Revoke};
+use common::domain::job::{Job, Mint, Revoke};
 use common::domain::join::{Join, NotJson, Sighting, recognise};
 use common::domain::purchase::Chats;
-use common::queue::{EventQueue, InviteQueue, QueueError};
+use common::queue::{EventQueue, InviteQueue};
 use common::store::{Invites, Joined, LinkRecord, Links, Owner, Stock};
 use common::telemetry::chain;
 use http::{Request, Response, StatusCode};
@@ -168,7 +168,8 @@ async fn record(
     match app.invites.record_join(id, join, app.clock.now()).await? {
         Joined::First(invite) => {
             queue_consequences(app, join, link, &invite).await?;
-            info!(invite.id = %id, chat.id = %join.chat, outcome = "joined", "the buyer joined");
+            let waited_s = app.clock.now().since(invite.created_at).as_secs();
+            info!(invite.id = %id, chat.id = %join.chat, outcome = "joined", waited_s, "the buyer joined");
             Ok(Outcome::Joined)
         }
         Joined::Again(invite) => {
@@ -200,16 +201,40 @@ fn revocation(join: &Join, link: &LinkRecord, request_id: Option<RequestId>) -> 
     })
 }
 
+/// The link by which somebody came in is being replaced, or was: the seat is taken, so the link that takes its place must
+/// go. One that is there is revoked; of one that is still to be made the worker finds that it must not be.
+async fn stop_successor(app: &App, used: &LinkRecord, invite: &Invite) -> Result<(), Failure> {
+    if invite.is_seat_taken() {
+        return Ok(app.jobs.send(&Job::Mint(Mint::of(invite))).await?);
+    }
+    let present = invite.invite_link.as_ref().filter(|_| invite.issue > 0);
+    let Some(present) = present.filter(|link| **link != used.invite_link) else {
+        return Ok(());
+    };
+    let Some(record) = app.links.get(&present.hash()).await? else {
+        return Ok(());
+    };
+    let revoke = Job::Revoke(Revoke {
+        chat_id: record.chat,
+        invite_link: record.invite_link,
+        request_id: Some(invite.request_id),
+        bot_id: Some(record.bot),
+        not_before: None,
+    });
+    Ok(app.jobs.send(&revoke).await?)
+}
+
 async fn queue_consequences(
     app: &App,
     join: &Join,
     link: &LinkRecord,
     invite: &Invite,
-) -> Result<(), QueueError> {
+) -> Result<(), Failure> {
     let revoke = revocation(join, link, Some(invite.request_id));
     app.jobs.send(&revoke).await?;
+    stop_successor(app, link, invite).await?;
     match invite.unsent_join_event(&link.invite_link) {
-        Some(event) => app.events.send(&event).await,
+        Some(event) => Ok(app.events.send(&event).await?),
         None => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use common::domain::pace::{Candidate, Pace, Place, Successes, Turn, take};
 use common::domain::time::Timestamp;
 use common::store::{self, StoreError, Stored};
 use common::telemetry::chain;
-use common::{aws, telegram};
+use common::{aws, telegram, trace};
 use futures_util::future::{join_all, try_join_all};
 use tokio::time::Instant;
 use tracing::error;
@@ -178,6 +178,9 @@ async fn plan(
                 }
                 Stored::Newer(newer) => {
                     lost = true;
+                    if newer.key == lines[position].pair() {
+                        state.not_before = newer.pace.stopped_until(now);
+                    }
                     state.line = newer;
                     // What was to be had of this line, tickets too, is decided anew.
                     for task in &open {
@@ -210,10 +213,11 @@ struct State {
 }
 
 async fn state(app: &App, line: &Line<'_>) -> Result<State, StoreError> {
+    let now = app.clock.now();
     let slots = app.paces.read(line.slots).await?;
     if line.slots == line.pair() {
         return Ok(State {
-            not_before: Timestamp::from_ms(0),
+            not_before: slots.pace.stopped_until(now),
             migrated_to: slots.pace.migrated_to,
             line: slots,
         });
@@ -221,7 +225,7 @@ async fn state(app: &App, line: &Line<'_>) -> Result<State, StoreError> {
     let pair = app.paces.read(line.pair()).await?;
     Ok(State {
         line: slots,
-        not_before: pair.pace.paused_until,
+        not_before: pair.pace.paused_until.max(pair.pace.stopped_until(now)),
         migrated_to: pair.pace.migrated_to,
     })
 }
@@ -277,11 +281,18 @@ async fn run(
         return Ok(task.ends(End::HandBack));
     }
     let id = task.job.request_id();
-    let end = match &task.job {
-        Job::Mint(mint) => mint::run(app, line, mint.clone(), slot, paced).await,
-        Job::Revoke(revoke) => revoke::run(app, line, revoke.clone(), task.attempt, paced).await,
-        Job::Stock(restock) => stock::run(app, line, restock.clone(), task.attempt, paced).await,
+    let work = async {
+        match &task.job {
+            Job::Mint(mint) => mint::run(app, line, mint.clone(), slot, paced).await,
+            Job::Revoke(revoke) => {
+                revoke::run(app, line, revoke.clone(), task.attempt, paced).await
+            }
+            Job::Stock(restock) => {
+                stock::run(app, line, restock.clone(), task.attempt, paced).await
+            }
+        }
     };
+    let end = trace::within(task.trace.as_deref(), work).await;
     let end = end.unwrap_or_else(|fault: WorkError| {
         error!(
             invite.id = id.map(display),

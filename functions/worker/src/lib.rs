@@ -7,6 +7,7 @@
 mod chat;
 mod line;
 mod mint;
+mod reissue;
 mod revoke;
 mod stock;
 mod trouble;
@@ -26,7 +27,7 @@ use common::domain::pace::{Place, Successes};
 use common::domain::retry::RetryRules;
 use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
-use common::queue::{EventQueue, InviteQueue, PutBack, QueueError, attempt_of, place_of};
+use common::queue::{EventQueue, InviteQueue, PutBack, QueueError, attempt_of, place_of, trace_of};
 use common::store::{Invites, Links, PaceKey, Paces, Stock, StoreError};
 use common::telegram::Bots;
 use common::telemetry::chain;
@@ -126,6 +127,8 @@ struct Task {
     job: Job,
     attempt: u32,
     place: Place,
+    /// The trace of the request, which the message carries.
+    trace: Option<String>,
 }
 
 impl Task {
@@ -141,6 +144,7 @@ impl Task {
             message_ids,
             job,
             attempt,
+            trace,
             ..
         } = self;
         Served {
@@ -150,6 +154,7 @@ impl Task {
                 at,
                 attempt,
                 place,
+                trace,
             }),
         }
     }
@@ -243,6 +248,7 @@ fn parse(batch: &SqsEvent) -> (Vec<Task>, Vec<Served>) {
             job,
             attempt: attempt_of(message),
             place,
+            trace: trace_of(message).map(str::to_owned),
         };
         let left = tasks
             .iter_mut()

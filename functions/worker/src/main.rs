@@ -2,15 +2,17 @@
 
 use std::convert::Infallible;
 
-use common::lambda;
+use common::lambda::{self, Function};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = &lambda::app(worker::App::from_env).await?;
+    let function = &Function::start(worker::App::from_env).await?;
     run(service_fn(move |event: LambdaEvent<_>| async move {
         let deadline = lambda::deadline(event.context.deadline);
-        Ok::<_, Infallible>(worker::handle(app, event.payload, deadline).await)
+        let trace = event.context.xray_trace_id.as_deref();
+        let handle = async |app: &worker::App| worker::handle(app, event.payload, deadline).await;
+        Ok::<_, Infallible>(function.invoke(trace, handle).await)
     }))
     .await
 }

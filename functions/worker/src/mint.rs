@@ -7,12 +7,14 @@
 //! settle DONE        die here: shown again, found DONE with its event unsent: the event is queued
 //! queue the event    die here: as above, and the event is known by its id
 //! ```
+//!
+//! A request whose link is to be replaced goes through [`reissue`](crate::reissue) first.
 
 use std::time::Duration;
 
 use common::domain::fault::Fault;
 use common::domain::id::InviteLink;
-use common::domain::invite::{Claim, Invite, Settled};
+use common::domain::invite::{Claim, Invite, LEASE, Settled};
 use common::domain::job::{Job, Mint, Revoke};
 use common::domain::pace::Place;
 use common::domain::retry::backoff;
@@ -21,12 +23,13 @@ use common::queue::PutBack;
 use common::store::{LinkRecord, Owner, Tried};
 use common::telegram::TelegramError;
 use common::telemetry::chain;
+use common::trace;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::line::Line;
 use crate::trouble::{Trouble, spread};
-use crate::{App, End, WorkError};
+use crate::{App, End, WorkError, reissue};
 
 /// A refusal that is not understood is believed when it comes for the fifth time; other trouble between does not count.
 const REFUSALS_MAX: u32 = 5;
@@ -49,6 +52,12 @@ pub(crate) async fn run(
     {
         Claim::Ours(invite) => {
             app.clock.sleep_until(slot).await;
+            if let Some(old) = invite.revoking.as_ref().filter(|old| {
+                // Nothing is in the way of a link once the old one is dead and nobody came in by it.
+                !old.is_dead || invite.is_seat_taken()
+            }) {
+                return reissue::clear(app, line, mint, &owner, &invite, old).await;
+            }
             try_once(app, line, mint, &owner, &invite, paced).await
         }
         Claim::Done(invite) => {
@@ -86,7 +95,7 @@ async fn try_once(
     {
         Ok(link) => {
             app.note_success(line.slots, paced);
-            hand_out(app, line, owner, invite, link, expires_at).await
+            hand_out(app, line, mint, owner, invite, link, expires_at).await
         }
         Err(failure) => {
             if let TelegramError::NotSingleUse { link, .. } = &failure {
@@ -101,6 +110,7 @@ async fn try_once(
 async fn hand_out(
     app: &App,
     line: &Line<'_>,
+    mint: Mint,
     owner: &str,
     invite: &Invite,
     link: InviteLink,
@@ -146,12 +156,17 @@ async fn hand_out(
             revoke(app, line, invite, &link).await?;
             warn!(invite.id = %id, chat.id = %line.chat, outcome = "lost", "lease lapsed in mid-work; the link made is revoked");
         }
+        Settled::SeatTaken => {
+            revoke(app, line, invite, &link).await?;
+            warn!(invite.id = %id, chat.id = %line.chat, outcome = "lost", "somebody joined by the link that was to be replaced; the link made is revoked");
+            return Ok(put_back(mint, now.plus(LEASE)));
+        }
     }
     Ok(End::Done)
 }
 
 /// Queues the revocation of a link that must never be seen.
-async fn revoke(
+pub(crate) async fn revoke(
     app: &App,
     line: &Line<'_>,
     invite: &Invite,
@@ -168,7 +183,7 @@ async fn revoke(
 }
 
 /// A call failed: the request goes back to QUEUED with the reason and another time, or ends FAILED.
-async fn put_back_or_fail(
+pub(crate) async fn put_back_or_fail(
     app: &App,
     line: &Line<'_>,
     mint: Mint,
@@ -196,8 +211,10 @@ async fn put_back_or_fail(
             {
                 error!(invite.id = %id, chat.id = %line.chat, job.attempt = attempts, fault = fault.as_str(), outcome = "failed",
                     "a paid request is given up, the buyer has no link: {sentence}");
+                return Ok(End::Done);
             }
-            return Ok(End::Done);
+            // Another owner has it, or somebody joined by the link that was to be replaced: the next claim tells.
+            return Ok(put_back(mint, app.clock.now().plus(LEASE)));
         }
         Trouble::Own => {
             let delay = backoff(
@@ -227,6 +244,7 @@ fn put_back(mint: Mint, at: Timestamp) -> End {
         at,
         attempt: 0,
         place: Place::Front,
+        trace: trace::header(),
     })
 }
 

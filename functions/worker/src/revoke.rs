@@ -6,6 +6,7 @@ use common::domain::pace::Place;
 use common::domain::retry::backoff;
 use common::queue::PutBack;
 use common::telemetry::chain;
+use common::trace;
 use tracing::field::display;
 use tracing::{error, info, warn};
 
@@ -63,5 +64,6 @@ pub(crate) async fn run(
         at,
         attempt,
         place: Place::New,
+        trace: trace::header(),
     }))
 }

@@ -19,6 +19,7 @@ use common::queue::PutBack;
 use common::store::{LinkRecord, Shelved, Unit};
 use common::telegram::TelegramError;
 use common::telemetry::chain;
+use common::trace;
 use tracing::{info, warn};
 
 use crate::line::Line;
@@ -141,5 +142,6 @@ async fn again_or_never(
         at,
         attempt,
         place: Place::New,
+        trace: trace::header(),
     }))
 }

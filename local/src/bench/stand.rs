@@ -59,6 +59,8 @@ impl Stand {
         let aws = Aws::start(any_port, Storage::Memory, clock.clone()).await?;
         let mut env = bundle.env.clone();
         env.insert("AWS_ENDPOINT_URL".to_owned(), aws.url());
+        // As deployed: metrics are a part of what logs cost.
+        env.insert("METRICS_NAMESPACE".to_owned(), "AdmitOne/bench".to_owned());
         for (name, queue) in [
             ("INVITE_QUEUE_URL", resources::INVITES.queue),
             ("EVENT_QUEUE_URL", resources::EVENTS.queue),
@@ -96,6 +98,7 @@ impl Stand {
             timeline: Timeline::default(),
             folder: None,
             shows_key: false,
+            shows_admin_key: false,
         };
         let demo = Demo::new(&env, stage).await?;
         let listener = tokio::net::TcpListener::bind(any_port).await?;

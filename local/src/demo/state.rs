@@ -56,9 +56,11 @@ impl Demo {
                 .filter(|invite| invite[name] == *value)
                 .count()
         };
+        let now = Clock::turned_by(self.stage.clock.offset_ms()).now();
         Ok(json!({
             "mode": if self.stage.world.telegram.is_some() { "simulated" } else { "real" },
-            "now": Clock::turned_by(self.stage.clock.offset_ms()).now(),
+            "now": now,
+            "stock": self.shelves.count(&self.stage.dynamo, now).await?,
             "telegram": self.telegram(),
             "webengage": self.webengage(),
             "queues": self.queues(),
@@ -141,6 +143,7 @@ impl Demo {
                 "intervalMs": pace["intervalMs"],
                 "pausedUntil": paused_until,
                 "held": paused_until.is_some() && pace["holds"] != 0,
+                "stopped": stopped(&item, now),
             }));
         }
         Ok(paces)
@@ -220,6 +223,15 @@ impl Demo {
     }
 }
 
+/// The reason of a pause by an operator, while it lasts.
+fn stopped(pace: &Item, now: Timestamp) -> Option<String> {
+    let stop = pace.get("stop")?.as_m().ok()?;
+    let text = |name| stop.get(name).and_then(|value| value.as_s().ok());
+    let until = text("until").and_then(|until| until.parse::<Timestamp>().ok());
+    let lasts = text("liftedAt").is_none() && until.is_none_or(|until| until > now);
+    text("reason").filter(|_| lasts).cloned()
+}
+
 /// A record as JSON, by its attributes' own names.
 fn object(item: &Item) -> Value {
     let value = |value: &AttributeValue| match value {
@@ -242,7 +254,17 @@ fn view(item: &Item) -> Value {
     let mut view = object(item);
     view["joined"] = json!(item.contains_key("joinedAt"));
     view["linkEventFired"] = view["weLinkEventFired"].take();
-    for hidden in ["weLinkEventFired", "leaseOwner", "leaseUntil", "expiresAt"] {
+    for hidden in [
+        "weLinkEventFired",
+        "leaseOwner",
+        "leaseUntil",
+        "expiresAt",
+        "openShard",
+        "revoking",
+        "joinedLink",
+        "history",
+        "actions",
+    ] {
         view.as_object_mut().map(|fields| fields.remove(hidden));
     }
     view

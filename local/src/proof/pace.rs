@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use http::{Request, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -96,9 +97,11 @@ pub struct Found {
 
 /// The seconds that count for nothing: the search for the limit.
 const SEARCH: f64 = 60.0;
+/// How many buy at once.
+const BUYERS: usize = 200;
 
 impl Case {
-    /// A limit of `per_second` calls with this name, constant, for one bot and chat and two workers.
+    /// A limit of `per_second` calls with this name, constant, for one bot and chat and the five workers of the template.
     #[must_use]
     pub const fn new(limit: &'static str, per_second: f64, burst: u32, minutes: u64) -> Self {
         Self {
@@ -107,7 +110,7 @@ impl Case {
             burst,
             change: Change::Constant,
             scope: Scope::Chat,
-            workers: 2,
+            workers: 5,
             bots: 1,
             chats: 1,
             minutes,
@@ -193,11 +196,17 @@ impl Case {
             _ => Duration::from_millis(60)..=Duration::from_millis(140),
         };
         world.telegram.set_latency(way);
-        for n in 0..self.backlog() {
-            for chat in &world.chats {
-                let body = json!({"userId": format!("u{n}"), "transactionId": format!("T{n}"), "chatId": chat});
-                world.buy(&body).await.context("the request died")?;
-            }
+        let orders: Vec<usize> = (0..self.backlog()).collect();
+        // Many at once: what is served meanwhile is missing from the backlog.
+        for orders in orders.chunks(BUYERS) {
+            let buys = orders.iter().map(async |n| {
+                for chat in &world.chats {
+                    let body = json!({"userId": format!("u{n}"), "transactionId": format!("T{n}"), "chatId": chat});
+                    world.buy(&body).await.context("the request died")?;
+                }
+                anyhow::Ok(())
+            });
+            try_join_all(buys).await?;
         }
         let (start, start_ms) = (tokio::time::Instant::now(), world.clock.now().ms());
         let before = Counts::of(&world);

@@ -11,7 +11,8 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::plot::{Chart, Line};
-use super::{crash, durability, sale, seeds};
+use super::seeds::Size;
+use super::{crash, durability, processes, sale, seeds};
 
 /// What to play, and how much of it.
 #[derive(clap::Args, Debug)]
@@ -22,7 +23,7 @@ pub struct Arguments {
     /// Where `REPORT.md` and its plots go.
     #[arg(long, default_value = "docs")]
     out: PathBuf,
-    /// Seeds of the simulation; by default 1000, or with --small 300.
+    /// Seeds of the simulation; by default 300, of few orders each with --small.
     #[arg(long)]
     seeds: Option<u64>,
     /// Orders of the sale; by default 100000, or with --small 5000.
@@ -49,6 +50,8 @@ enum Part {
     Crashes,
     /// Worlds drawn from seeds.
     Seeds,
+    /// The cases that no draw would meet.
+    Special,
     /// Limits to be found, and several bots.
     Pace,
     /// A sale from stock.
@@ -58,6 +61,9 @@ enum Part {
     /// The benchmark.
     Bench,
 }
+
+/// One in so many seeds is played once more with hundreds of orders.
+const LARGE_IN: u64 = 20;
 
 /// A figure and what it must be.
 struct Bound {
@@ -113,8 +119,8 @@ impl Report {
 pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (small, functions) = (arguments.small, arguments.functions.clone());
-    let seeds = arguments.seeds.unwrap_or(if small { 300 } else { 1000 });
+    let (small, folder) = (arguments.small, arguments.functions.clone());
+    let seeds = arguments.seeds.unwrap_or(300);
     // A world has a runtime of its own, which can't be started within this one.
     let only = arguments.only.clone();
     let wants = move |part| only.is_empty() || only.contains(&part);
@@ -122,10 +128,34 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     let worlds = tokio::task::spawn_blocking(move || {
         let mut report = Report::default();
         if plays(Part::Crashes) {
-            crashes(&mut report, threads)?;
+            crashes(&mut report, threads);
+            if let Some(folder) = &folder {
+                killed(&mut report, threads, folder)?;
+            }
         }
         if plays(Part::Seeds) {
-            simulation(&mut report, seeds, threads)?;
+            if small {
+                simulation(
+                    &mut report,
+                    "Seeds",
+                    seeds,
+                    ("--small", &Size::small()),
+                    threads,
+                )?;
+            } else {
+                simulation(&mut report, "Seeds", seeds, ("", &Size::full()), threads)?;
+                let large = ("--large", &Size::large());
+                simulation(
+                    &mut report,
+                    "Seeds of hundreds of orders",
+                    seeds / LARGE_IN,
+                    large,
+                    threads,
+                )?;
+            }
+        }
+        if plays(Part::Special) {
+            special(&mut report)?;
         }
         if plays(Part::Pace) {
             paces::paces(&mut report, small, threads)?;
@@ -147,7 +177,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
         fuzzed(&mut report, seconds)?;
     }
     if wants(Part::Bench) {
-        let text = crate::bench::tables(arguments.small, functions).await?;
+        let text = crate::bench::tables(arguments.small, arguments.functions).await?;
         report.section("The benchmark", &text);
     }
     write_report(&arguments.out, &report, began)?;
@@ -161,7 +191,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn crashes(report: &mut Report, threads: usize) -> anyhow::Result<()> {
+fn crashes(report: &mut Report, threads: usize) {
     let began = Instant::now();
     let outcomes = crash::matrix(threads, crash::Size::Whole, &crash::Flow::ALL);
     let cases: usize = outcomes.iter().map(|outcome| outcome.cases).sum();
@@ -206,11 +236,44 @@ fn crashes(report: &mut Report, threads: usize) -> anyhow::Result<()> {
         "0",
         violations.is_empty(),
     );
+}
+
+/// The functions as processes, ended by the kernel.
+fn killed(report: &mut Report, threads: usize, folder: &Path) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let outcomes = processes::matrix(threads, folder)?;
+    let cases: usize = outcomes.iter().map(|outcome| outcome.cases).sum();
+    let violations: Vec<String> = outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.violations)
+        .map(ToString::to_string)
+        .collect();
+    let mut text = format!(
+        "The binaries as they are deployed, each a process that asks an emulated Lambda for its invocations, ended by SIGKILL just \
+        before or just after each of its calls: {cases} cases in {:.0} s. `cargo run --release -p local -- crash --processes`.\n",
+        began.elapsed().as_secs_f64()
+    );
+    for violation in &violations {
+        let _ = writeln!(text, "\n    {violation} --processes");
+    }
+    report.section("Killed processes", &text);
+    report.bound(
+        "killed processes: violations",
+        format!("{} in {cases} cases", violations.len()),
+        "0",
+        violations.is_empty(),
+    );
     Ok(())
 }
 
-fn simulation(report: &mut Report, count: u64, threads: usize) -> anyhow::Result<()> {
-    let summary = seeds::many(1..count + 1, threads)?;
+fn simulation(
+    report: &mut Report,
+    title: &str,
+    count: u64,
+    (flag, size): (&str, &Size),
+    threads: usize,
+) -> anyhow::Result<()> {
+    let summary = seeds::many_as(1..count + 1, threads, size, |_| {})?;
     let mut text = format!(
         "{} seeds, each a world with its own bots, chats, workers, limits, customers and troubles: throttled and failing DynamoDB and \
         SQS calls, resets, hangs, delays, duplicates, reordering, deaths, 429s, WebEngage outages, lost rights, updates \
@@ -239,7 +302,7 @@ fn simulation(report: &mut Report, count: u64, threads: usize) -> anyhow::Result
     }
     let _ = writeln!(
         text,
-        "\nAny number: `cargo run --release -p local -- simulate --seeds 1000`; one with its story: `-- simulate --seed 7 --story`."
+        "\nAny number: `cargo run --release -p local -- simulate --seeds 1000 {flag}`; one with its story: `-- simulate --seed 7 --story {flag}`."
     );
     for failure in &summary.failures {
         let _ = writeln!(
@@ -249,19 +312,25 @@ fn simulation(report: &mut Report, count: u64, threads: usize) -> anyhow::Result
             failure.broken.join("; ")
         );
     }
-    report.section("Seeds", &text);
+    report.section(title, &text);
     report.bound(
-        "seeds",
-        summary.seeds.to_string(),
-        "at least 300",
-        summary.seeds >= 300,
-    );
-    report.bound(
-        "seeds: violations",
-        summary.failures.len().to_string(),
+        &format!("{}: violations", title.to_lowercase()),
+        format!("{} in {} seeds", summary.failures.len(), summary.seeds),
         "0",
         summary.failures.is_empty(),
     );
+    Ok(())
+}
+
+/// The cases that no draw would meet; what is broken ends the report.
+fn special(report: &mut Report) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    seeds::special::all(&mut lines)?;
+    let mut text = String::new();
+    for line in String::from_utf8_lossy(&lines).lines() {
+        let _ = writeln!(text, "- {line}");
+    }
+    report.section("Made on purpose", &text);
     Ok(())
 }
 

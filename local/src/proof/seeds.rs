@@ -276,14 +276,6 @@ pub fn many_as(
     Ok(summary)
 }
 
-/// Runs many seeds as CI does.
-///
-/// # Errors
-/// If a world can't be built or read.
-pub fn many(seeds: Range<u64>, threads: usize) -> anyhow::Result<Summary> {
-    many_as(seeds, threads, &Size::full(), |_| {})
-}
-
 /// What the command line asks for.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

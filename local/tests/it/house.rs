@@ -1,5 +1,6 @@
 //! House rules: lists that live in two places are the same list, and what the code's shape promises it keeps.
 
+mod alarms;
 mod samples;
 mod template;
 
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 type Reader = fn(&mut Env);
 
 /// The functions.
-const READERS: [(&str, Reader); 6] = [
+const READERS: [(&str, Reader); 10] = [
     ("request", |env| {
         drop(request::App::from_env(env, Clock::real()))
     }),
@@ -37,6 +38,16 @@ const READERS: [(&str, Reader); 6] = [
     }),
     ("stock", |env| {
         drop(stock::App::from_env(env, Clock::real()))
+    }),
+    ("setup", |env| drop(setup::App::from_env(env))),
+    ("monitor", |env| {
+        drop(monitor::App::from_env(env, Clock::real()))
+    }),
+    ("admin", |env| {
+        drop(admin::App::from_env(env, Clock::real()))
+    }),
+    ("sweeper", |env| {
+        drop(sweeper::App::from_env(env, Clock::real()))
     }),
 ];
 

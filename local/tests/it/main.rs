@@ -8,6 +8,8 @@
 )]
 
 mod abuse;
+mod account;
+mod admin;
 mod bad_input;
 mod claims;
 mod durability;
@@ -19,6 +21,7 @@ mod poison;
 mod rate_limit;
 mod real_mode;
 mod secrets;
+mod seen;
 mod startup;
 mod stock;
 mod trouble;

@@ -105,6 +105,7 @@ async fn by_webhook_a_payment_becomes_a_link_a_join_and_two_events() {
             "url": format!("{}/v1/telegram/webhook", bundle.bundle.url),
             "secret_token": secret,
             "allowed_updates": ["chat_member"],
+            "max_connections": 40,
         })
     );
     assert!(outside.telegram.delivery_count() >= 1);

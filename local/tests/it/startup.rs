@@ -14,7 +14,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 6] = [
+const FUNCTIONS: [(&str, &[&str]); 9] = [
     (
         "request",
         &[
@@ -64,6 +64,41 @@ const FUNCTIONS: [(&str, &[&str]); 6] = [
     (
         "stock",
         &["INVITE_QUEUE_URL", "STOCK_TABLE", "TELEGRAM_CHAT_ID"],
+    ),
+    (
+        "admin",
+        &[
+            "ADMIN_KEYS",
+            "EVENT_DEAD_LETTER_QUEUE_URL",
+            "EVENT_QUEUE_URL",
+            "INVITE_DEAD_LETTER_QUEUE_URL",
+            "INVITE_LINKS_TABLE",
+            "INVITE_QUEUE_URL",
+            "INVITE_REQUESTS_TABLE",
+            "PACE_TABLE",
+            "TELEGRAM_BOT_TOKEN",
+            "TELEGRAM_CHAT_ID",
+        ],
+    ),
+    (
+        "sweeper",
+        &[
+            "EVENT_QUEUE_URL",
+            "INVITE_QUEUE_URL",
+            "INVITE_REQUESTS_TABLE",
+        ],
+    ),
+    (
+        "monitor",
+        &[
+            "EVENT_DEAD_LETTER_QUEUE_URL",
+            "EVENT_QUEUE_URL",
+            "INVITE_DEAD_LETTER_QUEUE_URL",
+            "INVITE_QUEUE_URL",
+            "INVITE_REQUESTS_TABLE",
+            "TELEGRAM_BOT_TOKEN",
+            "WEBHOOK_URL",
+        ],
     ),
 ];
 const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:admit-one-AbCdEf";
@@ -219,7 +254,7 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
 }
 
 /// The environment of a bundle's functions, without these names.
-fn env_without<'a>(bundle: &'a TestBundle, names: &[&str]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn env_without<'a>(bundle: &'a TestBundle, names: &[&str]) -> Vec<(&'a str, &'a str)> {
     let all = bundle.env().iter();
     all.map(|(name, value)| (name.as_str(), value.as_str()))
         .filter(|(name, value)| !names.contains(name) && !value.is_empty())
@@ -234,7 +269,7 @@ pub(crate) fn purchase(key: &str) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-async fn status_of(function: &Function, event: Vec<u8>) -> Value {
+pub(crate) async fn status_of(function: &Function, event: Vec<u8>) -> Value {
     let answer = function.invoke(event).await.unwrap();
     serde_json::from_slice::<Value>(&answer).unwrap()["statusCode"].clone()
 }

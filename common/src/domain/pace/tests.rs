@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(2100);
 const NOW: Timestamp = Timestamp::from_ms(1_763_640_000_000);
 const CHAT: ChatId = ChatId(-100);
 const OTHER: ChatId = ChatId(-200);
@@ -56,14 +56,14 @@ fn waits(turns: &[Turn]) -> Vec<(Place, u64)> {
 fn an_idle_line_serves_at_once_and_then_gives_tickets() {
     let mut pace = [pace(1000)];
     let turns = ask(&mut pace, CHAT, &[Place::New; 6], NOW);
-    assert_eq!(slots(&turns), [(0, 0), (0, 1000), (0, 2000)]);
-    // Each comes back a second before its turn at 3, 4 and 5 seconds.
+    assert_eq!(slots(&turns), [(0, 50), (0, 1050), (0, 2050)]);
+    // Each comes back a second before its turn.
     assert_eq!(
         waits(&turns),
         [
-            (Place::Ticket(1), 2000),
-            (Place::Ticket(2), 3000),
-            (Place::Ticket(3), 4000)
+            (Place::Ticket(1), 2050),
+            (Place::Ticket(2), 3050),
+            (Place::Ticket(3), 4050)
         ]
     );
 }
@@ -78,7 +78,7 @@ fn nobody_new_overtakes_who_holds_a_ticket() {
         &[Place::Ticket(1), Place::New, Place::Ticket(2)],
         at(1500),
     );
-    assert_eq!(slots(&turns), [(0, 3000)]);
+    assert_eq!(slots(&turns), [(0, 3050)]);
     assert_eq!(waits(&turns)[0].0, Place::Ticket(4));
 }
 
@@ -87,7 +87,7 @@ fn a_slot_that_nobody_came_for_goes_to_whoever_is_there() {
     let mut pace = [pace(1000)];
     ask(&mut pace, CHAT, &[Place::New; 6], NOW);
     let turns = ask(&mut pace, CHAT, &[Place::New], at(9000));
-    assert_eq!(slots(&turns), [(0, 9000)]);
+    assert_eq!(slots(&turns), [(0, 9050)]);
 }
 
 #[test]
@@ -95,10 +95,10 @@ fn a_long_line_looks_in_on_the_way_and_so_sees_that_the_pace_recovered() {
     let mut pace = [pace(1000)];
     let turns = ask(&mut pace, CHAT, &[Place::New; 203], NOW);
     let last = waits(&turns).last().copied().unwrap();
-    assert_eq!(last, (Place::Ticket(200), (3000 + 199_000) * 85 / 100));
+    assert_eq!(last, (Place::Ticket(200), (3050 + 199_000) * 85 / 100));
     pace[0].interval_ms = 100.0;
     let turns = ask(&mut pace, CHAT, &[last.0], at(10_000));
-    assert_eq!(slots(&turns), [(0, 10_000)]);
+    assert_eq!(slots(&turns), [(0, 10_050)]);
     let turns = ask(&mut pace, CHAT, &[last.0], at(10_000));
     let sooner = waits(&turns)[0].1 - 10_000;
     assert!((15_000..19_000).contains(&sooner), "{sooner}");
@@ -134,7 +134,7 @@ fn no_two_jobs_share_a_slot_whatever_comes() {
 fn revocations_yield_to_every_mint() {
     let mut pace = [pace(1000)];
     let revocation = Place::Yielding { line: Some(0) };
-    assert_eq!(slots(&ask(&mut pace, CHAT, &[revocation], NOW)), [(0, 0)]);
+    assert_eq!(slots(&ask(&mut pace, CHAT, &[revocation], NOW)), [(0, 50)]);
     ask(&mut pace, CHAT, &[Place::New; 20], NOW);
     let turns = ask(&mut pace, CHAT, &[revocation; 2], at(100));
     assert!(slots(&turns).is_empty());
@@ -147,11 +147,11 @@ fn bots_share_a_chat_and_one_that_is_paused_is_left_out() {
     let turns = ask(&mut lines, CHAT, &[Place::New; 6], NOW);
     assert_eq!(
         slots(&turns),
-        [(0, 0), (1, 0), (2, 0), (0, 1000), (1, 1000), (2, 1000)]
+        [(0, 50), (1, 50), (2, 50), (0, 1050), (1, 1050), (2, 1050)]
     );
     lines[1].rate_limited(Duration::from_secs(60), at(1000));
     let turns = ask(&mut lines, CHAT, &[Place::Front; 4], at(2000));
-    assert_eq!(slots(&turns), [(0, 2000), (2, 2000), (0, 3000), (2, 3000)]);
+    assert_eq!(slots(&turns), [(0, 2050), (2, 2050), (0, 3050), (2, 3050)]);
 }
 
 #[test]

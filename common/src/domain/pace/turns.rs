@@ -9,8 +9,11 @@ use super::{ABSENT_AFTER, Pace, Tickets};
 
 /// How early a job that is nearly first comes back, so that its slot finds it there.
 const EARLY: Duration = Duration::from_millis(1000);
+/// How far off a slot is at least in a line that met a limit. What a job writes before its call takes this long, and a
+/// call that leaves late comes too soon before the next one.
+const HEAD: Duration = Duration::from_millis(50);
 /// How many slots ahead a worker waits at most.
-const SLOTS_AHEAD: f64 = 3.0;
+const SLOTS_AHEAD: f64 = 6.0;
 /// How long it waits at most in the fastest line.
 const PATIENCE_MIN: Duration = Duration::from_millis(800);
 /// The part of its wait after which a job looks in: the pace may have become a little faster meanwhile.
@@ -129,8 +132,12 @@ impl Candidate<'_> {
         self.pace.free(now).max(self.not_before)
     }
 
-    fn grant(&mut self, line: usize, at: Timestamp) -> Turn {
-        let paced = self.pace.is_paced(at);
+    fn grant(&mut self, line: usize, free: Timestamp, now: Timestamp) -> Turn {
+        let paced = self.pace.is_paced(free);
+        let at = match self.pace.ceiling_ms {
+            Some(_) => free.max(now.plus(HEAD)),
+            None => free,
+        };
         self.pace.next_slot = at.plus(self.pace.interval());
         Turn::Slot { line, at, paced }
     }
@@ -192,7 +199,7 @@ fn turn_of_mint(
             };
             lines[first].pace.tickets.insert(chat, served);
         }
-        return lines[first].grant(first, free);
+        return lines[first].grant(first, free, now);
     }
 
     let place = match place {
@@ -254,7 +261,7 @@ fn turn_of_yielding(
     let free = line.free(now);
     // Half of what a mint would wait: one that comes next must find a slot near.
     if waiting == 0 && free <= now.plus(patience / 2) {
-        return line.grant(position, free);
+        return line.grant(position, free, now);
     }
     let opens = line.opens().max(now);
     let queue = line.pace.interval().mul_f64(as_f64(waiting).min(1e6));

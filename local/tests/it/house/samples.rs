@@ -43,7 +43,28 @@ fn each_sample_is_what_its_trigger_sends() {
             "webhook" => ("POST /v1/telegram/webhook", ""),
             "worker" => ("", "invite"),
             "events" => ("", "event"),
-            "stock" => {
+            "admin" => {
+                let call: ApiGatewayV2httpRequest = serde_json::from_str(&json).unwrap();
+                let route = call.route_key.unwrap();
+                let method = call.request_context.http.method.as_str();
+                let (of_route, path) = route.split_once(' ').unwrap();
+                assert_eq!((call.version.as_deref(), method), (Some("2.0"), of_route));
+                let parameters = call.path_parameters.iter();
+                let path = parameters.fold(path.to_owned(), |path, (name, value)| {
+                    path.replace(&format!("{{{name}}}"), value)
+                });
+                assert_eq!(call.raw_path, Some(path), "{sample}");
+                continue;
+            }
+            "setup" => {
+                let event: Value = serde_json::from_str(&json).unwrap();
+                let kind = event["RequestType"].as_str().unwrap_or("by-hand");
+                assert_eq!(sample, format!("setup-{}.json", kind.to_lowercase()));
+                let is_answered_elsewhere = event["ResponseURL"].is_string();
+                assert_eq!(is_answered_elsewhere, kind != "by-hand", "{sample}");
+                continue;
+            }
+            "stock" | "monitor" | "sweeper" => {
                 let event: Value = serde_json::from_str(&json).unwrap();
                 assert_eq!(event["detail-type"], "Scheduled Event", "{sample}");
                 assert_eq!(event["source"], "aws.events", "{sample}");

@@ -1,0 +1,297 @@
+//! What operators do to a request: what its state allows, and what its record keeps of it.
+//!
+//! Every action may be asked for twice, by a person who saw no answer: the second time finds what the first one did,
+//! and does no more than send its messages again.
+
+use super::event::EventName;
+use super::invite::{Invite, Status};
+use super::time::Timestamp;
+
+/// How many entries a record keeps, the newest.
+pub const HISTORY_MAX: usize = 50;
+/// The longest detail of an entry, in characters.
+const DETAIL_MAX_CHARS: usize = 200;
+
+/// What an operator did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Had the link made again that was not made.
+    Retry,
+    /// Had the link replaced by another.
+    Reissue,
+    /// Had a fact told again.
+    ResendEvent,
+}
+
+impl Action {
+    /// The word in records and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Reissue => "reissue",
+            Self::ResendEvent => "resend_event",
+        }
+    }
+
+    /// Reads the word of [`Action::as_str`].
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Retry, Self::Reissue, Self::ResendEvent]
+            .into_iter()
+            .find(|action| action.as_str() == word)
+    }
+}
+
+/// One line of a record's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// Who: the name of an operator's key.
+    pub who: String,
+    /// What.
+    pub action: Action,
+    /// What it found, or what it was about; never a link.
+    pub detail: String,
+}
+
+impl Entry {
+    /// What `who` does at `at`; a longer detail is cut.
+    #[must_use]
+    pub fn new(at: Timestamp, who: &str, action: Action, detail: &str) -> Self {
+        Self {
+            at,
+            who: who.to_owned(),
+            action,
+            detail: detail.chars().take(DETAIL_MAX_CHARS).collect(),
+        }
+    }
+}
+
+/// What an action writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A request that was given up begins anew.
+    Anew,
+    /// One that is under way stays as it is; its job is sent again.
+    Again,
+    /// Its link is to be replaced.
+    Reissue,
+    /// A fact counts as untold.
+    Untell(EventName),
+}
+
+/// Why an action is not done; nothing is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The link is there: there is nothing to be retried.
+    AlreadyDone,
+    /// There is no link to be replaced.
+    NotDone,
+    /// Somebody joined by the link: another one would be a second seat.
+    AlreadyJoined,
+    /// Another link than the one that was named is there by now.
+    Replaced,
+    /// The fact has not come true.
+    NoSuchEvent,
+}
+
+impl Invite {
+    /// What a retry does.
+    ///
+    /// # Errors
+    /// [`Refused::AlreadyDone`].
+    pub const fn retry(&self) -> Result<Change, Refused> {
+        match self.status {
+            Status::Failed => Ok(Change::Anew),
+            Status::Queued | Status::Processing => Ok(Change::Again),
+            Status::Done => Err(Refused::AlreadyDone),
+        }
+    }
+
+    /// What the replacement of link number `issue` does, or of the present one if none is named.
+    ///
+    /// # Errors
+    /// [`Refused::AlreadyJoined`], [`Refused::Replaced`] and [`Refused::NotDone`].
+    pub fn reissue(&self, issue: Option<u32>) -> Result<Change, Refused> {
+        if self.joined_at.is_some() {
+            return Err(Refused::AlreadyJoined);
+        }
+        let under_way = matches!(self.status, Status::Queued | Status::Processing);
+        match issue {
+            // The same again, and perhaps a new link is there already.
+            Some(issue) if issue.checked_add(1) == Some(self.issue) => {
+                return match self.status {
+                    Status::Failed => Err(Refused::NotDone),
+                    _ => Ok(Change::Again),
+                };
+            }
+            Some(issue) if issue != self.issue => return Err(Refused::Replaced),
+            None if under_way && self.revoking.is_some() => return Ok(Change::Again),
+            _ => {}
+        }
+        if self.status == Status::Done && self.invite_link.is_some() {
+            Ok(Change::Reissue)
+        } else {
+            Err(Refused::NotDone)
+        }
+    }
+
+    /// What the telling of a fact again does.
+    ///
+    /// # Errors
+    /// [`Refused::NoSuchEvent`].
+    pub const fn resend(&self, event: EventName) -> Result<Change, Refused> {
+        let is_true = match event {
+            EventName::LinkCreated => {
+                matches!(self.status, Status::Done) && self.invite_link.is_some()
+            }
+            EventName::Joined => self.joined_at.is_some() && self.telegram_user_id.is_some(),
+        };
+        if is_true {
+            Ok(Change::Untell(event))
+        } else {
+            Err(Refused::NoSuchEvent)
+        }
+    }
+
+    /// The history with one more entry: the newest of them.
+    #[must_use]
+    pub fn history_with(&self, entry: &Entry) -> Vec<Entry> {
+        let kept = self
+            .history
+            .len()
+            .saturating_sub(HISTORY_MAX.saturating_sub(1));
+        let mut history = self.history[kept..].to_vec();
+        history.push(entry.clone());
+        history
+    }
+
+    /// Whether the newest action is `entry`, which was the next one after `before`: the SDK repeats a write whose answer
+    /// was lost, and then finds its own.
+    #[must_use]
+    pub fn was_acted_on(&self, entry: &Entry, before: &Self) -> bool {
+        self.actions == before.actions + 1 && self.history.last() == Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::{ChatId, IdentitySource, InviteLink, RequestId, TelegramUserId};
+    use super::super::invite::Revoking;
+    use super::super::purchase::{Chats, Purchase};
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_763_640_000_000);
+
+    fn queued() -> Invite {
+        let chats = Chats::parse("-1").unwrap();
+        let body = br#"{"userId": "u", "transactionId": "T"}"#;
+        let purchase = Purchase::parse(body, None, &chats).unwrap();
+        let id = RequestId::derive(ChatId(-1), IdentitySource::Transaction("T"));
+        Invite::accept(id, &purchase, NOW)
+    }
+
+    fn done(issue: u32) -> Invite {
+        let link = InviteLink::new("https://t.me/+a");
+        Invite {
+            issue,
+            ..queued().served_from_stock(ChatId(-1), link, NOW)
+        }
+    }
+
+    fn being_replaced() -> Invite {
+        let before = done(0);
+        Invite {
+            status: Status::Queued,
+            issue: 1,
+            revoking: Some(Revoking {
+                invite_link: before.invite_link.unwrap(),
+                bot: None,
+                link_expires_at: None,
+                done_at: None,
+                link_event_fired: true,
+                is_dead: false,
+            }),
+            ..queued()
+        }
+    }
+
+    fn joined(invite: Invite) -> Invite {
+        Invite {
+            joined_at: Some(NOW),
+            telegram_user_id: Some(TelegramUserId(7)),
+            ..invite
+        }
+    }
+
+    #[test]
+    fn what_has_no_link_yet_is_retried_and_nothing_else() {
+        let failed = Invite {
+            status: Status::Failed,
+            ..queued()
+        };
+        assert_eq!(failed.retry(), Ok(Change::Anew));
+        assert_eq!(queued().retry(), Ok(Change::Again));
+        assert_eq!(done(0).retry(), Err(Refused::AlreadyDone));
+    }
+
+    #[test]
+    fn a_link_is_replaced_once_however_often_that_is_asked() {
+        assert_eq!(done(0).reissue(None), Ok(Change::Reissue));
+        assert_eq!(done(0).reissue(Some(0)), Ok(Change::Reissue));
+        assert_eq!(being_replaced().reissue(None), Ok(Change::Again));
+        assert_eq!(being_replaced().reissue(Some(0)), Ok(Change::Again));
+        assert_eq!(done(1).reissue(Some(0)), Ok(Change::Again));
+        assert_eq!(done(1).reissue(Some(1)), Ok(Change::Reissue));
+        assert_eq!(done(2).reissue(Some(0)), Err(Refused::Replaced));
+        assert_eq!(done(0).reissue(Some(1)), Err(Refused::Replaced));
+        assert_eq!(done(0).reissue(Some(u32::MAX)), Err(Refused::Replaced));
+        assert_eq!(queued().reissue(None), Err(Refused::NotDone));
+        assert_eq!(queued().reissue(Some(0)), Err(Refused::NotDone));
+        let given_up = Invite {
+            status: Status::Failed,
+            ..being_replaced()
+        };
+        assert_eq!(given_up.reissue(Some(0)), Err(Refused::NotDone));
+        assert_eq!(given_up.retry(), Ok(Change::Anew));
+    }
+
+    #[test]
+    fn nobody_who_joined_gets_a_second_seat() {
+        for invite in [done(0), being_replaced(), done(1)] {
+            assert_eq!(joined(invite).reissue(Some(0)), Err(Refused::AlreadyJoined));
+        }
+    }
+
+    #[test]
+    fn only_what_came_true_is_told_again() {
+        for event in [EventName::LinkCreated, EventName::Joined] {
+            assert_eq!(queued().resend(event), Err(Refused::NoSuchEvent));
+            assert_eq!(joined(done(0)).resend(event), Ok(Change::Untell(event)));
+        }
+        let (link, join) = (EventName::LinkCreated, EventName::Joined);
+        assert_eq!(done(0).resend(link), Ok(Change::Untell(link)));
+        assert_eq!(done(0).resend(join), Err(Refused::NoSuchEvent));
+        assert_eq!(
+            being_replaced().resend(link),
+            Err(Refused::NoSuchEvent),
+            "the old link is dead and there is no other one"
+        );
+    }
+
+    #[test]
+    fn a_history_keeps_the_newest() {
+        let mut invite = queued();
+        for number in 0..120 {
+            let entry = Entry::new(NOW, "ann", Action::Retry, &format!("{number}"));
+            invite.history = invite.history_with(&entry);
+        }
+        assert_eq!(invite.history.len(), HISTORY_MAX);
+        assert_eq!(invite.history.first().unwrap().detail, "70");
+        assert_eq!(invite.history.last().unwrap().detail, "119");
+        let long = Entry::new(NOW, "ann", Action::Retry, &"\u{e9}".repeat(300));
+        assert_eq!(long.detail.chars().count(), DETAIL_MAX_CHARS);
+    }
+}

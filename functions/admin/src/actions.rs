@@ -1,0 +1,144 @@
+//! What an operator does to one request.
+//!
+//! ```text
+//! read the record, decide
+//! write it, with the line in its history    die here: it is open, so the sweeper sends what follows; or a repeat does
+//! send the message that follows             die here: a repeat finds it done, and sends it once more
+//! ```
+
+use common::answer::Rejection;
+use common::domain::action::{Action, Change, Entry, Refused};
+use common::domain::event::EventName;
+use common::domain::id::RequestId;
+use common::domain::invite::{Invite, Status};
+use common::domain::job::{Job, Mint};
+use common::store::Acted;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::view::Story;
+use crate::{App, unavailable};
+
+/// How often an action is decided anew because the record had changed.
+const TRIES: u32 = 5;
+
+/// The body of `reissue`.
+#[derive(Deserialize)]
+pub(crate) struct Reissue {
+    /// The number of the link that is to be replaced: a repeat of the call then replaces nothing else.
+    issue: Option<u32>,
+}
+
+/// The body of `resend-event`.
+#[derive(Deserialize)]
+pub(crate) struct ResendEvent {
+    event: String,
+}
+
+/// Has the link made that was not made.
+pub(crate) async fn retry(app: &App, who: &str, id: RequestId) -> Result<Value, Rejection> {
+    let detail = |invite: &Invite| {
+        let error = invite.error.as_deref().unwrap_or("no error");
+        format!(
+            "{} after {} tries: {error}",
+            invite.status.as_str(),
+            invite.attempts
+        )
+    };
+    let (invite, change) = act(app, who, id, Action::Retry, Invite::retry, detail).await?;
+    send_job(app, &invite).await?;
+    Ok(told(invite, change))
+}
+
+/// Has the link replaced by another.
+pub(crate) async fn reissue(
+    app: &App,
+    who: &str,
+    id: RequestId,
+    asked: Reissue,
+) -> Result<Value, Rejection> {
+    let detail = |invite: &Invite| match invite.link_expires_at {
+        Some(at) => format!("link {}, which works until {at}", invite.issue),
+        None => format!("link {}", invite.issue),
+    };
+    let decide = |invite: &Invite| invite.reissue(asked.issue);
+    let (invite, change) = act(app, who, id, Action::Reissue, decide, detail).await?;
+    send_job(app, &invite).await?;
+    Ok(told(invite, change))
+}
+
+/// Has a fact told again.
+pub(crate) async fn resend_event(
+    app: &App,
+    who: &str,
+    id: RequestId,
+    asked: ResendEvent,
+) -> Result<Value, Rejection> {
+    let name = match asked.event.as_str() {
+        "link_created" => EventName::LinkCreated,
+        "joined" => EventName::Joined,
+        _ => return Err(Rejection::InvalidParameter),
+    };
+    let detail = |_: &Invite| asked.event.clone();
+    let decide = |invite: &Invite| invite.resend(name);
+    let (invite, _) = act(app, who, id, Action::ResendEvent, decide, detail).await?;
+    let event = match name {
+        EventName::LinkCreated => invite.unsent_link_event(),
+        EventName::Joined => invite
+            .link_of_join()
+            .and_then(|link| invite.unsent_join_event(link)),
+    };
+    // Without one, WebEngage has taken it in the meantime.
+    if let Some(event) = event {
+        app.events.send(&event).await.map_err(unavailable)?;
+    }
+    let note = "WebEngage takes an event of the same id once within 4 hours; after that it counts it again.";
+    Ok(json!({"invite": Story::from(invite), "note": note}))
+}
+
+/// Decides by the record as it is, and writes that with its line in the history.
+async fn act(
+    app: &App,
+    who: &str,
+    id: RequestId,
+    action: Action,
+    decide: impl Fn(&Invite) -> Result<Change, Refused>,
+    detail: impl Fn(&Invite) -> String,
+) -> Result<(Invite, Change), Rejection> {
+    let found = app.invites.get(id).await.map_err(unavailable)?;
+    let mut invite = found.ok_or(Rejection::NotFound)?;
+    for _ in 0..TRIES {
+        let change = decide(&invite)?;
+        let bot = match &invite.invite_link {
+            Some(link) if change == Change::Reissue => {
+                let record = app.links.get(&link.hash()).await.map_err(unavailable)?;
+                record.map(|record| record.bot)
+            }
+            _ => None,
+        };
+        let entry = Entry::new(app.clock.now(), who, action, &detail(&invite));
+        let acted = app.invites.act(&invite, change, bot, &entry).await;
+        match acted.map_err(unavailable)? {
+            Acted::Done(acted) => {
+                info!(invite.id = %id, operator.name = who, outcome = action.as_str(), "an operator acted on a request");
+                return Ok((*acted, change));
+            }
+            Acted::Newer(newer) => invite = *newer,
+            Acted::Missing => return Err(Rejection::NotFound),
+        }
+    }
+    Err(Rejection::Unavailable)
+}
+
+async fn send_job(app: &App, invite: &Invite) -> Result<(), Rejection> {
+    if invite.status == Status::Done {
+        return Ok(());
+    }
+    let job = Job::Mint(Mint::of(invite));
+    app.jobs.send(&job).await.map_err(unavailable)
+}
+
+fn told(invite: Invite, change: Change) -> Value {
+    json!({"repeated": change == Change::Again, "invite": Story::from(invite)})
+}

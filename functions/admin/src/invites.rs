@@ -1,0 +1,119 @@
+//! Finding requests: by their own id, by the shop's payment, by the shop's user, by a link.
+
+use common::answer::Rejection;
+use common::domain::id::{ChatId, IdentitySource, InviteLink, RequestId};
+use common::domain::invite::Invite;
+use common::domain::purchase::{TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
+use common::store::Cursor;
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+
+use crate::view::Story;
+use crate::{App, unavailable};
+
+/// How many requests of a user one answer shows.
+const PAGE: i32 = 20;
+/// The longest link that is looked for, in characters; Telegram's have some 30.
+const LINK_MAX_CHARS: usize = 256;
+
+/// What is looked for.
+enum By {
+    Request(RequestId),
+    Transaction { id: String, chat: Option<ChatId> },
+    User { id: String, after: Option<Cursor> },
+    Link(InviteLink),
+}
+
+impl By {
+    fn read(query: &str) -> Result<Self, Rejection> {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), value.trim().to_owned()))
+            .collect();
+        let value = |wanted: &str| {
+            let mut all = pairs.iter().filter(|(name, _)| name == wanted);
+            match (all.next(), all.next()) {
+                (None, _) => Ok(None),
+                (Some((_, value)), None) => Ok(Some(value.clone())),
+                (Some(_), Some(_)) => Err(Rejection::InvalidQuery),
+            }
+        };
+        let within = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
+        let wanted = (
+            value("requestId")?,
+            value("transactionId")?,
+            value("userId")?,
+            value("link")?,
+        );
+        match wanted {
+            (Some(id), None, None, None) => Ok(Self::Request(crate::request_id(&id)?)),
+            (None, Some(id), None, None) => {
+                let chat = value("chatId")?.map(|id| crate::chat_id(&id)).transpose()?;
+                if !within(&id, TRANSACTION_ID_MAX_CHARS) {
+                    return Err(Rejection::InvalidTransactionId);
+                }
+                Ok(Self::Transaction { id, chat })
+            }
+            (None, None, Some(id), None) => {
+                let after = value("cursor")?.map(|text| text.parse()).transpose();
+                let after = after.map_err(|_| Rejection::InvalidParameter)?;
+                if !within(&id, USER_ID_MAX_CHARS) {
+                    return Err(Rejection::InvalidUserId);
+                }
+                Ok(Self::User { id, after })
+            }
+            (None, None, None, Some(url)) => {
+                if !within(&url, LINK_MAX_CHARS) {
+                    return Err(Rejection::InvalidParameter);
+                }
+                // In a query a plus that is not encoded is a space, and no link has one.
+                Ok(Self::Link(InviteLink::new(url.replace(' ', "+"))))
+            }
+            _ => Err(Rejection::InvalidQuery),
+        }
+    }
+}
+
+/// Finds what the query asks for; what is not there is an empty list.
+pub(crate) async fn find(app: &App, query: &str) -> Result<Value, Rejection> {
+    let (ids, next) = match By::read(query)? {
+        By::Request(id) => (vec![id], None),
+        By::Transaction { id, chat } => (of_transaction(app, &id, chat)?, None),
+        By::User { id, after } => {
+            let page = app.invites.of_user(&id, after, PAGE).await;
+            let page = page.map_err(unavailable)?;
+            (page.ids, page.next)
+        }
+        By::Link(link) => {
+            let record = app.links.get(&link.hash()).await.map_err(unavailable)?;
+            let owner = record.and_then(|record| record.owner);
+            (
+                owner.into_iter().map(|owner| owner.request_id).collect(),
+                None,
+            )
+        }
+    };
+    let records = try_join_all(ids.into_iter().map(|id| app.invites.get(id))).await;
+    let records: Vec<Option<Invite>> = records.map_err(unavailable)?;
+    let stories: Vec<Story> = records.into_iter().flatten().map(Story::from).collect();
+    let mut found = json!({"invites": stories});
+    if let Some(next) = next {
+        found["cursor"] = next.to_string().into();
+    }
+    Ok(found)
+}
+
+/// A payment's requests: one in each chat that it may be for.
+fn of_transaction(
+    app: &App,
+    transaction: &str,
+    chat: Option<ChatId>,
+) -> Result<Vec<RequestId>, Rejection> {
+    let id = |known_as| RequestId::derive(known_as, IdentitySource::Transaction(transaction));
+    match chat {
+        Some(chat) => {
+            let (_, known_as) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
+            Ok(vec![id(known_as)])
+        }
+        None => Ok(app.chats.all().map(|(_, known_as)| id(known_as)).collect()),
+    }
+}

@@ -1,0 +1,222 @@
+//! `/v1/admin/…`: what operators see, and what they do by hand, each by one call.
+//!
+//! ```text
+//! GET  invites                        find a request, and see all of it
+//! POST invites/{requestId}/retry      a link that was not made
+//! POST invites/{requestId}/reissue    another link for the present one
+//! POST invites/{requestId}/resend-event
+//! GET  dead-letters                   what failed five times
+//! POST dead-letters/redrive           back to where it came from
+//! GET  chats                          how fast, and who waits
+//! POST chats/{chatId}/pause, /resume
+//! ```
+//!
+//! Every action may be repeated. What it changes is one conditional write with a line in the record's history; messages
+//! follow it, and what dies in between is found by the sweeper.
+
+mod actions;
+mod chats;
+mod invites;
+mod letters;
+mod view;
+
+use bytes::Bytes;
+use common::answer::{Rejection, json};
+use common::auth::Operators;
+use common::aws;
+use common::clock::Clock;
+use common::config::Env;
+use common::domain::id::{BotId, ChatId, RequestId};
+use common::domain::purchase::Chats;
+use common::queue::{DeadLetters, EventQueue, InviteQueue};
+use common::store::{Invites, Links, Paces};
+use common::telemetry::chain;
+use http::{Method, Request, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tracing::{error, info, warn};
+
+/// The largest body that is read, in bytes.
+const BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// What the handler needs.
+pub struct App {
+    operators: Operators,
+    chats: Chats,
+    bots: Vec<BotId>,
+    invites: Invites,
+    links: Links,
+    paces: Paces,
+    jobs: InviteQueue,
+    events: EventQueue,
+    letters: DeadLetters,
+    clock: Clock,
+}
+
+impl App {
+    /// Reads the environment; what is missing is reported by [`Env::check`].
+    pub fn from_env(env: &mut Env, clock: Clock) -> Self {
+        let aws = aws::Shared::from_env(env);
+        Self {
+            operators: Operators::from_env(env),
+            chats: env.chats(),
+            bots: chats::bots(env),
+            invites: Invites::from_env(aws.dynamodb(), env),
+            links: Links::from_env(aws.dynamodb(), env),
+            paces: Paces::from_env(aws.dynamodb(), env),
+            jobs: InviteQueue::from_env(aws.sqs(), env),
+            events: EventQueue::from_env(aws.sqs(), env),
+            letters: DeadLetters::from_env(aws.sqs(), env),
+            clock,
+        }
+    }
+
+    /// Whether a caller shows an operator's key.
+    #[must_use]
+    pub fn knows(&self, headers: &http::HeaderMap) -> bool {
+        self.operators.who(headers).is_some()
+    }
+}
+
+/// What an operator asks for.
+#[derive(Clone, Copy)]
+enum Ask<'a> {
+    Invites,
+    Retry(&'a str),
+    Reissue(&'a str),
+    ResendEvent(&'a str),
+    DeadLetters,
+    Redrive,
+    Chats,
+    Pause(&'a str),
+    Resume(&'a str),
+}
+
+impl<'a> Ask<'a> {
+    fn read(method: &Method, path: &'a str) -> Option<Self> {
+        let rest = path.split_once("/v1/admin/")?.1;
+        let parts: Vec<&str> = rest.split('/').collect();
+        Some(match (method.as_str(), &parts[..]) {
+            ("GET", ["invites"]) => Self::Invites,
+            ("POST", ["invites", id, "retry"]) => Self::Retry(id),
+            ("POST", ["invites", id, "reissue"]) => Self::Reissue(id),
+            ("POST", ["invites", id, "resend-event"]) => Self::ResendEvent(id),
+            ("GET", ["dead-letters"]) => Self::DeadLetters,
+            ("POST", ["dead-letters", "redrive"]) => Self::Redrive,
+            ("GET", ["chats"]) => Self::Chats,
+            ("POST", ["chats", id, "pause"]) => Self::Pause(id),
+            ("POST", ["chats", id, "resume"]) => Self::Resume(id),
+            _ => return None,
+        })
+    }
+}
+
+/// Answers one call. On a 200 what was asked for is durable; every other answer may be followed by the same call.
+pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
+    let Some(who) = app.operators.who(request.headers()) else {
+        warn!(
+            outcome = "unauthorized",
+            "an operator's call without a key was refused"
+        );
+        return Rejection::Unauthorized.answer();
+    };
+    match answer(app, who, &request).await {
+        Ok(mut body) => {
+            body["ok"] = true.into();
+            json(StatusCode::OK, &body)
+        }
+        Err(rejection) => {
+            info!(
+                operator.name = who,
+                outcome = rejection.code(),
+                "an operator's call refused"
+            );
+            rejection.answer()
+        }
+    }
+}
+
+async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value, Rejection> {
+    let ask = Ask::read(request.method(), request.uri().path()).ok_or(Rejection::NotFound)?;
+    let query = request.uri().query().unwrap_or_default();
+    let body = request.body();
+    match ask {
+        Ask::Invites => invites::find(app, query).await,
+        Ask::Retry(id) => actions::retry(app, who, request_id(id)?).await,
+        Ask::Reissue(id) => actions::reissue(app, who, request_id(id)?, read(body)?).await,
+        Ask::ResendEvent(id) => actions::resend_event(app, who, request_id(id)?, read(body)?).await,
+        Ask::DeadLetters => letters::list(app).await,
+        Ask::Redrive => letters::redrive(app, who, read(body)?).await,
+        Ask::Chats => chats::list(app).await,
+        Ask::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
+        Ask::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+    }
+}
+
+fn request_id(text: &str) -> Result<RequestId, Rejection> {
+    text.parse().map_err(|_| Rejection::InvalidRequestId)
+}
+
+fn chat_id(text: &str) -> Result<ChatId, Rejection> {
+    text.parse().map(ChatId).map_err(|_| Rejection::UnknownChat)
+}
+
+/// Reads a body; none at all is an object without fields.
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Rejection> {
+    if body.len() > BODY_MAX_BYTES {
+        return Err(Rejection::TooLarge);
+    }
+    let fields = match body.trim_ascii() {
+        [] => Value::Object(serde_json::Map::new()),
+        body => serde_json::from_slice(body).map_err(|_| Rejection::InvalidJson)?,
+    };
+    if !fields.is_object() {
+        return Err(Rejection::InvalidJson);
+    }
+    serde_json::from_value(fields).map_err(|_| Rejection::InvalidParameter)
+}
+
+fn unavailable(fault: impl std::error::Error) -> Rejection {
+    error!(
+        fault = "unavailable",
+        "an operator's call could not be served: {}",
+        chain(&fault)
+    );
+    Rejection::Unavailable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_route_takes_one_method_and_nothing_before_or_after_it() {
+        let id = "ac51f4db-4bc1-8c75-b824-613c155f6d40";
+        let routes = [
+            ("GET", "/v1/admin/invites".to_owned()),
+            ("POST", format!("/v1/admin/invites/{id}/retry")),
+            ("POST", format!("/v1/admin/invites/{id}/reissue")),
+            ("POST", format!("/v1/admin/invites/{id}/resend-event")),
+            ("GET", "/v1/admin/dead-letters".to_owned()),
+            ("POST", "/v1/admin/dead-letters/redrive".to_owned()),
+            ("GET", "/v1/admin/chats".to_owned()),
+            ("POST", "/v1/admin/chats/-1/pause".to_owned()),
+            ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+        ];
+        for (right, path) in routes {
+            for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                let is_known = Ask::read(&method, &path).is_some();
+                assert_eq!(is_known, method == right, "{method} {path}");
+            }
+            let method = Method::from_bytes(right.as_bytes()).unwrap();
+            for path in [
+                format!("{path}/"),
+                format!("{path}/x"),
+                path.replace("admin/", ""),
+            ] {
+                assert!(Ask::read(&method, &path).is_none(), "{path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A request as operators see it: all that its record tells.
+
+use common::domain::action::Entry;
+use common::domain::event::{Event, EventName};
+use common::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
+use common::domain::invite::{Invite, Status};
+use common::domain::time::Timestamp;
+use serde::Serialize;
+
+/// The whole story of a request.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Story {
+    request_id: RequestId,
+    user_id: String,
+    transaction_id: String,
+    chat_id: ChatId,
+    status: &'static str,
+    /// Whether anything is left to be done about it.
+    is_open: bool,
+    attempts: u32,
+    refusals: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// When a worker may claim it: a lease lapses, or a wait is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    /// How many links of it were replaced.
+    issue: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<Link>,
+    /// The link that is being replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoking: Option<Old>,
+    events: Events,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    join: Option<Joined>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    history: Vec<Line>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Link {
+    invite_link: InviteLink,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Old {
+    invite_link: InviteLink,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bot_id: Option<BotId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    is_dead: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Events {
+    link_created: Fact,
+    joined: Fact,
+}
+
+/// A fact that marketing is told.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fact {
+    /// Whether it has come true.
+    is_true: bool,
+    /// Whether WebEngage took it.
+    fired: bool,
+    /// Its `x-request-id`.
+    event_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Joined {
+    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    telegram_user_id: Option<TelegramUserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invite_link: Option<InviteLink>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    at: Timestamp,
+    who: String,
+    action: &'static str,
+    detail: String,
+}
+
+impl From<Entry> for Line {
+    fn from(entry: Entry) -> Self {
+        Self {
+            at: entry.at,
+            who: entry.who,
+            action: entry.action.as_str(),
+            detail: entry.detail,
+        }
+    }
+}
+
+impl From<Invite> for Story {
+    fn from(invite: Invite) -> Self {
+        let id = invite.request_id;
+        let event_id = |name, issue| Event::id_of(id, name, issue);
+        let events = Events {
+            link_created: Fact {
+                is_true: invite.status == Status::Done && invite.invite_link.is_some(),
+                fired: invite.link_event_fired,
+                event_id: event_id(EventName::LinkCreated, invite.issue),
+            },
+            joined: Fact {
+                is_true: invite.joined_at.is_some(),
+                fired: invite.join_event_fired,
+                event_id: event_id(EventName::Joined, 0),
+            },
+        };
+        let join = invite.joined_at.map(|at| Joined {
+            at,
+            telegram_user_id: invite.telegram_user_id,
+            invite_link: invite.link_of_join().cloned(),
+        });
+        let link = invite.invite_link.map(|invite_link| Link {
+            invite_link,
+            expires_at: invite.link_expires_at,
+            done_at: invite.done_at,
+        });
+        let revoking = invite.revoking.map(|old| Old {
+            invite_link: old.invite_link,
+            bot_id: old.bot,
+            expires_at: old.link_expires_at,
+            is_dead: old.is_dead,
+        });
+        Self {
+            request_id: id,
+            user_id: invite.user_id,
+            transaction_id: invite.transaction_id,
+            chat_id: invite.chat,
+            status: invite.status.as_str(),
+            is_open: invite.is_open,
+            attempts: invite.attempts,
+            refusals: invite.refusals,
+            error: invite.error,
+            not_before: invite.lease_until,
+            issue: invite.issue,
+            link,
+            revoking,
+            events,
+            join,
+            created_at: invite.created_at,
+            updated_at: invite.updated_at,
+            history: invite.history.into_iter().map(Line::from).collect(),
+        }
+    }
+}

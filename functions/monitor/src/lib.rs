@@ -1,0 +1,230 @@
+//! Once a minute: measures what no function sees while it works. How much waits in the queues, who waits longest for a
+//! link, and what Telegram says of the webhooks.
+//!
+//! It changes nothing. What can't be measured is logged and left out, and hides nothing else.
+
+mod waiting;
+
+use std::time::Duration;
+
+use common::aws::{self, Gauge};
+use common::clock::Clock;
+use common::config::Env;
+use common::domain::fault::Fault;
+use common::domain::time::Timestamp;
+use common::store::Invites;
+use common::telegram::{Bots, Telegram, WebhookInfo};
+use common::telemetry::{chain, one_line};
+use futures_util::future::{join_all, join3};
+use serde::Serialize;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+use webhook::ALLOWED_UPDATES;
+
+/// Longest wait for one measurement, so that the next run is not late.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// How long ago a delivery failed that counts: since about the last run but one, so that none is missed.
+const JUST_NOW: Duration = Duration::from_secs(120);
+
+/// What the handler needs.
+pub struct App {
+    bots: Bots,
+    webhook_url: String,
+    invite_queue: Gauge,
+    event_queue: Gauge,
+    invite_dead_letters: Gauge,
+    event_dead_letters: Gauge,
+    invites: Invites,
+    clock: Clock,
+}
+
+impl App {
+    /// Reads the environment; what is missing is reported by [`Env::check`].
+    pub fn from_env(env: &mut Env, clock: Clock) -> Self {
+        let aws = aws::Shared::from_env(env);
+        let gauge = |url| Gauge::new(aws.sqs(), url);
+        Self {
+            bots: Bots::from_env(env),
+            webhook_url: env.required("WEBHOOK_URL"),
+            invite_queue: gauge(env.required("INVITE_QUEUE_URL")),
+            event_queue: gauge(env.required("EVENT_QUEUE_URL")),
+            invite_dead_letters: gauge(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
+            event_dead_letters: gauge(env.required("EVENT_DEAD_LETTER_QUEUE_URL")),
+            invites: Invites::from_env(aws.dynamodb(), env),
+            clock,
+        }
+    }
+}
+
+/// What was measured; what could not be is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Messages in the queue of jobs, whatever their state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_queue_depth: Option<u64>,
+    /// Messages in the queue of events, whatever their state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_queue_depth: Option<u64>,
+    /// Jobs that were given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_dead_letters: Option<u64>,
+    /// Events that were given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_dead_letters: Option<u64>,
+    /// For how many seconds the buyer waits who waits longest for a link; 0 if nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_unserved_seconds: Option<u64>,
+    /// Updates that wait at Telegram, of all bots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_pending_updates: Option<u64>,
+    /// Bots whose updates do not come: the webhook is another, or a delivery failed just now, or the token is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_errors: Option<u64>,
+    /// How much could not be measured.
+    pub failed: u64,
+}
+
+/// Measures everything once.
+pub async fn handle(app: &App) -> Seen {
+    let now = app.clock.now();
+    let mut failed = 0;
+    let (queues, longest, webhooks) = join3(
+        join_all([
+            depth("InviteQueue", &app.invite_queue),
+            depth("EventQueue", &app.event_queue),
+            depth("InviteDeadLetterQueue", &app.invite_dead_letters),
+            depth("EventDeadLetterQueue", &app.event_dead_letters),
+        ]),
+        longest_wait(app, now),
+        webhooks(app, now),
+    )
+    .await;
+    failed += queues.iter().filter(|depth| depth.is_none()).count() as u64;
+    failed += u64::from(longest.is_none()) + webhooks.unknown;
+    let mut queues = queues.into_iter();
+    let mut next = || queues.next().flatten();
+    let seen = Seen {
+        invite_queue_depth: next(),
+        event_queue_depth: next(),
+        invite_dead_letters: next(),
+        event_dead_letters: next(),
+        oldest_unserved_seconds: longest,
+        webhook_pending_updates: webhooks.pending,
+        webhook_errors: webhooks.errors,
+        failed,
+    };
+    info!(
+        outcome = "measured",
+        queue.invites = seen.invite_queue_depth,
+        queue.events = seen.event_queue_depth,
+        queue.dead_invites = seen.invite_dead_letters,
+        queue.dead_events = seen.event_dead_letters,
+        oldest_unserved_s = seen.oldest_unserved_seconds,
+        webhook.pending = seen.webhook_pending_updates,
+        webhook.errors = seen.webhook_errors,
+        failed,
+        "measured"
+    );
+    seen
+}
+
+/// How full a queue is, if SQS tells.
+async fn depth(queue: &str, gauge: &Gauge) -> Option<u64> {
+    let told = gauge.depth().await;
+    told.inspect_err(|sentence| {
+        error!(
+            fault = "unavailable",
+            "the depth of {queue} is not known: {sentence}"
+        );
+    })
+    .ok()
+}
+
+/// For how many seconds somebody waits for a link, at most.
+async fn longest_wait(app: &App, now: Timestamp) -> Option<u64> {
+    let found = match timeout(PATIENCE, waiting::longest(&app.invites, now)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(failure)) => {
+            let sentence = chain(&failure);
+            error!(
+                fault = "unavailable",
+                "who waits for a link is not known: {sentence}"
+            );
+            return None;
+        }
+        Err(_) => {
+            error!(
+                fault = "unavailable",
+                "who waits for a link is not known: the table did not answer in time"
+            );
+            return None;
+        }
+    };
+    if found.is_partial {
+        warn!(
+            "so many requests are open that not all were looked at; somebody may wait longer for a link than is told"
+        );
+    }
+    Some(found.since.map_or(0, |since| now.since(since).as_secs()))
+}
+
+/// What Telegram says of all webhooks.
+struct Webhooks {
+    pending: Option<u64>,
+    errors: Option<u64>,
+    /// Bots that Telegram says nothing of.
+    unknown: u64,
+}
+
+async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
+    let asked = app.bots.iter().map(|bot| webhook_of(app, bot, now));
+    let asked = join_all(asked).await;
+    let unknown = asked.iter().filter(|told| told.is_none()).count() as u64;
+    let known: Vec<(u64, bool)> = asked.into_iter().flatten().collect();
+    let is_known = !known.is_empty();
+    Webhooks {
+        pending: is_known.then(|| known.iter().map(|(pending, _)| pending).sum()),
+        errors: is_known.then(|| known.iter().filter(|(_, is_wrong)| *is_wrong).count() as u64),
+        unknown,
+    }
+}
+
+/// How many updates wait for a bot, and whether they do not come; nothing if Telegram does not tell.
+async fn webhook_of(app: &App, bot: &Telegram, now: Timestamp) -> Option<(u64, bool)> {
+    let id = bot.bot();
+    let failure = match timeout(PATIENCE, bot.webhook_info()).await {
+        Ok(Ok(info)) => {
+            let sentence = info
+                .mismatch(&app.webhook_url, &ALLOWED_UPDATES)
+                .or_else(|| failed_just_now(&info, now));
+            if let Some(sentence) = &sentence {
+                error!(bot.id = %id, fault = "configuration", "joins do not come: {}", one_line(sentence));
+            }
+            return Some((info.pending_update_count, sentence.is_some()));
+        }
+        Ok(Err(failure)) => failure,
+        Err(_) => {
+            warn!(bot.id = %id, fault = "unknown", "Telegram does not tell of the webhook in time");
+            return None;
+        }
+    };
+    let sentence = chain(&failure);
+    match failure.fault() {
+        Fault::RateLimited { .. } | Fault::Retry | Fault::Unknown => {
+            warn!(bot.id = %id, fault = failure.fault().as_str(), "Telegram does not tell of the webhook: {sentence}");
+            None
+        }
+        Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
+            error!(bot.id = %id, fault = failure.fault().as_str(), "Telegram does not tell of the webhook: {sentence}");
+            Some((0, true))
+        }
+    }
+}
+
+/// What Telegram says of a delivery that failed since about the last run.
+fn failed_just_now(info: &WebhookInfo, now: Timestamp) -> Option<String> {
+    let at = Timestamp::from_seconds(info.last_error_date?);
+    let words = info.last_error_message.as_deref().unwrap_or_default();
+    (now.since(at) < JUST_NOW).then(|| format!("Telegram can't deliver: {words}"))
+}

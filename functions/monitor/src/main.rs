@@ -1,0 +1,21 @@
+//! `monitor` on Lambda.
+
+use std::convert::Infallible;
+
+use common::lambda::Function;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde::de::IgnoredAny;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let function = &Function::start(monitor::App::from_env).await?;
+    // What the schedule sends tells nothing but that it is time.
+    run(service_fn(
+        move |event: LambdaEvent<IgnoredAny>| async move {
+            let trace = event.context.xray_trace_id.as_deref();
+            let handle = async |app: &monitor::App| monitor::handle(app).await;
+            Ok::<_, Infallible>(function.invoke(trace, handle).await)
+        },
+    ))
+    .await
+}

@@ -1,0 +1,380 @@
+//! What a deployment needs of Telegram and WebEngage, asked of them: each check is one line that says what was found and,
+//! if that is not right, what to do. Nothing here changes anything.
+
+use std::time::Duration;
+
+use common::domain::fault::Fault;
+use common::domain::id::ChatId;
+use common::domain::purchase::Chats;
+use common::domain::time::Timestamp;
+use common::telegram::{Membership, Telegram, TelegramError, WebhookInfo};
+use common::telemetry::{chain, one_line};
+use common::webengage::{DeliveryFault, WebEngage};
+use futures_util::future::join_all;
+use serde::Serialize;
+use tokio::time::sleep;
+use webhook::ALLOWED_UPDATES;
+
+use crate::registration::Bot;
+
+/// The pauses between tries at Telegram, where trying again may help.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+/// The longest `retry_after` that is waited for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
+/// The longest part of a name, or of Telegram's words, that is shown.
+const WORDS_MAX_CHARS: usize = 80;
+/// How long ago a delivery may have failed to count as failing now. Later successes do not clear it.
+const FAILING: Duration = Duration::from_secs(600);
+/// How many updates may wait before that is worth a line.
+const PENDING_MAX: u64 = 1000;
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It works, but a person should know.
+    Warning,
+    /// It does not work until a person acts.
+    Failed,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub what: String,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// What was found, and what to do about it. One line without a secret.
+    pub says: String,
+}
+
+impl Check {
+    /// As it should be.
+    pub fn ok(what: impl Into<String>, says: impl Into<String>) -> Self {
+        Self::of(Verdict::Ok, what.into(), says.into())
+    }
+
+    /// It works, but a person should know.
+    pub fn warning(what: impl Into<String>, says: impl Into<String>) -> Self {
+        Self::of(Verdict::Warning, what.into(), says.into())
+    }
+
+    /// It does not work until a person acts.
+    pub fn failed(what: impl Into<String>, says: impl Into<String>) -> Self {
+        Self::of(Verdict::Failed, what.into(), says.into())
+    }
+
+    fn of(verdict: Verdict, what: String, says: String) -> Self {
+        Self {
+            what,
+            verdict,
+            says,
+        }
+    }
+}
+
+/// The tokens of `bots`, and what each bot may do in `chats`.
+pub async fn bots(bots: &[Bot], chats: &Chats) -> Vec<Check> {
+    let all = bots.iter().map(|bot| of_bot(&bot.telegram, chats));
+    join_all(all).await.concat()
+}
+
+async fn of_bot(telegram: &Telegram, chats: &Chats) -> Vec<Check> {
+    let what = format!("bot {}", telegram.bot());
+    let mut checks = vec![match patiently(async || telegram.me().await).await {
+        Ok(me) => Check::ok(what, format!("@{} answers", clean(&me.username))),
+        Err(failure) => {
+            let todo = match &failure {
+                TelegramError::Refused {
+                    status: 401 | 404, ..
+                } => "put the bot's present token, from @BotFather, into TELEGRAM_BOT_TOKEN",
+                _ => again_or(&failure, "check TELEGRAM_API_BASE"),
+            };
+            // A token that opens nothing has no rights to be looked at.
+            return vec![Check::failed(what, format!("{}: {todo}", chain(&failure)))];
+        }
+    }];
+    for (chat, _) in chats.all() {
+        checks.extend(in_chat(telegram, chat).await);
+    }
+    checks
+}
+
+/// What the bot may do in a chat.
+async fn in_chat(telegram: &Telegram, id: ChatId) -> Vec<Check> {
+    let what = format!("bot {} in chat {id}", telegram.bot());
+    let failed = |failure: TelegramError| {
+        let sentence = chain(&failure);
+        let todo = match failure.fault() {
+            Fault::Migrated(new) => {
+                format!("the group became a supergroup: put {new}={id} into TELEGRAM_CHAT_ID")
+            }
+            Fault::ChatFault if sentence.contains("chat not found") => {
+                "add the bot to the chat as an administrator, and check TELEGRAM_CHAT_ID: supergroups and channels begin with -100"
+                    .to_owned()
+            }
+            _ => again_or(
+                &failure,
+                "add the bot to the chat as an administrator who may invite users",
+            )
+            .to_owned(),
+        };
+        vec![Check::failed(what.clone(), format!("{sentence}: {todo}"))]
+    };
+    let chat = match patiently(async || telegram.chat(id).await).await {
+        Ok(chat) => chat,
+        Err(failure) => return failed(failure),
+    };
+    let name = format!("“{}”, a {}", clean(&chat.title), clean(&chat.kind));
+    if !["group", "supergroup", "channel"].contains(&chat.kind.as_str()) {
+        let says = format!(
+            "{name} chat, has no invite links: put the id of a group or channel into TELEGRAM_CHAT_ID"
+        );
+        return vec![Check::failed(what, says)];
+    }
+    let found = match patiently(async || telegram.own_membership(id).await).await {
+        Ok(membership) => membership,
+        Err(failure) => return failed(failure),
+    };
+    match found {
+        Membership {
+            status,
+            can_invite_users: true,
+            can_restrict_members,
+        } if status == "administrator" => {
+            let says = format!("{name}: an administrator who may invite users");
+            let mut checks = vec![Check::ok(what.clone(), says)];
+            // No failure: nothing that is done today needs it, and channels have no switch for it in every app.
+            if !can_restrict_members {
+                let says = format!(
+                    "{name}: the bot may not ban users; give it that right, or it will never be able to remove a member"
+                );
+                checks.push(Check::warning(what, says));
+            }
+            checks
+        }
+        Membership { status, .. } if status == "administrator" => {
+            let says = format!(
+                "{name}: the bot may not invite users; give it the right to invite users by link in the chat's administrators"
+            );
+            vec![Check::failed(what, says)]
+        }
+        Membership { status, .. } => {
+            let says = format!(
+                "{name}: the bot is no administrator (it is “{}”); make it one who may invite users",
+                clean(&status)
+            );
+            vec![Check::failed(what, says)]
+        }
+    }
+}
+
+/// Where the updates of `bots` go, and how that goes. Without `expected` it can't be told whether that is the right
+/// place.
+pub async fn webhooks(bots: &[Bot], expected: Option<&str>, now: Timestamp) -> Vec<Check> {
+    let all = bots.iter().map(|bot| async move {
+        let what = format!("webhook of bot {}", bot.telegram.bot());
+        match patiently(async || bot.telegram.webhook_info().await).await {
+            Ok(info) => webhook(what, &info, expected, now),
+            Err(failure) => {
+                let todo = again_or(&failure, "check TELEGRAM_BOT_TOKEN");
+                Check::failed(what, format!("{}: {todo}", chain(&failure)))
+            }
+        }
+    });
+    join_all(all).await
+}
+
+/// What is to be said of a bot's webhook.
+fn webhook(what: String, info: &WebhookInfo, expected: Option<&str>, now: Timestamp) -> Check {
+    let pending = info.pending_update_count;
+    let mismatch = match expected {
+        Some(url) => info.mismatch(url, &ALLOWED_UPDATES),
+        None if info.url.is_empty() => {
+            let says = "none is registered, which is right for a bundle that asks for updates itself and wrong for any other";
+            return Check::warning(what, says);
+        }
+        // The same URL: what remains is whether the updates are the right ones.
+        None => info.mismatch(&info.url, &ALLOWED_UPDATES),
+    };
+    if let Some(sentence) = mismatch {
+        let says = format!(
+            "{sentence}; register it with the setup function, or start the bundle with PUBLIC_URL"
+        );
+        return Check::failed(what, says);
+    }
+    if let Some(words) = failing(info, now) {
+        let todo = if words.contains("401") {
+            "TELEGRAM_WEBHOOK_SECRET is another one than was registered: run the setup function again"
+        } else {
+            "look at the logs of the webhook function"
+        };
+        let says = format!("Telegram can't deliver, {pending} updates wait: “{words}”: {todo}");
+        return Check::failed(what, says);
+    }
+    if pending > PENDING_MAX {
+        let says = format!("{pending} updates wait: see whether they become fewer");
+        return Check::warning(what, says);
+    }
+    match expected {
+        Some(_) => Check::ok(what, format!("registered; {pending} updates wait")),
+        None => Check::ok(
+            what,
+            format!("registered on {}; {pending} updates wait", info.host()),
+        ),
+    }
+}
+
+/// Telegram's words about deliveries that fail now, if they do.
+#[must_use]
+pub fn failing(info: &WebhookInfo, now: Timestamp) -> Option<String> {
+    let at = Timestamp::from_seconds(info.last_error_date?);
+    let is_now = info.pending_update_count > 0 && now.since(at) < FAILING;
+    is_now.then(|| clean(info.last_error_message.as_deref().unwrap_or_default()))
+}
+
+/// WebEngage's host, licence and key. That WebEngage is down is no failure: events wait for it.
+pub async fn webengage(account: &WebEngage) -> Check {
+    let what = "WebEngage";
+    match account.check().await {
+        Ok(()) => Check::ok(
+            what,
+            "knows the licence and the key (asked with an event that it must refuse: none was ingested)",
+        ),
+        Err(failure) => match failure.fault() {
+            DeliveryFault::Person => Check::failed(what, chain(&failure)),
+            DeliveryFault::Again(_) => Check::warning(
+                what,
+                format!("{}: licence and key are not checked", chain(&failure)),
+            ),
+        },
+    }
+}
+
+/// What to do about a failure: to try again if that may help, else `todo`.
+fn again_or(failure: &TelegramError, todo: &'static str) -> &'static str {
+    match failure.fault() {
+        Fault::RateLimited { .. } | Fault::Retry | Fault::Unknown => "try again in a minute",
+        Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => todo,
+    }
+}
+
+/// Calls Telegram, again where that may help soon. Only for calls that can be made twice.
+///
+/// # Errors
+/// The last failure.
+pub(crate) async fn patiently<T>(
+    call: impl AsyncFn() -> Result<T, TelegramError>,
+) -> Result<T, TelegramError> {
+    for pause in PAUSES {
+        let failure = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        match failure.fault() {
+            Fault::RateLimited { after } if after <= RETRY_AFTER_MAX => sleep(after).await,
+            Fault::Retry | Fault::Unknown => sleep(pause).await,
+            _ => return Err(failure),
+        }
+    }
+    call().await
+}
+
+/// What somebody else wrote, on one line and not too long.
+fn clean(words: &str) -> String {
+    let words: String = words.chars().take(WORDS_MAX_CHARS).collect();
+    one_line(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_763_640_000_000);
+    const URL: &str = "https://ours.example/v1/telegram/webhook";
+
+    fn info() -> WebhookInfo {
+        WebhookInfo {
+            url: URL.to_owned(),
+            allowed_updates: vec!["chat_member".to_owned()],
+            pending_update_count: 0,
+            last_error_date: None,
+            last_error_message: None,
+        }
+    }
+
+    fn failed_ago(seconds: i64, pending: u64) -> WebhookInfo {
+        WebhookInfo {
+            last_error_date: Some(NOW.seconds() - seconds),
+            last_error_message: Some(
+                "Wrong response from the webhook: 401 Unauthorized".to_owned(),
+            ),
+            pending_update_count: pending,
+            ..info()
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_judged_by_where_it_leads_what_it_gets_and_how_that_goes_now() {
+        let none = WebhookInfo {
+            url: String::new(),
+            ..info()
+        };
+        let other = WebhookInfo {
+            url: "https://other.example/hook?token=s3cret".to_owned(),
+            ..info()
+        };
+        let same = WebhookInfo {
+            url: "https://OURS.example:443/v1/telegram/webhook".to_owned(),
+            ..info()
+        };
+        let deaf = WebhookInfo {
+            allowed_updates: Vec::new(),
+            ..info()
+        };
+        let many = WebhookInfo {
+            pending_update_count: 1001,
+            ..info()
+        };
+        for (info, expected, verdict, words) in [
+            (info(), Some(URL), Verdict::Ok, "registered; 0 updates wait"),
+            (same, Some(URL), Verdict::Ok, "registered"),
+            (info(), None, Verdict::Ok, "registered on ours.example"),
+            (none, Some(URL), Verdict::Failed, "no webhook is registered"),
+            (
+                WebhookInfo {
+                    url: String::new(),
+                    ..info()
+                },
+                None,
+                Verdict::Warning,
+                "none is registered",
+            ),
+            (
+                other,
+                Some(URL),
+                Verdict::Failed,
+                "on other.example: is another deployment",
+            ),
+            (deaf, None, Verdict::Failed, "no join would be seen"),
+            (many, Some(URL), Verdict::Warning, "1001 updates wait"),
+            (
+                failed_ago(599, 1),
+                Some(URL),
+                Verdict::Failed,
+                "run the setup function again",
+            ),
+            (failed_ago(601, 1), Some(URL), Verdict::Ok, "1 updates wait"),
+            // It has recovered.
+            (failed_ago(1, 0), Some(URL), Verdict::Ok, "registered"),
+        ] {
+            let check = webhook("webhook".to_owned(), &info, expected, NOW);
+            assert_eq!(check.verdict, verdict, "{check:?}");
+            assert!(check.says.contains(words), "{words}: {check:?}");
+            assert!(!check.says.contains("s3cret"), "{check:?}");
+        }
+    }
+}

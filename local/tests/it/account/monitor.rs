@@ -1,0 +1,188 @@
+//! `monitor`: what it measures, and that nothing hides anything else.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use common::clock::Clock;
+use local::harness::TestBundle;
+use monitor::Seen;
+use serde_json::json;
+use simulators::aws::{FaultRule, Service, WireFault};
+use simulators::telegram::{self, Fault};
+
+use super::{add_second_bot, env, read, webhook_url};
+
+async fn measure(bundle: &TestBundle, env: &HashMap<String, String>) -> Seen {
+    let mut env = read(env);
+    let clock = Clock::turned_by(bundle.clock.offset_ms());
+    let app = monitor::App::from_env(&mut env, clock);
+    env.check().unwrap();
+    monitor::handle(&app).await
+}
+
+/// What is seen when there is nothing to see.
+const IDLE: Seen = Seen {
+    invite_queue_depth: Some(0),
+    event_queue_depth: Some(0),
+    invite_dead_letters: Some(0),
+    event_dead_letters: Some(0),
+    oldest_unserved_seconds: Some(0),
+    webhook_pending_updates: Some(0),
+    webhook_errors: Some(0),
+    failed: 0,
+};
+
+#[tokio::test]
+async fn an_idle_deployment_has_nothing_waiting() {
+    let bundle = TestBundle::start().await;
+    bundle.admitted("u1", "T1").await;
+    assert_eq!(measure(&bundle, &env(&bundle)).await, IDLE);
+    assert_eq!(
+        serde_json::to_value(IDLE).unwrap(),
+        json!({
+            "inviteQueueDepth": 0, "eventQueueDepth": 0, "inviteDeadLetters": 0, "eventDeadLetters": 0,
+            "oldestUnservedSeconds": 0, "webhookPendingUpdates": 0, "webhookErrors": 0, "failed": 0,
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_whatever_its_state() {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    // A rate limit puts the job back, with a delay.
+    let limit = Fault::TooManyRequests { retry_after: 3000 };
+    bundle
+        .telegram
+        .fail(telegram::FaultRule::on("createChatInviteLink", limit));
+    bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| {
+            bundle
+                .aws()
+                .queue_depth("InviteQueue")
+                .unwrap_or_default()
+                .delayed
+                > 0
+        })
+        .await;
+    for queue in ["InviteDeadLetterQueue", "EventDeadLetterQueue"] {
+        bundle.send_raw(queue, "{}").await;
+    }
+    bundle.turn(Duration::from_secs(100));
+    let seen = measure(&bundle, &env(&bundle)).await;
+    let waits = seen.oldest_unserved_seconds.unwrap();
+    assert!((100..200).contains(&waits), "{waits}");
+    assert_eq!(
+        Seen {
+            oldest_unserved_seconds: Some(0),
+            ..seen
+        },
+        Seen {
+            invite_queue_depth: Some(1),
+            invite_dead_letters: Some(1),
+            event_dead_letters: Some(1),
+            ..IDLE
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_buyer_who_has_the_link_waits_for_none_while_webengage_is_down() {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    bundle.webengage.set_mode(simulators::webengage::Mode::Down);
+    for n in 0..30 {
+        bundle.bought(&format!("u{n}"), &format!("T{n}")).await;
+    }
+    bundle
+        .run_until(|| bundle.telegram.link_count() == 30 && bundle.depth("InviteQueue") == 0)
+        .await;
+    bundle.turn(Duration::from_secs(1000));
+    let seen = measure(&bundle, &env(&bundle)).await;
+    assert_eq!(seen.oldest_unserved_seconds, Some(0), "{seen:?}");
+    assert!(seen.event_queue_depth >= Some(30), "{seen:?}");
+}
+
+#[tokio::test]
+async fn one_source_that_fails_hides_no_other() {
+    let bundle = TestBundle::start().await;
+    let env = env(&bundle);
+    let on = |service, operation: &str, name: &str| {
+        let rule = FaultRule::new(WireFault::InternalError).on(service, operation);
+        rule.named(name).always()
+    };
+    let wire = bundle.aws().wire();
+    wire.fail(on(Service::Sqs, "GetQueueAttributes", "EventQueue"));
+    let seen = measure(&bundle, &env).await;
+    let expected = Seen {
+        event_queue_depth: None,
+        failed: 1,
+        ..IDLE
+    };
+    assert_eq!(seen, expected);
+    wire.clear_faults();
+    wire.fail(on(Service::DynamoDb, "Query", "InviteRequests"));
+    let seen = measure(&bundle, &env).await;
+    let expected = Seen {
+        oldest_unserved_seconds: None,
+        failed: 1,
+        ..IDLE
+    };
+    assert_eq!(seen, expected);
+    wire.clear_faults();
+    let down = telegram::FaultRule::on("getWebhookInfo", Fault::BadGateway);
+    bundle.telegram.fail(down);
+    let seen = measure(&bundle, &env).await;
+    let expected = Seen {
+        webhook_pending_updates: None,
+        webhook_errors: None,
+        failed: 1,
+        ..IDLE
+    };
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_another_or_fails_or_a_token_that_is_refused_is_an_error() {
+    let bundle = TestBundle::start().await;
+    let mut env = env(&bundle);
+    // The second bot has no webhook.
+    let second = add_second_bot(&bundle, &mut env);
+    assert_eq!(measure(&bundle, &env).await.webhook_errors, Some(1));
+    bundle.telegram.revoke_token(second);
+    assert_eq!(measure(&bundle, &env).await.webhook_errors, Some(1));
+    env.insert(
+        "WEBHOOK_URL".to_owned(),
+        "https://ours.example/v1/telegram/webhook".to_owned(),
+    );
+    assert_eq!(measure(&bundle, &env).await.webhook_errors, Some(2));
+    env.insert("WEBHOOK_URL".to_owned(), webhook_url(&bundle));
+    env.insert(
+        "TELEGRAM_BOT_TOKEN".to_owned(),
+        bundle.env()["TELEGRAM_BOT_TOKEN"].clone(),
+    );
+    assert_eq!(measure(&bundle, &env).await, IDLE);
+    // A join that the webhook can't take.
+    let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "GetItem");
+    let (_, link) = bundle.admitted("u1", "T1").await;
+    bundle.aws().wire().fail(rule.named("InviteLinks").always());
+    let _ = bundle.tap(&link, 77);
+    local::harness::until("a failed delivery", async || {
+        let mut deliveries = bundle.telegram.deliveries().into_iter();
+        deliveries
+            .any(|delivery| delivery.status == Some(503))
+            .then_some(())
+    })
+    .await;
+    let seen = measure(&bundle, &env).await;
+    assert_eq!(
+        (seen.webhook_pending_updates, seen.webhook_errors),
+        (Some(1), Some(1)),
+        "{seen:?}"
+    );
+    bundle.aws().wire().clear_faults();
+    bundle.settle().await;
+    bundle.turn(Duration::from_secs(120));
+    assert_eq!(measure(&bundle, &env).await, IDLE);
+}

@@ -1,0 +1,153 @@
+//! The pace as operators see it, and pausing a chat by hand.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use simulators::telegram::{Fault, FaultRule, Rights, Tap};
+
+use super::{get, post, quiet};
+use local::harness::TestBundle;
+
+async fn line(bundle: &TestBundle) -> Value {
+    let shown = get(bundle, "chats").await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    assert_eq!(shown.body["chats"][0]["chatId"], bundle.chat_id);
+    shown.body["chats"][0]["bots"][0].clone()
+}
+
+async fn pause(bundle: &TestBundle, body: Value) -> Value {
+    let answer = post(bundle, &format!("chats/{}/pause", bundle.chat_id), &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body["chat"]["bots"][0].clone()
+}
+
+async fn resume(bundle: &TestBundle) -> Value {
+    let path = format!("chats/{}/resume", bundle.chat_id);
+    let answer = post(bundle, &path, &json!({})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body
+}
+
+/// Lets time pass, in steps that let everybody look in.
+async fn pass(bundle: &TestBundle, minutes: u64) {
+    for _ in 0..minutes {
+        bundle.turn_when_idle(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pause_by_hand_holds_all_calls_without_a_try_until_somebody_resumes() {
+    let bundle = quiet(&[]).await;
+    let (_, link) = bundle.admitted("u0", "T0").await;
+    let stop = &pause(&bundle, json!({"reason": "audit"})).await["stop"];
+    assert_eq!(
+        (&stop["lasts"], &stop["reason"], &stop["who"]),
+        (&json!(true), &json!("audit"), &json!("operator"))
+    );
+    assert_eq!(stop.get("until"), None);
+    let calls = bundle.telegram.calls().len();
+    let ids = [
+        bundle.bought("u1", "T1").await,
+        bundle.bought("u2", "T2").await,
+    ];
+    assert_eq!(
+        bundle.tap(&link, 77),
+        Tap::Joined,
+        "who has a link still gets in"
+    );
+    pass(&bundle, 30).await;
+    assert_eq!(
+        bundle.telegram.calls().len(),
+        calls,
+        "neither a link nor a revocation"
+    );
+    for id in &ids {
+        let status = bundle.status(id).await;
+        assert_eq!(
+            (&status["status"], &status["attempts"]),
+            (&json!("QUEUED"), &json!(0))
+        );
+    }
+    assert_eq!(line(&bundle).await["waiting"], 2);
+    assert_eq!(resume(&bundle).await["resumed"], true);
+    let stop = &line(&bundle).await["stop"];
+    assert_eq!(
+        (&stop["lasts"], &stop["liftedBy"]),
+        (&json!(false), &json!("operator"))
+    );
+    let resumed = bundle.clock.now_ms();
+    bundle.settle().await;
+    for id in &ids {
+        bundle.link(id).await;
+        assert_eq!(bundle.status(id).await["attempts"], 1);
+    }
+    assert!(
+        bundle.clock.now_ms() - resumed < 400_000,
+        "all looked in within 5 minutes"
+    );
+    assert!(bundle.telegram.link(&link).unwrap().revoked);
+    assert_eq!(resume(&bundle).await["resumed"], false, "once");
+}
+
+#[tokio::test]
+async fn a_pause_ends_by_itself_and_no_success_lifts_it() {
+    let bundle = quiet(&[]).await;
+    // Under way when the pause comes: its success must not end it.
+    let late = Fault::AnswerLate(Duration::from_secs(5));
+    bundle
+        .telegram
+        .fail(FaultRule::on("createChatInviteLink", late).times(1));
+    let first = bundle.bought("u1", "T1").await;
+    bundle.run_until(|| bundle.telegram.link_count() == 1).await;
+    pause(&bundle, json!({"reason": "audit", "untilMinutes": 60})).await;
+    bundle.turn(Duration::from_secs(5));
+    let second = bundle.bought("u2", "T2").await;
+    pass(&bundle, 50).await;
+    bundle.link(&first).await;
+    assert_eq!(bundle.status(&second).await["status"], "QUEUED");
+    pass(&bundle, 15).await;
+    bundle.settle().await;
+    bundle.link(&second).await;
+    assert_eq!(line(&bundle).await["stop"]["lasts"], false);
+}
+
+#[tokio::test]
+async fn a_resumption_ends_the_hold_of_a_mended_chat_and_no_flood_wait() {
+    let bundle = quiet(&[]).await;
+    bundle
+        .telegram
+        .make_admin(bundle.bot_id, bundle.chat_id, Rights::none());
+    let id = bundle.bought("u1", "T1").await;
+    // Four holds: the last one lasts 4 minutes.
+    pass(&bundle, 5).await;
+    let held = line(&bundle).await;
+    assert_eq!(held["isHeld"], true, "{held}");
+    bundle
+        .telegram
+        .make_admin(bundle.bot_id, bundle.chat_id, Rights::all());
+    let answer = resume(&bundle).await;
+    assert_eq!(
+        (&answer["resumed"], &answer["chat"]["bots"][0]["isHeld"]),
+        (&json!(true), &json!(false))
+    );
+    let next = bundle.bought("u2", "T2").await;
+    bundle.run_until(|| bundle.telegram.link_count() == 1).await;
+    bundle.settle().await;
+    for id in [&id, &next] {
+        bundle.link(id).await;
+    }
+    // What Telegram asked for is kept, whatever a person says.
+    let limited = Fault::TooManyRequests { retry_after: 600 };
+    bundle
+        .telegram
+        .fail(FaultRule::on("createChatInviteLink", limited).times(1));
+    let third = bundle.bought("u3", "T3").await;
+    bundle
+        .run_until(|| bundle.aws().queue_depth("InviteQueue").unwrap().delayed == 1)
+        .await;
+    assert_eq!(resume(&bundle).await["resumed"], false);
+    assert!(line(&bundle).await["pausedUntil"].is_string());
+    bundle.settle().await;
+    bundle.link(&third).await;
+}

@@ -1,0 +1,94 @@
+//! Alarms, metrics and the operators' book: each knows of the others.
+
+use std::collections::BTreeSet;
+
+use common::metrics::{FAULTS, RULES};
+use serde_json::Value;
+
+use super::template::resources;
+use super::{missing_in, none, text};
+
+#[test]
+fn alarms_are_about_what_is_measured_and_have_a_chapter_in_the_operators_book() {
+    let (mut alarms, book) = (
+        resources("AWS::CloudWatch::Alarm"),
+        text("docs/OPERATIONS.md"),
+    );
+    alarms.extend(resources("AWS::CloudWatch::CompositeAlarm"));
+    assert!(alarms.len() >= 15, "{}", alarms.len());
+    let measured: BTreeSet<&str> = RULES
+        .iter()
+        .map(|rule| rule.name)
+        .chain(["Errors"])
+        .collect();
+    let mut watched = BTreeSet::new();
+    for (name, alarm) in &alarms {
+        let properties = &alarm["Properties"];
+        assert!(
+            book.contains(&format!("### `{name}`\n")),
+            "no chapter on {name}"
+        );
+        let says = properties["AlarmDescription"].to_string();
+        assert!(says.contains("OPERATIONS.md"), "{name}: {says}");
+        assert!(!properties["AlarmActions"].is_null(), "{name} tells nobody");
+        let mut all = Vec::new();
+        metrics_in(properties, &mut all);
+        for (namespace, metric) in all {
+            if !namespace.starts_with("AWS/") {
+                assert!(
+                    measured.contains(metric.as_str()),
+                    "{name}: nobody measures {metric}"
+                );
+                watched.insert(metric);
+            }
+        }
+    }
+    for metric in [
+        "FailedInvites",
+        "ChatFaults",
+        "RequestToLink",
+        "OldestUnserved",
+        "EventsFailing",
+        "WebhookErrors",
+        "WebhookPendingUpdates",
+    ] {
+        assert!(watched.contains(metric), "no alarm watches {metric}");
+    }
+    let template = text("template.yaml");
+    let unseen: Vec<String> = measured
+        .into_iter()
+        .chain([FAULTS])
+        .filter(|name| !template.contains(*name))
+        .map(str::to_owned)
+        .collect();
+    none(
+        "metrics that neither an alarm nor the dashboard shows",
+        &unseen,
+    );
+    none(
+        "metrics that docs/OPERATIONS.md lacks",
+        &missing_in(
+            "docs/OPERATIONS.md",
+            RULES
+                .iter()
+                .map(|rule| rule.name.to_owned())
+                .chain([FAULTS.to_owned()]),
+        ),
+    );
+}
+
+/// The metrics that a value names, however deep, with their namespaces.
+fn metrics_in(value: &Value, found: &mut Vec<(String, String)>) {
+    if let Some(metric) = value["MetricName"].as_str() {
+        let namespace = match &value["Namespace"] {
+            Value::String(namespace) => namespace.clone(),
+            other => other["!Sub"].as_str().unwrap_or_default().to_owned(),
+        };
+        found.push((namespace, metric.to_owned()));
+    }
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| metrics_in(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| metrics_in(value, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,217 @@
+//! What the functions' processes tell of themselves: metrics, traces, and that a rotated secret needs no deploy.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use common::domain::time::Timestamp;
+use local::harness::TestBundle;
+use serde_json::{Value, json};
+use simulators::lambda::Function;
+use simulators::telegram::{Fault, FaultRule};
+
+use crate::startup::{env_without, purchase, spawn, status_of};
+
+const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:admit-one-AbCdEf";
+const ROOT: &str = "1-6920a1b2-0123456789abcdef01234567";
+
+fn job(bundle: &TestBundle, n: u32) -> Value {
+    let created = Timestamp::from_ms(bundle.clock.now_ms());
+    json!({"kind": "mint", "requestId": format!("00000000-0000-8000-8000-{n:012}"), "userId": format!("u{n}"),
+        "transactionId": format!("T{n}"), "chatId": bundle.chat_id, "createdAt": created})
+}
+
+fn batch(jobs: &[Value], trace: Option<&str>) -> Vec<u8> {
+    let attributes = trace.map_or(json!({}), |trace| json!({"AWSTraceHeader": trace}));
+    let records: Vec<Value> = jobs
+        .iter()
+        .zip(0..)
+        .map(|(job, n)| json!({"messageId": format!("m{n}"), "body": job.to_string(), "attributes": attributes,
+            "messageAttributes": {}, "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:InviteQueue"}))
+        .collect();
+    json!({"Records": records}).to_string().into_bytes()
+}
+
+fn metrics(function: &Function) -> Vec<Value> {
+    let logs = function.logs();
+    let lines = logs
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["_aws"].is_object()).collect()
+}
+
+#[tokio::test]
+async fn an_invocation_counts_what_it_did_in_one_line_also_when_logs_are_off() {
+    let bundle = TestBundle::start().await;
+    let mut env = env_without(&bundle, &[]);
+    env.extend([
+        ("METRICS_NAMESPACE", "AdmitOne/test"),
+        ("AWS_LAMBDA_LOG_LEVEL", "ERROR"),
+    ]);
+    let worker = spawn("worker", &env).await;
+    let jobs = [job(&bundle, 1), job(&bundle, 2)];
+    worker.invoke(batch(&jobs, None)).await.unwrap();
+    let told = metrics(&worker);
+    let [line] = &told[..] else {
+        panic!("one line: {:#?}", worker.logs());
+    };
+    assert_eq!(
+        (&line["Links"], &line["Attempts"]),
+        (&json!(2.0), &json!(2.0))
+    );
+    assert_eq!(line["RequestToLink"].as_array().unwrap().len(), 2, "{line}");
+    assert_eq!(
+        line["_aws"]["CloudWatchMetrics"][0]["Namespace"],
+        "AdmitOne/test"
+    );
+
+    bundle.telegram.fail(
+        FaultRule::on(
+            "createChatInviteLink",
+            Fault::TooManyRequests { retry_after: 7 },
+        )
+        .times(1),
+    );
+    worker
+        .invoke(batch(&[job(&bundle, 3)], None))
+        .await
+        .unwrap();
+    let told = metrics(&worker);
+    assert_eq!(told[1]["RateLimited"], 1.0, "{told:#?}");
+    assert_eq!(told[1]["PausedSeconds"], 7.0, "{told:#?}");
+    assert_eq!(
+        (&told[2]["Faults"], &told[2]["fault"]),
+        (&json!(1), &json!("rate_limited"))
+    );
+    bundle.settle().await;
+}
+
+#[tokio::test]
+async fn one_payment_is_followed_through_the_queues_to_telegram() {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
+    daemon
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let address = daemon.local_addr().unwrap().to_string();
+    // Nobody receives from there but this test.
+    let parked = bundle.env()["EVENT_QUEUE_URL"].replace("EventQueue", "EventDeadLetterQueue");
+    let mut env = env_without(&bundle, &["EVENT_QUEUE_URL"]);
+    env.extend([
+        ("AWS_XRAY_DAEMON_ADDRESS", address.as_str()),
+        ("EVENT_QUEUE_URL", parked.as_str()),
+    ]);
+    let trace = format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
+    let worker = spawn("worker", &env).await;
+    worker
+        .invoke(batch(&[job(&bundle, 1)], Some(&trace)))
+        .await
+        .unwrap();
+
+    let mut datagram = [0; 4096];
+    let length = daemon.recv(&mut datagram).unwrap();
+    let (_, document) = std::str::from_utf8(&datagram[..length])
+        .unwrap()
+        .split_once('\n')
+        .unwrap();
+    let document: Value = serde_json::from_str(document).unwrap();
+    assert_eq!(
+        (&document["name"], &document["trace_id"]),
+        (&json!("Telegram"), &json!(ROOT))
+    );
+    assert_eq!(document["http"]["response"]["status"], 200);
+    assert!(
+        !document
+            .to_string()
+            .contains(bundle.env()["TELEGRAM_BOT_TOKEN"].as_str())
+    );
+
+    let mut env = bundle.env().clone().into_iter().collect();
+    let sqs = common::aws::Shared::from_env(&mut env).sqs();
+    let received = sqs
+        .receive_message()
+        .queue_url(&parked)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .send()
+        .await
+        .unwrap();
+    let event = received.messages().first().expect("the event is queued");
+    let carried = event
+        .attributes()
+        .and_then(|all| all.get(&MessageSystemAttributeName::AwsTraceHeader));
+    assert_eq!(carried, Some(&trace));
+
+    // One that is not sampled costs nothing.
+    daemon
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let trace = trace.replace("Sampled=1", "Sampled=0");
+    worker
+        .invoke(batch(&[job(&bundle, 2)], Some(&trace)))
+        .await
+        .unwrap();
+    assert!(daemon.recv(&mut datagram).is_err());
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_read_when_it_is_first_shown() {
+    let bundle = TestBundle::start().await;
+    let put = |keys: &str| {
+        let secret = json!({ "API_KEYS": keys });
+        bundle.aws().put_secret(ARN, &secret.to_string());
+    };
+    put("first-key");
+    let mut env = env_without(&bundle, &["API_KEYS", "SECRETS_ARN"]);
+    env.push(("SECRETS_ARN", ARN));
+    let request = spawn("request", &env).await;
+    assert_eq!(status_of(&request, purchase("first-key")).await, 200);
+    put("second-key");
+    assert_eq!(status_of(&request, purchase("second-key")).await, 200);
+    assert_eq!(status_of(&request, purchase("first-key")).await, 401);
+    // Whoever guesses does not make it read the secret each time.
+    put("third-key");
+    assert_eq!(status_of(&request, purchase("third-key")).await, 401);
+    bundle.settle().await;
+}
+
+#[tokio::test]
+async fn a_rotated_bot_token_is_read_when_the_old_one_is_refused() {
+    let mut bundle = TestBundle::start().await;
+    bundle.leaves_something();
+    let put = |token: &str| {
+        let secret = json!({ "TELEGRAM_BOT_TOKEN": token });
+        bundle.aws().put_secret(ARN, &secret.to_string());
+    };
+    put(&bundle.env()["TELEGRAM_BOT_TOKEN"]);
+    let mut env = env_without(&bundle, &["TELEGRAM_BOT_TOKEN", "SECRETS_ARN"]);
+    env.push(("SECRETS_ARN", ARN));
+    let worker = spawn("worker", &env).await;
+    worker
+        .invoke(batch(&[job(&bundle, 1)], None))
+        .await
+        .unwrap();
+    assert_eq!(bundle.telegram.link_count(), 1);
+
+    let rotated = format!("{}:AAwhatBotFatherMadeAnewwhatBotFather", bundle.bot_id);
+    bundle.telegram.revoke_token(bundle.bot_id);
+    bundle.telegram.restore_token(&rotated);
+    put(&rotated);
+    // This call is refused, and the chat is held for it.
+    worker
+        .invoke(batch(&[job(&bundle, 2)], None))
+        .await
+        .unwrap();
+    assert_eq!(bundle.telegram.link_count(), 1);
+    let mut env = bundle.env().clone().into_iter().collect();
+    let dynamo = common::aws::Shared::from_env(&mut env).dynamodb();
+    let line = format!("{}#{}", bundle.bot_id, bundle.chat_id);
+    let forget = dynamo.delete_item().table_name(&bundle.env()["PACE_TABLE"]);
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(line);
+    forget.key("paceKey", key).send().await.unwrap();
+    worker
+        .invoke(batch(&[job(&bundle, 3)], None))
+        .await
+        .unwrap();
+    assert_eq!(bundle.telegram.link_count(), 2, "{:#?}", worker.logs());
+}
