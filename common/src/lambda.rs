@@ -1,14 +1,19 @@
 //! The start of a function on Lambda, and what Lambda and a function tell each other about time and batches.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use lambda_runtime::{LambdaEvent, service_fn};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::{ConfigError, Env};
 use crate::domain::time::Timestamp;
+use crate::gateway::{Answer, Call};
 use crate::{metrics, secrets, telemetry, trace};
 
 /// How late a deadline may be seen and still be one.
@@ -55,17 +60,17 @@ impl<A> Function<A> {
         answer
     }
 
-    /// As [`Function::invoke`], for a call that shows a secret: one that `is_refused` is handled again, if the secrets
-    /// were read anew meanwhile.
-    pub async fn answer<T>(
+    /// As [`Function::invoke`], for a call that shows a secret: one that is refused with 401 is handled again, if the
+    /// secrets were read anew meanwhile.
+    async fn answer(
         &self,
         header: Option<&str>,
-        handler: impl AsyncFn(&A) -> T,
-        is_refused: impl Fn(&T) -> bool,
-    ) -> T {
-        let mut answer = trace::within(header, handler(&self.app())).await;
-        if is_refused(&answer) && self.renew().await {
-            answer = trace::within(header, handler(&self.app())).await;
+        call: &Request<Bytes>,
+        handle: &impl AsyncFn(&A, Request<Bytes>) -> Response<Bytes>,
+    ) -> Response<Bytes> {
+        let mut answer = trace::within(header, handle(&self.app(), call.clone())).await;
+        if answer.status() == StatusCode::UNAUTHORIZED && self.renew().await {
+            answer = trace::within(header, handle(&self.app(), call.clone())).await;
         }
         metrics::tell(&Clock::real());
         answer
@@ -104,6 +109,23 @@ impl<A> Function<A> {
             }
         }
     }
+}
+
+/// Runs a function that API Gateway calls, until Lambda ends it.
+///
+/// # Errors
+/// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
+pub async fn answer_calls<A>(
+    from_env: fn(&mut Env, Clock) -> A,
+    handle: impl AsyncFn(&A, Request<Bytes>) -> Response<Bytes>,
+) -> Result<(), lambda_runtime::Error> {
+    let (function, handle) = (&Function::start(from_env).await?, &handle);
+    let answer = async move |event: LambdaEvent<Call>| {
+        let trace = event.context.xray_trace_id.as_deref();
+        let answer = function.answer(trace, &event.payload.into(), handle).await;
+        Ok::<_, Infallible>(Answer::from(answer))
+    };
+    lambda_runtime::run(service_fn(answer)).await
 }
 
 async fn build<A>(from_env: fn(&mut Env, Clock) -> A) -> Result<A, ConfigError> {

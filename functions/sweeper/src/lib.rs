@@ -23,7 +23,7 @@ use common::domain::job::Job;
 use common::domain::open::{Need, UNSETTLED_AFTER};
 use common::domain::time::Timestamp;
 use common::queue::{DeadLetters, EventQueue, InviteQueue, QueueError, QueueName};
-use common::store::{Invites, StoreError};
+use common::store::Invites;
 use common::telemetry::chain;
 use futures_util::future::{join_all, try_join};
 use serde::Serialize;
@@ -32,8 +32,10 @@ use tracing::{error, info, warn};
 
 /// How many entries one run looks at in each of the sixteen parts of the index, at most.
 const LOOKS_MAX_OF_SHARD: usize = 320;
-/// How many records are read at once.
-const PAGE: i32 = 40;
+/// How many records of a part are read at once.
+const PAGE: i32 = 25;
+/// How many parts are looked at together.
+const TOGETHER: usize = 4;
 /// How many jobs, and how many events, one run sends at most.
 const SENT_MAX: usize = 1000;
 /// What is left of an invocation when it stops to look: enough to send what was found.
@@ -90,29 +92,42 @@ struct Found {
     jobs: Vec<Job>,
     events: Vec<Event>,
     complete: Vec<RequestId>,
+    looked: u64,
+    failed: u64,
+    is_cut: bool,
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.jobs.extend(other.jobs);
+        self.events.extend(other.events);
+        self.complete.extend(other.complete);
+        self.looked += other.looked;
+        self.failed += other.failed;
+        self.is_cut |= other.is_cut;
+    }
 }
 
 /// Looks after what is open. What it did is durable; what it could not do is logged and left to the next run. It looks
 /// at nothing more shortly before `deadline`.
 pub async fn handle(app: &App, deadline: Instant) -> Done {
-    let (mut done, mut found) = (Done::default(), Found::default());
+    let mut found = Found::default();
     let mut shards: Vec<OpenShard> = OpenShard::all().collect();
     // Whichever comes last may be left out.
     fastrand::shuffle(&mut shards);
-    for shard in shards {
-        if deadline.saturating_duration_since(Instant::now()) < RESERVE {
-            done.is_cut = true;
-            break;
-        }
-        if let Err(fault) = look_at(app, shard, &mut found, &mut done).await {
-            error!(
-                fault = "unavailable",
-                "a part of the open requests can't be looked at: {}",
-                chain(&fault)
-            );
-            done.failed += 1;
-        }
+    for some in shards.chunks(TOGETHER) {
+        let parts = some.iter().map(|shard| look_at(app, *shard, deadline));
+        join_all(parts)
+            .await
+            .into_iter()
+            .for_each(|part| found.add(part));
     }
+    let mut done = Done {
+        looked: found.looked,
+        failed: found.failed,
+        is_cut: found.is_cut,
+        ..Done::default()
+    };
     send_jobs(app, found.jobs, &mut done).await;
     send_events(app, found.events, &mut done).await;
     close(app, &found.complete, &mut done).await;
@@ -120,32 +135,39 @@ pub async fn handle(app: &App, deadline: Instant) -> Done {
     done
 }
 
-/// Looks at one part of the index.
-async fn look_at(
-    app: &App,
-    shard: OpenShard,
-    found: &mut Found,
-    done: &mut Done,
-) -> Result<(), StoreError> {
+/// Looks at one part of the index, the oldest first.
+async fn look_at(app: &App, shard: OpenShard, deadline: Instant) -> Found {
     let now = app.clock.now();
     let before = now.minus(UNSETTLED_AFTER);
-    let (mut after, mut looks) = (None, 0);
+    let (mut found, mut after, mut looks) = (Found::default(), None, 0);
     loop {
-        let page = app.invites.open(shard, before, after, PAGE).await?;
+        let is_late = deadline.saturating_duration_since(Instant::now()) < RESERVE;
+        if is_late || looks >= LOOKS_MAX_OF_SHARD {
+            found.is_cut = true;
+            return found;
+        }
+        let page = match app.invites.open(shard, before, after, PAGE).await {
+            Ok(page) => page,
+            Err(fault) => {
+                error!(
+                    fault = "unavailable",
+                    "a part of the open requests can't be looked at: {}",
+                    chain(&fault)
+                );
+                found.failed += 1;
+                return found;
+            }
+        };
         looks += page.ids.len();
-        for (id, need) in needs(app, &page.ids, now, done).await {
-            done.looked += 1;
+        for (id, need) in needs(app, &page.ids, now, &mut found).await {
+            found.looked += 1;
             found.jobs.extend(need.job.map(Job::Mint));
             found.events.extend(need.events);
             found.complete.extend(need.is_complete.then_some(id));
         }
         after = page.next;
         if after.is_none() {
-            return Ok(());
-        }
-        if looks >= LOOKS_MAX_OF_SHARD {
-            done.is_cut = true;
-            return Ok(());
+            return found;
         }
     }
 }
@@ -155,7 +177,7 @@ async fn needs(
     app: &App,
     ids: &[RequestId],
     now: Timestamp,
-    done: &mut Done,
+    found: &mut Found,
 ) -> Vec<(RequestId, Need)> {
     let records = join_all(ids.iter().map(|id| app.invites.get(*id))).await;
     let mut needs = Vec::with_capacity(ids.len());
@@ -164,7 +186,7 @@ async fn needs(
             Ok(invite) => needs.extend(invite.map(|invite| (*id, invite.needs(now)))),
             Err(fault) => {
                 error!(invite.id = %id, fault = "unavailable", "an open request can't be looked at: {}", chain(&fault));
-                done.failed += 1;
+                found.failed += 1;
             }
         }
     }

@@ -83,7 +83,9 @@ const FUNCTIONS: [(&str, &[&str]); 9] = [
     (
         "sweeper",
         &[
+            "EVENT_DEAD_LETTER_QUEUE_URL",
             "EVENT_QUEUE_URL",
+            "INVITE_DEAD_LETTER_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "INVITE_REQUESTS_TABLE",
         ],

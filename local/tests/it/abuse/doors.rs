@@ -359,7 +359,7 @@ const SECRET_WORDS: [&str; 8] = [
 ];
 /// Lines that compare something else.
 const NOT_SECRET: [&str; 2] = [
-    "bots.iter().count() == secrets.len(),",
+    "if secrets.len() != count && count > 0 && !secrets.is_empty() {",
     r#"if call.operation == "ReceiveMessage" || call.service == Service::SecretsManager {"#,
 ];
 

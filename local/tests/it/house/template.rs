@@ -467,6 +467,8 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
         "SECRETS_ARN",
         "AWS_SESSION_TOKEN",
         "AWS_LAMBDA_LOG_LEVEL",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "METRICS_NAMESPACE",
         "RUST_LOG",
     ];
     let lacking: Vec<String> = known
