@@ -4,6 +4,7 @@ use local::proof::crash::{Flow, Size, matrix};
 
 #[test]
 fn whoever_dies_at_whatever_call_every_invariant_holds() {
+    let _alone = crate::alone();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let outcomes = matrix(threads, Size::Sample, &Flow::ALL);
     let mut violations = Vec::new();
