@@ -26,8 +26,8 @@ pub struct LinkRecord {
     pub unit: Option<UnitId>,
     /// The chat that it leads to.
     pub chat: ChatId,
-    /// The bot that made it, and alone can revoke it.
-    pub bot: BotId,
+    /// The bot that made it, and alone can revoke it. A record from before there were several has none.
+    pub bot: Option<BotId>,
 }
 
 /// Whose link it is.
@@ -66,6 +66,9 @@ impl Links {
                 .item(USER_ID, s(&owner.user_id))
                 .item(TRANSACTION_ID, s(&owner.transaction_id));
         }
+        if let Some(bot) = record.bot {
+            call = call.item(BOT_ID, n(bot));
+        }
         if let Some(unit) = record.unit {
             call = call.item(SHELF, n(unit.shelf)).item(UNIT, n(unit.number));
         }
@@ -73,7 +76,6 @@ impl Links {
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
             .item(INVITE_LINK, link(&record.invite_link))
             .item(CHAT_ID, n(record.chat))
-            .item(BOT_ID, n(record.bot))
             .item(CREATED_AT, s(now))
             .item(EXPIRES_AT, n(expires_at.seconds()))
             .send()
@@ -147,7 +149,7 @@ impl Links {
             owner,
             unit,
             chat: ChatId(reader.number(CHAT_ID)?),
-            bot: BotId(reader.number(BOT_ID)?),
+            bot: reader.optional_number(BOT_ID)?.map(BotId),
         }))
     }
 }

@@ -113,7 +113,7 @@ async fn act(
         let bot = match &invite.invite_link {
             Some(link) if change == Change::Reissue => {
                 let record = app.links.get(&link.hash()).await.map_err(unavailable)?;
-                record.map(|record| record.bot)
+                record.and_then(|record| record.bot)
             }
             _ => None,
         };

@@ -196,7 +196,7 @@ fn revocation(join: &Join, link: &LinkRecord, request_id: Option<RequestId>) -> 
         chat_id: join.chat,
         invite_link: link.invite_link.clone(),
         request_id,
-        bot_id: Some(link.bot),
+        bot_id: link.bot,
         not_before: None,
     })
 }
@@ -218,7 +218,7 @@ async fn stop_successor(app: &App, used: &LinkRecord, invite: &Invite) -> Result
         chat_id: record.chat,
         invite_link: record.invite_link,
         request_id: Some(invite.request_id),
-        bot_id: Some(record.bot),
+        bot_id: record.bot,
         not_before: None,
     });
     Ok(app.jobs.send(&revoke).await?)

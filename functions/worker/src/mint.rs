@@ -127,7 +127,7 @@ async fn hand_out(
         }),
         unit: None,
         chat: line.chat,
-        bot: line.bot.bot(),
+        bot: Some(line.bot.bot()),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {
         // Nobody has seen the link, so it may be revoked; without a queue to ask for that, it expires.

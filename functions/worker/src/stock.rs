@@ -76,7 +76,7 @@ async fn shelve(app: &App, line: &Line<'_>, unit: Unit) -> Result<End, WorkError
         owner: None,
         unit: Some(unit.id),
         chat: unit.chat,
-        bot: unit.bot,
+        bot: Some(unit.bot),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {
         // Nobody can have bought the link, so it may be revoked; without a queue to ask for that, it expires.

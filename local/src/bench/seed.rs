@@ -89,7 +89,7 @@ async fn invite(
         }),
         unit: None,
         chat: purchase.chat,
-        bot,
+        bot: Some(bot),
     };
     links.put(&record, now, expires).await?;
     let settled = invites
