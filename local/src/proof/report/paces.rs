@@ -29,12 +29,9 @@ fn cases(small: bool) -> Vec<Case> {
             ..limit
         };
         let few = [
-            workers(limits[0], 1),
             halves(limits[1]),
-            workers(limits[2], 10),
             halves(limits[3]),
             limits[4],
-            workers(limits[4], 10),
             halves(limits[4]),
             workers(limits[7], 5),
         ];
