@@ -1,7 +1,5 @@
 //! The product in simulated worlds: crashes at every call, seeds, the pace.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod crash;
 mod seeds;
 
