@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig,
+};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
@@ -25,6 +27,8 @@ pub struct Shared {
     credentials: Credentials,
     endpoint_url: Option<String>,
     http: SharedHttpClient,
+    /// Who shares one budget of retries. It is the process's, but in a simulation, where one process is many.
+    retries: Option<RetryPartition>,
 }
 
 /// A service's client from the shared parts: each SDK crate has its own `Config` type, of the same shape.
@@ -36,6 +40,8 @@ macro_rules! client {
             .credentials_provider($shared.credentials.clone())
             .http_client($shared.http.clone())
             .retry_config(RetryConfig::standard())
+            // The time-outs below bound each call; this would measure by another clock than theirs.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
@@ -43,10 +49,13 @@ macro_rules! client {
                     .operation_timeout(CALL_TIMEOUT)
                     .build(),
             );
-        let config = match &$shared.endpoint_url {
+        let mut config = match &$shared.endpoint_url {
             Some(url) => config.endpoint_url(url),
             None => config,
         };
+        if let Some(retries) = &$shared.retries {
+            config = config.retry_partition(retries.clone());
+        }
         $sdk::Client::from_conf(config.build())
     }};
 }
@@ -66,6 +75,8 @@ impl Shared {
                 "environment",
             ),
             endpoint_url: env.optional("AWS_ENDPOINT_URL"),
+            retries: (env.transport().is_some())
+                .then(|| RetryPartition::custom("simulated").build()),
             http: match env.transport() {
                 Some(transport) => simulated::client(transport),
                 None => aws_smithy_http_client::Builder::new()

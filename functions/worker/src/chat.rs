@@ -1,6 +1,5 @@
 //! The jobs of one chat in one invocation: who gets a slot runs at its slot, the others go back to the queue.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::domain::id::{BotId, ChatId};
@@ -252,8 +251,10 @@ async fn run(
         Job::Mint(_) => LEAD,
         Job::Revoke(_) | Job::Stock(_) => Duration::ZERO,
     };
-    app.clock.sleep_until(slot.minus(lead)).await;
-    if line.changed.load(Ordering::Relaxed) {
+    if !line
+        .holds_for(app.clock.sleep_until(slot.minus(lead)))
+        .await
+    {
         return Err(task);
     }
     if waited > UNSEEN {
@@ -261,7 +262,7 @@ async fn run(
             Ok(state) => {
                 let opens = state.not_before.max(state.line.pace.paused_until);
                 if opens > slot || state.migrated_to.is_some() {
-                    line.changed.store(true, Ordering::Relaxed);
+                    line.change();
                     return Err(task);
                 }
             }

@@ -1,11 +1,12 @@
 //! The lines of one chat as one invocation knows them: one a bot.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::domain::id::{BotId, ChatId};
 use common::domain::time::Timestamp;
 use common::store::{PaceKey, StoreError};
 use common::telegram::Telegram;
+use tokio::sync::Notify;
 
 use crate::App;
 
@@ -19,7 +20,9 @@ pub(crate) struct Line<'a> {
     /// Whose line gives the slots: the pair's own, or the bot's, if its chats share a limit.
     pub(crate) slots: PaceKey,
     /// Set when the line was paused or moved, so that the jobs of this invocation that wait for its slots ask again.
-    pub(crate) changed: AtomicBool,
+    changed: AtomicBool,
+    /// Wakes them.
+    wake: Notify,
 }
 
 impl<'a> Line<'a> {
@@ -42,7 +45,28 @@ impl<'a> Line<'a> {
             chat,
             slots,
             changed: AtomicBool::new(false),
+            wake: Notify::new(),
         })
+    }
+
+    /// The line was paused or moved: its slots are no more.
+    pub(crate) fn change(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+        self.wake.notify_waiters();
+    }
+
+    /// Waits until `wait` is over; answers whether the line still is as it was.
+    pub(crate) async fn holds_for(&self, wait: impl Future<Output = ()>) -> bool {
+        // Listening starts before looking, so that no change in between is missed.
+        let woken = self.wake.notified();
+        if !self.changed.load(Ordering::Relaxed) {
+            tokio::select! {
+                biased;
+                () = woken => {}
+                () = wait => {}
+            }
+        }
+        !self.changed.load(Ordering::Relaxed)
     }
 
     /// The record of the bot in this chat: whether it can work there, and where the chat moved.

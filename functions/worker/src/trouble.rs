@@ -1,6 +1,5 @@
 //! What a failed call does to the chat's line, and so to the jobs beside the one that failed.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::domain::fault::Fault;
@@ -80,7 +79,7 @@ async fn change(
     after: Duration,
     stop: impl Fn(&mut Pace),
 ) -> Trouble {
-    line.changed.store(true, Ordering::Relaxed);
+    line.change();
     let successes = app.take_successes(key);
     let changed = app.paces.change(key, now, |pace| {
         pace.succeeded(successes);

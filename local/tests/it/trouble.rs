@@ -208,7 +208,7 @@ async fn a_refusal_after_other_trouble_is_not_believed_before_it_came_five_times
     );
 }
 
-/// Trouble with the chat or the bot: for 4 hours all jobs are held, then mended, and everybody gets in. (A whole day, with
+/// Trouble with the chat or the bot: for 8 hours all jobs are held, then mended, and everybody gets in. (A whole day, with
 /// another chat and another bot beside it, is played in simulated time.)
 async fn is_held(break_it: impl Fn(&TestBundle), mend_it: impl Fn(&TestBundle)) {
     let bundle = TestBundle::start().await;
@@ -219,12 +219,12 @@ async fn is_held(break_it: impl Fn(&TestBundle), mend_it: impl Fn(&TestBundle)) 
     }
     let broken_since = bundle.clock.now_ms();
     bundle
-        .run_until(|| bundle.clock.now_ms() - broken_since > 4 * 3600 * 1000)
+        .run_until(|| bundle.clock.now_ms() - broken_since > 8 * 3600 * 1000)
         .await;
     let tries = bundle.telegram.count("createChatInviteLink");
     assert!(
         (20..700).contains(&tries),
-        "a broken chat is probed slowly, not hammered: {tries} calls in 4 hours"
+        "a broken chat is probed slowly, not hammered: {tries} calls in 8 hours"
     );
     for id in &ids {
         let status = bundle.status(id).await;

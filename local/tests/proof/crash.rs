@@ -2,23 +2,10 @@
 
 use local::proof::crash::{Flow, Size, matrix};
 
-/// Those that a debug build has time for.
-const FLOWS: [Flow; 8] = [
-    Flow::Request,
-    Flow::Copies,
-    Flow::Mint,
-    Flow::MintLimited,
-    Flow::Join,
-    Flow::Events,
-    Flow::Outage,
-    Flow::StockTaken,
-];
-
 #[test]
 fn whoever_dies_at_whatever_call_every_invariant_holds() {
-    let _alone = crate::alone();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = matrix(threads, Size::Sample, &FLOWS);
+    let outcomes = matrix(threads, Size::Sample, &Flow::ALL);
     let mut violations = Vec::new();
     for outcome in &outcomes {
         println!(

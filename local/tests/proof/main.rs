@@ -1,21 +1,16 @@
 //! The product in simulated worlds: crashes at every call, seeds, the pace.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod crash;
 mod seeds;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use local::proof::invariants::{Allowed, broken};
 use local::proof::pace::Case;
 use local::proof::world::{Plan, World, run};
 use serde_json::json;
-
-/// What plays on all processors plays by itself: on a machine that is far overloaded a seed may take another course.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[test]
 fn a_world_sells_admits_and_rests() {
