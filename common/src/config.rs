@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::purchase::Chats;
-use crate::domain::stock::{TARGET_MAX, Targets};
+use crate::domain::link_pool::{TARGET_MAX, Targets};
 use crate::http::Transport;
 
 /// The parts of a list with commas between, without the white space around them; empty parts are none.
@@ -150,17 +150,44 @@ impl Env {
         Duration::from_secs(self.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))
     }
 
-    /// `STOCK_TARGET`: how many links the chats of `chats` are to have in stock; unset, none.
-    pub fn stock_targets(&mut self, chats: &Chats) -> Targets {
-        let Some(text) = self.optional("STOCK_TARGET") else {
+    /// What a table is called: the value of `variable`, if it is set (a restored table), otherwise `TABLE_PREFIX` and the
+    /// table's own name.
+    pub fn table(&mut self, name: &str, variable: &str) -> String {
+        self.optional(variable).unwrap_or_else(|| {
+            let prefix = self.optional("TABLE_PREFIX").unwrap_or_default();
+            format!("{prefix}{name}")
+        })
+    }
+
+    /// `LINK_POOL_TARGET`: how many links made ahead the chats of `chats` are to have; unset, none.
+    pub fn link_pool_targets(&mut self, chats: &Chats) -> Targets {
+        let Some(text) = self.optional("LINK_POOL_TARGET") else {
             return Targets::default();
         };
         Targets::parse(&text, chats).unwrap_or_else(|| {
             self.problem(format!(
-                "STOCK_TARGET must be a number of links up to {TARGET_MAX}, or chatId=number pairs separated by commas, of chats that TELEGRAM_CHAT_ID names"
+                "LINK_POOL_TARGET must be a number of links up to {TARGET_MAX}, or chatId=number pairs separated by commas, of chats that TELEGRAM_CHAT_ID names"
             ));
             Targets::default()
         })
+    }
+
+    /// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must
+    /// leave room for it, else that is a problem to report.
+    pub fn link_pool_ttl(&mut self, targets: &Targets) -> Duration {
+        let ttl = Duration::from_secs(self.number("LINK_POOL_TTL_SEC", 2_592_000, 3600..=31_536_000));
+        if !targets.is_empty() && ttl <= self.invite_ttl() {
+            self.problem(
+                "LINK_POOL_TTL_SEC must be longer than INVITE_TTL_SEC: no pooled link could ever be sold".to_owned(),
+            );
+        }
+        if !targets.is_empty() && ttl > self.retention() {
+            self.problem(
+                "LINK_POOL_TTL_SEC is longer than RETENTION_DAYS: the record of a link would be gone before the link"
+                    .to_owned(),
+            );
+        }
+        ttl
     }
 
     /// `BASE_BACKOFF_SEC`: the base of the exponential backoff.

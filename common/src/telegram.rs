@@ -94,6 +94,22 @@ impl TelegramError {
     }
 }
 
+impl TelegramError {
+    /// What kind of failure it is, by its structure: the method, and the status that Telegram gave.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Unreachable { method, .. } | Self::NoAnswer { method, .. } => {
+                format!("{method}:none")
+            }
+            Self::Garbled { method, status } | Self::Refused { method, status, .. } => {
+                format!("{method}:{status}")
+            }
+            Self::NotSingleUse { .. } => "createChatInviteLink:200".to_owned(),
+        }
+    }
+}
+
 /// The answer of `getWebhookInfo`, as far as it is used.
 #[derive(Debug, Deserialize)]
 pub struct WebhookInfo {

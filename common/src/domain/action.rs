@@ -1,7 +1,7 @@
 //! What operators do to a request: what its state allows, and what its record keeps of it.
 //!
 //! Every action may be asked for twice, by a person who saw no answer: the second time finds what the first one did,
-//! and does no more than send its messages again.
+//! and changes nothing.
 
 use super::event::EventName;
 use super::invite::{Invite, Status};
@@ -19,7 +19,7 @@ pub enum Action {
     Retry,
     /// Had the link replaced by another.
     Reissue,
-    /// Had a fact told again.
+    /// Had an event sent again.
     ResendEvent,
 }
 
@@ -74,12 +74,12 @@ impl Entry {
 pub enum Change {
     /// A request that was given up begins anew.
     Anew,
-    /// One that is under way stays as it is; its job is sent again.
+    /// One that is under way stays as it is.
     Again,
     /// Its link is to be replaced.
     Reissue,
-    /// A fact counts as untold.
-    Untell(EventName),
+    /// An event counts as not delivered.
+    ResetFlag(EventName),
 }
 
 /// Why an action is not done; nothing is changed.
@@ -93,7 +93,7 @@ pub enum Refused {
     AlreadyJoined,
     /// Another link than the one that was named is there by now.
     Replaced,
-    /// The fact has not come true.
+    /// The event has not come true.
     NoSuchEvent,
 }
 
@@ -110,25 +110,25 @@ impl Invite {
         }
     }
 
-    /// What the replacement of link number `issue` does, or of the present one if none is named.
+    /// What the replacement of the link of version `link_version` does, or of the present one if none is named.
     ///
     /// # Errors
     /// [`Refused::AlreadyJoined`], [`Refused::Replaced`] and [`Refused::NotDone`].
-    pub fn reissue(&self, issue: Option<u32>) -> Result<Change, Refused> {
+    pub fn reissue(&self, link_version: Option<u32>) -> Result<Change, Refused> {
         if self.joined_at.is_some() {
             return Err(Refused::AlreadyJoined);
         }
         let under_way = matches!(self.status, Status::Queued | Status::Processing);
-        match issue {
+        match link_version {
             // The same again, and perhaps a new link is there already.
-            Some(issue) if issue.checked_add(1) == Some(self.issue) => {
+            Some(version) if version.checked_add(1) == Some(self.link_version) => {
                 return match self.status {
                     Status::Failed => Err(Refused::NotDone),
                     _ => Ok(Change::Again),
                 };
             }
-            Some(issue) if issue != self.issue => return Err(Refused::Replaced),
-            None if under_way && self.revoking.is_some() => return Ok(Change::Again),
+            Some(version) if version != self.link_version => return Err(Refused::Replaced),
+            None if under_way && self.replaced.is_some() => return Ok(Change::Again),
             _ => {}
         }
         if self.status == Status::Done && self.invite_link.is_some() {
@@ -138,7 +138,7 @@ impl Invite {
         }
     }
 
-    /// What the telling of a fact again does.
+    /// What sending an event again does.
     ///
     /// # Errors
     /// [`Refused::NoSuchEvent`].
@@ -150,7 +150,7 @@ impl Invite {
             EventName::Joined => self.joined_at.is_some() && self.telegram_user_id.is_some(),
         };
         if is_true {
-            Ok(Change::Untell(event))
+            Ok(Change::ResetFlag(event))
         } else {
             Err(Refused::NoSuchEvent)
         }
@@ -178,8 +178,8 @@ impl Invite {
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::{ChatId, IdentitySource, InviteLink, RequestId, TelegramUserId};
-    use super::super::invite::Revoking;
+    use super::super::id::{BotId, ChatId, IdentitySource, InviteLink, RequestId, TelegramUserId};
+    use super::super::invite::ReplacedLink;
     use super::super::purchase::{Chats, Purchase};
     use super::*;
 
@@ -193,11 +193,11 @@ mod tests {
         Invite::accept(id, &purchase, NOW)
     }
 
-    fn done(issue: u32) -> Invite {
+    fn done(link_version: u32) -> Invite {
         let link = InviteLink::new("https://t.me/+a");
         Invite {
-            issue,
-            ..queued().served_from_stock(ChatId(-1), link, NOW)
+            link_version,
+            ..queued().served_from_pool(ChatId(-1), link, NOW)
         }
     }
 
@@ -205,14 +205,14 @@ mod tests {
         let before = done(0);
         Invite {
             status: Status::Queued,
-            issue: 1,
-            revoking: Some(Revoking {
+            link_version: 1,
+            replaced: Some(ReplacedLink {
                 invite_link: before.invite_link.unwrap(),
-                bot: None,
+                bot: BotId(1),
                 link_expires_at: None,
                 done_at: None,
                 link_event_fired: true,
-                is_dead: false,
+                is_revoked: false,
             }),
             ..queued()
         }
@@ -266,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_came_true_is_told_again() {
+    fn only_what_came_true_is_sent_again() {
         for event in [EventName::LinkCreated, EventName::Joined] {
             assert_eq!(queued().resend(event), Err(Refused::NoSuchEvent));
-            assert_eq!(joined(done(0)).resend(event), Ok(Change::Untell(event)));
+            assert_eq!(joined(done(0)).resend(event), Ok(Change::ResetFlag(event)));
         }
         let (link, join) = (EventName::LinkCreated, EventName::Joined);
-        assert_eq!(done(0).resend(link), Ok(Change::Untell(link)));
+        assert_eq!(done(0).resend(link), Ok(Change::ResetFlag(link)));
         assert_eq!(done(0).resend(join), Err(Refused::NoSuchEvent));
         assert_eq!(
             being_replaced().resend(link),

@@ -1,7 +1,5 @@
 //! The two facts that marketing is told, and what makes a repeat of one recognisable.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -35,7 +33,7 @@ impl EventName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// The same for every telling of this fact; also WebEngage's `x-request-id`.
+    /// The same however often it is sent; also WebEngage's `x-request-id`.
     pub event_id: String,
     /// The request that the fact is about.
     pub request_id: RequestId,
@@ -49,34 +47,21 @@ pub struct Event {
     pub event_data: Map<String, Value>,
     /// Which link of the request it tells of: 0 the first, and one more for each that took its place.
     #[serde(default, skip_serializing_if = "is_first")]
-    pub issue: u32,
+    pub link_version: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-const fn is_first(issue: &u32) -> bool {
-    *issue == 0
+const fn is_first(link_version: &u32) -> bool {
+    *link_version == 0
 }
 
-/// A message of the event queue: a request is about to become DONE with a link of the stock. Whether it did, and the
-/// event, is read from its record. It is sent *before* the link is taken, so that no crash loses the event.
+/// A message of the event queue that names a request alone: whatever of it was not delivered is to be delivered now. The
+/// record tells what that is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Promise {
+pub struct PendingEvents {
     /// The request.
     pub request_id: RequestId,
-    /// When that was about to happen.
-    pub promised_at: Timestamp,
-}
-
-impl Promise {
-    /// How long its taking may be under way: longer than any call of `request` lives, with all that it sent.
-    pub const OPEN_FOR: Duration = Duration::from_secs(60);
-
-    /// Whether a request that is not there yet may still come.
-    #[must_use]
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        now.since(self.promised_at) < Self::OPEN_FOR
-    }
 }
 
 impl Event {
@@ -131,22 +116,22 @@ impl Event {
                 .into_iter()
                 .map(|(key, value)| (key.to_owned(), Value::String(value)))
                 .collect(),
-            issue: 0,
+            link_version: 0,
         }
     }
 
-    /// The id that the telling of a fact has, whenever it is told.
+    /// The id of an event, whenever it is sent.
     #[must_use]
-    pub fn id_of(request_id: RequestId, name: EventName, issue: u32) -> String {
-        event_id(request_id, name, issue)
+    pub fn id_of(request_id: RequestId, name: EventName, link_version: u32) -> String {
+        event_id(request_id, name, link_version)
     }
 
     /// The same of a link that took the place of earlier ones: a fact of its own, which WebEngage takes.
     #[must_use]
-    pub fn of_issue(self, issue: u32) -> Self {
+    pub fn of_version(self, link_version: u32) -> Self {
         Self {
-            event_id: event_id(self.request_id, self.event_name, issue),
-            issue,
+            event_id: event_id(self.request_id, self.event_name, link_version),
+            link_version,
             ..self
         }
     }
@@ -164,11 +149,11 @@ impl Event {
 }
 
 /// 32 hexadecimal digits that request and fact determine. WebEngage takes the same `x-request-id` once within 4 hours.
-fn event_id(request_id: RequestId, name: EventName, issue: u32) -> String {
+fn event_id(request_id: RequestId, name: EventName, link_version: u32) -> String {
     let name = name.as_str();
-    let digest = Sha256::digest(match issue {
+    let digest = Sha256::digest(match link_version {
         0 => format!("{request_id}|{name}"),
-        issue => format!("{request_id}|{name}|{issue}"),
+        version => format!("{request_id}|{name}|{version}"),
     });
     hex(&digest[..16])
 }
@@ -205,12 +190,12 @@ mod tests {
             Event::link_created(id, "u1", "T1", &link, Timestamp::from_ms(0)).event_id
         );
         let queued = serde_json::to_string(&joined).unwrap();
-        assert!(!queued.contains("issue"), "{queued}");
+        assert!(!queued.contains("linkVersion"), "{queued}");
         assert_eq!(serde_json::from_str::<Event>(&queued).unwrap(), joined);
-        let second = created.clone().of_issue(1);
+        let second = created.clone().of_version(1);
         assert_ne!(second.event_id, created.event_id);
-        assert_ne!(second.event_id, created.clone().of_issue(2).event_id);
-        assert_eq!(second.clone().of_issue(0), created);
+        assert_ne!(second.event_id, created.clone().of_version(2).event_id);
+        assert_eq!(second.clone().of_version(0), created);
         let queued = serde_json::to_string(&second).unwrap();
         assert_eq!(serde_json::from_str::<Event>(&queued).unwrap(), second);
     }

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::task::MINT_SHARDS;
+
 /// What a request is known by: derived from the payment, so that the same payment always has the same one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct RequestId(Uuid);
 
@@ -56,28 +60,34 @@ impl RequestId {
         self.0.simple().to_string()
     }
 
-    /// The part of the index of open requests that it stands in: the id's first digit. The digits are those of a hash,
+    /// The part of the index of pending events that it stands in: the id's first digit. The digits are those of a hash,
     /// so the sixteen parts are of one size.
     #[must_use]
-    pub fn open_shard(&self) -> OpenShard {
-        OpenShard(self.0.as_bytes()[0] >> 4)
+    pub fn pending_shard(&self) -> PendingShard {
+        PendingShard(self.0.as_bytes()[0] >> 4)
+    }
+
+    /// The shard of its mint: by another byte of the hash than the pending shard.
+    #[must_use]
+    pub fn mint_shard(&self) -> u8 {
+        self.0.as_bytes()[1] % MINT_SHARDS
     }
 }
 
-/// One of the sixteen parts of the index of open requests.
+/// One of the sixteen parts of the index of pending events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenShard(u8);
+pub struct PendingShard(u8);
 
-impl OpenShard {
+impl PendingShard {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..16).map(Self)
     }
 }
 
-impl fmt::Display for OpenShard {
+impl fmt::Display for PendingShard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -225,8 +235,9 @@ mod tests {
         let id = RequestId::derive(CHAT, IdentitySource::Transaction("T1"));
         assert_eq!(id.link_name().len(), 32);
         assert_eq!(id.link_name().parse::<RequestId>().unwrap(), id);
-        assert!(id.to_string().starts_with(&id.open_shard().to_string()));
-        assert_eq!(OpenShard::all().last().unwrap().to_string(), "f");
+        assert!(PendingShard::all().any(|shard| shard == id.pending_shard()));
+        assert_eq!(PendingShard::all().last().unwrap().to_string(), "15");
+        assert!(id.mint_shard() < MINT_SHARDS);
     }
 
     #[test]

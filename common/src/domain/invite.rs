@@ -1,34 +1,36 @@
 //! The record of one request, and what its state allows.
 //!
 //! ```text
-//! QUEUED -> PROCESSING (claim) -> DONE | FAILED
-//!    ^          |   a lapsed lease may be claimed again
-//!    +----------+   put back: rate limit, backoff, chat held
-//!    ^                             |       |
-//!    +---- an operator: re-issue --+       +-- retry
+//! QUEUED --(a try did not succeed)--> PROCESSING ----> DONE | FAILED
+//!    |                                                  |       |
+//!    +----------------------------------------> DONE    |       |
+//!    ^                                                  |       |
+//!    +---- a re-issue: the next link version -----------+       +-- retry
 //! ```
 //!
-//! A request that is re-issued keeps its old link as [`Revoking`] until it is dead and another one is handed out. If
-//! somebody joined by the old one meanwhile, the seat is taken: the request is DONE with the old link again.
+//! A request that is re-issued keeps its old link as [`ReplacedLink`] until that is revoked and another one is handed
+//! out. If somebody joined by the old one meanwhile, the request is DONE with the old link again.
 
 use std::time::Duration;
 
 use super::action::Entry;
 use super::event::Event;
+use super::fault::Fault;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use super::purchase::Purchase;
 use super::time::Timestamp;
 
-/// How long a claim holds. It outlasts all that its owner does with it: at most 20 s for Telegram's answer and two
-/// writes of at most 5 s each. The queue shows a message of a dead worker again later than this.
-pub const LEASE: Duration = Duration::from_secs(60);
+/// How long the message of an event has before the sweeper sends another one.
+pub const PENDING_AFTER: Duration = Duration::from_secs(3600);
+/// A refusal that is not understood is believed when it comes for the fifth time; other trouble between does not count.
+const REFUSALS_MAX: u32 = 5;
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Accepted, waiting for its turn.
     Queued,
-    /// Claimed by a worker until its lease lapses.
+    /// A try did not succeed, and it is retried.
     Processing,
     /// The link is handed out.
     Done,
@@ -88,37 +90,37 @@ pub struct Invite {
     pub joined_at: Option<Timestamp>,
     /// What went wrong last.
     pub error: Option<String>,
-    /// The claim that holds it.
-    pub lease_owner: Option<String>,
-    /// When the lease lapses; of a request that was put back, when it may be claimed again.
-    pub lease_until: Option<Timestamp>,
     /// When the link was handed out.
     pub done_at: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// How many links of it were replaced: the number of the present one.
-    pub issue: u32,
+    /// How many links of it were replaced: the version of the present one.
+    pub link_version: u32,
     /// The link that is being replaced.
-    pub revoking: Option<Revoking>,
+    pub replaced: Option<ReplacedLink>,
     /// The link that the person joined by; it may be one that was replaced.
     pub joined_link: Option<InviteLink>,
-    /// Whether it is in the index of open requests: not all of it is settled and told.
-    pub is_open: bool,
+    /// When the sweeper sends the events that were not delivered by then; nothing if all are.
+    pub pending_since: Option<Timestamp>,
+    /// The key of its task in the lane of failed ones.
+    pub failed_key: Option<String>,
+    /// When its shop took the seat back, before anybody had joined.
+    pub voided_at: Option<Timestamp>,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
     pub actions: u64,
 }
 
-/// A link that is being replaced by another: it must be dead before the other one is handed out.
+/// A link that is being replaced by another: it must be revoked before the other one is handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revoking {
+pub struct ReplacedLink {
     /// The link.
     pub invite_link: InviteLink,
-    /// The bot that made it, and alone can revoke it; the first one, if that is not known.
-    pub bot: Option<BotId>,
+    /// The bot that made it, and alone can revoke it.
+    pub bot: BotId,
     /// When it stops to work by itself.
     pub link_expires_at: Option<Timestamp>,
     /// When it was handed out.
@@ -126,22 +128,20 @@ pub struct Revoking {
     /// WebEngage accepted its event.
     pub link_event_fired: bool,
     /// Telegram took it out of use.
-    pub is_dead: bool,
+    pub is_revoked: bool,
 }
 
-/// What became of a try to claim a request.
-pub enum Claim {
-    /// It is ours until the lease lapses.
-    Ours(Box<Invite>),
-    /// Its link was handed out before.
-    Done(Box<Invite>),
-    /// It was given up before.
-    Failed,
-    /// Another worker has it, or it was put back and its time has not come.
-    Held {
-        /// When it may be claimed.
-        until: Timestamp,
-    },
+/// What a mint is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MintStep {
+    /// Make the link.
+    Make,
+    /// Nothing but to see that its event is queued: the link was handed out.
+    HandedOut,
+    /// Hand out the replaced link again: somebody joined by it.
+    Restore,
+    /// Nothing: the request was given up or voided, or wants another version of the link.
+    Drop,
 }
 
 /// What a try to settle a request as DONE came to.
@@ -149,10 +149,10 @@ pub enum Claim {
 pub enum Settled {
     /// This link is the one that was handed out.
     HandedOut,
-    /// Another owner has the request; this link must never be seen.
+    /// The request is settled, voided, or at another version; this link must never be seen.
     Lost,
     /// Somebody joined by the link that was to be replaced: there is no seat for this one, which must never be seen.
-    SeatTaken,
+    AlreadyJoined,
 }
 
 impl Invite {
@@ -174,23 +174,23 @@ impl Invite {
             telegram_user_id: None,
             joined_at: None,
             error: None,
-            lease_owner: None,
-            lease_until: None,
             done_at: None,
             created_at: now,
             updated_at: now,
-            issue: 0,
-            revoking: None,
+            link_version: 0,
+            replaced: None,
             joined_link: None,
-            is_open: true,
+            pending_since: None,
+            failed_key: None,
+            voided_at: None,
             history: Vec::new(),
             actions: 0,
         }
     }
 
-    /// The same request, DONE with a link of the stock, without any try at Telegram.
+    /// The same request, DONE with a pooled link, without any try at Telegram.
     #[must_use]
-    pub fn served_from_stock(
+    pub fn served_from_pool(
         self,
         chat: ChatId,
         link: InviteLink,
@@ -202,55 +202,73 @@ impl Invite {
             invite_link: Some(link),
             link_expires_at: Some(link_expires_at),
             done_at: Some(self.updated_at),
+            pending_since: Some(self.updated_at.plus(PENDING_AFTER)),
             ..self
         }
     }
 
-    /// Reads the refusal of a claim by `owner` from the record as it stands.
-    ///
-    /// The owner may find itself: the SDK repeats a write whose answer was lost.
+    /// What a mint of this version of the link is to do.
     #[must_use]
-    pub fn claim_refused(self, owner: &str, now: Timestamp) -> Claim {
+    pub fn mint_step(&self, link_version: u32) -> MintStep {
         match self.status {
-            Status::Done => Claim::Done(Box::new(self)),
-            Status::Failed => Claim::Failed,
-            Status::Processing if self.lease_owner.as_deref() == Some(owner) => {
-                Claim::Ours(Box::new(self))
+            Status::Done => MintStep::HandedOut,
+            Status::Failed => MintStep::Drop,
+            Status::Queued | Status::Processing => {
+                if self.is_already_joined() {
+                    MintStep::Restore
+                } else if self.voided_at.is_some() || self.link_version != link_version {
+                    MintStep::Drop
+                } else {
+                    MintStep::Make
+                }
             }
-            Status::Processing | Status::Queued => Claim::Held {
-                until: self.lease_until.unwrap_or(now),
-            },
         }
     }
 
-    /// Reads the refusal of settling with `link` by `owner` from the record as it stands. The link may be in it already:
-    /// the SDK repeats a write whose answer was lost, and a link that was handed out must not be revoked.
+    /// Reads the refusal of settling with `link` from the record as it stands. The maker may find itself: the SDK repeats
+    /// a write whose answer was lost.
     #[must_use]
-    pub fn settle_refused(&self, link: &InviteLink, owner: &str) -> Settled {
+    pub fn settle_refused(&self, link: &InviteLink) -> Settled {
         if self.invite_link.as_ref() == Some(link) {
             Settled::HandedOut
-        } else if self.is_seat_taken() && self.lease_owner.as_deref() == Some(owner) {
-            Settled::SeatTaken
+        } else if self.is_already_joined() {
+            Settled::AlreadyJoined
         } else {
             Settled::Lost
         }
     }
 
-    /// Whether somebody joined by the link that is being replaced.
+    /// Whether the request is given up when a try fails by `fault`, after the tries that the record counts.
     #[must_use]
-    pub fn is_seat_taken(&self) -> bool {
-        self.revoking.is_some() && self.joined_at.is_some()
+    pub const fn is_last_try(&self, fault: Fault, max_attempts: u32) -> bool {
+        let is_spent = self.attempts.saturating_add(1) >= max_attempts;
+        match fault {
+            // What every buyer of a chat may meet alike is no one buyer's before it came often.
+            Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
+                is_spent || self.refusals + 1 >= REFUSALS_MAX
+            }
+            Fault::Retry | Fault::Unknown => is_spent,
+            Fault::RateLimited { .. } | Fault::ChatFault => false,
+        }
     }
 
-    /// Whether nothing is left to be done about it: it is settled, and all that became true was told.
+    /// Whether somebody joined by the link that is being replaced.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        let is_join_told = self.joined_at.is_none() || self.join_event_fired;
-        match self.status {
-            Status::Done => self.link_event_fired && is_join_told,
-            Status::Failed => is_join_told,
-            Status::Queued | Status::Processing => false,
-        }
+    pub fn is_already_joined(&self) -> bool {
+        self.replaced.is_some() && self.joined_at.is_some()
+    }
+
+    /// The events that became true and were not delivered.
+    #[must_use]
+    pub fn pending_events(&self) -> Vec<Event> {
+        let of_link = match self.status {
+            Status::Done => self.unsent_link_event(),
+            _ => None,
+        };
+        let of_join = self
+            .link_of_join()
+            .and_then(|link| self.unsent_join_event(link));
+        of_link.into_iter().chain(of_join).collect()
     }
 
     /// The *link created* event, if the link is there and WebEngage has not accepted the event yet.
@@ -259,7 +277,7 @@ impl Invite {
         let link = self
             .invite_link
             .as_ref()
-            .filter(|_| !self.link_event_fired)?;
+            .filter(|_| !self.link_event_fired && self.voided_at.is_none())?;
         let event = Event::link_created(
             self.request_id,
             &self.user_id,
@@ -267,7 +285,7 @@ impl Invite {
             link,
             self.done_at.unwrap_or(self.updated_at),
         );
-        Some(event.of_issue(self.issue))
+        Some(event.of_version(self.link_version))
     }
 
     /// The link that the person joined by, as far as the record knows.
@@ -291,5 +309,130 @@ impl Invite {
             person,
             at,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::EventName;
+    use super::super::id::IdentitySource;
+    use super::super::purchase::Chats;
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_ms(1_763_640_000_000);
+
+    fn queued() -> Invite {
+        let chats = Chats::parse("-1").unwrap();
+        let body = br#"{"userId": "u", "transactionId": "T"}"#;
+        let purchase = Purchase::parse(body, None, &chats).unwrap();
+        let id = RequestId::derive(ChatId(-1), IdentitySource::Transaction("T"));
+        Invite::accept(id, &purchase, START)
+    }
+
+    fn done() -> Invite {
+        queued().served_from_pool(ChatId(-1), InviteLink::new("https://t.me/+a"), START)
+    }
+
+    fn joined(invite: Invite) -> Invite {
+        Invite {
+            joined_at: Some(START),
+            telegram_user_id: Some(TelegramUserId(7)),
+            joined_link: Some(InviteLink::new("https://t.me/+b")),
+            ..invite
+        }
+    }
+
+    fn reissued() -> Invite {
+        Invite {
+            link_version: 1,
+            replaced: Some(ReplacedLink {
+                invite_link: InviteLink::new("https://t.me/+a"),
+                bot: BotId(1),
+                link_expires_at: None,
+                done_at: None,
+                link_event_fired: true,
+                is_revoked: true,
+            }),
+            ..queued()
+        }
+    }
+
+    #[test]
+    fn a_mint_makes_its_own_version_of_the_link_alone() {
+        assert_eq!(queued().mint_step(0), MintStep::Make);
+        let retried = Invite {
+            status: Status::Processing,
+            ..queued()
+        };
+        assert_eq!(retried.mint_step(0), MintStep::Make);
+        assert_eq!(done().mint_step(0), MintStep::HandedOut);
+        assert_eq!(reissued().mint_step(0), MintStep::Drop);
+        assert_eq!(reissued().mint_step(1), MintStep::Make);
+        assert_eq!(joined(reissued()).mint_step(1), MintStep::Restore);
+        let voided = Invite {
+            voided_at: Some(START),
+            ..queued()
+        };
+        assert_eq!(voided.mint_step(0), MintStep::Drop);
+        let failed = Invite {
+            status: Status::Failed,
+            ..queued()
+        };
+        assert_eq!(failed.mint_step(0), MintStep::Drop);
+    }
+
+    #[test]
+    fn a_maker_that_lost_finds_why() {
+        let own = InviteLink::new("https://t.me/+a");
+        let other = InviteLink::new("https://t.me/+c");
+        assert_eq!(done().settle_refused(&own), Settled::HandedOut);
+        assert_eq!(done().settle_refused(&other), Settled::Lost);
+        assert_eq!(
+            joined(reissued()).settle_refused(&other),
+            Settled::AlreadyJoined
+        );
+    }
+
+    #[test]
+    fn only_failures_of_its_own_give_a_request_up() {
+        let tried = |attempts, refusals| Invite {
+            attempts,
+            refusals,
+            ..queued()
+        };
+        assert!(!tried(0, 0).is_last_try(Fault::Permanent, 50));
+        assert!(tried(4, 4).is_last_try(Fault::Permanent, 50));
+        assert!(!tried(4, 3).is_last_try(Fault::Refused, 50));
+        assert!(tried(4, 4).is_last_try(Fault::Refused, 50));
+        assert!(!tried(9, 0).is_last_try(Fault::Refused, 50));
+        assert!(!tried(48, 0).is_last_try(Fault::Unknown, 50));
+        assert!(tried(49, 0).is_last_try(Fault::Retry, 50));
+        let limited = Fault::RateLimited {
+            after: Duration::ZERO,
+        };
+        assert!(!tried(99, 99).is_last_try(limited, 50));
+        assert!(!tried(99, 99).is_last_try(Fault::ChatFault, 50));
+    }
+
+    #[test]
+    fn what_was_not_delivered_is_pending_with_the_link_that_it_came_by() {
+        assert!(queued().pending_events().is_empty());
+        let [link, join] = &joined(done()).pending_events()[..] else {
+            panic!("two events");
+        };
+        assert_eq!(link.event_name, EventName::LinkCreated);
+        assert_eq!(join.event_name, EventName::Joined);
+        assert_eq!(join.event_data["inviteLink"], "https://t.me/+b");
+        let voided = Invite {
+            voided_at: Some(START),
+            ..done()
+        };
+        assert!(voided.pending_events().is_empty());
+        let delivered = Invite {
+            link_event_fired: true,
+            join_event_fired: true,
+            ..joined(done())
+        };
+        assert!(delivered.pending_events().is_empty());
     }
 }

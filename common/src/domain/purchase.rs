@@ -153,9 +153,9 @@ impl Purchase {
         })
     }
 
-    /// The shelf that the chat's links in stock lie on.
+    /// The chat by which the payment is known: that of its tasks and of its link pool.
     #[must_use]
-    pub const fn shelf(&self) -> ChatId {
+    pub const fn pool(&self) -> ChatId {
         self.chat_known_as
     }
 

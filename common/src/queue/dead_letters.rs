@@ -4,12 +4,11 @@ use aws_sdk_sqs::types::{
     ListMessageMoveTasksResultEntry, Message, MessageSystemAttributeName, QueueAttributeName,
 };
 
-use super::QueueError;
+use super::{Bell, QueueError};
 use crate::aws::Gauge;
 use crate::config::Env;
-use crate::domain::event::{Event, EventName, Promise};
+use crate::domain::event::{Event, EventName, PendingEvents};
 use crate::domain::id::{ChatId, RequestId};
-use crate::domain::job::Job;
 use crate::domain::time::Timestamp;
 
 /// How many letters one look shows, which is the most that one receive brings.
@@ -22,7 +21,7 @@ const TASKS: i32 = 10;
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueName {
-    /// Jobs of the worker.
+    /// Bells of the dispatchers.
     Invites,
     /// Events for WebEngage.
     Events,
@@ -55,7 +54,7 @@ pub struct Letter {
     pub message_id: String,
     /// When it was sent.
     pub sent_at: Option<Timestamp>,
-    /// What kind of message: `mint`, `revoke`, `stock`, `event`, `promise` or, if it can't be read, `unreadable`.
+    /// What kind of message: `bell`, `event`, `pending` or, if it can't be read, `unreadable`.
     pub kind: &'static str,
     /// The request that it is about.
     pub request_id: Option<RequestId>,
@@ -84,16 +83,10 @@ impl Letter {
             event_name: None,
             bytes: body.len(),
         };
-        if let Ok(job) = serde_json::from_str::<Job>(body) {
-            let kind = match &job {
-                Job::Mint(_) => "mint",
-                Job::Revoke(_) => "revoke",
-                Job::Stock(_) => "stock",
-            };
+        if let Ok(Bell::Work { chat_id }) = serde_json::from_str(body) {
             return Self {
-                kind,
-                request_id: job.request_id(),
-                chat: Some(job.chat()),
+                kind: "bell",
+                chat: Some(chat_id),
                 ..unreadable
             };
         }
@@ -105,10 +98,10 @@ impl Letter {
                 ..unreadable
             };
         }
-        match serde_json::from_str::<Promise>(body) {
-            Ok(promise) => Self {
-                kind: "promise",
-                request_id: Some(promise.request_id),
+        match serde_json::from_str::<PendingEvents>(body) {
+            Ok(pending) => Self {
+                kind: "pending",
+                request_id: Some(pending.request_id),
                 ..unreadable
             },
             Err(_) => unreadable,
@@ -299,22 +292,7 @@ mod tests {
     fn a_letter_tells_what_it_is_about_and_holds_no_link() {
         let id = "ac51f4db-4bc1-8c75-b824-613c155f6d40";
         let cases = [
-            (
-                format!(
-                    r#"{{"kind":"mint","requestId":"{id}","userId":"u","transactionId":"T","chatId":-1,"createdAt":"2026-01-01T00:00:00.000Z"}}"#
-                ),
-                "mint",
-            ),
-            (
-                format!(
-                    r#"{{"kind":"revoke","chatId":-1,"inviteLink":"https://t.me/+secret","requestId":"{id}"}}"#
-                ),
-                "revoke",
-            ),
-            (
-                format!(r#"{{"requestId":"{id}","promisedAt":"2026-01-01T00:00:00.000Z"}}"#),
-                "promise",
-            ),
+            (format!(r#"{{"requestId":"{id}"}}"#), "pending"),
             (
                 format!(
                     r#"{{"eventId":"e","requestId":"{id}","eventName":"pass_paid_community_telegram_joined","userId":"u","eventTime":"2026-01-01T00:00:00.000Z","eventData":{{"inviteLink":"https://t.me/+secret"}}}}"#
@@ -331,6 +309,8 @@ mod tests {
             );
             assert!(!format!("{letter:?}").contains("secret"));
         }
+        let bell = letter(r#"{"kind":"work","chatId":-1}"#);
+        assert_eq!((bell.kind, bell.chat), ("bell", Some(ChatId(-1))));
         for body in ["", "{", r#"{"inviteLink": "https://t.me/+secret"}"#] {
             let letter = letter(body);
             assert_eq!((letter.kind, letter.bytes), ("unreadable", body.len()));

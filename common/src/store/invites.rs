@@ -1,32 +1,33 @@
 //! The table of requests.
 //!
-//! Two indexes, with keys alone: `ByUser`, and `Open`, in which a request stands from its record on (`openShard`) until
-//! the write that leaves nothing to be done about it takes it out. An entry costs a write unit when it comes and one
-//! when it goes, and nothing while its record changes otherwise.
+//! Two indexes, with keys alone: `ByUser`, and `Pending`, in which a request stands (`pendingShard`, `pendingSince`) while
+//! an event of it is not delivered. An entry costs a write unit when it comes and one when it goes, and nothing while its
+//! record changes otherwise.
 
 mod actions;
-mod closing;
 mod indexes;
+mod pending;
 
-use std::time::Duration;
-
-use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 
 use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
-use super::{StoreError, Table};
+use super::{StoreError, Table, Tasks};
 use crate::config::Env;
 use crate::domain::action::{Action, Entry};
 use crate::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
-use crate::domain::invite::{Claim, Invite, LEASE, Revoking, Settled, Status};
-use crate::domain::job::Mint;
+use crate::domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Settled, Status};
 use crate::domain::join::Join;
+use crate::domain::task::{Lane, Mint, Task};
 use crate::domain::time::Timestamp;
 
 /// The table of requests.
@@ -34,15 +35,23 @@ use crate::domain::time::Timestamp;
 pub struct Invites(Table);
 
 pub use actions::Acted;
-pub use closing::Marked;
 pub use indexes::{Cursor, Listed};
+pub use pending::Marked;
 
 /// The condition that no record of the request is there.
 const IS_NEW: &str = "attribute_not_exists(requestId)";
-/// The condition that the writer holds the lease.
-const IS_OWNED: &str = "#status = :processing AND leaseOwner = :owner";
-/// The condition that a link may be handed out: nobody joined by the one that is being replaced.
-const IS_SEAT_FREE: &str = "(attribute_not_exists(revoking) OR attribute_not_exists(joinedAt))";
+/// The condition that the request wants a link of this version, or was never written.
+const IS_WANTED: &str = "(attribute_not_exists(requestId) OR ((#status = :queued OR #status = :processing) \
+     AND (linkVersion = :version OR (attribute_not_exists(linkVersion) AND :version = :zero)) \
+     AND attribute_not_exists(voidedAt)))";
+/// The condition that a link may be handed out: the one that it replaces is revoked, and nobody joined by that.
+const IS_SEAT_FREE: &str =
+    "(attribute_not_exists(replaced) OR (replaced.isRevoked = :yes AND attribute_not_exists(joinedAt)))";
+/// What a write sets in a record that was never written: all of it that the task carries.
+const SET_IF_MISSING: &str = "userId = if_not_exists(userId, :user), \
+     transactionId = if_not_exists(transactionId, :transaction), chatId = if_not_exists(chatId, :chat), \
+     weLinkEventFired = if_not_exists(weLinkEventFired, :no), joinEventFired = if_not_exists(joinEventFired, :no), \
+     createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires)";
 
 /// What became of a new request.
 pub enum Created {
@@ -62,19 +71,21 @@ pub enum Joined {
     Missing,
 }
 
-/// A conditional update's two good ends.
-enum Update {
+/// A conditional write's two good ends.
+enum Written {
     Applied(Item),
     Refused(Option<Item>),
 }
 
 impl Invites {
-    /// The table that `INVITE_REQUESTS_TABLE` names.
+    /// The table `InviteRequests`.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
-        Self(Table {
+        Self(Table::from_env(
             client,
-            name: env.required("INVITE_REQUESTS_TABLE"),
-        })
+            env,
+            "InviteRequests",
+            "INVITE_REQUESTS_TABLE",
+        ))
     }
 
     /// Reads one request, as of now (a consistent read: 1 read unit).
@@ -82,6 +93,11 @@ impl Invites {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn get(&self, id: RequestId) -> Result<Option<Invite>, StoreError> {
+        let item = self.item(id).await?;
+        item.map(|item| self.read(&item)).transpose()
+    }
+
+    async fn item(&self, id: RequestId) -> Result<Option<Item>, StoreError> {
         let call = self
             .0
             .client
@@ -89,11 +105,8 @@ impl Invites {
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(id))
             .consistent_read(true);
-        let answer = call
-            .send()
-            .await
-            .map_err(self.0.fault("GetItem of a request"))?;
-        answer.item.map(|item| self.read(&item)).transpose()
+        let answer = call.send().await.map_err(self.0.fault("GetItem"))?;
+        Ok(answer.item)
     }
 
     /// Writes a new request, to be forgotten at `expires_at`, unless it is there already. On [`Created::New`] it is
@@ -138,188 +151,156 @@ impl Invites {
             .build()
     }
 
-    /// Opens the duplicate window `window` at `now` for `length`, unless it is open; answers when the open one was
-    /// opened, in milliseconds since the Unix epoch. One conditional write decides among callers at the same instant.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be told.
-    pub async fn open_window(
-        &self,
-        window: RequestId,
-        length: Duration,
-        now: Timestamp,
-    ) -> Result<i64, StoreError> {
-        let opened_before = now
-            .ms()
-            .saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
-        let update = self
-            .update(format!("window:{window}"))
-            .update_expression("SET windowOpenedMs = :now, expiresAt = :expires")
-            .condition_expression("attribute_not_exists(requestId) OR windowOpenedMs <= :before")
-            .expression_attribute_values(":now", n(now.ms()))
-            .expression_attribute_values(":before", n(opened_before))
-            .expression_attribute_values(":expires", n(now.plus(length).seconds()));
-        match self
-            .send(update, "UpdateItem to open a duplicate window")
-            .await?
-        {
-            Update::Applied(_) => Ok(now.ms()),
-            Update::Refused(item) => {
-                let item = item.ok_or_else(|| self.0.malformed(WINDOW_OPENED_MS))?;
-                Reader {
-                    table: &self.0,
-                    item: &item,
-                }
-                .number(WINDOW_OPENED_MS)
-            }
-        }
-    }
-
-    /// Claims the request of `mint` for `owner`, a name that no other claim has, and counts a try. Creates the record
-    /// if it was never written. On [`Claim::Ours`] the lease is durable, and lapses by itself after [`LEASE`].
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be told whether the claim was made; the lease then lapses by itself.
-    pub async fn claim(
-        &self,
-        mint: &Mint,
-        owner: &str,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<Claim, StoreError> {
-        let update = self
-            .update(mint.request_id)
-            .update_expression(
-                "SET #status = :processing, leaseOwner = :owner, leaseUntil = :until, updatedAt = :now, \
-                 attempts = if_not_exists(attempts, :zero) + :one, userId = if_not_exists(userId, :user), \
-                 transactionId = if_not_exists(transactionId, :transaction), chatId = if_not_exists(chatId, :chat), \
-                 weLinkEventFired = if_not_exists(weLinkEventFired, :no), joinEventFired = if_not_exists(joinEventFired, :no), \
-                 createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires), \
-                 openShard = :shard",
-            )
-            .condition_expression(
-                "attribute_not_exists(requestId) \
-                 OR (#status = :queued AND (attribute_not_exists(leaseUntil) OR leaseUntil <= :seconds)) \
-                 OR (#status = :processing AND leaseUntil < :seconds)",
-            )
-            .expression_attribute_names("#status", STATUS)
-            .expression_attribute_values(":processing", s(Status::Processing.as_str()))
-            .expression_attribute_values(":queued", s(Status::Queued.as_str()))
-            .expression_attribute_values(":owner", s(owner))
-            .expression_attribute_values(":until", n(now.plus(LEASE).seconds()))
-            .expression_attribute_values(":seconds", n(now.seconds()))
-            .expression_attribute_values(":now", s(now))
-            .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":user", s(&mint.user_id))
-            .expression_attribute_values(":transaction", s(&mint.transaction_id))
-            .expression_attribute_values(":chat", n(mint.chat_id))
-            .expression_attribute_values(":no", AttributeValue::Bool(false))
-            .expression_attribute_values(":created", s(mint.created_at))
-            .expression_attribute_values(":shard", s(mint.request_id.open_shard()))
-            .expression_attribute_values(":expires", n(expires_at.seconds()));
-        match self.send(update, "UpdateItem to claim a request").await? {
-            Update::Applied(item) => Ok(Claim::Ours(Box::new(self.read(&item)?))),
-            Update::Refused(item) => Ok(self.refused(item.as_ref())?.claim_refused(owner, now)),
-        }
-    }
-
-    /// Settles the request as DONE with `link`, if `owner` still holds it and its seat is free. On [`Settled::HandedOut`] that is durable.
+    /// Settles the request of `mint` as DONE with `link`, after `attempts` tries, if it still wants this version of the
+    /// link and its seat is free. Creates the record if it was never written. On [`Settled::HandedOut`] it is durable, and
+    /// its event pending.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the link may have been handed out, so it must not be revoked.
     pub async fn settle(
         &self,
-        id: RequestId,
-        owner: &str,
-        chat: ChatId,
+        mint: &Minted<'_>,
         invite_link: &InviteLink,
         link_expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
+        let id = mint.mint.request_id;
         let update = self
-            .update_of_owner(id, owner, now)
-            .update_expression(
-                "SET #status = :to, inviteLink = :link, linkExpiresAt = :linkExpires, chatId = :chat, updatedAt = :now, doneAt = :now \
-                 REMOVE leaseOwner, leaseUntil, #error, revoking",
-            )
-            .condition_expression(format!("{IS_OWNED} AND {IS_SEAT_FREE}"))
+            .update(id)
+            .update_expression(format!(
+                "SET #status = :done, inviteLink = :link, linkExpiresAt = :linkExpires, updatedAt = :now, doneAt = :now, \
+                 attempts = :attempts, linkVersion = :version, pendingShard = :shard, pendingSince = :since, \
+                 {} REMOVE #error, replaced",
+                SET_IF_MISSING.replace("chatId = if_not_exists(chatId, :chat)", "chatId = :chat")
+            ))
+            .condition_expression(format!("{IS_WANTED} AND {IS_SEAT_FREE}"))
+            .expression_attribute_names("#status", STATUS)
             .expression_attribute_names("#error", ERROR)
-            .expression_attribute_values(":to", s(Status::Done.as_str()))
+            .expression_attribute_values(":done", s(Status::Done.as_str()))
             .expression_attribute_values(":link", link(invite_link))
             .expression_attribute_values(":linkExpires", s(link_expires_at))
-            .expression_attribute_values(":chat", n(chat));
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":shard", s(id.pending_shard()))
+            .expression_attribute_values(":since", s(now.plus(PENDING_AFTER)));
+        let update = mint
+            .values(now)
+            .into_iter()
+            .fold(update, |update, (name, value)| {
+                update.expression_attribute_values(name, value)
+            });
         match self.send(update, "UpdateItem to settle a request").await? {
-            Update::Applied(_) => Ok(Settled::HandedOut),
-            Update::Refused(item) => Ok(self
-                .refused(item.as_ref())?
-                .settle_refused(invite_link, owner)),
+            Written::Applied(_) => Ok(Settled::HandedOut),
+            Written::Refused(item) => Ok(self.refused(item.as_ref())?.settle_refused(invite_link)),
         }
     }
 
-    /// Puts the request back to QUEUED with the reason, not to be claimed before `at`, if `owner` still holds it; a try
-    /// that was none is taken off the count. The wait is in the record, since there may be copies of the job that know
-    /// nothing of it. Done twice it is as done once.
+    /// Notes a try that did not succeed: the request is PROCESSING, with the reason and the tries counted. A request that
+    /// wants nothing of this version any more stays as it is. Done twice it is as done once.
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be told; the lease then lapses by itself.
-    pub async fn put_back(
+    /// [`StoreError`] if it can't be told.
+    pub async fn note_try(
         &self,
-        id: RequestId,
-        owner: &str,
-        tried: Tried,
+        mint: &Minted<'_>,
+        refusals: u32,
         error: &str,
-        at: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let update = self
-            .update_of_owner(id, owner, now)
-            .update_expression(
-                "SET #status = :to, #error = :error, attempts = attempts - :untried, \
-                 refusals = if_not_exists(refusals, :zero) + :refused, updatedAt = :now, leaseUntil = :at \
-                 REMOVE leaseOwner",
-            )
+            .update(mint.mint.request_id)
+            .update_expression(format!(
+                "SET #status = :processing, #error = :error, attempts = :attempts, refusals = :refusals, \
+                 linkVersion = :version, updatedAt = :now, {SET_IF_MISSING}"
+            ))
+            .condition_expression(IS_WANTED)
+            .expression_attribute_names("#status", STATUS)
             .expression_attribute_names("#error", ERROR)
-            .expression_attribute_values(":to", s(Status::Queued.as_str()))
             .expression_attribute_values(":error", s(error))
-            .expression_attribute_values(":at", n(at.seconds()))
-            .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":refused", n(u8::from(tried == Tried::Refused)))
-            .expression_attribute_values(":untried", n(u8::from(tried == Tried::NotReally)));
-        self.send(update, "UpdateItem to put a request back")
-            .await
-            .map(|_| ())
+            .expression_attribute_values(":refusals", n(refusals));
+        let update = mint
+            .values(now)
+            .into_iter()
+            .fold(update, |update, (name, value)| {
+                update.expression_attribute_values(name, value)
+            });
+        self.send(update, "UpdateItem to note a try").await?;
+        Ok(())
     }
 
-    /// Gives the request up as FAILED with the reason, if `owner` still holds it and its seat is free; answers whether it
-    /// did. Durable then, and the request is open no more.
+    /// Gives a request up as FAILED with the reason (`minted` creates the record of a mint that was never written), and moves its task to the lane of failed ones, in one transaction;
+    /// answers whether it did. If not, the request wants nothing of this version any more, and the task is as it was.
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be told; the lease then lapses by itself.
+    /// [`StoreError`] if it can't be told; the task is then met again.
     pub async fn fail(
         &self,
-        id: RequestId,
-        owner: &str,
+        tasks: &Tasks,
+        task: &Task,
+        minted: Option<&Minted<'_>>,
         error: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let update = self
-            .update_of_owner(id, owner, now)
-            .update_expression(
-                "SET #status = :to, #error = :error, updatedAt = :now REMOVE leaseOwner, leaseUntil, openShard",
-            )
-            .condition_expression(format!("{IS_OWNED} AND {IS_SEAT_FREE}"))
+        let operation = "TransactWriteItems to fail a request";
+        let (Some(id), Some(version)) = (task.request_id(), task.link_version()) else {
+            return Err(self.0.malformed(LINK_VERSION));
+        };
+        let failed = Task {
+            last_error: Some(error.to_owned()),
+            not_before: None,
+            attempts: 0,
+            crashes: 0,
+            ..task.clone()
+        };
+        let key = task.key();
+        let mut update = Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(id))
+            .expression_attribute_names("#status", STATUS)
             .expression_attribute_names("#error", ERROR)
-            .expression_attribute_values(":to", s(Status::Failed.as_str()))
-            .expression_attribute_values(":error", s(error));
-        match self.send(update, "UpdateItem to fail a request").await? {
-            Update::Applied(_) => Ok(true),
-            // The SDK repeats a write whose answer was lost, and then finds its own.
-            Update::Refused(item) => Ok(self.refused(item.as_ref())?.status == Status::Failed),
+            .expression_attribute_values(":failed", s(Status::Failed.as_str()))
+            .expression_attribute_values(":error", s(error))
+            .expression_attribute_values(":key", s(&key.key))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut set = "SET #status = :failed, #error = :error, failedKey = :key, updatedAt = :now".to_owned();
+        let mut values = vec![
+            (":now", s(now)),
+            (":version", n(version)),
+            (":zero", n(0)),
+            (":queued", s(Status::Queued.as_str())),
+            (":processing", s(Status::Processing.as_str())),
+        ];
+        if let Some(minted) = minted {
+            set = format!("{set}, attempts = :attempts, linkVersion = :version, {SET_IF_MISSING}");
+            values = minted.values(now);
         }
+        update = update
+            .update_expression(set)
+            .condition_expression(format!(
+                "{IS_WANTED} AND (attribute_not_exists(replaced) OR attribute_not_exists(joinedAt))"
+            ));
+        update = values.into_iter().fold(update, |update, (name, value)| {
+            update.expression_attribute_values(name, value)
+        });
+        let writes = self.with_tasks(update, operation, |writes| {
+            writes.push(
+                TransactWriteItem::builder()
+                    .put(tasks.insertion(&failed, Lane::Failed(task.chat))?)
+                    .build(),
+            );
+            writes.push(
+                TransactWriteItem::builder()
+                    .delete(tasks.deletion(&key)?)
+                    .build(),
+            );
+            Ok(())
+        })?;
+        Ok(matches!(
+            self.transact(writes, operation).await?,
+            Written::Applied(_)
+        ))
     }
 
-    /// Records the first join of a request, which is open then until that is told. On [`Joined::First`] it is durable.
+    /// Records the first join of a request; its event is pending then. On [`Joined::First`] it is durable.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; recording it again is harmless.
@@ -332,18 +313,20 @@ impl Invites {
         let update = self
             .update(id)
             .update_expression(
-                "SET joinedAt = :joined, telegramUserId = :person, joinedLink = :link, updatedAt = :now, openShard = :shard",
+                "SET joinedAt = :joined, telegramUserId = :person, joinedLink = :link, updatedAt = :now, \
+                 pendingShard = :shard, pendingSince = if_not_exists(pendingSince, :since)",
             )
             .condition_expression("attribute_exists(requestId) AND attribute_not_exists(joinedAt)")
             .expression_attribute_values(":joined", s(join.at))
             .expression_attribute_values(":person", s(join.person))
             .expression_attribute_values(":link", link(&join.link))
-            .expression_attribute_values(":shard", s(id.open_shard()))
+            .expression_attribute_values(":shard", s(id.pending_shard()))
+            .expression_attribute_values(":since", s(now.plus(PENDING_AFTER)))
             .expression_attribute_values(":now", s(now));
         match self.send(update, "UpdateItem to record a join").await? {
-            Update::Applied(item) => Ok(Joined::First(Box::new(self.read(&item)?))),
-            Update::Refused(Some(item)) => Ok(Joined::Again(Box::new(self.read(&item)?))),
-            Update::Refused(None) => Ok(Joined::Missing),
+            Written::Applied(item) => Ok(Joined::First(Box::new(self.read(&item)?))),
+            Written::Refused(Some(item)) => Ok(Joined::Again(Box::new(self.read(&item)?))),
+            Written::Refused(None) => Ok(Joined::Missing),
         }
     }
 
@@ -358,35 +341,58 @@ impl Invites {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// An update that only the owner of the lease may make.
-    fn update_of_owner(
+    /// The writes of a transaction that begins with `update`, the record of a request.
+    fn with_tasks(
         &self,
-        id: RequestId,
-        owner: &str,
-        now: Timestamp,
-    ) -> UpdateItemFluentBuilder {
-        self.update(id)
-            .condition_expression(IS_OWNED)
-            .expression_attribute_names("#status", STATUS)
-            .expression_attribute_values(":processing", s(Status::Processing.as_str()))
-            .expression_attribute_values(":owner", s(owner))
-            .expression_attribute_values(":now", s(now))
+        update: UpdateBuilder,
+        operation: &'static str,
+        add: impl FnOnce(&mut Vec<TransactWriteItem>) -> Result<(), BuildError>,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let build = || -> Result<_, BuildError> {
+            let mut writes = vec![TransactWriteItem::builder().update(update.build()?).build()];
+            add(&mut writes)?;
+            Ok(writes)
+        };
+        build()
+            .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
+            .map_err(self.0.fault(operation))
+    }
+
+    /// Carries out such a transaction; refused, it answers the record that is there. The SDK makes up a token, the same for
+    /// all its tries, so that one whose answer was lost is not refused by its own effect.
+    async fn transact(
+        &self,
+        writes: Vec<TransactWriteItem>,
+        operation: &'static str,
+    ) -> Result<Written, StoreError> {
+        let call = self.0.client.transact_write_items();
+        let Err(error) = call.set_transact_items(Some(writes)).send().await else {
+            return Ok(Written::Applied(Item::new()));
+        };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(exception)) =
+            error.as_service_error()
+            && let Some(record) = exception.cancellation_reasons().first()
+            && record.code() == Some("ConditionalCheckFailed")
+        {
+            return Ok(Written::Refused(record.item().cloned()));
+        }
+        Err(self.0.fault(operation)(error))
     }
 
     async fn send(
         &self,
         update: UpdateItemFluentBuilder,
         operation: &'static str,
-    ) -> Result<Update, StoreError> {
+    ) -> Result<Written, StoreError> {
         let error = match update.send().await {
             Ok(UpdateItemOutput { attributes, .. }) => {
-                return Ok(Update::Applied(attributes.unwrap_or_default()));
+                return Ok(Written::Applied(attributes.unwrap_or_default()));
             }
             Err(error) => error,
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
-                Ok(Update::Refused(refusal.item.clone()))
+                Ok(Written::Refused(refusal.item.clone()))
             }
             _ => Err(self.0.fault(operation)(error)),
         }
@@ -421,19 +427,17 @@ impl Invites {
                 .map_err(|_| self.0.malformed(TELEGRAM_USER_ID))?,
             joined_at: reader.optional_instant(JOINED_AT)?,
             error: reader.optional_text(ERROR)?.map(str::to_owned),
-            lease_owner: reader.optional_text(LEASE_OWNER)?.map(str::to_owned),
-            lease_until: reader
-                .optional_number(LEASE_UNTIL)?
-                .map(Timestamp::from_seconds),
             created_at: reader.parsed(CREATED_AT)?,
             updated_at: reader.parsed(UPDATED_AT)?,
-            issue: reader.optional_number(ISSUE)?.unwrap_or_default(),
-            revoking: reader
-                .optional_map(REVOKING)?
-                .map(|reader| revoking(&reader))
+            link_version: reader.optional_number(LINK_VERSION)?.unwrap_or_default(),
+            replaced: reader
+                .optional_map(REPLACED)?
+                .map(|reader| replaced(&reader))
                 .transpose()?,
             joined_link: reader.optional_text(JOINED_LINK)?.map(InviteLink::new),
-            is_open: reader.optional_text(OPEN_SHARD)?.is_some(),
+            pending_since: reader.optional_instant(PENDING_SINCE)?,
+            failed_key: reader.optional_text(FAILED_KEY)?.map(str::to_owned),
+            voided_at: reader.optional_instant(VOIDED_AT)?,
             history: reader
                 .maps(HISTORY)?
                 .iter()
@@ -444,14 +448,14 @@ impl Invites {
     }
 }
 
-fn revoking(reader: &Reader<'_>) -> Result<Revoking, StoreError> {
-    Ok(Revoking {
+fn replaced(reader: &Reader<'_>) -> Result<ReplacedLink, StoreError> {
+    Ok(ReplacedLink {
         invite_link: InviteLink::new(reader.text(INVITE_LINK)?),
-        bot: reader.optional_number(BOT_ID)?.map(BotId),
+        bot: BotId(reader.number(BOT_ID)?),
         link_expires_at: reader.optional_instant(LINK_EXPIRES_AT)?,
         done_at: reader.optional_instant(DONE_AT)?,
         link_event_fired: reader.flag(LINK_EVENT_FIRED),
-        is_dead: reader.flag(IS_DEAD),
+        is_revoked: reader.flag(IS_REVOKED),
     })
 }
 
@@ -465,7 +469,7 @@ fn entry(reader: &Reader<'_>) -> Result<Entry, StoreError> {
     })
 }
 
-/// The record of a request that is new: of one that is queued, or that a link of the stock made DONE.
+/// The record of a request that is new: of one that is queued, or that a pooled link made DONE.
 fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
     let mut item: Item = [
         (REQUEST_ID, s(invite.request_id)),
@@ -479,11 +483,17 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (CREATED_AT, s(invite.created_at)),
         (UPDATED_AT, s(invite.updated_at)),
         (EXPIRES_AT, n(expires_at.seconds())),
-        (OPEN_SHARD, s(invite.request_id.open_shard())),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     let of_link = [
+        (
+            PENDING_SHARD,
+            invite
+                .pending_since
+                .map(|_| s(invite.request_id.pending_shard())),
+        ),
+        (PENDING_SINCE, invite.pending_since.map(s)),
         (INVITE_LINK, invite.invite_link.as_ref().map(link)),
         (LINK_EXPIRES_AT, invite.link_expires_at.map(s)),
         (DONE_AT, invite.done_at.map(s)),
@@ -496,13 +506,36 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
     item
 }
 
-/// Whether a claim led to a real try at Telegram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tried {
-    /// Telegram was asked and failed: it counts.
-    Really,
-    /// It was refused, perhaps for good: it counts, and as a refusal too.
-    Refused,
-    /// A rate limit, a held chat, a chat that moved: it does not.
-    NotReally,
+/// A mint, with all that a write about its request needs.
+pub struct Minted<'a> {
+    /// The mint.
+    pub mint: &'a Mint,
+    /// The chat that is called.
+    pub chat: ChatId,
+    /// When the request was accepted, as far as its record does not say so already.
+    pub created_at: Timestamp,
+    /// When a record that was never written is to be forgotten.
+    pub expires_at: Timestamp,
+    /// Tries at Telegram, with the present one.
+    pub attempts: u32,
+}
+
+impl Minted<'_> {
+    fn values(&self, now: Timestamp) -> Vec<(&'static str, AttributeValue)> {
+        let mint = self.mint;
+        vec![
+            (":queued", s(Status::Queued.as_str())),
+            (":processing", s(Status::Processing.as_str())),
+            (":version", n(mint.link_version)),
+            (":zero", n(0)),
+            (":attempts", n(self.attempts)),
+            (":now", s(now)),
+            (":user", s(&mint.user_id)),
+            (":transaction", s(&mint.transaction_id)),
+            (":chat", n(self.chat)),
+            (":no", AttributeValue::Bool(false)),
+            (":created", s(self.created_at)),
+            (":expires", n(self.expires_at.seconds())),
+        ]
+    }
 }

@@ -9,7 +9,7 @@ use super::{StoreError, Table};
 use crate::config::Env;
 use crate::domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId};
 use crate::domain::invite::Invite;
-use crate::domain::stock::UnitId;
+use crate::domain::link_pool::SlotId;
 use crate::domain::time::Timestamp;
 
 /// The table of links.
@@ -22,8 +22,8 @@ pub struct LinkRecord {
     pub invite_link: InviteLink,
     /// Whose it is; nobody's, as long as it was not sold.
     pub owner: Option<Owner>,
-    /// The unit of the stock that it was made as, if it was.
-    pub unit: Option<UnitId>,
+    /// The slot of the link pool that it was made for, if it was.
+    pub slot: Option<SlotId>,
     /// The chat that it leads to.
     pub chat: ChatId,
     /// The bot that made it, and alone can revoke it. A record from before there were several has none.
@@ -41,12 +41,14 @@ pub struct Owner {
 }
 
 impl Links {
-    /// The table that `INVITE_LINKS_TABLE` names.
+    /// The table `InviteLinks`.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
-        Self(Table {
+        Self(Table::from_env(
             client,
-            name: env.required("INVITE_LINKS_TABLE"),
-        })
+            env,
+            "InviteLinks",
+            "INVITE_LINKS_TABLE",
+        ))
     }
 
     /// Writes whose link it is, to be forgotten at `expires_at`. Durable on return; done twice it is as done once.
@@ -69,8 +71,8 @@ impl Links {
         if let Some(bot) = record.bot {
             call = call.item(BOT_ID, n(bot));
         }
-        if let Some(unit) = record.unit {
-            call = call.item(SHELF, n(unit.shelf)).item(UNIT, n(unit.number));
+        if let Some(slot) = record.slot {
+            call = call.item(POOL, n(slot.pool)).item(SLOT, n(slot.number));
         }
         let answer = call
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
@@ -137,17 +139,17 @@ impl Links {
                 transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
             }),
         };
-        let unit = match reader.optional_number(UNIT)? {
+        let slot = match reader.optional_number(SLOT)? {
             None => None,
-            Some(number) => Some(UnitId {
-                shelf: ChatId(reader.number(SHELF)?),
+            Some(number) => Some(SlotId {
+                pool: ChatId(reader.number(POOL)?),
                 number,
             }),
         };
         Ok(Some(LinkRecord {
             invite_link: InviteLink::new(reader.text(INVITE_LINK)?),
             owner,
-            unit,
+            slot,
             chat: ChatId(reader.number(CHAT_ID)?),
             bot: reader.optional_number(BOT_ID)?.map(BotId),
         }))

@@ -1,24 +1,30 @@
 //! The tables: every change of state is one conditional write, and a loser reads the current record from the failure.
 
 mod attributes;
+mod dedup;
 mod invites;
 mod item;
+mod link_pool;
 mod links;
-mod paces;
-mod stock;
+mod rate_limits;
+mod tasks;
 
 use aws_sdk_dynamodb::error::SdkError;
 
-pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Tried};
+use crate::config::Env;
+
+pub use dedup::Dedup;
+pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
+pub use link_pool::{LinkPool, PAGE, PooledLink, Pooled, Taken};
 pub use links::{LinkRecord, Links, Owner};
-pub use paces::{Line, PaceKey, Paces, Stored};
-pub use stock::{LedgerRecord, PAGE, Page, Shelved, Stock, Taken, Unit};
+pub use rate_limits::{Marking, RateLimits, Released, Releasing, Taking};
+pub use tasks::{Found, LanePage, Malformed, Tasks};
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// DynamoDB refused the call or did not answer; the write may have happened.
-    #[error("DynamoDB did not do {operation} on {table}")]
+    #[error("DynamoDB {operation} on {table} failed")]
     Call {
         /// The DynamoDB operation and what it was for.
         operation: &'static str,
@@ -52,6 +58,19 @@ struct Table {
 }
 
 impl Table {
+    /// The table called `name`, unless `variable` names another one.
+    fn from_env(
+        client: aws_sdk_dynamodb::Client,
+        env: &mut Env,
+        name: &str,
+        variable: &str,
+    ) -> Self {
+        Self {
+            client,
+            name: env.table(name, variable),
+        }
+    }
+
     fn fault<E>(&self, operation: &'static str) -> impl FnOnce(SdkError<E>) -> StoreError
     where
         E: std::error::Error + Send + Sync + 'static,

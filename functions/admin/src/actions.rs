@@ -2,16 +2,15 @@
 //!
 //! ```text
 //! read the record, decide
-//! write it, with the line in its history    die here: it is open, so the sweeper sends what follows; or a repeat does
-//! send the message that follows             die here: a repeat finds it done, and sends it once more
+//! write it, with the line in its history and the task that follows    one transaction
+//! ring the bell, or send the event     die here: the tick looks within a minute; the sweeper sends within the hour
 //! ```
 
 use common::answer::Rejection;
 use common::domain::action::{Action, Change, Entry, Refused};
 use common::domain::event::EventName;
-use common::domain::id::RequestId;
+use common::domain::id::{BotId, ChatId, RequestId};
 use common::domain::invite::{Invite, Status};
-use common::domain::job::{Job, Mint};
 use common::store::Acted;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,9 +24,10 @@ const TRIES: u32 = 5;
 
 /// The body of `reissue`.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Reissue {
-    /// The number of the link that is to be replaced: a repeat of the call then replaces nothing else.
-    issue: Option<u32>,
+    /// The version of the link that is to be replaced: a repeat of the call then replaces nothing else.
+    link_version: Option<u32>,
 }
 
 /// The body of `resend-event`.
@@ -47,7 +47,7 @@ pub(crate) async fn retry(app: &App, who: &str, id: RequestId) -> Result<Value, 
         )
     };
     let (invite, change) = act(app, who, id, Action::Retry, Invite::retry, detail).await?;
-    send_job(app, &invite).await?;
+    ring(app, &invite).await;
     Ok(told(invite, change))
 }
 
@@ -59,12 +59,12 @@ pub(crate) async fn reissue(
     asked: Reissue,
 ) -> Result<Value, Rejection> {
     let detail = |invite: &Invite| match invite.link_expires_at {
-        Some(at) => format!("link {}, which works until {at}", invite.issue),
-        None => format!("link {}", invite.issue),
+        Some(at) => format!("link {}, which works until {at}", invite.link_version),
+        None => format!("link {}", invite.link_version),
     };
-    let decide = |invite: &Invite| invite.reissue(asked.issue);
+    let decide = |invite: &Invite| invite.reissue(asked.link_version);
     let (invite, change) = act(app, who, id, Action::Reissue, decide, detail).await?;
-    send_job(app, &invite).await?;
+    ring(app, &invite).await;
     Ok(told(invite, change))
 }
 
@@ -83,15 +83,11 @@ pub(crate) async fn resend_event(
     let detail = |_: &Invite| asked.event.clone();
     let decide = |invite: &Invite| invite.resend(name);
     let (invite, _) = act(app, who, id, Action::ResendEvent, decide, detail).await?;
-    let event = match name {
-        EventName::LinkCreated => invite.unsent_link_event(),
-        EventName::Joined => invite
-            .link_of_join()
-            .and_then(|link| invite.unsent_join_event(link)),
-    };
     // Without one, WebEngage has taken it in the meantime.
-    if let Some(event) = event {
-        app.events.send(&event).await.map_err(unavailable)?;
+    for event in invite.pending_events() {
+        if event.event_name == name {
+            app.events.send(&event).await.map_err(unavailable)?;
+        }
     }
     let note = "WebEngage takes an event of the same id once within 4 hours; after that it counts it again.";
     Ok(json!({"invite": Story::from(invite), "note": note}))
@@ -117,8 +113,11 @@ async fn act(
             }
             _ => None,
         };
+        // The record of a link may be forgotten: then it has expired, and any bot finds it so.
+        let bot = bot.or_else(|| app.bots.first().copied()).unwrap_or(BotId(0));
         let entry = Entry::new(app.clock.now(), who, action, &detail(&invite));
-        let acted = app.invites.act(&invite, change, bot, &entry).await;
+        let acted = app.invites.act(&app.tasks, pool_of(app, &invite), &invite, change, bot, &entry);
+        let acted = acted.await;
         match acted.map_err(unavailable)? {
             Acted::Done(acted) => {
                 info!(invite.id = %id, operator.name = who, outcome = action.as_str(), "an operator acted on a request");
@@ -131,12 +130,16 @@ async fn act(
     Err(Rejection::Unavailable)
 }
 
-async fn send_job(app: &App, invite: &Invite) -> Result<(), Rejection> {
-    if invite.status == Status::Done {
-        return Ok(());
+/// The chat by which the payments of a request are known.
+fn pool_of(app: &App, invite: &Invite) -> ChatId {
+    let named = app.chats.named(invite.chat);
+    named.map_or(invite.chat, |(_, pool)| pool)
+}
+
+async fn ring(app: &App, invite: &Invite) {
+    if invite.status != Status::Done {
+        app.bells.ring(pool_of(app, invite)).await;
     }
-    let job = Job::Mint(Mint::of(invite));
-    app.jobs.send(&job).await.map_err(unavailable)
 }
 
 fn told(invite: Invite, change: Change) -> Value {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use common::answer::Rejection;
 use common::config::{Env, list as parts};
 use common::domain::id::{BotId, ChatId};
-use common::domain::pace::{Pace, Stop};
+use common::domain::lease::{ChatLease, OperatorPause};
+use common::domain::limiter::Limiter;
+use common::domain::task::Lane;
 use common::domain::time::Timestamp;
-use common::store::PaceKey;
+use common::store::{Found, StoreError};
 use futures_util::future::{try_join, try_join_all};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,8 +21,8 @@ use crate::{App, unavailable};
 const REASON_MAX_CHARS: usize = 200;
 /// The longest pause that ends by itself, in minutes: 30 days.
 const PAUSE_MAX_MINUTES: u64 = 30 * 24 * 60;
-/// How often a chat is followed that has moved.
-const MOVES_MAX: usize = 3;
+/// How many waiting tasks of a lane are counted at most.
+const COUNTED: i32 = 100;
 
 /// The body of `pause`.
 #[derive(Deserialize)]
@@ -49,7 +51,7 @@ pub(crate) fn bots(env: &mut Env) -> Vec<BotId> {
 
 /// How it stands with all chats.
 pub(crate) async fn list(app: &App) -> Result<Value, Rejection> {
-    let chats = app.chats.all().map(|(chat, _)| view(app, chat));
+    let chats = app.chats.all().map(|(chat, pool)| view(app, chat, pool));
     Ok(json!({"chats": try_join_all(chats).await?}))
 }
 
@@ -68,103 +70,118 @@ pub(crate) async fn pause(
     if !is_reason || !is_length {
         return Err(Rejection::InvalidParameter);
     }
+    let (chat, pool) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
     let now = app.clock.now();
     let until = asked
         .until_minutes
         .map(|minutes| now.plus(Duration::from_secs(minutes * 60)));
-    let stop = Stop {
+    let pause = OperatorPause {
         reason: reason.to_owned(),
         who: who.to_owned(),
         at: now,
         until,
         lifted: None,
     };
-    let (chat, _) = change(app, chat, now, |pace| pace.stop = Some(stop.clone())).await?;
+    let paused = app.limits.operator_pause(pool, &pause).await;
+    paused.map_err(unavailable)?;
     info!(chat.id = %chat, operator.name = who, outcome = "paused", "an operator paused a chat");
-    Ok(json!({"chat": view(app, chat).await?}))
+    Ok(json!({"chat": view(app, chat, pool).await?}))
 }
 
-/// Ends a pause by hand, and the hold of a chat that was found broken.
+/// Ends a pause by hand, and closes the circuit of a chat that was found broken; a wait that Telegram asked for goes on.
 pub(crate) async fn resume(app: &App, who: &str, chat: ChatId) -> Result<Value, Rejection> {
+    let (chat, pool) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
     let now = app.clock.now();
-    let (chat, ended) = change(app, chat, now, |pace| pace.resume(who, now)).await?;
-    let resumed = ended.into_iter().any(|ended| ended);
+    let lease = app.limits.get(pool).await.map_err(unavailable)?;
+    let is_open = lease
+        .limiters
+        .values()
+        .any(|limiter| limiter.circuit.is_open());
+    let lifted = lease.operator_pause.filter(|pause| pause.lasts(now));
+    let resumed = is_open || lifted.is_some();
+    let lifted = lifted.map(|pause| OperatorPause {
+        lifted: Some((now, who.to_owned())),
+        ..pause
+    });
+    let ended = app.limits.resume(pool, lifted.as_ref()).await;
+    ended.map_err(unavailable)?;
+    app.bells.ring(pool).await;
     info!(chat.id = %chat, operator.name = who, outcome = "resumed", "an operator resumed a chat");
-    Ok(json!({"resumed": resumed, "chat": view(app, chat).await?}))
-}
-
-/// Changes the lines of all bots in a chat, also under the ids that it had and has; answers its id.
-async fn change<T>(
-    app: &App,
-    chat: ChatId,
-    now: Timestamp,
-    decide: impl Fn(&mut Pace) -> T,
-) -> Result<(ChatId, Vec<T>), Rejection> {
-    let (chat, known_as) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
-    let mut results = Vec::new();
-    for bot in &app.bots {
-        let mut chats = vec![chat];
-        if known_as != chat {
-            chats.push(known_as);
-        }
-        let mut at = 0;
-        while let Some(chat) = chats.get(at).copied() {
-            let key = PaceKey { bot: *bot, chat };
-            let changed = app.paces.change(key, now, |pace| {
-                let result = decide(pace);
-                (result, pace.migrated_to)
-            });
-            let (result, migrated_to) = changed.await.map_err(unavailable)?;
-            results.push(result);
-            at += 1;
-            chats.extend(migrated_to.filter(|to| !chats.contains(to) && at <= MOVES_MAX));
-        }
-    }
-    Ok((chat, results))
+    Ok(json!({"resumed": resumed, "chat": view(app, chat, pool).await?}))
 }
 
 /// How it stands with a chat.
-async fn view(app: &App, chat: ChatId) -> Result<Value, Rejection> {
-    let lines = app.bots.iter().map(|bot| line_view(app, *bot, chat));
-    Ok(json!({"chatId": chat, "bots": try_join_all(lines).await?}))
-}
-
-async fn line_view(app: &App, bot: BotId, chat: ChatId) -> Result<Value, Rejection> {
+async fn view(app: &App, chat: ChatId, pool: ChatId) -> Result<Value, Rejection> {
     let now = app.clock.now();
-    let own = app.paces.read(PaceKey { bot, chat });
-    let of_bot = app.paces.read(PaceKey::of_bot(bot));
-    let (own, of_bot) = try_join(own, of_bot).await.map_err(unavailable)?;
-    let (own, of_bot) = (own.pace, of_bot.pace);
-    let shares_limit = of_bot.shared_until > now;
-    let slots = if shares_limit { &of_bot } else { &own };
-    let paused_until = own.paused_until.max(slots.paused_until);
+    let lease = async { app.limits.get(pool).await.map_err(unavailable) };
+    let waiting = async { waiting(app, pool).await.map_err(unavailable) };
+    let (lease, waiting) = try_join(lease, waiting).await?;
+    let bots: Vec<Value> = app
+        .bots
+        .iter()
+        .map(|bot| {
+            let fresh = app.limits.new_limiter();
+            let limiter = lease.limiters.get(bot).unwrap_or(&fresh);
+            bot_view(*bot, limiter, now)
+        })
+        .collect();
     let mut view = json!({
-        "botId": bot,
-        "intervalMs": slots.interval_ms,
-        "waiting": slots.tickets.get(&chat).map_or(0, |tickets| tickets.out()),
-        "holds": own.holds,
-        "isHeld": own.holds > 0 && own.held_until > now,
-        "sharesLimit": shares_limit,
+        "chatId": chat, "waiting": waiting.count, "isMore": waiting.is_more, "isDispatched": lease.is_held(now),
+        "bots": bots,
     });
-    if paused_until > now {
-        view["pausedUntil"] = json!(paused_until);
+    if let Some(since) = waiting.since {
+        view["waitingSince"] = json!(since);
     }
-    if let Some(to) = own.migrated_to {
+    if let Some((_, to)) = lease.migrated {
         view["migratedTo"] = json!(to);
     }
-    if let Some(stop) = &own.stop {
-        view["stop"] = stop_view(stop, now);
+    if let Some(pause) = &lease.operator_pause {
+        view["pause"] = pause_view(pause, &lease, now);
     }
     Ok(view)
 }
 
-fn stop_view(stop: &Stop, now: Timestamp) -> Value {
-    let mut view =
-        json!({"lasts": stop.lasts(now), "reason": stop.reason, "who": stop.who, "at": stop.at});
-    if let Some(until) = stop.until {
+/// Buyers that wait for a link.
+#[derive(Default)]
+struct Waiting {
+    count: usize,
+    is_more: bool,
+    since: Option<Timestamp>,
+}
+
+async fn waiting(app: &App, pool: ChatId) -> Result<Waiting, StoreError> {
+    let lanes = Lane::mints(pool).map(|lane| app.tasks.page(lane, None, COUNTED));
+    let mut waiting = Waiting::default();
+    for page in try_join_all(lanes).await? {
+        waiting.count += page.found.len();
+        waiting.is_more |= page.more_after.is_some();
+        let first = page.found.iter().find_map(|found| match found {
+            Found::Task(task) => Some(task.created_at),
+            Found::Malformed(_) => None,
+        });
+        waiting.since = waiting.since.into_iter().chain(first).min();
+    }
+    Ok(waiting)
+}
+
+fn bot_view(bot: BotId, limiter: &Limiter, now: Timestamp) -> Value {
+    let circuit = &limiter.circuit;
+    let mut view = json!({
+        "botId": bot, "intervalMs": limiter.interval_ms, "isOpen": circuit.is_open(), "opened": circuit.opened,
+    });
+    if limiter.waits_until() > now {
+        view["pausedUntil"] = json!(limiter.waits_until());
+    }
+    view
+}
+
+fn pause_view(pause: &OperatorPause, lease: &ChatLease, now: Timestamp) -> Value {
+    let lasts = lease.stopped_until(now).is_some();
+    let mut view = json!({"lasts": lasts, "reason": pause.reason, "who": pause.who, "at": pause.at});
+    if let Some(until) = pause.until {
         view["until"] = json!(until);
     }
-    if let Some((at, who)) = &stop.lifted {
+    if let Some((at, who)) = &pause.lifted {
         view["liftedAt"] = json!(at);
         view["liftedBy"] = json!(who);
     }

@@ -11,8 +11,8 @@
 //! POST chats/{chatId}/pause, /resume
 //! ```
 //!
-//! Every action may be repeated. What it changes is one conditional write with a line in the record's history; messages
-//! follow it, and what dies in between is found by the sweeper.
+//! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
+//! that follows; without the bell after it, the tick looks within a minute.
 
 mod actions;
 mod chats;
@@ -29,7 +29,7 @@ use common::config::Env;
 use common::domain::id::{BotId, ChatId, RequestId};
 use common::domain::purchase::Chats;
 use common::queue::{DeadLetters, EventQueue, InviteQueue};
-use common::store::{Invites, Links, Paces};
+use common::store::{Invites, Links, RateLimits, Tasks};
 use common::telemetry::chain;
 use http::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -46,8 +46,9 @@ pub struct App {
     bots: Vec<BotId>,
     invites: Invites,
     links: Links,
-    paces: Paces,
-    jobs: InviteQueue,
+    limits: RateLimits,
+    tasks: Tasks,
+    bells: InviteQueue,
     events: EventQueue,
     letters: DeadLetters,
     clock: Clock,
@@ -63,8 +64,9 @@ impl App {
             bots: chats::bots(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
-            paces: Paces::from_env(aws.dynamodb(), env),
-            jobs: InviteQueue::from_env(aws.sqs(), env),
+            limits: RateLimits::from_env(aws.dynamodb(), env),
+            tasks: Tasks::from_env(aws.dynamodb(), env),
+            bells: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
             letters: DeadLetters::from_env(aws.sqs(), env),
             clock,

@@ -16,22 +16,23 @@ pub(crate) struct Story {
     transaction_id: String,
     chat_id: ChatId,
     status: &'static str,
-    /// Whether anything is left to be done about it.
-    is_open: bool,
+    /// When the sweeper sends the events that are not delivered by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_since: Option<Timestamp>,
     attempts: u32,
     refusals: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// When a worker may claim it: a lease lapses, or a wait is over.
+    /// When its shop took the seat back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    not_before: Option<Timestamp>,
-    /// How many links of it were replaced.
-    issue: u32,
+    voided_at: Option<Timestamp>,
+    /// How many links of it were replaced: the version of the present one.
+    link_version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<Link>,
     /// The link that is being replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    revoking: Option<Old>,
+    replaced: Option<Old>,
     events: Events,
     #[serde(skip_serializing_if = "Option::is_none")]
     join: Option<Joined>,
@@ -54,11 +55,10 @@ struct Link {
 #[serde(rename_all = "camelCase")]
 struct Old {
     invite_link: InviteLink,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bot_id: Option<BotId>,
+    bot_id: BotId,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
-    is_dead: bool,
+    is_revoked: bool,
 }
 
 #[derive(Serialize)]
@@ -112,12 +112,12 @@ impl From<Entry> for Line {
 impl From<Invite> for Story {
     fn from(invite: Invite) -> Self {
         let id = invite.request_id;
-        let event_id = |name, issue| Event::id_of(id, name, issue);
+        let event_id = |name, version| Event::id_of(id, name, version);
         let events = Events {
             link_created: Fact {
                 is_true: invite.status == Status::Done && invite.invite_link.is_some(),
                 fired: invite.link_event_fired,
-                event_id: event_id(EventName::LinkCreated, invite.issue),
+                event_id: event_id(EventName::LinkCreated, invite.link_version),
             },
             joined: Fact {
                 is_true: invite.joined_at.is_some(),
@@ -135,11 +135,11 @@ impl From<Invite> for Story {
             expires_at: invite.link_expires_at,
             done_at: invite.done_at,
         });
-        let revoking = invite.revoking.map(|old| Old {
+        let replaced = invite.replaced.map(|old| Old {
             invite_link: old.invite_link,
             bot_id: old.bot,
             expires_at: old.link_expires_at,
-            is_dead: old.is_dead,
+            is_revoked: old.is_revoked,
         });
         Self {
             request_id: id,
@@ -147,14 +147,14 @@ impl From<Invite> for Story {
             transaction_id: invite.transaction_id,
             chat_id: invite.chat,
             status: invite.status.as_str(),
-            is_open: invite.is_open,
+            pending_since: invite.pending_since,
             attempts: invite.attempts,
             refusals: invite.refusals,
             error: invite.error,
-            not_before: invite.lease_until,
-            issue: invite.issue,
+            voided_at: invite.voided_at,
+            link_version: invite.link_version,
             link,
-            revoking,
+            replaced,
             events,
             join,
             created_at: invite.created_at,

@@ -1,14 +1,16 @@
-//! The event queue: tells WebEngage each fact, once as far as it can tell.
+//! The event queue: delivers each event to WebEngage, once as far as it can tell.
 //!
 //! ```text
 //! read the flag --(set)--> nothing to do
 //!      |
 //! deliver        die here: delivered again with the same x-request-id, ingested once
 //!      |
-//! set the flag   die here: the flag is set, the message is found delivered
+//! set the flag   die here: the message is shown again, and delivered again as above
 //! ```
 //!
-//! Beside events there are promises of them: what a promise is worth is in the record of its request.
+//! An event that can't be delivered waits in the queue, and its request says until when (`pendingSince`), so that the
+//! sweeper sends no second message while one lives. A wait never fails a message: the dead letters are for what WebEngage
+//! refuses for good, and for poison.
 
 use std::time::Duration;
 
@@ -16,13 +18,12 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
-use common::domain::event::{Event, EventName, Promise};
+use common::domain::event::{Event, EventName, PendingEvents};
 use common::domain::id::RequestId;
-use common::domain::invite::Status;
 use common::domain::retry::backoff;
 use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
-use common::queue::{EventQueue, attempt_of, not_before_of, trace_of};
+use common::queue::{EventQueue, attempt_of, not_before_of, receives_of, trace_of};
 use common::store::{Invites, Marked, StoreError};
 use common::telemetry::chain;
 use common::trace;
@@ -34,8 +35,10 @@ use tracing::{error, info, warn};
 /// When to stop: SQS forgets a message 14 days after it was first sent, and the dead-letter queue counts from then on.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(13 * 24 * 3600);
 
-/// When a promise is looked into again whose request is not there yet.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(20);
+/// How often SQS shows a message before it is a dead letter: the queue's `maxReceiveCount`.
+pub const MAX_RECEIVE_COUNT: u32 = 5;
+/// When SQS shows a message again that failed: the queue's visibility time-out.
+pub const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What the handler needs.
 pub struct App {
@@ -75,60 +78,48 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
 #[serde(untagged)]
 enum Message {
     Event(Event),
-    Promise(Promise),
+    Pending(PendingEvents),
 }
 
 /// Sees to one message; answers whether SQS may delete it.
 async fn deliver(app: &App, message: &SqsMessage) -> bool {
     match serde_json::from_str(message.body.as_deref().unwrap_or_default()) {
-        Ok(Message::Event(event)) => tell(app, event, message).await,
-        Ok(Message::Promise(promise)) => look_into(app, &promise, attempt_of(message)).await,
+        Ok(Message::Event(event)) => deliver_event(app, event, message).await,
+        Ok(Message::Pending(pending)) => deliver_pending(app, &pending, message).await,
         Err(_) => {
             error!(
                 message.id = message_id(message),
                 fault = "poison",
-                "a message of the event queue is no event"
+                "unparseable message in EventQueue"
             );
             false
         }
     }
 }
 
-/// Delivers the event that was promised, if the request has become DONE.
-async fn look_into(app: &App, promise: &Promise, attempt: u32) -> bool {
-    let (id, now) = (promise.request_id, app.clock.now());
-    let invite = match app.invites.get(id).await {
-        Ok(invite) => invite,
-        Err(fault) => return unchecked(id, &fault),
-    };
-    match invite {
-        None if promise.is_open(now) => {
-            let at = now.plus(LOOK_AGAIN_AFTER);
-            let sent = app
-                .queue
-                .promise(promise, at, attempt.saturating_add(1), now)
-                .await;
-            sent.inspect_err(|fault| {
-                error!(invite.id = %id, fault = "unavailable", "a promise could not be put back: {}", chain(fault));
-            })
-            .is_ok()
-        }
-        None => {
-            info!(invite.id = %id, outcome = "dropped", "a promised event never came true");
+/// Delivers what of a request was not delivered.
+async fn deliver_pending(app: &App, pending: &PendingEvents, message: &SqsMessage) -> bool {
+    let id = pending.request_id;
+    match app.invites.get(id).await {
+        Ok(None) => {
+            info!(invite.id = %id, outcome = "dropped", "a request with pending events is gone");
             true
         }
-        Some(invite) => match invite.unsent_link_event() {
-            Some(event) if invite.status == Status::Done => send(app, &event, 0).await,
-            // Served by the queue after all: the worker tells.
-            None if invite.status != Status::Done => true,
-            _ => delivered_before(id, EventName::LinkCreated),
-        },
+        Ok(Some(invite)) => {
+            let events = invite.pending_events();
+            let sent = join_all(events.iter().map(|event| send(app, event, message)));
+            sent.await.into_iter().all(|is_seen_to| is_seen_to)
+        }
+        // Not shown again, since a table that is away must not make dead letters: the sweeper sends another message.
+        Err(fault) => {
+            unchecked(id, &fault);
+            true
+        }
     }
 }
 
-fn unchecked(id: RequestId, fault: &StoreError) -> bool {
+fn unchecked(id: RequestId, fault: &StoreError) {
     error!(invite.id = %id, fault = "unavailable", "an event could not be checked: {}", chain(fault));
-    false
 }
 
 fn delivered_before(id: RequestId, name: EventName) -> bool {
@@ -137,41 +128,62 @@ fn delivered_before(id: RequestId, name: EventName) -> bool {
 }
 
 /// Delivers an event, unless that was done before or is not due.
-async fn tell(app: &App, event: Event, message: &SqsMessage) -> bool {
+async fn deliver_event(app: &App, event: Event, message: &SqsMessage) -> bool {
     let id = event.request_id;
     let now = app.clock.now();
     if let Some(at) = not_before_of(message).filter(|at| *at > now) {
-        return put_back(app, &event, attempt_of(message), at).await;
+        return defer(app, &event, attempt_of(message), at).await;
     }
     match app.invites.get(id).await {
-        Ok(Some(invite)) if is_of_replaced(&event, invite.issue) => replaced(id),
+        Ok(Some(invite)) if is_of_replaced(&event, invite.link_version) => replaced(id),
         Ok(Some(invite)) if fired(&event, invite.link_event_fired, invite.join_event_fired) => {
             delivered_before(id, event.event_name)
         }
-        // A request that is forgotten by now still tells its fact.
-        Ok(_) => send(app, &event, attempt_of(message)).await,
-        Err(fault) => unchecked(id, &fault),
+        // The event of a request that is forgotten by now is delivered all the same.
+        Ok(_) => send(app, &event, message).await,
+        // Waited for in the queue: a table that is away must not make dead letters.
+        Err(fault) => {
+            unchecked(id, &fault);
+            let attempt = attempt_of(message).saturating_add(1);
+            let delay = backoff(app.base_backoff, attempt, fastrand::f64());
+            defer(app, &event, attempt, now.plus(delay)).await
+        }
     }
 }
 
-/// Delivers an event, or puts it back.
-async fn send(app: &App, event: &Event, attempt: u32) -> bool {
+/// Delivers an event, or has it wait.
+async fn send(app: &App, event: &Event, message: &SqsMessage) -> bool {
     let id = event.request_id;
     match app.webengage.deliver(event).await {
-        Ok(()) => mark(app, event).await,
+        Ok(()) => mark(app, event, message).await,
         Err(fault) => {
             let sentence = chain(&fault);
             match fault.fault() {
                 DeliveryFault::Again(after) => {
-                    again(app, event, attempt, after.unwrap_or_default(), &sentence).await
+                    again(app, event, message, after.unwrap_or_default(), &sentence).await
                 }
                 DeliveryFault::Person => {
                     error!(invite.id = %id, event.name = event.event_name.as_str(), fault = "webengage_refused", "{sentence}");
-                    false
+                    dies(app, id, message).await
                 }
             }
         }
     }
+}
+
+/// SQS shows the message again, or moves it to the dead letters if this was the last time; the record says which. Answers
+/// that SQS must not delete it.
+async fn dies(app: &App, id: RequestId, message: &SqsMessage) -> bool {
+    let noted = if receives_of(message) >= MAX_RECEIVE_COUNT {
+        app.invites.stop_resending(id).await
+    } else {
+        let at = app.clock.now().plus(VISIBILITY_TIMEOUT);
+        app.invites.put_off(id, at).await
+    };
+    if let Err(fault) = noted {
+        warn!(invite.id = %id, fault = "unavailable", "the sweeper may send this event once more: {}", chain(&fault));
+    }
+    false
 }
 
 const fn fired(event: &Event, link_event_fired: bool, join_event_fired: bool) -> bool {
@@ -181,9 +193,9 @@ const fn fired(event: &Event, link_event_fired: bool, join_event_fired: bool) ->
     }
 }
 
-/// Whether the event tells of a link that was replaced by another: nobody must be sent to it.
-fn is_of_replaced(event: &Event, issue: u32) -> bool {
-    event.event_name == EventName::LinkCreated && event.issue != issue
+/// Whether the event is about a link that was replaced by another: nobody must be sent to it.
+fn is_of_replaced(event: &Event, link_version: u32) -> bool {
+    event.event_name == EventName::LinkCreated && event.link_version != link_version
 }
 
 fn replaced(id: RequestId) -> bool {
@@ -191,48 +203,59 @@ fn replaced(id: RequestId) -> bool {
     true
 }
 
-async fn mark(app: &App, event: &Event) -> bool {
+async fn mark(app: &App, event: &Event, message: &SqsMessage) -> bool {
     let (id, name) = (event.request_id, event.event_name);
+    let now = app.clock.now();
     let marked = app
         .invites
-        .mark_fired(id, name, event.issue, app.clock.now());
+        .mark_delivered(id, name, event.link_version, now);
     match marked.await {
         // Replaced while it was on its way: the next link has an event of its own.
         Ok(Marked::Replaced) => replaced(id),
         Ok(marked) => {
-            let known = marked == Marked::Fired;
+            let known = marked == Marked::Delivered;
             info!(invite.id = %id, event.name = name.as_str(), outcome = "delivered", invite.known = known, "event delivered");
             true
         }
+        // Delivered again then, with the same id.
         Err(fault) => {
             error!(invite.id = %id, fault = "unavailable", "a delivered event could not be marked yet: {}", chain(&fault));
-            false
+            let attempt = attempt_of(message).saturating_add(1);
+            let delay = backoff(app.base_backoff, attempt, fastrand::f64());
+            defer(app, event, attempt, now.plus(delay)).await
         }
     }
 }
 
-/// Puts an event back for another try, unless it is too old.
-async fn again(app: &App, event: &Event, attempt: u32, after: Duration, reason: &str) -> bool {
+/// Has an event wait for another try, unless it is too old.
+async fn again(
+    app: &App,
+    event: &Event,
+    message: &SqsMessage,
+    after: Duration,
+    reason: &str,
+) -> bool {
     let (id, name) = (event.request_id, event.event_name.as_str());
-    if app.clock.now().since(event.event_time) > GIVE_UP_AFTER {
+    let (attempt, now) = (attempt_of(message), app.clock.now());
+    if now.since(event.event_time) > GIVE_UP_AFTER {
         error!(invite.id = %id, event.name = name, job.attempt = attempt, fault = "webengage_down", "given up after 13 days: {reason}");
-        return false;
+        return dies(app, id, message).await;
     }
     let delay = backoff(app.base_backoff, attempt, fastrand::f64()).max(after);
     warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-        outcome = "put_back", "event not delivered yet: {reason}");
-    let at = app.clock.now().plus(delay);
-    put_back(app, event, attempt.saturating_add(1), at).await
+        outcome = "deferred", "event not delivered yet: {reason}");
+    let at = now.plus(delay);
+    if let Err(fault) = app.invites.put_off(id, at).await {
+        warn!(invite.id = %id, fault = "unavailable", "the sweeper may send this event once more: {}", chain(&fault));
+    }
+    defer(app, event, attempt.saturating_add(1), at).await
 }
 
 /// Sends the event again for later; answers whether SQS may delete this message.
-async fn put_back(app: &App, event: &Event, attempt: u32, at: Timestamp) -> bool {
-    let sent = app
-        .queue
-        .put_back(event, at, attempt, app.clock.now())
-        .await;
+async fn defer(app: &App, event: &Event, attempt: u32, at: Timestamp) -> bool {
+    let sent = app.queue.defer(event, at, attempt, app.clock.now()).await;
     sent.inspect_err(|fault| {
-        error!(invite.id = %event.request_id, fault = "unavailable", "an event could not be put back: {}", chain(fault));
+        error!(invite.id = %event.request_id, fault = "unavailable", "an event could not be sent again for later: {}", chain(fault));
     })
     .is_ok()
 }

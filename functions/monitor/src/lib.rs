@@ -11,11 +11,12 @@ use common::aws::{self, Gauge};
 use common::clock::Clock;
 use common::config::Env;
 use common::domain::fault::Fault;
+use common::domain::purchase::Chats;
 use common::domain::time::Timestamp;
-use common::store::Invites;
+use common::store::{RateLimits, Tasks};
 use common::telegram::{Bots, Telegram, WebhookInfo};
 use common::telemetry::{chain, one_line};
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join_all, join3, try_join_all};
 use serde::Serialize;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -34,7 +35,9 @@ pub struct App {
     event_queue: Gauge,
     invite_dead_letters: Gauge,
     event_dead_letters: Gauge,
-    invites: Invites,
+    chats: Chats,
+    tasks: Tasks,
+    limits: RateLimits,
     clock: Clock,
 }
 
@@ -50,7 +53,9 @@ impl App {
             event_queue: gauge(env.required("EVENT_QUEUE_URL")),
             invite_dead_letters: gauge(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
             event_dead_letters: gauge(env.required("EVENT_DEAD_LETTER_QUEUE_URL")),
-            invites: Invites::from_env(aws.dynamodb(), env),
+            chats: env.chats(),
+            tasks: Tasks::from_env(aws.dynamodb(), env),
+            limits: RateLimits::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -60,13 +65,13 @@ impl App {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
-    /// Messages in the queue of jobs, whatever their state.
+    /// Bells on their way, whatever their state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invite_queue_depth: Option<u64>,
     /// Messages in the queue of events, whatever their state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_queue_depth: Option<u64>,
-    /// Jobs that were given up.
+    /// Bells that failed five times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invite_dead_letters: Option<u64>,
     /// Events that were given up.
@@ -143,8 +148,10 @@ async fn depth(queue: &str, gauge: &Gauge) -> Option<u64> {
 
 /// For how many seconds somebody waits for a link, at most.
 async fn longest_wait(app: &App, now: Timestamp) -> Option<u64> {
-    let found = match timeout(PATIENCE, waiting::longest(&app.invites, now)).await {
-        Ok(Ok(found)) => found,
+    let chats = app.chats.all();
+    let chats = chats.map(|(_, chat)| waiting::longest(&app.tasks, &app.limits, chat));
+    let found = match timeout(PATIENCE, try_join_all(chats)).await {
+        Ok(Ok(found)) => found.into_iter().flatten().min(),
         Ok(Err(failure)) => {
             let sentence = chain(&failure);
             error!(
@@ -161,12 +168,7 @@ async fn longest_wait(app: &App, now: Timestamp) -> Option<u64> {
             return None;
         }
     };
-    if found.is_partial {
-        warn!(
-            "so many requests are open that not all were looked at; somebody may wait longer for a link than is told"
-        );
-    }
-    Some(found.since.map_or(0, |since| now.since(since).as_secs()))
+    Some(found.map_or(0, |since| now.since(since).as_secs()))
 }
 
 /// What Telegram says of all webhooks.

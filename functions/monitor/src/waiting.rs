@@ -1,77 +1,39 @@
 //! Who has paid and waits for a link, for how long.
 
-use common::domain::action::Action;
-use common::domain::id::OpenShard;
-use common::domain::invite::{Invite, Status};
+use common::domain::id::{BotId, ChatId};
+use common::domain::task::{Lane, Work};
 use common::domain::time::Timestamp;
-use common::store::{Invites, StoreError};
-use futures_util::future::try_join_all;
+use common::store::{Found, RateLimits, StoreError, Tasks};
+use futures_util::future::{try_join, try_join_all};
 
-/// How many keys are read of the index at once. Most often the first is that of somebody who waits.
-const PAGE: i32 = 25;
-/// How many records of one shard are looked at, at most. While WebEngage is down, those before it are people who have
-/// their link: their events alone are open.
-const LOOKS_MAX_OF_SHARD: usize = 250;
-
-/// Who waits longest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Longest {
-    /// Since when; nobody waits if there is none.
-    pub(crate) since: Option<Timestamp>,
-    /// Whether so much is open that not all of it was looked at: somebody may wait longer.
-    pub(crate) is_partial: bool,
-}
-
-/// Who waits longest at `now`.
+/// Since when somebody of this chat waits for a link who waits longest: the first key of each lane tells. Replacements
+/// stand before revocations in the lane of their bot.
 ///
 /// # Errors
-/// [`StoreError`] if the requests can't be read.
-pub(crate) async fn longest(invites: &Invites, now: Timestamp) -> Result<Longest, StoreError> {
-    let shards = OpenShard::all().map(|shard| longest_of(invites, shard, now));
-    let shards = try_join_all(shards).await?;
-    Ok(Longest {
-        since: shards.iter().filter_map(|longest| longest.since).min(),
-        is_partial: shards.iter().any(|longest| longest.is_partial),
-    })
+/// [`StoreError`] if a lane can't be read.
+pub(crate) async fn longest(
+    tasks: &Tasks,
+    limits: &RateLimits,
+    chat: ChatId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let mints = try_join_all(Lane::mints(chat).map(|lane| oldest(tasks, lane)));
+    let of_bots = async {
+        let bots: Vec<BotId> = limits.get(chat).await?.limiters.into_keys().collect();
+        try_join_all(bots.into_iter().map(|bot| oldest(tasks, Lane::Bot(chat, bot)))).await
+    };
+    let (mints, of_bots) = try_join(mints, of_bots).await?;
+    Ok(mints.into_iter().chain(of_bots).flatten().min())
 }
 
-async fn longest_of(
-    invites: &Invites,
-    shard: OpenShard,
-    now: Timestamp,
-) -> Result<Longest, StoreError> {
-    let (mut after, mut looks) = (None, 0);
-    loop {
-        let page = invites.open(shard, now, after, PAGE).await?;
-        for id in page.ids {
-            looks += 1;
-            // The index lags behind by a moment: the record decides.
-            let invite = invites.get(id).await?;
-            if let Some(since) = invite.as_ref().and_then(waits_since) {
-                return Ok(Longest {
-                    since: Some(since),
-                    is_partial: false,
-                });
-            }
+/// Since when the buyer of the first task of a lane waits; nothing if it is not somebody's.
+async fn oldest(tasks: &Tasks, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+    let page = tasks.page(lane, None, 1).await?;
+    Ok(page.found.into_iter().find_map(|found| match found {
+        Found::Task(task) if matches!(task.work, Work::Mint(_) | Work::Replace(_)) => {
+            Some(task.created_at)
         }
-        if page.next.is_none() || looks >= LOOKS_MAX_OF_SHARD {
-            return Ok(Longest {
-                since: None,
-                is_partial: page.next.is_some(),
-            });
-        }
-        after = page.next;
-    }
-}
-
-/// Since when its buyer waits for a link, if so. An operator who has it made again starts the wait anew.
-fn waits_since(invite: &Invite) -> Option<Timestamp> {
-    match invite.status {
-        Status::Done | Status::Failed => None,
-        Status::Queued | Status::Processing => {
-            let anew = |action| matches!(action, Action::Retry | Action::Reissue);
-            let last = invite.history.iter().rfind(|entry| anew(entry.action));
-            Some(last.map_or(invite.created_at, |entry| entry.at))
-        }
-    }
+        // It hides who stands behind it until the dispatcher sets it aside.
+        Found::Malformed(_) => Some(Timestamp::from_ms(0)),
+        Found::Task(_) => None,
+    }))
 }

@@ -1,18 +1,19 @@
-//! `POST /v1/invite/request`: a shop reports a payment; the buyer's link is taken from the stock, or queued.
+//! `POST /v1/invite/request`: a shop reports a payment; the buyer's link is taken from the link pool, or a task is put.
 //!
 //! ```text
 //! read the record --(there)--> answer the duplicate
 //!       | (none)
-//! take a link from the stock, if the chat has one --(taken)--> answer it
+//! take a link from the pool, if the chat has one --(taken)--> answer it
 //!       | (none)
-//! send the job            die here: the worker creates the record from the job
+//! put the task              die here: the dispatcher creates the record from the task
 //!       |
-//! write the record, if it is still missing; the loser of a race answers the duplicate
+//! write the record, if it is still missing, and ring the bell, side by side
+//!                           the loser of a race answers the duplicate; without a bell, the tick looks within a minute
 //! ```
 //!
-//! The job goes first because it carries everything: a record without a job would wait for ever.
+//! The task goes first because it carries everything: a record without a task would wait for ever.
 
-mod shelf;
+mod pool;
 
 use std::time::Duration;
 
@@ -24,13 +25,15 @@ use common::clock::Clock;
 use common::config::Env;
 use common::domain::id::{InviteLink, RequestId};
 use common::domain::invite::{Invite, Status};
-use common::domain::job::{Job, Mint};
+use common::domain::link_pool::Targets;
 use common::domain::purchase::{Chats, Identity, Purchase};
-use common::domain::stock::Targets;
+use common::domain::task::Task;
 use common::domain::time::Timestamp;
 use common::queue::{EventQueue, InviteQueue};
-use common::store::{Created, Invites, Links, Stock};
+use common::store::{Created, Dedup, Invites, LinkPool, Links, Tasks};
 use common::telemetry::chain;
+use common::trace;
+use futures_util::future::join;
 use http::{Request, Response, StatusCode};
 use serde::Serialize;
 use tracing::{error, info, warn};
@@ -44,11 +47,13 @@ pub struct App {
     chats: Chats,
     invites: Invites,
     links: Links,
-    stock: Stock,
-    jobs: InviteQueue,
+    tasks: Tasks,
+    dedup: Dedup,
+    pool: LinkPool,
+    bells: InviteQueue,
     events: EventQueue,
     targets: Targets,
-    empty: shelf::Empty,
+    empty: pool::Empty,
     invite_ttl: Duration,
     retention: Duration,
     duplicate_window: Duration,
@@ -62,14 +67,16 @@ impl App {
         let chats = env.chats();
         Self {
             keys: Verifier::api_keys(env),
-            targets: env.stock_targets(&chats),
+            targets: env.link_pool_targets(&chats),
             chats,
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
-            stock: Stock::from_env(aws.dynamodb(), env),
-            jobs: InviteQueue::from_env(aws.sqs(), env),
+            tasks: Tasks::from_env(aws.dynamodb(), env),
+            dedup: Dedup::from_env(aws.dynamodb(), env),
+            pool: LinkPool::from_env(aws.dynamodb(), env),
+            bells: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
-            empty: shelf::Empty::default(),
+            empty: pool::Empty::default(),
             invite_ttl: env.invite_ttl(),
             retention: env.retention(),
             duplicate_window: Duration::from_secs(env.number(
@@ -127,7 +134,7 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         Identity::Payment(id) => id,
         Identity::Window(window) => {
             let opened = app
-                .invites
+                .dedup
                 .open_window(window, app.duplicate_window, now)
                 .await
                 .map_err(unavailable)?;
@@ -138,21 +145,18 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         return repeated(&purchase, invite);
     }
     let invite = Invite::accept(id, &purchase, now);
-    match shelf::serve(app, purchase.shelf(), &invite).await {
-        shelf::Served::Done(invite) => return Ok(accepted(&invite)),
-        shelf::Served::Known(invite) => return answer_of(&purchase, *invite, now),
-        shelf::Served::Not => {}
+    match pool::serve(app, purchase.pool(), &invite).await {
+        pool::Served::Done(invite) => return Ok(accepted(&invite)),
+        pool::Served::Known(invite) => return answer_of(&purchase, *invite, now),
+        pool::Served::Not => {}
     }
-    app.jobs
-        .send(&job(id, &purchase, now))
-        .await
-        .map_err(unavailable)?;
-    match app
-        .invites
-        .create(&invite, now.plus(app.retention))
-        .await
-        .map_err(unavailable)?
-    {
+    let pool = purchase.pool();
+    let task = Task::mint_of(&invite, pool, now).traced(trace::header());
+    app.tasks.put(&task).await.map_err(unavailable)?;
+    // From here on the payment is accepted, whatever becomes of the rest.
+    let created = app.invites.create(&invite, now.plus(app.retention));
+    let (created, ()) = join(created, app.bells.ring(pool)).await;
+    match created.map_err(unavailable)? {
         Created::New => Ok(accepted(&invite)),
         Created::Existing(invite) => answer_of(&purchase, *invite, now),
     }
@@ -160,23 +164,12 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
 
 /// Answers a payment that was new when its record was looked for, and has one now.
 fn answer_of(purchase: &Purchase, invite: Invite, now: Timestamp) -> Result<Accepted, Rejection> {
-    // The worker was faster, or the SDK repeated a write whose answer was lost: this is our own record (or that of a
+    // The dispatcher was faster, or the SDK repeated a write whose answer was lost: this is our own record (or that of a
     // call in the very same millisecond, which is then told the same).
     if invite.created_at == now && invite.user_id == purchase.user_id {
         return Ok(accepted(&invite));
     }
     repeated(purchase, invite)
-}
-
-fn job(request_id: RequestId, purchase: &Purchase, now: Timestamp) -> Job {
-    Job::Mint(Mint {
-        request_id,
-        user_id: purchase.user_id.clone(),
-        transaction_id: purchase.transaction_id.clone(),
-        chat_id: purchase.chat,
-        created_at: now,
-        not_before: None,
-    })
 }
 
 /// Answers a payment that is new: with its link, if it has one already.

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! record the join (conditional)   die here: Telegram sends the update again, the join is found recorded
-//! queue the revocation            die here: as above; revoking twice is harmless
-//! queue the event                 die here: Telegram got no 200 and sends again; the event is known by its id
+//! put the revocation              die here: as above; the same join is the same task
+//! queue the event                 die here: as above; the event is known by its id, and pending
 //! ```
 //!
-//! A link in stock that was never sold is taken off its shelf, and then revoked: dying in between, it is found off the
-//! shelf when Telegram sends the update again.
+//! A pooled link that was never sold is evicted, and then revoked: dying in between, it is found evicted when Telegram
+//! sends the update again.
 //!
-//! The event goes last, so that a join whose event was delivered had its revocation queued.
+//! The event goes last, so that a join whose event was delivered had its revocation put.
 
 use bytes::Bytes;
 use common::answer::{Rejection, json};
@@ -17,14 +17,15 @@ use common::auth::Verifier;
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
-use common::domain::id::RequestId;
+use common::domain::id::{BotId, ChatId, InviteLink, RequestId};
 use common::domain::invite::Invite;
-use common::domain::job::{Job, Mint, Revoke};
 use common::domain::join::{Join, NotJson, Sighting, recognise};
 use common::domain::purchase::Chats;
+use common::domain::task::{Revoke, Task, Work};
 use common::queue::{EventQueue, InviteQueue};
-use common::store::{Invites, Joined, LinkRecord, Links, Owner, Stock};
+use common::store::{Invites, Joined, LinkPool, LinkRecord, Links, Owner, Tasks};
 use common::telemetry::chain;
+use common::trace;
 use http::{Request, Response, StatusCode};
 use serde_json::json;
 use tracing::field::display;
@@ -39,8 +40,9 @@ pub struct App {
     chats: Chats,
     invites: Invites,
     links: Links,
-    stock: Stock,
-    jobs: InviteQueue,
+    pool: LinkPool,
+    tasks: Tasks,
+    bells: InviteQueue,
     events: EventQueue,
     clock: Clock,
 }
@@ -54,8 +56,9 @@ impl App {
             chats: env.chats(),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
-            stock: Stock::from_env(aws.dynamodb(), env),
-            jobs: InviteQueue::from_env(aws.sqs(), env),
+            pool: LinkPool::from_env(aws.dynamodb(), env),
+            tasks: Tasks::from_env(aws.dynamodb(), env),
+            bells: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
             clock,
         }
@@ -139,9 +142,9 @@ async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
         return Ok(Outcome::Ignored);
     }
     if link.owner.is_none() {
-        // Off the shelf first, so that it is never sold from now on; if that comes too late, it has an owner.
-        if let Some(unit) = link.unit {
-            app.stock.discard(unit, &link.invite_link).await?;
+        // Evicted first, so that it is never sold from now on; if that comes too late, it has an owner.
+        if let Some(slot) = link.slot {
+            app.pool.evict(slot, &link.invite_link).await?;
         }
         link = app.links.get(&join.link.hash()).await?.unwrap_or(link);
     }
@@ -149,9 +152,8 @@ async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
         Some(owner) => record(app, join, &link, owner).await,
         None => {
             error!(chat.id = %join.chat, outcome = "orphan", fault = "unsold_link_used",
-                "somebody joined by a link in stock that was never sold; it is thrown away and revoked");
-            let revoke = revocation(join, &link, None);
-            app.jobs.send(&revoke).await?;
+                "somebody joined by a pooled link that was never sold; it is evicted and revoked");
+            revoke(app, join, &link, None).await?;
             Ok(Outcome::Orphan)
         }
     }
@@ -185,43 +187,72 @@ async fn record(
             Ok(Outcome::Duplicate)
         }
         Joined::Missing => {
-            warn!(invite.id = %id, chat.id = %join.chat, outcome = "orphan", "the request of a link is gone");
+            revoke(app, join, link, Some(id)).await?;
+            warn!(invite.id = %id, chat.id = %join.chat, outcome = "orphan", "the request of a link is gone; the link is revoked");
             Ok(Outcome::Orphan)
         }
     }
 }
 
-fn revocation(join: &Join, link: &LinkRecord, request_id: Option<RequestId>) -> Job {
-    Job::Revoke(Revoke {
-        chat_id: join.chat,
-        invite_link: link.invite_link.clone(),
-        request_id,
-        bot_id: link.bot,
-        not_before: None,
-    })
+/// Has a link revoked, by the bot that made it, because of `join`.
+async fn revoke(
+    app: &App,
+    join: &Join,
+    link: &LinkRecord,
+    request_id: Option<RequestId>,
+) -> Result<(), Failure> {
+    let pool = app.chats.named(join.chat).map(|(_, pool)| pool);
+    let pool = pool.or_else(|| app.chats.named(link.chat).map(|(_, pool)| pool));
+    // One that became a supergroup a moment ago is known by its earlier id, in which the link's chat is.
+    let pool = pool.unwrap_or(link.chat);
+    match link.bot {
+        Some(bot) => revoke_by(app, pool, bot, &link.invite_link, request_id, join).await,
+        None => {
+            warn!(invite.id = request_id.map(display), chat.id = %link.chat, fault = "unknown_bot",
+                "a used link can't be revoked, since its record does not name the bot that made it; it works again if its user leaves, until it expires");
+            Ok(())
+        }
+    }
 }
 
-/// The link by which somebody came in is being replaced, or was: the seat is taken, so the link that takes its place must
-/// go. One that is there is revoked; of one that is still to be made the worker finds that it must not be.
-async fn stop_successor(app: &App, used: &LinkRecord, invite: &Invite) -> Result<(), Failure> {
-    if invite.is_seat_taken() {
-        return Ok(app.jobs.send(&Job::Mint(Mint::of(invite))).await?);
+async fn revoke_by(
+    app: &App,
+    pool: ChatId,
+    bot: BotId,
+    link: &InviteLink,
+    request_id: Option<RequestId>,
+    join: &Join,
+) -> Result<(), Failure> {
+    let revoke = Revoke {
+        invite_link: link.clone(),
+        bot,
+        request_id,
+    };
+    let task = Task::new(pool, Work::Revoke(revoke), join.at);
+    app.tasks.put(&task.traced(trace::header())).await?;
+    app.bells.ring(pool).await;
+    Ok(())
+}
+
+/// The link by which somebody came in was replaced: the seat is taken, so the link that took its place must go. One that
+/// is being replaced needs nothing: its task finds the join.
+async fn revoke_successor(
+    app: &App,
+    join: &Join,
+    used: &LinkRecord,
+    invite: &Invite,
+) -> Result<(), Failure> {
+    let present = invite
+        .invite_link
+        .as_ref()
+        .filter(|link| invite.link_version > 0 && **link != used.invite_link);
+    let Some(present) = present else {
+        return Ok(());
+    };
+    match app.links.get(&present.hash()).await? {
+        Some(record) => revoke(app, join, &record, Some(invite.request_id)).await,
+        None => Ok(()),
     }
-    let present = invite.invite_link.as_ref().filter(|_| invite.issue > 0);
-    let Some(present) = present.filter(|link| **link != used.invite_link) else {
-        return Ok(());
-    };
-    let Some(record) = app.links.get(&present.hash()).await? else {
-        return Ok(());
-    };
-    let revoke = Job::Revoke(Revoke {
-        chat_id: record.chat,
-        invite_link: record.invite_link,
-        request_id: Some(invite.request_id),
-        bot_id: record.bot,
-        not_before: None,
-    });
-    Ok(app.jobs.send(&revoke).await?)
 }
 
 async fn queue_consequences(
@@ -230,9 +261,8 @@ async fn queue_consequences(
     link: &LinkRecord,
     invite: &Invite,
 ) -> Result<(), Failure> {
-    let revoke = revocation(join, link, Some(invite.request_id));
-    app.jobs.send(&revoke).await?;
-    stop_successor(app, link, invite).await?;
+    revoke(app, join, link, Some(invite.request_id)).await?;
+    revoke_successor(app, join, link, invite).await?;
     match invite.unsent_join_event(&link.invite_link) {
         Some(event) => Ok(app.events.send(&event).await?),
         None => Ok(()),

@@ -8,11 +8,14 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let function = &Function::start(worker::App::from_env).await?;
-    run(service_fn(move |event: LambdaEvent<_>| async move {
-        let deadline = lambda::deadline(event.context.deadline);
-        let trace = event.context.xray_trace_id.as_deref();
-        let handle = async |app: &worker::App| worker::handle(app, event.payload, deadline).await;
-        Ok::<_, Infallible>(function.invoke(trace, handle).await)
-    }))
+    run(service_fn(
+        move |event: LambdaEvent<worker::Invocation>| async move {
+            let deadline = lambda::deadline(event.context.deadline);
+            let trace = event.context.xray_trace_id.as_deref();
+            let handle =
+                async |app: &worker::App| worker::handle(app, event.payload, deadline).await;
+            Ok::<_, Infallible>(function.invoke(trace, handle).await)
+        },
+    ))
     .await
 }

@@ -1,4 +1,4 @@
-//! The two indexes of the table of requests: what is open, and what a user bought. They hold keys alone and lag behind
+//! The two indexes of the table of requests: what has pending events, and what a user bought. They hold keys alone and lag behind
 //! by a moment, so whatever they show is read from its record before anything is made of it.
 
 use std::collections::HashMap;
@@ -11,11 +11,11 @@ use super::super::StoreError;
 use super::super::attributes::*;
 use super::super::item::{Item, Reader, s};
 use super::Invites;
-use crate::domain::id::{OpenShard, RequestId};
+use crate::domain::id::{PendingShard, RequestId};
 use crate::domain::time::Timestamp;
 
-/// The index of open requests: by `openShard`, the oldest first.
-const OPEN: &str = "Open";
+/// The index of pending events: by `pendingShard` and `pendingSince`.
+const PENDING: &str = "Pending";
 /// The index of all requests of a user: by `userId` and `createdAt`.
 const BY_USER: &str = "ByUser";
 /// The longest cursor that is read.
@@ -65,38 +65,38 @@ pub struct Listed {
 }
 
 impl Invites {
-    /// Up to `limit` requests of one part that are open and were accepted before `before`, the oldest first. Costs half a read unit for
-    /// some 40 of them.
+    /// Up to `limit` requests of one part whose events wait since `before` or longer, the longest first, and since when.
+    /// Costs half a read unit for some 40 of them.
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read.
-    pub async fn open(
+    pub async fn pending(
         &self,
-        shard: OpenShard,
+        shard: PendingShard,
         before: Timestamp,
-        after: Option<Cursor>,
         limit: i32,
-    ) -> Result<Listed, StoreError> {
-        let shard = s(shard);
+    ) -> Result<Vec<(RequestId, Timestamp)>, StoreError> {
         let call = self
             .0
             .client
             .query()
             .table_name(&self.0.name)
-            .index_name(OPEN)
-            .key_condition_expression("openShard = :shard AND createdAt < :before")
-            .expression_attribute_values(":shard", shard.clone())
+            .index_name(PENDING)
+            .key_condition_expression("pendingShard = :shard AND pendingSince <= :before")
+            .expression_attribute_values(":shard", s(shard))
             .expression_attribute_values(":before", s(before))
-            .set_exclusive_start_key(after.map(|after| key_of(after, OPEN_SHARD, shard)))
             .limit(limit);
         let answer = call
             .send()
             .await
-            .map_err(self.0.fault("Query of open requests"))?;
-        Ok(Listed {
-            ids: self.ids(answer.items.unwrap_or_default())?,
-            next: self.cursor(answer.last_evaluated_key.as_ref())?,
-        })
+            .map_err(self.0.fault("Query of pending events"))?;
+        let items = answer.items.unwrap_or_default();
+        let pending = items.iter().map(|item| {
+            let table = &self.0;
+            let reader = Reader { table, item };
+            Ok((reader.parsed(REQUEST_ID)?, reader.parsed(PENDING_SINCE)?))
+        });
+        pending.collect()
     }
 
     /// Up to `limit` requests of a user, the newest first. Costs half a read unit for some 40 of them.

@@ -1,0 +1,114 @@
+//! What the calls of one run share: the limiters, the chat's present id, and whether the run may go on.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::domain::id::{BotId, ChatId};
+use common::domain::lease::ChatLease;
+use common::domain::limiter::{Circuit, Limiter, Pacing};
+use common::domain::time::Timestamp;
+
+use crate::lanes::BotState;
+
+/// How long before its slot a task is begun: what it reads before it calls Telegram must not make the calls uneven.
+pub(crate) const LEAD: std::time::Duration = std::time::Duration::from_millis(30);
+/// The most calls of a chat under way at once: Telegram answers late when it sleeps through a flood wait.
+const UNDER_WAY_MAX: u32 = 64;
+
+/// The board of one run. The dispatcher reads it before it begins a call, the calls write on it as they are answered.
+pub(crate) struct Board(Mutex<State>);
+
+pub(crate) struct State {
+    /// The limiters of the bots, with the waits that are known.
+    pub(crate) limiters: BTreeMap<BotId, Limiter>,
+    /// The id by which the chat is called.
+    pub(crate) chat: ChatId,
+    /// A write failed: nothing more is begun, and the tick goes on.
+    pub(crate) is_broken: bool,
+    /// Something is known that the next holder must know if this one dies.
+    pub(crate) is_dirty: bool,
+    /// Calls that were begun.
+    pub(crate) calls: u32,
+    under_way: BTreeMap<BotId, u32>,
+    resumes: u64,
+}
+
+impl Board {
+    /// The board of a lease that was just taken, for a chat that is configured as `configured`.
+    pub(crate) fn new(
+        lease: &ChatLease,
+        configured: ChatId,
+        bots: impl Iterator<Item = BotId>,
+        fresh: &Limiter,
+    ) -> Self {
+        let mut limiters = lease.limiters.clone();
+        for bot in bots {
+            limiters.entry(bot).or_insert_with(|| fresh.clone());
+        }
+        Self(Mutex::new(State {
+            limiters,
+            chat: lease.current_id(configured),
+            is_broken: false,
+            is_dirty: false,
+            calls: 0,
+            under_way: BTreeMap::new(),
+            resumes: lease.resumes,
+        }))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes over what others have stored: every wait, where the chat moved, whether a person resumed it.
+    pub(crate) fn take_over(&mut self, lease: &ChatLease, configured: ChatId) {
+        self.chat = lease.current_id(configured);
+        for (bot, pause) in &lease.pauses {
+            if let Some(limiter) = self.limiters.get_mut(bot) {
+                limiter.paused_until = limiter.paused_until.max(pause.until);
+            }
+        }
+        if self.resumes != lease.resumes {
+            self.resumes = lease.resumes;
+            for limiter in self.limiters.values_mut() {
+                limiter.circuit = Circuit::default();
+            }
+        }
+    }
+
+    /// How it stands with these bots at `now`.
+    pub(crate) fn bots(
+        &self,
+        bots: impl Iterator<Item = BotId>,
+        now: Timestamp,
+    ) -> Vec<BotState> {
+        let all: u32 = self.under_way.values().sum();
+        bots.filter_map(|bot| {
+            let limiter = self.limiters.get(&bot)?;
+            let own = self.under_way.get(&bot).copied().unwrap_or_default();
+            Some(BotState {
+                bot,
+                free_at: limiter.free_at(now),
+                is_able: all < UNDER_WAY_MAX && (own == 0 || !limiter.circuit.is_open()),
+                calls: self.calls,
+            })
+        })
+        .collect()
+    }
+
+    /// Takes the next slot of a bot; its call is under way from now on.
+    pub(crate) fn begin(&mut self, bot: BotId, now: Timestamp) -> Option<(Timestamp, Pacing)> {
+        self.calls = self.calls.wrapping_add(1);
+        *self.under_way.entry(bot).or_default() += 1;
+        Some(self.limiters.get_mut(&bot)?.take_slot(now))
+    }
+
+    /// A call is over.
+    pub(crate) fn end(&mut self, bot: BotId) {
+        if let Some(count) = self.under_way.get_mut(&bot) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! One call about a task, and what its failure means: for the task, and for the bot that made it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::domain::fault::Fault;
+use common::domain::id::{ChatId, InviteLink, RequestId};
+use common::domain::limiter::{Cause, Pacing, Verdict};
+use common::domain::retry::{backoff, refusal_backoff};
+use common::domain::task::{Revoke, Task, Work};
+use common::domain::time::Timestamp;
+use common::store::StoreError;
+use common::telegram::{Telegram, TelegramError};
+use common::telemetry::chain;
+use tracing::{error, warn};
+
+use crate::board::Board;
+use crate::{App, fill, mint, replace, revoke};
+
+/// How much later than the probe of an open circuit the task is due that opened it: another one probes.
+const AFTER_PROBE: Duration = Duration::from_secs(1);
+
+/// A bot at the slot of a task.
+pub(crate) struct Call<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) bot: &'a Telegram,
+    /// The chat by which its payments are known.
+    pub(crate) pool: ChatId,
+    /// The chat's id, as it is configured.
+    pub(crate) configured: ChatId,
+    pub(crate) slot: Timestamp,
+    pub(crate) pacing: Pacing,
+    pub(crate) board: Arc<Board>,
+}
+
+/// How a task ended for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is out of its lane, or another write left nothing of it to be done.
+    Done,
+    /// It waits for its own sake until then.
+    Deferred(Timestamp),
+    /// It is due as before: its call was not made, or was not its own failure.
+    NotCalled,
+}
+
+/// Whose a failure is.
+pub(crate) enum Failed {
+    /// The bot's, or the chat's: the task is due as before, and no try is counted.
+    NotCounted,
+    /// The same, but the task is to wait until then.
+    NotCountedUntil(Timestamp),
+    /// The task's own.
+    Own,
+}
+
+impl Call<'_> {
+    /// Does the task.
+    pub(crate) async fn run(&self, task: &Task) -> Result<End, StoreError> {
+        match &task.work {
+            Work::Mint(mint) => mint::run(self, task, mint).await,
+            Work::Replace(replace) => replace::run(self, task, replace).await,
+            Work::Revoke(revoke) => revoke::run(self, task, revoke).await,
+            Work::Fill(slot) => fill::run(self, task, *slot).await,
+        }
+    }
+
+    /// The id by which the chat is called now.
+    pub(crate) fn chat(&self) -> ChatId {
+        self.board.lock().chat
+    }
+
+    /// Waits for the slot; answers whether the call may be made then: its bot may have been told to wait meanwhile.
+    pub(crate) async fn reach_slot(&self) -> bool {
+        self.app.clock.sleep_until(self.slot).await;
+        let now = self.app.clock.now();
+        let mut board = self.board.lock();
+        let Some(limiter) = board.limiters.get_mut(&self.bot.bot()) else {
+            return false;
+        };
+        let may_call = limiter.waits_until() <= now;
+        if may_call {
+            limiter.called(self.slot, now);
+        }
+        may_call && !board.is_broken
+    }
+
+    /// A call went well.
+    pub(crate) fn succeeded(&self) {
+        let mut board = self.board.lock();
+        if let Some(limiter) = board.limiters.get_mut(&self.bot.bot()) {
+            limiter.succeeded(self.pacing);
+        }
+    }
+
+    /// A call failed: what the bot and all who call for this chat must know of it is noted before anything else.
+    pub(crate) async fn failed(&self, task: &Task, failure: &TelegramError) -> Failed {
+        let (app, bot, now) = (self.app, self.bot.bot(), self.app.clock.now());
+        let chat = self.chat();
+        let fault = failure.fault();
+        match fault {
+            Fault::RateLimited { after } => {
+                let pause = {
+                    let mut board = self.board.lock();
+                    let limiter = board.limiters.get_mut(&bot);
+                    limiter.map(|limiter| limiter.rate_limited(after, now))
+                };
+                if let Some(pause) = pause
+                    && let Err(fault) = app.limits.pause(self.pool, bot, pause).await
+                {
+                    error!(chat.id = %chat, bot.id = %bot, fault = "unavailable", "a wait could not be stored: {}", chain(&fault));
+                    self.board.lock().is_broken = true;
+                }
+                warn!(chat.id = %chat, bot.id = %bot, fault = fault.as_str(), retry_after_s = after.as_secs(), "Telegram limits the rate of a bot in a chat");
+                Failed::NotCounted
+            }
+            Fault::Migrated(to) if to != chat => {
+                if let Err(fault) = app.limits.migrate(self.pool, self.configured, to).await {
+                    error!(chat.id = %chat, fault = "unavailable", "the new id of a chat could not be stored: {}", chain(&fault));
+                    self.board.lock().is_broken = true;
+                }
+                self.board.lock().chat = to;
+                error!(chat.id = %chat, chat.moved_to = %to, fault = fault.as_str(),
+                    "the group became a supergroup: name it in TELEGRAM_CHAT_ID as new=old");
+                Failed::NotCounted
+            }
+            Fault::ChatFault if matches!(task.work, Work::Mint(_) | Work::Fill(_)) => {
+                let mut board = self.board.lock();
+                board.is_dirty = true;
+                if let Some(limiter) = board.limiters.get_mut(&bot) {
+                    limiter.circuit.chat_fault(now);
+                }
+                error!(chat.id = %chat, bot.id = %bot, fault = fault.as_str(),
+                    "the bot can't work in the chat, its tasks wait or go to another bot until that is fixed: {}", chain(failure));
+                Failed::NotCounted
+            }
+            // It may be about this link alone; the next mint will tell.
+            Fault::ChatFault => match self.charge(task, failure, now) {
+                Failed::Own => {
+                    let wait = backoff(app.rules.base_backoff, task.attempts, fastrand::f64());
+                    Failed::NotCountedUntil(now.plus(wait))
+                }
+                opened => opened,
+            },
+            Fault::Retry | Fault::Unknown | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
+                self.charge(task, failure, now)
+            }
+        }
+    }
+
+    /// Lays a failure to the task's account, unless different tasks in a row have failed alike.
+    fn charge(&self, task: &Task, failure: &TelegramError, now: Timestamp) -> Failed {
+        let (bot, fault) = (self.bot.bot(), failure.fault());
+        let cause = match fault {
+            Fault::Retry | Fault::Unknown | Fault::RateLimited { .. } => Cause::Trouble,
+            // By its structure, not by its words.
+            Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
+                Cause::Refused(failure.kind())
+            }
+        };
+        let mut board = self.board.lock();
+        let Some(limiter) = board.limiters.get_mut(&bot) else {
+            return Failed::Own;
+        };
+        let is_trouble = cause == Cause::Trouble;
+        if limiter.circuit.failed(&task.name(), cause, now) == Verdict::Own {
+            return Failed::Own;
+        }
+        let until = limiter.circuit.open_until;
+        board.is_dirty = true;
+        drop(board);
+        let (chat, sentence) = (self.chat(), chain(failure));
+        if is_trouble {
+            warn!(chat.id = %chat, bot.id = %bot, fault = fault.as_str(), "the calls of a bot fail one after another, they are made slowly: {sentence}");
+        } else {
+            error!(chat.id = %chat, bot.id = %bot, fault = "chat_fault",
+                "Telegram refuses whatever the bot asks in the chat, its tasks wait or go to another bot until that is fixed: {sentence}");
+        }
+        Failed::NotCountedUntil(until.plus(AFTER_PROBE))
+    }
+
+    /// Has the task wait until `at`; no try is counted.
+    pub(crate) async fn defer(
+        &self,
+        task: &Task,
+        at: Timestamp,
+        attempts: u32,
+        failure: &TelegramError,
+    ) -> Result<End, StoreError> {
+        let sentence = chain(failure);
+        self.app.tasks.defer(task, at, attempts, &sentence).await?;
+        Ok(End::Deferred(at))
+    }
+
+    /// How long a task waits after its own failure, which `earlier` others came before.
+    pub(crate) fn wait_after(&self, fault: Fault, earlier: u32) -> Duration {
+        let base = self.app.rules.base_backoff;
+        match fault {
+            Fault::Refused | Fault::Permanent | Fault::Migrated(_) => {
+                refusal_backoff(base, earlier, fastrand::f64())
+            }
+            Fault::Retry | Fault::Unknown | Fault::ChatFault | Fault::RateLimited { .. } => {
+                backoff(base, earlier, fastrand::f64())
+            }
+        }
+    }
+
+    /// Has a link of this bot revoked, which must never be seen. Durable on return.
+    pub(crate) async fn revoke_later(
+        &self,
+        link: &InviteLink,
+        request_id: Option<RequestId>,
+    ) -> Result<(), StoreError> {
+        let revoke = Revoke {
+            invite_link: link.clone(),
+            bot: self.bot.bot(),
+            request_id,
+        };
+        let task = Task::new(self.pool, Work::Revoke(revoke), self.app.clock.now());
+        let task = task.traced(common::trace::header());
+        self.app.tasks.put(&task).await
+    }
+}

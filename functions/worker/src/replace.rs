@@ -1,0 +1,175 @@
+//! Replacing a link: the old one is revoked before another one is made.
+//!
+//! ```text
+//! an operator, a shop: DONE -> QUEUED, the old link as `replaced`, and this task     one transaction
+//! revoke the old link                          die here: revoked once more by the next try
+//! note that, and put the mint of the new one   one transaction
+//! make a link                                  as any other mint; settling it removes `replaced`
+//! ```
+//!
+//! Somebody may join by the old link on the way. The webhook records that, and then nobody else gets the seat: who works
+//! on the request sees it, and it is DONE with the old link again. Only a join that Telegram reports after the new link
+//! was handed out comes too late for that: the webhook then has the new link revoked.
+
+use common::domain::fault::Fault;
+use common::domain::invite::{Invite, ReplacedLink, Status};
+use common::domain::task::{Mint, Replace, Revoke, Task, Work};
+use common::store::{Minted, StoreError};
+use common::telegram::TelegramError;
+use common::telemetry::chain;
+use tracing::{error, info, warn};
+
+use crate::call::{Call, End, Failed};
+use crate::mint::{done, retry_or_fail, send_pending};
+use crate::{App, run};
+
+/// Does one replacement.
+pub(crate) async fn run(
+    call: &Call<'_>,
+    task: &Task,
+    replace: &Replace,
+) -> Result<End, StoreError> {
+    let app = call.app;
+    let Some((invite, old)) = wanted(app, replace).await? else {
+        return done(app, task).await;
+    };
+    if invite.joined_at.is_some() {
+        return restore(call, task, &invite).await;
+    }
+    if !call.reach_slot().await {
+        return Ok(End::NotCalled);
+    }
+    let chat = call.chat();
+    let failure = match call.bot.revoke_invite_link(chat, &old.invite_link).await {
+        Ok(()) => {
+            call.succeeded();
+            return revoked(app, task, &invite, "revoked").await;
+        }
+        Err(failure) => failure,
+    };
+    let is_expired = old
+        .link_expires_at
+        .is_some_and(|at| at < app.clock.now());
+    if is_dead_by(&failure, is_expired) {
+        return revoked(app, task, &invite, &chain(&failure)).await;
+    }
+    match call.failed(task, &failure).await {
+        Failed::NotCounted => Ok(End::NotCalled),
+        Failed::NotCountedUntil(at) => {
+            let attempts = task.attempts.saturating_add(1);
+            call.defer(task, at, attempts, &failure).await
+        }
+        Failed::Own => {
+            let mint = mint_of(&invite);
+            let minted = Minted {
+                mint: &mint,
+                chat,
+                created_at: invite.created_at,
+                expires_at: app.clock.now().plus(app.retention),
+                attempts: invite.attempts.saturating_add(1),
+            };
+            retry_or_fail(call, task, &minted, Some(&invite), &failure).await
+        }
+    }
+}
+
+/// The request and the link that is to be replaced; nothing if that is not wanted any more.
+async fn wanted(
+    app: &App,
+    replace: &Replace,
+) -> Result<Option<(Invite, ReplacedLink)>, StoreError> {
+    let Some(invite) = app.invites.get(replace.request_id).await? else {
+        return Ok(None);
+    };
+    let is_wanted = matches!(invite.status, Status::Queued | Status::Processing)
+        && invite.voided_at.is_none()
+        && invite.link_version == replace.link_version;
+    let old = invite.replaced.clone().filter(|_| is_wanted);
+    Ok(old.map(|old| (invite, old)))
+}
+
+/// Whether the refusal of a revocation says that the link is of no use to anybody.
+const fn is_dead_by(failure: &TelegramError, is_expired: bool) -> bool {
+    match failure.fault() {
+        Fault::Permanent => true,
+        Fault::RateLimited { .. } | Fault::Migrated(_) => false,
+        // It has ended by itself: nothing of this must hold its buyer up.
+        Fault::Retry | Fault::Unknown | Fault::ChatFault | Fault::Refused => is_expired,
+    }
+}
+
+fn mint_of(invite: &Invite) -> Mint {
+    Mint {
+        request_id: invite.request_id,
+        user_id: invite.user_id.clone(),
+        transaction_id: invite.transaction_id.clone(),
+        link_version: invite.link_version,
+    }
+}
+
+/// The old link lets nobody in any more: the new one is to be made.
+async fn revoked(
+    app: &App,
+    task: &Task,
+    invite: &Invite,
+    why: &str,
+) -> Result<End, StoreError> {
+    let id = invite.request_id;
+    let mint = Task::new(task.chat, Work::Mint(mint_of(invite)), task.created_at);
+    let mint = mint.traced(task.trace.clone());
+    let noted = app
+        .invites
+        .note_revoked(&app.tasks, task, &mint, app.clock.now())
+        .await?;
+    if noted {
+        info!(invite.id = %id, chat.id = %task.chat, outcome = "revoked", "the link that is to be replaced is revoked: {why}");
+        // The next look finds the mint.
+        return Ok(End::Deferred(app.clock.now()));
+    }
+    Ok(End::NotCalled)
+}
+
+/// Somebody joined by the link that was to be replaced: DONE with the old link, and what was not delivered is queued.
+pub(crate) async fn restore(
+    call: &Call<'_>,
+    task: &Task,
+    invite: &Invite,
+) -> Result<End, StoreError> {
+    let (app, id, now) = (call.app, invite.request_id, call.app.clock.now());
+    let Some(old) = &invite.replaced else {
+        return done(app, task).await;
+    };
+    // The used link is revoked by the webhook; if that was an even older one, this one must go too.
+    if invite.joined_link.as_ref() != Some(&old.invite_link) {
+        let revoke = Revoke {
+            invite_link: old.invite_link.clone(),
+            bot: old.bot,
+            request_id: Some(id),
+        };
+        let revoke = Task::new(task.chat, Work::Revoke(revoke), task.created_at);
+        app.tasks.put(&revoke).await?;
+    }
+    if let Some(restored) = app.invites.restore(invite, old, now).await? {
+        send_pending(app, &restored).await;
+        warn!(invite.id = %id, chat.id = %task.chat, outcome = "restored", "somebody joined by the link that was to be replaced: it stays the one of the request");
+    }
+    done(app, task).await
+}
+
+/// A task of a bot that `TELEGRAM_BOT_TOKEN` does not name any more: it can't be done, unless that is not needed.
+pub(crate) async fn without_its_bot(app: &App, task: &Task) -> Result<(), StoreError> {
+    const REASON: &str =
+        "the link can't be revoked: TELEGRAM_BOT_TOKEN does not name the bot that made it";
+    if let Work::Replace(replace) = &task.work {
+        let Some((invite, old)) = wanted(app, replace).await? else {
+            return app.tasks.delete(&task.key()).await;
+        };
+        let now = app.clock.now();
+        if old.link_expires_at.is_some_and(|at| at < now) {
+            return revoked(app, task, &invite, "it has expired").await.map(|_| ());
+        }
+    }
+    error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, fault = "unknown_bot",
+        "a link can't be revoked, since TELEGRAM_BOT_TOKEN does not name the bot that made it; it works until it expires");
+    run::give_up(app, task, REASON).await
+}

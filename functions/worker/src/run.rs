@@ -1,0 +1,611 @@
+//! One run of a chat's dispatcher: takes the lease, does what is due, and releases.
+//!
+//! ```text
+//! take --> look --> begin, begin, begin ... each at its slot, beside one another
+//!            ^        |  check the lease if it was read more than 250 ms ago
+//!            +--------+  renew, then look again: a bell came, or 10 s are gone
+//!                     |
+//!                     +--> nothing due:   release, unless a bell came meanwhile
+//!                     +--> all must wait, or the time is over:   release, and ring for later
+//! ```
+//!
+//! Whoever dies on the way leaves a lease that lapses, and tasks that are met again. The invariants: no call without a live
+//! lease, or in a wait that was stored before the last check; a task that was committed before a bell is seen by the look
+//! that the bell causes.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use common::domain::id::{BotId, ChatId};
+use common::domain::lease::{ChatLease, LEASE, LEASE_RESERVE};
+use common::domain::task::{Lane, Task, TaskKey, Work};
+use common::domain::time::Timestamp;
+use common::queue::BELL_DELAY_MAX;
+use common::store::{Found, LanePage, Marking, Minted, Released, Releasing, StoreError, Taking};
+use common::telemetry::chain;
+use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::App;
+use crate::board::{Board, LEAD};
+use crate::call::{Call, End};
+use crate::lanes::{Lanes, Next, UnderWay};
+
+/// The longest wait that a run holds on for: releasing and coming again costs as much as the time that it saves.
+const WAIT_MAX: Duration = Duration::from_secs(4);
+/// How old what is known of the lease may be when a call is begun.
+const CHECK_AFTER: Duration = Duration::from_millis(250);
+/// How often the lease is read while calls are under way and nothing else is due.
+const RECHECK: Duration = Duration::from_secs(1);
+/// How soon after a look a bell causes the next one.
+const LOOK_AFTER_BELL: Duration = Duration::from_secs(1);
+/// How soon it is looked again in any case.
+const LOOK_AFTER: Duration = Duration::from_secs(10);
+/// How many tasks of a lane one page shows.
+const PAGE: i32 = 25;
+/// How often a bell that finds the lease held and then free tries again.
+const TAKES: u32 = 3;
+/// How many deaths in a row are no chance: then the tasks are done one by one.
+const DEATHS: u32 = 2;
+/// How often the process may die of a task before it is given up.
+const CRASHES: u32 = 3;
+/// How long a task waits that the process died of, for each time: its neighbours go first.
+const CRASH_WAIT: Duration = Duration::from_secs(60);
+
+/// Until when calls may be begun.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) until: Instant,
+}
+
+/// A call that is over.
+struct Finished {
+    task: Task,
+    bot: BotId,
+    end: Result<End, StoreError>,
+}
+
+/// Why a run ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// Nothing is due.
+    Idle,
+    /// Nothing is due before then.
+    Later(Timestamp),
+    /// The time is over; there may be more.
+    Budget,
+    /// The lease is lost, or a write failed.
+    Broken,
+}
+
+/// Serves a chat until nothing is due, all must wait, or the budget is over. What goes wrong is logged, and left to the
+/// tick.
+pub(crate) async fn dispatch(app: &App, chat: ChatId, budget: Budget) {
+    let dispatched = async {
+        for _ in 0..TAKES {
+            let owner = Uuid::new_v4().to_string();
+            // Measured from before the write, so that we never take the lease for longer than it is.
+            let ends = Instant::now() + LEASE;
+            let now = app.clock.now();
+            let taking = app.limits.take(chat, &owner, &app.bot_ids(), now).await?;
+            match taking {
+                Taking::Ours(lease) => {
+                    let run = Run::new(app, chat, owner, *lease, ends, budget);
+                    return run.serve().await;
+                }
+                Taking::Waiting | Taking::HeldAndRung => return Ok(()),
+                Taking::Held => match app.limits.mark(chat, app.clock.now()).await? {
+                    Marking::Rung => return Ok(()),
+                    Marking::Free => {}
+                },
+            }
+        }
+        Ok(())
+    };
+    let dispatched: Result<(), StoreError> = dispatched.await;
+    if let Err(fault) = dispatched {
+        error!(chat.id = %chat, fault = "unavailable", "the tasks of a chat can't be served, the tick goes on: {}", chain(&fault));
+    }
+}
+
+struct Run<'a> {
+    app: &'a App,
+    chat: ChatId,
+    configured: ChatId,
+    owner: String,
+    lease: ChatLease,
+    /// When the lease lapses, by our own monotonic clock.
+    ends: Instant,
+    budget: Budget,
+    /// When the lease was read last.
+    read_at: Instant,
+    /// When the lanes were looked at last.
+    looked_at: Instant,
+    lanes: Lanes,
+    under_way: UnderWay,
+    board: std::sync::Arc<Board>,
+    calls: FuturesUnordered<BoxFuture<'a, Finished>>,
+    finished: Vec<Finished>,
+    /// The process died twice in a row: one task at a time, named before it is begun.
+    is_careful: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        app: &'a App,
+        chat: ChatId,
+        owner: String,
+        lease: ChatLease,
+        ends: Instant,
+        budget: Budget,
+    ) -> Self {
+        let configured = app.chats.named(chat).map_or(chat, |(id, _)| id);
+        let bots = app.bots.iter().map(common::telegram::Telegram::bot);
+        let fresh = app.limits.new_limiter();
+        let now = Instant::now();
+        Self {
+            app,
+            chat,
+            configured,
+            owner,
+            board: std::sync::Arc::new(Board::new(&lease, configured, bots, &fresh)),
+            is_careful: lease.deaths >= DEATHS,
+            lease,
+            ends,
+            budget,
+            read_at: now,
+            looked_at: now,
+            lanes: Lanes::new(chat, [].into_iter(), app.clock.now()),
+            under_way: UnderWay::default(),
+            calls: FuturesUnordered::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    async fn serve(mut self) -> Result<(), StoreError> {
+        let mut prepared = self.prepare().await;
+        loop {
+            let over = match prepared {
+                Ok(true) => self.work().await,
+                Ok(false) => Ok(Over::Broken),
+                Err(fault) => Err(fault),
+            };
+            let over = over.unwrap_or_else(|fault| {
+                error!(chat.id = %self.chat, fault = "unavailable", "a run of the dispatcher ends early, the tick goes on: {}", chain(&fault));
+                Over::Broken
+            });
+            while let Some(finished) = self.calls.next().await {
+                self.finished.push(finished);
+            }
+            self.take_in();
+            if self.release(over).await? == Released::Done {
+                return Ok(());
+            }
+            // A bell came after the last look.
+            prepared = self.look_again().await;
+        }
+    }
+
+    /// Sees to what the last holder left, and looks.
+    async fn prepare(&mut self) -> Result<bool, StoreError> {
+        self.correct_pauses().await?;
+        self.after_crash().await?;
+        self.look().await?;
+        Ok(true)
+    }
+
+    /// Renews and looks; answers whether the lease is still ours.
+    async fn look_again(&mut self) -> Result<bool, StoreError> {
+        let is_ours = self.renew().await?;
+        if is_ours {
+            self.look().await?;
+        }
+        Ok(is_ours)
+    }
+
+    /// Begins what is due until there is a reason to end.
+    async fn work(&mut self) -> Result<Over, StoreError> {
+        loop {
+            self.take_in();
+            if self.board.lock().is_broken {
+                return Ok(Over::Broken);
+            }
+            if Instant::now() >= self.budget.until {
+                return Ok(Over::Budget);
+            }
+            if self.is_look_due() || self.ends < Instant::now() + LEASE_RESERVE {
+                if !self.look_again().await? {
+                    return Ok(Over::Broken);
+                }
+            }
+            let now = self.app.clock.now();
+            if let Some(until) = self.lease.stopped_until(now) {
+                if self.calls.is_empty() {
+                    return Ok(Over::Later(until));
+                }
+                self.wait(now.plus(RECHECK)).await;
+                continue;
+            }
+            let bots = self.board.lock().bots(self.bots(), now);
+            let soon = now.plus(LEAD);
+            let next = if self.is_careful && !self.calls.is_empty() {
+                Next::Wait(now.plus(RECHECK))
+            } else {
+                self.lanes.next(&bots, soon, &self.under_way)
+            };
+            match next {
+                Next::Read(lane, after) => self.read_on(lane, &after).await?,
+                Next::Begin(task, bot) => {
+                    if !self.begin(*task, bot).await? {
+                        return Ok(Over::Broken);
+                    }
+                }
+                Next::Wait(at) if at <= now.plus(WAIT_MAX) || !self.calls.is_empty() => {
+                    let poll = now.plus(RECHECK);
+                    self.wait(at.minus(LEAD).min(poll)).await;
+                    self.recheck().await?;
+                }
+                Next::Wait(at) => return Ok(Over::Later(at)),
+                Next::Nothing if !self.calls.is_empty() => {
+                    self.wait(now.plus(RECHECK)).await;
+                    self.recheck().await?;
+                }
+                Next::Nothing if self.lanes.is_late => {
+                    self.wait(now.plus(LOOK_AFTER_BELL)).await;
+                    if !self.look_again().await? {
+                        return Ok(Over::Broken);
+                    }
+                }
+                Next::Nothing => match self.later(&bots, now) {
+                    None => return Ok(Over::Idle),
+                    Some(at) if at <= now.plus(WAIT_MAX) => {
+                        self.wait(at).await;
+                        if !self.look_again().await? {
+                            return Ok(Over::Broken);
+                        }
+                    }
+                    Some(at) => return Ok(Over::Later(at)),
+                },
+            }
+        }
+    }
+
+    fn bots(&self) -> impl Iterator<Item = BotId> + use<'a> {
+        self.app.bots.iter().map(common::telegram::Telegram::bot)
+    }
+
+    /// When there may be something to do that is not due yet: for a task that waits, or in the lane of a bot that waits,
+    /// which was not read.
+    fn later(&self, bots: &[crate::lanes::BotState], now: Timestamp) -> Option<Timestamp> {
+        let unread = bots.iter().filter(|state| !self.lanes.reads(state.bot));
+        let unread = unread.map(|state| state.free_at.max(now));
+        self.lanes.deferred_until.into_iter().chain(unread).min()
+    }
+
+    fn is_look_due(&self) -> bool {
+        let since = self.looked_at.elapsed();
+        since >= LOOK_AFTER
+            || (self.lease.is_rung && since >= LOOK_AFTER_BELL)
+            || self.board.lock().is_dirty
+    }
+
+    /// Waits until `at`, or until a call is over.
+    async fn wait(&mut self, at: Timestamp) {
+        let sleep = self.app.clock.sleep_until(at);
+        tokio::select! {
+            biased;
+            Some(finished) = self.calls.next(), if !self.calls.is_empty() => self.finished.push(finished),
+            () = sleep => {}
+        }
+    }
+
+    /// Carries `work` out while the calls that are under way go on.
+    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(finished) = self.calls.next(), if !self.calls.is_empty() => self.finished.push(finished),
+            }
+        }
+    }
+
+    /// Takes in what the calls came to that are over.
+    fn take_in(&mut self) {
+        let finished: Vec<Finished> = self.finished.drain(..).collect();
+        for Finished { task, bot, end } in finished {
+            self.under_way.end(&task);
+            self.board.lock().end(bot);
+            match end {
+                Ok(End::Done) => {}
+                Ok(End::Deferred(at)) => self.lanes.defer(Some(at)),
+                Ok(End::NotCalled) => self.lanes.put_back(task),
+                Err(fault) => {
+                    error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %self.chat, fault = "unavailable",
+                        "a task could not be ended, it is met again: {}", chain(&fault));
+                    self.board.lock().is_broken = true;
+                }
+            }
+        }
+    }
+
+    /// Reads all lanes at once, but those of bots that wait.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        self.looked_at = Instant::now();
+        let now = self.app.clock.now();
+        let bots = self.board.lock().bots(self.bots(), now);
+        let near = bots.iter().filter(|state| state.free_at <= now.plus(WAIT_MAX));
+        let mut lanes = Lanes::new(self.chat, near.map(|state| state.bot), now);
+        let app = self.app;
+        let reads = lanes.lanes().into_iter().map(async |lane| {
+            let page = app.tasks.page(lane, None, PAGE).await?;
+            Ok::<_, StoreError>((lane, page))
+        });
+        let pages = self.beside(try_join_all(reads)).await?;
+        for (lane, page) in pages {
+            lanes.add(lane, page, &self.under_way, now);
+        }
+        self.lanes = lanes;
+        self.set_aside().await?;
+        self.unknown_bots().await
+    }
+
+    async fn read_on(&mut self, lane: Lane, after: &str) -> Result<(), StoreError> {
+        let app = self.app;
+        let page: LanePage = self.beside(app.tasks.page(lane, Some(after), PAGE)).await?;
+        let now = self.app.clock.now();
+        self.lanes.add(lane, page, &self.under_way, now);
+        self.set_aside().await
+    }
+
+    /// Moves what is not a task of ours out of the way.
+    async fn set_aside(&mut self) -> Result<(), StoreError> {
+        for malformed in std::mem::take(&mut self.lanes.malformed) {
+            error!(chat.id = %self.chat, task.key = malformed.key.key, fault = "poison",
+                "a task has no usable {}; it lies in the lane of failed ones", malformed.attribute);
+            let app = self.app;
+            self.beside(app.tasks.set_aside(self.chat, &malformed)).await?;
+        }
+        Ok(())
+    }
+
+    /// Sees to the lanes of bots that made links here once, and that `TELEGRAM_BOT_TOKEN` does not name any more.
+    async fn unknown_bots(&mut self) -> Result<(), StoreError> {
+        let known: Vec<BotId> = self.bots().collect();
+        let unknown: Vec<BotId> = self.lease.limiters.keys().copied().collect();
+        for bot in unknown.into_iter().filter(|bot| !known.contains(bot)) {
+            let page = self.app.tasks.page(Lane::Bot(self.chat, bot), None, PAGE).await?;
+            for found in page.found {
+                if let Found::Task(task) = found {
+                    crate::replace::without_its_bot(self.app, &task).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a task at the next slot of its bot; answers whether the lease is still ours.
+    async fn begin(&mut self, task: Task, bot: BotId) -> Result<bool, StoreError> {
+        if self.read_at.elapsed() > CHECK_AFTER {
+            self.lanes.put_back(task);
+            return self.check().await;
+        }
+        if self.is_careful {
+            let key = task.key().to_string();
+            let (app, owner) = (self.app, self.owner.clone());
+            let noted = app.limits.set_doing(self.chat, &owner, Some(&key));
+            if !self.beside(noted).await? {
+                return Ok(false);
+            }
+        }
+        let now = self.app.clock.now();
+        let Some((slot, pacing)) = self.board.lock().begin(bot, now) else {
+            return Ok(true);
+        };
+        let Some(telegram) = self.app.bots.get(bot) else {
+            return Ok(true);
+        };
+        self.under_way.begin(&task);
+        let call = Call {
+            app: self.app,
+            bot: telegram,
+            pool: self.chat,
+            configured: self.configured,
+            slot,
+            pacing,
+            board: std::sync::Arc::clone(&self.board),
+        };
+        self.calls.push(Box::pin(async move {
+            let trace = task.trace.clone();
+            let end = common::trace::within(trace.as_deref(), call.run(&task)).await;
+            Finished { task, bot, end }
+        }));
+        Ok(true)
+    }
+
+    /// Reads the lease, and takes over what others stored in it; answers whether it is still ours.
+    async fn check(&mut self) -> Result<bool, StoreError> {
+        let read_at = Instant::now();
+        let app = self.app;
+        let lease = self.beside(app.limits.get(self.chat)).await?;
+        let is_ours = lease.owner.as_deref() == Some(&self.owner)
+            && lease.until.is_some_and(|until| until > self.app.clock.now());
+        if !is_ours {
+            warn!(chat.id = %self.chat, outcome = "lost", "the lease of a chat lapsed in mid-work");
+            return Ok(false);
+        }
+        self.read_at = read_at;
+        self.take_over(lease).await?;
+        Ok(true)
+    }
+
+    /// Reads the lease now and then while nothing is begun, so that a bell is heard.
+    async fn recheck(&mut self) -> Result<(), StoreError> {
+        if self.read_at.elapsed() >= RECHECK && !self.check().await? {
+            self.board.lock().is_broken = true;
+        }
+        Ok(())
+    }
+
+    /// Renews the lease and clears its bell; a look must follow. Answers whether it is still ours.
+    async fn renew(&mut self) -> Result<bool, StoreError> {
+        let read_at = Instant::now();
+        let limiters = {
+            let mut board = self.board.lock();
+            board.is_dirty = false;
+            board.limiters.clone()
+        };
+        let (app, owner) = (self.app, self.owner.clone());
+        let renewed = app
+            .limits
+            .renew(self.chat, &owner, &limiters, app.clock.now());
+        let Some(lease) = self.beside(renewed).await? else {
+            warn!(chat.id = %self.chat, outcome = "lost", "the lease of a chat could not be renewed");
+            return Ok(false);
+        };
+        self.read_at = read_at;
+        self.ends = read_at + LEASE;
+        self.take_over(lease).await?;
+        Ok(true)
+    }
+
+    async fn take_over(&mut self, lease: ChatLease) -> Result<(), StoreError> {
+        self.board.lock().take_over(&lease, self.configured);
+        self.lease = lease;
+        self.correct_pauses().await
+    }
+
+    /// Puts right what a clock stored that was ahead of ours.
+    async fn correct_pauses(&mut self) -> Result<(), StoreError> {
+        let now = self.app.clock.now();
+        for (bot, stored) in self.lease.pauses.clone() {
+            if let Some(corrected) = stored.corrected(now) {
+                warn!(chat.id = %self.chat, bot.id = %bot, fault = "clock", "a wait was stored by a clock that was ahead; it counts from now on");
+                let app = self.app;
+                let put = app.limits.correct_pause(self.chat, bot, stored, corrected);
+                self.beside(put).await?;
+                self.lease.pauses.insert(bot, corrected);
+                if let Some(limiter) = self.board.lock().limiters.get_mut(&bot) {
+                    limiter.paused_until = corrected.until;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last holder died while it worked on one task alone: that task waits, and is given up at the third time.
+    async fn after_crash(&mut self) -> Result<(), StoreError> {
+        let Some(key) = self.lease.doing.take() else {
+            return Ok(());
+        };
+        let (app, now) = (self.app, self.app.clock.now());
+        if let Ok(TaskKey { lane, key }) = key.parse()
+            && let Some(Found::Task(task)) = app.tasks.get(lane, &key).await?
+        {
+            let crashes = task.crashes.saturating_add(1);
+            error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %self.chat, task.crashes = crashes, fault = "killed",
+                "the process died while it worked on a task alone");
+            if crashes >= CRASHES {
+                give_up(app, &task, "the process died three times while it worked on this").await?;
+            } else {
+                let at = now.plus(CRASH_WAIT * crashes);
+                app.tasks.note_crash(&task, crashes, at).await?;
+            }
+        }
+        app.limits.set_doing(self.chat, &self.owner, None).await?;
+        Ok(())
+    }
+
+    /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
+    async fn release(&self, over: Over) -> Result<Released, StoreError> {
+        let (app, now) = (self.app, self.app.clock.now());
+        let (limiters, calls, all_wait) = {
+            let board = self.board.lock();
+            let bots = board.bots(self.bots(), now);
+            let first = bots.iter().map(|state| state.free_at).min();
+            let all_wait = first.filter(|at| *at > now.plus(WAIT_MAX));
+            (board.limiters.clone(), board.calls, all_wait)
+        };
+        let stopped = self.lease.stopped_until(now);
+        let wake_at = all_wait.max(stopped);
+        let at = match over {
+            Over::Idle => None,
+            Over::Later(at) => Some(at.max(wake_at.unwrap_or(at))),
+            Over::Budget | Over::Broken => Some(wake_at.unwrap_or(now)),
+        };
+        // A run that made no call and waits for nothing does not ring: the tick does not need it.
+        let at = at.filter(|at| calls > 0 || *at > now);
+        let is_covered = |at: &Timestamp| {
+            self.lease
+                .bell_at
+                .is_some_and(|bell| bell > now && bell <= *at)
+        };
+        let bell_at = at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at));
+        let how = Releasing {
+            unless_rung: matches!(over, Over::Idle | Over::Later(_)) && wake_at.is_none(),
+            wake_at: wake_at.filter(|_| over != Over::Idle),
+            bell_at: bell_at.filter(|_| over != Over::Broken),
+        };
+        let bots = app.bot_ids();
+        let released = app.limits.release(self.chat, &self.owner, &limiters, &bots, how);
+        if released.await? == Released::Rung {
+            return Ok(Released::Rung);
+        }
+        info!(chat.id = %self.chat, outcome = "released", calls, "a run of the dispatcher is over");
+        if let Some(at) = how.bell_at {
+            self.ring(at).await;
+        }
+        Ok(Released::Done)
+    }
+
+    /// Sends a bell for `at`, or a little before.
+    async fn ring(&self, at: Timestamp) {
+        let delay = at
+            .since(self.app.clock.now())
+            .saturating_sub(Duration::from_millis(500));
+        let delay = Duration::from_secs(delay.as_secs()).min(BELL_DELAY_MAX);
+        if let Err(fault) = self.app.bells.send(self.chat, delay).await {
+            warn!(chat.id = %self.chat, fault = "unavailable", "no bell could be sent, the tick goes on: {}", chain(&fault));
+        }
+    }
+}
+
+/// Gives a task up: its request is FAILED, and it lies in the lane of failed ones.
+pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let failed = match &task.work {
+        Work::Mint(mint) => {
+            let record = app.invites.get(mint.request_id).await?;
+            let minted = Minted {
+                mint,
+                chat: task.chat,
+                created_at: task.created_at,
+                expires_at: now.plus(app.retention),
+                attempts: record.map_or(0, |invite| invite.attempts),
+            };
+            app.invites
+                .fail(&app.tasks, task, Some(&minted), error, now)
+                .await?
+        }
+        Work::Replace(_) => app.invites.fail(&app.tasks, task, None, error, now).await?,
+        Work::Revoke(_) | Work::Fill(_) => {
+            app.tasks.fail(task, error).await?;
+            true
+        }
+    };
+    if failed {
+        error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, outcome = "failed",
+            "a task is given up; it lies in the lane of failed ones: {error}");
+    } else {
+        // Its request wants nothing of it any more.
+        app.tasks.delete(&task.key()).await?;
+    }
+    Ok(())
+}
+
