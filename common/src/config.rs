@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::domain::purchase::Chats;
 use crate::domain::link_pool::{TARGET_MAX, Targets};
+use crate::domain::purchase::Chats;
 use crate::http::Transport;
 
 /// The parts of a list with commas between, without the white space around them; empty parts are none.
@@ -175,7 +175,8 @@ impl Env {
     /// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must
     /// leave room for it, else that is a problem to report.
     pub fn link_pool_ttl(&mut self, targets: &Targets) -> Duration {
-        let ttl = Duration::from_secs(self.number("LINK_POOL_TTL_SEC", 2_592_000, 3600..=31_536_000));
+        let ttl =
+            Duration::from_secs(self.number("LINK_POOL_TTL_SEC", 2_592_000, 3600..=31_536_000));
         if !targets.is_empty() && ttl <= self.invite_ttl() {
             self.problem(
                 "LINK_POOL_TTL_SEC must be longer than INVITE_TTL_SEC: no pooled link could ever be sold".to_owned(),

@@ -10,9 +10,7 @@ use uuid::Uuid;
 use super::task::MINT_SHARDS;
 
 /// What a request is known by: derived from the payment, so that the same payment always has the same one.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestId(Uuid);
 

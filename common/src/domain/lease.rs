@@ -70,7 +70,10 @@ impl ChatLease {
     /// Until when a person has stopped the chat; nothing if nobody did.
     #[must_use]
     pub fn stopped_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let pause = self.operator_pause.as_ref().filter(|pause| pause.lasts(now))?;
+        let pause = self
+            .operator_pause
+            .as_ref()
+            .filter(|pause| pause.lasts(now))?;
         let recheck = now.plus(RECHECK);
         Some(pause.end().unwrap_or(recheck).min(recheck))
     }
@@ -178,7 +181,10 @@ mod tests {
         assert!(!lease(HOUR, HOUR).is_held(NOW));
         assert!(lease(LEASE, HOUR).is_waiting("1", NOW));
         assert!(!lease(LEASE, HOUR * 25).is_waiting("1", NOW));
-        assert!(!lease(LEASE, HOUR).is_waiting("1,2", NOW), "another bot may");
+        assert!(
+            !lease(LEASE, HOUR).is_waiting("1,2", NOW),
+            "another bot may"
+        );
         let ahead = ChatLease {
             taken_at: Some(NOW.plus(HOUR)),
             ..lease(LEASE, HOUR)

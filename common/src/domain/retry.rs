@@ -62,7 +62,9 @@ mod tests {
     #[test]
     fn five_refusals_take_more_than_a_minute() {
         let base = Duration::from_secs(1);
-        let least: Duration = (0..4).map(|earlier| refusal_backoff(base, earlier, 0.0)).sum();
+        let least: Duration = (0..4)
+            .map(|earlier| refusal_backoff(base, earlier, 0.0))
+            .sum();
         assert!(least > Duration::from_secs(60), "{least:?}");
         assert_eq!(refusal_backoff(base, 60, 1.0), BACKOFF_CAP);
     }

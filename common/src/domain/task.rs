@@ -315,10 +315,7 @@ mod tests {
         assert_eq!(replace.lane.to_string(), "-100#bot#7");
         assert!(replace.key < revoke.key);
         let fill = |number| {
-            let slot = SlotId {
-                pool: CHAT,
-                number,
-            };
+            let slot = SlotId { pool: CHAT, number };
             Task::new(CHAT, Work::Fill(slot), Timestamp::from_ms(0)).key()
         };
         assert!(fill(9).key < fill(10).key);

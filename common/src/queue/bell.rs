@@ -28,7 +28,11 @@ pub const BELL_DELAY_MAX: Duration = Duration::from_secs(900);
 
 /// The body of a bell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Bell {
     /// There may be tasks of a chat that are due.
     Work {
@@ -140,7 +144,11 @@ mod tests {
             Plan::Send(delay) => Some(delay.as_secs()),
         };
         assert_eq!(delay(chat, 0), Some(0), "the first rings at once");
-        assert_eq!(delay(other, 0), Some(0), "another chat has a bell of its own");
+        assert_eq!(
+            delay(other, 0),
+            Some(0),
+            "another chat has a bell of its own"
+        );
         let bells = (1..=100).filter(|step| delay(chat, step * 50).is_some());
         let bells = bells.count();
         assert!((4..=6).contains(&bells), "{bells} in 5 s");
@@ -151,7 +159,12 @@ mod tests {
     fn a_bell_reads_as_the_contract_writes_it() {
         let body = r#"{"kind":"work","chatId":-1001}"#;
         let bell: Bell = serde_json::from_str(body).unwrap();
-        assert_eq!(bell, Bell::Work { chat_id: ChatId(-1001) });
+        assert_eq!(
+            bell,
+            Bell::Work {
+                chat_id: ChatId(-1001)
+            }
+        );
         assert_eq!(serde_json::to_string(&bell).unwrap(), body);
     }
 }

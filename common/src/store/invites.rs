@@ -45,8 +45,7 @@ const IS_WANTED: &str = "(attribute_not_exists(requestId) OR ((#status = :queued
      AND (linkVersion = :version OR (attribute_not_exists(linkVersion) AND :version = :zero)) \
      AND attribute_not_exists(voidedAt)))";
 /// The condition that a link may be handed out: the one that it replaces is revoked, and nobody joined by that.
-const IS_SEAT_FREE: &str =
-    "(attribute_not_exists(replaced) OR (replaced.isRevoked = :yes AND attribute_not_exists(joinedAt)))";
+const IS_SEAT_FREE: &str = "(attribute_not_exists(replaced) OR (replaced.isRevoked = :yes AND attribute_not_exists(joinedAt)))";
 /// What a write sets in a record that was never written: all of it that the task carries.
 const SET_IF_MISSING: &str = "userId = if_not_exists(userId, :user), \
      transactionId = if_not_exists(transactionId, :transaction), chatId = if_not_exists(chatId, :chat), \
@@ -261,7 +260,8 @@ impl Invites {
             .expression_attribute_values(":error", s(error))
             .expression_attribute_values(":key", s(&key.key))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut set = "SET #status = :failed, #error = :error, failedKey = :key, updatedAt = :now".to_owned();
+        let mut set =
+            "SET #status = :failed, #error = :error, failedKey = :key, updatedAt = :now".to_owned();
         let mut values = vec![
             (":now", s(now)),
             (":version", n(version)),
@@ -273,11 +273,9 @@ impl Invites {
             set = format!("{set}, attempts = :attempts, linkVersion = :version, {SET_IF_MISSING}");
             values = minted.values(now);
         }
-        update = update
-            .update_expression(set)
-            .condition_expression(format!(
-                "{IS_WANTED} AND (attribute_not_exists(replaced) OR attribute_not_exists(joinedAt))"
-            ));
+        update = update.update_expression(set).condition_expression(format!(
+            "{IS_WANTED} AND (attribute_not_exists(replaced) OR attribute_not_exists(joinedAt))"
+        ));
         update = values.into_iter().fold(update, |update, (name, value)| {
             update.expression_attribute_values(name, value)
         });

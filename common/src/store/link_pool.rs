@@ -88,7 +88,10 @@ impl LinkPool {
             .expression_attribute_values(":shard", s(shard_key(pool, shard)))
             .consistent_read(true)
             .limit(i32::try_from(PAGE).unwrap_or(i32::MAX));
-        let answer = call.send().await.map_err(self.0.fault("Query of a shard"))?;
+        let answer = call
+            .send()
+            .await
+            .map_err(self.0.fault("Query of a shard"))?;
         let items = answer.items.unwrap_or_default();
         items.iter().map(|item| self.read(pool, item)).collect()
     }
@@ -109,7 +112,10 @@ impl LinkPool {
                 .expression_attribute_names("#shard", SHARD)
                 .expression_attribute_values(":shard", s(shard_key(pool, shard)))
                 .set_exclusive_start_key(after);
-            let answer = call.send().await.map_err(self.0.fault("Query of a shard"))?;
+            let answer = call
+                .send()
+                .await
+                .map_err(self.0.fault("Query of a shard"))?;
             for item in answer.items.unwrap_or_default() {
                 links.push(self.read(pool, &item)?);
             }
@@ -133,7 +139,10 @@ impl LinkPool {
             .key(SHARD, s(shard_key(slot.pool, slot.shard())))
             .key(SLOT, n(slot.number))
             .consistent_read(true);
-        let answer = call.send().await.map_err(self.0.fault("GetItem of a slot"))?;
+        let answer = call
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a slot"))?;
         Ok(answer.item.is_some())
     }
 

@@ -15,7 +15,7 @@ use crate::config::Env;
 
 pub use dedup::Dedup;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
-pub use link_pool::{LinkPool, PAGE, PooledLink, Pooled, Taken};
+pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use links::{LinkRecord, Links, Owner};
 pub use rate_limits::{Marking, RateLimits, Released, Releasing, Taking};
 pub use tasks::{Found, LanePage, Malformed, Tasks};

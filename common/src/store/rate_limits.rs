@@ -204,10 +204,12 @@ impl RateLimits {
             .expression_attribute_values(":until", n(now.plus(LEASE).ms()))
             .expression_attribute_values(":latest", n(now.minus(LEASE_MAX).ms()))
             .expression_attribute_values(":limiters", limiters_value(limiters));
-        Ok(match self.send(call, "UpdateItem to renew a lease").await? {
-            Written::Done(item) => Some(self.read(&item)?),
-            Written::Refused(_) => None,
-        })
+        Ok(
+            match self.send(call, "UpdateItem to renew a lease").await? {
+                Written::Done(item) => Some(self.read(&item)?),
+                Written::Refused(_) => None,
+            },
+        )
     }
 
     /// Stores that a bot must not call before `pause` is over, unless a longer wait is known. Whoever met the limit does
@@ -291,17 +293,19 @@ impl RateLimits {
             .update_expression(format!("{set} REMOVE #owner, #until, rung, doing"))
             .condition_expression(condition)
             .return_values(ReturnValue::None);
-        Ok(match self.send(call, "UpdateItem to release a lease").await? {
-            Written::Done(_) => Released::Done,
-            Written::Refused(item) => {
-                let found = self.read(&item)?;
-                if found.owner.as_deref() == Some(owner) {
-                    Released::Rung
-                } else {
-                    Released::Done
+        Ok(
+            match self.send(call, "UpdateItem to release a lease").await? {
+                Written::Done(_) => Released::Done,
+                Written::Refused(item) => {
+                    let found = self.read(&item)?;
+                    if found.owner.as_deref() == Some(owner) {
+                        Released::Rung
+                    } else {
+                        Released::Done
+                    }
                 }
-            }
-        })
+            },
+        )
     }
 
     /// Notes what the holder works on alone, or that it is done; answers whether the lease is still its own. Durable then.
@@ -521,7 +525,10 @@ fn limiters_value(limiters: &BTreeMap<BotId, Limiter>) -> AttributeValue {
         });
         let is_known = circuit.is_open();
         let value = map([
-            (INTERVAL_MS, Some(n(format_args!("{:.3}", limiter.interval_ms)))),
+            (
+                INTERVAL_MS,
+                Some(n(format_args!("{:.3}", limiter.interval_ms))),
+            ),
             (
                 CEILING_MS,
                 limiter.ceiling_ms.map(|ms| n(format_args!("{ms:.3}"))),

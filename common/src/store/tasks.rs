@@ -61,7 +61,12 @@ pub struct LanePage {
 impl Tasks {
     /// The table `ChatTasks`.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
-        Self(Table::from_env(client, env, "ChatTasks", "CHAT_TASKS_TABLE"))
+        Self(Table::from_env(
+            client,
+            env,
+            "ChatTasks",
+            "CHAT_TASKS_TABLE",
+        ))
     }
 
     /// Puts a task into its lane; one that is there already stays as it is. Durable on return.

@@ -114,9 +114,18 @@ async fn act(
             _ => None,
         };
         // The record of a link may be forgotten: then it has expired, and any bot finds it so.
-        let bot = bot.or_else(|| app.bots.first().copied()).unwrap_or(BotId(0));
+        let bot = bot
+            .or_else(|| app.bots.first().copied())
+            .unwrap_or(BotId(0));
         let entry = Entry::new(app.clock.now(), who, action, &detail(&invite));
-        let acted = app.invites.act(&app.tasks, pool_of(app, &invite), &invite, change, bot, &entry);
+        let acted = app.invites.act(
+            &app.tasks,
+            pool_of(app, &invite),
+            &invite,
+            change,
+            bot,
+            &entry,
+        );
         let acted = acted.await;
         match acted.map_err(unavailable)? {
             Acted::Done(acted) => {

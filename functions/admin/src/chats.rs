@@ -177,7 +177,8 @@ fn bot_view(bot: BotId, limiter: &Limiter, now: Timestamp) -> Value {
 
 fn pause_view(pause: &OperatorPause, lease: &ChatLease, now: Timestamp) -> Value {
     let lasts = lease.stopped_until(now).is_some();
-    let mut view = json!({"lasts": lasts, "reason": pause.reason, "who": pause.who, "at": pause.at});
+    let mut view =
+        json!({"lasts": lasts, "reason": pause.reason, "who": pause.who, "at": pause.at});
     if let Some(until) = pause.until {
         view["until"] = json!(until);
     }

@@ -19,7 +19,11 @@ pub(crate) async fn longest(
     let mints = try_join_all(Lane::mints(chat).map(|lane| oldest(tasks, lane)));
     let of_bots = async {
         let bots: Vec<BotId> = limits.get(chat).await?.limiters.into_keys().collect();
-        try_join_all(bots.into_iter().map(|bot| oldest(tasks, Lane::Bot(chat, bot)))).await
+        try_join_all(
+            bots.into_iter()
+                .map(|bot| oldest(tasks, Lane::Bot(chat, bot))),
+        )
+        .await
     };
     let (mints, of_bots) = try_join(mints, of_bots).await?;
     Ok(mints.into_iter().chain(of_bots).flatten().min())

@@ -86,12 +86,7 @@ async fn take(app: &App, pool: ChatId, accepted: &Invite) -> Result<Served, Stor
         let (mut seen, mut together) = (false, 1);
         while !shards.is_empty() && losses < LOSSES_MAX {
             let some = shards.split_off(shards.len().saturating_sub(together));
-            let links = choices(
-                &app.pool,
-                pool,
-                &some,
-                app.clock.now().plus(app.invite_ttl),
-            );
+            let links = choices(&app.pool, pool, &some, app.clock.now().plus(app.invite_ttl));
             let links = links.await?;
             // Many together while there is nothing; then one by one again, since each look costs.
             together = if links.is_empty() {

@@ -36,7 +36,11 @@ pub(crate) async fn audit(app: &App, target: Target) -> Result<bool, StoreError>
                 .slots_of(shard)
                 .filter(|slot| !taken.contains(&slot.number)),
         );
-        old.extend(links.into_iter().filter(|link| link.link_expires_at < sold_until));
+        old.extend(
+            links
+                .into_iter()
+                .filter(|link| link.link_expires_at < sold_until),
+        );
     }
     let evicted = evict(app, target, &old).await?;
     vacant.extend(evicted);
@@ -46,9 +50,11 @@ pub(crate) async fn audit(app: &App, target: Target) -> Result<bool, StoreError>
     let asked = asked_for(app, target).await?;
     vacant.retain(|slot| !asked.contains(&slot.task_key()));
     for some in vacant.chunks(TOGETHER) {
-        let puts = some
-            .iter()
-            .map(|slot| async { app.tasks.put(&Task::new(slot.pool, Work::Fill(*slot), now)).await });
+        let puts = some.iter().map(|slot| async {
+            app.tasks
+                .put(&Task::new(slot.pool, Work::Fill(*slot), now))
+                .await
+        });
         try_join_all(puts).await?;
     }
     if !vacant.is_empty() {

@@ -79,11 +79,7 @@ impl State {
     }
 
     /// How it stands with these bots at `now`.
-    pub(crate) fn bots(
-        &self,
-        bots: impl Iterator<Item = BotId>,
-        now: Timestamp,
-    ) -> Vec<BotState> {
+    pub(crate) fn bots(&self, bots: impl Iterator<Item = BotId>, now: Timestamp) -> Vec<BotState> {
         let all: u32 = self.under_way.values().sum();
         bots.filter_map(|bot| {
             let limiter = self.limiters.get(&bot)?;

@@ -142,9 +142,11 @@ impl Call<'_> {
                 }
                 opened => opened,
             },
-            Fault::Retry | Fault::Unknown | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
-                self.charge(task, failure, now)
-            }
+            Fault::Retry
+            | Fault::Unknown
+            | Fault::Permanent
+            | Fault::Refused
+            | Fault::Migrated(_) => self.charge(task, failure, now),
         }
     }
 

@@ -102,7 +102,9 @@ impl Lanes {
             mints: (0..MINT_SHARDS)
                 .map(|shard| buffer(Lane::Mint(chat, shard)))
                 .collect(),
-            bots: bots.map(|bot| (bot, buffer(Lane::Bot(chat, bot)))).collect(),
+            bots: bots
+                .map(|bot| (bot, buffer(Lane::Bot(chat, bot))))
+                .collect(),
             fill: buffer(Lane::Fill(chat)),
             horizon,
             is_late: false,
@@ -165,7 +167,8 @@ impl Lanes {
 
     fn buffer(&mut self, lane: Lane) -> Option<&mut Buffer> {
         let all = self.mints.iter_mut().chain(self.bots.values_mut());
-        all.chain([&mut self.fill]).find(|buffer| buffer.lane == lane)
+        all.chain([&mut self.fill])
+            .find(|buffer| buffer.lane == lane)
     }
 
     /// Whether a bot has tasks of its own that were read.
@@ -205,8 +208,7 @@ impl Lanes {
 
     /// A lane whose page is used up and that goes on.
     fn unread(&self) -> Option<&Buffer> {
-        let is_used_up =
-            |buffer: &&Buffer| buffer.tasks.is_empty() && buffer.more_after.is_some();
+        let is_used_up = |buffer: &&Buffer| buffer.tasks.is_empty() && buffer.more_after.is_some();
         let mut first = self.mints.iter().chain(self.bots.values());
         first.find(is_used_up).or_else(|| {
             let rest = [&self.fill];
@@ -227,7 +229,9 @@ impl Lanes {
         let own = own.map(|task| (task.created_at, matches!(task.work, Work::Replace(_))));
         let is_turn = state.calls % SHARE == SHARE - 1;
         let from = match (mint, own) {
-            (Some((_, made)), Some((asked, true))) if asked < made => Lane::Bot(ChatId(0), state.bot),
+            (Some((_, made)), Some((asked, true))) if asked < made => {
+                Lane::Bot(ChatId(0), state.bot)
+            }
             (Some(_), Some((_, false))) if is_turn => Lane::Bot(ChatId(0), state.bot),
             (Some((shard, _)), _) => Lane::Mint(ChatId(0), shard),
             (None, Some(_)) => Lane::Bot(ChatId(0), state.bot),

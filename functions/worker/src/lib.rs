@@ -169,7 +169,12 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
         }
     }
     let budget = budget(DISPATCH_OF_BELL, deadline);
-    join_all(chats.into_iter().map(|chat| run::dispatch(app, chat, budget))).await;
+    join_all(
+        chats
+            .into_iter()
+            .map(|chat| run::dispatch(app, chat, budget)),
+    )
+    .await;
     hand_back(poison)
 }
 

@@ -111,7 +111,10 @@ async fn hand_out(
         let _ = call.revoke_later(&link, Some(id)).await;
         return Err(fault);
     }
-    let settled = app.invites.settle(minted, &link, link_expires_at, now).await?;
+    let settled = app
+        .invites
+        .settle(minted, &link, link_expires_at, now)
+        .await?;
     match settled {
         Settled::HandedOut => {
             let event = common::domain::event::Event::link_created(
@@ -152,7 +155,10 @@ pub(crate) async fn retry_or_fail(
     let (app, id, now) = (call.app, minted.mint.request_id, call.app.clock.now());
     let (fault, sentence) = (failure.fault(), chain(failure));
     let refusals = record.map_or(0, |invite| invite.refusals);
-    let is_refusal = matches!(fault, Fault::Refused | Fault::Permanent | Fault::Migrated(_));
+    let is_refusal = matches!(
+        fault,
+        Fault::Refused | Fault::Permanent | Fault::Migrated(_)
+    );
     let is_last = match record {
         Some(invite) => invite.is_last_try(fault, app.rules.max_attempts),
         None => app.rules.max_attempts <= 1,

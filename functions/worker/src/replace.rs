@@ -47,9 +47,7 @@ pub(crate) async fn run(
         }
         Err(failure) => failure,
     };
-    let is_expired = old
-        .link_expires_at
-        .is_some_and(|at| at < app.clock.now());
+    let is_expired = old.link_expires_at.is_some_and(|at| at < app.clock.now());
     if is_dead_by(&failure, is_expired) {
         return revoked(app, task, &invite, &chain(&failure)).await;
     }
@@ -108,12 +106,7 @@ fn mint_of(invite: &Invite) -> Mint {
 }
 
 /// The old link lets nobody in any more: the new one is to be made.
-async fn revoked(
-    app: &App,
-    task: &Task,
-    invite: &Invite,
-    why: &str,
-) -> Result<End, StoreError> {
+async fn revoked(app: &App, task: &Task, invite: &Invite, why: &str) -> Result<End, StoreError> {
     let id = invite.request_id;
     let mint = Task::new(task.chat, Work::Mint(mint_of(invite)), task.created_at);
     let mint = mint.traced(task.trace.clone());
@@ -166,7 +159,9 @@ pub(crate) async fn without_its_bot(app: &App, task: &Task) -> Result<(), StoreE
         };
         let now = app.clock.now();
         if old.link_expires_at.is_some_and(|at| at < now) {
-            return revoked(app, task, &invite, "it has expired").await.map(|_| ());
+            return revoked(app, task, &invite, "it has expired")
+                .await
+                .map(|_| ());
         }
     }
     error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, fault = "unknown_bot",

@@ -340,7 +340,9 @@ impl<'a> Run<'a> {
         self.looked_at = Instant::now();
         let now = self.app.clock.now();
         let bots = self.board.lock().bots(self.bots(), now);
-        let near = bots.iter().filter(|state| state.free_at <= now.plus(WAIT_MAX));
+        let near = bots
+            .iter()
+            .filter(|state| state.free_at <= now.plus(WAIT_MAX));
         let mut lanes = Lanes::new(self.chat, near.map(|state| state.bot), now);
         let app = self.app;
         let reads = lanes.lanes().into_iter().map(async |lane| {
@@ -370,7 +372,8 @@ impl<'a> Run<'a> {
             error!(chat.id = %self.chat, task.key = malformed.key.key, fault = "poison",
                 "a task has no usable {}; it lies in the lane of failed ones", malformed.attribute);
             let app = self.app;
-            self.beside(app.tasks.set_aside(self.chat, &malformed)).await?;
+            self.beside(app.tasks.set_aside(self.chat, &malformed))
+                .await?;
         }
         Ok(())
     }
@@ -380,7 +383,11 @@ impl<'a> Run<'a> {
         let known: Vec<BotId> = self.bots().collect();
         let unknown: Vec<BotId> = self.lease.limiters.keys().copied().collect();
         for bot in unknown.into_iter().filter(|bot| !known.contains(bot)) {
-            let page = self.app.tasks.page(Lane::Bot(self.chat, bot), None, PAGE).await?;
+            let page = self
+                .app
+                .tasks
+                .page(Lane::Bot(self.chat, bot), None, PAGE)
+                .await?;
             for found in page.found {
                 if let Found::Task(task) = found {
                     crate::replace::without_its_bot(self.app, &task).await?;
@@ -435,7 +442,9 @@ impl<'a> Run<'a> {
         let app = self.app;
         let lease = self.beside(app.limits.get(self.chat)).await?;
         let is_ours = lease.owner.as_deref() == Some(&self.owner)
-            && lease.until.is_some_and(|until| until > self.app.clock.now());
+            && lease
+                .until
+                .is_some_and(|until| until > self.app.clock.now());
         if !is_ours {
             warn!(chat.id = %self.chat, outcome = "lost", "the lease of a chat lapsed in mid-work");
             return Ok(false);
@@ -512,7 +521,12 @@ impl<'a> Run<'a> {
             error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %self.chat, task.crashes = crashes, fault = "killed",
                 "the process died while it worked on a task alone");
             if crashes >= CRASHES {
-                give_up(app, &task, "the process died three times while it worked on this").await?;
+                give_up(
+                    app,
+                    &task,
+                    "the process died three times while it worked on this",
+                )
+                .await?;
             } else {
                 let at = now.plus(CRASH_WAIT * crashes);
                 app.tasks.note_crash(&task, crashes, at).await?;
@@ -553,7 +567,9 @@ impl<'a> Run<'a> {
             bell_at: bell_at.filter(|_| over != Over::Broken),
         };
         let bots = app.bot_ids();
-        let released = app.limits.release(self.chat, &self.owner, &limiters, &bots, how);
+        let released = app
+            .limits
+            .release(self.chat, &self.owner, &limiters, &bots, how);
         if released.await? == Released::Rung {
             return Ok(Released::Rung);
         }
@@ -608,4 +624,3 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
     }
     Ok(())
 }
-

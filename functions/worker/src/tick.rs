@@ -69,7 +69,12 @@ async fn of_chat(app: &App, chat: ChatId, budget: Budget) -> Result<bool, StoreE
             limiter.is_none_or(|limiter| limiter.waits_until() <= now)
         })
         .collect();
-    bots.extend(lease.limiters.keys().filter(|bot| app.bots.get(**bot).is_none()));
+    bots.extend(
+        lease
+            .limiters
+            .keys()
+            .filter(|bot| app.bots.get(**bot).is_none()),
+    );
     let lanes = Lane::mints(chat)
         .chain([Lane::Fill(chat)])
         .chain(bots.into_iter().map(|bot| Lane::Bot(chat, bot)));

@@ -32,7 +32,11 @@ fn a_429_holds_the_bot_for_at_least_what_was_asked() {
         assert!(pause.until > at(seconds * 1000));
         assert_eq!(limiter.free_at(at(500)), pause.until);
         limiter.rate_limited(Duration::from_secs(1), at(100));
-        assert_eq!(limiter.free_at(at(500)), pause.until, "a shorter wait shortens nothing");
+        assert_eq!(
+            limiter.free_at(at(500)),
+            pause.until,
+            "a shorter wait shortens nothing"
+        );
     }
 }
 
@@ -66,7 +70,10 @@ fn what_a_clock_that_was_ahead_stored_stops_nothing() {
     let corrected = stored.corrected(NOW).unwrap();
     assert_eq!(corrected.until, at(30_500));
     assert_eq!(corrected.corrected(NOW), None);
-    assert_eq!(Pause::new(Duration::from_secs(7200), at(4000)).corrected(NOW), None);
+    assert_eq!(
+        Pause::new(Duration::from_secs(7200), at(4000)).corrected(NOW),
+        None
+    );
 }
 
 #[test]

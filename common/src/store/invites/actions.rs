@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
+use super::super::attributes::*;
 use super::super::item::{link, n, s};
 use super::super::{StoreError, Tasks};
-use super::super::attributes::*;
 use super::{Invites, Written};
 use crate::domain::action::{Change, Entry};
 use crate::domain::event::EventName;
@@ -54,17 +54,18 @@ impl Invites {
     ) -> Result<Acted, StoreError> {
         let operation = "TransactWriteItems of an operator's action";
         let follow_up = follow_up(read, change, pool, bot, entry);
-        let writes = self.with_tasks(self.action(read, change, bot, entry), operation, |writes| {
-            if let Some(task) = &follow_up.put {
-                let put = tasks.insertion(task, task.key().lane)?;
-                writes.push(TransactWriteItem::builder().put(put).build());
-            }
-            if let Some(key) = &follow_up.delete {
-                let delete = tasks.deletion(key)?;
-                writes.push(TransactWriteItem::builder().delete(delete).build());
-            }
-            Ok(())
-        })?;
+        let writes =
+            self.with_tasks(self.action(read, change, bot, entry), operation, |writes| {
+                if let Some(task) = &follow_up.put {
+                    let put = tasks.insertion(task, task.key().lane)?;
+                    writes.push(TransactWriteItem::builder().put(put).build());
+                }
+                if let Some(key) = &follow_up.delete {
+                    let delete = tasks.deletion(key)?;
+                    writes.push(TransactWriteItem::builder().delete(delete).build());
+                }
+                Ok(())
+            })?;
         let refused = match self.transact(writes, operation).await? {
             Written::Applied(_) => self.item(read.request_id).await?,
             Written::Refused(item) => item,
@@ -264,13 +265,7 @@ impl Invites {
 }
 
 /// The task that follows from `change`, and the one that it ends.
-fn follow_up(
-    read: &Invite,
-    change: Change,
-    pool: ChatId,
-    bot: BotId,
-    entry: &Entry,
-) -> FollowUp {
+fn follow_up(read: &Invite, change: Change, pool: ChatId, bot: BotId, entry: &Entry) -> FollowUp {
     let replacement = |link_version, bot| {
         let replace = Replace {
             request_id: read.request_id,

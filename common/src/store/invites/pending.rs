@@ -108,7 +108,9 @@ impl Invites {
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":now", s(now));
         update = match event {
-            EventName::LinkCreated => update.expression_attribute_values(":version", n(link_version)),
+            EventName::LinkCreated => {
+                update.expression_attribute_values(":version", n(link_version))
+            }
             EventName::Joined => update
                 .expression_attribute_names("#status", STATUS)
                 .expression_attribute_values(":done", s(Status::Done.as_str())),
@@ -195,7 +197,10 @@ impl Invites {
                 .expression_attribute_values(":sends", n(sends.saturating_add(1)));
         }
         Ok(
-            match self.send(update, "UpdateItem to claim pending events").await? {
+            match self
+                .send(update, "UpdateItem to claim pending events")
+                .await?
+            {
                 Written::Applied(item) => Some(self.read(&item)?),
                 Written::Refused(_) => None,
             },
