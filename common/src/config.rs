@@ -1,5 +1,7 @@
 //! The environment, read once per start. All that is missing or wrong is reported together, by name.
 
+mod settings;
+
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -10,6 +12,8 @@ use secrecy::SecretString;
 use crate::domain::link_pool::{TARGET_MAX, Targets};
 use crate::domain::purchase::Chats;
 use crate::http::Transport;
+
+pub use settings::Lifetimes;
 
 /// The parts of a list with commas between, without the white space around them; empty parts are none.
 pub fn list(text: &str) -> impl Iterator<Item = &str> {

@@ -18,8 +18,10 @@ pub mod registration;
 
 mod answer;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
+use common::auth::{Operators, Verifier};
 use common::clock::Clock;
 use common::config::{ConfigError, Env};
 use common::domain::purchase::Chats;
@@ -46,7 +48,8 @@ const BY_HAND: [&str; 3] = [
     "WEBENGAGE_API_KEY",
 ];
 
-/// Properties that only grow from one deployment to the next: the version of this function, and the number of a CI run.
+/// Properties that grow from one deployment to the next: the version of this function, and `DeployId`, if it is given as
+/// it should be.
 const GROWING: [&str; 2] = ["SetupVersion", "DeployId"];
 
 /// Whether CloudFormation goes on or goes back.
@@ -100,15 +103,37 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the environment; what is missing is reported by [`Env::check`].
+    /// Reads the environment; what is missing is reported by [`Env::check`], and so is all that another function would
+    /// refuse to start with.
     pub fn from_env(env: &mut Env) -> Self {
+        let chats = env.chats();
+        read_settings(env, &chats);
         Self {
             bots: Bot::all_from_env(env),
-            chats: env.chats(),
+            chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
             has_admin_keys: env.optional("ADMIN_KEYS").is_some(),
         }
+    }
+}
+
+/// Reads the settings of the other functions as they do: a deployment with a wrong one fails, not the first sale.
+fn read_settings(env: &mut Env, chats: &Chats) {
+    env.lifetimes();
+    let targets = env.link_pool_targets(chats);
+    env.link_pool_ttl(&targets);
+    env.max_attempts();
+    env.base_backoff();
+    env.starting_interval();
+    env.duplicate_window();
+    Verifier::webhook_secrets(env);
+    // That there are none is said in other words, after all else was looked at.
+    if env.optional("API_KEYS").is_some() {
+        Verifier::api_keys(env);
+    }
+    if env.optional("ADMIN_KEYS").is_some() {
+        Operators::from_env(env);
     }
 }
 
@@ -155,20 +180,22 @@ fn webhook_url(event: &Value) -> Option<&str> {
     url.filter(|url| !url.is_empty())
 }
 
-/// Whether this is the way back from an update that failed. A failure then would leave the stack between two versions,
-/// where no deployment gets it out.
+/// Whether this is the way back from an update that failed: nothing grows, and something becomes what it was. A failure
+/// then would leave the stack between two versions, where no deployment gets it out. `DeployId` alone does not tell: a
+/// deployment that does not name it may give an older one, and then this function has a newer version.
 fn is_going_back(event: &Value) -> bool {
     let number = |properties: &str, name: &str| {
         let text = event[properties][name].as_str()?;
         text.rsplit(':').next()?.parse::<u64>().ok()
     };
-    GROWING.iter().any(|name| {
-        let numbers = (
-            number("ResourceProperties", name),
-            number("OldResourceProperties", name),
-        );
-        matches!(numbers, (Some(new), Some(old)) if new < old)
-    })
+    let moves: Vec<Ordering> = GROWING
+        .iter()
+        .filter_map(|name| {
+            let (new, old) = ("ResourceProperties", "OldResourceProperties");
+            Some(number(new, name)?.cmp(&number(old, name)?))
+        })
+        .collect();
+    moves.contains(&Ordering::Less) && !moves.contains(&Ordering::Greater)
 }
 
 fn log(outcome: &Outcome) {
@@ -272,7 +299,7 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
     if !app.has_admin_keys {
         let says =
             "there are none, so no operator can do anything: put name:key pairs into the secret";
-        checks.push(Check::warning("ADMIN_KEYS", says));
+        checks.push(Check::failed("ADMIN_KEYS", says));
     }
     let is_well = |checks: &[Check]| checks.iter().all(|check| check.verdict != Verdict::Failed);
     let updates = match webhook_url {
@@ -379,6 +406,8 @@ mod tests {
         let update = |new: Value, old: Value| json!({"RequestType": "Update", "ResourceProperties": new, "OldResourceProperties": old});
         let version = |n: u32| json!({"SetupVersion": format!("arn:aws:lambda:x:1:function:setup:{n}"), "DeployId": "a"});
         let deploy = |id: &str| json!({"DeployId": id});
+        let both =
+            |n: u32, id: &str| json!({"SetupVersion": version(n)["SetupVersion"], "DeployId": id});
         for (event, is_back) in [
             (update(version(9), version(10)), true),
             (update(version(10), version(9)), false),
@@ -386,6 +415,10 @@ mod tests {
             (update(deploy("41"), deploy("42")), true),
             (update(deploy("42"), deploy("41")), false),
             (update(deploy("b"), deploy("a")), false),
+            // A deployment whose DeployId is older than the last: this function is a newer version of itself.
+            (update(both(10, "0"), both(9, "1763640000")), false),
+            (update(both(9, "0"), both(10, "1763640000")), true),
+            (update(both(9, "0"), both(9, "1763640000")), true),
             (json!({"ResourceProperties": deploy("1")}), false),
             (
                 json!({"ResourceProperties": [], "OldResourceProperties": 1}),

@@ -1,5 +1,6 @@
 //! `setup`: CloudFormation's calls, answered at its presigned URL, and a person's.
 
+mod settings;
 mod trouble;
 
 use std::collections::HashMap;

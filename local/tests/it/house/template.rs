@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::types::KeySchemaElement;
+use common::aws::Shared;
 use common::config::Env;
-use local::resources::{
-    EVENTS, INDEXES, INVITES, MAX_RECEIVE_COUNT, RESTOCK_INTERVAL, RETENTION_SECONDS,
-    SWEEP_INTERVAL, TABLES,
-};
+use local::harness::TestBundle;
+use local::resources::{EVENTS, INVITES, MAX_RECEIVE_COUNT, RETENTION_SECONDS, SWEEP_INTERVAL};
 use serde_json::{Value, json};
 
 use super::{READERS, Reader, code, none, product, quoted_after, text, yaml};
@@ -14,21 +14,32 @@ use super::{READERS, Reader, code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 11] = [
+const OPTIONAL: [&str; 12] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_DAEMON_ADDRESS",
+    "LINK_POOL_TARGET",
     "METRICS_NAMESPACE",
     "RUST_LOG",
     "SECRETS_ARN",
-    "STOCK_TARGET",
+    "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
     "WEBENGAGE_API_BASE",
 ];
 
-fn template() -> Value {
+/// The tables, and what names another one in the place of each.
+const TABLES: [(&str, &str); 6] = [
+    ("InviteRequests", "INVITE_REQUESTS_TABLE"),
+    ("InviteLinks", "INVITE_LINKS_TABLE"),
+    ("ChatTasks", "CHAT_TASKS_TABLE"),
+    ("RateLimits", "RATE_LIMITS_TABLE"),
+    ("LinkPool", "LINK_POOL_TABLE"),
+    ("Dedup", "DEDUP_TABLE"),
+];
+
+pub(super) fn template() -> Value {
     yaml("template.yaml")
 }
 
@@ -59,13 +70,13 @@ pub(super) fn functions() -> BTreeMap<String, Value> {
 }
 
 /// What invokes a function, by itself or by its name.
-fn triggers(function: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn triggers(function: &Value) -> impl Iterator<Item = &Value> {
     let events = function["Properties"]["Events"].as_object();
     events.into_iter().flat_map(|events| events.values())
 }
 
 /// The name of what `!Ref` or `!GetAtt` refers to.
-fn referent(value: &Value) -> Option<&str> {
+pub(super) fn referent(value: &Value) -> Option<&str> {
     let name = value["!Ref"]
         .as_str()
         .or_else(|| value["!GetAtt"].as_str())?;
@@ -73,8 +84,15 @@ fn referent(value: &Value) -> Option<&str> {
 }
 
 /// All that a value refers to, however deep.
-fn referents(value: &Value, found: &mut BTreeSet<String>) {
+pub(super) fn referents(value: &Value, found: &mut BTreeSet<String>) {
     found.extend(referent(value).map(str::to_owned));
+    // Such as the index of a table: `${Table.Arn}/index/Name`.
+    let text = value["!Sub"].as_str().unwrap_or_default();
+    let names = text
+        .split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split(['.', '}']).next());
+    found.extend(names.map(str::to_owned));
     match value {
         Value::Array(values) => values.iter().for_each(|value| referents(value, found)),
         Value::Object(fields) => fields.values().for_each(|value| referents(value, found)),
@@ -82,54 +100,72 @@ fn referents(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn the_bundle_makes_the_tables_of_the_template() {
+/// A table as the template declares it and as the local stack has it: keys, types, indexes and what expires.
+fn declared(properties: &Value) -> Value {
+    let sorted = |list: &Value, by: &str| {
+        let mut list = list.as_array().cloned().unwrap_or_default();
+        list.sort_by_key(|part| part[by].to_string());
+        list
+    };
+    let ttl = &properties["TimeToLiveSpecification"];
+    json!({
+        "keys": properties["KeySchema"],
+        "types": sorted(&properties["AttributeDefinitions"], "AttributeName"),
+        "indexes": sorted(&properties["GlobalSecondaryIndexes"], "IndexName"),
+        "expires": (ttl["Enabled"] == true).then(|| ttl["AttributeName"].clone()),
+    })
+}
+
+fn schema(keys: &[KeySchemaElement]) -> Value {
+    let part = |key: &KeySchemaElement| json!({"AttributeName": key.attribute_name(), "KeyType": key.key_type().as_str()});
+    keys.iter().map(part).collect()
+}
+
+/// The same of a table of the local stack, in the template's words.
+async fn made(dynamo: &aws_sdk_dynamodb::Client, table: &str) -> Value {
+    let described = dynamo.describe_table().table_name(table).send().await;
+    let found = described.unwrap().table.unwrap();
+    let indexes = found.global_secondary_indexes().iter().map(|index| {
+        let projection = index.projection().and_then(|all| all.projection_type());
+        json!({
+            "IndexName": index.index_name(),
+            "KeySchema": schema(index.key_schema()),
+            "Projection": {"ProjectionType": projection.map(|kind| kind.as_str())},
+        })
+    });
+    let types = found.attribute_definitions().iter().map(|attribute| {
+        json!({"AttributeName": attribute.attribute_name(), "AttributeType": attribute.attribute_type().as_str()})
+    });
+    let ttl = dynamo
+        .describe_time_to_live()
+        .table_name(table)
+        .send()
+        .await;
+    let ttl = ttl.unwrap().time_to_live_description;
+    let expires = ttl.and_then(|ttl| ttl.attribute_name);
+    declared(&json!({
+        "KeySchema": schema(found.key_schema()),
+        "AttributeDefinitions": types.collect::<Vec<_>>(),
+        "GlobalSecondaryIndexes": indexes.collect::<Vec<_>>(),
+        "TimeToLiveSpecification": {"Enabled": expires.is_some(), "AttributeName": expires},
+    }))
+}
+
+#[tokio::test]
+async fn the_local_stack_makes_the_tables_of_the_template() {
+    let bundle = TestBundle::start().await;
+    let dynamo = Shared::from_env(&mut Env::from_iter(bundle.env().clone())).dynamodb();
     let tables = resources("AWS::DynamoDB::Table");
-    let declared: BTreeSet<&str> = tables.keys().map(String::as_str).collect();
-    assert_eq!(declared, TABLES.iter().map(|(table, ..)| *table).collect());
-    for (table, key, sort_key) in TABLES {
-        let properties = &tables[table]["Properties"];
-        let parts = [
-            Some((key, "S", "HASH")),
-            sort_key.map(|key| (key, "N", "RANGE")),
-        ];
-        let schema: Vec<Value> = parts
-            .iter()
-            .flatten()
-            .map(|(name, _, role)| json!({"AttributeName": name, "KeyType": role}))
-            .collect();
-        assert_eq!(properties["KeySchema"], json!(schema), "{table}");
-        let indexes = || INDEXES.iter().filter(|index| index.table == table);
-        let declared = properties["GlobalSecondaryIndexes"].as_array();
-        let declared: Vec<&Value> = declared.into_iter().flatten().collect();
-        let wanted: Vec<Value> = indexes()
-            .map(|index| {
-                json!({"IndexName": index.name, "Projection": {"ProjectionType": "KEYS_ONLY"}, "KeySchema": [
-                    {"AttributeName": index.hash, "KeyType": "HASH"}, {"AttributeName": index.range, "KeyType": "RANGE"}]})
-            })
-            .collect();
-        assert_eq!(json!(declared), json!(wanted), "{table}");
-        let keys = parts
-            .iter()
-            .flatten()
-            .map(|(name, of_type, _)| (*name, *of_type));
-        let of_indexes = indexes().flat_map(|index| [(index.hash, "S"), (index.range, "S")]);
-        let types: BTreeSet<(&str, &str)> = keys.chain(of_indexes).collect();
-        let given = properties["AttributeDefinitions"]
-            .as_array()
-            .unwrap()
-            .iter();
-        let given: BTreeSet<(&str, &str)> = given
-            .map(|attribute| {
-                let part = |name: &str| attribute[name].as_str().unwrap();
-                (part("AttributeName"), part("AttributeType"))
-            })
-            .collect();
-        assert_eq!(given, types, "{table}");
+    let there = dynamo.list_tables().send().await.unwrap().table_names;
+    let there: BTreeSet<String> = there.unwrap_or_default().into_iter().collect();
+    let made_ones = tables.iter().filter(|(table, _)| there.contains(*table));
+    for (table, resource) in made_ones {
+        let properties = &resource["Properties"];
+        assert_eq!(declared(properties), made(&dynamo, table).await, "{table}");
+        let name = json!({"!Sub": format!("${{AWS::StackName}}-{table}")});
         assert_eq!(
-            properties["TimeToLiveSpecification"],
-            json!({"AttributeName": "expiresAt", "Enabled": true}),
-            "{table}"
+            properties["TableName"], name,
+            "what TABLE_PREFIX makes of {table}"
         );
         assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{table}");
         assert_eq!(
@@ -137,101 +173,91 @@ fn the_bundle_makes_the_tables_of_the_template() {
             "{table}"
         );
     }
+    assert_eq!(there, tables.keys().cloned().collect());
 }
 
 #[test]
-fn the_bundle_makes_the_queues_of_the_template_and_feeds_the_functions_as_it_says() {
-    let queues = resources("AWS::SQS::Queue");
+fn the_local_stack_makes_the_queues_of_the_template_and_feeds_the_functions_as_it_says() {
+    let (queues, template) = (resources("AWS::SQS::Queue"), template());
     let mut known = BTreeSet::new();
     for (source, function) in [(&INVITES, "worker"), (&EVENTS, "events")] {
         known.extend([source.queue, source.dead_letters]);
         let queue = &queues[source.queue]["Properties"];
+        let name = source.queue;
         assert_eq!(
             queue["VisibilityTimeout"],
             source.timeout_seconds * 6,
-            "{}",
-            source.queue
+            "{name}"
         );
+        let redrive = &queue["RedrivePolicy"];
+        assert_eq!(redrive["maxReceiveCount"], MAX_RECEIVE_COUNT, "{name}");
         assert_eq!(
-            queue["RedrivePolicy"]["maxReceiveCount"], MAX_RECEIVE_COUNT,
-            "{}",
-            source.queue
-        );
-        assert_eq!(
-            referent(&queue["RedrivePolicy"]["deadLetterTargetArn"]),
+            referent(&redrive["deadLetterTargetArn"]),
             Some(source.dead_letters)
         );
         for name in [source.queue, source.dead_letters] {
-            assert_eq!(
-                queues[name]["Properties"]["MessageRetentionPeriod"], RETENTION_SECONDS,
-                "{name}"
-            );
+            let kept = &queues[name]["Properties"]["MessageRetentionPeriod"];
+            assert_eq!(*kept, RETENTION_SECONDS, "{name}");
         }
-        let properties = &functions()[function]["Properties"];
-        assert_eq!(properties["Timeout"], source.timeout_seconds, "{function}");
-        let events = properties["Events"].as_object().unwrap();
-        assert_eq!(events.len(), 1, "{function} has one trigger");
-        let event = events.values().next().unwrap();
-        assert_eq!(event["Type"], "SQS");
+        let function = &functions()[function];
         assert_eq!(
-            referent(&event["Properties"]["Queue"]),
-            Some(source.queue),
-            "{function}"
+            function["Properties"]["Timeout"], source.timeout_seconds,
+            "{name}"
         );
+        let fed: Vec<&Value> = triggers(function)
+            .filter(|event| event["Type"] == "SQS")
+            .collect();
+        let [event] = fed[..] else {
+            panic!("{name} feeds one function once: {fed:?}")
+        };
+        let event = &event["Properties"];
+        assert_eq!(referent(&event["Queue"]), Some(source.queue));
+        assert_eq!(event["BatchSize"], source.batch_size, "{name}");
         assert_eq!(
-            event["Properties"]["BatchSize"], source.batch_size,
-            "{function}"
-        );
-        assert_eq!(
-            event["Properties"]["ScalingConfig"]["MaximumConcurrency"], source.maximum_concurrency,
-            "{function}"
-        );
-        assert_eq!(
-            event["Properties"]["FunctionResponseTypes"],
+            event["FunctionResponseTypes"],
             json!(["ReportBatchItemFailures"]),
-            "{function}"
+            "{name}"
         );
+        let most = referent(&event["ScalingConfig"]["MaximumConcurrency"]).unwrap();
+        let parameter = &template["Parameters"][most];
+        assert_eq!(parameter["Default"], source.maximum_concurrency, "{name}");
+        // AWS takes no less.
+        assert_eq!(parameter["MinValue"], 2, "{most}");
     }
     assert_eq!(known, queues.keys().map(String::as_str).collect());
 }
 
 #[test]
-fn the_bundle_runs_by_the_clock_what_the_template_does_and_stock_only_if_there_is_one() {
-    let mut scheduled = Vec::new();
+fn the_local_stack_runs_by_the_clock_what_the_template_does() {
+    let mut scheduled = BTreeMap::new();
     for (name, function) in functions() {
         for event in triggers(&function).filter(|event| event["Type"] == "Schedule") {
             let properties = &event["Properties"];
-            let every = properties["Schedule"].as_str().unwrap().to_owned();
-            let state = json!({"!If": ["HasStock", "ENABLED", "DISABLED"]});
-            let stops = properties["State"] == state;
-            assert_eq!(stops, name == "stock", "{name}");
-            scheduled.push((name.clone(), every));
+            assert!(properties["State"].is_null(), "{name} always runs");
+            let input = properties["Input"].as_str().unwrap_or("null");
+            let input: Value = serde_json::from_str(input).unwrap();
+            let of = if name == "worker" {
+                json!({"kind": "tick"})
+            } else {
+                json!(null)
+            };
+            assert_eq!(input, of, "{name}");
+            scheduled.insert(
+                name.clone(),
+                properties["Schedule"].as_str().unwrap().to_owned(),
+            );
         }
-        let reads_target = function["Properties"]["Environment"]["Variables"]["STOCK_TARGET"]
-            == json!({"!Ref": "StockTarget"});
-        assert_eq!(
-            reads_target,
-            ["request", "stock"].contains(&name.as_str()),
-            "{name}"
-        );
     }
-    let every = |interval: std::time::Duration| match interval.as_secs() / 60 {
-        1 => "rate(1 minute)".to_owned(),
-        minutes => format!("rate({minutes} minutes)"),
-    };
-    let expected = [
-        ("monitor", "rate(1 minute)".to_owned()),
-        ("stock", every(RESTOCK_INTERVAL)),
-        ("sweeper", every(SWEEP_INTERVAL)),
-    ];
+    let every_minute = |name: &str| (name.to_owned(), "rate(1 minute)".to_owned());
     assert_eq!(
         scheduled,
-        expected.map(|(name, every)| (name.to_owned(), every))
+        ["monitor", "sweeper", "worker"].map(every_minute).into()
     );
+    assert_eq!(SWEEP_INTERVAL.as_secs(), 60);
 }
 
 /// The problems that a function has with an environment.
-fn problems(read: Reader, values: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn problems(read: Reader, values: &[(&str, &str)]) -> Vec<String> {
     let mut env = Env::from_iter(values.iter().copied());
     read(&mut env);
     let report = env
@@ -270,14 +296,14 @@ fn read_by(read: Reader) -> (BTreeSet<String>, BTreeMap<String, (i64, i64)>) {
 }
 
 /// The numbers of the environment, and the template's parameters for them.
-const NUMBERS: [(&str, &str); 7] = [
+pub(super) const NUMBERS: [(&str, &str); 7] = [
     ("MAX_ATTEMPTS", "MaxAttempts"),
     ("BASE_BACKOFF_SEC", "BaseBackoffSec"),
     ("SAFE_RPS_SLEEP_MS", "SafeRpsSleepMs"),
     ("INVITE_TTL_SEC", "InviteTtlSec"),
     ("RETENTION_DAYS", "RetentionDays"),
     ("DUPLICATE_WINDOW_SEC", "DuplicateWindowSec"),
-    ("STOCK_TTL_SEC", "StockTtlSec"),
+    ("LINK_POOL_TTL_SEC", "LinkPoolTtlSec"),
 ];
 
 #[test]
@@ -332,28 +358,47 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
         {
             assert_eq!(referent(&variables[*variable]), Some(*parameter), "{name}");
         }
-        // A table or queue in the environment is one that the function may use, and the other way round.
+        let reads_target = ["request", "setup", "worker"].contains(&name);
+        let target = variables.get("LINK_POOL_TARGET").and_then(referent);
+        assert_eq!(target, reads_target.then_some("LinkPoolTarget"), "{name}");
+        let role = referent(&function["Properties"]["Role"]).unwrap();
+        let policies = &resources("AWS::IAM::Role")[role]["Properties"]["Policies"];
+        let mut granted = BTreeSet::new();
+        referents(policies, &mut granted);
+        // The secret, and the key that it may be encrypted with.
+        for right in ["SecretsArn", "SecretsKeyArn"] {
+            assert_eq!(
+                granted.contains(right),
+                !secrets.is_empty(),
+                "{name}: {right}"
+            );
+        }
+        let of = |all: &BTreeSet<String>, kind: &str| {
+            let known = resources(kind).into_keys().collect::<BTreeSet<_>>();
+            all.intersection(&known).cloned().collect::<BTreeSet<_>>()
+        };
+        // A queue in the environment is one that the function may use, and the other way round.
         let mut used = BTreeSet::new();
         referents(&Value::Object(variables.clone()), &mut used);
         referents(&function["Properties"]["Events"], &mut used);
-        let role = referent(&function["Properties"]["Role"]).unwrap();
-        let mut granted = BTreeSet::new();
-        referents(
-            &resources("AWS::IAM::Role")[role]["Properties"]["Policies"],
-            &mut granted,
-        );
+        let queue = "AWS::SQS::Queue";
         assert_eq!(
-            granted.contains("SecretsArn"),
-            !secrets.is_empty(),
-            "{name}"
+            of(&granted, queue),
+            of(&used, queue),
+            "{name}: queues that its role grants"
         );
-        let stores: BTreeSet<String> = resources("AWS::DynamoDB::Table")
-            .into_keys()
-            .chain(resources("AWS::SQS::Queue").into_keys())
-            .collect();
-        let of =
-            |all: &BTreeSet<String>| all.intersection(&stores).cloned().collect::<BTreeSet<_>>();
-        assert_eq!(of(&granted), of(&used), "{name}: what its role grants");
+        // And so with tables, which it finds by the stack's name.
+        let impossible = TABLES.map(|(_, variable)| (variable, "!"));
+        let refused = problems(read, &impossible);
+        let reads = |variable: &str| refused.iter().any(|problem| problem.starts_with(variable));
+        let read_tables = TABLES.iter().filter(|(_, variable)| reads(variable));
+        let read_tables: BTreeSet<String> =
+            read_tables.map(|(table, _)| (*table).to_owned()).collect();
+        let granted = of(&granted, "AWS::DynamoDB::Table");
+        assert_eq!(granted, read_tables, "{name}: tables that its role grants");
+        let prefix = json!({"!Sub": "${AWS::StackName}-"});
+        let expected = (!granted.is_empty()).then_some(&prefix);
+        assert_eq!(variables.get("TABLE_PREFIX"), expected, "{name}");
     }
 }
 
@@ -425,6 +470,12 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
         if path.ends_with("bench.rs") || path.to_string_lossy().contains("/bench/") {
             continue;
         }
+        // What names another table in the place of one, wherever its constant stands.
+        let is_of_table = |word: &&str| {
+            let mut letters = word.trim_end_matches("_TABLE").chars();
+            word.ends_with("_TABLE") && letters.all(|c| c.is_ascii_uppercase() || c == '_')
+        };
+        read.extend(product.split('"').filter(is_of_table).map(str::to_owned));
         for call in [
             ".required(",
             ".optional(",
@@ -435,9 +486,11 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
             read.extend(quoted_after(&product, call).map(str::to_owned));
         }
     }
+    let of_tables = TABLES.map(|(_, variable)| variable);
     let mut known: BTreeSet<String> = OPTIONAL
         .iter()
         .chain(&OF_LAMBDA)
+        .chain(&of_tables)
         .map(|name| (*name).to_owned())
         .collect();
     for (_, function) in functions() {
@@ -471,57 +524,14 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
         "METRICS_NAMESPACE",
         "RUST_LOG",
     ];
+    let of_names = |name: &String| name == "TABLE_PREFIX" || name.ends_with("_TABLE");
     let lacking: Vec<String> = known
         .into_iter()
         .filter(|name| {
-            !unset.contains(&name.as_str()) && !greeting.contains(&format!("\"{name}\""))
+            !unset.contains(&name.as_str())
+                && !of_names(name)
+                && !greeting.contains(&format!("\"{name}\""))
         })
         .collect();
     none("names that --print-env lacks", &lacking);
-}
-
-#[test]
-fn the_routes_are_the_same_for_the_gateway_the_bundle_and_the_contract() {
-    let mut deployed = BTreeSet::new();
-    for function in functions().values() {
-        for event in triggers(function).filter(|event| event["Type"] == "HttpApi") {
-            let part = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
-            deployed.insert((part("Method").to_lowercase(), part("Path")));
-        }
-    }
-    assert_eq!(deployed.len(), 12);
-    let api = &resources("AWS::Serverless::HttpApi")["HttpApi"]["Properties"];
-    let throttled = api["RouteSettings"].as_object().unwrap().keys();
-    let throttled: BTreeSet<(String, String)> = throttled
-        .map(|route| route.split_once(' ').unwrap())
-        .map(|(method, path)| (method.to_lowercase(), path.to_owned()))
-        .collect();
-    assert_eq!(throttled, deployed, "RouteSettings");
-    let contract = yaml("docs/openapi.yaml");
-    let mut documented = BTreeSet::new();
-    for (path, operations) in contract["paths"].as_object().unwrap() {
-        let methods = operations.as_object().unwrap().keys();
-        documented.extend(
-            methods
-                .filter(|name| ["get", "post", "put", "patch", "delete"].contains(&name.as_str()))
-                .map(|method| (method.clone(), path.clone())),
-        );
-    }
-    assert_eq!(documented, deployed, "docs/openapi.yaml");
-    let source = code(&text("local/src/routes.rs"));
-    let mut served = BTreeSet::new();
-    for (at, start) in source.match_indices(".route(\"") {
-        let (path, rest) = source[at + start.len()..].split_once('"').unwrap();
-        let method = rest
-            .trim_start_matches([',', ' ', '\n'])
-            .split('(')
-            .next()
-            .unwrap();
-        // Parameters have a name of their own in each place.
-        served.insert((
-            method.to_owned(),
-            path.replace("{request_id}", "{requestId}"),
-        ));
-    }
-    assert_eq!(served, deployed, "local/src/routes.rs");
 }
