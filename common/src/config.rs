@@ -157,10 +157,15 @@ impl Env {
     /// What a table is called: the value of `variable`, if it is set (a restored table), otherwise `TABLE_PREFIX` and the
     /// table's own name.
     pub fn table(&mut self, name: &str, variable: &str) -> String {
-        self.optional(variable).unwrap_or_else(|| {
+        let Some(other) = self.optional(variable) else {
             let prefix = self.optional("TABLE_PREFIX").unwrap_or_default();
-            format!("{prefix}{name}")
-        })
+            return format!("{prefix}{name}");
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !(3..=255).contains(&other.len()) || !other.chars().all(is_name) {
+            self.problem(format!("{variable} is not a name that a table can have"));
+        }
+        other
     }
 
     /// `LINK_POOL_TARGET`: how many links made ahead the chats of `chats` are to have; unset, none.

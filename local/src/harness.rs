@@ -276,14 +276,14 @@ impl TestBundle {
 
     /// Stops the schedules, so that what runs by the clock runs only when a test says so.
     pub fn pause_schedule(&self) {
-        self.bundle.stock.pause();
+        self.bundle.ticker.pause();
         self.bundle.sweeper.pause();
     }
 
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
         let pollers = self.bundle.worker.running() + self.bundle.events.running();
-        pollers + self.bundle.stock.running() + self.bundle.sweeper.running()
+        pollers + self.bundle.ticker.running() + self.bundle.sweeper.running()
     }
 
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
@@ -303,9 +303,32 @@ impl TestBundle {
             .expect("SQS takes it");
     }
 
-    /// Sends a job to the worker.
-    pub async fn send_job(&self, job: &Value) {
-        self.send_raw(INVITES.queue, &job.to_string()).await;
+    /// Wakes the dispatcher of the chat.
+    pub async fn ring(&self) {
+        let bell = json!({"kind": "work", "chatId": self.chat_id});
+        self.send_raw(INVITES.queue, &bell.to_string()).await;
+    }
+
+    /// The tables, by the real client.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        common::aws::Shared::from_env(&mut crate::functions::env_of(self.env())).dynamodb()
+    }
+
+    /// The lane and key of every task that is not given up.
+    #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
+    pub async fn tasks(&self) -> Vec<(String, String)> {
+        let call = self.dynamodb().scan().table_name("ChatTasks");
+        let mut pages = call.into_paginator().items().send();
+        let mut tasks = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.expect("DynamoDB answers");
+            let text = |name: &str| item[name].as_s().expect("a text").clone();
+            if !text("lane").ends_with("#failed") {
+                tasks.push((text("lane"), text("key")));
+            }
+        }
+        tasks
     }
 
     /// Moves all dead letters back to where they came from.
@@ -377,7 +400,7 @@ impl TestBundle {
                 0
             };
             if idle > IDLE_GLANCES {
-                if waiting == 0 && pending == 0 {
+                if waiting == 0 && pending == 0 && self.tasks().await.is_empty() {
                     return;
                 }
                 turns += 1;
