@@ -11,6 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_lambda_events::sqs::SqsEvent;
+use common::domain::id::ChatId;
+use common::domain::task::{Mint, Task, Work};
+use common::domain::time::Timestamp;
+use common::store::Tasks;
 use serde_json::{Value, json};
 use simulators::aws::Aws;
 use simulators::clock::Clock;
@@ -301,6 +306,55 @@ impl TestBundle {
             .send()
             .await
             .expect("SQS takes it");
+    }
+
+    /// Puts the task of a payment that has no record yet, as a request that died after it; answers the request's id.
+    ///
+    /// # Panics
+    /// If the table does not take it.
+    pub async fn put_mint(&self, number: u32) -> String {
+        self.put_mint_in(self.chat_id, number).await
+    }
+
+    /// The same in another chat.
+    ///
+    /// # Panics
+    /// If the table does not take it.
+    pub async fn put_mint_in(&self, chat: i64, number: u32) -> String {
+        let id = format!("00000000-0000-8000-8000-{number:012}");
+        let mint = Mint {
+            request_id: id.parse().expect("a request's id"),
+            user_id: format!("u{number}"),
+            transaction_id: format!("T{number}"),
+            link_version: 0,
+        };
+        let at = Timestamp::from_ms(1_767_225_600_000);
+        let task = Task::new(ChatId(chat), Work::Mint(mint), at);
+        self.put(&task).await;
+        id
+    }
+
+    /// Puts a task into its lane.
+    ///
+    /// # Panics
+    /// If the table does not take it.
+    pub async fn put(&self, task: &Task) {
+        let mut env = crate::functions::env_of(self.env());
+        let tasks = Tasks::from_env(self.dynamodb(), &mut env);
+        tasks.put(task).await.expect("DynamoDB takes it");
+    }
+
+    /// A batch of bells of the chat, as Lambda hands it to the worker.
+    ///
+    /// # Panics
+    /// Never: it is JSON.
+    #[must_use]
+    pub fn bells(&self, count: usize) -> SqsEvent {
+        let body = json!({"kind": "work", "chatId": self.chat_id}).to_string();
+        let records: Vec<Value> = (0..count)
+            .map(|n| json!({"messageId": format!("m{n}"), "body": body}))
+            .collect();
+        serde_json::from_value(json!({"Records": records})).expect("a batch")
     }
 
     /// Wakes the dispatcher of the chat.
