@@ -285,12 +285,16 @@ async fn used_links_are_revoked_within_a_tick_whatever_bells_were_lost() {
 async fn the_tables_away_for_an_hour_make_no_dead_letter() {
     let bundle = TestBundle::start().await;
     let (id, _) = bundle.admitted("u0", "T0").await;
-    bundle.webengage.set_mode(simulators::webengage::Mode::Down(None));
+    bundle.webengage.set_mode(simulators::webengage::Mode::Down);
     let waiting = bundle.bought("u1", "T1").await;
     bundle
         .run_until(|| bundle.webengage.attempt_count() > 1)
         .await;
-    bundle.aws().wire().fail(FaultRule::new(WireFault::InternalError).of(Service::DynamoDb).always());
+    let away = FaultRule {
+        service: Some(Service::DynamoDb),
+        ..FaultRule::new(WireFault::InternalError).always()
+    };
+    bundle.aws().wire().fail(away);
     bundle.ring().await;
     let began = bundle.clock.now_ms();
     bundle
