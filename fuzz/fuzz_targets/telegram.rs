@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 static WORLD: LazyLock<World> = LazyLock::new(World::default);
-static BOTS: LazyLock<Bots> = LazyLock::new(|| WORLD.start(|env, _| Bots::from_env(env)));
+static BOTS: LazyLock<Bots> = LazyLock::new(|| WORLD.start(|env, clock| Bots::from_env(env, &clock)));
 
 fn check(error: &TelegramError) {
     let line = chain(error);

@@ -43,7 +43,7 @@ pub(crate) async fn start(
     functions: Arc<Functions>,
 ) -> anyhow::Result<()> {
     let mut read = env_of(env);
-    let bots = Bot::all_from_env(&mut read);
+    let bots = Bot::all_from_env(&mut read, &Clock::real());
     read.check()?;
     for bot in bots {
         start_one(tasks, bot, webhook_url, &functions).await?;

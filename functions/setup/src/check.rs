@@ -8,7 +8,8 @@ use common::domain::id::ChatId;
 use common::domain::purchase::Chats;
 use common::domain::time::Timestamp;
 use common::telegram::{Membership, Telegram, TelegramError, WebhookInfo};
-use common::telemetry::{chain, one_line};
+use common::redaction::of_others;
+use common::telemetry::chain;
 use common::webengage::{DeliveryFault, WebEngage};
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -283,10 +284,9 @@ pub(crate) async fn patiently<T>(
     call().await
 }
 
-/// What somebody else wrote, on one line and not too long.
+/// What somebody else wrote, on one line, without our secrets and not too long.
 fn clean(words: &str) -> String {
-    let words: String = words.chars().take(WORDS_MAX_CHARS).collect();
-    one_line(&words)
+    of_others(words).chars().take(WORDS_MAX_CHARS).collect()
 }
 
 #[cfg(test)]

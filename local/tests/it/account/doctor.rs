@@ -215,7 +215,7 @@ async fn dead_letters_and_deliveries_that_fail_are_red() {
     );
     // The webhook's secret was changed and not registered.
     let (_, link) = bundle.admitted("u1", "T1").await;
-    let bot = common::telegram::Bots::from_env(&mut super::read(&env));
+    let bot = common::telegram::Bots::from_env(&mut super::read(&env), &common::clock::Clock::real());
     let bot = bot.iter().next().unwrap();
     let url = &env["WEBHOOK_URL"];
     bot.set_webhook(url, &"another".into(), &["chat_member"])
