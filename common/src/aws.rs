@@ -224,9 +224,13 @@ mod network {
         fn the_tries_of_the_sdk_are_told_apart() {
             assert!(!is_further_try(None));
             assert!(!is_further_try(Some("attempt=1; max=3")));
-            assert!(!is_further_try(Some("ttl=20261120T120000Z; attempt=1; max=3")));
+            assert!(!is_further_try(Some(
+                "ttl=20261120T120000Z; attempt=1; max=3"
+            )));
             assert!(is_further_try(Some("attempt=2; max=3")));
-            assert!(is_further_try(Some("ttl=20261120T120000Z; attempt=3; max=3")));
+            assert!(is_further_try(Some(
+                "ttl=20261120T120000Z; attempt=3; max=3"
+            )));
         }
     }
 }

@@ -45,7 +45,10 @@ impl Call {
         };
         let mut request = Request::new(body.into());
         *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap_or_default();
-        let path = text("rawPath").split('?').next().unwrap_or_default();
+        let path = match text("rawPath").split('?').next() {
+            None | Some("") => "/",
+            Some(path) => path,
+        };
         let uri = |path_and_query: &str| Uri::builder().path_and_query(path_and_query).build();
         *request.uri_mut() = match text("rawQueryString") {
             "" => uri(path),
@@ -143,7 +146,13 @@ mod tests {
             json!({"version": "2.0", "rawPath": odd, "rawQueryString": odd, "headers": odd, "body": odd,
                 "isBase64Encoded": odd, "requestContext": {"http": {"method": "POST"}}})
         };
-        for odd in [Value::Null, json!(7), json!([]), json!({"a": null}), json!({"x-api-key": ["k"]})] {
+        for odd in [
+            Value::Null,
+            json!(7),
+            json!([]),
+            json!({"a": null}),
+            json!({"x-api-key": ["k"]}),
+        ] {
             let request = request(call(odd.clone()));
             assert_eq!(request.method(), Method::POST, "{odd}");
             assert_eq!(request.uri(), "/", "{odd}");

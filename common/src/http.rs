@@ -243,7 +243,10 @@ mod tests {
 
     #[test]
     fn a_wait_is_told_in_seconds_or_as_an_instant_of_the_other_sides_clock() {
-        let (now, then) = ("Tue, 15 Nov 1994 08:12:31 GMT", "Tue, 15 Nov 1994 08:14:01 GMT");
+        let (now, then) = (
+            "Tue, 15 Nov 1994 08:12:31 GMT",
+            "Tue, 15 Nov 1994 08:14:01 GMT",
+        );
         assert_eq!(retry_after("120", None), Some(120));
         assert_eq!(retry_after(then, Some(now)), Some(90));
         assert_eq!(retry_after(now, Some(then)), Some(0));

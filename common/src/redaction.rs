@@ -38,7 +38,10 @@ pub(crate) fn learn(name: &str, value: &str) {
     let parts = value.split(',').map(str::trim);
     let forms = parts.flat_map(|part| {
         let after = part.split_once(':').map(|(_, rest)| rest.trim());
-        [Some(part), after].into_iter().flatten().flat_map(spellings)
+        [Some(part), after]
+            .into_iter()
+            .flatten()
+            .flat_map(spellings)
     });
     let forms: Vec<String> = forms.filter(|form| form.len() >= SECRET_MIN).collect();
     let is_known = |known: &[String]| forms.iter().all(|form| known.contains(form));
@@ -114,14 +117,25 @@ fn without(words: &str, instead: &str, find: fn(&str, usize) -> Option<(usize, u
 /// How many bytes from `at` on are characters of base64url.
 fn run(words: &[u8], at: usize) -> usize {
     let is_of_it = |c: &&u8| c.is_ascii_alphanumeric() || **c == b'-' || **c == b'_';
-    words.get(at..).unwrap_or_default().iter().take_while(is_of_it).count()
+    words
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(is_of_it)
+        .count()
 }
 
 /// The token whose colon stands at `at`, in lower case.
 fn token_at(words: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = words.as_bytes();
-    let colon = [":", "%3a"].iter().find(|colon| bytes[at..].starts_with(colon.as_bytes()))?;
-    let digits = bytes[..at].iter().rev().take_while(|c| c.is_ascii_digit()).count();
+    let colon = [":", "%3a"]
+        .iter()
+        .find(|colon| bytes[at..].starts_with(colon.as_bytes()))?;
+    let digits = bytes[..at]
+        .iter()
+        .rev()
+        .take_while(|c| c.is_ascii_digit())
+        .count();
     let secret = run(bytes, at + colon.len());
     (digits >= TOKEN_DIGITS_MIN && secret >= TOKEN_SECRET_MIN)
         .then_some((at - digits, at + colon.len() + secret))
@@ -149,7 +163,11 @@ fn link_at(words: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = words.as_bytes();
     let end = BEFORE_LINK_PARTS.iter().find_map(|(mark, fewest)| {
         let begins = bytes[at..].starts_with(mark.as_bytes());
-        let part = if begins { run(bytes, at + mark.len()) } else { 0 };
+        let part = if begins {
+            run(bytes, at + mark.len())
+        } else {
+            0
+        };
         (part >= *fewest).then_some(at + mark.len() + part)
     })?;
     let is_of_url = |c: &&u8| c.is_ascii_alphanumeric() || b".:/\\%-".contains(c);
@@ -164,7 +182,13 @@ pub fn of_others(words: &str) -> String {
     let on_one_line: String = words
         .chars()
         .filter(|c| !text::is_invisible(*c))
-        .map(|c| if c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c) { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c) {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect();
     redact(&on_one_line)
 }
@@ -177,13 +201,22 @@ mod tests {
     #[test]
     fn every_secret_of_the_environment_is_cleared_in_each_of_its_spellings() {
         let mut env = Env::from_iter([
-            ("TELEGRAM_BOT_TOKEN", "123456:AAredactedRedacted-one,7:short-tail-two"),
-            ("TELEGRAM_WEBHOOK_SECRET", "redacted-hook-one, redacted-hook-two"),
+            (
+                "TELEGRAM_BOT_TOKEN",
+                "123456:AAredactedRedacted-one,7:short-tail-two",
+            ),
+            (
+                "TELEGRAM_WEBHOOK_SECRET",
+                "redacted-hook-one, redacted-hook-two",
+            ),
             ("API_KEYS", "redacted/shop key"),
             ("TELEGRAM_CHAT_ID", "-1001234567890"),
         ]);
         env.fill_in("ADMIN_KEYS".to_owned(), "ann:redacted-operator".to_owned());
-        env.fill_in("WEBENGAGE_API_KEY".to_owned(), "redacted\"engage".to_owned());
+        env.fill_in(
+            "WEBENGAGE_API_KEY".to_owned(),
+            "redacted\"engage".to_owned(),
+        );
         for secret in [
             "123456:AAredactedRedacted-one",
             "AAredactedRedacted-one",
@@ -243,6 +276,9 @@ mod tests {
     fn an_invisible_character_hides_no_secret() {
         let said = "987654321:AAHtest_token\u{200b}-of-nobody-000000000000";
         assert_eq!(of_others(said), "[token]");
-        assert_eq!(of_others("no\r\nERROR\u{1b}[31m\u{85}\u{2028}yes"), "no  ERROR [31m  yes");
+        assert_eq!(
+            of_others("no\r\nERROR\u{1b}[31m\u{85}\u{2028}yes"),
+            "no  ERROR [31m  yes"
+        );
     }
 }

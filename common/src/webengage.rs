@@ -195,7 +195,9 @@ enum Words {
 impl Words {
     fn of(body: &[u8]) -> Self {
         let answer: Option<Value> = serde_json::from_slice(without_mark(body)).ok();
-        let status = answer.as_ref().and_then(|answer| answer["response"]["status"].as_str());
+        let status = answer
+            .as_ref()
+            .and_then(|answer| answer["response"]["status"].as_str());
         match status {
             Some(status) if status.eq_ignore_ascii_case("queued") => Self::Queued,
             Some(_) => Self::Other,
@@ -212,11 +214,20 @@ mod tests {
     fn only_webengages_own_words_say_that_an_event_is_taken() {
         for (body, words) in [
             (r#"{"response":{"status":"queued"}}"#, Words::Queued),
-            ("\u{feff}{\"response\": {\"status\": \"Queued\", \"x\": 1}}", Words::Queued),
-            (r#"{"response":{"status":"error","message":"queued"}}"#, Words::Other),
+            (
+                "\u{feff}{\"response\": {\"status\": \"Queued\", \"x\": 1}}",
+                Words::Queued,
+            ),
+            (
+                r#"{"response":{"status":"error","message":"queued"}}"#,
+                Words::Other,
+            ),
             (r#"{"response":{"status":null}}"#, Words::OfSomebodyElse),
             (r#"{"status":"queued"}"#, Words::OfSomebodyElse),
-            (r#"[{"response":{"status":"queued"}}]"#, Words::OfSomebodyElse),
+            (
+                r#"[{"response":{"status":"queued"}}]"#,
+                Words::OfSomebodyElse,
+            ),
             ("<html>queued</html>", Words::OfSomebodyElse),
             (r#"{"response":{"status":"queued"}"#, Words::OfSomebodyElse),
             ("", Words::OfSomebodyElse),

@@ -95,7 +95,8 @@ pub async fn examine(
     });
     let bots = take(&mut read, &mut checks, |env| {
         Bot::all_from_env(env, &Clock::real())
-    }).unwrap_or_default();
+    })
+    .unwrap_or_default();
     let chats = take(&mut read, &mut checks, Env::chats).unwrap_or_else(Chats::none);
     let webengage = take(&mut read, &mut checks, WebEngage::from_env);
     checks.extend(check::bots(&bots, &chats).await);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use common::auth::WEBHOOK_SECRET_HEADER;
+use common::clock::Clock;
 use common::domain::fault::Fault;
 use common::telegram::TelegramError;
 use common::telemetry::chain;

@@ -368,7 +368,13 @@ mod tests {
             assert_eq!(LinkHash::sought(form), link.hash(), "{form}");
             assert_eq!(other.expose(), form, "what Telegram gave is kept");
         }
-        for sought in ["AbC-12_x", "+AbC-12_x", " AbC-12_x ", &digest, &digest.to_uppercase()] {
+        for sought in [
+            "AbC-12_x",
+            "+AbC-12_x",
+            " AbC-12_x ",
+            &digest,
+            &digest.to_uppercase(),
+        ] {
             assert_eq!(LinkHash::sought(sought), link.hash(), "{sought}");
         }
     }
@@ -394,12 +400,19 @@ mod tests {
         // Without such a part a link is known by all of it.
         let odd = InviteLink::new("https://t.me/AbC");
         assert_eq!(odd, InviteLink::new("https://t.me/AbC"));
-        assert_eq!(odd.hash().as_str(), hex(&Sha256::digest("https://t.me/AbC")));
+        assert_eq!(
+            odd.hash().as_str(),
+            hex(&Sha256::digest("https://t.me/AbC"))
+        );
     }
 
     #[test]
     fn a_cut_tail_is_seen_in_both_spellings_and_identifies_nothing() {
-        for cut in ["https://t.me/+AbC...", "https://t.me/+AbC\u{2026}", "t.me/+AbC\u{2026} "] {
+        for cut in [
+            "https://t.me/+AbC...",
+            "https://t.me/+AbC\u{2026}",
+            "t.me/+AbC\u{2026} ",
+        ] {
             let link = InviteLink::new(cut);
             assert!(link.is_cut(), "{cut}");
             assert_eq!(link.part(), None, "{cut}");

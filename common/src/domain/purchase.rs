@@ -293,7 +293,10 @@ mod tests {
         assert!(matches!(keyed("k"), Identity::Payment(_)));
         assert_eq!(keyed("k"), keyed(" k "));
         assert!(matches!(keyed("  "), Identity::Window(_)));
-        assert_ne!(identity(r#"{"userId": "a"}"#), identity(r#"{"userId": "b"}"#));
+        assert_ne!(
+            identity(r#"{"userId": "a"}"#),
+            identity(r#"{"userId": "b"}"#)
+        );
     }
 
     #[test]
@@ -369,7 +372,12 @@ mod tests {
     fn invisible_characters_make_no_second_payment() {
         let plain = identity(r#"{"userId": "u", "transactionId": "T-1"}"#);
         for copied in [
-            r"T-1\u200b", r"\ufeffT-1", r"T\u2060-1", r"T-\u200e1", r"\u200f T-1", r"T-1\u200d",
+            r"T-1\u200b",
+            r"\ufeffT-1",
+            r"T\u2060-1",
+            r"T-\u200e1",
+            r"\u200f T-1",
+            r"T-1\u200d",
         ] {
             let body = format!(r#"{{"userId": "u", "transactionId": "{copied}"}}"#);
             assert_eq!(identity(&body), plain, "{copied}");

@@ -76,8 +76,21 @@ pub fn filled_in(text: &str) -> Option<String> {
 
 /// What programs write in the place of a value that is not there, in lower case.
 const NO_VALUE: [&str; 15] = [
-    "null", "(null)", "<null>", "[null]", "nil", "(nil)", "<nil>", "%!s(<nil>)", "none", "nan", "#n/a",
-    "undefined", "(undefined)", "[undefined]", "dbnull",
+    "null",
+    "(null)",
+    "<null>",
+    "[null]",
+    "nil",
+    "(nil)",
+    "<nil>",
+    "%!s(<nil>)",
+    "none",
+    "nan",
+    "#n/a",
+    "undefined",
+    "(undefined)",
+    "[undefined]",
+    "dbnull",
 ];
 
 /// What stands around the name of a variable in the templates of shops, mailers and automations, in lower case.
@@ -156,8 +169,9 @@ mod tests {
     #[test]
     fn invisible_characters_are_gone_wherever_they_stand() {
         for invisible in [
-            '\u{200b}', '\u{feff}', '\u{2060}', '\u{200e}', '\u{200f}', '\u{ad}', '\u{202e}', '\u{2066}',
-            '\u{2069}', '\u{61c}', '\u{180e}', '\u{3164}', '\u{200c}', '\u{200d}', '\u{fe0f}',
+            '\u{200b}', '\u{feff}', '\u{2060}', '\u{200e}', '\u{200f}', '\u{ad}', '\u{202e}',
+            '\u{2066}', '\u{2069}', '\u{61c}', '\u{180e}', '\u{3164}', '\u{200c}', '\u{200d}',
+            '\u{fe0f}',
         ] {
             for text in [
                 format!("{invisible}T-1"),
@@ -201,12 +215,50 @@ mod tests {
     #[test]
     fn what_nobody_filled_in_is_seen_in_any_letter_case() {
         for unfilled in [
-            "undefined", "Undefined", "UNDEFINED", " undefined ", "undefined\u{200b}", "null", "NULL", "Null",
-            "NaN", "nan", "nil", "<nil>", "(null)", "None", "[object Object]", "[OBJECT OBJECT]",
-            "[object Undefined]", "{{userId}}", "{{ user.id }}", "order-{{id}}", "{{}}", "${userId}", "a${b}c",
-            "#{id}", "<%= id %>", "{% id %}", "*|EMAIL|*", "%%user%%", "{userId}", "{0}", "{}", "%user_id%",
-            "<userId>", "%s", "%d", "order-%s", "%1$s", "%@", "order-undefined", "undefined_7",
-            " ", "\t", "\u{200b}", "\u{feff} ",
+            "undefined",
+            "Undefined",
+            "UNDEFINED",
+            " undefined ",
+            "undefined\u{200b}",
+            "null",
+            "NULL",
+            "Null",
+            "NaN",
+            "nan",
+            "nil",
+            "<nil>",
+            "(null)",
+            "None",
+            "[object Object]",
+            "[OBJECT OBJECT]",
+            "[object Undefined]",
+            "{{userId}}",
+            "{{ user.id }}",
+            "order-{{id}}",
+            "{{}}",
+            "${userId}",
+            "a${b}c",
+            "#{id}",
+            "<%= id %>",
+            "{% id %}",
+            "*|EMAIL|*",
+            "%%user%%",
+            "{userId}",
+            "{0}",
+            "{}",
+            "%user_id%",
+            "<userId>",
+            "%s",
+            "%d",
+            "order-%s",
+            "%1$s",
+            "%@",
+            "order-undefined",
+            "undefined_7",
+            " ",
+            "\t",
+            "\u{200b}",
+            "\u{feff} ",
         ] {
             assert_eq!(filled_in(unfilled), None, "{unfilled:?}");
         }
@@ -215,9 +267,32 @@ mod tests {
     #[test]
     fn ids_that_only_look_a_little_like_that_are_taken() {
         for id in [
-            "", "0", "nullable", "null-1", "nancy", "Nan Chen", "nonesuch", "nil-7", "undefinedly", "object",
-            "{\"a\": 1}", "100%sure", "%d0%b0", "a%20b", "50%", "%", "$7", "<7>", "user@example.com", "a{b", "a}}b{{c",
-            "' OR 1=1 --", "<a@b>", "T-1", "1e3", "true",
+            "",
+            "0",
+            "nullable",
+            "null-1",
+            "nancy",
+            "Nan Chen",
+            "nonesuch",
+            "nil-7",
+            "undefinedly",
+            "object",
+            "{\"a\": 1}",
+            "100%sure",
+            "%d0%b0",
+            "a%20b",
+            "50%",
+            "%",
+            "$7",
+            "<7>",
+            "user@example.com",
+            "a{b",
+            "a}}b{{c",
+            "' OR 1=1 --",
+            "<a@b>",
+            "T-1",
+            "1e3",
+            "true",
         ] {
             assert_eq!(filled_in(id).as_deref(), Some(id), "{id:?}");
         }

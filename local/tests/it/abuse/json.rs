@@ -82,15 +82,17 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
 }
 
 #[tokio::test]
-async fn an_id_past_2_to_the_53_arrives_to_the_last_digit() {
+async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
     let bundle = TestBundle::start().await;
     let key = bundle.bundle.api_key().to_owned();
     for id in [
-        "9007199254740993",
-        "18446744073709551615",
-        "-9223372036854775808",
+        "9007199254740991",
+        "-9007199254740991",
+        "\"9007199254740993\"",
+        "\"18446744073709551615\"",
     ] {
         let body = format!(r#"{{"userId": {id}, "transactionId": {id}}}"#);
+        let id = id.trim_matches('"');
         let answer = ask(
             &bundle,
             "POST",
@@ -142,6 +144,7 @@ async fn numbers_that_no_two_readers_agree_on_are_no_ids() {
         "1e-400",
         "1e19",
         "9007199254740993.0",
+        "9007199254740993",
         "18446744073709551616",
         "1e999999999999999999999",
     ] {
