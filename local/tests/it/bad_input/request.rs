@@ -62,6 +62,7 @@ None
 {{userId}}
 {{ order.id }}-1
 ${userId}
+${jndi:ldap://127.0.0.1/x}
 #{id}
 <%= id %>
 *|EMAIL|*
