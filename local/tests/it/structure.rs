@@ -8,6 +8,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use common::config::Env;
 use common::domain::id::{ChatId, InviteLink};
+use common::redaction::is_secret;
 use common::telegram::Bots;
 use common::telemetry::chain;
 use local::bundle::Data;
@@ -428,4 +429,21 @@ async fn a_function_answers_an_event_that_is_none_of_its_gateways_with_a_sentenc
             "{event}"
         );
     }
+}
+
+#[test]
+fn every_setting_that_is_called_a_secret_is_cleared_from_what_others_say() {
+    let operations = include_str!("../../../docs/OPERATIONS.md");
+    let rows = operations.lines().filter(|line| line.starts_with("| `"));
+    let secrets: Vec<&str> = rows
+        .filter_map(|row| row.split_once(" (secret) |").map(|(name, _)| name))
+        .flat_map(|names| names.split('`').filter(|name| name.contains('_')))
+        .collect();
+    assert!(secrets.len() >= 6, "{secrets:?}");
+    for name in secrets {
+        // A licence code stands in the URL of WebEngage's own pages.
+        let is_right = is_secret(name) || name == "WEBENGAGE_LICENSE_CODE";
+        assert!(is_right, "{name} is a secret by no rule of its name");
+    }
+    assert!(!is_secret("TELEGRAM_CHAT_ID") && !is_secret("AWS_ACCESS_KEY_ID"));
 }
