@@ -232,7 +232,11 @@ async fn a_clock_that_telegram_contradicts_holds_the_chat_and_is_named() {
     })
     .await;
     assert_eq!(done["attempts"], 1, "{done}");
-    bundle.settle().await;
+    until("empty queues", async || {
+        let left = bundle.depth("InviteQueue") + bundle.depth("EventQueue");
+        (left == 0).then_some(())
+    })
+    .await;
 }
 
 /// A server that answers every call with this, as a proxy between us and the others does.
