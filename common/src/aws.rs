@@ -9,13 +9,19 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig,
 };
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use crate::config::Env;
+use crate::http::IDLE_TIMEOUT;
 
 /// Longest wait for a connection to AWS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for one answer of AWS; the SDK then tries again, three times in all.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+// A try that was lost on a connection that had died without a word costs no second one: by the end of it every other idle
+// connection of that age has left the pool, so the next try has a fresh one, or one that has just been of use.
+const _: () = assert!(IDLE_TIMEOUT.as_millis() < ATTEMPT_TIMEOUT.as_millis());
 /// Longest wait for a call with all its tries: what a function does must end before its own time does.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -77,7 +83,10 @@ impl Shared {
                 .then(|| RetryPartition::custom("simulated").build()),
             http: match env.transport() {
                 Some(transport) => simulated::client(transport),
-                None => network::client(),
+                None => aws_smithy_http_client::Builder::new()
+                    .pool_idle_timeout(IDLE_TIMEOUT)
+                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                    .build_https(),
             },
         }
     }
@@ -139,99 +148,6 @@ impl Gauge {
         let numbers: Option<Vec<u64>> = parts.iter().map(number).collect();
         let numbers = numbers.ok_or_else(|| "SQS told no number of messages".to_owned())?;
         Ok(numbers.into_iter().sum())
-    }
-}
-
-/// The SDK's HTTP client over the network. A first try may take a connection of the pool, a further one never does: if
-/// the first was lost on a connection that had died without a word, others of its age are likely dead as well.
-mod network {
-    use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
-    use aws_smithy_http_client::Builder;
-    use aws_smithy_http_client::tls::Provider;
-    use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-    use aws_smithy_runtime_api::client::http::{
-        HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    };
-    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-
-    use crate::http::IDLE_TIMEOUT;
-
-    /// In which the SDK counts its tries: `attempt=2; max=3`.
-    const ATTEMPT_HEADER: &str = "amz-sdk-request";
-
-    #[derive(Clone, Debug)]
-    struct Client {
-        pooled: SharedHttpClient,
-        fresh: SharedHttpClient,
-    }
-
-    #[derive(Clone, Debug)]
-    struct Connector {
-        pooled: SharedHttpConnector,
-        fresh: SharedHttpConnector,
-    }
-
-    pub(super) fn client() -> SharedHttpClient {
-        let tls = || Provider::Rustls(CryptoMode::Ring);
-        SharedHttpClient::new(Client {
-            pooled: Builder::new()
-                .pool_idle_timeout(IDLE_TIMEOUT)
-                .tls_provider(tls())
-                .build_https(),
-            fresh: Builder::new()
-                .pool_max_idle_per_host(0)
-                .tls_provider(tls())
-                .build_https(),
-        })
-    }
-
-    impl HttpClient for Client {
-        fn http_connector(
-            &self,
-            settings: &HttpConnectorSettings,
-            components: &RuntimeComponents,
-        ) -> SharedHttpConnector {
-            SharedHttpConnector::new(Connector {
-                pooled: self.pooled.http_connector(settings, components),
-                fresh: self.fresh.http_connector(settings, components),
-            })
-        }
-    }
-
-    impl HttpConnector for Connector {
-        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-            match is_further_try(request.headers().get(ATTEMPT_HEADER)) {
-                true => self.fresh.call(request),
-                false => self.pooled.call(request),
-            }
-        }
-    }
-
-    /// Whether the header counts a second or later try.
-    fn is_further_try(header: Option<&str>) -> bool {
-        let attempt = header.and_then(|header| {
-            let mut parts = header.split(';').map(str::trim);
-            parts.find_map(|part| part.strip_prefix("attempt="))
-        });
-        attempt.is_some_and(|attempt| attempt != "1")
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn the_tries_of_the_sdk_are_told_apart() {
-            assert!(!is_further_try(None));
-            assert!(!is_further_try(Some("attempt=1; max=3")));
-            assert!(!is_further_try(Some(
-                "ttl=20261120T120000Z; attempt=1; max=3"
-            )));
-            assert!(is_further_try(Some("attempt=2; max=3")));
-            assert!(is_further_try(Some(
-                "ttl=20261120T120000Z; attempt=3; max=3"
-            )));
-        }
     }
 }
 

@@ -66,14 +66,24 @@ async fn errors_of_webengage_delay_both_events_and_nothing_else() {
 
 #[tokio::test]
 async fn what_only_looks_like_a_success_delays_both_events_and_nothing_else() {
-    for mode in [Mode::Page, Mode::Challenge, Mode::ErrorWithin200] {
+    for mode in [
+        Mode::Page,
+        Mode::Challenge,
+        Mode::ErrorWithin200,
+        Mode::Forbidden,
+    ] {
         survives(mode, Duration::from_secs(600)).await;
     }
 }
 
 #[tokio::test]
 async fn an_event_that_is_not_said_to_be_taken_is_told_again_under_the_same_id() {
-    for mode in [Mode::Page, Mode::Challenge, Mode::ErrorWithin200] {
+    for mode in [
+        Mode::Page,
+        Mode::Challenge,
+        Mode::ErrorWithin200,
+        Mode::Forbidden,
+    ] {
         let bundle = TestBundle::start().await;
         bundle.webengage.fail(Failure::of(mode).times(1));
         let (id, _) = bundle.admitted("u1", "T1").await;

@@ -11,6 +11,8 @@ pub enum Mode {
     Down,
     /// 200 with a firewall's HTML page, nothing ingested.
     Page,
+    /// 403 with a firewall's HTML page, nothing ingested.
+    Forbidden,
     /// 202 with a firewall's challenge, nothing ingested.
     Challenge,
     /// 200 with a JSON body whose status is `error`, nothing ingested.

@@ -172,6 +172,10 @@ async fn receive(site: Site, license: String, headers: HeaderMap, body: Bytes) -
             body: Err(CHALLENGE),
             ..Reply::error(200, "")
         },
+        Mode::Forbidden => Reply {
+            body: Err(CHALLENGE),
+            ..Reply::error(403, "")
+        },
         Mode::Challenge => Reply {
             body: Err(CHALLENGE),
             retry_after: Some(30),
