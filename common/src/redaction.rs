@@ -11,7 +11,7 @@ use crate::domain::text;
 /// The shortest secret that is cleared, in bytes: a shorter one is guessed in no time and stands in ordinary words.
 const SECRET_MIN: usize = 8;
 /// How many secrets are remembered: a process has a few, a test of many worlds has those of each.
-const SECRETS_MAX: usize = 256;
+const SECRETS_MAX: usize = 1024;
 /// The fewest digits before the colon of a bot's token.
 const TOKEN_DIGITS_MIN: usize = 6;
 /// The fewest characters after the colon of a bot's token; today there are 35.
@@ -19,7 +19,7 @@ const TOKEN_SECRET_MIN: usize = 20;
 /// The fewest characters of a link's part where no host of Telegram's stands before it.
 const LINK_PART_MIN: usize = 16;
 
-/// The secrets of this process, the longest first.
+/// The secrets of this process, in the order in which they were learned.
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
 /// Whether the setting of this name is a secret, or a list of secrets.
@@ -52,12 +52,11 @@ pub(crate) fn learn(name: &str, value: &str) {
     for form in forms {
         if !known.contains(&form) {
             if known.len() >= SECRETS_MAX {
-                known.pop();
+                known.remove(0);
             }
             known.push(form);
         }
     }
-    known.sort_by_key(|form| std::cmp::Reverse(form.len()));
 }
 
 /// A secret as it is, as it stands in a URL, and as it stands in JSON.
@@ -84,13 +83,18 @@ fn spellings(secret: &str) -> Vec<String> {
 #[must_use]
 pub fn redact(words: &str) -> String {
     let mut words = words.to_owned();
-    let known = SECRETS.read().unwrap_or_else(PoisonError::into_inner);
-    for secret in known.iter() {
-        if words.contains(secret.as_str()) {
-            words = words.replace(secret.as_str(), "[secret]");
-        }
+    let mut found: Vec<String> = SECRETS
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .filter(|secret| words.contains(secret.as_str()))
+        .cloned()
+        .collect();
+    // The longest first: one may be a part of another.
+    found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in found {
+        words = words.replace(&secret, "[secret]");
     }
-    drop(known);
     let words = without(&words, "[token]", token_at);
     without(&words, "[link]", link_at)
 }
