@@ -116,6 +116,21 @@ impl TelegramError {
     pub fn is_frozen(&self) -> bool {
         matches!(self, Self::Refused { description, .. } if description.to_uppercase().contains("FROZEN_"))
     }
+
+    /// What kind of failure it is, by its structure: the method, and the status that Telegram gave.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Unreachable { method, .. } | Self::NoAnswer { method, .. } => {
+                format!("{method}:none")
+            }
+            Self::Garbled { method, status } | Self::Refused { method, status, .. } => {
+                format!("{method}:{status}")
+            }
+            Self::WrongClock { method, .. } => format!("{method}:400"),
+            Self::NotSingleUse { .. } => "createChatInviteLink:200".to_owned(),
+        }
+    }
 }
 
 /// How wrong our clock is, in words.
@@ -127,22 +142,6 @@ fn lag(ours: Timestamp, theirs: Timestamp) -> String {
     let minutes = by.as_secs() / 60;
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     format!("{days} d {hours} h {minutes} min {word} Telegram's")
-}
-
-impl TelegramError {
-    /// What kind of failure it is, by its structure: the method, and the status that Telegram gave.
-    #[must_use]
-    pub fn kind(&self) -> String {
-        match self {
-            Self::Unreachable { method, .. } | Self::NoAnswer { method, .. } => {
-                format!("{method}:none")
-            }
-            Self::Garbled { method, status } | Self::Refused { method, status, .. } => {
-                format!("{method}:{status}")
-            }
-            Self::NotSingleUse { .. } => "createChatInviteLink:200".to_owned(),
-        }
-    }
 }
 
 /// The answer of `getWebhookInfo`, as far as it is used.
