@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::domain::link_pool::{TARGET_MAX, Targets};
 use crate::domain::purchase::Chats;
 use crate::http::Transport;
+use crate::redaction;
 
 pub use settings::Lifetimes;
 
@@ -65,6 +66,7 @@ impl Env {
 
     /// Sets `name` to `value`, unless it is set to something already.
     pub fn fill_in(&mut self, name: String, value: String) {
+        redaction::learn(&name, &value);
         if self.optional(&name).is_none() {
             self.values.insert(name, value);
         }
@@ -228,11 +230,15 @@ impl Env {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let values: HashMap<String, String> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        for (name, value) in &values {
+            redaction::learn(name, value);
+        }
         Self {
-            values: pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            values,
             ..Self::default()
         }
     }

@@ -93,7 +93,10 @@ pub async fn examine(
         Verifier::api_keys(env);
         Operators::from_env(env);
     });
-    let bots = take(&mut read, &mut checks, Bot::all_from_env).unwrap_or_default();
+    let bots = take(&mut read, &mut checks, |env| {
+        Bot::all_from_env(env, &Clock::real())
+    })
+    .unwrap_or_default();
     let chats = take(&mut read, &mut checks, Env::chats).unwrap_or_else(Chats::none);
     let webengage = take(&mut read, &mut checks, WebEngage::from_env);
     checks.extend(check::bots(&bots, &chats).await);

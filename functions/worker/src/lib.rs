@@ -73,7 +73,7 @@ impl App {
         let chats = env.chats();
         let targets = env.link_pool_targets(&chats);
         Self {
-            bots: Bots::from_env(env),
+            bots: Bots::from_env(env, &clock),
             chats,
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),

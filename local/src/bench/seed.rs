@@ -73,7 +73,7 @@ async fn invite(
     let (id, purchase) = payment(stand, name)?;
     let link = InviteLink::new(format!("https://t.me/+{}", id.link_name()));
     let mint = mint(id, &purchase);
-    let bots = Bots::from_env(&mut env_of(&stand.env));
+    let bots = Bots::from_env(&mut env_of(&stand.env), &common::clock::Clock::real());
     let bot = bots.iter().next().context("a bot")?.bot();
     let record = LinkRecord {
         invite_link: link.clone(),

@@ -24,4 +24,5 @@ mod secrets;
 mod seen;
 mod startup;
 mod link_pool;
+mod structure;
 mod trouble;
