@@ -454,7 +454,12 @@ impl TestBundle {
                 0
             };
             if idle > IDLE_GLANCES {
-                if waiting == 0 && pending == 0 && self.tasks().await.is_empty() {
+                // Without the tick, a task whose bell is over waits for the test.
+                let is_ticking = !self.bundle.ticker.is_paused();
+                if waiting == 0
+                    && pending == 0
+                    && (!is_ticking || self.tasks().await.is_empty())
+                {
                     return;
                 }
                 turns += 1;
