@@ -16,6 +16,7 @@ mod durability;
 mod house;
 mod incident;
 mod joins;
+mod machine;
 mod marketing;
 mod poison;
 mod rate_limit;
