@@ -80,7 +80,11 @@ const ALARMS: [Alarm; 8] = [
     Alarm {
         name: "WebhookPendingAlarm",
         says: "Telegram holds more than 100 updates that were not taken",
-        rings: |minutes| for_minutes(minutes, 10, |seen| seen.webhook_pending_updates >= Some(100)),
+        rings: |minutes| {
+            for_minutes(minutes, 10, |seen| {
+                seen.webhook_pending_updates >= Some(100)
+            })
+        },
     },
 ];
 

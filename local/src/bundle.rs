@@ -317,7 +317,9 @@ impl Bundle {
         };
         let ended = async { tokio::join!(idle, &mut self.server) };
         if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
-            warn!("not all that was under way has ended in time; it is done again after the next start");
+            warn!(
+                "not all that was under way has ended in time; it is done again after the next start"
+            );
         }
         self.aws.stop().await;
     }

@@ -26,12 +26,12 @@ use common::auth::Verifier;
 use common::domain::id::ChatId;
 use common::domain::link_pool::Targets;
 use common::store::RateLimits;
-use http::{HeaderMap, StatusCode};
 use http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
 use http::uri::Authority;
+use http::{HeaderMap, StatusCode};
 use simulators::aws::Aws;
 use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};

@@ -40,7 +40,11 @@ impl Folder {
         let lock = File::create(path.join(LOCK))
             .with_context(|| format!("writing to the folder {}", path.display()))?;
         // Its own name must outlive a power cut as well.
-        if let Some(parent) = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned())) {
+        if let Some(parent) = path
+            .canonicalize()
+            .ok()
+            .and_then(|path| Some(path.parent()?.to_owned()))
+        {
             let _ = File::open(parent).and_then(|parent| parent.sync_all());
         }
         let give_up = Instant::now() + PATIENCE;

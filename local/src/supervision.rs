@@ -19,7 +19,6 @@ use crate::keys::Keys;
 use crate::schedule::Run;
 use crate::timeline::Timeline;
 
-
 /// Whether `monitor` runs by the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supervision {
@@ -160,7 +159,10 @@ impl Machine {
 fn simulated(what: &str, is_simulated: bool, name: &str, is_half: bool) -> Check {
     match (is_simulated, is_half) {
         (false, _) => Check::ok(what, "the real one"),
-        (true, false) => Check::ok(what, format!("simulated on this machine; {name} makes it real")),
+        (true, false) => Check::ok(
+            what,
+            format!("simulated on this machine; {name} makes it real"),
+        ),
         (true, true) => Check::warning(
             what,
             format!("SIMULATED, though the rest is real: set {name}, or nothing reaches anybody"),
@@ -182,7 +184,10 @@ pub(crate) fn ignored(given: &HashMap<String, String>) -> Vec<Check> {
         .into_iter()
         .filter(|(name, needed)| is_set(given, name) && !is_set(given, needed))
         .map(|(name, needed)| {
-            Check::warning(name, format!("ignored: it takes effect together with {needed}"))
+            Check::warning(
+                name,
+                format!("ignored: it takes effect together with {needed}"),
+            )
         })
         .collect();
     if given
@@ -271,7 +276,12 @@ mod tests {
         ]);
         assert_eq!(
             names(&ignored(&alone)),
-            ["TELEGRAM_CHAT_ID", "PUBLIC_URL", "WEBENGAGE_LICENSE_CODE", "RUST_LOG"]
+            [
+                "TELEGRAM_CHAT_ID",
+                "PUBLIC_URL",
+                "WEBENGAGE_LICENSE_CODE",
+                "RUST_LOG"
+            ]
         );
         let together = env(&[
             ("TELEGRAM_CHAT_ID", "-100"),

@@ -119,7 +119,11 @@ impl<S: Subscriber> Layer<S> for Timeline {
             *kept.counted.entry(metric).or_default() += number;
         }
         // That a minute was quiet is not worth a line each.
-        if line.fields.get("outcome").is_some_and(|outcome| outcome == "measured") {
+        if line
+            .fields
+            .get("outcome")
+            .is_some_and(|outcome| outcome == "measured")
+        {
             return;
         }
         kept.last += 1;

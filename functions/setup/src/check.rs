@@ -356,7 +356,10 @@ mod tests {
     fn a_chat_that_people_can_join_without_a_link_is_warned_of() {
         use serde_json::json;
         for (of_it, words) in [
-            (json!({"type": "channel", "username": "club"}), "public as @club"),
+            (
+                json!({"type": "channel", "username": "club"}),
+                "public as @club",
+            ),
             (
                 json!({"type": "supergroup", "active_usernames": ["club2"]}),
                 "public as @club2",
@@ -372,7 +375,10 @@ mod tests {
         }
         assert_eq!(chat(json!({"type": "supergroup", "title": "Club"})), None);
         // The channel itself is what is sold.
-        assert_eq!(chat(json!({"type": "channel", "linked_chat_id": -1002})), None);
+        assert_eq!(
+            chat(json!({"type": "channel", "linked_chat_id": -1002})),
+            None
+        );
     }
 
     #[test]

@@ -165,7 +165,9 @@ impl Board {
     pub(super) fn find(&self, id: &str) -> anyhow::Result<Option<Value>> {
         let ask = json!({"TableName": TABLE, "Key": {KEY: {"S": id}}});
         let mut told = self.aws.inspect("GetItem", &ask)?;
-        Ok(told["Item"].is_object().then(|| view(plain(told["Item"].take()))))
+        Ok(told["Item"]
+            .is_object()
+            .then(|| view(plain(told["Item"].take()))))
     }
 
     /// How many requests there are, of each kind.
@@ -213,7 +215,11 @@ impl Known {
         }
         let shown = view(item.clone());
         // Noted once more without a change, it is not sent again.
-        if self.newest.get(&place).is_some_and(|row| row.shown == shown) {
+        if self
+            .newest
+            .get(&place)
+            .is_some_and(|row| row.shown == shown)
+        {
             return;
         }
         self.version += 1;

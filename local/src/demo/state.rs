@@ -142,7 +142,8 @@ impl Demo {
         now: Cursor,
         frame: Value,
     ) -> anyhow::Result<Value> {
-        let is_news = |part: fn(&Cursor) -> u64| known.is_none_or(|known| part(&known) != part(&now));
+        let is_news =
+            |part: fn(&Cursor) -> u64| known.is_none_or(|known| part(&known) != part(&now));
         let has_lines = is_news(|cursor| cursor.line);
         let mut told = match is_news(|cursor| cursor.frame) {
             true => frame,

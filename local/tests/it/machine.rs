@@ -38,7 +38,11 @@ async fn healthz_needs_no_key_and_says_whether_the_stores_answer() {
             (answer.status != 200).then_some(answer)
         })
         .await;
-        assert_eq!((ill.status, ill.code()), (503, "unavailable"), "{operation}");
+        assert_eq!(
+            (ill.status, ill.code()),
+            (503, "unavailable"),
+            "{operation}"
+        );
         bundle.aws().wire().clear_faults();
         until("health", async || {
             (bundle.get("/healthz", &[]).await.status == 200).then_some(())
@@ -46,12 +50,19 @@ async fn healthz_needs_no_key_and_says_whether_the_stores_answer() {
         .await;
     }
     // Whoever asks how often: the stores are asked once a second.
-    let before = bundle.aws().wire().count(Service::Sqs, "GetQueueAttributes");
+    let before = bundle
+        .aws()
+        .wire()
+        .count(Service::Sqs, "GetQueueAttributes");
     let began = Instant::now();
     for _ in 0..50 {
         bundle.get("/healthz", &[]).await;
     }
-    let asked = bundle.aws().wire().count(Service::Sqs, "GetQueueAttributes") - before;
+    let asked = bundle
+        .aws()
+        .wire()
+        .count(Service::Sqs, "GetQueueAttributes")
+        - before;
     assert!(asked <= 2 + began.elapsed().as_secs(), "{asked}");
 }
 
@@ -139,14 +150,19 @@ async fn a_wrong_chat_and_ignored_settings_are_told_at_the_start() {
     assert!(!process.written().concat().contains("AAF-outside"));
     // A list of levels is taken as it is meant.
     let process = Process::start(&["--ephemeral"], &[("RUST_LOG", "warn,local=info")]).await;
-    process.says("keys: the shop's and the operator's are made up for this run").await;
+    process
+        .says("keys: the shop's and the operator's are made up for this run")
+        .await;
 }
 
 #[tokio::test]
 async fn a_public_chat_is_warned_of() {
     let bundle = TestBundle::start().await;
     let checks = bundle.bundle.examine().await;
-    assert!(checks.iter().all(|check| check.verdict == Verdict::Ok), "{checks:#?}");
+    assert!(
+        checks.iter().all(|check| check.verdict == Verdict::Ok),
+        "{checks:#?}"
+    );
     bundle.telegram.set_chat_username(bundle.chat_id, "club");
     let checks = bundle.bundle.examine().await;
     let wrong: Vec<_> = checks

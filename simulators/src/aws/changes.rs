@@ -113,10 +113,26 @@ mod tests {
         let changes = watchers.add("Seats", "id");
         let id = |id: &str| json!({"id": {"S": id}, "n": {"N": "1"}});
         for (operation, body, keys) in [
-            ("PutItem", json!({"TableName": "Seats", "Item": id("a")}), &["a"][..]),
-            ("UpdateItem", json!({"TableName": "Seats", "Key": id("b")}), &["b"]),
-            ("DeleteItem", json!({"TableName": "Seats", "Key": id("c")}), &["c"]),
-            ("PutItem", json!({"TableName": "Other", "Item": id("d")}), &[]),
+            (
+                "PutItem",
+                json!({"TableName": "Seats", "Item": id("a")}),
+                &["a"][..],
+            ),
+            (
+                "UpdateItem",
+                json!({"TableName": "Seats", "Key": id("b")}),
+                &["b"],
+            ),
+            (
+                "DeleteItem",
+                json!({"TableName": "Seats", "Key": id("c")}),
+                &["c"],
+            ),
+            (
+                "PutItem",
+                json!({"TableName": "Other", "Item": id("d")}),
+                &[],
+            ),
             (
                 "TransactWriteItems",
                 json!({"TransactItems": [

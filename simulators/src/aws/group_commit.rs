@@ -184,7 +184,11 @@ mod tests {
 
     macro_rules! pending {
         ($future:expr) => {
-            assert!(std::future::poll_fn(|cx| Poll::Ready($future.as_mut().poll(cx))).await.is_pending())
+            assert!(
+                std::future::poll_fn(|cx| Poll::Ready($future.as_mut().poll(cx)))
+                    .await
+                    .is_pending()
+            )
         };
     }
 

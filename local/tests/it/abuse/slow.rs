@@ -207,7 +207,10 @@ async fn an_answered_connection_outlives_the_pool_of_a_proxy_unless_places_are_s
         connections: 8,
     };
     let let_idle = idle_for(bounds, 0).await;
-    assert!(let_idle >= 4 * SHORT && let_idle < 8 * SHORT, "{let_idle:?}");
+    assert!(
+        let_idle >= 4 * SHORT && let_idle < 8 * SHORT,
+        "{let_idle:?}"
+    );
     let let_idle = idle_for(bounds, 5).await;
     assert!(let_idle >= SHORT && let_idle < 4 * SHORT, "{let_idle:?}");
 }
