@@ -220,7 +220,7 @@ pub(crate) async fn examine(
 ) -> Vec<Check> {
     let mut checks = machine.told();
     let mut read: Env = env_of(env);
-    let bots = Bot::all_from_env(&mut read);
+    let bots = Bot::all_from_env(&mut read, clock);
     let chats = read.chats();
     checks.extend(check::bots(&bots, &chats).await);
     match read.optional("WEBHOOK_URL") {
