@@ -25,6 +25,7 @@ use simulators::webengage::WebEngage;
 use crate::bundle::{Bundle, Data, Options};
 use crate::functions::Functions;
 use crate::resources::{EVENTS, INVITES};
+use crate::supervision::Supervision;
 use crate::timeline::Timeline;
 
 /// How long, by the real clock, a test waits for the bundle before it fails.
@@ -283,12 +284,18 @@ impl TestBundle {
     pub fn pause_schedule(&self) {
         self.bundle.ticker.pause();
         self.bundle.sweeper.pause();
+        self.bundle.monitor.pause();
     }
 
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
         let pollers = self.bundle.worker.running() + self.bundle.events.running();
-        pollers + self.bundle.ticker.running() + self.bundle.sweeper.running()
+        let schedules = [
+            &self.bundle.ticker,
+            &self.bundle.sweeper,
+            &self.bundle.monitor,
+        ];
+        pollers + schedules.iter().map(|one| one.running()).sum::<usize>()
     }
 
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
@@ -574,6 +581,7 @@ fn options(listen: SocketAddr, data: Data, env: &[(&str, &str)], clock: &Clock) 
             .collect(),
         clock: clock.clone(),
         timeline: Timeline::default(),
+        supervision: Supervision::Off,
     }
 }
 
