@@ -9,7 +9,7 @@
 use common::answer::Rejection;
 use common::domain::action::{Action, Change, Entry, Refused};
 use common::domain::event::EventName;
-use common::domain::id::{BotId, ChatId, RequestId};
+use common::domain::id::{BotId, RequestId};
 use common::domain::invite::{Invite, Status};
 use common::store::Acted;
 use serde::Deserialize;
@@ -120,7 +120,6 @@ async fn act(
         let entry = Entry::new(app.clock.now(), who, action, &detail(&invite));
         let acted = app.invites.act(
             &app.tasks,
-            pool_of(app, &invite),
             &invite,
             change,
             bot,
@@ -139,15 +138,9 @@ async fn act(
     Err(Rejection::Unavailable)
 }
 
-/// The chat by which the payments of a request are known.
-fn pool_of(app: &App, invite: &Invite) -> ChatId {
-    let named = app.chats.named(invite.chat);
-    named.map_or(invite.chat, |(_, pool)| pool)
-}
-
 async fn ring(app: &App, invite: &Invite) {
     if invite.status != Status::Done {
-        app.bells.ring(pool_of(app, invite)).await;
+        app.bells.ring(invite.pool).await;
     }
 }
 

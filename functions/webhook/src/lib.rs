@@ -201,10 +201,7 @@ async fn revoke(
     link: &LinkRecord,
     request_id: Option<RequestId>,
 ) -> Result<(), Failure> {
-    let pool = app.chats.named(join.chat).map(|(_, pool)| pool);
-    let pool = pool.or_else(|| app.chats.named(link.chat).map(|(_, pool)| pool));
-    // One that became a supergroup a moment ago is known by its earlier id, in which the link's chat is.
-    let pool = pool.unwrap_or(link.chat);
+    let pool = link.pool;
     match link.bot {
         Some(bot) => revoke_by(app, pool, bot, &link.invite_link, request_id, join).await,
         None => {

@@ -60,6 +60,7 @@ async fn make(
     let minted = Minted {
         mint,
         chat,
+        pool: task.chat,
         created_at: task.created_at,
         expires_at: now.plus(app.retention),
         attempts: record.map_or(0, |invite| invite.attempts).saturating_add(1),
@@ -104,6 +105,7 @@ async fn hand_out(
         }),
         slot: None,
         chat: minted.chat,
+        pool: call.pool,
         bot: Some(call.bot.bot()),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {

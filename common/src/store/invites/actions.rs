@@ -13,7 +13,7 @@ use super::super::{StoreError, Tasks};
 use super::{Invites, Written};
 use crate::domain::action::{Change, Entry};
 use crate::domain::event::EventName;
-use crate::domain::id::{BotId, ChatId};
+use crate::domain::id::BotId;
 use crate::domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Status};
 use crate::domain::task::{Lane, Replace, Task, TaskKey, Work};
 use crate::domain::time::Timestamp;
@@ -38,7 +38,7 @@ struct FollowUp {
 
 impl Invites {
     /// Does `change` to the request, if it is still as `read` shows it, notes `entry`, and puts the task that follows into
-    /// its lane, all by one transaction. `pool` is the chat by which its payments are known; `bot` made the link that is to
+    /// its lane, all by one transaction. `bot` made the link that is to
     /// be replaced. Durable on [`Acted::Done`].
     ///
     /// # Errors
@@ -46,14 +46,13 @@ impl Invites {
     pub async fn act(
         &self,
         tasks: &Tasks,
-        pool: ChatId,
         read: &Invite,
         change: Change,
         bot: BotId,
         entry: &Entry,
     ) -> Result<Acted, StoreError> {
         let operation = "TransactWriteItems of an operator's action";
-        let follow_up = follow_up(read, change, pool, bot, entry);
+        let follow_up = follow_up(read, change, bot, entry);
         let writes =
             self.with_tasks(self.action(read, change, bot, entry), operation, |writes| {
                 if let Some(task) = &follow_up.put {
@@ -265,7 +264,8 @@ impl Invites {
 }
 
 /// The task that follows from `change`, and the one that it ends.
-fn follow_up(read: &Invite, change: Change, pool: ChatId, bot: BotId, entry: &Entry) -> FollowUp {
+fn follow_up(read: &Invite, change: Change, bot: BotId, entry: &Entry) -> FollowUp {
+    let pool = read.pool;
     let replacement = |link_version, bot| {
         let replace = Replace {
             request_id: read.request_id,
@@ -276,8 +276,8 @@ fn follow_up(read: &Invite, change: Change, pool: ChatId, bot: BotId, entry: &En
     };
     let wanted = || match &read.replaced {
         Some(old) if !old.is_revoked => replacement(read.link_version, old.bot),
-        Some(_) => Task::mint_of(read, pool, entry.at),
-        None => Task::mint_of(read, pool, read.created_at),
+        Some(_) => Task::mint_of(read, entry.at),
+        None => Task::mint_of(read, read.created_at),
     };
     let is_under_way = matches!(read.status, Status::Queued | Status::Processing);
     match change {
