@@ -463,10 +463,7 @@ impl TestBundle {
             if idle > IDLE_GLANCES {
                 // Without the tick, a task whose bell is over waits for the test.
                 let is_ticking = !self.bundle.ticker.is_paused();
-                if waiting == 0
-                    && pending == 0
-                    && (!is_ticking || self.tasks().await.is_empty())
-                {
+                if waiting == 0 && pending == 0 && (!is_ticking || self.tasks().await.is_empty()) {
                     return;
                 }
                 turns += 1;
@@ -477,9 +474,14 @@ impl TestBundle {
                 }));
                 idle = 0;
             }
+            let tasks = if Instant::now() < give_up {
+                Vec::new()
+            } else {
+                self.tasks().await
+            };
             assert!(
                 Instant::now() < give_up,
-                "not settled within {PATIENCE:?}: queues {depths:?}, running {running}, pending updates {pending}"
+                "not settled within {PATIENCE:?}: queues {depths:?}, running {running}, pending updates {pending}, tasks {tasks:?}"
             );
             tokio::time::sleep(GLANCE).await;
         }

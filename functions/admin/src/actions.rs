@@ -118,13 +118,7 @@ async fn act(
             .or_else(|| app.bots.first().copied())
             .unwrap_or(BotId(0));
         let entry = Entry::new(app.clock.now(), who, action, &detail(&invite));
-        let acted = app.invites.act(
-            &app.tasks,
-            &invite,
-            change,
-            bot,
-            &entry,
-        );
+        let acted = app.invites.act(&app.tasks, &invite, change, bot, &entry);
         let acted = acted.await;
         match acted.map_err(unavailable)? {
             Acted::Done(acted) => {

@@ -192,7 +192,10 @@ async fn while_the_queue_is_down_payments_are_accepted_and_served_within_a_tick(
     assert_eq!(bundle.functions().sweep().await.events, 1);
     bundle.settle().await;
     assert_eq!(bundle.status(&id).await["linkEventFired"], true);
-    assert_eq!(bundle.webengage.ingested()[0].body["eventData"]["inviteLink"], link);
+    assert_eq!(
+        bundle.webengage.ingested()[0].body["eventData"]["inviteLink"],
+        link
+    );
     assert_eq!(bundle.telegram.link_count(), 1);
 }
 
@@ -320,7 +323,11 @@ async fn a_clock_that_was_ahead_stops_no_sale_once_it_is_right() {
     bundle.admitted("u0", "T0").await;
     let ahead = bundle.clock.now_ms() + 3_600_000;
     let n = |number: i64| aws_sdk_dynamodb::types::AttributeValue::N(number.to_string());
-    let pause = [("until", n(ahead + 40_000)), ("lengthMs", n(2_000)), ("storedAt", n(ahead))];
+    let pause = [
+        ("until", n(ahead + 40_000)),
+        ("lengthMs", n(2_000)),
+        ("storedAt", n(ahead)),
+    ];
     let pause = pause.map(|(name, value)| (name.to_owned(), value));
     bundle
         .dynamodb()
@@ -342,7 +349,11 @@ async fn a_clock_that_was_ahead_stops_no_sale_once_it_is_right() {
     let before = bundle.clock.now_ms();
     let id = bundle.bought("u1", "T1").await;
     bundle.run_until(|| bundle.telegram.link_count() == 2).await;
-    assert!(bundle.clock.now_ms() - before < 30_000, "{} ms", bundle.clock.now_ms() - before);
+    assert!(
+        bundle.clock.now_ms() - before < 30_000,
+        "{} ms",
+        bundle.clock.now_ms() - before
+    );
     bundle.settle().await;
     bundle.link(&id).await;
 }

@@ -394,12 +394,20 @@ async fn fills_yield_to_links_that_are_sold() {
     };
     let (_, requests) = tokio::join!(filling, selling);
     bundle.settle().await;
-    let names: Vec<String> = bundle.telegram.links().into_iter().filter_map(|link| link.name).collect();
+    let names: Vec<String> = bundle
+        .telegram
+        .links()
+        .into_iter()
+        .filter_map(|link| link.name)
+        .collect();
     let is_fill = |name: &&String| name.starts_with("pool");
     let first_sold = names.iter().position(|name| !is_fill(&name)).unwrap();
     let last_sold = names.iter().rposition(|name| !is_fill(&name)).unwrap();
     let between = names[first_sold..last_sold].iter().filter(is_fill).count();
-    assert!(between <= 4, "{between} fills among the links that were sold");
+    assert!(
+        between <= 4,
+        "{between} fills among the links that were sold"
+    );
     all_is_well(&bundle, &requests, 0).await;
 }
 

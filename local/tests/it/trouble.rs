@@ -366,7 +366,10 @@ async fn a_refusal_that_all_buyers_meet_gives_up_none_of_them() {
             .run_until(|| bundle.clock.now_ms() - began > 3 * 3_600_000)
             .await;
         let calls = bundle.telegram.count("createChatInviteLink");
-        assert!((20..260).contains(&calls), "{words}: {calls} calls in 3 hours");
+        assert!(
+            (20..260).contains(&calls),
+            "{words}: {calls} calls in 3 hours"
+        );
         for id in &ids {
             let status = bundle.status(id).await;
             assert_ne!(status["status"], "FAILED", "{words}: {status}");
@@ -386,8 +389,11 @@ async fn a_replacement_makes_no_call_in_its_bots_wait() {
     let bundle = TestBundle::start().await;
     let (id, old) = bundle.admitted("u1", "T1").await;
     bundle.telegram.fail(
-        FaultRule::on("revokeChatInviteLink", Fault::TooManyRequests { retry_after: 2000 })
-            .times(1),
+        FaultRule::on(
+            "revokeChatInviteLink",
+            Fault::TooManyRequests { retry_after: 2000 },
+        )
+        .times(1),
     );
     let key = bundle.bundle.admin_key().to_owned();
     let path = format!("/v1/admin/invites/{id}/reissue");

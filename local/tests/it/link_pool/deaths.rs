@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
 use common::domain::id::ChatId;
 use common::domain::link_pool::SlotId;
 use common::domain::task::{Task, Work};
 use common::domain::time::Timestamp;
+use http::Request;
 use local::harness::TestBundle;
 use serde_json::json;
 use simulators::aws::{FaultRule, Phase, Service, WireCall, WireFault};
@@ -62,7 +62,13 @@ fn any(call: &WireCall) -> bool {
 async fn a_request_that_dies_at_any_call_leaves_nothing_behind() {
     for phase in [Phase::Before, Phase::After] {
         // Read, look, take, queue the event, ask for the slot. How often it looks is chance.
-        for operation in ["GetItem", "Query", "TransactWriteItems", "SendMessage", "PutItem"] {
+        for operation in [
+            "GetItem",
+            "Query",
+            "TransactWriteItems",
+            "SendMessage",
+            "PutItem",
+        ] {
             let bundle = pooled(2).await;
             let functions = Arc::clone(bundle.functions());
             let call = Request::post("/v1/invite/request")
@@ -182,7 +188,9 @@ async fn a_dispatcher_that_dies_at_any_call_of_a_fill_makes_it_again_and_keeps_o
                 number: 0,
             };
             let now = Timestamp::from_ms(bundle.clock.now_ms());
-            bundle.put(&Task::new(slot.pool, Work::Fill(slot), now)).await;
+            bundle
+                .put(&Task::new(slot.pool, Work::Fill(slot), now))
+                .await;
             let (functions, bells) = (Arc::clone(bundle.functions()), bundle.bells(1));
             let died = dies_at(&bundle, (at, phase), any, async move {
                 let deadline = Instant::now() + Duration::from_secs(90);
