@@ -90,7 +90,7 @@ pub(crate) async fn dispatch(app: &App, chat: ChatId, budget: Budget) {
         for _ in 0..TAKES {
             let owner = Uuid::new_v4().to_string();
             // Measured from before the write, so that we never take the lease for longer than it is.
-            let ends = Instant::now() + LEASE;
+            let ends = app.clock.monotonic() + LEASE;
             let now = app.clock.now();
             let taking = app.limits.take(chat, &owner, &app.bot_ids(), now).await?;
             match taking {
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
         let configured = app.chats.named(chat).map_or(chat, |(id, _)| id);
         let bots = app.bots.iter().map(common::telegram::Telegram::bot);
         let fresh = app.limits.new_limiter();
-        let now = Instant::now();
+        let now = app.clock.monotonic();
         Self {
             app,
             chat,
@@ -215,10 +215,10 @@ impl<'a> Run<'a> {
             if self.board.lock().is_broken {
                 return Ok(Over::Broken);
             }
-            if Instant::now() >= self.budget.until {
+            if self.app.clock.monotonic() >= self.budget.until {
                 return Ok(Over::Budget);
             }
-            if self.is_look_due() || self.ends < Instant::now() + LEASE_RESERVE {
+            if self.is_look_due() || self.ends < self.app.clock.monotonic() + LEASE_RESERVE {
                 if !self.look_again().await? {
                     return Ok(Over::Broken);
                 }
@@ -287,8 +287,13 @@ impl<'a> Run<'a> {
         self.lanes.deferred_until.into_iter().chain(unread).min()
     }
 
+    fn since(&self, earlier: Instant) -> Duration {
+        let now = self.app.clock.monotonic();
+        now.saturating_duration_since(earlier)
+    }
+
     fn is_look_due(&self) -> bool {
-        let since = self.looked_at.elapsed();
+        let since = self.since(self.looked_at);
         since >= LOOK_AFTER
             || (self.lease.is_rung && since >= LOOK_AFTER_BELL)
             || self.board.lock().is_dirty
@@ -337,7 +342,7 @@ impl<'a> Run<'a> {
 
     /// Reads all lanes at once, but those of bots that wait.
     async fn look(&mut self) -> Result<(), StoreError> {
-        self.looked_at = Instant::now();
+        self.looked_at = self.app.clock.monotonic();
         let now = self.app.clock.now();
         let bots = self.board.lock().bots(self.bots(), now);
         let near = bots
@@ -399,7 +404,7 @@ impl<'a> Run<'a> {
 
     /// Begins a task at the next slot of its bot; answers whether the lease is still ours.
     async fn begin(&mut self, task: Task, bot: BotId) -> Result<bool, StoreError> {
-        if self.read_at.elapsed() > CHECK_AFTER {
+        if self.since(self.read_at) > CHECK_AFTER {
             self.lanes.put_back(task);
             return self.check().await;
         }
@@ -438,7 +443,7 @@ impl<'a> Run<'a> {
 
     /// Reads the lease, and takes over what others stored in it; answers whether it is still ours.
     async fn check(&mut self) -> Result<bool, StoreError> {
-        let read_at = Instant::now();
+        let read_at = self.app.clock.monotonic();
         let app = self.app;
         let lease = self.beside(app.limits.get(self.chat)).await?;
         let is_ours = lease.owner.as_deref() == Some(&self.owner)
@@ -456,7 +461,7 @@ impl<'a> Run<'a> {
 
     /// Reads the lease now and then while nothing is begun, so that a bell is heard.
     async fn recheck(&mut self) -> Result<(), StoreError> {
-        if self.read_at.elapsed() >= RECHECK && !self.check().await? {
+        if self.since(self.read_at) >= RECHECK && !self.check().await? {
             self.board.lock().is_broken = true;
         }
         Ok(())
@@ -464,7 +469,7 @@ impl<'a> Run<'a> {
 
     /// Renews the lease and clears its bell; a look must follow. Answers whether it is still ours.
     async fn renew(&mut self) -> Result<bool, StoreError> {
-        let read_at = Instant::now();
+        let read_at = self.app.clock.monotonic();
         let limiters = {
             let mut board = self.board.lock();
             board.is_dirty = false;
