@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the harness looks.
 const GLANCE: Duration = Duration::from_millis(3);
 /// By how much the clock is turned while a dispatcher waits.
-const STEP: Duration = Duration::from_millis(250);
+const STEP: Duration = Duration::from_secs(1);
 /// How many glances in a row must find everything idle before the clock is turned.
 const IDLE_GLANCES: u32 = 4;
 
