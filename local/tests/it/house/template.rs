@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::KeySchemaElement;
 use common::aws::Shared;
 use common::config::Env;
 use local::harness::TestBundle;
-use local::resources::{EVENTS, INVITES, MAX_RECEIVE_COUNT, RETENTION_SECONDS, SWEEP_INTERVAL};
+use local::resources::{EVENTS, INVITES, MAX_RECEIVE_COUNT, MINUTE, RETENTION_SECONDS};
 use serde_json::{Value, json};
 
 use super::{READERS, Reader, code, none, product, quoted_after, text, yaml};
@@ -253,7 +253,7 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
         scheduled,
         ["monitor", "sweeper", "worker"].map(every_minute).into()
     );
-    assert_eq!(SWEEP_INTERVAL.as_secs(), 60);
+    assert_eq!(MINUTE.as_secs(), 60);
 }
 
 /// The problems that a function has with an environment.
