@@ -472,8 +472,8 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
         }
         // What names another table in the place of one, wherever its constant stands.
         let is_of_table = |word: &&str| {
-            let mut letters = word.trim_end_matches("_TABLE").chars();
-            word.ends_with("_TABLE") && letters.all(|c| c.is_ascii_uppercase() || c == '_')
+            let letters = word.strip_suffix("_TABLE").unwrap_or_default();
+            !letters.is_empty() && letters.chars().all(|c| c.is_ascii_uppercase() || c == '_')
         };
         read.extend(product.split('"').filter(is_of_table).map(str::to_owned));
         for call in [
