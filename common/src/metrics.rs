@@ -40,11 +40,11 @@ pub struct Rule {
     pub name: &'static str,
     kind: Kind,
     /// Where the line comes from: a function, or a module of one.
-    source: &'static str,
+    pub source: &'static str,
     /// What the line's field `outcome` says; with `!` before it, the field `fault`.
-    says: &'static str,
+    pub says: &'static str,
     /// The number; each line counts 1 if it names none.
-    field: &'static str,
+    pub field: &'static str,
 }
 
 const fn rule(

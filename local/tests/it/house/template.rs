@@ -345,7 +345,7 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
             ("TELEGRAM_API_BASE", "TELEGRAM_BOT_TOKEN"),
             ("WEBENGAGE_API_BASE", "WEBENGAGE_API_KEY"),
         ] {
-            // `admin` has the bots' tokens for their ids, by which it finds their paces, and calls nobody.
+            // `admin` has the bots' tokens for their ids, by which it finds their rate limiters, and calls nobody.
             assert_eq!(
                 variables.contains_key(base),
                 required.contains(with) && name != "admin",
