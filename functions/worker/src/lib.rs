@@ -9,6 +9,7 @@ mod audit;
 mod board;
 mod call;
 mod fill;
+mod given_up;
 mod lanes;
 mod mint;
 mod replace;

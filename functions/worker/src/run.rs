@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use common::domain::id::{BotId, ChatId};
 use common::domain::lease::{ChatLease, LEASE, LEASE_RESERVE};
-use common::domain::task::{Lane, Task, TaskKey, Work};
+use common::domain::task::{Lane, Task, TaskKey};
 use common::domain::time::Timestamp;
 use common::queue::BELL_DELAY_MAX;
-use common::store::{Found, LanePage, Marking, Minted, Released, Releasing, StoreError, Taking};
+use common::store::{Found, LanePage, Marking, Released, Releasing, StoreError, Taking};
 use common::telemetry::chain;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, try_join_all};
@@ -34,6 +34,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::board::{Board, LEAD};
 use crate::call::{Call, End};
+use crate::given_up;
 use crate::lanes::{Lanes, Next, UnderWay};
 
 /// The longest wait that a run holds on for: releasing and coming again costs as much as the time that it saves.
@@ -526,7 +527,7 @@ impl<'a> Run<'a> {
             error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %self.chat, task.crashes = crashes, fault = "killed",
                 "the process died while it worked on a task alone");
             if crashes >= CRASHES {
-                give_up(
+                given_up::give_up(
                     app,
                     &task,
                     "the process died three times while it worked on this",
@@ -595,38 +596,4 @@ impl<'a> Run<'a> {
             warn!(chat.id = %self.chat, fault = "unavailable", "no bell could be sent, the tick goes on: {}", chain(&fault));
         }
     }
-}
-
-/// Gives a task up: its request is FAILED, and it lies in the lane of failed ones.
-pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), StoreError> {
-    let now = app.clock.now();
-    let failed = match &task.work {
-        Work::Mint(mint) => {
-            let record = app.invites.get(mint.request_id).await?;
-            let minted = Minted {
-                mint,
-                chat: task.chat,
-                pool: task.chat,
-                created_at: task.created_at,
-                expires_at: now.plus(app.retention),
-                attempts: record.map_or(0, |invite| invite.attempts),
-            };
-            app.invites
-                .fail(&app.tasks, task, Some(&minted), error, now)
-                .await?
-        }
-        Work::Replace(_) => app.invites.fail(&app.tasks, task, None, error, now).await?,
-        Work::Revoke(_) | Work::Fill(_) => {
-            app.tasks.fail(task, error).await?;
-            true
-        }
-    };
-    if failed {
-        error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, outcome = "failed",
-            "a task is given up; it lies in the lane of failed ones: {error}");
-    } else {
-        // Its request wants nothing of it any more.
-        app.tasks.delete(&task.key()).await?;
-    }
-    Ok(())
 }
