@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use super::action::Entry;
-use super::event::Event;
+use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use super::purchase::Purchase;
@@ -24,6 +24,8 @@ use super::time::Timestamp;
 pub const PENDING_AFTER: Duration = Duration::from_secs(3600);
 /// A refusal that is not understood is believed when it comes for the fifth time; other trouble between does not count.
 const REFUSALS_MAX: u32 = 5;
+/// How long a record is kept after its link has ended, at least: whoever asks then is told what became of it.
+pub const KEPT_AFTER_LINK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +84,21 @@ pub struct Invite {
     pub link_expires_at: Option<Timestamp>,
     /// WebEngage accepted the *link created* event.
     pub link_event_fired: bool,
+    /// An operator gave the *link created* event up: it is not delivered any more.
+    pub link_event_given_up: bool,
     /// WebEngage accepted the *joined* event.
     pub join_event_fired: bool,
+    /// An operator gave the *joined* event up.
+    pub join_event_given_up: bool,
     /// Who joined by the link.
     pub telegram_user_id: Option<TelegramUserId>,
     /// When they joined.
     pub joined_at: Option<Timestamp>,
+    /// When who joined last has left the chat. It stays until somebody joins again.
+    pub left_at: Option<Timestamp>,
+    /// The version of the link from which on a join counts: that of the last re-issue after somebody had left. The event
+    /// of each of these joins has an id of its own.
+    pub join_version: u32,
     /// What went wrong last.
     pub error: Option<String>,
     /// When the link was handed out.
@@ -112,6 +123,8 @@ pub struct Invite {
     pub history: Vec<Entry>,
     /// How much they ever did to it.
     pub actions: u64,
+    /// When the record is forgotten, as far as it says.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A link that is being replaced by another: it must be revoked before the other one is handed out.
@@ -144,6 +157,19 @@ pub enum MintStep {
     Drop,
 }
 
+/// What is to become of a message that tells an event of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventState {
+    /// It is to be delivered.
+    Wanted,
+    /// WebEngage has accepted it.
+    Delivered,
+    /// An operator gave it up.
+    GivenUp,
+    /// It is about a link that was replaced or voided: nobody must be sent to it.
+    Replaced,
+}
+
 /// What a try to settle a request as DONE came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
@@ -170,9 +196,13 @@ impl Invite {
             invite_link: None,
             link_expires_at: None,
             link_event_fired: false,
+            link_event_given_up: false,
             join_event_fired: false,
+            join_event_given_up: false,
             telegram_user_id: None,
             joined_at: None,
+            left_at: None,
+            join_version: 0,
             error: None,
             done_at: None,
             created_at: now,
@@ -185,6 +215,7 @@ impl Invite {
             voided_at: None,
             history: Vec::new(),
             actions: 0,
+            expires_at: None,
         }
     }
 
@@ -252,6 +283,54 @@ impl Invite {
         }
     }
 
+    /// Whether somebody joined, and has not left.
+    #[must_use]
+    pub const fn is_seat_taken(&self) -> bool {
+        self.joined_at.is_some() && self.left_at.is_none()
+    }
+
+    /// Whether its link has ended by itself before anybody joined by it.
+    #[must_use]
+    pub fn is_expired_unused(&self, now: Timestamp) -> bool {
+        self.status == Status::Done
+            && self.invite_link.is_some()
+            && self.joined_at.is_none()
+            && self.voided_at.is_none()
+            && self.link_expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Until when the record is to be kept, if its link ends at `link_expires_at`.
+    #[must_use]
+    pub fn kept_until(&self, link_expires_at: Timestamp) -> Timestamp {
+        let least = link_expires_at.plus(KEPT_AFTER_LINK);
+        self.expires_at.map_or(least, |at| at.max(least))
+    }
+
+    /// What is to become of a message that tells `event`.
+    #[must_use]
+    pub fn state_of(&self, event: &Event) -> EventState {
+        let (version, is_fired, is_given_up) = match event.event_name {
+            EventName::LinkCreated => (
+                self.link_version,
+                self.link_event_fired,
+                self.link_event_given_up,
+            ),
+            EventName::Joined => (
+                self.join_version,
+                self.join_event_fired,
+                self.join_event_given_up,
+            ),
+        };
+        match event.event_name {
+            EventName::LinkCreated if event.link_version != version => EventState::Replaced,
+            // Of somebody who has left meanwhile, and whose seat is free again: it came true all the same.
+            EventName::Joined if event.link_version != version => EventState::Wanted,
+            _ if is_fired => EventState::Delivered,
+            _ if is_given_up => EventState::GivenUp,
+            _ => EventState::Wanted,
+        }
+    }
+
     /// Whether somebody joined by the link that is being replaced.
     #[must_use]
     pub fn is_already_joined(&self) -> bool {
@@ -277,7 +356,8 @@ impl Invite {
         let link = self
             .invite_link
             .as_ref()
-            .filter(|_| !self.link_event_fired && self.voided_at.is_none())?;
+            .filter(|_| !self.link_event_fired && !self.link_event_given_up)
+            .filter(|_| self.voided_at.is_none())?;
         let event = Event::link_created(
             self.request_id,
             &self.user_id,
@@ -300,21 +380,21 @@ impl Invite {
         let (person, at) = self
             .telegram_user_id
             .zip(self.joined_at)
-            .filter(|_| !self.join_event_fired)?;
-        Some(Event::joined(
+            .filter(|_| !self.join_event_fired && !self.join_event_given_up)?;
+        let event = Event::joined(
             self.request_id,
             &self.user_id,
             &self.transaction_id,
             link,
             person,
             at,
-        ))
+        );
+        Some(event.of_version(self.join_version))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::EventName;
     use super::super::id::IdentitySource;
     use super::super::purchase::Chats;
     use super::*;
@@ -379,6 +459,89 @@ mod tests {
             ..queued()
         };
         assert_eq!(failed.mint_step(0), MintStep::Drop);
+    }
+
+    #[test]
+    fn a_link_is_expired_unused_once_it_ended_before_anybody_joined() {
+        let late = START.plus(Duration::from_secs(1));
+        assert!(done().is_expired_unused(START));
+        assert!(done().is_expired_unused(late));
+        let works = Invite {
+            link_expires_at: Some(late),
+            ..done()
+        };
+        assert!(!works.is_expired_unused(START));
+        let voided = Invite {
+            voided_at: Some(START),
+            ..done()
+        };
+        for other in [joined(done()), queued(), reissued(), voided] {
+            assert!(!other.is_expired_unused(late));
+        }
+    }
+
+    #[test]
+    fn a_record_is_kept_as_long_as_its_link_and_never_shorter_than_before() {
+        let least = START.plus(KEPT_AFTER_LINK);
+        assert_eq!(done().kept_until(START), least);
+        let kept = |expires_at| Invite {
+            expires_at: Some(expires_at),
+            ..done()
+        };
+        assert_eq!(kept(START).kept_until(START), least);
+        let later = least.plus(Duration::from_secs(9));
+        assert_eq!(kept(later).kept_until(START), later);
+    }
+
+    #[test]
+    fn a_message_is_delivered_once_and_never_for_a_link_that_was_replaced() {
+        let invite = joined(done());
+        let [link, join] = &invite.pending_events()[..] else {
+            panic!("two events");
+        };
+        for event in [link, join] {
+            assert_eq!(invite.state_of(event), EventState::Wanted);
+        }
+        let delivered = Invite {
+            link_event_fired: true,
+            join_event_fired: true,
+            ..invite.clone()
+        };
+        let given_up = Invite {
+            link_event_given_up: true,
+            join_event_given_up: true,
+            ..invite.clone()
+        };
+        for event in [link, join] {
+            assert_eq!(delivered.state_of(event), EventState::Delivered);
+            assert_eq!(given_up.state_of(event), EventState::GivenUp);
+        }
+        assert!(given_up.pending_events().is_empty());
+        let replaced = Invite {
+            link_version: 1,
+            ..invite.clone()
+        };
+        assert_eq!(replaced.state_of(link), EventState::Replaced);
+        assert_eq!(replaced.state_of(join), EventState::Wanted);
+    }
+
+    #[test]
+    fn who_joins_after_another_one_left_is_an_event_of_its_own() {
+        let first = joined(done());
+        let again = Invite {
+            join_version: 1,
+            link_version: 1,
+            join_event_fired: true,
+            ..first.clone()
+        };
+        let of_first = &first.pending_events()[1];
+        // The first one's event may still be on its way: it is delivered, and marks nothing of the second one.
+        assert_eq!(again.state_of(of_first), EventState::Wanted);
+        let second = Invite {
+            join_event_fired: false,
+            ..again
+        };
+        assert_ne!(second.pending_events()[1].event_id, of_first.event_id);
     }
 
     #[test]
