@@ -144,7 +144,7 @@ impl Rejection {
             Self::InvalidQuery => (
                 StatusCode::BAD_REQUEST,
                 "invalid_query",
-                "The query must name exactly one of requestId, transactionId, userId and link, each percent-encoded.",
+                "The query must name exactly one of requestId, transactionId, userId, link and status, each percent-encoded.",
             ),
             Self::InvalidParameter => (
                 StatusCode::BAD_REQUEST,

@@ -235,6 +235,23 @@ impl Invite {
         }
     }
 
+    /// The present link as an entry names it, and who came by it and left.
+    #[must_use]
+    pub fn link_in_words(&self) -> String {
+        let mut words = format!("link {}", self.link_version);
+        if let Some(at) = self.link_expires_at {
+            words.push_str(&format!(", which works until {at}"));
+        }
+        if let (Some(person), Some(joined), Some(left)) =
+            (self.telegram_user_id, self.joined_at, self.left_at)
+        {
+            words.push_str(&format!(
+                ", by which {person} joined at {joined} and left at {left}"
+            ));
+        }
+        words
+    }
+
     /// The history with one more entry: the newest of them.
     #[must_use]
     pub fn history_with(&self, entry: &Entry) -> Vec<Entry> {
