@@ -31,9 +31,9 @@ def client(env):
 
 def seed(dynamodb, env):
     """Writes the records that the samples refer to."""
-    tables = {"InviteRequests": env["INVITE_REQUESTS_TABLE"], "InviteLinks": env["INVITE_LINKS_TABLE"]}
+    prefix = env.get("TABLE_PREFIX", "")
     records = json.loads((EVENTS / "seed.json").read_text())
-    answer = dynamodb.batch_write_item(RequestItems={tables[table]: items for table, items in records.items()})
+    answer = dynamodb.batch_write_item(RequestItems={prefix + table: items for table, items in records.items()})
     assert not answer["UnprocessedItems"], answer
 
 
@@ -83,7 +83,7 @@ def undone(case, dynamodb, env):
     if "done" not in case:
         return None
     key = {"requestId": {"S": case["done"]}}
-    item = dynamodb.get_item(TableName=env["INVITE_REQUESTS_TABLE"], Key=key, ConsistentRead=True).get("Item", {})
+    item = dynamodb.get_item(TableName=env.get("TABLE_PREFIX", "") + "InviteRequests", Key=key, ConsistentRead=True).get("Item", {})
     status = item.get("status", {}).get("S")
     return None if status == "DONE" else f"request {case['done']} is {status}, expected DONE"
 

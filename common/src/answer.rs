@@ -53,13 +53,15 @@ pub enum Rejection {
     Voided,
     /// The body is larger than is read.
     TooLarge,
+    /// The function was called with another event than those of its gateway.
+    UnsupportedEvent,
     /// A service behind us did not do its part; nothing is known to have been accepted.
     Unavailable,
 }
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidUserId,
         Self::InvalidTransactionId,
@@ -79,6 +81,7 @@ impl Rejection {
         Self::AlreadyDelivered,
         Self::Voided,
         Self::TooLarge,
+        Self::UnsupportedEvent,
         Self::Unavailable,
     ];
 
@@ -104,17 +107,17 @@ impl Rejection {
             Self::InvalidUserId => (
                 StatusCode::BAD_REQUEST,
                 "invalid_user_id",
-                "userId must be a string or an integer of 1 to 100 characters.",
+                "userId must be a string that is filled in, or an integer below 2^53, of 1 to 100 characters.",
             ),
             Self::InvalidTransactionId => (
                 StatusCode::BAD_REQUEST,
                 "invalid_transaction_id",
-                "transactionId and Idempotency-Key must be a string or an integer of at most 256 characters.",
+                "transactionId and Idempotency-Key must be a string that is filled in, or an integer below 2^53, of at most 256 characters.",
             ),
             Self::UnknownChat => (
                 StatusCode::BAD_REQUEST,
                 "unknown_chat",
-                "chatId must be an integer and one of the chats of TELEGRAM_CHAT_ID.",
+                "chatId must be one of the chats of TELEGRAM_CHAT_ID.",
             ),
             Self::InvalidRequestId => (
                 StatusCode::BAD_REQUEST,
@@ -190,6 +193,11 @@ impl Rejection {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
                 "The body must not be larger than 64 KiB.",
+            ),
+            Self::UnsupportedEvent => (
+                StatusCode::BAD_REQUEST,
+                "unsupported_event",
+                "This function takes calls of an HTTP API or a function URL, in the payload format 2.0.",
             ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,

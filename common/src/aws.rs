@@ -13,11 +13,15 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use crate::config::Env;
+use crate::http::IDLE_TIMEOUT;
 
 /// Longest wait for a connection to AWS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for one answer of AWS; the SDK then tries again, three times in all.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+// A try that was lost on a connection that had died without a word costs no second one: by the end of it every other idle
+// connection of that age has left the pool, so the next try has a fresh one, or one that has just been of use.
+const _: () = assert!(IDLE_TIMEOUT.as_millis() < ATTEMPT_TIMEOUT.as_millis());
 /// Longest wait for a call with all its tries: what a function does must end before its own time does.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -80,6 +84,7 @@ impl Shared {
             http: match env.transport() {
                 Some(transport) => simulated::client(transport),
                 None => aws_smithy_http_client::Builder::new()
+                    .pool_idle_timeout(IDLE_TIMEOUT)
                     .tls_provider(Provider::Rustls(CryptoMode::Ring))
                     .build_https(),
             },

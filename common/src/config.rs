@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::domain::link_pool::{TARGET_MAX, Targets};
 use crate::domain::purchase::Chats;
 use crate::http::Transport;
+use crate::redaction;
 
 pub use settings::Lifetimes;
 
@@ -65,6 +66,7 @@ impl Env {
 
     /// Sets `name` to `value`, unless it is set to something already.
     pub fn fill_in(&mut self, name: String, value: String) {
+        redaction::learn(&name, &value);
         if self.optional(&name).is_none() {
             self.values.insert(name, value);
         }
@@ -157,10 +159,15 @@ impl Env {
     /// What a table is called: the value of `variable`, if it is set (a restored table), otherwise `TABLE_PREFIX` and the
     /// table's own name.
     pub fn table(&mut self, name: &str, variable: &str) -> String {
-        self.optional(variable).unwrap_or_else(|| {
+        let Some(other) = self.optional(variable) else {
             let prefix = self.optional("TABLE_PREFIX").unwrap_or_default();
-            format!("{prefix}{name}")
-        })
+            return format!("{prefix}{name}");
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !(3..=255).contains(&other.len()) || !other.chars().all(is_name) {
+            self.problem(format!("{variable} is not a name that a table can have"));
+        }
+        other
     }
 
     /// `LINK_POOL_TARGET`: how many links made ahead the chats of `chats` are to have; unset, none.
@@ -223,11 +230,15 @@ impl Env {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let values: HashMap<String, String> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        for (name, value) in &values {
+            redaction::learn(name, value);
+        }
         Self {
-            values: pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            values,
             ..Self::default()
         }
     }

@@ -10,11 +10,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 use crate::config::Env;
+use crate::domain::time::Timestamp;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept for the next call.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an idle connection is kept for the next call, to AWS and to all others. What stands in between (NAT, proxies,
+/// a frozen sandbox of Lambda) forgets idle connections without a word, and the call that takes such a one is lost: a
+/// handshake more, where calls are that far apart, is the smaller price.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest wait for a call that names none of its own.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// What an answer's body may hold at most, in bytes.
@@ -79,10 +82,22 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The seconds of its `Retry-After` header.
+    /// The seconds of its `Retry-After` header, which tells them, or an instant by the clock of its `Date` header.
     pub(crate) fn retry_after(&self) -> Option<u64> {
-        let value = self.headers.get(http::header::RETRY_AFTER)?;
-        value.to_str().ok()?.trim().parse().ok()
+        let value = self.header(&http::header::RETRY_AFTER)?;
+        value.parse().ok().or_else(|| {
+            let at = Timestamp::of_http(value)?;
+            Some(at.since(self.date()?).as_secs())
+        })
+    }
+
+    /// What time it is at the other side, by its `Date` header.
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        Timestamp::of_http(self.header(&http::header::DATE)?)
+    }
+
+    fn header(&self, name: &http::HeaderName) -> Option<&str> {
+        Some(self.headers.get(name)?.to_str().ok()?.trim())
     }
 }
 
@@ -208,4 +223,35 @@ async fn read(mut answer: reqwest::Response) -> Result<Answer, CallError> {
         headers,
         body: body.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry_after(value: &str, date: Option<&str>) -> Option<u64> {
+        let date = date.map(|date| (http::header::DATE, date));
+        let headers = [(http::header::RETRY_AFTER, value)].into_iter().chain(date);
+        let headers = headers.map(|(name, value)| (name, value.parse().unwrap()));
+        let answer = Answer {
+            status: 503,
+            headers: headers.collect(),
+            body: Bytes::new(),
+        };
+        answer.retry_after()
+    }
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_as_an_instant_of_the_other_sides_clock() {
+        let (now, then) = (
+            "Tue, 15 Nov 1994 08:12:31 GMT",
+            "Tue, 15 Nov 1994 08:14:01 GMT",
+        );
+        assert_eq!(retry_after("120", None), Some(120));
+        assert_eq!(retry_after(then, Some(now)), Some(90));
+        assert_eq!(retry_after(now, Some(then)), Some(0));
+        assert_eq!(retry_after(then, None), None);
+        assert_eq!(retry_after("soon", Some(now)), None);
+        assert_eq!(retry_after("-1", Some(now)), None);
+    }
 }

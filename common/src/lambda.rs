@@ -122,7 +122,10 @@ pub async fn answer_calls<A>(
     let (function, handle) = (&Function::start(from_env).await?, &handle);
     let answer = async move |event: LambdaEvent<Call>| {
         let trace = event.context.xray_trace_id.as_deref();
-        let answer = function.answer(trace, &event.payload.into(), handle).await;
+        let answer = match event.payload.into_request() {
+            Ok(request) => function.answer(trace, &request, handle).await,
+            Err(refused) => refused.answer(),
+        };
         Ok::<_, Infallible>(Answer::from(answer))
     };
     lambda_runtime::run(service_fn(answer)).await

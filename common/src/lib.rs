@@ -15,6 +15,7 @@ pub mod http;
 pub mod lambda;
 pub mod metrics;
 pub mod queue;
+pub mod redaction;
 pub mod secrets;
 pub mod store;
 pub mod telegram;

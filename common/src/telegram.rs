@@ -8,11 +8,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::config::{Env, list};
 use crate::domain::fault::{Fault, Refusal, classify};
 use crate::domain::id::{BotId, ChatId, InviteLink};
 use crate::domain::time::Timestamp;
 use crate::http::{CallError, Http};
+use crate::redaction::of_others;
 use crate::{secrets, trace};
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
@@ -22,6 +24,10 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// stays. At 30 ms an update that is over 1,000 joins a second, and it leaves most of an account's concurrent
 /// executions (1,000 as a rule) to the shop's calls.
 const WEBHOOK_CONNECTIONS: u32 = 40;
+/// How far our clock may be from Telegram's before it is called wrong.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+/// The shortest part of a link that is looked for in Telegram's words; today's have 16 characters.
+const LINK_PART_MIN: usize = 8;
 /// The longest part of a description that is kept.
 const DESCRIPTION_MAX_CHARS: usize = 200;
 
@@ -66,6 +72,16 @@ pub enum TelegramError {
         /// What they mean.
         fault: Fault,
     },
+    /// Telegram refused a date that is right by our clock, which is wrong by its own.
+    #[error("Telegram refused {method}: the clock of this machine is {}: set it right", lag(*.ours, *.theirs))]
+    WrongClock {
+        /// The Bot API method.
+        method: &'static str,
+        /// What time it was here.
+        ours: Timestamp,
+        /// What time it was at Telegram.
+        theirs: Timestamp,
+    },
     /// The link is not limited to one member: it must not be handed out.
     #[error("Telegram made a link for {limit:?} members instead of one")]
     NotSingleUse {
@@ -89,12 +105,18 @@ impl TelegramError {
             } => Fault::ChatFault,
             Self::NoAnswer { .. } | Self::Garbled { .. } => Fault::Unknown,
             Self::Refused { fault, .. } => *fault,
+            // No buyer's fault, and over once the clock is right.
+            Self::WrongClock { .. } => Fault::ChatFault,
             Self::NotSingleUse { .. } => Fault::Refused,
         }
     }
-}
 
-impl TelegramError {
+    /// Whether Telegram has frozen the bot's account (`FROZEN_METHOD_INVALID` and its kind).
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        matches!(self, Self::Refused { description, .. } if description.to_uppercase().contains("FROZEN_"))
+    }
+
     /// What kind of failure it is, by its structure: the method, and the status that Telegram gave.
     #[must_use]
     pub fn kind(&self) -> String {
@@ -105,9 +127,21 @@ impl TelegramError {
             Self::Garbled { method, status } | Self::Refused { method, status, .. } => {
                 format!("{method}:{status}")
             }
+            Self::WrongClock { method, .. } => format!("{method}:400"),
             Self::NotSingleUse { .. } => "createChatInviteLink:200".to_owned(),
         }
     }
+}
+
+/// How wrong our clock is, in words.
+fn lag(ours: Timestamp, theirs: Timestamp) -> String {
+    let (by, word) = match ours < theirs {
+        true => (theirs.since(ours), "behind"),
+        false => (ours.since(theirs), "ahead of"),
+    };
+    let minutes = by.as_secs() / 60;
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    format!("{days} d {hours} h {minutes} min {word} Telegram's")
 }
 
 /// The answer of `getWebhookInfo`, as far as it is used.
@@ -200,6 +234,26 @@ pub struct Membership {
     pub can_restrict_members: bool,
 }
 
+/// Whether a clock contradicts Telegram's by more than an answer takes.
+fn is_wrong(ours: Timestamp, theirs: Timestamp) -> bool {
+    ours.since(theirs).max(theirs.since(ours)) > CLOCK_TOLERANCE
+}
+
+/// Telegram's words as they may be kept: without secrets, and without the link that the call was about, of which an answer
+/// may repeat a part.
+fn cleared(description: &str, parameters_sent: &Value) -> String {
+    let link = parameters_sent["invite_link"].as_str().map(InviteLink::new);
+    let part = link.as_ref().and_then(InviteLink::part);
+    let description = match part.filter(|part| part.len() >= LINK_PART_MIN) {
+        Some(part) => description.replace(part, "[link]"),
+        None => description.to_owned(),
+    };
+    of_others(&description)
+        .chars()
+        .take(DESCRIPTION_MAX_CHARS)
+        .collect()
+}
+
 #[derive(Deserialize)]
 struct ChatInviteLink {
     invite_link: String,
@@ -227,6 +281,7 @@ pub struct Telegram {
     base: String,
     token: SecretString,
     bot: BotId,
+    clock: Clock,
 }
 
 /// The bots that share the work. All are administrators of the same chats.
@@ -235,7 +290,9 @@ pub struct Bots(Vec<Telegram>);
 
 impl Bots {
     /// The bots of `TELEGRAM_BOT_TOKEN`, tokens separated by commas, at `TELEGRAM_API_BASE`.
-    pub fn from_env(env: &mut Env) -> Self {
+    ///
+    /// By `clock` Telegram's refusals of dates are understood.
+    pub fn from_env(env: &mut Env, clock: &Clock) -> Self {
         let tokens = env.required("TELEGRAM_BOT_TOKEN");
         let base = env.base_url("TELEGRAM_API_BASE", "https://api.telegram.org");
         let http = Http::from_env(env);
@@ -257,6 +314,7 @@ impl Bots {
                 base: base.clone(),
                 token: token.into(),
                 bot,
+                clock: clock.clone(),
             });
         }
         if bots.is_empty() && !tokens.is_empty() {
@@ -387,7 +445,13 @@ impl Telegram {
     /// # Errors
     /// [`TelegramError`].
     pub async fn webhook_info(&self) -> Result<WebhookInfo, TelegramError> {
-        self.call("getWebhookInfo", &json!({}), CALL_TIMEOUT).await
+        let info: WebhookInfo = self
+            .call("getWebhookInfo", &json!({}), CALL_TIMEOUT)
+            .await?;
+        Ok(WebhookInfo {
+            last_error_message: info.last_error_message.as_deref().map(of_others),
+            ..info
+        })
     }
 
     /// Waits up to `wait` for updates of the kinds `updates` from `offset` on; those before it are thereby confirmed
@@ -410,14 +474,14 @@ impl Telegram {
     async fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
-        parameters: &Value,
+        parameters_sent: &Value,
         timeout: Duration,
     ) -> Result<T, TelegramError> {
         let url = format!("{}/bot{}/{method}", self.base, self.token.expose_secret());
         let call = self.http.post_json(
             &url,
             HeaderMap::new(),
-            parameters.to_string().into_bytes(),
+            parameters_sent.to_string().into_bytes(),
             timeout,
         );
         let call = trace::call("Telegram", method, call, |answer| answer.status);
@@ -426,11 +490,11 @@ impl Telegram {
             CallError::NoAnswer(source) => TelegramError::NoAnswer { method, source },
             CallError::TooLarge { status } => TelegramError::Garbled { method, status },
         })?;
-        let (status, retry_after, body) = (answer.status, answer.retry_after(), answer.body);
+        let (status, retry_after, theirs) = (answer.status, answer.retry_after(), answer.date());
         if matches!(status, 401 | 404) {
             secrets::refused();
         }
-        match serde_json::from_slice::<Answer<T>>(&body) {
+        match serde_json::from_slice::<Answer<T>>(&answer.body) {
             Ok(Answer {
                 ok: true,
                 result: Some(result),
@@ -446,11 +510,18 @@ impl Telegram {
                     retry_after: None,
                     migrate_to_chat_id: None,
                 });
-                let description: String = description
-                    .unwrap_or_default()
-                    .chars()
-                    .take(DESCRIPTION_MAX_CHARS)
-                    .collect();
+                // Cleared before it is cut: half a token at the end would not be known as one.
+                let description = cleared(&description.unwrap_or_default(), parameters_sent);
+                let ours = self.clock.now();
+                if let Some(theirs) = theirs.filter(|theirs| is_wrong(ours, *theirs))
+                    && description.to_uppercase().contains("EXPIRE_DATE_INVALID")
+                {
+                    return Err(TelegramError::WrongClock {
+                        method,
+                        ours,
+                        theirs,
+                    });
+                }
                 let fault = classify(Refusal {
                     status,
                     description: &description,

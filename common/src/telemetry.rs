@@ -13,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Env;
 use crate::metrics::Meter;
+use crate::redaction::of_others;
 
 /// The crates whose lines are let through.
 pub const OURS: [&str; 11] = [
@@ -49,8 +50,8 @@ pub fn start(env: &Env) {
         .try_init();
 }
 
-/// An error and its causes as one line. Our errors hold no secret, link or body, and those of the SDK none either. Some
-/// hold the words of a server: what ends a line, or moves a terminal, is a space here.
+/// An error and its causes as one line, fit for logs and records: some hold the words of a server, which are cleared of
+/// our secrets here, and of what ends a line or moves a terminal.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
@@ -59,16 +60,7 @@ pub fn chain(error: &dyn Error) -> String {
         let _ = write!(line, ": {error}");
         cause = error.source();
     }
-    one_line(&line)
-}
-
-/// The words of somebody else, without what ends a line or moves a terminal.
-#[must_use]
-pub fn one_line(words: &str) -> String {
-    words.replace(
-        |c: char| c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c),
-        " ",
-    )
+    of_others(&line)
 }
 
 #[cfg(test)]
@@ -76,8 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_says_stays_on_one_line() {
-        let error = std::io::Error::other("no\r\nERROR\u{1b}[31m\u{85}\u{2028}yes");
-        assert_eq!(chain(&error), "no  ERROR [31m  yes");
+    fn what_a_server_says_stays_on_one_line_and_tells_no_secret() {
+        let said = "no\r\nERROR\u{1b}[31m of 987654321:AAHtest_token-of-nobody-000000000000";
+        let error = std::io::Error::other(said);
+        assert_eq!(chain(&error), "no  ERROR [31m of [token]");
     }
 }

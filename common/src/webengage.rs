@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::Env;
 use crate::domain::event::Event;
+use crate::domain::text::without_mark;
 use crate::http::{CallError, Http};
 use crate::{secrets, trace};
 
@@ -15,6 +16,8 @@ use crate::{secrets, trace};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest wait for an answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest `Retry-After` that is believed: a longer one is a mistake of somebody in between.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// A delivery that failed. What it says is fit for logs.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +32,22 @@ pub enum WebEngageError {
         after: Option<Duration>,
     },
     /// WebEngage is not well (or redirects, which it never does when it is).
-    #[error("WebEngage answered HTTP {0}")]
-    Down(u16),
+    #[error("WebEngage answered HTTP {status}")]
+    Down {
+        /// The HTTP status.
+        status: u16,
+        /// Its `Retry-After`, if it sent one.
+        after: Option<Duration>,
+    },
+    /// A success by its status, but not by its words: somebody in between has answered (a firewall's challenge, an error
+    /// page with 200), or WebEngage takes it back.
+    #[error("WebEngage answered HTTP {status}, but not that the event is queued")]
+    NotTaken {
+        /// The HTTP status.
+        status: u16,
+        /// Its `Retry-After`, if it sent one.
+        after: Option<Duration>,
+    },
     /// The event, the key or the licence is wrong: a person must act.
     #[error("WebEngage refused the event: HTTP {status} {}", hint(*.status))]
     Refused {
@@ -62,8 +79,10 @@ impl WebEngageError {
     #[must_use]
     pub const fn fault(&self) -> DeliveryFault {
         match self {
-            Self::NoAnswer(_) | Self::Down(_) => DeliveryFault::Again(None),
-            Self::RateLimited { after } => DeliveryFault::Again(*after),
+            Self::NoAnswer(_) => DeliveryFault::Again(None),
+            Self::RateLimited { after }
+            | Self::Down { after, .. }
+            | Self::NotTaken { after, .. } => DeliveryFault::Again(*after),
             Self::Refused { .. } => DeliveryFault::Person,
         }
     }
@@ -102,7 +121,7 @@ impl WebEngage {
         }
     }
 
-    /// Delivers an event. On return WebEngage has accepted it; delivered twice within 4 hours it is ingested once.
+    /// Delivers an event. On return WebEngage has said that it is queued; delivered twice within 4 hours it is ingested once.
     ///
     /// # Errors
     /// [`WebEngageError`].
@@ -137,25 +156,83 @@ impl WebEngage {
         let body = body.to_string().into_bytes();
         let call = self.http.post_json(&self.url, headers, body, CALL_TIMEOUT);
         let answer = trace::call("WebEngage", "events", call, |answer| answer.status).await;
-        let (status, after) = match answer {
-            Ok(answer) => (answer.status, answer.retry_after()),
-            // The status has said all that counts.
-            Err(CallError::TooLarge { status }) => (status, None),
+        let (status, after, words) = match answer {
+            Ok(answer) => (answer.status, answer.retry_after(), Words::of(&answer.body)),
+            // Longer than any answer of WebEngage's.
+            Err(CallError::TooLarge { status }) => (status, None, Words::OfSomebodyElse),
             Err(CallError::NotSent(source) | CallError::NoAnswer(source)) => {
                 return Err(WebEngageError::NoAnswer(source));
             }
         };
+        let after = after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
         if matches!(status, 401 | 404) {
             secrets::refused();
         }
         match status {
-            200..=299 => Ok(()),
-            429 => Err(WebEngageError::RateLimited {
-                after: after.map(Duration::from_secs),
-            }),
-            408 | 425 => Err(WebEngageError::Down(status)),
+            200..=299 if words == Words::Queued => Ok(()),
+            200..=299 => Err(WebEngageError::NotTaken { status, after }),
+            429 => Err(WebEngageError::RateLimited { after }),
+            408 | 425 => Err(WebEngageError::Down { status, after }),
+            // WebEngage refuses keys by 401: this is a firewall before it.
+            403 if words == Words::OfSomebodyElse => Err(WebEngageError::Down { status, after }),
             400..=499 => Err(WebEngageError::Refused { status }),
-            _ => Err(WebEngageError::Down(status)),
+            _ => Err(WebEngageError::Down { status, after }),
+        }
+    }
+}
+
+/// What the body of an answer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Words {
+    /// `{"response": {"status": "queued"}}`: the event is taken.
+    Queued,
+    /// The same form with another status.
+    Other,
+    /// Nothing of WebEngage's.
+    OfSomebodyElse,
+}
+
+impl Words {
+    fn of(body: &[u8]) -> Self {
+        let answer: Option<Value> = serde_json::from_slice(without_mark(body)).ok();
+        let status = answer
+            .as_ref()
+            .and_then(|answer| answer["response"]["status"].as_str());
+        match status {
+            Some(status) if status.eq_ignore_ascii_case("queued") => Self::Queued,
+            Some(_) => Self::Other,
+            None => Self::OfSomebodyElse,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_webengages_own_words_say_that_an_event_is_taken() {
+        for (body, words) in [
+            (r#"{"response":{"status":"queued"}}"#, Words::Queued),
+            (
+                "\u{feff}{\"response\": {\"status\": \"Queued\", \"x\": 1}}",
+                Words::Queued,
+            ),
+            (
+                r#"{"response":{"status":"error","message":"queued"}}"#,
+                Words::Other,
+            ),
+            (r#"{"response":{"status":null}}"#, Words::OfSomebodyElse),
+            (r#"{"status":"queued"}"#, Words::OfSomebodyElse),
+            (
+                r#"[{"response":{"status":"queued"}}]"#,
+                Words::OfSomebodyElse,
+            ),
+            ("<html>queued</html>", Words::OfSomebodyElse),
+            (r#"{"response":{"status":"queued"}"#, Words::OfSomebodyElse),
+            ("", Words::OfSomebodyElse),
+        ] {
+            assert_eq!(Words::of(body.as_bytes()), words, "{body}");
         }
     }
 }

@@ -64,7 +64,10 @@ fuzz_target!(|input: &str| {
     let Ok(call) = serde_json::from_str::<Call>(input) else {
         return;
     };
-    let request = Request::<Bytes>::from(call);
+    let request = match call.into_request() {
+        Ok(request) => request,
+        Err(refused) => return assert_eq!(refused, Rejection::UnsupportedEvent),
+    };
     let again = || {
         let mut copy = Request::new(request.body().clone());
         *copy.method_mut() = request.method().clone();

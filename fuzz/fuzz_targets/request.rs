@@ -1,14 +1,15 @@
 //! `POST /v1/invite/request`: the body and the headers that a stranger sends. First the headers, one a line, then an
 //! empty line, then the body.
 //!
-//! What is accepted has ids within their bounds and without white space around them, and means the same payment each
-//! time. Only the key opens.
+//! What is accepted has ids within their bounds, without white space around them and invisible characters in them, filled
+//! in, and means the same payment each time. Only the key opens.
 
 #![no_main]
 
 use common::auth::{Verifier, WEBHOOK_SECRET_HEADER};
 use common::config::Env;
 use common::domain::purchase::{Chats, Purchase, TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
+use common::domain::text::{is_invisible, without_mark};
 use fuzz::API_KEY;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
@@ -39,6 +40,12 @@ fn headers(mut input: &[u8]) -> (HeaderMap, &[u8]) {
 
 fn is_id(text: &str, chars: std::ops::RangeInclusive<usize>) {
     assert_eq!(text, text.trim(), "an id with white space around it");
+    assert!(!text.contains(is_invisible), "an id that can't be seen");
+    let unfilled = ["undefined", "null", "nan", "[object object]", "%s"];
+    assert!(
+        !unfilled.contains(&text.to_lowercase().as_str()),
+        "an id that is a template"
+    );
     assert!(chars.contains(&text.chars().count()), "an id out of bounds");
 }
 
@@ -84,7 +91,8 @@ fuzz_target!(|input: &[u8]| {
     is_id(&purchase.idempotency_key, 0..=TRANSACTION_ID_MAX_CHARS);
     assert!(chats.contains(purchase.chat));
     // No digit of a number is lost: what was no string is an integer, and is written as it was read.
-    let fields: Value = serde_json::from_slice(body).expect("an accepted body is JSON");
+    let fields: Value =
+        serde_json::from_slice(without_mark(body)).expect("an accepted body is JSON");
     if let Some(number) = fields["userId"].as_number() {
         assert_eq!(purchase.user_id, number.to_string());
     }

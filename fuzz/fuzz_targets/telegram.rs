@@ -1,7 +1,7 @@
 //! What a broken or hostile server answers in Telegram's place. First a line with the status and, after a space, the
 //! `Retry-After` header; then the body.
 //!
-//! A link is handed out only if it is for one member, and no error holds the token or goes on for ever.
+//! A link is handed out only if it is for one member, and no error holds a secret or a link or goes on for ever.
 
 #![no_main]
 
@@ -10,17 +10,30 @@ use std::sync::LazyLock;
 use common::domain::id::ChatId;
 use common::domain::time::Timestamp;
 use common::telegram::{Bots, TelegramError};
-use fuzz::{BOT_TOKEN, World, chain, head_and_body};
+use fuzz::{API_KEY, BOT_TOKEN, WEBENGAGE_KEY, WEBHOOK_SECRET, World, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;
 use serde_json::Value;
 
 static WORLD: LazyLock<World> = LazyLock::new(World::default);
-static BOTS: LazyLock<Bots> = LazyLock::new(|| WORLD.start(|env, _| Bots::from_env(env)));
+static BOTS: LazyLock<Bots> =
+    LazyLock::new(|| WORLD.start(|env, clock| Bots::from_env(env, &clock)));
 
 fn check(error: &TelegramError) {
     let line = chain(error);
-    assert!(!line.contains(BOT_TOKEN), "the token is in an error");
+    for secret in [BOT_TOKEN, WEBHOOK_SECRET, API_KEY, WEBENGAGE_KEY] {
+        assert!(!line.contains(secret), "a secret is in an error");
+    }
+    let is_of_link = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let is_link = |rest: &str| rest.starts_with(is_of_link);
+    assert!(
+        !line.split("t.me/+").skip(1).any(is_link),
+        "a link is in an error: {line}"
+    );
+    assert!(
+        !line.contains(char::is_control),
+        "more than a line: {line:?}"
+    );
     assert!(line.chars().count() < 400, "an error without end: {line}");
     let _ = error.fault();
 }

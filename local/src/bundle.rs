@@ -19,7 +19,7 @@ use crate::esm::{EventSourceMapping, Handler};
 use crate::folder::Folder;
 use crate::functions::{Functions, env_of};
 use crate::keys::Keys;
-use crate::resources::{self, EVENTS, INVITES, RESTOCK_INTERVAL, SWEEP_INTERVAL};
+use crate::resources::{self, EVENTS, INVITES, MINUTE};
 use crate::routes;
 use crate::schedule::{Run, Schedule};
 use crate::serve::{Bounds, serve};
@@ -65,7 +65,7 @@ pub struct Bundle {
     pub(crate) functions: Arc<Functions>,
     pub(crate) worker: Arc<EventSourceMapping>,
     pub(crate) events: Arc<EventSourceMapping>,
-    pub(crate) stock: Arc<Schedule>,
+    pub(crate) ticker: Arc<Schedule>,
     pub(crate) sweeper: Arc<Schedule>,
     _tasks: JoinSet<()>,
 }
@@ -159,7 +159,7 @@ impl Bundle {
         let on_worker = Arc::clone(&functions);
         let worker: Handler = Arc::new(move |batch, deadline| {
             let functions = Arc::clone(&on_worker);
-            async move { worker::handle(&functions.worker, batch, deadline).await }.boxed()
+            async move { functions.work(batch, deadline).await }.boxed()
         });
         let on_events = Arc::clone(&functions);
         let events: Handler = Arc::new(move |batch, _| {
@@ -181,22 +181,15 @@ impl Bundle {
             events,
         );
 
-        let stock = if env
-            .get("STOCK_TARGET")
-            .is_some_and(|target| !target.trim().is_empty())
-        {
-            let on_stock = Arc::clone(&functions);
-            let run: Run = Arc::new(move || {
-                let functions = Arc::clone(&on_stock);
-                async move {
-                    functions.restock().await;
-                }
-                .boxed()
-            });
-            Schedule::start(&mut tasks, product_clock.clone(), RESTOCK_INTERVAL, run)
-        } else {
-            Schedule::never()
-        };
+        let on_ticker = Arc::clone(&functions);
+        let tick: Run = Arc::new(move || {
+            let functions = Arc::clone(&on_ticker);
+            async move {
+                functions.tick().await;
+            }
+            .boxed()
+        });
+        let ticker = Schedule::start(&mut tasks, product_clock.clone(), MINUTE, tick);
         let on_sweeper = Arc::clone(&functions);
         let sweep: Run = Arc::new(move || {
             let functions = Arc::clone(&on_sweeper);
@@ -205,7 +198,7 @@ impl Bundle {
             }
             .boxed()
         });
-        let sweeper = Schedule::start(&mut tasks, product_clock, SWEEP_INTERVAL, sweep);
+        let sweeper = Schedule::start(&mut tasks, product_clock, MINUTE, sweep);
 
         let stage = Stage {
             aws: aws.clone(),
@@ -237,7 +230,7 @@ impl Bundle {
             functions,
             worker,
             events,
-            stock,
+            ticker,
             sweeper,
             _tasks: tasks,
         })
@@ -289,9 +282,9 @@ fn embedded_aws(aws: &Aws) -> impl Iterator<Item = (String, String)> {
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_SESSION_TOKEN", String::new()),
         ("SECRETS_ARN", String::new()),
+        ("TABLE_PREFIX", String::new()),
     ];
     variables
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
-        .chain(resources::table_names())
 }

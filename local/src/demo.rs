@@ -6,8 +6,8 @@
 //! for the key.
 
 mod acts;
+mod pools;
 mod state;
-mod stock;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -20,7 +20,9 @@ use axum::routing::get;
 use bytes::Bytes;
 use common::answer::Rejection;
 use common::auth::Verifier;
-use common::domain::stock::Targets;
+use common::domain::id::ChatId;
+use common::domain::link_pool::Targets;
+use common::store::RateLimits;
 use http::HeaderMap;
 use http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -66,9 +68,11 @@ pub(crate) struct Demo {
     keys: Verifier,
     page: String,
     api_key: String,
-    bot_and_chats: Vec<String>,
+    limits: RateLimits,
+    /// The chats by which payments are known.
+    chats: Vec<ChatId>,
     stage: Stage,
-    shelves: stock::Shelves,
+    pools: pools::Pools,
     /// The limit that the visitor has set on simulated Telegram.
     limit: Mutex<Option<Limit>>,
     /// The ids of the newest requests, newest first.
@@ -94,14 +98,9 @@ impl Demo {
         } else {
             ""
         };
-        let bot = value("TELEGRAM_BOT_TOKEN")
-            .split(':')
-            .next()
-            .unwrap_or_default();
-        let bot_and_chats = value("TELEGRAM_CHAT_ID")
-            .split(',')
-            .filter_map(|chat| Some(format!("{bot}#{}", chat.split('=').next()?.trim())))
-            .collect();
+        let mut functions_env = env_of(env);
+        let chats = functions_env.chats();
+        let chats = chats.all().map(|(_, pool)| pool).collect();
         let demo = Self {
             keys: Verifier::api_keys(&mut env_of(env)),
             page: with_key(
@@ -110,8 +109,9 @@ impl Demo {
                 admin_key_in_page,
             ),
             api_key,
-            bot_and_chats,
-            shelves: stock::Shelves::new(shelves_of(env)),
+            limits: RateLimits::from_env(stage.dynamo.clone(), &mut functions_env),
+            chats,
+            pools: pools::Pools::new(targets_of(env)),
             stage,
             limit: Mutex::default(),
             newest: Mutex::default(),
@@ -132,10 +132,10 @@ impl Demo {
     }
 }
 
-fn shelves_of(env: &HashMap<String, String>) -> Targets {
+fn targets_of(env: &HashMap<String, String>) -> Targets {
     let mut env = env_of(env);
     let chats = env.chats();
-    env.stock_targets(&chats)
+    env.link_pool_targets(&chats)
 }
 
 /// The page with a key in the `meta` element of this name.

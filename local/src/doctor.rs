@@ -18,7 +18,7 @@ use setup::check::{self, Check, Verdict};
 use setup::registration::Bot;
 
 use crate::functions::env_of;
-use crate::resources::table_names;
+use crate::resources::TABLES;
 use crate::updates::public_webhook;
 
 /// The queues: what names each, and whether what lies in it waits for a person.
@@ -93,7 +93,10 @@ pub async fn examine(
         Verifier::api_keys(env);
         Operators::from_env(env);
     });
-    let bots = take(&mut read, &mut checks, Bot::all_from_env).unwrap_or_default();
+    let bots = take(&mut read, &mut checks, |env| {
+        Bot::all_from_env(env, &Clock::real())
+    })
+    .unwrap_or_default();
     let chats = take(&mut read, &mut checks, Env::chats).unwrap_or_else(Chats::none);
     let webengage = take(&mut read, &mut checks, WebEngage::from_env);
     checks.extend(check::bots(&bots, &chats).await);
@@ -152,22 +155,20 @@ fn take<T>(env: &mut Env, checks: &mut Vec<Check>, read: impl FnOnce(&mut Env) -
 /// The tables and queues that the environment names.
 async fn on_aws(env: &mut Env, checks: &mut Vec<Check>) {
     let named = |env: &Env, name: &str| env.optional(name);
-    let tables: Vec<(String, String)> = table_names()
-        .filter_map(|(variable, table)| Some((table, named(env, &variable)?)))
-        .collect();
     let queues: Vec<(&str, String, bool)> = QUEUES
         .into_iter()
         .filter_map(|(queue, variable, is_dead)| Some((queue, named(env, variable)?, is_dead)))
         .collect();
-    if tables.is_empty() && queues.is_empty() {
+    if queues.is_empty() {
         return;
     }
     let Some(shared) = take(env, checks, Shared::from_env) else {
         return;
     };
     let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
-    for (table, name) in tables {
-        checks.push(look_at_table(&dynamo, &table, &name).await);
+    for table in TABLES {
+        let name = env.table(table.name, &variable_of(table.name));
+        checks.push(look_at_table(&dynamo, table.name, &name).await);
     }
     for (queue, url, is_dead) in queues {
         checks.push(match Gauge::new(sqs.clone(), url).depth().await {
@@ -183,6 +184,18 @@ async fn on_aws(env: &mut Env, checks: &mut Vec<Check>) {
             Ok(messages) => Check::ok(queue, format!("{messages} messages")),
         });
     }
+}
+
+/// The variable that names one table otherwise: `InviteRequests` is `INVITE_REQUESTS_TABLE`.
+fn variable_of(table: &str) -> String {
+    let mut variable = String::new();
+    for letter in table.chars() {
+        if letter.is_ascii_uppercase() && !variable.is_empty() {
+            variable.push('_');
+        }
+        variable.push(letter.to_ascii_uppercase());
+    }
+    variable + "_TABLE"
 }
 
 async fn look_at_table(dynamo: &aws_sdk_dynamodb::Client, table: &str, name: &str) -> Check {

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::{Request, Response};
 use tokio::time::Instant;
 
-use crate::resources::SWEEP_TIMEOUT;
+use crate::resources::{SWEEP_TIMEOUT, TICK_TIMEOUT};
 
 /// All functions, as Lambda would start them.
 pub struct Functions {
@@ -20,7 +20,6 @@ pub struct Functions {
     pub(crate) worker: worker::App,
     pub(crate) webhook: webhook::App,
     pub(crate) events: events::App,
-    pub(crate) stock: stock::App,
     pub(crate) admin: admin::App,
     pub(crate) sweeper: sweeper::App,
     keys: Verifier,
@@ -39,7 +38,6 @@ impl Functions {
             worker: worker::App::from_env(env, clock.clone()),
             webhook: webhook::App::from_env(env, clock.clone()),
             events: events::App::from_env(env, clock.clone()),
-            stock: stock::App::from_env(env, clock.clone()),
             admin: admin::App::from_env(env, clock.clone()),
             sweeper: sweeper::App::from_env(env, clock.clone()),
             keys: Verifier::api_keys(env),
@@ -62,7 +60,12 @@ impl Functions {
 
     /// Invokes the worker, past any queue.
     pub async fn work(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
-        worker::handle(&self.worker, batch, deadline).await
+        worker::answer_bells(&self.worker, batch, deadline).await
+    }
+
+    /// Invokes the worker's tick, past its schedule.
+    pub async fn tick(&self) -> worker::Ticked {
+        worker::tick(&self.worker, Instant::now() + TICK_TIMEOUT).await
     }
 
     /// Invokes `admin`, past the wire of the API.
@@ -73,11 +76,6 @@ impl Functions {
     /// Invokes `sweeper`, past its schedule.
     pub async fn sweep(&self) -> sweeper::Done {
         sweeper::handle(&self.sweeper, Instant::now() + SWEEP_TIMEOUT).await
-    }
-
-    /// Invokes `stock`, past its schedule.
-    pub async fn restock(&self) -> stock::Done {
-        stock::handle(&self.stock).await
     }
 }
 

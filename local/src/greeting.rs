@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bundle::Bundle;
 
 /// The names that a function needs to run against the bundle.
-const FUNCTION_ENV: [&str; 31] = [
+const FUNCTION_ENV: [&str; 27] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -18,10 +18,6 @@ const FUNCTION_ENV: [&str; 31] = [
     "WEBENGAGE_LICENSE_CODE",
     "WEBENGAGE_API_KEY",
     "WEBENGAGE_API_BASE",
-    "INVITE_REQUESTS_TABLE",
-    "INVITE_LINKS_TABLE",
-    "PACE_TABLE",
-    "STOCK_TABLE",
     "INVITE_QUEUE_URL",
     "EVENT_QUEUE_URL",
     "INVITE_DEAD_LETTER_QUEUE_URL",
@@ -33,8 +29,8 @@ const FUNCTION_ENV: [&str; 31] = [
     "INVITE_TTL_SEC",
     "RETENTION_DAYS",
     "DUPLICATE_WINDOW_SEC",
-    "STOCK_TARGET",
-    "STOCK_TTL_SEC",
+    "LINK_POOL_TARGET",
+    "LINK_POOL_TTL_SEC",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",
 ];

@@ -11,6 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_lambda_events::sqs::SqsEvent;
+use common::domain::id::ChatId;
+use common::domain::task::{Mint, Task, Work};
+use common::domain::time::Timestamp;
+use common::store::Tasks;
 use serde_json::{Value, json};
 use simulators::aws::Aws;
 use simulators::clock::Clock;
@@ -276,14 +281,14 @@ impl TestBundle {
 
     /// Stops the schedules, so that what runs by the clock runs only when a test says so.
     pub fn pause_schedule(&self) {
-        self.bundle.stock.pause();
+        self.bundle.ticker.pause();
         self.bundle.sweeper.pause();
     }
 
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
         let pollers = self.bundle.worker.running() + self.bundle.events.running();
-        pollers + self.bundle.stock.running() + self.bundle.sweeper.running()
+        pollers + self.bundle.ticker.running() + self.bundle.sweeper.running()
     }
 
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
@@ -303,9 +308,81 @@ impl TestBundle {
             .expect("SQS takes it");
     }
 
-    /// Sends a job to the worker.
-    pub async fn send_job(&self, job: &Value) {
-        self.send_raw(INVITES.queue, &job.to_string()).await;
+    /// Puts the task of a payment that has no record yet, as a request that died after it; answers the request's id.
+    ///
+    /// # Panics
+    /// If the table does not take it.
+    pub async fn put_mint(&self, number: u32) -> String {
+        self.put_mint_in(self.chat_id, number).await
+    }
+
+    /// The same in another chat.
+    ///
+    /// # Panics
+    /// If the table does not take it.
+    pub async fn put_mint_in(&self, chat: i64, number: u32) -> String {
+        let id = format!("00000000-0000-8000-8000-{number:012}");
+        let mint = Mint {
+            request_id: id.parse().expect("a request's id"),
+            user_id: format!("u{number}"),
+            transaction_id: format!("T{number}"),
+            link_version: 0,
+        };
+        let at = Timestamp::from_ms(1_767_225_600_000);
+        let task = Task::new(ChatId(chat), Work::Mint(mint), at);
+        self.put(&task).await;
+        id
+    }
+
+    /// Puts a task into its lane.
+    ///
+    /// # Panics
+    /// If the table does not take it.
+    pub async fn put(&self, task: &Task) {
+        let mut env = crate::functions::env_of(self.env());
+        let tasks = Tasks::from_env(self.dynamodb(), &mut env);
+        tasks.put(task).await.expect("DynamoDB takes it");
+    }
+
+    /// A batch of bells of the chat, as Lambda hands it to the worker.
+    ///
+    /// # Panics
+    /// Never: it is JSON.
+    #[must_use]
+    pub fn bells(&self, count: usize) -> SqsEvent {
+        let body = json!({"kind": "work", "chatId": self.chat_id}).to_string();
+        let records: Vec<Value> = (0..count)
+            .map(|n| json!({"messageId": format!("m{n}"), "body": body}))
+            .collect();
+        serde_json::from_value(json!({"Records": records})).expect("a batch")
+    }
+
+    /// Wakes the dispatcher of the chat.
+    pub async fn ring(&self) {
+        let bell = json!({"kind": "work", "chatId": self.chat_id});
+        self.send_raw(INVITES.queue, &bell.to_string()).await;
+    }
+
+    /// The tables, by the real client.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        common::aws::Shared::from_env(&mut crate::functions::env_of(self.env())).dynamodb()
+    }
+
+    /// The lane and key of every task that is not given up.
+    #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
+    pub async fn tasks(&self) -> Vec<(String, String)> {
+        let call = self.dynamodb().scan().table_name("ChatTasks");
+        let mut pages = call.into_paginator().items().send();
+        let mut tasks = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.expect("DynamoDB answers");
+            let text = |name: &str| item[name].as_s().expect("a text").clone();
+            if !text("lane").ends_with("#failed") {
+                tasks.push((text("lane"), text("key")));
+            }
+        }
+        tasks
     }
 
     /// Moves all dead letters back to where they came from.
@@ -377,7 +454,7 @@ impl TestBundle {
                 0
             };
             if idle > IDLE_GLANCES {
-                if waiting == 0 && pending == 0 {
+                if waiting == 0 && pending == 0 && self.tasks().await.is_empty() {
                     return;
                 }
                 turns += 1;

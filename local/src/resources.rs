@@ -11,12 +11,52 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 
-/// A table: its name, its key, a string, and its sort key, a number, if it has one.
-pub const TABLES: [(&str, &str, Option<&str>); 4] = [
-    ("InviteRequests", "requestId", None),
-    ("InviteLinks", "linkHash", None),
-    ("Pace", "paceKey", None),
-    ("Stock", "shard", Some("unit")),
+/// A table: its name, its key, a string, its sort key, if it has one, and whether its items end by themselves.
+pub struct TableShape {
+    /// Its name.
+    pub name: &'static str,
+    /// Its key, a string.
+    pub key: &'static str,
+    /// Its sort key, and the type of that.
+    pub sort_key: Option<(&'static str, SortKey)>,
+    /// Whether it has a TTL, on `expiresAt`.
+    pub ends: bool,
+}
+
+/// What a sort key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// A string.
+    Text,
+    /// A number.
+    Number,
+}
+
+const fn table(name: &'static str, key: &'static str) -> TableShape {
+    TableShape {
+        name,
+        key,
+        sort_key: None,
+        ends: true,
+    }
+}
+
+/// The tables.
+pub const TABLES: [TableShape; 6] = [
+    table("InviteRequests", "requestId"),
+    table("InviteLinks", "linkHash"),
+    TableShape {
+        sort_key: Some(("key", SortKey::Text)),
+        ends: false,
+        ..table("ChatTasks", "lane")
+    },
+    table("RateLimits", "limitKey"),
+    TableShape {
+        sort_key: Some(("slot", SortKey::Number)),
+        ends: false,
+        ..table("LinkPool", "shard")
+    },
+    table("Dedup", "dedupKey"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -41,24 +81,11 @@ pub const INDEXES: [Index; 2] = [
     },
     Index {
         table: "InviteRequests",
-        name: "Open",
-        hash: "openShard",
-        range: "createdAt",
+        name: "Pending",
+        hash: "pendingShard",
+        range: "pendingSince",
     },
 ];
-
-/// The variables by which the functions know their tables.
-pub fn table_names() -> impl Iterator<Item = (String, String)> {
-    let names = [
-        ("INVITE_REQUESTS_TABLE", "InviteRequests"),
-        ("INVITE_LINKS_TABLE", "InviteLinks"),
-        ("PACE_TABLE", "Pace"),
-        ("STOCK_TABLE", "Stock"),
-    ];
-    names
-        .into_iter()
-        .map(|(variable, table)| (variable.to_owned(), table.to_owned()))
-}
 
 /// How a function is fed from its queue.
 pub struct Source {
@@ -78,7 +105,7 @@ pub struct Source {
 pub const INVITES: Source = Source {
     queue: "InviteQueue",
     dead_letters: "InviteDeadLetterQueue",
-    timeout_seconds: 60,
+    timeout_seconds: 90,
     batch_size: 10,
     maximum_concurrency: 5,
 };
@@ -90,12 +117,12 @@ pub const EVENTS: Source = Source {
     batch_size: 10,
     maximum_concurrency: 5,
 };
-/// How often `stock` runs.
-pub const RESTOCK_INTERVAL: Duration = Duration::from_secs(60);
-/// How often `sweeper` runs.
-pub const SWEEP_INTERVAL: Duration = Duration::from_secs(900);
+/// How often the tick of `worker` and `sweeper` run.
+pub const MINUTE: Duration = Duration::from_secs(60);
+/// Longest run of the tick.
+pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
 /// Longest run of `sweeper`.
-pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(300);
+pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
 /// How often a message is shown before it is a dead letter.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
 /// How long a message is kept, in seconds: 14 days.
@@ -106,9 +133,21 @@ pub const RETENTION_SECONDS: u64 = 1_209_600;
 /// # Errors
 /// What DynamoDB says.
 pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
-    for (table, key, sort_key) in TABLES {
+    for TableShape {
+        name: table,
+        key,
+        sort_key,
+        ends,
+    } in TABLES
+    {
         let key = Some((key, ScalarAttributeType::S, KeyType::Hash));
-        let sort_key = sort_key.map(|key| (key, ScalarAttributeType::N, KeyType::Range));
+        let sort_key = sort_key.map(|(key, sort_key)| {
+            let of_type = match sort_key {
+                SortKey::Text => ScalarAttributeType::S,
+                SortKey::Number => ScalarAttributeType::N,
+            };
+            (key, of_type, KeyType::Range)
+        });
         let mut create = dynamo
             .create_table()
             .table_name(table)
@@ -120,6 +159,7 @@ pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<
         }
         let created = create.send().await;
         match created {
+            Ok(_) if !ends => {}
             Ok(_) => {
                 let ttl = TimeToLiveSpecification::builder()
                     .attribute_name("expiresAt")

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use common::answer::{Rejection, json};
 use futures_util::StreamExt as _;
-use http::header::{ALLOW, CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use http::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 
 use crate::demo::Demo;
@@ -78,12 +78,33 @@ enum Fate {
 
 impl Served {
     async fn whole(&self, request: Request) -> Result<http::Request<Bytes>, Response> {
+        let request = with_headers_joined(request);
         let fate = match self.functions.knows(request.headers()) {
             true => Fate::Kept,
             false => Fate::Forgotten,
         };
         read_within(request, BODY_MAX_BYTES, fate).await
     }
+}
+
+/// The request as API Gateway passes it on: of a header that is sent several times, the values are one, with commas between.
+fn with_headers_joined(mut request: Request) -> Request {
+    let headers = request.headers_mut();
+    let names: Vec<HeaderName> = headers.keys().cloned().collect();
+    for name in names {
+        let values: Vec<&[u8]> = headers
+            .get_all(&name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if values.len() > 1 {
+            // Bytes of header values with commas between are a header value.
+            if let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..])) {
+                headers.insert(name, joined);
+            }
+        }
+    }
+    request
 }
 
 async fn request(State(served): State<Served>, request: Request) -> Response {

@@ -20,12 +20,6 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// One that never runs.
-    #[must_use]
-    pub fn never() -> Arc<Self> {
-        Arc::default()
-    }
-
     /// Runs `run` in `tasks` every `interval` of the clock, first when one is over. What the clock jumps over is left
     /// out.
     pub fn start(tasks: &mut JoinSet<()>, clock: Clock, interval: Duration, run: Run) -> Arc<Self> {

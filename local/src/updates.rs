@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use common::auth::WEBHOOK_SECRET_HEADER;
+use common::clock::Clock;
 use common::domain::fault::Fault;
 use common::telegram::TelegramError;
 use common::telemetry::chain;
@@ -43,7 +44,7 @@ pub(crate) async fn start(
     functions: Arc<Functions>,
 ) -> anyhow::Result<()> {
     let mut read = env_of(env);
-    let bots = Bot::all_from_env(&mut read);
+    let bots = Bot::all_from_env(&mut read, &Clock::real());
     read.check()?;
     for bot in bots {
         start_one(tasks, bot, webhook_url, &functions).await?;

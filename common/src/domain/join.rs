@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::id::{ChatId, InviteLink, TelegramUserId};
+use super::text;
 use super::time::Timestamp;
 
 /// Somebody became a member by a link whose whole URL we were shown, so one that our bot made.
@@ -103,7 +104,7 @@ impl ChatMember {
 /// # Errors
 /// [`NotJson`] if it is no JSON at all. JSON of any other shape is an update that is ignored.
 pub fn recognise(body: &[u8]) -> Result<Sighting, NotJson> {
-    let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
+    let text = std::str::from_utf8(text::without_mark(body)).map_err(|_| NotJson)?;
     let update = match serde_json::from_str::<Update<'_>>(text) {
         Ok(update) => update,
         // Of another shape, or beyond what a number can hold.
@@ -147,14 +148,15 @@ fn sighting(change: ChatMemberUpdated) -> Sighting {
     if invite_link.is_empty() {
         return Sighting::Ignored("joined by a link without a URL");
     }
+    let link = InviteLink::new(invite_link);
     // Telegram shows a link that another administrator made with its tail cut to dots.
-    if invite_link.ends_with("...") {
+    if link.is_cut() {
         return Sighting::Ignored("joined by a link of somebody else");
     }
     Sighting::Join(Join {
         chat: ChatId(change.chat.id),
         person,
-        link: InviteLink::new(invite_link),
+        link,
         at: Timestamp::from_seconds(change.date),
     })
 }
@@ -250,12 +252,14 @@ mod tests {
             .unwrap()
             .remove("invite_link");
         assert_eq!(read(&added), Sighting::Ignored("joined without a link"));
-        let mut foreign = joined.clone();
-        foreign["chat_member"]["invite_link"]["invite_link"] = json!("https://t.me/+abcd...");
-        assert_eq!(
-            read(&foreign),
-            Sighting::Ignored("joined by a link of somebody else")
-        );
+        for cut in ["https://t.me/+abcd...", "https://t.me/+abcd\u{2026}"] {
+            let mut foreign = joined.clone();
+            foreign["chat_member"]["invite_link"]["invite_link"] = json!(cut);
+            assert_eq!(
+                read(&foreign),
+                Sighting::Ignored("joined by a link of somebody else")
+            );
+        }
         let mut empty = joined.clone();
         empty["chat_member"]["invite_link"]["invite_link"] = json!("");
         assert_eq!(
@@ -298,6 +302,17 @@ mod tests {
         ] {
             assert_eq!(recognise(body), Err(NotJson), "{body:?}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_an_update_is_skipped() {
+        let joined = update(member("left", None, 7), member("member", None, 7));
+        let marked = format!("\u{feff}{joined}");
+        assert!(matches!(
+            recognise(marked.as_bytes()),
+            Ok(Sighting::Join(_))
+        ));
+        assert_eq!(recognise("\u{feff}\u{feff}{}".as_bytes()), Err(NotJson));
     }
 
     #[test]

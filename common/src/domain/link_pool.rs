@@ -103,6 +103,11 @@ impl Targets {
         ))
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Target> {
+        self.0.iter()
+    }
+
     /// Whether no chat has a pool.
     #[must_use]
     pub fn is_empty(&self) -> bool {

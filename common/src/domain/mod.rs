@@ -15,4 +15,5 @@ pub mod link_pool;
 pub mod purchase;
 pub mod retry;
 pub mod task;
+pub mod text;
 pub mod time;

@@ -3,11 +3,14 @@
 use serde_json::Value;
 
 use super::id::{ChatId, IdentitySource, RequestId};
+use super::text;
 
 /// The longest `userId`, in characters: WebEngage refuses longer ones.
 pub const USER_ID_MAX_CHARS: usize = 100;
 /// The longest `transactionId` and `Idempotency-Key`, in characters.
 pub const TRANSACTION_ID_MAX_CHARS: usize = 256;
+/// The first integer that a double may stand for together with its neighbour.
+const SAFE_INTEGERS_END: u64 = 1 << 53;
 
 /// The chats that links are made for. The first is the one meant when a request names none.
 ///
@@ -79,9 +82,10 @@ impl Chats {
 pub enum Invalid {
     /// The body is no JSON object.
     Json,
-    /// `userId` is missing, no string or integer, or not 1 to 100 characters.
+    /// `userId` is missing, no string or safe integer, an unfilled template, or not 1 to 100 characters.
     UserId,
-    /// `transactionId` or `Idempotency-Key` is no string or integer, or longer than 256 characters.
+    /// `transactionId` or `Idempotency-Key` is no string or safe integer, an unfilled template (blanks alone are one), or
+    /// longer than 256 characters.
     TransactionId,
     /// `chatId` is none of our chats.
     Chat,
@@ -90,9 +94,9 @@ pub enum Invalid {
 /// One payment for one seat, as the shop reports it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Purchase {
-    /// The shop's user, trimmed.
+    /// The shop's user, trimmed and without invisible characters.
     pub user_id: String,
-    /// The shop's transaction, trimmed; empty if it has none.
+    /// The shop's transaction, trimmed and without invisible characters; empty if it has none.
     pub transaction_id: String,
     /// The chat that was paid for.
     pub chat: ChatId,
@@ -121,18 +125,20 @@ impl Purchase {
         idempotency_key: Option<&str>,
         chats: &Chats,
     ) -> Result<Self, Invalid> {
-        let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
+        let Ok(Value::Object(fields)) = serde_json::from_slice(text::without_mark(body)) else {
             return Err(Invalid::Json);
         };
-        let user_id = fields.get("userId").and_then(text).ok_or(Invalid::UserId)?;
+        let user_id = fields.get("userId").and_then(id).ok_or(Invalid::UserId)?;
         if !(1..=USER_ID_MAX_CHARS).contains(&user_id.chars().count()) {
             return Err(Invalid::UserId);
         }
         let transaction_id = match fields.get("transactionId") {
             None | Some(Value::Null) => String::new(),
-            Some(value) => text(value).ok_or(Invalid::TransactionId)?,
+            Some(value) => id(value).ok_or(Invalid::TransactionId)?,
         };
-        let idempotency_key = idempotency_key.unwrap_or_default().trim().to_owned();
+        // Without the blanks around it, which are no part of a header's value.
+        let idempotency_key = idempotency_key.unwrap_or_default().trim_ascii();
+        let idempotency_key = text::filled_in(idempotency_key).ok_or(Invalid::TransactionId)?;
         if [&transaction_id, &idempotency_key]
             .iter()
             .any(|id| id.chars().count() > TRANSACTION_ID_MAX_CHARS)
@@ -141,7 +147,7 @@ impl Purchase {
         }
         let chat = match fields.get("chatId") {
             None | Some(Value::Null) => chats.0.first().copied(),
-            Some(value) => value.as_i64().and_then(|id| chats.find(ChatId(id))),
+            Some(value) => chat_id(value).and_then(|id| chats.find(id)),
         };
         let Chat { id: chat, known_as } = chat.ok_or(Invalid::Chat)?;
         Ok(Self {
@@ -190,13 +196,24 @@ impl Purchase {
     }
 }
 
-/// A string or an integer, as trimmed text. A fraction, or an integer beyond 64 bits, is no id: JSON writers disagree
-/// on its digits.
-fn text(value: &Value) -> Option<String> {
+/// A string or an integer, as an id. A fraction is none, and neither is an integer from 2^53 on: JavaScript, and all that
+/// reads numbers as it does, has rounded it by then, so that two payments would be one. As a string it is taken.
+fn id(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        Value::String(text) => text::filled_in(text),
+        Value::Number(number) => number
+            .as_i64()
+            .filter(|integer| integer.unsigned_abs() < SAFE_INTEGERS_END)
+            .map(|integer| integer.to_string()),
         _ => None,
+    }
+}
+
+/// A chat's id, as an integer or, since some tools send every value as text, as one in quotes.
+fn chat_id(value: &Value) -> Option<ChatId> {
+    match value {
+        Value::String(text) => text::clean(text).parse().ok().map(ChatId),
+        _ => value.as_i64().map(ChatId),
     }
 }
 
@@ -208,25 +225,25 @@ mod tests {
         Purchase::parse(body.as_bytes(), None, &Chats::parse("-1, -2").unwrap())
     }
 
-    fn id(body: &str) -> Identity {
+    fn identity(body: &str) -> Identity {
         parse(body).unwrap().identity()
     }
 
     #[test]
     fn integers_and_padded_strings_are_the_same_payment() {
-        let plain = id(r#"{"userId": "7", "transactionId": "42"}"#);
-        assert_eq!(plain, id(r#"{"userId": 7, "transactionId": 42}"#));
+        let plain = identity(r#"{"userId": "7", "transactionId": "42"}"#);
+        assert_eq!(plain, identity(r#"{"userId": 7, "transactionId": 42}"#));
         assert_eq!(
             plain,
-            id(r#"{"userId": " 7 ", "transactionId": "\t42\n", "extra": [1]}"#)
+            identity(r#"{"userId": " 7 ", "transactionId": "\t42\n", "extra": [1]}"#)
         );
         assert_eq!(
             plain,
-            id(r#"{"userId": "7", "transactionId": "42", "chatId": -1}"#)
+            identity(r#"{"userId": "7", "transactionId": "42", "chatId": -1}"#)
         );
         assert_ne!(
             plain,
-            id(r#"{"userId": "7", "transactionId": "42", "chatId": -2}"#)
+            identity(r#"{"userId": "7", "transactionId": "42", "chatId": -2}"#)
         );
     }
 
@@ -256,8 +273,8 @@ mod tests {
     #[test]
     fn the_user_is_no_part_of_a_payments_identity() {
         assert_eq!(
-            id(r#"{"userId": "a", "transactionId": "1"}"#),
-            id(r#"{"userId": "b", "transactionId": "1"}"#)
+            identity(r#"{"userId": "a", "transactionId": "1"}"#),
+            identity(r#"{"userId": "b", "transactionId": "1"}"#)
         );
     }
 
@@ -266,7 +283,7 @@ mod tests {
         let chats = Chats::parse("-1").unwrap();
         let keyed = |key| {
             Purchase::parse(
-                br#"{"userId": "a", "transactionId": " "}"#,
+                br#"{"userId": "a", "transactionId": ""}"#,
                 Some(key),
                 &chats,
             )
@@ -276,7 +293,10 @@ mod tests {
         assert!(matches!(keyed("k"), Identity::Payment(_)));
         assert_eq!(keyed("k"), keyed(" k "));
         assert!(matches!(keyed("  "), Identity::Window(_)));
-        assert_ne!(id(r#"{"userId": "a"}"#), id(r#"{"userId": "b"}"#));
+        assert_ne!(
+            identity(r#"{"userId": "a"}"#),
+            identity(r#"{"userId": "b"}"#)
+        );
     }
 
     #[test]
@@ -305,7 +325,17 @@ mod tests {
             ),
             (&long_payment, Invalid::TransactionId),
             (r#"{"userId": 1, "chatId": -3}"#, Invalid::Chat),
-            (r#"{"userId": 1, "chatId": "-1"}"#, Invalid::Chat),
+            (r#"{"userId": 1, "chatId": "-3"}"#, Invalid::Chat),
+            (r#"{"userId": 1, "chatId": ""}"#, Invalid::Chat),
+            (r#"{"userId": 1, "chatId": "-1.0"}"#, Invalid::Chat),
+            (
+                r#"{"userId": 1, "transactionId": " "}"#,
+                Invalid::TransactionId,
+            ),
+            (
+                r#"{"userId": 1, "transactionId": "\u200b"}"#,
+                Invalid::TransactionId,
+            ),
         ];
         for (body, wrong) in cases {
             assert_eq!(parse(body).err(), Some(wrong), "{body}");
@@ -322,5 +352,60 @@ mod tests {
             ))
             .is_ok()
         );
+    }
+
+    #[test]
+    fn a_template_that_was_not_filled_in_is_no_id_in_any_place() {
+        for unfilled in ["undefined", "NULL", "{{ order.id }}", "${userId}", "%s"] {
+            let as_user = format!(r#"{{"userId": "{unfilled}"}}"#);
+            assert_eq!(parse(&as_user).err(), Some(Invalid::UserId), "{unfilled}");
+            let as_payment = format!(r#"{{"userId": "u", "transactionId": "{unfilled}"}}"#);
+            let refused = parse(&as_payment).err();
+            assert_eq!(refused, Some(Invalid::TransactionId), "{unfilled}");
+            let chats = Chats::parse("-1").unwrap();
+            let refused = Purchase::parse(br#"{"userId": "u"}"#, Some(unfilled), &chats).err();
+            assert_eq!(refused, Some(Invalid::TransactionId), "{unfilled}");
+        }
+    }
+
+    #[test]
+    fn invisible_characters_make_no_second_payment() {
+        let plain = identity(r#"{"userId": "u", "transactionId": "T-1"}"#);
+        for copied in [
+            r"T-1\u200b",
+            r"\ufeffT-1",
+            r"T\u2060-1",
+            r"T-\u200e1",
+            r"\u200f T-1",
+            r"T-1\u200d",
+        ] {
+            let body = format!(r#"{{"userId": "u", "transactionId": "{copied}"}}"#);
+            assert_eq!(identity(&body), plain, "{copied}");
+        }
+        assert_eq!(parse(r#"{"userId": "u\u200b"}"#).unwrap().user_id, "u");
+    }
+
+    #[test]
+    fn an_integer_is_taken_up_to_where_javascript_rounds() {
+        for (number, is_safe) in [
+            ("9007199254740991", true),
+            ("-9007199254740991", true),
+            ("9007199254740992", false),
+            ("-9007199254740992", false),
+            ("9007199254740993", false),
+            ("18446744073709551615", false),
+        ] {
+            let body = format!(r#"{{"userId": {number}, "transactionId": {number}}}"#);
+            assert_eq!(parse(&body).is_ok(), is_safe, "{number}");
+            let text = format!(r#"{{"userId": "{number}", "transactionId": "{number}"}}"#);
+            assert_eq!(parse(&text).unwrap().transaction_id, number);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_a_chat_in_quotes_change_nothing() {
+        let plain = identity(r#"{"userId": "u", "transactionId": "1", "chatId": -2}"#);
+        let told = "\u{feff}{\"userId\": \"u\", \"transactionId\": \"1\", \"chatId\": \" -2 \"}";
+        assert_eq!(identity(told), plain);
     }
 }

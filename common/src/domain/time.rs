@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::macros::format_description;
 
 /// The first instant that RFC 3339 can write: the start of the year 0000.
@@ -79,6 +79,13 @@ impl Timestamp {
     pub fn webengage(self) -> String {
         let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+0000");
         self.date_time().format(form).unwrap_or_default()
+    }
+
+    /// The instant of a `Date` header: `Tue, 15 Nov 1994 08:12:31 GMT`.
+    #[must_use]
+    pub fn of_http(text: &str) -> Option<Self> {
+        let at = OffsetDateTime::parse(text.trim(), &Rfc2822).ok()?;
+        Some(Self::from_seconds(at.unix_timestamp()))
     }
 
     fn date_time(self) -> OffsetDateTime {
@@ -166,5 +173,14 @@ mod tests {
             Timestamp::from_ms(5).plus(Duration::MAX).to_string(),
             "9999-12-31T23:59:59.999Z"
         );
+    }
+
+    #[test]
+    fn a_date_header_is_read() {
+        let at = Timestamp::of_http("Tue, 15 Nov 1994 08:12:31 GMT");
+        assert_eq!(at, Some(Timestamp::from_seconds(784_887_151)));
+        for odd in ["", "now", "784887151", "Tue, 32 Nov 1994 08:12:31 GMT"] {
+            assert_eq!(Timestamp::of_http(odd), None, "{odd}");
+        }
     }
 }

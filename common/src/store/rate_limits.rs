@@ -80,11 +80,7 @@ impl RateLimits {
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
             table: Table::from_env(client, env, "RateLimits", "RATE_LIMITS_TABLE"),
-            starting_interval: Duration::from_millis(env.number(
-                "SAFE_RPS_SLEEP_MS",
-                220,
-                34..=60_000,
-            )),
+            starting_interval: env.starting_interval(),
         }
     }
 

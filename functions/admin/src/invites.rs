@@ -1,9 +1,10 @@
 //! Finding requests: by their own id, by the shop's payment, by the shop's user, by a link.
 
 use common::answer::Rejection;
-use common::domain::id::{ChatId, IdentitySource, InviteLink, RequestId};
+use common::domain::id::{ChatId, IdentitySource, LinkHash, RequestId};
 use common::domain::invite::Invite;
 use common::domain::purchase::{TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
+use common::domain::text;
 use common::store::Cursor;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -16,18 +17,21 @@ const PAGE: i32 = 20;
 /// The longest link that is looked for, in characters; Telegram's have some 30.
 const LINK_MAX_CHARS: usize = 256;
 
+/// What is told where a plus may have been meant and nothing is found.
+const PLUS_HINT: &str = "A plus in a query is a space: to look for a plus, write %2B.";
+
 /// What is looked for.
 enum By {
     Request(RequestId),
     Transaction { id: String, chat: Option<ChatId> },
     User { id: String, after: Option<Cursor> },
-    Link(InviteLink),
+    Link(LinkHash),
 }
 
 impl By {
     fn read(query: &str) -> Result<Self, Rejection> {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-            .map(|(name, value)| (name.into_owned(), value.trim().to_owned()))
+            .map(|(name, value)| (name.into_owned(), text::clean(&value)))
             .collect();
         let value = |wanted: &str| {
             let mut all = pairs.iter().filter(|(name, _)| name == wanted);
@@ -66,7 +70,7 @@ impl By {
                     return Err(Rejection::InvalidParameter);
                 }
                 // In a query a plus that is not encoded is a space, and no link has one.
-                Ok(Self::Link(InviteLink::new(url.replace(' ', "+"))))
+                Ok(Self::Link(LinkHash::sought(&url.replace(' ', "+"))))
             }
             _ => Err(Rejection::InvalidQuery),
         }
@@ -84,7 +88,7 @@ pub(crate) async fn find(app: &App, query: &str) -> Result<Value, Rejection> {
             (page.ids, page.next)
         }
         By::Link(link) => {
-            let record = app.links.get(&link.hash()).await.map_err(unavailable)?;
+            let record = app.links.get(&link).await.map_err(unavailable)?;
             let owner = record.and_then(|record| record.owner);
             (
                 owner.into_iter().map(|owner| owner.request_id).collect(),
@@ -95,7 +99,11 @@ pub(crate) async fn find(app: &App, query: &str) -> Result<Value, Rejection> {
     let records = try_join_all(ids.into_iter().map(|id| app.invites.get(id))).await;
     let records: Vec<Option<Invite>> = records.map_err(unavailable)?;
     let stories: Vec<Story> = records.into_iter().flatten().map(Story::from).collect();
+    let is_nothing = stories.is_empty();
     let mut found = json!({"invites": stories});
+    if is_nothing && query.contains('+') {
+        found["hint"] = PLUS_HINT.into();
+    }
     if let Some(next) = next {
         found["cursor"] = next.to_string().into();
     }

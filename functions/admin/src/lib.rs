@@ -31,6 +31,7 @@ use common::clock::Clock;
 use common::config::Env;
 use common::domain::id::{BotId, ChatId, RequestId};
 use common::domain::purchase::Chats;
+use common::domain::text::without_mark;
 use common::queue::{DeadLetters, EventQueue, InviteQueue};
 use common::store::{Invites, Links, RateLimits, Tasks};
 use common::telemetry::chain;
@@ -203,7 +204,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Rejection> {
     if body.len() > BODY_MAX_BYTES {
         return Err(Rejection::TooLarge);
     }
-    let fields = match body.trim_ascii() {
+    let fields = match without_mark(body).trim_ascii() {
         [] => Value::Object(serde_json::Map::new()),
         body => serde_json::from_slice(body).map_err(|_| Rejection::InvalidJson)?,
     };

@@ -13,9 +13,10 @@ use common::config::Env;
 use common::domain::fault::Fault;
 use common::domain::purchase::Chats;
 use common::domain::time::Timestamp;
+use common::redaction::of_others;
 use common::store::{RateLimits, Tasks};
 use common::telegram::{Bots, Telegram, WebhookInfo};
-use common::telemetry::{chain, one_line};
+use common::telemetry::chain;
 use futures_util::future::{join_all, join3, try_join_all};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -47,7 +48,7 @@ impl App {
         let aws = aws::Shared::from_env(env);
         let gauge = |url| Gauge::new(aws.sqs(), url);
         Self {
-            bots: Bots::from_env(env),
+            bots: Bots::from_env(env, &clock),
             webhook_url: env.required("WEBHOOK_URL"),
             invite_queue: gauge(env.required("INVITE_QUEUE_URL")),
             event_queue: gauge(env.required("EVENT_QUEUE_URL")),
@@ -201,7 +202,7 @@ async fn webhook_of(app: &App, bot: &Telegram, now: Timestamp) -> Option<(u64, b
                 .mismatch(&app.webhook_url, &ALLOWED_UPDATES)
                 .or_else(|| failed_just_now(&info, now));
             if let Some(sentence) = &sentence {
-                error!(bot.id = %id, fault = "configuration", "joins do not come: {}", one_line(sentence));
+                error!(bot.id = %id, fault = "configuration", "joins do not come: {}", of_others(sentence));
             }
             return Some((info.pending_update_count, sentence.is_some()));
         }

@@ -86,11 +86,7 @@ impl App {
             empty: pool::Empty::default(),
             invite_ttl: env.invite_ttl(),
             retention: env.retention(),
-            duplicate_window: Duration::from_secs(env.number(
-                "DUPLICATE_WINDOW_SEC",
-                600,
-                1..=86_400,
-            )),
+            duplicate_window: env.duplicate_window(),
             clock,
         }
     }

@@ -7,8 +7,9 @@ use common::domain::fault::Fault;
 use common::domain::id::ChatId;
 use common::domain::purchase::Chats;
 use common::domain::time::Timestamp;
+use common::redaction::of_others;
 use common::telegram::{Membership, Telegram, TelegramError, WebhookInfo};
-use common::telemetry::{chain, one_line};
+use common::telemetry::chain;
 use common::webengage::{DeliveryFault, WebEngage};
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -91,7 +92,7 @@ async fn of_bot(telegram: &Telegram, chats: &Chats) -> Vec<Check> {
                 TelegramError::Refused {
                     status: 401 | 404, ..
                 } => "put the bot's present token, from @BotFather, into TELEGRAM_BOT_TOKEN",
-                _ => again_or(&failure, "check TELEGRAM_API_BASE"),
+                _ => todo_or(&failure, "check TELEGRAM_API_BASE"),
             };
             // A token that opens nothing has no rights to be looked at.
             return vec![Check::failed(what, format!("{}: {todo}", chain(&failure)))];
@@ -116,7 +117,7 @@ async fn in_chat(telegram: &Telegram, id: ChatId) -> Vec<Check> {
                 "add the bot to the chat as an administrator, and check TELEGRAM_CHAT_ID: supergroups and channels begin with -100"
                     .to_owned()
             }
-            _ => again_or(
+            _ => todo_or(
                 &failure,
                 "add the bot to the chat as an administrator who may invite users",
             )
@@ -180,7 +181,7 @@ pub async fn webhooks(bots: &[Bot], expected: Option<&str>, now: Timestamp) -> V
         match patiently(async || bot.telegram.webhook_info().await).await {
             Ok(info) => webhook(what, &info, expected, now),
             Err(failure) => {
-                let todo = again_or(&failure, "check TELEGRAM_BOT_TOKEN");
+                let todo = todo_or(&failure, "check TELEGRAM_BOT_TOKEN");
                 Check::failed(what, format!("{}: {todo}", chain(&failure)))
             }
         }
@@ -254,8 +255,14 @@ pub async fn webengage(account: &WebEngage) -> Check {
     }
 }
 
-/// What to do about a failure: to try again if that may help, else `todo`.
-fn again_or(failure: &TelegramError, todo: &'static str) -> &'static str {
+/// What to do about a failure: what its kind asks for, to try again if that may help, else `todo`.
+fn todo_or(failure: &TelegramError, todo: &'static str) -> &'static str {
+    if failure.is_frozen() {
+        return "the bot's account is frozen by Telegram: appeal, as Telegram's notice to the bot's owner says, or by @BotSupport; no link can be made until it is thawed";
+    }
+    if let TelegramError::Unreachable { .. } = failure {
+        return "try again in a minute; where Telegram is reached by a proxy only, put the address of a reverse proxy into TELEGRAM_API_BASE, since HTTPS_PROXY and its kind are not used";
+    }
     match failure.fault() {
         Fault::RateLimited { .. } | Fault::Retry | Fault::Unknown => "try again in a minute",
         Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => todo,
@@ -283,10 +290,9 @@ pub(crate) async fn patiently<T>(
     call().await
 }
 
-/// What somebody else wrote, on one line and not too long.
+/// What somebody else wrote, on one line, without our secrets and not too long.
 fn clean(words: &str) -> String {
-    let words: String = words.chars().take(WORDS_MAX_CHARS).collect();
-    one_line(&words)
+    of_others(words).chars().take(WORDS_MAX_CHARS).collect()
 }
 
 #[cfg(test)]

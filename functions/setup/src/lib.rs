@@ -109,7 +109,7 @@ impl App {
         let chats = env.chats();
         read_settings(env, &chats);
         Self {
-            bots: Bot::all_from_env(env),
+            bots: Bot::all_from_env(env, &Clock::real()),
             chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
@@ -371,7 +371,7 @@ async fn remove(env: Env, event: &Value, until: Instant) -> String {
         Ok(Err(unreadable)) => return format!("No webhook was removed: {}.", chain(&unreadable)),
         Err(_) => return "No webhook was removed: the secret did not come in time.".to_owned(),
     };
-    let bots = Bots::from_env(&mut env);
+    let bots = Bots::from_env(&mut env, &Clock::real());
     let removed = bots.iter().map(|bot| async move {
         let removed = patiently(async || remove_one(bot, url).await);
         let says = match timeout_at(until, removed).await {

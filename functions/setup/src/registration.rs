@@ -1,5 +1,6 @@
 //! Which bots there are, and the webhook of each: registered, and read back.
 
+use common::clock::Clock;
 use common::config::{Env, list};
 use common::telegram::{Bots, Telegram, TelegramError, WebhookInfo};
 use secrecy::SecretString;
@@ -30,8 +31,8 @@ pub enum Unregistered {
 
 impl Bot {
     /// The bots of `TELEGRAM_BOT_TOKEN`, each with its secret of `TELEGRAM_WEBHOOK_SECRET`: the first with the first.
-    pub fn all_from_env(env: &mut Env) -> Vec<Self> {
-        let bots = Bots::from_env(env);
+    pub fn all_from_env(env: &mut Env, clock: &Clock) -> Vec<Self> {
+        let bots = Bots::from_env(env, clock);
         let secrets = env.required("TELEGRAM_WEBHOOK_SECRET");
         let secrets: Vec<&str> = list(&secrets).collect();
         let count = bots.iter().count();

@@ -22,7 +22,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use common::aws;
 use common::clock::Clock;
-use common::config::Env;
+use common::config::{Env, Lifetimes};
 use common::domain::id::ChatId;
 use common::domain::link_pool::Targets;
 use common::domain::purchase::Chats;
@@ -69,18 +69,11 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
-        let invite_ttl = env.invite_ttl();
-        let retention = env.retention();
-        if invite_ttl > retention {
-            env.problem(
-                "INVITE_TTL_SEC is longer than RETENTION_DAYS: who joins last would be forgotten"
-                    .to_owned(),
-            );
-        }
+        let Lifetimes { invite, retention } = env.lifetimes();
         let chats = env.chats();
         let targets = env.link_pool_targets(&chats);
         Self {
-            bots: Bots::from_env(env),
+            bots: Bots::from_env(env, &clock),
             chats,
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
@@ -92,10 +85,10 @@ impl App {
             bells: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
             rules: RetryRules {
-                max_attempts: env.number("MAX_ATTEMPTS", 50, 1..=1000),
+                max_attempts: env.max_attempts(),
                 base_backoff: env.base_backoff(),
             },
-            invite_ttl,
+            invite_ttl: invite,
             retention,
             clock,
         }

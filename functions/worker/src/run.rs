@@ -537,7 +537,7 @@ impl<'a> Run<'a> {
     }
 
     /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
-    async fn release(&self, over: Over) -> Result<Released, StoreError> {
+    async fn release(&mut self, over: Over) -> Result<Released, StoreError> {
         let (app, now) = (self.app, self.app.clock.now());
         let (limiters, calls, all_wait) = {
             let board = self.board.lock();
@@ -581,7 +581,7 @@ impl<'a> Run<'a> {
     }
 
     /// Sends a bell for `at`, or a little before.
-    async fn ring(&self, at: Timestamp) {
+    async fn ring(&mut self, at: Timestamp) {
         let delay = at
             .since(self.app.clock.now())
             .saturating_sub(Duration::from_millis(500));

@@ -115,11 +115,16 @@ async fn events<'a>(
     effort: Effort,
 ) -> anyhow::Result<Events<'a>> {
     let needed = match function {
-        "webhook" | "events" => effort.starts * 21 + WARM_UP + effort.calls,
+        "webhook" | "events" | "worker" => effort.starts * 21 + WARM_UP + effort.calls,
         "status" => 1,
         _ => 0,
     };
-    let invites = seed::invites(stand, function, needed).await?;
+    let invites = if function == "worker" {
+        seed::tasks(stand, function, needed).await?;
+        Vec::new()
+    } else {
+        seed::invites(stand, function, needed).await?
+    };
     let mut number = 0_u64;
     Ok(Box::new(move || {
         number += 1;
@@ -132,7 +137,7 @@ async fn events<'a>(
         };
         match function {
             "request" => payload::request_event(stand, &name),
-            "worker" => payload::mint_event(stand, &name, number),
+            "worker" => payload::bell_event(stand, number),
             "events" => payload::delivery_event(invite(number)?),
             "webhook" => payload::join_event(stand, invite(number)?, number),
             _ => payload::status_event(stand, invite(1)?.id),

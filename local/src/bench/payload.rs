@@ -2,19 +2,19 @@
 
 use anyhow::Context as _;
 use common::auth::WEBHOOK_SECRET_HEADER;
-use common::domain::id::{ChatId, RequestId};
-use common::domain::job::Job;
+use common::domain::id::RequestId;
+use common::queue::Bell;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::seed::{self, Seeded};
-use super::stand::{CHATS, Stand};
+use super::stand::Stand;
 
 const REQUEST: &str = include_str!("../../../events/request-new.json");
 const STATUS: &str = include_str!("../../../events/status-found.json");
 const JOIN: &str = include_str!("../../../events/webhook-join.json");
 const MESSAGE: &str = include_str!("../../../events/webhook-message.json");
-const MINT: &str = include_str!("../../../events/worker-mint.json");
+const BELL: &str = include_str!("../../../events/worker-bell.json");
 const EVENT: &str = include_str!("../../../events/events-link-created.json");
 
 /// The body of a purchase.
@@ -71,12 +71,10 @@ pub(crate) fn join_event(stand: &Stand, invite: &Seeded, person: u64) -> anyhow:
     bytes(&event)
 }
 
-/// A batch of one job to mint the link of a payment, in one of the chats in turn.
-pub(crate) fn mint_event(stand: &Stand, name: &str, number: u64) -> anyhow::Result<Vec<u8>> {
-    let (id, purchase) = seed::payment(stand, name)?;
-    let mut mint = seed::mint(id, &purchase, common::clock::Clock::real().now());
-    mint.chat_id = ChatId(stand.first_chat + i64::try_from(number)? % CHATS);
-    batch(MINT, &Job::Mint(mint))
+/// A batch of one bell: of the chat that the task of this number is for.
+pub(crate) fn bell_event(stand: &Stand, number: u64) -> anyhow::Result<Vec<u8>> {
+    let chat_id = seed::chat_of(stand, number)?;
+    batch(BELL, &Bell::Work { chat_id })
 }
 
 /// A batch of one event to deliver.

@@ -1,20 +1,19 @@
-//! Finished invites, written by the store as the worker would have written them.
+//! Finished invites and tasks, written by the store as the functions would have written them.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use common::domain::event::Event;
-use common::domain::id::{InviteLink, RequestId};
-use common::domain::invite::{Claim, Invite, Settled};
-use common::domain::job::Mint;
+use common::domain::id::{ChatId, InviteLink, RequestId};
+use common::domain::invite::Settled;
 use common::domain::purchase::{Chats, Identity, Purchase};
-use common::domain::time::Timestamp;
-use common::store::{Invites, LinkRecord, Links, Owner};
+use common::domain::task::{Mint, Task, Work};
+use common::store::{Invites, LinkRecord, Links, Minted, Owner, Tasks};
 use common::telegram::Bots;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
-use super::stand::Stand;
+use super::stand::{CHATS, Stand};
 use crate::functions::env_of;
 
 /// How long the records are kept; any time will do.
@@ -73,47 +72,63 @@ async fn invite(
     let expires = now.plus(RETENTION);
     let (id, purchase) = payment(stand, name)?;
     let link = InviteLink::new(format!("https://t.me/+{}", id.link_name()));
-    let mint = mint(id, &purchase, now);
-    let claim = invites.claim(&mint, name, now, expires).await?;
-    let Claim::Ours(invite) = claim else {
-        anyhow::bail!("the invite {name} is there already");
-    };
-    let bots = Bots::from_env(&mut env_of(&stand.env));
+    let mint = mint(id, &purchase);
+    let bots = Bots::from_env(&mut env_of(&stand.env), &common::clock::Clock::real());
     let bot = bots.iter().next().context("a bot")?.bot();
     let record = LinkRecord {
         invite_link: link.clone(),
         owner: Some(Owner {
             request_id: id,
-            user_id: mint.user_id,
-            transaction_id: mint.transaction_id,
+            user_id: mint.user_id.clone(),
+            transaction_id: mint.transaction_id.clone(),
         }),
-        unit: None,
+        slot: None,
         chat: purchase.chat,
         bot: Some(bot),
     };
     links.put(&record, now, expires).await?;
-    let settled = invites
-        .settle(id, name, purchase.chat, &link, expires, now)
-        .await?;
-    anyhow::ensure!(settled == Settled::HandedOut, "the invite {name} was lost");
-    let done = Invite {
-        invite_link: Some(link.clone()),
-        ..*invite
+    let minted = Minted {
+        mint: &mint,
+        chat: purchase.chat,
+        created_at: now,
+        expires_at: expires,
+        attempts: 1,
     };
-    let event = done
-        .unsent_link_event()
-        .context("an invite without event")?;
+    let settled = invites.settle(&minted, &link, expires, now).await?;
+    anyhow::ensure!(settled == Settled::HandedOut, "the invite {name} was lost");
+    let event = Event::link_created(id, &mint.user_id, &mint.transaction_id, &link, now);
     Ok(Seeded { id, link, event })
 }
 
-/// The job that `request` would have queued.
-pub(crate) fn mint(id: RequestId, purchase: &Purchase, now: Timestamp) -> Mint {
+/// The chat that the task of this number is for: each in turn.
+pub(crate) fn chat_of(stand: &Stand, number: u64) -> anyhow::Result<ChatId> {
+    Ok(ChatId(stand.first_chat + i64::try_from(number)? % CHATS))
+}
+
+/// Puts `count` tasks as `request` would have put them, numbered from 1.
+///
+/// # Errors
+/// What the table did not do.
+pub(crate) async fn tasks(stand: &Stand, prefix: &str, count: usize) -> anyhow::Result<()> {
+    let tasks = &Tasks::from_env(stand.shared.dynamodb(), &mut env_of(&stand.env));
+    stream::iter(1..=count)
+        .map(|number| async move {
+            let (id, purchase) = payment(stand, &format!("{prefix}-{number}"))?;
+            let chat = chat_of(stand, u64::try_from(number)?)?;
+            let now = common::clock::Clock::real().now();
+            let task = Task::new(chat, Work::Mint(mint(id, &purchase)), now);
+            Ok::<_, anyhow::Error>(tasks.put(&task).await?)
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+fn mint(id: RequestId, purchase: &Purchase) -> Mint {
     Mint {
         request_id: id,
         user_id: purchase.user_id.clone(),
         transaction_id: purchase.transaction_id.clone(),
-        chat_id: purchase.chat,
-        created_at: now,
-        not_before: None,
+        link_version: 0,
     }
 }

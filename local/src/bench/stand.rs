@@ -20,7 +20,7 @@ use crate::serve::{Bounds, serve};
 use crate::timeline::Timeline;
 use crate::{resources, routes};
 
-/// The chats that mints are spread over: each has a pace of its own, so that none has to wait for its slot.
+/// The chats that mints are spread over: each has a limiter of its own, so that none has to wait for its slot.
 pub(crate) const CHATS: i64 = 100;
 
 /// A running stand; dropped, it stops.
@@ -87,6 +87,10 @@ impl Stand {
         if let Some(webengage) = &bundle.world.webengage {
             webengage.set_limit(u32::MAX);
         }
+
+        let chats = telegram.chat_id..telegram.chat_id + CHATS;
+        let chats: Vec<String> = chats.map(|chat| chat.to_string()).collect();
+        env.insert("TELEGRAM_CHAT_ID".to_owned(), chats.join(","));
 
         let functions = Arc::new(Functions::start(&mut env_of(&env), &Clock::real())?);
         let stage = Stage {

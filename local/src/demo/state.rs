@@ -7,7 +7,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use common::answer::{Rejection, json};
 use common::clock::Clock;
-use common::domain::time::Timestamp;
 use common::telemetry::chain;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -60,7 +59,7 @@ impl Demo {
         Ok(json!({
             "mode": if self.stage.world.telegram.is_some() { "simulated" } else { "real" },
             "now": now,
-            "stock": self.shelves.count(&self.stage.dynamo, now).await?,
+            "stock": self.pools.count(&self.stage.dynamo, now).await?,
             "telegram": self.telegram(),
             "webengage": self.webengage(),
             "queues": self.queues(),
@@ -120,33 +119,26 @@ impl Demo {
             .collect()
     }
 
+    /// How each bot calls for each chat.
     async fn pace(&self) -> anyhow::Result<Vec<Value>> {
-        let mut paces = Vec::new();
+        let mut limiters = Vec::new();
         let now = Clock::turned_by(self.stage.clock.offset_ms()).now();
-        for key in &self.bot_and_chats {
-            let read = self
-                .stage
-                .dynamo
-                .get_item()
-                .table_name("Pace")
-                .key("paceKey", AttributeValue::S(key.clone()))
-                .send()
-                .await?;
-            let Some(item) = read.item else { continue };
-            let pace = object(&item);
-            let paused_until = pace["pausedUntil"]
-                .as_str()
-                .and_then(|text| text.parse::<Timestamp>().ok())
-                .filter(|until| *until > now);
-            paces.push(json!({
-                "key": key,
-                "intervalMs": pace["intervalMs"],
-                "pausedUntil": paused_until,
-                "held": paused_until.is_some() && pace["holds"] != 0,
-                "stopped": stopped(&item, now),
-            }));
+        for chat in &self.chats {
+            let lease = self.limits.get(*chat).await?;
+            let lasting = lease.operator_pause.filter(|pause| pause.lasts(now));
+            let reason = lasting.map(|pause| pause.reason);
+            for (bot, limiter) in &lease.limiters {
+                let paused_until = Some(limiter.waits_until()).filter(|until| *until > now);
+                limiters.push(json!({
+                    "key": format!("{bot}#{chat}"),
+                    "intervalMs": limiter.interval_ms,
+                    "pausedUntil": paused_until,
+                    "held": paused_until.is_some() && limiter.circuit.is_open(),
+                    "stopped": reason,
+                }));
+            }
         }
-        Ok(paces)
+        Ok(limiters)
     }
 
     /// The newest requests, newest first.
@@ -223,15 +215,6 @@ impl Demo {
     }
 }
 
-/// The reason of a pause by an operator, while it lasts.
-fn stopped(pace: &Item, now: Timestamp) -> Option<String> {
-    let stop = pace.get("stop")?.as_m().ok()?;
-    let text = |name| stop.get(name).and_then(|value| value.as_s().ok());
-    let until = text("until").and_then(|until| until.parse::<Timestamp>().ok());
-    let lasts = text("liftedAt").is_none() && until.is_none_or(|until| until > now);
-    text("reason").filter(|_| lasts).cloned()
-}
-
 /// A record as JSON, by its attributes' own names.
 fn object(item: &Item) -> Value {
     let value = |value: &AttributeValue| match value {
@@ -256,11 +239,11 @@ fn view(item: &Item) -> Value {
     view["linkEventFired"] = view["weLinkEventFired"].take();
     for hidden in [
         "weLinkEventFired",
-        "leaseOwner",
-        "leaseUntil",
         "expiresAt",
-        "openShard",
-        "revoking",
+        "pendingShard",
+        "pendingSince",
+        "pendingSends",
+        "replaced",
         "joinedLink",
         "history",
         "actions",

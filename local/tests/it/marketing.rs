@@ -65,6 +65,50 @@ async fn errors_of_webengage_delay_both_events_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_only_looks_like_a_success_delays_both_events_and_nothing_else() {
+    for mode in [
+        Mode::Page,
+        Mode::Challenge,
+        Mode::ErrorWithin200,
+        Mode::Forbidden,
+    ] {
+        survives(mode, Duration::from_secs(600)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_said_to_be_taken_is_told_again_under_the_same_id() {
+    for mode in [
+        Mode::Page,
+        Mode::Challenge,
+        Mode::ErrorWithin200,
+        Mode::Forbidden,
+    ] {
+        let bundle = TestBundle::start().await;
+        bundle.webengage.fail(Failure::of(mode).times(1));
+        let (id, _) = bundle.admitted("u1", "T1").await;
+        assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+        let attempts = bundle.webengage.attempts();
+        assert_eq!(attempts.len(), 2);
+        assert!(attempts[0].request_id.is_some());
+        assert_eq!(attempts[0].request_id, attempts[1].request_id);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_of_more_than_an_hour_is_not_believed() {
+    let bundle = TestBundle::start().await;
+    let limited = Mode::RateLimited {
+        retry_after: Some(1_000_000),
+    };
+    bundle.webengage.fail(Failure::of(limited).times(1));
+    bundle.admitted("u1", "T1").await;
+    let attempts = bundle.webengage.attempts();
+    let waited = attempts[1].at_ms - attempts[0].at_ms;
+    assert!((3_600_000..5_400_000).contains(&waited), "{waited} ms");
+}
+
+#[tokio::test]
 async fn a_rate_limit_of_webengage_delays_both_events_and_nothing_else() {
     survives(
         Mode::RateLimited {

@@ -5,36 +5,31 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use local::harness::TestBundle;
-use serde_json::json;
 
 #[tokio::test]
 async fn a_poison_body_among_nine_good_ones_fails_alone_and_ends_as_a_dead_letter_after_five_receives()
  {
     let mut bundle = TestBundle::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
     bundle.leaves_something();
-    let job = |n: u32| {
-        json!({"kind": "mint", "requestId": format!("00000000-0000-8000-8000-{n:012}"), "userId": format!("u{n}"),
-            "transactionId": format!("T{n}"), "chatId": bundle.chat_id, "createdAt": "2026-01-01T00:00:00.000Z"})
-        .to_string()
-    };
-    let mut bodies: Vec<String> = (0..9).map(job).collect();
-    bodies.insert(4, "{\"kind\": \"mint\", \"requestId\": ".to_owned());
-    let records: Vec<_> = bodies
-        .iter()
-        .enumerate()
-        .map(|(n, body)| json!({"messageId": format!("m{n}"), "body": body}))
-        .collect();
-    let batch = serde_json::from_value(json!({"Records": records})).unwrap();
+    let mut ids = Vec::new();
+    for n in 0..9 {
+        ids.push(bundle.put_mint(n).await);
+    }
+    let mut batch = bundle.bells(9);
+    let mut poison = batch.records[0].clone();
+    poison.message_id = Some("poison".to_owned());
+    poison.body = Some("{\"kind\": \"work\", \"chatId\": ".to_owned());
+    batch.records.insert(4, poison);
     let answer = bundle
         .functions()
-        .work(batch, Instant::now() + Duration::from_secs(60))
+        .work(batch, Instant::now() + Duration::from_secs(90))
         .await;
     let failed: Vec<_> = answer
         .batch_item_failures
         .iter()
         .map(|failure| failure.item_identifier.as_str())
         .collect();
-    assert_eq!(failed, ["m4"]);
+    assert_eq!(failed, ["poison"]);
     bundle.settle().await;
     assert_eq!(bundle.telegram.link_count(), 9);
 
@@ -49,7 +44,7 @@ async fn a_poison_body_among_nine_good_ones_fails_alone_and_ends_as_a_dead_lette
         (0, 1)
     );
     // Shown five times, each time hidden for six times the function's time-out.
-    assert!(bundle.clock.now_ms() - sent >= 5 * 360 * 1000);
+    assert!(bundle.clock.now_ms() - sent >= 5 * 540 * 1000);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! a client that gives up early never knows what happened.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -84,10 +85,17 @@ async fn handle(
         return render(Reply::Refused(Refusal::not_found()), &cut);
     };
     let params = params::read(uri.query(), &headers, &body);
-    match tokio::spawn(travel(site, token, method, params)).await {
+    let clock = site.shared.clock.clone();
+    let mut response = match tokio::spawn(travel(site, token, method, params)).await {
         Ok(reply) => render(reply, &cut),
         Err(_) => render(Reply::Cut, &cut),
+    };
+    // By the simulated clock: the server below would tell the real time.
+    let now = Duration::from_millis(u64::try_from(clock.now_ms()).unwrap_or(0));
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(UNIX_EPOCH + now)) {
+        response.headers_mut().insert(header::DATE, date);
     }
+    response
 }
 
 /// The token and the method of `/bot<token>/<method>`; a token of another shape is no such path.

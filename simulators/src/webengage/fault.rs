@@ -9,6 +9,14 @@ pub enum Mode {
     Up,
     /// 503 with an HTML body.
     Down,
+    /// 200 with a firewall's HTML page, nothing ingested.
+    Page,
+    /// 403 with a firewall's HTML page, nothing ingested.
+    Forbidden,
+    /// 202 with a firewall's challenge, nothing ingested.
+    Challenge,
+    /// 200 with a JSON body whose status is `error`, nothing ingested.
+    ErrorWithin200,
     /// 500 with a JSON body, nothing ingested.
     InternalError,
     /// 500 with a JSON body, but the event was ingested.

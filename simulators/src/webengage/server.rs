@@ -20,6 +20,8 @@ use crate::socket::Cut;
 
 const DOWN: &str = "<html><head><title>503 Service Temporarily Unavailable</title></head><body><center><h1>503 Service \
 Temporarily Unavailable</h1></center></body></html>";
+const CHALLENGE: &str =
+    "<html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -166,6 +168,20 @@ async fn receive(site: Site, license: String, headers: HeaderMap, body: Bytes) -
             body: Err(DOWN),
             ..Reply::error(503, "")
         },
+        Mode::Page => Reply {
+            body: Err(CHALLENGE),
+            ..Reply::error(200, "")
+        },
+        Mode::Forbidden => Reply {
+            body: Err(CHALLENGE),
+            ..Reply::error(403, "")
+        },
+        Mode::Challenge => Reply {
+            body: Err(CHALLENGE),
+            retry_after: Some(30),
+            ..Reply::error(202, "")
+        },
+        Mode::ErrorWithin200 => Reply::error(200, "Something went wrong"),
         Mode::InternalError => Reply::error(500, "Internal server error"),
         Mode::InternalErrorAfterIngesting => Reply {
             outcome: genuine().outcome,

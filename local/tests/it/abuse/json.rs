@@ -82,15 +82,17 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
 }
 
 #[tokio::test]
-async fn an_id_past_2_to_the_53_arrives_to_the_last_digit() {
+async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
     let bundle = TestBundle::start().await;
     let key = bundle.bundle.api_key().to_owned();
     for id in [
-        "9007199254740993",
-        "18446744073709551615",
-        "-9223372036854775808",
+        "9007199254740991",
+        "-9007199254740991",
+        "\"9007199254740993\"",
+        "\"18446744073709551615\"",
     ] {
         let body = format!(r#"{{"userId": {id}, "transactionId": {id}}}"#);
+        let id = id.trim_matches('"');
         let answer = ask(
             &bundle,
             "POST",
@@ -142,6 +144,7 @@ async fn numbers_that_no_two_readers_agree_on_are_no_ids() {
         "1e-400",
         "1e19",
         "9007199254740993.0",
+        "9007199254740993",
         "18446744073709551616",
         "1e999999999999999999999",
     ] {
@@ -262,13 +265,13 @@ async fn what_a_shop_writes_into_an_id_is_an_id_to_everybody_behind() {
         r#"{"$ne": null}"#,
         "'; DROP TABLE InviteRequests; --",
         "attribute_exists(requestId)",
-        "${jndi:ldap://127.0.0.1/x}",
+        "$(jndi:ldap://127.0.0.1/x)",
         "http://169.254.169.254/latest/meta-data/",
         "../../../v1/accounts/other/events",
         "=HYPERLINK(\"http://127.0.0.1\")",
         "<script>alert(1)</script>",
         "line\r\nx-api-key: forged\r\n\r\nline",
-        "\u{202e}\u{0}\u{1b}[2J",
+        "\u{0}\u{1b}[2J",
     ];
     for id in ids {
         let answer = bundle.buy(id, id).await;
@@ -301,7 +304,7 @@ async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
         b"{\"userId\": \"u\", \"\xff\": 1}",
         b"{\"userId\": \"\xf8\x88\x80\x80\x80\"}",
         b"\xff\xfe{\x00}\x00",
-        b"\xef\xbb\xbf{\"userId\": \"u\"}",
+        b"\xef\xbb\xbf\xef\xbb\xbf{\"userId\": \"u\"}",
         b"{\"userId\": \"u\"}\x00",
     ];
     for body in bodies {

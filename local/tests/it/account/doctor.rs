@@ -9,7 +9,7 @@ use local::doctor::examine;
 use local::harness::TestBundle;
 use serde_json::Value;
 use setup::check::{Check, Verdict};
-use simulators::telegram::Rights;
+use simulators::telegram::{Fault, FaultRule, Refusal, Rights};
 use simulators::webengage::Mode;
 use tokio::process::Command;
 
@@ -70,7 +70,7 @@ async fn each_red_says_what_to_do() {
     fn set(env: &mut HashMap<String, String>, name: &str, value: &str) {
         env.insert(name.to_owned(), value.to_owned());
     }
-    let spoils: [(Spoil, Verdict, &str); 15] = [
+    let spoils: [(Spoil, Verdict, &str); 18] = [
         (
             |_, env| set(env, "API_KEYS", " "),
             Verdict::Failed,
@@ -90,6 +90,32 @@ async fn each_red_says_what_to_do() {
             |bundle, _| bundle.telegram.revoke_token(bundle.bot_id),
             Verdict::Failed,
             "put the bot's present token, from @BotFather, into TELEGRAM_BOT_TOKEN",
+        ),
+        (
+            |bundle, _| {
+                let frozen = Refusal::new(400, "Bad Request: FROZEN_METHOD_INVALID");
+                let rule = FaultRule::on("getChatMember", Fault::Refuse(frozen));
+                bundle.telegram.fail(rule);
+            },
+            Verdict::Failed,
+            "the bot's account is frozen by Telegram: appeal",
+        ),
+        (
+            |bundle, _| {
+                let frozen = Refusal::new(400, "Bad Request: FROZEN_PARTICIPANT_MISSING");
+                let rule = FaultRule::on("getMe", Fault::Refuse(frozen));
+                bundle.telegram.fail(rule);
+            },
+            Verdict::Failed,
+            "the bot's account is frozen by Telegram: appeal",
+        ),
+        (
+            |_, env| {
+                set(env, "TELEGRAM_API_BASE", "http://127.0.0.1:9");
+                set(env, "HTTPS_PROXY", "http://127.0.0.1:9");
+            },
+            Verdict::Failed,
+            "put the address of a reverse proxy into TELEGRAM_API_BASE, since HTTPS_PROXY and its kind are not used",
         ),
         (
             |bundle, _| bundle.telegram.demote_bot(bundle.bot_id, bundle.chat_id),
@@ -215,7 +241,8 @@ async fn dead_letters_and_deliveries_that_fail_are_red() {
     );
     // The webhook's secret was changed and not registered.
     let (_, link) = bundle.admitted("u1", "T1").await;
-    let bot = common::telegram::Bots::from_env(&mut super::read(&env));
+    let bot =
+        common::telegram::Bots::from_env(&mut super::read(&env), &common::clock::Clock::real());
     let bot = bot.iter().next().unwrap();
     let url = &env["WEBHOOK_URL"];
     bot.set_webhook(url, &"another".into(), &["chat_member"])

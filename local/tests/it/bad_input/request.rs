@@ -38,9 +38,46 @@ false
 -0
 -0.0
 9007199254740993.0
+9007199254740992
+-9007199254740992
+9007199254740993
+18446744073709551615
 18446744073709551616
+-9223372036854775808
 -9223372036854775809
 12345678901234567890123456789
+"#;
+
+/// Texts that nobody filled in, whichever id is meant.
+const UNFILLED: &str = r#"
+undefined
+Undefined
+NULL
+NaN
+nil
+None
+(null)
+<nil>
+[object Object]
+{{userId}}
+{{ order.id }}-1
+${userId}
+${jndi:ldap://127.0.0.1/x}
+#{id}
+<%= id %>
+*|EMAIL|*
+%%user%%
+%user_id%
+{userId}
+{0}
+%s
+order-%d
+order-undefined
+\u0075ndefined
+undefined\u200b
+\u200b
+\ufeff \u2060
+\u200e\u200f\u200d
 "#;
 
 /// Bodies that name no user.
@@ -72,7 +109,8 @@ false
 {}
 ""
 "all"
-"-1001234567890"
+"-1001234567891"
+"-1001234567890.0"
 [-1001234567890]
 -1001234567890.0
 1001234567890
@@ -109,6 +147,20 @@ async fn what_is_no_usable_purchase_is_refused_by_the_part_that_is_wrong_and_not
             "invalid_transaction_id",
             format!(r#"{{"userId": "u1", "transactionId": {value}}}"#),
         ));
+    }
+    for text in lines(UNFILLED).chain([" ", "\\t\\u00a0"]) {
+        cases.push(bad(
+            "invalid_user_id",
+            format!(r#"{{"userId": "{text}", "transactionId": "T1"}}"#),
+        ));
+        cases.push(bad(
+            "invalid_transaction_id",
+            format!(r#"{{"userId": "u1", "transactionId": "{text}"}}"#),
+        ));
+        if !text.contains('\\') && !text.trim().is_empty() {
+            let body = r#"{"userId": "u1"}"#.to_owned();
+            cases.push(bad("invalid_transaction_id", body).header("idempotency-key", text));
+        }
     }
     for letter in ["a", "ß", "語", "😀", "\\u0000"] {
         let (user, transaction) = (letter.repeat(101), letter.repeat(257));
@@ -191,12 +243,12 @@ async fn input_at_the_edge_of_what_is_allowed_is_taken_as_it_was_sent() {
         format!(r#"{{"userId": " \t{emoji}\n", "transactionId": "A2"}}"#),
         format!(r#"{{"userId": "u1", "transactionId": "{ascii}"}}"#),
         format!(r#"{{"userId": "u1", "transactionId": " {wide} "}}"#),
-        r#"{"userId": 9007199254740993, "transactionId": 18446744073709551615}"#.to_owned(),
-        r#"{"userId": -9223372036854775808, "transactionId": 0}"#.to_owned(),
+        r#"{"userId": 9007199254740991, "transactionId": "18446744073709551615"}"#.to_owned(),
+        r#"{"userId": -9007199254740991, "transactionId": 0}"#.to_owned(),
         r#"{"userId": "x", "userId": "last", "transactionId": null, "chatId": null}"#.to_owned(),
         r#"{"userId": "\u0000", "transactionId": "a\u0000b"}"#.to_owned(),
-        r#"{"userId": "\ud83d\ude00", "transactionId": "\u200b"}"#.to_owned(),
-        r#"{"userId": "' OR 1=1 --", "transactionId": "${jndi:x}", "extra": [1e300]}"#.to_owned(),
+        r#"{"userId": "\ud83d\ude00", "transactionId": "\u2764\ufe0f"}"#.to_owned(),
+        r#"{"userId": "' OR 1=1 --", "transactionId": "$(jndi:x)", "extra": [1e300]}"#.to_owned(),
         format!(
             r#"{{"userId": "deep", "transactionId": "D1", "extra": {}}}"#,
             nested(100)
@@ -209,14 +261,14 @@ async fn input_at_the_edge_of_what_is_allowed_is_taken_as_it_was_sent() {
         ("u1".to_owned(), ascii),
         ("u1".to_owned(), wide),
         (
-            "9007199254740993".to_owned(),
+            "9007199254740991".to_owned(),
             "18446744073709551615".to_owned(),
         ),
-        ("-9223372036854775808".to_owned(), "0".to_owned()),
+        ("-9007199254740991".to_owned(), "0".to_owned()),
         ("last".to_owned(), String::new()),
         ("\0".to_owned(), "a\0b".to_owned()),
-        ("😀".to_owned(), "\u{200b}".to_owned()),
-        ("' OR 1=1 --".to_owned(), "${jndi:x}".to_owned()),
+        ("😀".to_owned(), "\u{2764}\u{fe0f}".to_owned()),
+        ("' OR 1=1 --".to_owned(), "$(jndi:x)".to_owned()),
         ("deep".to_owned(), "D1".to_owned()),
         ("u1".to_owned(), "T1".to_owned()),
     ];

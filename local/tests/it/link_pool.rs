@@ -1,4 +1,4 @@
-//! Links in stock: a sale is served from them at once, and no link is handed to two or lost, whoever dies where.
+//! The link pool: a sale is served from it at once, and no link is handed to two or lost, whoever dies where.
 
 mod deaths;
 mod sale;
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use common::config::Env;
 use common::domain::id::{ChatId, InviteLink};
-use common::domain::stock::SHARDS;
-use common::store::{Links, Stock, Unit};
+use common::domain::link_pool::SHARDS;
+use common::store::{LinkPool, Links, PooledLink};
 use local::harness::TestBundle;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
@@ -24,13 +24,9 @@ fn env_of(bundle: &TestBundle) -> Env {
         .collect()
 }
 
-fn dynamo(bundle: &TestBundle) -> aws_sdk_dynamodb::Client {
-    common::aws::Shared::from_env(&mut env_of(bundle)).dynamodb()
-}
-
-/// A bundle with this target, whose stock is seen to only when the test says so.
+/// A bundle with this target, whose pool is seen to only when the test says so.
 async fn empty(target: &str) -> TestBundle {
-    empty_with(&[("STOCK_TARGET", target)]).await
+    empty_with(&[("LINK_POOL_TARGET", target)]).await
 }
 
 async fn empty_with(env: &[(&str, &str)]) -> TestBundle {
@@ -39,87 +35,81 @@ async fn empty_with(env: &[(&str, &str)]) -> TestBundle {
     bundle
 }
 
-/// Sees to the stock minute by minute until so many units are in it.
-async fn fill(bundle: &TestBundle, units: u64) {
+/// Ticks minute by minute until so many links are in the pool.
+async fn fill(bundle: &TestBundle, links: u64) {
     for _ in 0..60 {
-        let done = bundle.functions().restock().await;
-        assert_eq!(done.failed, 0);
-        bundle.settle().await;
-        if shelf(bundle).await.len() as u64 == units {
+        tick(bundle).await;
+        if pool(bundle).await.len() as u64 == links && bundle.tasks().await.is_empty() {
             return;
         }
-        bundle.turn(MINUTE);
     }
     panic!(
-        "{} units after an hour, not {units}",
-        shelf(bundle).await.len()
+        "{} links after an hour, not {links}",
+        pool(bundle).await.len()
     );
 }
 
-/// A bundle with a full stock.
-async fn stocked(units: u64) -> TestBundle {
-    let bundle = empty(&units.to_string()).await;
-    fill(&bundle, units).await;
+/// One tick, and the minute after it.
+async fn tick(bundle: &TestBundle) {
+    assert_eq!(bundle.functions().tick().await.failed, 0);
+    bundle.turn_when_idle(MINUTE).await;
+}
+
+/// A bundle with a full pool.
+async fn pooled(links: u64) -> TestBundle {
+    let bundle = empty(&links.to_string()).await;
+    fill(&bundle, links).await;
     bundle
 }
 
-/// What lies in stock, by its link.
-async fn shelf(bundle: &TestBundle) -> BTreeMap<String, Unit> {
-    let stock = Stock::from_env(dynamo(bundle), &mut env_of(bundle));
-    let mut units = BTreeMap::new();
+/// What lies in the pool, by its link.
+async fn pool(bundle: &TestBundle) -> BTreeMap<String, PooledLink> {
+    let pool = LinkPool::from_env(bundle.dynamodb(), &mut env_of(bundle));
+    let mut links = BTreeMap::new();
     for shard in 0..SHARDS {
-        let mut after = 0;
-        loop {
-            let page = stock.glance(ChatId(bundle.chat_id), shard, after).await;
-            let page = page.unwrap();
-            for unit in page.units {
-                assert_eq!(unit.id.shard(), shard);
-                after = unit.id.number;
-                let link = unit.invite_link.expose().to_owned();
-                assert!(units.insert(link, unit).is_none(), "one link in two units");
-            }
-            if !page.is_full {
-                break;
-            }
+        for link in pool.shard(ChatId(bundle.chat_id), shard).await.unwrap() {
+            assert_eq!(link.slot.shard(), shard);
+            let url = link.invite_link.expose().to_owned();
+            assert!(links.insert(url, link).is_none(), "one link in two slots");
         }
     }
-    units
+    links
 }
 
 /// Whose link it is by its lookup, if anybody's.
 async fn owner(bundle: &TestBundle, link: &str) -> Option<String> {
-    let links = Links::from_env(dynamo(bundle), &mut env_of(bundle));
+    let links = Links::from_env(bundle.dynamodb(), &mut env_of(bundle));
     let record = links.get(&InviteLink::new(link).hash()).await.unwrap();
     let owner = record.expect("every link of ours has a lookup").owner?;
     Some(owner.request_id.to_string())
 }
 
-/// The link that a purchase was answered with, if it was served from stock.
+/// The link that a purchase was answered with, if it was served from the pool.
 fn link_in(answer: &Value) -> Option<String> {
     (answer["status"] == "done").then(|| answer["inviteLink"].as_str().unwrap().to_owned())
 }
 
-/// Checks that all requests are DONE with a link each, told of once, and that no link is anybody else's, in stock, or
+/// Checks that all requests are DONE with a link each, delivered once, and that no link is anybody else's, in the pool, or
 /// loose: but for `orphans`, which died with their makers.
 async fn all_is_well(bundle: &TestBundle, requests: &[String], orphans: usize) {
-    let on_shelf = shelf(bundle).await;
+    let in_pool = pool(bundle).await;
     let mut sold = BTreeSet::new();
     for id in requests {
         let link = bundle.link(id).await;
         assert_eq!(owner(bundle, &link).await.as_ref(), Some(id));
-        assert!(!on_shelf.contains_key(&link), "a sold link is in stock");
+        assert!(!in_pool.contains_key(&link), "a sold link is in the pool");
         assert!(sold.insert(link), "one link for two requests");
     }
-    for link in on_shelf.keys() {
+    for link in in_pool.keys() {
         assert_eq!(owner(bundle, link).await, None);
     }
     let links = bundle.telegram.links();
     let alive = links.iter().filter(|link| !link.revoked);
     let loose = alive
-        .filter(|link| !sold.contains(&link.url) && !on_shelf.contains_key(&link.url))
+        .filter(|link| !sold.contains(&link.url) && !in_pool.contains_key(&link.url))
         .count();
     assert!(loose <= orphans, "{loose} links are nobody's");
-    for url in sold.iter().chain(on_shelf.keys()) {
+    for url in sold.iter().chain(in_pool.keys()) {
         assert!(!bundle.telegram.link(url).unwrap().revoked, "revoked");
     }
     let told = bundle.webengage.ingested();
@@ -132,17 +122,22 @@ async fn all_is_well(bundle: &TestBundle, requests: &[String], orphans: usize) {
     assert_eq!(told, sold.iter().collect::<Vec<_>>(), "one event for each");
 }
 
+/// Fault 4: whatever the order in which calls return, the pool ends at its target exactly.
 #[tokio::test]
-async fn a_stock_fills_to_its_target_at_the_pace_and_not_beyond() {
+async fn a_pool_fills_to_its_target_at_the_pace_and_not_beyond() {
     let bundle = empty("50").await;
     bundle.telegram.set_limit(Some(Limit::per_minute(20, 5)));
+    for call in 0..25 {
+        let late = Fault::AnswerLate(Duration::from_millis(7 * (call % 5)));
+        bundle
+            .telegram
+            .fail(simulators::telegram::FaultRule::on("createChatInviteLink", late).times(1));
+    }
     fill(&bundle, 50).await;
     for _ in 0..5 {
-        bundle.turn(MINUTE);
-        assert_eq!(bundle.functions().restock().await.ordered, 0);
-        bundle.settle().await;
+        tick(&bundle).await;
     }
-    assert_eq!(shelf(&bundle).await.len(), 50);
+    assert_eq!(pool(&bundle).await.len(), 50);
     assert_eq!(bundle.telegram.link_count(), 50);
     let now_s = bundle.clock.now_ms() / 1000;
     for link in bundle.telegram.links() {
@@ -154,14 +149,12 @@ async fn a_stock_fills_to_its_target_at_the_pace_and_not_beyond() {
 }
 
 #[tokio::test]
-async fn the_schedule_of_the_bundle_fills_the_stock_by_itself() {
-    let mut bundle = TestBundle::with(&[("STOCK_TARGET", "5")]).await;
+async fn the_schedule_fills_the_pool_by_itself() {
+    let bundle = TestBundle::with(&[("LINK_POOL_TARGET", "5")]).await;
     for _ in 0..20 {
         bundle.turn_when_idle(MINUTE).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
         bundle.settle().await;
-        if shelf(&bundle).await.len() == 5 {
-            bundle.leaves_something();
+        if pool(&bundle).await.len() == 5 {
             return;
         }
     }
@@ -170,7 +163,7 @@ async fn the_schedule_of_the_bundle_fills_the_stock_by_itself() {
 
 #[tokio::test]
 async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
-    let bundle = stocked(3).await;
+    let bundle = pooled(3).await;
     let calls = bundle.telegram.calls().len();
     let answer = bundle.buy("u1", "T1").await;
     assert_eq!(answer.status, 200);
@@ -217,7 +210,7 @@ async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
 }
 
 #[tokio::test]
-async fn an_empty_stock_leaves_the_queue_to_serve_and_is_not_looked_at_each_time() {
+async fn an_empty_pool_leaves_the_dispatcher_to_serve_and_is_not_looked_at_each_time() {
     let bundle = empty("5").await;
     let mut requests = Vec::new();
     for number in 0..5 {
@@ -239,14 +232,14 @@ async fn an_empty_stock_leaves_the_queue_to_serve_and_is_not_looked_at_each_time
 }
 
 #[tokio::test]
-async fn a_stock_that_cannot_be_reached_leaves_the_queue_to_serve() {
+async fn a_pool_that_cannot_be_reached_leaves_the_dispatcher_to_serve() {
     for (operation, times) in [("Query", u64::MAX), ("TransactWriteItems", u64::MAX)] {
         for fault in [
             WireFault::InternalError,
             WireFault::ResetAfter,
             WireFault::Throttle,
         ] {
-            let bundle = stocked(2).await;
+            let bundle = pooled(2).await;
             let hits = bundle.aws().wire().fail(
                 FaultRule::new(fault)
                     .on(Service::DynamoDb, operation)
@@ -264,7 +257,7 @@ async fn a_stock_that_cannot_be_reached_leaves_the_queue_to_serve() {
 
 #[tokio::test]
 async fn a_lost_answer_to_the_taking_is_no_duplicate_and_takes_one_link() {
-    let bundle = stocked(3).await;
+    let bundle = pooled(3).await;
     bundle
         .aws()
         .wire()
@@ -273,64 +266,113 @@ async fn a_lost_answer_to_the_taking_is_no_duplicate_and_takes_one_link() {
     assert!(link_in(&answer.body).is_some(), "{}", answer.body);
     assert_eq!(answer.body.get("duplicate"), None);
     bundle.settle().await;
-    assert_eq!(shelf(&bundle).await.len(), 2);
+    assert_eq!(pool(&bundle).await.len(), 2);
     all_is_well(&bundle, &[answer.request_id()], 0).await;
 }
 
 #[tokio::test]
-async fn a_promise_that_cannot_be_sent_takes_no_link() {
-    let bundle = stocked(2).await;
+async fn an_event_that_cannot_be_queued_is_pending_and_sent_by_the_sweeper() {
+    let bundle = pooled(2).await;
     let rule = FaultRule::new(WireFault::InternalError).on(Service::Sqs, "SendMessage");
     bundle.aws().wire().fail(rule.named("EventQueue").times(3));
     let answer = bundle.buy("u1", "T1").await;
-    assert_eq!(answer.body["status"], "queued");
+    assert!(link_in(&answer.body).is_some(), "the buyer has the link");
     bundle.settle().await;
-    assert_eq!(shelf(&bundle).await.len(), 2);
+    assert_eq!(bundle.webengage.ingested_count(), 0);
+    bundle.turn(MINUTE * 61);
+    assert_eq!(bundle.functions().sweep().await.events, 1);
+    bundle.settle().await;
     all_is_well(&bundle, &[answer.request_id()], 0).await;
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_never_sold_but_thrown_away_revoked_and_replaced() {
-    let bundle = stocked(40).await;
-    let old = shelf(&bundle).await;
+async fn what_is_too_old_is_never_sold_but_evicted_revoked_and_replaced() {
+    let bundle = pooled(40).await;
+    let old = pool(&bundle).await;
     // 30 days less 2: what is left is a buyer's time and no more.
-    bundle.turn(Duration::from_secs(28 * 86_400 - 60));
+    bundle.turn(Duration::from_secs(28 * 86_400) - MINUTE * 5);
     let answer = bundle.buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some(), "still good");
     bundle.turn(MINUTE * 30);
     let late = bundle.buy("u2", "T2").await;
     assert_eq!(late.body["status"], "queued", "too old");
     bundle.settle().await;
-    let mut thrown_away = 0;
-    for _ in 0..20 {
-        thrown_away += bundle.functions().restock().await.thrown_away;
-        bundle.settle().await;
-        bundle.turn(MINUTE);
+    fill(&bundle, 40).await;
+    for _ in 0..3 {
+        tick(&bundle).await;
     }
-    assert_eq!(thrown_away, 39);
-    let new = shelf(&bundle).await;
+    let new = pool(&bundle).await;
     assert_eq!(new.len(), 40);
-    for (link, unit) in &old {
+    for (link, pooled) in &old {
         assert!(!new.contains_key(link));
         let sold = answer.body["inviteLink"] == json!(link);
         let revoked = bundle.telegram.link(link).unwrap().revoked;
-        assert_eq!(revoked, !sold, "unit {}", unit.id.number);
+        assert_eq!(revoked, !sold, "slot {}", pooled.slot.number);
     }
     all_is_well(&bundle, &[answer.request_id(), late.request_id()], 0).await;
 }
 
 #[tokio::test]
-async fn a_join_by_a_link_that_was_never_sold_takes_it_out_of_the_stock() {
-    let bundle = stocked(3).await;
-    let links: Vec<String> = shelf(&bundle).await.into_keys().collect();
-    // The first notice dies after the link was taken off its shelf; Telegram sends it again.
-    let rule = FaultRule::new(WireFault::InternalError).on(Service::Sqs, "SendMessage");
-    let hits = bundle.aws().wire().fail(rule.named("InviteQueue").times(3));
+async fn a_link_that_was_sold_while_it_was_put_again_is_never_sold_twice() {
+    let bundle = pooled(1).await;
+    let (_, pooled) = pool(&bundle).await.into_iter().next().unwrap();
+    let answer = bundle.buy("u1", "T1").await;
+    assert!(link_in(&answer.body).is_some());
+    // A put whose answer was lost, repeated late: the sold link lies in its slot again.
+    let store = LinkPool::from_env(bundle.dynamodb(), &mut env_of(&bundle));
+    store.add(&pooled).await.unwrap();
+    let other = bundle.buy("u2", "T2").await;
+    assert_eq!(other.body["status"], "queued", "{}", other.body);
+    bundle.settle().await;
+    fill(&bundle, 1).await;
+    all_is_well(&bundle, &[answer.request_id(), other.request_id()], 0).await;
+}
+
+#[tokio::test]
+async fn a_raised_target_is_new_slots_and_a_lowered_one_sells_out() {
+    let bundle = pooled(10).await;
+    let worker = |target| {
+        let env = bundle.env().iter();
+        let others = env.filter(|(name, _)| *name != "LINK_POOL_TARGET");
+        let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut env: Env = others.chain([("LINK_POOL_TARGET", target)]).collect();
+        let clock = common::clock::Clock::turned_by(bundle.clock.offset_ms());
+        worker::App::from_env(&mut env, clock)
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
+    worker::tick(&worker("14"), deadline).await;
+    bundle.settle().await;
+    assert_eq!(pool(&bundle).await.len(), 14);
+    for _ in 0..3 {
+        worker::tick(&worker("4"), deadline).await;
+        bundle.turn_when_idle(MINUTE).await;
+    }
+    assert_eq!(pool(&bundle).await.len(), 14, "nothing is thrown away");
+    let mut ids = Vec::new();
+    for n in 0..14 {
+        let answer = bundle.buy("u", &format!("T{n}")).await;
+        assert!(link_in(&answer.body).is_some());
+        ids.push(answer.request_id());
+    }
+    // The functions of the bundle know a target of 10, that worker one of 4.
+    bundle.settle().await;
+    let left = pool(&bundle).await.len();
+    assert!(left <= 10, "{left}");
+    all_is_well(&bundle, &ids, 0).await;
+}
+
+#[tokio::test]
+async fn a_join_by_a_link_that_was_never_sold_evicts_it() {
+    let bundle = pooled(3).await;
+    let links: Vec<String> = pool(&bundle).await.into_keys().collect();
+    // The first notice dies after the link was evicted; Telegram sends it again.
+    let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "PutItem");
+    let hits = bundle.aws().wire().fail(rule.named("ChatTasks").times(3));
     assert_eq!(bundle.tap(&links[0], 77), Tap::Joined);
     bundle.settle().await;
     assert_eq!(hits.count(), 3);
     assert!(bundle.telegram.link(&links[0]).unwrap().revoked);
-    let left = shelf(&bundle).await;
+    let left = pool(&bundle).await;
     assert_eq!(left.len(), 2);
     assert!(!left.contains_key(&links[0]));
     assert_eq!(bundle.webengage.ingested_count(), 0);
@@ -338,101 +380,80 @@ async fn a_join_by_a_link_that_was_never_sold_takes_it_out_of_the_stock() {
 }
 
 #[tokio::test]
-async fn links_in_stock_yield_to_those_that_are_sold() {
+async fn fills_yield_to_links_that_are_sold() {
     let bundle = empty("100").await;
     bundle.telegram.set_limit(Some(Limit::per_minute(60, 1)));
-    bundle.functions().restock().await;
-    let mut requests = Vec::new();
-    for number in 0..10 {
-        requests.push(bundle.bought("u", &format!("T{number}")).await);
-    }
+    let filling = bundle.functions().tick();
+    let selling = async {
+        bundle.run_until(|| bundle.telegram.link_count() > 2).await;
+        let mut requests = Vec::new();
+        for number in 0..10 {
+            requests.push(bundle.bought("u", &format!("T{number}")).await);
+        }
+        requests
+    };
+    let (_, requests) = tokio::join!(filling, selling);
     bundle.settle().await;
-    // Of the 20 that were ordered first, most were made after the 10 that were sold.
-    let links = bundle.telegram.links();
-    let stock_before_last_sold = links
-        .iter()
-        .rev()
-        .skip_while(|link| {
-            link.name
-                .as_deref()
-                .unwrap_or_default()
-                .starts_with("stock")
-        })
-        .filter(|link| {
-            link.name
-                .as_deref()
-                .unwrap_or_default()
-                .starts_with("stock")
-        })
-        .count();
-    assert!(stock_before_last_sold <= 6, "{stock_before_last_sold}");
+    let names: Vec<String> = bundle
+        .telegram
+        .links()
+        .into_iter()
+        .filter_map(|link| link.name)
+        .collect();
+    let is_fill = |name: &&String| name.starts_with("pool");
+    let first_sold = names.iter().position(|name| !is_fill(&name)).unwrap();
+    let last_sold = names.iter().rposition(|name| !is_fill(&name)).unwrap();
+    let between = names[first_sold..last_sold].iter().filter(is_fill).count();
+    assert!(
+        between <= 4,
+        "{between} fills among the links that were sold"
+    );
     all_is_well(&bundle, &requests, 0).await;
 }
 
 #[tokio::test]
-async fn a_held_chat_is_ordered_for_anew_each_hour_and_ends_with_its_target() {
+async fn a_pool_whose_chat_was_broken_ends_with_its_target() {
     let bundle = empty("10").await;
     bundle
         .telegram
         .make_admin(bundle.bot_id, bundle.chat_id, Rights::none());
-    let mut ordered = 0;
     for _ in 0..30 {
-        ordered += bundle.functions().restock().await.ordered;
-        bundle.turn_when_idle(MINUTE * 5).await;
+        tick(&bundle).await;
     }
-    assert!(
-        (20..=30).contains(&ordered),
-        "{ordered} in two hours and a half"
-    );
     bundle
         .telegram
         .make_admin(bundle.bot_id, bundle.chat_id, Rights::all());
-    bundle.settle().await;
-    for _ in 0..10 {
-        bundle.functions().restock().await;
-        bundle.settle().await;
-        bundle.turn(MINUTE);
+    fill(&bundle, 10).await;
+    for _ in 0..5 {
+        tick(&bundle).await;
     }
-    assert_eq!(shelf(&bundle).await.len(), 10);
-    assert_eq!(
-        bundle.telegram.link_count(),
-        10,
-        "void orders were not made"
-    );
+    assert_eq!(pool(&bundle).await.len(), 10);
+    assert_eq!(bundle.telegram.link_count(), 10, "none was made twice");
 }
 
 #[tokio::test]
-async fn a_group_that_moves_while_its_stock_fills_is_followed() {
+async fn a_group_that_moves_while_its_pool_fills_is_followed() {
     let bundle = empty("30").await;
-    bundle.functions().restock().await;
-    bundle.run_until(|| bundle.telegram.link_count() >= 3).await;
     let (old, new) = (bundle.chat_id, bundle.chat_id - 7);
-    bundle.telegram.migrate_chat(old, new);
-    for _ in 0..10 {
-        bundle.settle().await;
-        bundle.turn(MINUTE);
-        bundle.functions().restock().await;
-    }
-    bundle.settle().await;
-    let units = shelf(&bundle).await;
-    assert_eq!(units.len(), 30);
-    assert!(units.values().any(|unit| unit.chat == ChatId(new)));
-    let mut requests = Vec::new();
-    for number in 0..30 {
-        let answer = bundle.buy("u", &format!("T{number}")).await;
-        assert!(link_in(&answer.body).is_some());
-        requests.push(answer.request_id());
-    }
-    bundle.settle().await;
-    all_is_well(&bundle, &requests, 0).await;
-    let link = bundle.link(&requests[0]).await;
+    let filling = bundle.functions().tick();
+    let moving = async {
+        bundle.run_until(|| bundle.telegram.link_count() >= 3).await;
+        bundle.telegram.migrate_chat(old, new);
+    };
+    tokio::join!(filling, moving);
+    fill(&bundle, 30).await;
+    let links = pool(&bundle).await;
+    assert_eq!(links.len(), 30);
+    assert!(links.values().any(|link| link.chat == ChatId(new)));
+    let answer = bundle.buy("u1", "T1").await;
+    let link = link_in(&answer.body).unwrap();
     assert_eq!(bundle.tap(&link, 77), Tap::Joined);
     bundle.settle().await;
-    assert_eq!(bundle.status(&requests[0]).await["joined"], true);
+    assert_eq!(bundle.status(&answer.request_id()).await["joined"], true);
 }
 
 #[tokio::test]
-async fn links_whose_answers_are_lost_are_ordered_anew_in_the_end() {
+async fn slots_whose_links_answers_are_lost_are_filled_in_the_end() {
     let bundle = empty("5").await;
     let lost = simulators::telegram::FaultRule::on("createChatInviteLink", Fault::ResetAfter);
     bundle.telegram.fail(lost.times(2));

@@ -6,10 +6,10 @@ use std::time::Duration;
 use common::domain::time::Timestamp;
 use futures_util::future::join_all;
 use local::harness::{Answer, TestBundle};
-use local::shelf::{Delivery, deliver};
+use local::seed_pool::{self, Seed};
 use simulators::aws::Service;
 
-use super::{all_is_well, dynamo, empty, fill, link_in, shelf, stocked};
+use super::{all_is_well, empty, fill, link_in, pool, pooled};
 
 const TAKING: &str = "TransactWriteItems";
 
@@ -37,13 +37,13 @@ fn ids(answers: &[Answer]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixty_four_takers_of_sixty_four_units_take_one_each() {
-    let bundle = stocked(64).await;
+async fn sixty_four_takers_of_sixty_four_links_take_one_each() {
+    let bundle = pooled(64).await;
     let before = bundle.aws().wire().count(Service::DynamoDb, TAKING);
     let answers = buy_at_once(&bundle, 64).await;
     let takings = bundle.aws().wire().count(Service::DynamoDb, TAKING) - before;
     let served = links(&answers).len();
-    println!("64 takers of 64 units: {served} served at once, {takings} takings");
+    println!("64 takers of 64 links: {served} served at once, {takings} takings");
     assert_eq!(served, 64);
     // Those who came too late for a unit, on average less than one time each.
     assert!(takings < 128, "{takings}");
@@ -52,7 +52,7 @@ async fn sixty_four_takers_of_sixty_four_units_take_one_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn takers_of_a_full_stock_hardly_meet() {
+async fn takers_of_a_full_pool_hardly_meet() {
     let bundle = empty("2000").await;
     seed(&bundle, 2000).await;
     let before = bundle.aws().wire().count(Service::DynamoDb, TAKING);
@@ -61,30 +61,30 @@ async fn takers_of_a_full_stock_hardly_meet() {
     let takings = bundle.aws().wire().count(Service::DynamoDb, TAKING) - before;
     let looks = bundle.aws().wire().count(Service::DynamoDb, "Query") - looks;
     assert_eq!(links(&answers).len(), 96);
-    println!("96 takers of 2000 units: {takings} takings, {looks} looks");
+    println!("96 takers of 2000 links: {takings} takings, {looks} looks");
     assert!(takings < 96 + 48, "{takings}");
     assert!(looks < 96 + 48, "{looks}");
     bundle.settle().await;
-    assert_eq!(shelf(&bundle).await.len(), 2000 - 96);
+    assert_eq!(pool(&bundle).await.len(), 2000 - 96);
 }
 
-/// Fills the stock at once, with links that no Telegram knows.
-async fn seed(bundle: &TestBundle, units: u64) -> Vec<String> {
-    let delivery = Delivery {
+/// Fills the pool at once, with links that no Telegram knows.
+async fn seed(bundle: &TestBundle, slots: u64) -> Vec<String> {
+    let seed = Seed {
         chat: bundle.chat_id,
         bot: bundle.bot_id,
-        first: 1,
-        units,
+        first: 0,
+        slots,
         link_expires_at: Timestamp::from_ms(bundle.clock.now_ms())
             .plus(Duration::from_secs(30 * 86_400)),
     };
-    deliver(&dynamo(bundle), delivery).await.unwrap()
+    seed_pool::seed(&bundle.dynamodb(), seed).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thousand_orders_of_a_thousand_units_all_have_their_link_in_their_answer() {
+async fn a_thousand_orders_of_a_thousand_links_all_have_their_link_in_their_answer() {
     let bundle = &empty("1000").await;
-    let units: BTreeSet<String> = seed(bundle, 1000).await.into_iter().collect();
+    let seeded: BTreeSet<String> = seed(bundle, 1000).await.into_iter().collect();
     let began = std::time::Instant::now();
     let caller = |caller: usize| async move {
         let mut answers = Vec::new();
@@ -94,17 +94,17 @@ async fn a_thousand_orders_of_a_thousand_units_all_have_their_link_in_their_answ
         answers
     };
     let answers: Vec<Answer> = join_all((0..32).map(caller)).await.concat();
-    println!("1000 orders of 1000 units: {:?}", began.elapsed());
+    println!("1000 orders of 1000 links: {:?}", began.elapsed());
     assert!(answers.iter().all(|answer| answer.status == 200));
-    assert_eq!(links(&answers), units);
-    assert!(shelf(bundle).await.is_empty());
+    assert_eq!(links(&answers), seeded);
+    assert!(pool(bundle).await.is_empty());
     bundle.settle().await;
     assert_eq!(bundle.webengage.ingested_count(), 1000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_last_unit_goes_to_one_of_sixty_four_and_the_queue_serves_the_others() {
-    let bundle = stocked(1).await;
+async fn the_last_link_goes_to_one_of_sixty_four_and_the_dispatcher_serves_the_others() {
+    let bundle = pooled(1).await;
     let answers = buy_at_once(&bundle, 64).await;
     assert_eq!(links(&answers).len(), 1);
     bundle.settle().await;
@@ -113,20 +113,20 @@ async fn the_last_unit_goes_to_one_of_sixty_four_and_the_queue_serves_the_others
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_payment_sixty_four_times_at_once_takes_one_link() {
-    let bundle = stocked(64).await;
+    let bundle = pooled(64).await;
     let answers = join_all((0..64).map(|_| bundle.buy("u1", "T1"))).await;
     for answer in &answers {
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(answer.body["inviteLink"], answers[0].body["inviteLink"]);
     }
     bundle.settle().await;
-    assert_eq!(shelf(&bundle).await.len(), 63);
+    assert_eq!(pool(&bundle).await.len(), 63);
     all_is_well(&bundle, &[answers[0].request_id()], 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_sale_beyond_its_stock_is_served_by_both_ways() {
-    let bundle = stocked(40).await;
+async fn a_sale_beyond_its_pool_is_served_by_both_ways() {
+    let bundle = pooled(40).await;
     let answers = buy_at_once(&bundle, 100).await;
     assert_eq!(links(&answers).len(), 40);
     bundle.settle().await;
@@ -135,7 +135,7 @@ async fn a_sale_beyond_its_stock_is_served_by_both_ways() {
 }
 
 #[tokio::test]
-async fn an_order_from_stock_costs_ten_write_units_and_three_read_units() {
+async fn an_order_from_the_pool_costs_ten_write_units_and_three_read_units() {
     let bundle = empty("500").await;
     seed(&bundle, 500).await;
     let wire = bundle.aws().wire();
@@ -158,7 +158,7 @@ async fn an_order_from_stock_costs_ten_write_units_and_three_read_units() {
         calls.iter().map(of).sum::<f64>() / 20.0
     };
     println!(
-        "an order from stock: {} write units, {} read units",
+        "an order from the pool: {} write units, {} read units",
         units(false),
         units(true)
     );

@@ -1,12 +1,15 @@
-//! Whoever dies, before or after whichever call: no link is handed to two, none is lost, and every fact is told once.
+//! Whoever dies, before or after whichever call: no link is handed to two, none is lost, and every event is delivered once.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
+use common::domain::id::ChatId;
+use common::domain::link_pool::SlotId;
+use common::domain::task::{Task, Work};
+use common::domain::time::Timestamp;
 use http::Request;
 use local::harness::TestBundle;
 use serde_json::json;
@@ -14,7 +17,7 @@ use simulators::aws::{FaultRule, Phase, Service, WireCall, WireFault};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::{MINUTE, all_is_well, empty, fill, link_in, shelf, stocked};
+use super::{MINUTE, all_is_well, empty, fill, link_in, pool, pooled, tick};
 
 /// Runs `work` and kills it at its call number `at` of those that are `mine`: before its effect, or after it. Answers
 /// which call that was, if it came so far.
@@ -58,9 +61,15 @@ fn any(call: &WireCall) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_dies_at_any_call_leaves_nothing_behind() {
     for phase in [Phase::Before, Phase::After] {
-        // Read, look, promise, take. How often it looks is chance.
-        for operation in ["GetItem", "Query", "SendMessage", "TransactWriteItems"] {
-            let bundle = stocked(2).await;
+        // Read, look, take, queue the event, ask for the slot. How often it looks is chance.
+        for operation in [
+            "GetItem",
+            "Query",
+            "TransactWriteItems",
+            "SendMessage",
+            "PutItem",
+        ] {
+            let bundle = pooled(2).await;
             let functions = Arc::clone(bundle.functions());
             let call = Request::post("/v1/invite/request")
                 .header("x-api-key", bundle.bundle.api_key())
@@ -73,7 +82,6 @@ async fn a_request_that_dies_at_any_call_leaves_nothing_behind() {
                 functions.request(call).await;
             })
             .await;
-            // What was promised and not taken is found out while the buyer has not come again yet.
             bundle.settle().await;
             let answer = bundle.buy("u1", "T1").await;
             assert!(
@@ -81,18 +89,23 @@ async fn a_request_that_dies_at_any_call_leaves_nothing_behind() {
                 "{phase:?} {operation}: {}",
                 answer.body
             );
+            // An event whose message was lost is pending.
+            bundle.turn(MINUTE * 61);
+            bundle.functions().sweep().await;
             bundle.settle().await;
             let id = answer.request_id();
             all_is_well(&bundle, std::slice::from_ref(&id), 0).await;
-            assert_eq!(shelf(&bundle).await.len(), 1, "{phase:?} {operation}");
+            assert_eq!(pool(&bundle).await.len(), 1, "{phase:?} {operation}");
             assert!(died.is_some());
+            // The slot is asked for by the audit, if not by the request.
+            fill(&bundle, 2).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_taking_whose_caller_never_comes_again_is_told_all_the_same() {
-    let bundle = stocked(2).await;
+async fn a_taking_whose_caller_never_comes_again_is_delivered_all_the_same() {
+    let bundle = pooled(2).await;
     let functions = Arc::clone(bundle.functions());
     let call = Request::post("/v1/invite/request")
         .header("x-api-key", bundle.bundle.api_key())
@@ -105,109 +118,92 @@ async fn a_taking_whose_caller_never_comes_again_is_told_all_the_same() {
         functions.request(call).await;
     });
     assert!(died.await.is_some());
+    bundle.turn(MINUTE * 61);
+    bundle.functions().sweep().await;
     bundle.settle().await;
     assert_eq!(bundle.webengage.ingested_count(), 1);
 }
 
-fn of_stock(call: &WireCall) -> bool {
-    match call.service {
-        // The worker's own writes name no version.
-        Service::DynamoDb => {
-            call.table_or_queue.as_deref() == Some("Stock")
-                && (call.operation == "DeleteItem"
-                    || call
-                        .request
-                        .pointer("/ExpressionAttributeValues/:version")
-                        .is_some())
-        }
-        _ => call.operation == "SendMessageBatch",
-    }
+fn of_audit(call: &WireCall) -> bool {
+    let table = call.table_or_queue.as_deref();
+    call.service == Service::DynamoDb
+        && matches!(
+            (table, call.operation),
+            (Some("LinkPool"), "DeleteItem") | (Some("ChatTasks"), "PutItem")
+        )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_order_that_dies_at_any_call_is_made_good() {
+async fn an_audit_that_dies_at_any_call_is_made_good_by_the_next() {
     for phase in [Phase::Before, Phase::After] {
-        for at in 0.. {
+        for at in [0, 3, 11, 12] {
             let bundle = empty("12").await;
             let functions = Arc::clone(bundle.functions());
-            let died = dies_at(&bundle, (at, phase), of_stock, async move {
-                functions.restock().await;
+            let died = dies_at(&bundle, (at, phase), of_audit, async move {
+                functions.tick().await;
             })
             .await;
-            bundle.settle().await;
-            // What was ordered twice is made once more than wanted at most, and revoked.
-            for _ in 0..3 {
-                bundle.turn(MINUTE);
-                bundle.functions().restock().await;
-                bundle.settle().await;
-            }
-            assert_eq!(shelf(&bundle).await.len(), 12, "{phase:?} {at}");
+            assert_eq!(died.is_some(), at < 12, "one task a slot");
+            bundle.turn(MINUTE);
+            fill(&bundle, 12).await;
             all_is_well(&bundle, &[], 0).await;
-            if died.is_none() {
-                // Keep others out, two batches, the note.
-                assert_eq!(at, 4);
-                break;
-            }
+            assert_eq!(bundle.telegram.link_count(), 12, "{phase:?} {at}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_throwing_away_that_dies_at_any_call_costs_one_revocation_at_most() {
+async fn an_eviction_that_dies_at_any_call_costs_one_revocation_at_most() {
     for phase in [Phase::Before, Phase::After] {
         for at in 0..3 {
-            let bundle = stocked(2).await;
+            let bundle = pooled(2).await;
             bundle.turn(Duration::from_secs(28 * 86_400 + 60));
             let functions = Arc::clone(bundle.functions());
-            let died = dies_at(&bundle, (at, phase), of_stock, async move {
-                functions.restock().await;
+            let died = dies_at(&bundle, (at, phase), of_audit, async move {
+                functions.tick().await;
             });
             assert!(died.await.is_some(), "{phase:?} {at}");
             bundle.turn(MINUTE);
-            fill_anew(&bundle).await;
-            // A link that was taken off its shelf and not revoked: nobody has it, and it expires.
+            for _ in 0..3 {
+                tick(&bundle).await;
+            }
+            fill(&bundle, 2).await;
+            let now = bundle.clock.now_ms() / 1000;
+            for link in pool(&bundle).await.values() {
+                assert!(link.link_expires_at.seconds() - now > 28 * 86_400);
+            }
+            // A link that was evicted and not revoked: nobody has it, and it expires.
             all_is_well(&bundle, &[], 2).await;
         }
     }
 }
 
-async fn fill_anew(bundle: &TestBundle) {
-    for _ in 0..5 {
-        bundle.functions().restock().await;
-        bundle.settle().await;
-        bundle.turn(MINUTE);
-    }
-    fill(bundle, 2).await;
-    let now = bundle.clock.now_ms() / 1000;
-    for unit in shelf(bundle).await.values() {
-        assert!(unit.link_expires_at.seconds() - now > 28 * 86_400);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_dies_at_any_call_of_a_unit_makes_it_again_and_keeps_one() {
+async fn a_dispatcher_that_dies_at_any_call_of_a_fill_makes_it_again_and_keeps_one() {
     for phase in [Phase::Before, Phase::After] {
         for at in 0.. {
             let bundle = empty("1").await;
-            let job = json!({"kind": "stock", "chatId": bundle.chat_id, "shelf": bundle.chat_id, "unit": 1, "ttlSec": 2_592_000});
-            let batch: SqsEvent = serde_json::from_value(
-                json!({"Records": [{"messageId": "m1", "body": job.to_string()}]}),
-            )
-            .unwrap();
-            let functions = Arc::clone(bundle.functions());
+            let slot = SlotId {
+                pool: ChatId(bundle.chat_id),
+                number: 0,
+            };
+            let now = Timestamp::from_ms(bundle.clock.now_ms());
+            bundle
+                .put(&Task::new(slot.pool, Work::Fill(slot), now))
+                .await;
+            let (functions, bells) = (Arc::clone(bundle.functions()), bundle.bells(1));
             let died = dies_at(&bundle, (at, phase), any, async move {
-                let deadline = Instant::now() + Duration::from_secs(60);
-                functions.work(batch, deadline).await;
+                let deadline = Instant::now() + Duration::from_secs(90);
+                functions.work(bells, deadline).await;
             })
             .await;
-            // SQS shows the message again.
-            bundle.send_job(&job).await;
-            bundle.settle().await;
-            assert_eq!(shelf(&bundle).await.len(), 1, "{phase:?} {at}");
+            // The lease of the dead lapses; the tick goes on.
+            bundle.turn(MINUTE);
+            fill(&bundle, 1).await;
             all_is_well(&bundle, &[], 1).await;
             if died.is_none() {
-                // The pace twice and its write, the ledger, the lookup, the shelf, the note.
-                assert!((5..=9).contains(&at), "{at} calls");
+                // Take, six lanes, the slot, the lookup, the pool, the task, release.
+                assert!((10..=14).contains(&at), "{at} calls");
                 break;
             }
         }
