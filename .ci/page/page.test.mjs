@@ -15,6 +15,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const run = Date.now().toString(36);
 const desktop = { width: 1440, height: 900 };
 const phone = { width: 380, height: 820 };
+const narrow = { width: 320, height: 640 };
 
 let browser, page;
 const errors = [];
@@ -207,6 +208,66 @@ step("the_filters_choose_rows", async () => {
   await hook("find").fill("");
 });
 
+step("the_totals_are_of_all_requests_and_the_search_finds_those_that_left_the_table", async () => {
+  await until("more requests than rows", async () => {
+    if ((await number("total-requests")) > 300) return true;
+    await hook("buy-burst").click();
+    await until("the burst has come", async () => (await hook("buy-burst").getAttribute("aria-disabled")) !== "true", { seconds: 60 });
+    return false;
+  }, { seconds: 120 });
+  await until("every request is done", async () => (await number("total-done")) + (await number("total-failed")) === (await number("total-requests")), { seconds: 240, nudge: turnClock });
+  assert.equal(await number("total-requests") > 300, true);
+  const all = await page.locator("#filter label").first().locator("b").textContent();
+  assert.equal(Number(all.replace(/[^\d]/g, "")), await number("total-requests"));
+  const buyer = `once-${run}`;
+  await hook("find").fill(buyer);
+  await until("the oldest buyer is found", async () => (await rowOf(buyer).count()) === 1 && rowOf(buyer).isVisible());
+  await rowOf(buyer).getByTestId("open").click();
+  await hook("drawer").waitFor();
+  assert.match(await hook("drawer").textContent(), /https:\/\/t\.me\/\S+/);
+  await hook("drawer-close").click();
+  await hook("find").fill(`nobody-${run}`);
+  await until("it says so", async () => /No invite is known by this/.test(await page.locator("#empty-text").textContent()));
+  await hook("find").fill("");
+});
+
+step("while_nothing_happens_next_to_nothing_is_sent", async () => {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  let bytes = 0;
+  session.on("Network.loadingFinished", (event) => { bytes += event.encodedDataLength; });
+  await until("nothing is under way", async () => {
+    await page.waitForTimeout(2000);
+    const before = bytes;
+    await page.waitForTimeout(2000);
+    return bytes - before < 2000;
+  }, { nudge: turnClock });
+  bytes = 0;
+  await page.waitForTimeout(12_000);
+  await session.detach();
+  assert.ok(bytes < 20_000, `${bytes} bytes in 12 s`);
+});
+
+step("the_machine_says_what_is_simulated_and_dead_letters_can_be_read", async () => {
+  const opened = (name) => page.getByTestId(name).evaluate((node) => { node.open = true; });
+  await opened("machine");
+  await until("the checks are told", async () => /WebEngage: simulated on this machine/.test(await hook("checks").textContent()));
+  assert.match(await hook("checks").textContent(), /Premium Club.*may invite users/);
+  assert.equal(await hook("alarms").isVisible(), false);
+  await opened("operator");
+  await hook("read-letters").click();
+  await until("they are read", async () => /There are none/.test(await hook("letters").textContent()));
+});
+
+step("the_guided_minute_breaks_everything_and_serves_everybody", async () => {
+  const before = await number("total-requests");
+  await hook("guide-start").click();
+  await until("it comes to its end", async () => (await hook("guide").locator("[data-state=done]").count()) === 6, { seconds: 150 });
+  assert.match(await hook("guide").textContent(), /40 of 40 who paid have a link, one each\. Nobody was lost/);
+  assert.equal(await number("total-requests"), before + 40);
+  assert.equal(await number("total-failed"), 0);
+});
+
 step("a_tight_limit_makes_429s_and_fails_nobody", async () => {
   const before = await number("count-429");
   await hook("limit-calls").fill("1");
@@ -291,7 +352,7 @@ step("it_is_accessible_and_fits_in_light_dark_and_on_a_phone", async () => {
   await page.mouse.move(700, 20);
   await page.evaluate(() => { document.activeElement.blur(); document.querySelector(".controls").scrollTop = 0; });
   const picture = async (name) => { if (folder) await page.screenshot({ path: path.join(folder, name) }); };
-  for (const [name, colorScheme, size] of [["page.png", "light", desktop], ["page-dark.png", "dark", desktop], ["page-mobile.png", "light", phone]]) {
+  for (const [name, colorScheme, size] of [["page.png", "light", desktop], ["page-dark.png", "dark", desktop], ["page-mobile.png", "light", phone], ["page-narrow.png", "dark", narrow]]) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize(size);
     await page.waitForTimeout(700);

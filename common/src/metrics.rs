@@ -172,6 +172,18 @@ pub const RULES: [Rule; 30] = [
     ),
 ];
 
+/// The metrics that a log line counts for, with their numbers.
+#[must_use]
+pub fn numbers_of(event: &Event<'_>) -> Vec<(&'static str, f64)> {
+    let mut fields = Fields::default();
+    event.record(&mut fields);
+    let target = event.metadata().target();
+    RULES
+        .iter()
+        .filter_map(|rule| Some((rule.name, rule.number(target, &fields)?)))
+        .collect()
+}
+
 /// The metric of all lines with a `fault`, each kind by itself: the one with a dimension.
 pub const FAULTS: &str = "Faults";
 const FAULT: &str = "fault";

@@ -219,6 +219,23 @@ pub struct Chat {
     /// Its title; a private chat has none.
     #[serde(default)]
     pub title: String,
+    /// The name by which anybody can find and join it; a private one has none.
+    #[serde(default)]
+    pub username: String,
+    /// Further such names.
+    #[serde(default)]
+    pub active_usernames: Vec<String>,
+    /// Of a supergroup, the channel that it is the discussion group of.
+    pub linked_chat_id: Option<i64>,
+}
+
+impl Chat {
+    /// The name by which anybody can join, without a link of ours.
+    #[must_use]
+    pub fn public_name(&self) -> Option<&str> {
+        let names = std::iter::once(&self.username).chain(&self.active_usernames);
+        names.map(String::as_str).find(|name| !name.is_empty())
+    }
 }
 
 /// What a bot is in a chat, as `getChatMember` shows it.

@@ -4,15 +4,19 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use common::aws;
 use common::clock::Clock;
 use common::config::list;
 use futures_util::FutureExt as _;
+use setup::check::Check;
 use setup::registration::WEBHOOK_PATH;
 use simulators::aws::{Aws, Storage};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::warn;
 
 use crate::demo::{Demo, Stage};
 use crate::esm::{EventSourceMapping, Handler};
@@ -22,15 +26,23 @@ use crate::keys::Keys;
 use crate::resources::{self, EVENTS, INVITES, MINUTE};
 use crate::routes;
 use crate::schedule::{Run, Schedule};
-use crate::serve::{Bounds, serve};
+use crate::serve::{Bounds, serve_until};
+use crate::supervision::{self, Machine, Supervision, Watch};
 use crate::timeline::Timeline;
 use crate::updates;
 use crate::world::World;
+
+/// How long a stop waits for what is under way: with what follows it is within ten seconds.
+const STOP_PATIENCE: Duration = Duration::from_secs(8);
+/// How often it looks meanwhile.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Where the bundle's data lies.
 pub enum Data {
     /// In this folder: it survives a restart and a `kill -9`.
     Folder(PathBuf),
+    /// In this folder, but nothing waits for the disk: a power cut may take what was answered last.
+    Unsynced(PathBuf),
     /// In memory.
     Ephemeral,
 }
@@ -49,6 +61,8 @@ pub struct Options {
     pub clock: simulators::clock::Clock,
     /// Where the page finds the log lines.
     pub timeline: Timeline,
+    /// Whether it watches itself.
+    pub supervision: Supervision,
 }
 
 /// A running bundle; dropped, it stops.
@@ -67,6 +81,12 @@ pub struct Bundle {
     pub(crate) events: Arc<EventSourceMapping>,
     pub(crate) ticker: Arc<Schedule>,
     pub(crate) sweeper: Arc<Schedule>,
+    pub(crate) monitor: Arc<Schedule>,
+    watch: Arc<Watch>,
+    machine: Machine,
+    clock: Clock,
+    stopping: watch::Sender<bool>,
+    server: JoinHandle<()>,
     _tasks: JoinSet<()>,
 }
 
@@ -83,17 +103,31 @@ impl Bundle {
             mut env,
             clock,
             timeline,
+            supervision,
         } = options;
+        let given = env.clone();
+        let is_synced = matches!(data, Data::Folder(_));
         let folder = match data {
             Data::Ephemeral => None,
-            Data::Folder(path) => Some(Folder::take(path)?),
+            Data::Folder(path) | Data::Unsynced(path) => Some(Folder::take(path).await?),
         };
         let (storage, keys) = match &folder {
             None => (Storage::Memory, Keys::new()),
-            Some(folder) => (
-                Storage::Folder(folder.path().to_owned()),
-                Keys::of_folder(folder.path())?,
-            ),
+            Some(folder) => {
+                let path = folder.path().to_owned();
+                let keys = Keys::of_folder(&path)?;
+                match is_synced {
+                    true => (Storage::Folder(path), keys),
+                    false => (Storage::Unsynced(path), keys),
+                }
+            }
+        };
+        let machine = |world: &World| Machine {
+            given,
+            telegram_is_simulated: world.telegram.is_some(),
+            webengage_is_simulated: world.webengage.is_some(),
+            folder: folder.as_ref().map(|folder| folder.path().to_owned()),
+            is_synced,
         };
         let listener = tokio::net::TcpListener::bind(listen)
             .await
@@ -112,19 +146,8 @@ impl Bundle {
         let is_admin_key_ours = env
             .get("ADMIN_KEYS")
             .is_none_or(|keys| keys.trim().is_empty());
-        for (name, value) in [
-            ("API_KEYS", keys.api_key),
-            ("ADMIN_KEYS", format!("operator:{}", keys.admin_key)),
-            (
-                "TELEGRAM_WEBHOOK_SECRET",
-                webhook_secrets(&keys.webhook_secret, &env),
-            ),
-        ] {
-            let given = env.entry(name.to_owned()).or_default();
-            if given.trim().is_empty() {
-                *given = value;
-            }
-        }
+        let machine = machine(&world);
+        fill_in_keys(&mut env, keys);
         env.extend(embedded_aws(&aws));
         let in_simulation = || {
             world
@@ -198,29 +221,52 @@ impl Bundle {
             }
             .boxed()
         });
-        let sweeper = Schedule::start(&mut tasks, product_clock, MINUTE, sweep);
+        let sweeper = Schedule::start(&mut tasks, product_clock.clone(), MINUTE, sweep);
+        let watch = Arc::<Watch>::default();
+        let monitor = match supervision {
+            Supervision::Off => Arc::default(),
+            Supervision::On => {
+                let run = supervision::monitor(
+                    Arc::clone(&functions),
+                    Arc::clone(&watch),
+                    timeline.clone(),
+                    product_clock.clone(),
+                    aws.clone(),
+                );
+                Schedule::start(&mut tasks, product_clock.clone(), MINUTE, run)
+            }
+        };
 
+        let stopping = watch::Sender::new(false);
         let stage = Stage {
             aws: aws.clone(),
             dynamo,
+            sqs,
+            queue_url: env["INVITE_QUEUE_URL"].clone(),
             world: world.clone(),
             clock,
             worker: Arc::clone(&worker),
             timeline,
+            watch: Arc::clone(&watch),
+            stopping: stopping.subscribe(),
             folder,
             shows_key: is_simulated && is_key_ours,
             shows_admin_key: is_simulated && is_admin_key_ours,
         };
-        let demo = Demo::new(&env, stage).await?;
+        let demo = Demo::new(&env, stage);
         let router = routes::router(Arc::clone(&functions), Arc::new(demo));
-        tasks.spawn(serve(listener, router, Bounds::default()));
-        updates::start(
+        let serving = serve_until(listener, router, Bounds::default(), stopping.subscribe());
+        let server = tokio::spawn(serving);
+        let started = updates::start(
             &mut tasks,
             &env,
             webhook_url.as_deref(),
             Arc::clone(&functions),
-        )
-        .await?;
+        );
+        if let Err(problem) = started.await {
+            server.abort();
+            return Err(problem);
+        }
         Ok(Self {
             url,
             aws,
@@ -232,8 +278,50 @@ impl Bundle {
             events,
             ticker,
             sweeper,
+            monitor,
+            watch,
+            machine,
+            clock: product_clock,
+            stopping,
+            server,
             _tasks: tasks,
         })
+    }
+
+    /// Makes the checks of the start, for who started it and for the page. It serves meanwhile.
+    pub async fn examine(&self) -> Vec<Check> {
+        let checks = supervision::examine(&self.machine, &self.env, &self.clock).await;
+        self.watch.found(checks.clone());
+        checks
+    }
+
+    /// Ends it in order: nothing is taken any more, what is under way is finished. What has not ended by then is cut off,
+    /// as a `kill -9` would, and loses nothing by it.
+    pub async fn stop(mut self) {
+        self.stopping.send_replace(true);
+        let schedules = [&self.ticker, &self.sweeper, &self.monitor].map(Arc::clone);
+        for schedule in &schedules {
+            schedule.pause();
+        }
+        for mapping in [&self.worker, &self.events] {
+            mapping.stop();
+        }
+        let idle = async {
+            let running = || {
+                let mappings = self.worker.running() + self.events.running();
+                mappings + schedules.iter().map(|one| one.running()).sum::<usize>()
+            };
+            while running() > 0 {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        let ended = async { tokio::join!(idle, &mut self.server) };
+        if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
+            warn!(
+                "not all that was under way has ended in time; it is done again after the next start"
+            );
+        }
+        self.aws.stop().await;
     }
 
     /// An operator's key that the API takes.
@@ -250,6 +338,29 @@ impl Bundle {
             .and_then(|keys| keys.split(',').next())
             .unwrap_or_default()
             .trim()
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Puts keys that were made up into an environment that lacks them.
+pub(crate) fn fill_in_keys(env: &mut HashMap<String, String>, keys: Keys) {
+    for (name, value) in [
+        ("API_KEYS", keys.api_key),
+        ("ADMIN_KEYS", format!("operator:{}", keys.admin_key)),
+        (
+            "TELEGRAM_WEBHOOK_SECRET",
+            webhook_secrets(&keys.webhook_secret, env),
+        ),
+    ] {
+        let given = env.entry(name.to_owned()).or_default();
+        if given.trim().is_empty() {
+            *given = value;
+        }
     }
 }
 

@@ -6,38 +6,43 @@
 //! for the key.
 
 mod acts;
+mod board;
 mod pools;
 mod state;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::QueueAttributeName;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
-use bytes::Bytes;
-use common::answer::Rejection;
+use common::answer::{Rejection, json};
 use common::auth::Verifier;
 use common::domain::id::ChatId;
 use common::domain::link_pool::Targets;
 use common::store::RateLimits;
-use http::HeaderMap;
 use http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
 use http::uri::Authority;
+use http::{HeaderMap, StatusCode};
 use simulators::aws::Aws;
 use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};
+use tokio::sync::watch;
 
 use crate::bundle::admin_key;
 use crate::esm::EventSourceMapping;
 use crate::folder::Folder;
 use crate::functions::env_of;
 use crate::routes::{Served, answer};
+use crate::supervision::Watch;
 use crate::timeline::Timeline;
 use crate::world::World;
 
@@ -45,22 +50,49 @@ const PAGE: &str = include_str!("../page/index.html");
 /// What the page may do: run its own script, and call where it came from.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// How many requests the page shows.
-const SHOWN: usize = 300;
+
+/// How long it is believed whether the stores answer.
+const HEALTH_FOR: Duration = Duration::from_secs(1);
+/// How long they may take.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What of the bundle the page reaches.
 pub(crate) struct Stage {
     pub(crate) aws: Aws,
     pub(crate) dynamo: aws_sdk_dynamodb::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) queue_url: String,
     pub(crate) world: World,
     pub(crate) clock: Clock,
     pub(crate) worker: Arc<EventSourceMapping>,
     pub(crate) timeline: Timeline,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) folder: Option<Folder>,
     /// Whether the page is served with the key in it: it is made up, and opens nothing but a simulation.
     pub(crate) shows_key: bool,
     /// The same of an operator's key.
     pub(crate) shows_admin_key: bool,
+}
+
+impl Stage {
+    async fn stores_answer(&self) -> bool {
+        let table = self
+            .dynamo
+            .get_item()
+            .table_name("InviteRequests")
+            .key("requestId", AttributeValue::S("healthz".to_owned()));
+        let queue = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&self.queue_url)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
+        let asked = async { tokio::join!(table.send(), queue.send()) };
+        match tokio::time::timeout(HEALTH_PATIENCE, asked).await {
+            Ok((table, queue)) => table.is_ok() && queue.is_ok(),
+            Err(_) => false,
+        }
+    }
 }
 
 /// What the page sees and does.
@@ -73,14 +105,16 @@ pub(crate) struct Demo {
     chats: Vec<ChatId>,
     stage: Stage,
     pools: pools::Pools,
+    board: Arc<board::Board>,
+    /// Tells this process from an earlier one.
+    boot: u32,
     /// The limit that the visitor has set on simulated Telegram.
     limit: Mutex<Option<Limit>>,
-    /// The ids of the newest requests, newest first.
-    newest: Mutex<VecDeque<String>>,
+    health: tokio::sync::Mutex<Option<(Instant, bool)>>,
 }
 
 impl Demo {
-    pub(crate) async fn new(env: &HashMap<String, String>, stage: Stage) -> anyhow::Result<Self> {
+    pub(crate) fn new(env: &HashMap<String, String>, stage: Stage) -> Self {
         let value = |name| env.get(name).map(String::as_str).unwrap_or_default();
         let api_key = value("API_KEYS")
             .split(',')
@@ -101,7 +135,7 @@ impl Demo {
         let mut functions_env = env_of(env);
         let chats = functions_env.chats();
         let chats = chats.all().map(|(_, pool)| pool).collect();
-        let demo = Self {
+        Self {
             keys: Verifier::api_keys(&mut env_of(env)),
             page: with_key(
                 &with_key(PAGE, "admit-one-key", key_in_page),
@@ -112,22 +146,11 @@ impl Demo {
             limits: RateLimits::from_env(stage.dynamo.clone(), &mut functions_env),
             chats,
             pools: pools::Pools::new(targets_of(env)),
+            board: board::Board::start(stage.aws.clone()),
+            boot: fastrand::u32(1..),
             stage,
             limit: Mutex::default(),
-            newest: Mutex::default(),
-        };
-        let stored = demo.stored_requests().await?;
-        *demo.newest.lock().unwrap_or_else(PoisonError::into_inner) = stored.into();
-        Ok(demo)
-    }
-
-    /// Notes the request that the API has answered, so that the page shows it.
-    pub(crate) fn saw_request(&self, response: &http::Response<Bytes>) {
-        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        if let (Some(id), None) = (body["requestId"].as_str(), body.get("duplicate")) {
-            let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-            newest.push_front(id.to_owned());
-            newest.truncate(SHOWN);
+            health: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -155,6 +178,7 @@ fn attribute(text: &str) -> String {
 pub(crate) fn routes() -> Router<Served> {
     Router::new()
         .route("/", get(page))
+        .route("/healthz", get(healthz))
         .route("/bundle/state", get(state::state))
         .nest("/bundle/demo", acts::routes())
 }
@@ -194,6 +218,15 @@ async fn page(State(served): State<Served>, headers: HeaderMap) -> Response {
     response
 }
 
+/// Whether the stores answer, for who watches this machine or balances load. Needs no key, so it asks at most once a
+/// second, whoever calls how often.
+async fn healthz(State(served): State<Served>) -> Response {
+    match served.demo.is_healthy().await {
+        true => answer(json(StatusCode::OK, &serde_json::json!({"ok": true}))),
+        false => answer(Rejection::Unavailable.answer()),
+    }
+}
+
 impl Demo {
     /// Whether the caller knows a key.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
@@ -202,6 +235,19 @@ impl Demo {
 
     fn limit(&self) -> Option<Limit> {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether tables and queues answer, as of the last second.
+    pub(crate) async fn is_healthy(&self) -> bool {
+        let mut known = self.health.lock().await;
+        if let Some((at, is_healthy)) = *known
+            && at.elapsed() < HEALTH_FOR
+        {
+            return is_healthy;
+        }
+        let is_healthy = !self.stage.aws.has_failed() && self.stage.stores_answer().await;
+        *known = Some((Instant::now(), is_healthy));
+        is_healthy
     }
 
     /// Whether simulated Telegram lets the bot make links.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::types::{IndexStatus, TableDescription, TableStatus};
 use common::auth::{Operators, Verifier};
@@ -17,8 +18,11 @@ use common::webengage::WebEngage;
 use setup::check::{self, Check, Verdict};
 use setup::registration::Bot;
 
+use crate::bundle;
 use crate::functions::env_of;
+use crate::keys::Keys;
 use crate::resources::TABLES;
+use crate::supervision;
 use crate::updates::public_webhook;
 
 /// The queues: what names each, and whether what lies in it waits for a person.
@@ -34,8 +38,11 @@ const QUEUES: [(&str, &str, bool); 4] = [
 ];
 
 /// How to look.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args)]
 pub struct Arguments {
+    /// Where this machine's keys lie; they stand for those that the environment lacks.
+    #[arg(long, default_value = ".admit")]
+    data_dir: PathBuf,
     /// Where Telegram should send updates; by default WEBHOOK_URL, or what PUBLIC_URL leads to.
     #[arg(long)]
     webhook_url: Option<String>,
@@ -50,7 +57,9 @@ pub struct Arguments {
 /// If a check failed.
 pub async fn run(arguments: Arguments, env: &HashMap<String, String>) -> anyhow::Result<()> {
     let now = Clock::real().now();
-    let checks = examine(env, arguments.webhook_url.as_deref(), now).await;
+    let mut checks = Vec::new();
+    let env = &with_keys(env, &arguments.data_dir, &mut checks);
+    checks.extend(examine(env, arguments.webhook_url.as_deref(), now).await);
     let failed = checks
         .iter()
         .filter(|check| check.verdict == Verdict::Failed)
@@ -65,6 +74,29 @@ pub async fn run(arguments: Arguments, env: &HashMap<String, String>) -> anyhow:
     std::io::stdout().lock().write_all(text.as_bytes())?;
     anyhow::ensure!(failed == 0, "{failed} of {} checks failed", checks.len());
     Ok(())
+}
+
+/// The environment, with what it lacks from the keys that this machine made up. A deployment's secrets are not here.
+fn with_keys(
+    env: &HashMap<String, String>,
+    data_dir: &Path,
+    checks: &mut Vec<Check>,
+) -> HashMap<String, String> {
+    let mut env = env.clone();
+    checks.extend(supervision::ignored(&env));
+    if env_of(&env).optional("SECRETS_ARN").is_some() {
+        return env;
+    }
+    match Keys::known(data_dir) {
+        Ok(None) => {}
+        Ok(Some(keys)) => {
+            let file = Keys::file(data_dir);
+            checks.push(Check::ok("keys", format!("read from {}", file.display())));
+            bundle::fill_in_keys(&mut env, keys);
+        }
+        Err(unreadable) => checks.push(Check::failed("keys", format!("{unreadable:#}"))),
+    }
+    env
 }
 
 fn line(check: &Check, in_colour: bool) -> String {

@@ -12,11 +12,13 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::resources::Source;
+use crate::serve::stopped;
 
 /// How long one receive waits for messages, in seconds, as Lambda's does.
 const WAIT_SECONDS: i32 = 20;
@@ -55,6 +57,7 @@ pub struct EventSourceMapping {
     invocations: Mutex<Vec<AbortHandle>>,
     watch: Option<Watch>,
     gate: Option<Gate>,
+    stopping: watch::Sender<bool>,
 }
 
 impl EventSourceMapping {
@@ -97,16 +100,22 @@ impl EventSourceMapping {
             invocations: Mutex::default(),
             watch,
             gate,
+            stopping: watch::Sender::new(false),
         });
         for _ in 0..concurrency {
             let mapping = Arc::clone(&mapping);
             tasks.spawn(async move {
-                loop {
+                while !*mapping.stopping.borrow() {
                     mapping.poll().await;
                 }
             });
         }
         mapping
+    }
+
+    /// Nothing is received from now on; what runs goes on.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// How many invocations run now.
@@ -142,7 +151,7 @@ impl EventSourceMapping {
         if let Some(gate) = &self.gate {
             gate().await;
         }
-        let received = self
+        let receive = self
             .sqs
             .receive_message()
             .queue_url(&self.queue_url)
@@ -152,8 +161,13 @@ impl EventSourceMapping {
             .message_attribute_names("All")
             .customize()
             .config_override(self.patience())
-            .send()
-            .await;
+            .send();
+        // What has been received is done, also if the stop came at the same moment.
+        let received = tokio::select! {
+            biased;
+            received = receive => received,
+            () = stopped(self.stopping.subscribe()) => return,
+        };
         match received {
             Ok(batch) => {
                 let messages = batch.messages.unwrap_or_default();

@@ -5,11 +5,17 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use anyhow::{Context as _, bail};
 use simulators::clock::Clock;
 
 /// Held while a bundle uses the folder; a killed process lets go of it.
 const LOCK: &str = "lock";
+/// How long a folder is waited for that another bundle uses: one that was told to stop has ended by then.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is looked at meanwhile.
+const GLANCE: Duration = Duration::from_millis(50);
 /// How far the clock was turned, in milliseconds: what waits in the queues waits by that clock.
 const CLOCK: &str = "clock";
 
@@ -20,11 +26,12 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if it is missing and takes it for this process.
+    /// Makes the folder if it is missing and takes it for this process. One that another bundle uses is waited for, since
+    /// that one may be about to end.
     ///
     /// # Errors
-    /// A sentence, if the folder can't be made or written, or another bundle uses it.
-    pub fn take(path: PathBuf) -> anyhow::Result<Self> {
+    /// A sentence, if the folder can't be made or written, or another bundle goes on using it.
+    pub async fn take(path: PathBuf) -> anyhow::Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder
@@ -32,17 +39,41 @@ impl Folder {
             .with_context(|| format!("making the folder {}", path.display()))?;
         let lock = File::create(path.join(LOCK))
             .with_context(|| format!("writing to the folder {}", path.display()))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                bail!("another bundle uses the folder {}", path.display())
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error)
-                    .with_context(|| format!("locking the folder {}", path.display()));
+        // Its own name must outlive a power cut as well.
+        if let Some(parent) = path
+            .canonicalize()
+            .ok()
+            .and_then(|path| Some(path.parent()?.to_owned()))
+        {
+            let _ = File::open(parent).and_then(|parent| parent.sync_all());
+        }
+        let give_up = Instant::now() + PATIENCE;
+        let mut has_said = false;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path, _lock: lock }),
+                Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                    if !has_said {
+                        tracing::warn!(
+                            "another process uses the folder {}; waiting for it to end",
+                            path.display()
+                        );
+                        has_said = true;
+                    }
+                    tokio::time::sleep(GLANCE).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    bail!(
+                        "another process uses the folder {}: stop it, or give another --data-dir",
+                        path.display()
+                    )
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(error)
+                        .with_context(|| format!("locking the folder {}", path.display()));
+                }
             }
         }
-        Ok(Self { path, _lock: lock })
     }
 
     /// Turns the clock to where it was left.

@@ -22,6 +22,7 @@ pub struct Functions {
     pub(crate) events: events::App,
     pub(crate) admin: admin::App,
     pub(crate) sweeper: sweeper::App,
+    pub(crate) monitor: monitor::App,
     keys: Verifier,
     secrets: Verifier,
 }
@@ -40,6 +41,11 @@ impl Functions {
             events: events::App::from_env(env, clock.clone()),
             admin: admin::App::from_env(env, clock.clone()),
             sweeper: sweeper::App::from_env(env, clock.clone()),
+            // Without a webhook the updates are asked for.
+            monitor: match env.optional("WEBHOOK_URL") {
+                Some(_) => monitor::App::from_env(env, clock.clone()),
+                None => monitor::App::without_webhook(env, clock.clone()),
+            },
             keys: Verifier::api_keys(env),
             secrets: Verifier::webhook_secrets(env),
         };
@@ -76,6 +82,11 @@ impl Functions {
     /// Invokes `sweeper`, past its schedule.
     pub async fn sweep(&self) -> sweeper::Done {
         sweeper::handle(&self.sweeper, Instant::now() + SWEEP_TIMEOUT).await
+    }
+
+    /// Invokes `monitor`, past its schedule.
+    pub async fn monitor(&self) -> monitor::Seen {
+        monitor::handle(&self.monitor).await
     }
 }
 

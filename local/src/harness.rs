@@ -25,6 +25,7 @@ use simulators::webengage::WebEngage;
 use crate::bundle::{Bundle, Data, Options};
 use crate::functions::Functions;
 use crate::resources::{EVENTS, INVITES};
+use crate::supervision::Supervision;
 use crate::timeline::Timeline;
 
 /// How long, by the real clock, a test waits for the bundle before it fails.
@@ -283,6 +284,7 @@ impl TestBundle {
     pub fn pause_schedule(&self) {
         self.bundle.ticker.pause();
         self.bundle.sweeper.pause();
+        self.bundle.monitor.pause();
     }
 
     /// Stops the sweeper alone, so that it runs only when a test says so.
@@ -293,7 +295,12 @@ impl TestBundle {
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
         let pollers = self.bundle.worker.running() + self.bundle.events.running();
-        pollers + self.bundle.ticker.running() + self.bundle.sweeper.running()
+        let schedules = [
+            &self.bundle.ticker,
+            &self.bundle.sweeper,
+            &self.bundle.monitor,
+        ];
+        pollers + schedules.iter().map(|one| one.running()).sum::<usize>()
     }
 
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
@@ -459,7 +466,12 @@ impl TestBundle {
                 0
             };
             if idle > IDLE_GLANCES {
-                if waiting == 0 && pending == 0 && self.tasks().await.is_empty() {
+                // Without the tick, a task whose bell is over waits for the test.
+                let is_ticking = !self.bundle.ticker.is_paused();
+                if waiting == 0
+                    && pending == 0
+                    && (!is_ticking || self.tasks().await.is_empty())
+                {
                     return;
                 }
                 turns += 1;
@@ -574,6 +586,7 @@ fn options(listen: SocketAddr, data: Data, env: &[(&str, &str)], clock: &Clock) 
             .collect(),
         clock: clock.clone(),
         timeline: Timeline::default(),
+        supervision: Supervision::Off,
     }
 }
 

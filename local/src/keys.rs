@@ -67,13 +67,37 @@ impl Keys {
         }
     }
 
+    /// Those that lie in the folder, if there are any; changes nothing.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn known(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let path = folder.join(FILE);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .with_context(|| format!("{} is not a keys file", path.display()))
+                .map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// The file in a data folder.
+    #[must_use]
+    pub fn file(folder: &Path) -> std::path::PathBuf {
+        folder.join(FILE)
+    }
+
     /// Writes a whole file or none, so that a crash leaves no half of one.
     fn write(&self, path: &Path) -> anyhow::Result<()> {
         let folder = path.parent().context("a file without folder")?;
         // Only its owner can read a temporary file.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        // Keys that a power cut took back would lock out who has been given them.
+        file.as_file().sync_all()?;
         file.persist(path)?;
+        fs::File::open(folder)?.sync_all()?;
         Ok(())
     }
 }

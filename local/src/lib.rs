@@ -1,6 +1,7 @@
 //! The whole bundle in one process: the functions behind their routes, the queues polled by Lambda's rules, AWS
 //! embedded on the wire, and Telegram and WebEngage real or simulated. The tests run the same code.
 
+pub mod alarms;
 pub mod bench;
 pub mod bundle;
 pub mod demo;
@@ -17,6 +18,7 @@ pub mod routes;
 pub mod schedule;
 pub mod seed_pool;
 pub mod serve;
+pub mod supervision;
 pub mod timeline;
 pub mod updates;
 mod world;

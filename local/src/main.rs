@@ -6,12 +6,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use local::bundle::{Bundle, Data, Options};
+use local::supervision::{Supervision, log_levels};
 use local::timeline::Timeline;
+use setup::check::{Check, Verdict};
 use simulators::clock::Clock;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -34,9 +37,22 @@ struct Arguments {
     /// Keep the data in memory only.
     #[arg(long)]
     ephemeral: bool,
+    /// Whether an answer waits until what it tells of is on the disk.
+    #[arg(long, value_enum, default_value_t = Fsync::Always)]
+    fsync: Fsync,
     /// Print the addresses and the functions' environment as shell lines instead of the greeting.
     #[arg(long)]
     print_env: bool,
+}
+
+/// When what is stored is flushed to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Fsync {
+    /// Before each answer; callers who wait together share a flush. A power cut loses nothing that was answered 200.
+    Always,
+    /// When the operating system likes: faster, and a power cut may lose payments of the last half minute that were
+    /// answered 200. A `kill -9` still loses nothing.
+    Never,
 }
 
 #[derive(Subcommand)]
@@ -84,14 +100,15 @@ async fn run() -> anyhow::Result<()> {
     let bundle = Bundle::start(Options {
         listen: arguments.listen,
         aws_listen: arguments.aws_listen,
-        data: if arguments.ephemeral {
-            Data::Ephemeral
-        } else {
-            Data::Folder(arguments.data_dir)
+        data: match (arguments.ephemeral, arguments.fsync) {
+            (true, _) => Data::Ephemeral,
+            (false, Fsync::Always) => Data::Folder(arguments.data_dir),
+            (false, Fsync::Never) => Data::Unsynced(arguments.data_dir),
         },
         env,
         clock,
         timeline,
+        supervision: Supervision::On,
     })
     .await?;
     let greeting = if arguments.print_env {
@@ -101,19 +118,47 @@ async fn run() -> anyhow::Result<()> {
     };
     std::io::stdout().lock().write_all(greeting.as_bytes())?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    // It serves already: the checks delay nobody.
+    let examined = async {
+        tell(&bundle.examine().await, arguments.print_env);
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
+        () = examined => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
+    }
+    // A second one ends it at once.
+    tokio::select! {
+        () = bundle.stop() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
 }
 
-/// Logs what needs attention to standard error, or all from the level of `RUST_LOG` on; the page sees the rest.
+/// Says what the checks of the start have found: to a person all of it, to a log what needs attention.
+fn tell(checks: &[Check], is_log: bool) {
+    for check in checks {
+        let (what, says) = (&check.what, &check.says);
+        match (is_log, check.verdict) {
+            (false, _) => {
+                let line = local::supervision::line(check);
+                let _ = writeln!(std::io::stdout().lock(), "{line}");
+            }
+            (true, Verdict::Failed) => tracing::error!("{what}: {says}"),
+            (true, Verdict::Warning) => tracing::warn!("{what}: {says}"),
+            (true, Verdict::Ok) => tracing::info!("{what}: {says}"),
+        }
+    }
+}
+
+/// Logs what needs attention to standard error, or what `RUST_LOG` asks for, a level or a list such as
+/// `info,worker=debug`; the page sees the rest.
 fn log(env: &HashMap<String, String>, timeline: &Timeline) {
-    let level = env
+    let levels = env
         .get("RUST_LOG")
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(LevelFilter::WARN);
+        .and_then(|levels| log_levels(levels))
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     let ours = || {
         tracing_subscriber::filter::filter_fn(|metadata| {
             common::telemetry::is_ours(metadata.target())
@@ -125,6 +170,6 @@ fn log(env: &HashMap<String, String>, timeline: &Timeline) {
         .with_target(false);
     tracing_subscriber::registry()
         .with(timeline.clone().with_filter(LevelFilter::INFO))
-        .with(lines.with_filter(ours()).with_filter(level))
+        .with(lines.with_filter(ours()).with_filter(levels))
         .init();
 }

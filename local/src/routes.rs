@@ -102,11 +102,7 @@ fn with_headers_joined(mut request: Request) -> Request {
 
 async fn request(State(served): State<Served>, request: Request) -> Response {
     match served.whole(request).await {
-        Ok(request) => {
-            let response = request::handle(&served.functions.request, request).await;
-            served.demo.saw_request(&response);
-            answer(response)
-        }
+        Ok(request) => answer(request::handle(&served.functions.request, request).await),
         Err(refusal) => refusal,
     }
 }

@@ -48,6 +48,12 @@ impl Schedule {
         self.running.load(Ordering::SeqCst)
     }
 
+    /// Whether no run begins any more.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::SeqCst)
+    }
+
     /// No run begins from now on.
     pub fn pause(&self) {
         self.paused.store(true, Ordering::SeqCst);

@@ -1,10 +1,11 @@
 //! What the page shows as it happens: our own log lines of late, which hold no secret and no link.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::clock::Clock;
+use common::metrics;
 use common::telemetry::is_ours;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
@@ -19,7 +20,16 @@ const LINES: usize = 5000;
 #[derive(Clone, Default)]
 pub struct Timeline {
     clock: Clock,
-    lines: Arc<Mutex<VecDeque<Value>>>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    lines: VecDeque<Value>,
+    /// The number of the last line.
+    last: u64,
+    /// What the lines counted since that was last asked for, by metric.
+    counted: BTreeMap<&'static str, f64>,
 }
 
 impl Timeline {
@@ -28,33 +38,46 @@ impl Timeline {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            lines: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
     /// The lines about one request, newest first.
     #[must_use]
     pub fn of_request(&self, request_id: &str) -> Vec<Value> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept();
+        let lines = kept.lines.iter().rev();
         lines
-            .iter()
-            .rev()
             .filter(|line| line["requestId"] == request_id)
             .cloned()
             .collect()
     }
 
-    /// The last `most` lines, newest first.
+    /// The lines after the one with this number, the last `most` of them, newest first.
     #[must_use]
-    pub fn newest(&self, most: usize) -> Vec<Value> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .rev()
-            .take(most)
+    pub fn after(&self, number: u64, most: usize) -> Vec<Value> {
+        let kept = self.kept();
+        let lines = kept.lines.iter().rev().take(most);
+        lines
+            .take_while(|line| line["number"].as_u64().unwrap_or_default() > number)
             .cloned()
             .collect()
+    }
+
+    /// The number of the last line; 0 if there is none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.kept().last
+    }
+
+    /// What the lines have counted since the last call, by the names of the metrics.
+    #[must_use]
+    pub fn take_counted(&self) -> BTreeMap<&'static str, f64> {
+        std::mem::take(&mut self.kept().counted)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,17 +113,31 @@ impl<S: Subscriber> Layer<S> for Timeline {
         }
         let mut line = Line::default();
         event.record(&mut line);
+        let counted = metrics::numbers_of(event);
+        let mut kept = self.kept();
+        for (metric, number) in counted {
+            *kept.counted.entry(metric).or_default() += number;
+        }
+        // That a minute was quiet is not worth a line each.
+        if line
+            .fields
+            .get("outcome")
+            .is_some_and(|outcome| outcome == "measured")
+        {
+            return;
+        }
+        kept.last += 1;
         let line = json!({
+            "number": kept.last,
             "at": self.clock.now(),
             "level": event.metadata().level().as_str().to_lowercase(),
             "message": line.message,
             "requestId": line.request_id,
             "fields": line.fields,
         });
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == LINES {
-            lines.pop_front();
+        if kept.lines.len() == LINES {
+            kept.lines.pop_front();
         }
-        lines.push_back(line);
+        kept.lines.push_back(line);
     }
 }

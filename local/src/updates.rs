@@ -24,6 +24,8 @@ use crate::functions::{Functions, env_of};
 
 /// How long one `getUpdates` waits for updates.
 const POLL: Duration = Duration::from_secs(25);
+/// How long to wait when another program asks for the same bot's updates.
+const TAKEN_PAUSE: Duration = Duration::from_secs(10);
 /// How long to wait after a call of Telegram that failed.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -60,7 +62,7 @@ async fn start_one(
     functions: &Arc<Functions>,
 ) -> anyhow::Result<()> {
     let Some(url) = webhook_url.map(str::to_owned) else {
-        // A refused token stays refused: that is said now, not every five seconds.
+        // A refused token stays refused: that is said now, not again and again.
         match bot.telegram.webhook_info().await {
             Err(failure) if !passes(&failure) => {
                 return Err(failure).context("asking Telegram for updates");
@@ -71,7 +73,9 @@ async fn start_one(
         return Ok(());
     };
     match register(&bot, &url).await {
-        Err(Unregistered::Failed(failure)) if passes(&failure) => {
+        Err(Unregistered::Failed(failure)) if passes(&failure) || may_pass(&failure, &url) => {
+            let sentence = chain(&failure);
+            warn!("the webhook is not registered yet, which is tried again: {sentence}");
             // The shop can sell meanwhile; joins are sent by Telegram once it knows where to.
             tasks.spawn(async move {
                 let mut failure = failure;
@@ -99,6 +103,18 @@ fn passes(failure: &TelegramError) -> bool {
         failure.fault(),
         Fault::RateLimited { .. } | Fault::Retry | Fault::Unknown
     )
+}
+
+/// Whether Telegram may take the webhook later that it refuses now. It looks the host up and connects to it; where the
+/// URL is one that it can take, a 400 means that this does not work yet: a name that is not known yet, a proxy in front
+/// that is not up.
+fn may_pass(failure: &TelegramError, url: &str) -> bool {
+    let Ok(url) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let is_acceptable = url.scheme_str() == Some("https")
+        && [443, 80, 88, 8443].contains(&url.port_u16().unwrap_or(443));
+    is_acceptable && matches!(failure, TelegramError::Refused { status: 400, .. })
 }
 
 async fn register(bot: &Bot, url: &str) -> Result<(), Unregistered> {
@@ -174,6 +190,15 @@ async fn serve(functions: &Functions, secret: &str, update: &Value) -> bool {
 
 async fn wait_after(failure: &TelegramError) {
     let sentence = chain(failure);
+    if let TelegramError::Refused { status: 409, .. } = failure {
+        // Each asks again and again, and takes the joins that come to it meanwhile: nothing is gained by haste.
+        error!(
+            fault = "configuration",
+            "another program asks for this bot's updates, or has set a webhook for it, and gets the joins that this one misses: stop that one, or give this one a bot of its own ({sentence})"
+        );
+        tokio::time::sleep(TAKEN_PAUSE).await;
+        return;
+    }
     let wait = match failure.fault() {
         Fault::RateLimited { after } => after,
         Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {

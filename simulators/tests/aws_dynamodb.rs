@@ -187,7 +187,56 @@ async fn a_transaction_is_all_or_nothing_and_says_which_condition_failed() {
 
 #[tokio::test]
 async fn items_past_their_time_to_live_go_by_the_turned_clock() {
-    let world = World::start().await;
+    expires_by_the_turned_clock(World::start().await).await;
+}
+
+#[tokio::test]
+async fn items_in_a_folder_go_by_the_turned_clock_and_are_found_by_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    expires_by_the_turned_clock(World::in_folder(folder.path()).await).await;
+    let file = rusqlite::Connection::open(folder.path().join("dynamodb.sqlite")).unwrap();
+    let plan: String = file
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT item_json FROM \"Orders\"
+             WHERE CAST(json_extract(item_json, '$.\"expiresAt\".N') AS INTEGER) >= 0
+             AND CAST(json_extract(item_json, '$.\"expiresAt\".N') AS INTEGER) < 7",
+            [],
+            |row| row.get(3),
+        )
+        .unwrap();
+    assert!(plan.contains("USING INDEX"), "{plan}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_who_wait_together_share_a_flush_and_one_alone_has_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::in_folder(folder.path()).await;
+    table(&world, "Orders").await;
+    let put = |id: String| {
+        let call = world.dynamodb.put_item().table_name("Orders");
+        let call = call.item("id", s(&id));
+        async move {
+            call.send().await.unwrap();
+        }
+    };
+    let before = world.aws.flushes();
+    for number in 0..20 {
+        put(format!("alone-{number}")).await;
+    }
+    assert_eq!(world.aws.flushes() - before, 20);
+    // Reads have nothing to wait for once all is on the disk.
+    assert!(get(&world, "alone-1").await.is_some());
+    assert_eq!(world.aws.flushes() - before, 20);
+    let before = world.aws.flushes();
+    for round in 0..10 {
+        let crowd = (0..16).map(|caller| put(format!("crowd-{round}-{caller}")));
+        tokio::task::JoinSet::from_iter(crowd).join_all().await;
+    }
+    let flushes = world.aws.flushes() - before;
+    assert!((10..160).contains(&flushes), "{flushes} for 160 writes");
+}
+
+async fn expires_by_the_turned_clock(world: World) {
     table(&world, "Orders").await;
     let ttl = TimeToLiveSpecification::builder()
         .attribute_name("expiresAt")

@@ -31,7 +31,8 @@ const JUST_NOW: Duration = Duration::from_secs(120);
 /// What the handler needs.
 pub struct App {
     bots: Bots,
-    webhook_url: String,
+    /// Where updates should go; nowhere, if they are asked for.
+    webhook_url: Option<String>,
     invite_queue: Gauge,
     event_queue: Gauge,
     invite_dead_letters: Gauge,
@@ -45,11 +46,20 @@ pub struct App {
 impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
+        let webhook_url = env.required("WEBHOOK_URL");
+        Self {
+            webhook_url: Some(webhook_url),
+            ..Self::without_webhook(env, clock)
+        }
+    }
+
+    /// As [`App::from_env`], where updates are asked for: no webhook is looked at.
+    pub fn without_webhook(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         let gauge = |url| Gauge::new(aws.sqs(), url);
         Self {
             bots: Bots::from_env(env, &clock),
-            webhook_url: env.required("WEBHOOK_URL"),
+            webhook_url: None,
             invite_queue: gauge(env.required("INVITE_QUEUE_URL")),
             event_queue: gauge(env.required("EVENT_QUEUE_URL")),
             invite_dead_letters: gauge(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
@@ -181,7 +191,14 @@ struct Webhooks {
 }
 
 async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
-    let asked = app.bots.iter().map(|bot| webhook_of(app, bot, now));
+    let Some(url) = &app.webhook_url else {
+        return Webhooks {
+            pending: None,
+            errors: None,
+            unknown: 0,
+        };
+    };
+    let asked = app.bots.iter().map(|bot| webhook_of(url, bot, now));
     let asked = join_all(asked).await;
     let unknown = asked.iter().filter(|told| told.is_none()).count() as u64;
     let known: Vec<(u64, bool)> = asked.into_iter().flatten().collect();
@@ -194,12 +211,12 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
 }
 
 /// How many updates wait for a bot, and whether they do not come; nothing if Telegram does not tell.
-async fn webhook_of(app: &App, bot: &Telegram, now: Timestamp) -> Option<(u64, bool)> {
+async fn webhook_of(url: &str, bot: &Telegram, now: Timestamp) -> Option<(u64, bool)> {
     let id = bot.bot();
     let failure = match timeout(PATIENCE, bot.webhook_info()).await {
         Ok(Ok(info)) => {
             let sentence = info
-                .mismatch(&app.webhook_url, &ALLOWED_UPDATES)
+                .mismatch(url, &ALLOWED_UPDATES)
                 .or_else(|| failed_just_now(&info, now));
             if let Some(sentence) = &sentence {
                 error!(bot.id = %id, fault = "configuration", "joins do not come: {}", of_others(sentence));

@@ -8,7 +8,7 @@ use common::domain::id::ChatId;
 use common::domain::purchase::Chats;
 use common::domain::time::Timestamp;
 use common::redaction::of_others;
-use common::telegram::{Membership, Telegram, TelegramError, WebhookInfo};
+use common::telegram::{Chat, Membership, Telegram, TelegramError, WebhookInfo};
 use common::telemetry::chain;
 use common::webengage::{DeliveryFault, WebEngage};
 use futures_util::future::join_all;
@@ -140,6 +140,30 @@ async fn in_chat(telegram: &Telegram, id: ChatId) -> Vec<Check> {
         Ok(membership) => membership,
         Err(failure) => return failed(failure),
     };
+    let mut checks = of_rights(&what, &name, found);
+    checks.extend(ways_past_the_links(&what, &name, &chat));
+    checks
+}
+
+/// How people come into a chat without one of our links: they need none, and their join shows none.
+fn ways_past_the_links(what: &str, name: &str, chat: &Chat) -> Option<Check> {
+    let says = if let Some(public) = chat.public_name() {
+        format!(
+            "{name}, is public as @{}: anybody can join it without a link, and such a join is nobody's; make the chat private",
+            clean(public)
+        )
+    } else if chat.kind == "supergroup" && chat.linked_chat_id.is_some() {
+        format!(
+            "{name}, is the discussion group of a channel: who reads the channel can join it without a link, and such a join is nobody's; sell the channel, or unlink the group"
+        )
+    } else {
+        return None;
+    };
+    Some(Check::warning(what, says))
+}
+
+/// What is to be said of the bot's rights in a chat.
+fn of_rights(what: &str, name: &str, found: Membership) -> Vec<Check> {
     match found {
         Membership {
             status,
@@ -147,7 +171,7 @@ async fn in_chat(telegram: &Telegram, id: ChatId) -> Vec<Check> {
             can_restrict_members,
         } if status == "administrator" => {
             let says = format!("{name}: an administrator who may invite users");
-            let mut checks = vec![Check::ok(what.clone(), says)];
+            let mut checks = vec![Check::ok(what, says)];
             // No failure: nothing that is done today needs it, and channels have no switch for it in every app.
             if !can_restrict_members {
                 let says = format!(
@@ -321,6 +345,40 @@ mod tests {
             pending_update_count: pending,
             ..info()
         }
+    }
+
+    fn chat(of_it: serde_json::Value) -> Option<Check> {
+        let chat: Chat = serde_json::from_value(of_it).unwrap();
+        ways_past_the_links("chat", "“Club”, a supergroup", &chat)
+    }
+
+    #[test]
+    fn a_chat_that_people_can_join_without_a_link_is_warned_of() {
+        use serde_json::json;
+        for (of_it, words) in [
+            (
+                json!({"type": "channel", "username": "club"}),
+                "public as @club",
+            ),
+            (
+                json!({"type": "supergroup", "active_usernames": ["club2"]}),
+                "public as @club2",
+            ),
+            (
+                json!({"type": "supergroup", "linked_chat_id": -1001}),
+                "the discussion group of a channel",
+            ),
+        ] {
+            let check = chat(of_it).unwrap();
+            assert_eq!(check.verdict, Verdict::Warning);
+            assert!(check.says.contains(words), "{check:?}");
+        }
+        assert_eq!(chat(json!({"type": "supergroup", "title": "Club"})), None);
+        // The channel itself is what is sold.
+        assert_eq!(
+            chat(json!({"type": "channel", "linked_chat_id": -1002})),
+            None
+        );
     }
 
     #[test]

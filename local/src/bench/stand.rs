@@ -17,6 +17,7 @@ use crate::bundle::{Bundle, Data, Options};
 use crate::demo::{Demo, Stage};
 use crate::functions::{Functions, env_of};
 use crate::serve::{Bounds, serve};
+use crate::supervision::Supervision;
 use crate::timeline::Timeline;
 use crate::{resources, routes};
 
@@ -54,6 +55,7 @@ impl Stand {
             env: HashMap::new(),
             clock: clock.clone(),
             timeline: Timeline::default(),
+            supervision: Supervision::Off,
         })
         .await?;
         let aws = Aws::start(any_port, Storage::Memory, clock.clone()).await?;
@@ -96,15 +98,19 @@ impl Stand {
         let stage = Stage {
             aws: aws.clone(),
             dynamo: shared.dynamodb(),
+            sqs: shared.sqs(),
+            queue_url: aws.queue_url(resources::INVITES.queue),
             world: bundle.world.clone(),
             clock,
             worker: Arc::clone(&bundle.worker),
             timeline: Timeline::default(),
+            watch: Arc::default(),
+            stopping: tokio::sync::watch::channel(false).1,
             folder: None,
             shows_key: false,
             shows_admin_key: false,
         };
-        let demo = Demo::new(&env, stage).await?;
+        let demo = Demo::new(&env, stage);
         let listener = tokio::net::TcpListener::bind(any_port).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let router = routes::router(functions, Arc::new(demo));

@@ -158,7 +158,6 @@ act!(buy, Buy, async |served: &Served, buy: Buy| -> Act {
             .body(Bytes::from(purchase.to_string()))
             .map_err(|_| bad())?;
         let response = request::handle(&served.functions.request, call).await;
-        served.demo.saw_request(&response);
         serde_json::from_slice::<Value>(response.body()).map_err(|_| bad())
     }))
     .await;

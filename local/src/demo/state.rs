@@ -1,38 +1,100 @@
-//! The live state that the page asks for twice a second.
+//! The live state that the page asks for: all of it once, then what has changed since, which it waits for.
 
-use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::pin::pin;
+use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use common::answer::{Rejection, json};
 use common::clock::Clock;
 use common::telemetry::chain;
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::{Demo, SHOWN};
+use super::Demo;
 use crate::resources::{EVENTS, INVITES};
 use crate::routes::{Served, answer};
+use crate::serve;
 
-/// The most keys of one BatchGetItem.
-const BATCH: usize = 100;
 /// How many lines of the timeline the page gets.
 const LINES: usize = 200;
+/// How long an answer waits for something to tell.
+const HOLD: Duration = Duration::from_secs(10);
+/// How often it looks meanwhile.
+const GLANCE: Duration = Duration::from_millis(300);
 
-type Item = HashMap<String, AttributeValue>;
+/// What a page knows already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Cursor {
+    /// Of which process.
+    boot: u32,
+    /// The version of the rows.
+    rows: u64,
+    /// The last line of the timeline.
+    line: u64,
+    /// A hash of all the rest.
+    frame: u64,
+}
+
+impl Cursor {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let cursor = Self {
+            boot: parts.next()?.parse().ok()?,
+            rows: parts.next()?.parse().ok()?,
+            line: parts.next()?.parse().ok()?,
+            frame: parts.next()?.parse().ok()?,
+        };
+        Some(cursor)
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            boot,
+            rows,
+            line,
+            frame,
+        } = self;
+        write!(f, "{boot}.{rows}.{line}.{frame}")
+    }
+}
+
+/// What a page asks for.
+#[derive(Default)]
+struct Asked {
+    since: Option<Cursor>,
+    /// The request that it shows in full.
+    invite: Option<String>,
+    /// Whether it has not been told of that one yet.
+    is_fresh: bool,
+}
+
+impl Asked {
+    fn read(query: &str) -> Self {
+        let mut asked = Self::default();
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match name {
+                "since" => asked.since = Cursor::parse(value),
+                "invite" => asked.invite = Some(value.to_owned()),
+                "fresh" => asked.is_fresh = true,
+                _ => {}
+            }
+        }
+        asked
+    }
+}
 
 pub(super) async fn state(State(served): State<Served>, request: Request) -> Response {
     let demo = &served.demo;
     if !demo.admits(request.headers()) {
         return Demo::refusal();
     }
-    let shown = request
-        .uri()
-        .query()
-        .and_then(|query| query.strip_prefix("invite="))
-        .map(str::to_owned);
-    match demo.state(shown.as_deref()).await {
+    let asked = Asked::read(request.uri().query().unwrap_or_default());
+    match demo.news(&asked).await {
         Ok(state) => answer(json(StatusCode::OK, &state)),
         Err(error) => {
             tracing::error!(
@@ -46,33 +108,77 @@ pub(super) async fn state(State(served): State<Served>, request: Request) -> Res
 }
 
 impl Demo {
-    /// Everything, and the lines about the request `shown`.
-    async fn state(&self, shown: Option<&str>) -> anyhow::Result<Value> {
-        let invites = self.invites().await?;
-        let count = |name: &str, value: &Value| {
-            invites
-                .iter()
-                .filter(|invite| invite[name] == *value)
-                .count()
+    /// What the page does not know yet; waits for it, if there is nothing.
+    async fn news(&self, asked: &Asked) -> anyhow::Result<Value> {
+        let give_up = Instant::now() + HOLD;
+        let mut stop = pin!(serve::stopped(self.stage.stopping.clone()));
+        let known = asked.since.filter(|known| known.boot == self.boot);
+        loop {
+            self.board.refresh()?;
+            let frame = self.frame().await?;
+            let mut hasher = DefaultHasher::new();
+            frame.to_string().hash(&mut hasher);
+            let now = Cursor {
+                boot: self.boot,
+                rows: self.board.version(),
+                line: self.stage.timeline.last(),
+                frame: hasher.finish(),
+            };
+            if known != Some(now) || asked.is_fresh || Instant::now() >= give_up {
+                return self.told(asked, known, now, frame);
+            }
+            tokio::select! {
+                () = &mut stop => return self.told(asked, known, now, frame),
+                () = tokio::time::sleep(GLANCE) => {}
+            }
+        }
+    }
+
+    /// What is in `now` and not in `known`.
+    fn told(
+        &self,
+        asked: &Asked,
+        known: Option<Cursor>,
+        now: Cursor,
+        frame: Value,
+    ) -> anyhow::Result<Value> {
+        let is_news =
+            |part: fn(&Cursor) -> u64| known.is_none_or(|known| part(&known) != part(&now));
+        let has_lines = is_news(|cursor| cursor.line);
+        let mut told = match is_news(|cursor| cursor.frame) {
+            true => frame,
+            false => json!({}),
         };
+        told["cursor"] = json!(now.to_string());
+        told["whole"] = json!(known.is_none());
+        told["now"] = json!(Clock::turned_by(self.stage.clock.offset_ms()).now());
+        told["invites"] = json!(self.board.rows_after(known.map_or(0, |known| known.rows)));
+        let line = known.map_or(0, |known| known.line);
+        told["timeline"] = json!(self.stage.timeline.after(line, LINES));
+        if let Some(id) = &asked.invite {
+            if asked.is_fresh || has_lines {
+                told["inviteTimeline"] = json!(self.stage.timeline.of_request(id));
+            }
+            if asked.is_fresh || is_news(|cursor| cursor.rows) {
+                told["invite"] = json!(self.board.find(id)?);
+            }
+        }
+        Ok(told)
+    }
+
+    /// How everything stands but for the requests and the timeline.
+    async fn frame(&self) -> anyhow::Result<Value> {
         let now = Clock::turned_by(self.stage.clock.offset_ms()).now();
         Ok(json!({
             "mode": if self.stage.world.telegram.is_some() { "simulated" } else { "real" },
-            "now": now,
             "stock": self.pools.count(&self.stage.dynamo, now).await?,
             "telegram": self.telegram(),
             "webengage": self.webengage(),
             "queues": self.queues(),
             "pace": self.pace().await?,
-            "totals": {
-                "requests": invites.len(),
-                "done": count("status", &json!("DONE")),
-                "failed": count("status", &json!("FAILED")),
-                "joined": count("joined", &json!(true)),
-            },
-            "invites": invites,
-            "timeline": self.stage.timeline.newest(LINES),
-            "inviteTimeline": shown.map(|request_id| self.stage.timeline.of_request(request_id)),
+            "totals": self.board.totals(),
+            "alarms": self.stage.watch.alarms.ringing(),
+            "checks": self.stage.watch.checks(),
         }))
     }
 
@@ -140,115 +246,23 @@ impl Demo {
         }
         Ok(limiters)
     }
-
-    /// The newest requests, newest first.
-    async fn invites(&self) -> anyhow::Result<Vec<Value>> {
-        let newest: Vec<String> = self
-            .newest
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect();
-        let mut found: HashMap<String, Value> = HashMap::with_capacity(newest.len());
-        for ids in newest.chunks(BATCH) {
-            let keys = ids
-                .iter()
-                .map(|id| Item::from([("requestId".to_owned(), AttributeValue::S(id.clone()))]));
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys.collect()))
-                .build()?;
-            let read = self
-                .stage
-                .dynamo
-                .batch_get_item()
-                .request_items("InviteRequests", wanted)
-                .send()
-                .await?;
-            for item in read
-                .responses
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, items)| items)
-            {
-                let invite = view(&item);
-                if let Some(id) = invite["requestId"].as_str() {
-                    found.insert(id.to_owned(), invite);
-                }
-            }
-        }
-        Ok(newest.iter().filter_map(|id| found.remove(id)).collect())
-    }
-
-    /// The ids of the newest requests of an earlier run.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "once per start, on this machine's own table: there is no other way to find them"
-    )]
-    pub(super) async fn stored_requests(&self) -> anyhow::Result<Vec<String>> {
-        let mut found: Vec<(String, String)> = Vec::new();
-        let mut from = None;
-        loop {
-            let page = self
-                .stage
-                .dynamo
-                .scan()
-                .table_name("InviteRequests")
-                .set_exclusive_start_key(from)
-                .send()
-                .await?;
-            for item in page.items.unwrap_or_default() {
-                let view = object(&item);
-                if let (Some(id), Some(at)) =
-                    (view["requestId"].as_str(), view["createdAt"].as_str())
-                {
-                    found.push((at.to_owned(), id.to_owned()));
-                }
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                break;
-            }
-        }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(found.into_iter().take(SHOWN).map(|(_, id)| id).collect())
-    }
 }
 
-/// A record as JSON, by its attributes' own names.
-fn object(item: &Item) -> Value {
-    let value = |value: &AttributeValue| match value {
-        AttributeValue::S(text) => json!(text),
-        AttributeValue::N(number) => number
-            .parse::<serde_json::Number>()
-            .map_or(Value::Null, Value::Number),
-        AttributeValue::Bool(flag) => json!(flag),
-        _ => Value::Null,
-    };
-    Value::Object(
-        item.iter()
-            .map(|(name, attribute)| (name.clone(), value(attribute)))
-            .collect::<Map<_, _>>(),
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A record of a request as the page shows it.
-fn view(item: &Item) -> Value {
-    let mut view = object(item);
-    view["joined"] = json!(item.contains_key("joinedAt"));
-    view["linkEventFired"] = view["weLinkEventFired"].take();
-    for hidden in [
-        "weLinkEventFired",
-        "expiresAt",
-        "pendingShard",
-        "pendingSince",
-        "pendingSends",
-        "replaced",
-        "joinedLink",
-        "history",
-        "actions",
-    ] {
-        view.as_object_mut().map(|fields| fields.remove(hidden));
+    #[test]
+    fn a_cursor_is_read_as_it_was_written_and_anything_else_is_none() {
+        let cursor = Cursor {
+            boot: 7,
+            rows: 300,
+            line: 12,
+            frame: u64::MAX,
+        };
+        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        for text in ["", "1.2.3", "x.1.2.3", "-1.1.1.1"] {
+            assert_eq!(Cursor::parse(text), None, "{text}");
+        }
     }
-    view
 }

@@ -113,6 +113,15 @@ impl Process {
         self.child.wait().await.unwrap();
     }
 
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// If that takes more than half a minute.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(30), self.child.wait());
+        ended.await.expect("it ends").unwrap()
+    }
+
     /// A call with one header; nothing if it was not answered.
     pub async fn call(
         &self,

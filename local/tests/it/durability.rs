@@ -1,5 +1,8 @@
 //! Nothing that was accepted is lost, wherever the process is cut off.
 
+#[cfg(target_os = "linux")]
+mod power;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 

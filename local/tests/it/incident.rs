@@ -19,7 +19,7 @@ async fn the_nine_invites_incident_nine_calls_over_eight_minutes_give_one_link_a
         (200, &json!("queued"), None)
     );
     for _ in 1..9 {
-        bundle.turn(Duration::from_secs(60));
+        bundle.turn_when_idle(Duration::from_secs(60)).await;
         let again = bundle.buy("u1", "T1").await;
         assert_eq!(
             (again.status, again.request_id()),
@@ -126,7 +126,7 @@ async fn without_a_transaction_the_idempotency_key_names_the_payment() {
     let bundle = TestBundle::start().await;
     let body = json!({"userId": "u1"});
     let first = bundle.request(&body, &[("idempotency-key", "k1")]).await;
-    bundle.turn(Duration::from_secs(24 * 3600));
+    bundle.turn_when_idle(Duration::from_secs(24 * 3600)).await;
     let again = bundle.request(&body, &[("idempotency-key", "k1")]).await;
     assert_eq!(
         (again.request_id(), &again.body["duplicate"]),
@@ -149,7 +149,7 @@ async fn without_either_repeats_within_the_duplicate_window_are_one_request() {
             .iter()
             .all(|answer| answer.status == 200 && answer.request_id() == first)
     );
-    bundle.turn(Duration::from_secs(590));
+    bundle.turn_when_idle(Duration::from_secs(590)).await;
     assert_eq!(bundle.request(&body, &[]).await.request_id(), first);
     assert_ne!(
         bundle
@@ -158,7 +158,7 @@ async fn without_either_repeats_within_the_duplicate_window_are_one_request() {
             .request_id(),
         first
     );
-    bundle.turn(Duration::from_secs(20));
+    bundle.turn_when_idle(Duration::from_secs(20)).await;
     assert_ne!(bundle.request(&body, &[]).await.request_id(), first);
     bundle.settle().await;
     assert_eq!(bundle.telegram.link_count(), 3);

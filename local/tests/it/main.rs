@@ -17,6 +17,7 @@ mod house;
 mod incident;
 mod joins;
 mod link_pool;
+mod machine;
 mod marketing;
 mod poison;
 mod rate_limit;

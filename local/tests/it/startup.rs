@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use local::bundle::{Bundle, Data, Options};
 use local::harness::{Outside, TestBundle, any_port};
+use local::supervision::Supervision;
 use local::timeline::Timeline;
 use serde_json::{Value, json};
 use simulators::clock::Clock;
@@ -350,6 +351,7 @@ async fn start(env: &[(&str, &str)]) -> anyhow::Result<Bundle> {
         env: env.collect(),
         clock: Clock::new(),
         timeline: Timeline::default(),
+        supervision: Supervision::Off,
     })
     .await
 }

@@ -10,6 +10,7 @@ use super::World;
 use super::answer::{AMZ_JSON_1_1, Answer};
 use super::capacity::Units;
 use super::faults::WireFault;
+use super::group_commit::NotDurable;
 use super::wire::{Phase, Service, WireCall};
 use super::{dynamodb, secrets, sqs};
 
@@ -126,12 +127,21 @@ async fn perform(
     recorded: Option<&Value>,
 ) -> (Answer, Units) {
     match service {
-        Service::DynamoDb => match recorded {
-            Some(request) if request.is_object() => {
-                world.dynamodb.call_measured(operation, request)
+        Service::DynamoDb => {
+            let (answer, commit, units) = match recorded {
+                Some(request) if request.is_object() => {
+                    world.dynamodb.call_measured(operation, request)
+                }
+                _ => {
+                    let (answer, commit) = world.dynamodb.call(operation, body);
+                    (answer, commit, Units::default())
+                }
+            };
+            match world.dynamodb.durable(commit).await {
+                Ok(()) => (answer, units),
+                Err(NotDurable) => (dynamodb::failed(), units),
             }
-            _ => (world.dynamodb.call(operation, body), Units::default()),
-        },
+        }
         Service::Sqs => (
             sqs::call(&world.sqs, operation, body).await,
             Units::default(),

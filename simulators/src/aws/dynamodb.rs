@@ -3,8 +3,8 @@
 //! The engine's own HTTP server is not used, so a call costs no second connection. What that server adds to the
 //! engine, the reading of bodies and the wording of unreadable ones, is done here.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
@@ -15,11 +15,28 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::capacity::{self, Units};
-use super::{Storage, World};
+use super::changes::Watchers;
+use super::expiry::{Expiry, PAGE};
+use super::group_commit::{GroupCommit, NotDurable};
+use super::{AwsError, Storage, World};
 use crate::clock::Clock;
 
-/// How often items past their time to live are deleted. AWS promises days.
+/// How often items past their time to live are deleted, at most. AWS promises days.
 const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
+/// How many times as long as it took the next deletion waits, where that is longer.
+const EXPIRY_REST: u32 = 100;
+
+/// What changes nothing. The others commit, unless they are refused.
+const READS: [&str; 8] = [
+    "BatchGetItem",
+    "DescribeTable",
+    "DescribeTimeToLive",
+    "GetItem",
+    "ListTables",
+    "ListTagsOfResource",
+    "Query",
+    "Scan",
+];
 
 macro_rules! operations {
     ($($wire:literal => $method:ident),* $(,)?) => {
@@ -83,58 +100,170 @@ impl dynoxide::storage_backend::Clock for EngineClock {
 /// The tables.
 pub(crate) struct DynamoDb {
     db: Database,
+    /// How many commits there were. Held over each call: what a call has seen was committed before its number.
+    commits: Mutex<u64>,
+    log: Option<GroupCommit>,
+    expiry: Option<Mutex<Expiry>>,
+    clock: Clock,
+    pub(crate) watchers: Watchers,
 }
 
 impl DynamoDb {
-    /// Opens the tables. In a folder, the time to live runs by the real clock: the engine takes another one in memory only.
-    pub(crate) fn open(storage: &Storage, clock: &Clock) -> Result<Self, DynoxideError> {
-        let db = match storage {
-            Storage::Memory => Database::memory_with_clock(Arc::new(EngineClock(clock.clone())))?,
-            Storage::Folder(folder) => {
-                let db = Database::new(&folder.join("dynamodb.sqlite").to_string_lossy())?;
-                // The engine's name for `PRAGMA synchronous = NORMAL`: with its write-ahead log, a commit then
-                // survives the process without a flush of its own.
-                db.disable_bulk_loading()?;
-                db
+    pub(crate) fn open(storage: &Storage, clock: &Clock) -> Result<Self, AwsError> {
+        let (db, log, expiry) = match storage.folder() {
+            None => {
+                let clock = Arc::new(EngineClock(clock.clone()));
+                let db = Database::memory_with_clock(clock).map_err(AwsError::Tables)?;
+                (db, None, None)
+            }
+            Some(folder) => {
+                let file = folder.join("dynamodb.sqlite");
+                let db = Database::new(&file.to_string_lossy()).map_err(AwsError::Tables)?;
+                // The engine's name for `PRAGMA synchronous = NORMAL`: a commit is in the write-ahead log when it
+                // returns, and flushed by the group commit.
+                db.disable_bulk_loading().map_err(AwsError::Tables)?;
+                let log = match storage {
+                    Storage::Unsynced(_) => None,
+                    _ => Some(GroupCommit::of_database(&file).map_err(AwsError::Log)?),
+                };
+                let expiry = Expiry::open(&file).map_err(AwsError::Expiry)?;
+                (db, log, Some(Mutex::new(expiry)))
             }
         };
-        Ok(Self { db })
+        Ok(Self {
+            db,
+            commits: Mutex::new(0),
+            log,
+            expiry,
+            clock: clock.clone(),
+            watchers: Watchers::default(),
+        })
     }
 
-    pub(crate) fn call(&self, operation: &str, body: &Bytes) -> Answer {
-        answer(operation, run(&self.db, operation, body))
+    /// The answer, and the number of the commit that must be [durable](DynamoDb::durable) before it is given.
+    pub(crate) fn call(&self, operation: &str, body: &Bytes) -> (Answer, u64) {
+        let mut commits = self.commits();
+        let result = run(&self.db, operation, body);
+        let commit = self.count(&mut commits, operation, body, &result);
+        drop(commits);
+        (answer(operation, result), commit)
     }
 
     /// As [`DynamoDb::call`], and says what the call used. The caller's answer is as if it had not been measured.
-    pub(crate) fn call_measured(&self, operation: &str, request: &Value) -> (Answer, Units) {
+    pub(crate) fn call_measured(&self, operation: &str, request: &Value) -> (Answer, u64, Units) {
         let mut asked = request.clone();
         let is_ours = capacity::ask(operation, &mut asked);
-        let result = run(&self.db, operation, asked.to_string().as_bytes());
+        let asked = asked.to_string();
+        let mut commits = self.commits();
+        let result = run(&self.db, operation, asked.as_bytes());
+        let commit = self.count(&mut commits, operation, asked.as_bytes(), &result);
+        drop(commits);
         match result {
             Ok(body) => {
                 let (body, units) = capacity::read(operation, request, body, is_ours);
-                (answer(operation, Ok(body)), units)
+                (answer(operation, Ok(body)), commit, units)
             }
             Err(error) => {
                 let units = capacity::of_failure(&self.db, operation, request, &error);
-                (answer(operation, Err(error)), units)
+                (answer(operation, Err(error)), commit, units)
             }
         }
     }
 
-    pub(crate) fn expire(&self) -> Result<usize, DynoxideError> {
-        self.db.sweep_ttl()
+    /// Waits until this commit is on the disk. Reads wait as writes do: what they have seen may be of a write that
+    /// nobody was told of yet, and must not be told and then be lost.
+    pub(crate) async fn durable(&self, commit: u64) -> Result<(), NotDurable> {
+        match &self.log {
+            Some(log) => log.durable(commit).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the disk did not take what was written.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.log.as_ref().is_some_and(GroupCommit::has_failed)
+    }
+
+    /// How often the log was flushed.
+    pub(crate) fn flushes(&self) -> u64 {
+        self.log.as_ref().map_or(0, GroupCommit::flushes)
+    }
+
+    /// A call of this process's own, beside the wire.
+    pub(crate) fn inspect(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        let body = run(&self.db, operation, request.to_string().as_bytes());
+        let body = body.map_err(AwsError::Tables)?;
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// Counts the commit of a call, if it made one, and notes what it wrote.
+    fn count(
+        &self,
+        commits: &mut u64,
+        operation: &str,
+        body: &[u8],
+        result: &Result<Vec<u8>, DynoxideError>,
+    ) -> u64 {
+        // What is refused was rolled back; a fault may have come after the commit.
+        let may_have_committed = match result {
+            Ok(_) => true,
+            Err(error) => error.status_code() >= 500,
+        };
+        if may_have_committed && !READS.contains(&operation) {
+            *commits += 1;
+            self.watchers.wrote(operation, body);
+        }
+        *commits
+    }
+
+    fn commits(&self) -> MutexGuard<'_, u64> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Deletes what is past its time to live; answers how many items.
+    pub(crate) fn expire(&self) -> Result<usize, AwsError> {
+        let Some(expiry) = &self.expiry else {
+            return self.db.sweep_ttl().map_err(AwsError::Tables);
+        };
+        let now_seconds = self.clock.now_ms() / 1000;
+        let expiry = expiry.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables = {
+            let _alone = self.commits();
+            expiry.tables().map_err(AwsError::Expiry)?
+        };
+        let mut deleted = 0;
+        for table in &tables {
+            loop {
+                let due = expiry.due(table, now_seconds).map_err(AwsError::Expiry)?;
+                let found = due.len();
+                let mut went = 0;
+                for deletion in due {
+                    let body = Bytes::from(deletion.to_string());
+                    let (answer, _) = self.call("DeleteItem", &body);
+                    went += usize::from(answer.status.is_success());
+                }
+                deleted += went;
+                // One that can't be deleted is not tried for ever.
+                if found < PAGE || went == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(deleted)
     }
 }
 
 /// Deletes what is past its time to live, every minute, until aborted.
 pub(crate) async fn expire_forever(world: Arc<World>) {
+    let mut wait = EXPIRY_INTERVAL;
     loop {
-        tokio::time::sleep(EXPIRY_INTERVAL).await;
+        tokio::time::sleep(wait).await;
+        let began = Instant::now();
         let swept = {
             let world = Arc::clone(&world);
             tokio::task::spawn_blocking(move || world.dynamodb.expire()).await
         };
+        wait = EXPIRY_INTERVAL.max(began.elapsed() * EXPIRY_REST);
         match swept {
             Ok(Ok(items)) => tracing::debug!(items, "items past their time to live were deleted"),
             Ok(Err(error)) => {

@@ -4,30 +4,35 @@
 //! `X-Amz-Target`, as AWS tells them apart; any SigV4 signature is accepted and none is verified, so the server must only
 //! ever listen where its callers are trusted. It listens on the given address and on nothing else.
 //!
-//! What was accepted is on disk before it is answered, in [`Storage::Folder`]: the end of the process at any
-//! moment (`kill -9`) loses nothing. Commits are written but not flushed one by one (SQLite's WAL with
-//! `synchronous=NORMAL`): a power cut may take the last moments with it, never the consistency of what is left.
+//! What was accepted is on the disk, and flushed, before it is answered, in [`Storage::Folder`]: neither the end of the
+//! process (`kill -9`) nor a power cut loses anything. Callers that wait together share one flush (`group_commit`).
+//! In [`Storage::Unsynced`] nothing is flushed: a power cut may take the last moments with it, never the consistency of
+//! what is left.
 //!
 //! [`Aws::in_process`] is the same without a socket: [`Aws::call`] carries each request and answers it on the caller's
 //! own task.
 
 mod answer;
 mod capacity;
+mod changes;
 mod dispatch;
 mod dynamodb;
+mod expiry;
 mod faults;
+mod group_commit;
 mod secrets;
 mod server;
 pub mod sqs;
 mod wire;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -35,6 +40,7 @@ use crate::clock::Clock;
 use crate::server::until;
 use crate::socket::Reset;
 
+pub use changes::Changes;
 pub use faults::{FaultHits, FaultRule, WireFault};
 pub use wire::{Hook, Phase, Service, Wire, WireCall};
 
@@ -57,6 +63,18 @@ pub enum Storage {
     Memory,
     /// `dynamodb.sqlite` and `sqs.sqlite` inside this folder, which is made if it is missing.
     Folder(PathBuf),
+    /// As [`Storage::Folder`], but nothing waits for the disk: faster, and a power cut may take what was answered last.
+    Unsynced(PathBuf),
+}
+
+impl Storage {
+    /// The folder, if there is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Storage::Memory => None,
+            Storage::Folder(folder) | Storage::Unsynced(folder) => Some(folder),
+        }
+    }
 }
 
 /// The server could not start.
@@ -84,6 +102,12 @@ pub enum AwsError {
     /// The queues could not be opened.
     #[error("the queues could not be opened")]
     Queues(#[source] rusqlite::Error),
+    /// The log of the tables or queues could not be opened, or not be flushed to the disk.
+    #[error("what is stored could not be flushed to the disk")]
+    Log(#[source] std::io::Error),
+    /// What is past its time to live could not be found.
+    #[error("what is past its time to live could not be found")]
+    Expiry(#[source] rusqlite::Error),
 }
 
 /// What every call reaches: the three services, the clock and the recorder.
@@ -98,10 +122,8 @@ pub(crate) struct World {
 impl World {
     fn open(storage: &Storage, clock: Clock, url: &str) -> Result<Self, AwsError> {
         Ok(Self {
-            dynamodb: DynamoDb::open(storage, &clock).map_err(AwsError::Tables)?,
-            sqs: Arc::new(
-                Sqs::open(storage, clock.clone(), url.to_owned()).map_err(AwsError::Queues)?,
-            ),
+            dynamodb: DynamoDb::open(storage, &clock)?,
+            sqs: Arc::new(Sqs::open(storage, clock.clone(), url.to_owned())?),
             secrets: Secrets::default(),
             wire: Wire::default(),
             clock,
@@ -171,7 +193,8 @@ impl Aws {
     /// runs in the background but move tasks; items past their time to live stay, as AWS lets them stay for days, until
     /// [`Aws::expire_items`].
     ///
-    /// Use it with [`Storage::Memory`] for virtual time: in a folder, the tables' own times are the real clock's.
+    /// Use it with [`Storage::Memory`] for virtual time: in a folder, the tables' own times are the real clock's, and
+    /// calls wait for the disk.
     ///
     /// # Errors
     /// When the data can't be opened.
@@ -251,11 +274,33 @@ impl Aws {
     /// # Errors
     /// When the tables can't be read or written.
     pub fn expire_items(&self) -> Result<usize, AwsError> {
-        self.running
-            .world
-            .dynamodb
-            .expire()
-            .map_err(AwsError::Tables)
+        self.running.world.dynamodb.expire()
+    }
+
+    /// Watches which items of a table are written from now on, by its partition key, a string.
+    #[must_use]
+    pub fn watch(&self, table: &str, key: &str) -> Changes {
+        self.running.world.dynamodb.watchers.add(table, key)
+    }
+
+    /// What a reading operation of DynamoDB answers, without a call on the wire: nothing is recorded, and no fault met.
+    ///
+    /// # Errors
+    /// When the tables can't be read, or refuse the request.
+    pub fn inspect(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        self.running.world.dynamodb.inspect(operation, request)
+    }
+
+    /// Whether the disk did not take what was written: from then on, what must be on it is refused until a new start.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.running.world.dynamodb.has_failed() || self.running.world.sqs.has_failed()
+    }
+
+    /// How often tables and queues were flushed to the disk.
+    #[must_use]
+    pub fn flushes(&self) -> u64 {
+        self.running.world.dynamodb.flushes() + self.running.world.sqs.flushes()
     }
 
     /// Stops listening and closes every connection. Calls under way are cut off; what they had stored stays.
@@ -278,11 +323,11 @@ impl Aws {
 }
 
 fn make_folder(storage: &Storage) -> Result<(), AwsError> {
-    let Storage::Folder(folder) = storage else {
+    let Some(folder) = storage.folder() else {
         return Ok(());
     };
     std::fs::create_dir_all(folder).map_err(|source| AwsError::Folder {
-        folder: folder.clone(),
+        folder: folder.to_owned(),
         source,
     })
 }

@@ -122,6 +122,7 @@ async fn small(connections: usize, life: Duration) -> (std::net::SocketAddr, Joi
         .route("/large", get(async move || large.clone()));
     let bounds = Bounds {
         head: SHORT,
+        idle: SHORT,
         life,
         connections,
     };
@@ -158,6 +159,60 @@ async fn who_takes_all_connections_is_put_out_and_the_others_are_served() {
         () = honest => {}
     }
     server.abort();
+}
+
+/// How long an answered connection is let idle, with others beside it that are busy.
+async fn idle_for(bounds: Bounds, busy: usize) -> Duration {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let slow = async || {
+        tokio::time::sleep(PATIENCE).await;
+        "late"
+    };
+    let router = Router::new()
+        .route("/", get(async || "served"))
+        .route("/slow", get(slow));
+    let server = tokio::spawn(serve(listener, router, bounds));
+    let mut others = Vec::new();
+    for _ in 0..busy {
+        let mut other = TcpStream::connect(address).await.unwrap();
+        let call = b"GET /slow HTTP/1.1\r\nhost: h\r\n\r\n";
+        other.write_all(call).await.unwrap();
+        others.push(other);
+    }
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut read = Vec::new();
+    for _ in 0..2 {
+        let call = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
+        stream.write_all(call).await.unwrap();
+        while !read.ends_with(b"served") {
+            assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+        }
+        read.clear();
+    }
+    let start = Instant::now();
+    stream.read_to_end(&mut read).await.unwrap();
+    server.abort();
+    start.elapsed()
+}
+
+#[tokio::test]
+async fn an_answered_connection_outlives_the_pool_of_a_proxy_unless_places_are_short() {
+    // nginx and ALB keep theirs for 60 s.
+    assert!(Bounds::default().idle >= Duration::from_secs(75));
+    let bounds = Bounds {
+        head: SHORT,
+        idle: 4 * SHORT,
+        life: PATIENCE,
+        connections: 8,
+    };
+    let let_idle = idle_for(bounds, 0).await;
+    assert!(
+        let_idle >= 4 * SHORT && let_idle < 8 * SHORT,
+        "{let_idle:?}"
+    );
+    let let_idle = idle_for(bounds, 5).await;
+    assert!(let_idle >= SHORT && let_idle < 4 * SHORT, "{let_idle:?}");
 }
 
 #[tokio::test]

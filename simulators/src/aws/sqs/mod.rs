@@ -26,7 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::{ACCOUNT, Storage};
+use super::group_commit::{GroupCommit, NotDurable};
+use super::{ACCOUNT, AwsError, Storage};
 use crate::clock::Clock;
 
 pub(crate) use error::SqsError;
@@ -59,25 +60,50 @@ impl Depth {
 /// All queues.
 pub(crate) struct Sqs {
     store: Mutex<Store>,
+    log: Option<GroupCommit>,
     clock: Clock,
     url: String,
 }
 
 impl Sqs {
-    pub(crate) fn open(
-        storage: &Storage,
-        clock: Clock,
-        url: String,
-    ) -> Result<Self, rusqlite::Error> {
-        let store = match storage {
-            Storage::Memory => Store::memory()?,
-            Storage::Folder(folder) => Store::file(&folder.join("sqs.sqlite"))?,
+    pub(crate) fn open(storage: &Storage, clock: Clock, url: String) -> Result<Self, AwsError> {
+        let (store, log) = match storage.folder() {
+            None => (Store::memory().map_err(AwsError::Queues)?, None),
+            Some(folder) => {
+                let file = folder.join("sqs.sqlite");
+                let store = Store::file(&file).map_err(AwsError::Queues)?;
+                let log = match storage {
+                    Storage::Unsynced(_) => None,
+                    _ => Some(GroupCommit::of_database(&file).map_err(AwsError::Log)?),
+                };
+                (store, log)
+            }
         };
         Ok(Self {
             store: Mutex::new(store),
+            log,
             clock,
             url,
         })
+    }
+
+    /// Whether the disk did not take what was written.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.log.as_ref().is_some_and(GroupCommit::has_failed)
+    }
+
+    /// How often the log was flushed.
+    pub(crate) fn flushes(&self) -> u64 {
+        self.log.as_ref().map_or(0, GroupCommit::flushes)
+    }
+
+    /// Waits until all that is stored now is on the disk.
+    async fn durable(&self) -> Result<(), NotDurable> {
+        let Some(log) = &self.log else {
+            return Ok(());
+        };
+        let commit = self.store().connection().total_changes();
+        log.durable(commit).await
     }
 
     pub(crate) fn depth(&self, name: &str) -> Option<Depth> {
@@ -154,6 +180,21 @@ const OPERATIONS: &[&str] = &[
     "UntagQueue",
 ];
 
+/// What must be on the disk before it is answered. Not so what a receive hides and what is deleted or shown at another
+/// time: if a power cut takes that back, a message is received once more, as queues may have it at any time.
+const PROMISES: &[&str] = &[
+    "CancelMessageMoveTask",
+    "CreateQueue",
+    "DeleteQueue",
+    "PurgeQueue",
+    "SendMessage",
+    "SendMessageBatch",
+    "SetQueueAttributes",
+    "StartMessageMoveTask",
+    "TagQueue",
+    "UntagQueue",
+];
+
 /// The operation by its name on the wire.
 pub(crate) fn operation(name: &str) -> Option<&'static str> {
     OPERATIONS.iter().find(|known| **known == name).copied()
@@ -189,6 +230,9 @@ pub(crate) async fn call(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> Answer
         "UntagQueue" => sqs.untag_queue(&params),
         _ => return Answer::unknown_operation(),
     };
+    if answered.is_ok() && PROMISES.contains(&operation) && sqs.durable().await.is_err() {
+        return SqsError::internal().into_answer();
+    }
     match answered {
         // AWS answers an operation that has nothing to say with no body at all.
         Ok(Value::Null) => Answer::ok(""),

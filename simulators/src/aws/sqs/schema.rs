@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS move_task (
 ";
 
 /// Prepares a connection: in a file, a commit is in the write-ahead log when it returns, which outlives the process;
-/// it is flushed to the disk at checkpoints only, which is what a power cut can take back.
+/// it is flushed to the disk by the group commit, and at checkpoints.
 pub(super) fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
