@@ -468,10 +468,7 @@ impl TestBundle {
             if idle > IDLE_GLANCES {
                 // Without the tick, a task whose bell is over waits for the test.
                 let is_ticking = !self.bundle.ticker.is_paused();
-                if waiting == 0
-                    && pending == 0
-                    && (!is_ticking || self.tasks().await.is_empty())
-                {
+                if waiting == 0 && pending == 0 && (!is_ticking || self.tasks().await.is_empty()) {
                     return;
                 }
                 turns += 1;
