@@ -72,6 +72,8 @@ pub struct Invite {
     pub transaction_id: String,
     /// The chat that was paid for.
     pub chat: ChatId,
+    /// The chat by which the payment is known: that of its tasks. It stays when a group becomes a supergroup.
+    pub pool: ChatId,
     /// Where it stands.
     pub status: Status,
     /// Real tries at Telegram; a wait for a rate limit or for a held chat is none.
@@ -190,6 +192,7 @@ impl Invite {
             user_id: purchase.user_id.clone(),
             transaction_id: purchase.transaction_id.clone(),
             chat: purchase.chat,
+            pool: purchase.pool(),
             status: Status::Queued,
             attempts: 0,
             refusals: 0,

@@ -220,14 +220,14 @@ impl Task {
 
     /// The mint of a request whose record is there, as wanted at `at`: when it was accepted, or re-issued.
     #[must_use]
-    pub fn mint_of(invite: &Invite, chat: ChatId, at: Timestamp) -> Self {
+    pub fn mint_of(invite: &Invite, at: Timestamp) -> Self {
         let mint = Mint {
             request_id: invite.request_id,
             user_id: invite.user_id.clone(),
             transaction_id: invite.transaction_id.clone(),
             link_version: invite.link_version,
         };
-        Self::new(chat, Work::Mint(mint), at)
+        Self::new(invite.pool, Work::Mint(mint), at)
     }
 
     /// The same task, of the trace `header`.

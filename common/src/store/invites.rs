@@ -51,6 +51,7 @@ const IS_SEAT_FREE: &str = "(attribute_not_exists(replaced) OR (replaced.isRevok
 const SET_IF_MISSING: &str = "userId = if_not_exists(userId, :user), \
      transactionId = if_not_exists(transactionId, :transaction), chatId = if_not_exists(chatId, :chat), \
      weLinkEventFired = if_not_exists(weLinkEventFired, :no), joinEventFired = if_not_exists(joinEventFired, :no), \
+     pool = if_not_exists(pool, :pool), \
      createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires)";
 /// What sets the end of a record that was never written, among those.
 const SET_END_IF_MISSING: &str = "expiresAt = if_not_exists(expiresAt, :expires)";
@@ -384,6 +385,10 @@ impl Invites {
             user_id: reader.text(USER_ID)?.to_owned(),
             transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
             chat: ChatId(reader.number(CHAT_ID)?),
+            pool: ChatId(match reader.optional_number(POOL)? {
+                Some(pool) => pool,
+                None => reader.number(CHAT_ID)?,
+            }),
             status: Status::parse(reader.text(STATUS)?).ok_or_else(|| self.0.malformed(STATUS))?,
             attempts: reader.number(ATTEMPTS)?,
             refusals: reader.optional_number(REFUSALS)?.unwrap_or_default(),
@@ -455,6 +460,7 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (USER_ID, s(&invite.user_id)),
         (TRANSACTION_ID, s(&invite.transaction_id)),
         (CHAT_ID, n(invite.chat)),
+        (POOL, n(invite.pool)),
         (STATUS, s(invite.status.as_str())),
         (ATTEMPTS, n(invite.attempts)),
         (LINK_EVENT_FIRED, AttributeValue::Bool(false)),
@@ -491,6 +497,8 @@ pub struct Minted<'a> {
     pub mint: &'a Mint,
     /// The chat that is called.
     pub chat: ChatId,
+    /// The chat by which the payment is known.
+    pub pool: ChatId,
     /// When the request was accepted, as far as its record does not say so already.
     pub created_at: Timestamp,
     /// When the record is to be forgotten once its link is there; of a try without one, if it was never written.
@@ -512,6 +520,7 @@ impl Minted<'_> {
             (":user", s(&mint.user_id)),
             (":transaction", s(&mint.transaction_id)),
             (":chat", n(self.chat)),
+            (":pool", n(self.pool)),
             (":no", AttributeValue::Bool(false)),
             (":created", s(self.created_at)),
             (":expires", n(self.expires_at.seconds())),

@@ -28,6 +28,8 @@ pub struct LinkRecord {
     pub slot: Option<SlotId>,
     /// The chat that it leads to.
     pub chat: ChatId,
+    /// The chat by which its payments are known: that of its tasks.
+    pub pool: ChatId,
     /// The bot that made it, and alone can revoke it. A record from before there were several has none.
     pub bot: Option<BotId>,
 }
@@ -74,12 +76,13 @@ impl Links {
             call = call.item(BOT_ID, n(bot));
         }
         if let Some(slot) = record.slot {
-            call = call.item(POOL, n(slot.pool)).item(SLOT, n(slot.number));
+            call = call.item(SLOT, n(slot.number));
         }
         let answer = call
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
             .item(INVITE_LINK, link(&record.invite_link))
             .item(CHAT_ID, n(record.chat))
+            .item(POOL, n(record.pool))
             .item(CREATED_AT, s(now))
             .item(EXPIRES_AT, n(expires_at.seconds()))
             .send()
@@ -189,18 +192,16 @@ impl Links {
                 transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
             }),
         };
-        let slot = match reader.optional_number(SLOT)? {
-            None => None,
-            Some(number) => Some(SlotId {
-                pool: ChatId(reader.number(POOL)?),
-                number,
-            }),
-        };
+        let chat = ChatId(reader.number(CHAT_ID)?);
+        let pool = reader.optional_number(POOL)?.map_or(chat, ChatId);
+        let slot = reader.optional_number(SLOT)?;
+        let slot = slot.map(|number| SlotId { pool, number });
         Ok(Some(LinkRecord {
             invite_link: InviteLink::new(reader.text(INVITE_LINK)?),
             owner,
             slot,
-            chat: ChatId(reader.number(CHAT_ID)?),
+            chat,
+            pool,
             bot: reader.optional_number(BOT_ID)?.map(BotId),
         }))
     }

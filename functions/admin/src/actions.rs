@@ -136,7 +136,7 @@ async fn act(
 
 async fn ring(app: &App, invite: &Invite) {
     if invite.status != Status::Done {
-        app.bells.ring(app.acting().pool_of(invite)).await;
+        app.bells.ring(invite.pool).await;
     }
 }
 

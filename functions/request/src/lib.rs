@@ -174,7 +174,7 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         pool::Served::Not => {}
     }
     let pool = purchase.pool();
-    let task = Task::mint_of(&invite, pool, now).traced(trace::header());
+    let task = Task::mint_of(&invite, now).traced(trace::header());
     app.tasks.put(&task).await.map_err(unavailable)?;
     // From here on the payment is accepted, whatever becomes of the rest.
     let created = app.invites.create(&invite, now.plus(app.retention));

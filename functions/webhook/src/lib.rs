@@ -225,7 +225,7 @@ async fn revoke(
     link: &LinkRecord,
     request_id: Option<RequestId>,
 ) -> Result<(), Failure> {
-    let pool = pool_of(app, join, link);
+    let pool = link.pool;
     match link.bot {
         Some(bot) => revoke_by(app, pool, bot, &link.invite_link, request_id, join).await,
         None => {

@@ -61,6 +61,7 @@ async fn make(
     let minted = Minted {
         mint,
         chat,
+        pool: task.chat,
         created_at: task.created_at,
         // The record of a late re-issue outlives its link too.
         expires_at: record.map_or_else(
@@ -108,6 +109,7 @@ async fn hand_out(
         }),
         slot: None,
         chat: minted.chat,
+        pool: call.pool,
         bot: Some(call.bot.bot()),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {

@@ -62,6 +62,7 @@ pub(crate) async fn run(
             let minted = Minted {
                 mint: &mint,
                 chat,
+                pool: invite.pool,
                 created_at: invite.created_at,
                 expires_at: app.clock.now().plus(app.retention),
                 attempts: invite.attempts.saturating_add(1),

@@ -84,12 +84,14 @@ async fn invite(
         }),
         slot: None,
         chat: purchase.chat,
+        pool: purchase.pool(),
         bot: Some(bot),
     };
     links.put(&record, now, expires).await?;
     let minted = Minted {
         mint: &mint,
         chat: purchase.chat,
+        pool: purchase.pool(),
         created_at: now,
         expires_at: expires,
         attempts: 1,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::harness::TestBundle;
-use simulators::telegram::{Fault, FaultRule, Limit};
+use local::bundle::Data;
+use local::harness::{Outside, TestBundle, any_port};
+use simulators::telegram::{ChatKind, Fault, FaultRule, Limit, Rights};
 
 async fn waits_out(retry_after: u32) {
     let bundle = TestBundle::start().await;
@@ -104,11 +105,16 @@ async fn a_hundred_buyers_at_five_links_a_second_all_get_in_and_nothing_is_dropp
 
 #[tokio::test]
 async fn one_chats_pause_does_not_hold_another_chat() {
-    let default = "-1001234567890";
-    let bundle =
-        TestBundle::with(&[("TELEGRAM_CHAT_ID", &format!("{default},-1001234567891"))]).await;
-    let busy = bundle.chat_id;
-    bundle.telegram.fail(
+    let externals = Outside::start("123456789:AAExternal_token_of_nobody_00000000", "key").await;
+    let (busy, elsewhere) = (externals.chat_id, externals.chat_id - 1);
+    let telegram = &externals.telegram;
+    telegram.add_chat(elsewhere, "Elsewhere", ChatKind::Supergroup);
+    telegram.make_admin(externals.bot_id, elsewhere, Rights::all());
+    let chats = format!("{busy},{elsewhere}");
+    let env = [("TELEGRAM_CHAT_ID", chats.as_str())];
+    let bundle = externals.bundle(any_port(), Data::Ephemeral, &env).await;
+    let bundle = bundle.unwrap();
+    telegram.fail(
         FaultRule::on(
             "createChatInviteLink",
             Fault::TooManyRequests { retry_after: 300 },
@@ -117,25 +123,12 @@ async fn one_chats_pause_does_not_hold_another_chat() {
         .times(1),
     );
     let id = bundle.bought("u1", "T1").await;
-    bundle
-        .run_until(|| bundle.telegram.too_many_requests() > 0)
-        .await;
+    bundle.run_until(|| telegram.too_many_requests() > 0).await;
     // The limiter is that of one bot and one chat: a link of another chat of the bot is made at once.
-    let elsewhere = busy - 1;
-    bundle.telegram.add_chat(
-        elsewhere,
-        "Elsewhere",
-        simulators::telegram::ChatKind::Supergroup,
-    );
-    bundle.telegram.make_admin(
-        bundle.bot_id,
-        elsewhere,
-        simulators::telegram::Rights::all(),
-    );
     let before = bundle.clock.now_ms();
     let body = serde_json::json!({"userId": "u2", "transactionId": "T2", "chatId": elsewhere});
     assert_eq!(bundle.request(&body, &[]).await.status, 200);
-    bundle.run_until(|| bundle.telegram.link_count() > 0).await;
+    bundle.run_until(|| telegram.link_count() > 0).await;
     assert!(bundle.clock.now_ms() - before < 60_000);
     bundle.settle().await;
     assert_eq!(bundle.status(&id).await["status"], "DONE");

@@ -397,7 +397,7 @@ async fn a_replacement_makes_no_call_in_its_bots_wait() {
     );
     let key = bundle.bundle.admin_key().to_owned();
     let path = format!("/v1/admin/invites/{id}/reissue");
-    let answer = bundle.post(&path, "{}", &[("x-api-key", &key)]).await;
+    let answer = bundle.post(&path, "{}", &[("x-admin-key", &key)]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     bundle.settle().await;
     let new = bundle.link(&id).await;

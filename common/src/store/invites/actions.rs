@@ -16,7 +16,7 @@ use super::pending::none_other_pending;
 use super::{Invites, Written};
 use crate::domain::action::{Change, Entry};
 use crate::domain::event::EventName;
-use crate::domain::id::{BotId, ChatId};
+use crate::domain::id::BotId;
 use crate::domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Status};
 use crate::domain::task::{Lane, Replace, Revoke, Task, TaskKey, Work};
 use crate::domain::time::Timestamp;
@@ -48,23 +48,21 @@ struct FollowUp {
 
 impl Invites {
     /// Does `change` to the request, if it is still as `read` shows it, notes `entry`, and puts the task that follows into
-    /// its lane, all by one transaction. `pool` is the chat by which its payments are known; `bot` made the present
-    /// link; without it nobody can revoke that, so it must have expired if it is to be replaced. Durable on
-    /// [`Acted::Done`].
+    /// its lane, all by one transaction. `bot` made the present link; without it nobody can revoke that, so it must have
+    /// expired if it is to be replaced. Durable on [`Acted::Done`].
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
     pub async fn act(
         &self,
         tasks: &Tasks,
-        pool: ChatId,
         read: &Invite,
         change: Change,
         bot: Option<BotId>,
         entry: &Entry,
     ) -> Result<Acted, StoreError> {
         let operation = "TransactWriteItems of an action";
-        let follow_up = follow_up(read, change, pool, bot, entry);
+        let follow_up = follow_up(read, change, bot, entry);
         let writes =
             self.with_tasks(self.action(read, change, bot, entry), operation, |writes| {
                 for task in &follow_up.put {
@@ -384,8 +382,8 @@ fn follow_up(
     };
     let wanted = || match &read.replaced {
         Some(old) if !old.is_revoked => replacement(read.link_version, old.bot),
-        Some(_) => Task::mint_of(read, pool, entry.at),
-        None => Task::mint_of(read, pool, read.created_at),
+        Some(_) => Task::mint_of(read, entry.at),
+        None => Task::mint_of(read, read.created_at),
     };
     let failed = || {
         read.failed_key.clone().map(|key| TaskKey {

@@ -135,7 +135,7 @@ async fn a_sale_beyond_its_pool_is_served_by_both_ways() {
 }
 
 #[tokio::test]
-async fn an_order_from_the_pool_costs_ten_write_units_and_three_read_units() {
+async fn an_order_from_the_pool_costs_eleven_write_units_and_three_read_units() {
     let bundle = empty("500").await;
     seed(&bundle, 500).await;
     let wire = bundle.aws().wire();
@@ -162,6 +162,6 @@ async fn an_order_from_the_pool_costs_ten_write_units_and_three_read_units() {
         units(false),
         units(true)
     );
-    assert!((units(false) - 10.0).abs() < 0.01, "{}", units(false));
+    assert!((units(false) - 11.0).abs() < 0.01, "{}", units(false));
     assert!((units(true) - 3.0).abs() < 0.06, "{}", units(true));
 }
