@@ -11,9 +11,8 @@ use tracing::error;
 use crate::answer::Rejection;
 use crate::clock::Clock;
 use crate::domain::action::{Action, Change, Entry, Refused};
-use crate::domain::id::{BotId, ChatId, RequestId};
+use crate::domain::id::{BotId, RequestId};
 use crate::domain::invite::Invite;
-use crate::domain::purchase::Chats;
 use crate::queue::EventQueue;
 use crate::store::{Acted, Invites, Links, StoreError, Tasks};
 use crate::telemetry::chain;
@@ -24,8 +23,6 @@ const TRIES: u32 = 5;
 /// What an action needs.
 #[derive(Clone, Copy)]
 pub struct Acting<'a> {
-    /// The chats that links are made for.
-    pub chats: &'a Chats,
     /// The table of requests.
     pub invites: &'a Invites,
     /// The table of links, which tells who made one.
@@ -80,10 +77,9 @@ impl Acting<'_> {
             let bot = self.bot_of(&invite, change).await?;
             self.send_join(&invite, change).await?;
             let entry = Entry::new(self.clock.now(), who, action, &detail(&invite));
-            let pool = self.pool_of(&invite);
             let acted = self
                 .invites
-                .act(self.tasks, pool, &invite, change, bot, &entry)
+                .act(self.tasks, &invite, change, bot, &entry)
                 .await;
             match acted {
                 Ok(Acted::Done(acted)) => return Ok((*acted, change)),
@@ -99,13 +95,6 @@ impl Acting<'_> {
         }
         error!(invite.id = %id, fault = "unavailable", "an action was not done, since the record of its request changes all the time");
         Err(Rejection::Unavailable)
-    }
-
-    /// The chat by which the payments of a request are known.
-    #[must_use]
-    pub fn pool_of(&self, invite: &Invite) -> ChatId {
-        let named = self.chats.named(invite.chat);
-        named.map_or(invite.chat, |(_, pool)| pool)
     }
 
     /// Who made the present link of `invite`, as far as `change` must know.

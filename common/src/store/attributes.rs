@@ -71,6 +71,7 @@ pub(super) const DOING: &str = "doing";
 pub(super) const LIMITERS: &str = "limiters";
 pub(super) const OPERATOR_PAUSE: &str = "operatorPause";
 pub(super) const RESUMES: &str = "resumes";
+pub(super) const RESUMES_SEEN: &str = "resumesSeen";
 pub(super) const MIGRATED_FROM: &str = "migratedFrom";
 pub(super) const MIGRATED_TO: &str = "migratedTo";
 pub(super) const INTERVAL_MS: &str = "intervalMs";

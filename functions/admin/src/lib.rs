@@ -79,7 +79,6 @@ impl App {
 
     fn acting(&self) -> Acting<'_> {
         Acting {
-            chats: &self.chats,
             invites: &self.invites,
             links: &self.links,
             tasks: &self.tasks,

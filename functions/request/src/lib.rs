@@ -93,7 +93,6 @@ impl App {
 
     fn acting(&self) -> Acting<'_> {
         Acting {
-            chats: &self.chats,
             invites: &self.invites,
             links: &self.links,
             tasks: &self.tasks,
@@ -273,7 +272,7 @@ async fn reissue(
     if change == Change::Nothing {
         return Ok((invite, None));
     }
-    app.bells.ring(acting.pool_of(&invite)).await;
+    app.bells.ring(invite.pool).await;
     info!(invite.id = %invite.request_id, outcome = "reissued", "the link of a repeated payment had expired unused");
     Ok((invite, Some(true)))
 }

@@ -236,14 +236,6 @@ async fn revoke(
     }
 }
 
-/// The chat by which the payments of a joined one are known.
-fn pool_of(app: &App, join: &Join, link: &LinkRecord) -> ChatId {
-    let pool = app.chats.named(join.chat).map(|(_, pool)| pool);
-    let pool = pool.or_else(|| app.chats.named(link.chat).map(|(_, pool)| pool));
-    // One that became a supergroup a moment ago is known by its earlier id, in which the link's chat is.
-    pool.unwrap_or(link.chat)
-}
-
 async fn revoke_by(
     app: &App,
     pool: ChatId,
@@ -296,7 +288,7 @@ async fn queue_consequences(
         let now = app.clock.now();
         // As long as the record: what would be found later would have no request.
         let kept = invite.expires_at.unwrap_or_else(|| invite.kept_until(now));
-        let pool = pool_of(app, join, link);
+        let pool = link.pool;
         let put = app
             .links
             .put_member(pool, join.person, invite.request_id, now, kept);

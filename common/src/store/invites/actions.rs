@@ -365,13 +365,8 @@ const fn of_event(event: EventName) -> (&'static str, &'static str, &'static str
 }
 
 /// The tasks that follow from `change`, and the one that it ends.
-fn follow_up(
-    read: &Invite,
-    change: Change,
-    pool: ChatId,
-    bot: Option<BotId>,
-    entry: &Entry,
-) -> FollowUp {
+fn follow_up(read: &Invite, change: Change, bot: Option<BotId>, entry: &Entry) -> FollowUp {
+    let pool = read.pool;
     let replacement = |link_version, bot| {
         let replace = Replace {
             request_id: read.request_id,
@@ -413,7 +408,7 @@ fn follow_up(
                         link_version,
                         ..read.clone()
                     };
-                    Task::mint_of(&next, pool, entry.at)
+                    Task::mint_of(&next, entry.at)
                 },
                 |bot| replacement(link_version, bot),
             );

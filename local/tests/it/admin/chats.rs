@@ -96,6 +96,7 @@ async fn a_pause_by_hand_holds_all_calls_without_a_try_until_somebody_resumes() 
     assert!(bundle.telegram.link(&link).unwrap().revoked);
     assert_eq!(chat(&bundle).await.get("waitingSince"), None);
     assert_eq!(resume(&bundle).await["resumed"], false, "once");
+    bundle.settle().await;
 }
 
 #[tokio::test]

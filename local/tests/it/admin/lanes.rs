@@ -119,7 +119,7 @@ async fn a_request_that_waits_after_a_failure_is_listed_with_the_reason() {
     assert_eq!(row["status"], "PROCESSING");
     let error = row["lastError"].as_str().unwrap();
     assert!(
-        error.starts_with("Telegram answered createChatInviteLink"),
+        error.starts_with("Telegram refused createChatInviteLink: 500"),
         "{error}"
     );
     bundle.settle().await;
