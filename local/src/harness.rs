@@ -479,9 +479,14 @@ impl TestBundle {
                 }));
                 idle = 0;
             }
+            let tasks = if Instant::now() < give_up {
+                Vec::new()
+            } else {
+                self.tasks().await
+            };
             assert!(
                 Instant::now() < give_up,
-                "not settled within {PATIENCE:?}: queues {depths:?}, running {running}, pending updates {pending}"
+                "not settled within {PATIENCE:?}: queues {depths:?}, running {running}, pending updates {pending}, tasks {tasks:?}"
             );
             tokio::time::sleep(GLANCE).await;
         }

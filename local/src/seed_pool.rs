@@ -72,7 +72,7 @@ fn batch(seed: &Seed, links: &[(u64, String)]) -> anyhow::Result<Batch> {
         let lookup = PutRequest::builder()
             .item("linkHash", s(InviteLink::new(link).hash().as_str()))
             .item("inviteLink", s(link))
-            .item("pool", n(seed.chat))
+            .item("canonicalChatId", n(seed.chat))
             .item("slot", of_number)
             .item("chatId", n(seed.chat))
             .item("botId", n(seed.bot))

@@ -45,7 +45,7 @@ pub(super) const LINK_HASH: &str = "linkHash";
 
 pub(super) const SHARD: &str = "shard";
 pub(super) const SLOT: &str = "slot";
-pub(super) const POOL: &str = "pool";
+pub(super) const CANONICAL_CHAT_ID: &str = "canonicalChatId";
 
 pub(super) const LANE: &str = "lane";
 pub(super) const KEY: &str = "key";

@@ -51,7 +51,7 @@ const IS_SEAT_FREE: &str = "(attribute_not_exists(replaced) OR (replaced.isRevok
 const SET_IF_MISSING: &str = "userId = if_not_exists(userId, :user), \
      transactionId = if_not_exists(transactionId, :transaction), chatId = if_not_exists(chatId, :chat), \
      weLinkEventFired = if_not_exists(weLinkEventFired, :no), joinEventFired = if_not_exists(joinEventFired, :no), \
-     pool = if_not_exists(pool, :pool), \
+     canonicalChatId = if_not_exists(canonicalChatId, :canonical), \
      createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires)";
 /// What sets the end of a record that was never written, among those.
 const SET_END_IF_MISSING: &str = "expiresAt = if_not_exists(expiresAt, :expires)";
@@ -385,7 +385,7 @@ impl Invites {
             user_id: reader.text(USER_ID)?.to_owned(),
             transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
             chat: ChatId(reader.number(CHAT_ID)?),
-            pool: ChatId(match reader.optional_number(POOL)? {
+            pool: ChatId(match reader.optional_number(CANONICAL_CHAT_ID)? {
                 Some(pool) => pool,
                 None => reader.number(CHAT_ID)?,
             }),
@@ -460,7 +460,7 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (USER_ID, s(&invite.user_id)),
         (TRANSACTION_ID, s(&invite.transaction_id)),
         (CHAT_ID, n(invite.chat)),
-        (POOL, n(invite.pool)),
+        (CANONICAL_CHAT_ID, n(invite.pool)),
         (STATUS, s(invite.status.as_str())),
         (ATTEMPTS, n(invite.attempts)),
         (LINK_EVENT_FIRED, AttributeValue::Bool(false)),
@@ -520,7 +520,7 @@ impl Minted<'_> {
             (":user", s(&mint.user_id)),
             (":transaction", s(&mint.transaction_id)),
             (":chat", n(self.chat)),
-            (":pool", n(self.pool)),
+            (":canonical", n(self.pool)),
             (":no", AttributeValue::Bool(false)),
             (":created", s(self.created_at)),
             (":expires", n(self.expires_at.seconds())),

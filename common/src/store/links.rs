@@ -82,7 +82,7 @@ impl Links {
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
             .item(INVITE_LINK, link(&record.invite_link))
             .item(CHAT_ID, n(record.chat))
-            .item(POOL, n(record.pool))
+            .item(CANONICAL_CHAT_ID, n(record.pool))
             .item(CREATED_AT, s(now))
             .item(EXPIRES_AT, n(expires_at.seconds()))
             .send()
@@ -193,7 +193,9 @@ impl Links {
             }),
         };
         let chat = ChatId(reader.number(CHAT_ID)?);
-        let pool = reader.optional_number(POOL)?.map_or(chat, ChatId);
+        let pool = reader
+            .optional_number(CANONICAL_CHAT_ID)?
+            .map_or(chat, ChatId);
         let slot = reader.optional_number(SLOT)?;
         let slot = slot.map(|number| SlotId { pool, number });
         Ok(Some(LinkRecord {
