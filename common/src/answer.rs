@@ -1,7 +1,7 @@
 //! What callers over HTTP are answered: JSON, and errors with a stable code and one sentence.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -27,8 +27,10 @@ pub enum Rejection {
     InvalidRequestId,
     /// No known key, or no known secret.
     Unauthorized,
-    /// There is no such request.
+    /// There is no such request, or no such route.
     NotFound,
+    /// The route takes this method alone.
+    MethodNotAllowed(&'static str),
     /// The transaction belongs to another user.
     TransactionConflict,
     /// The query asks for nothing, or for several things at once.
@@ -45,6 +47,10 @@ pub enum Rejection {
     LinkReplaced,
     /// The fact has not come true.
     NoSuchEvent,
+    /// WebEngage has taken the event: there is nothing to be given up.
+    AlreadyDelivered,
+    /// The seat was taken back by its shop.
+    Voided,
     /// The body is larger than is read.
     TooLarge,
     /// The function was called with another event than those of its gateway.
@@ -55,7 +61,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidUserId,
         Self::InvalidTransactionId,
@@ -63,6 +69,7 @@ impl Rejection {
         Self::InvalidRequestId,
         Self::Unauthorized,
         Self::NotFound,
+        Self::MethodNotAllowed("POST"),
         Self::TransactionConflict,
         Self::InvalidQuery,
         Self::InvalidParameter,
@@ -71,6 +78,8 @@ impl Rejection {
         Self::AlreadyJoined,
         Self::LinkReplaced,
         Self::NoSuchEvent,
+        Self::AlreadyDelivered,
+        Self::Voided,
         Self::TooLarge,
         Self::UnsupportedEvent,
         Self::Unavailable,
@@ -123,7 +132,12 @@ impl Rejection {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "not_found",
-                "There is no such request.",
+                "There is no such request, or no such route.",
+            ),
+            Self::MethodNotAllowed(_) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "The route takes the method of the header Allow alone.",
             ),
             Self::TransactionConflict => (
                 StatusCode::CONFLICT,
@@ -133,7 +147,7 @@ impl Rejection {
             Self::InvalidQuery => (
                 StatusCode::BAD_REQUEST,
                 "invalid_query",
-                "The query must name exactly one of requestId, transactionId, userId and link, each percent-encoded.",
+                "The query must name exactly one of requestId, transactionId, userId, link and status, each percent-encoded.",
             ),
             Self::InvalidParameter => (
                 StatusCode::BAD_REQUEST,
@@ -148,12 +162,12 @@ impl Rejection {
             Self::NotDone => (
                 StatusCode::CONFLICT,
                 "not_done",
-                "The request has no link that could be replaced; to get one, retry it.",
+                "The request has no link that could be replaced: wait until it is DONE; if it is FAILED, an operator has to retry it.",
             ),
             Self::AlreadyJoined => (
                 StatusCode::CONFLICT,
                 "already_joined",
-                "Somebody joined by the link, so it is not replaced: another one would be a second seat.",
+                "Somebody joined by the link and has the seat; remove that person from the chat in Telegram, and call again once they have left.",
             ),
             Self::LinkReplaced => (
                 StatusCode::CONFLICT,
@@ -164,6 +178,16 @@ impl Rejection {
                 StatusCode::CONFLICT,
                 "no_such_event",
                 "This has not come true, so there is nothing to be told.",
+            ),
+            Self::AlreadyDelivered => (
+                StatusCode::CONFLICT,
+                "already_delivered",
+                "WebEngage has taken this event, so there is nothing to be given up.",
+            ),
+            Self::Voided => (
+                StatusCode::CONFLICT,
+                "voided",
+                "The request was voided, so its seat is gone for good; a new payment needs a transactionId of its own.",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -196,6 +220,11 @@ impl Rejection {
                 .headers_mut()
                 .insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        if let Self::MethodNotAllowed(method) = self {
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(method));
+        }
         if status == StatusCode::UNAUTHORIZED {
             answer
                 .headers_mut()
@@ -213,6 +242,8 @@ impl From<Refused> for Rejection {
             Refused::AlreadyJoined => Self::AlreadyJoined,
             Refused::Replaced => Self::LinkReplaced,
             Refused::NoSuchEvent => Self::NoSuchEvent,
+            Refused::AlreadyDelivered => Self::AlreadyDelivered,
+            Refused::Voided => Self::Voided,
         }
     }
 }

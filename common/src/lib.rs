@@ -3,6 +3,7 @@
 //! Adapters are concrete types over real clients whose base URL is configurable; tests run them against simulators at
 //! the wire.
 
+pub mod acting;
 pub mod answer;
 pub mod auth;
 pub mod aws;
@@ -20,4 +21,5 @@ pub mod store;
 pub mod telegram;
 pub mod telemetry;
 pub mod trace;
+pub mod view;
 pub mod webengage;

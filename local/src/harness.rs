@@ -293,6 +293,11 @@ impl TestBundle {
         self.bundle.monitor.pause();
     }
 
+    /// Stops the sweeper alone, so that it runs only when a test says so.
+    pub fn pause_sweeper(&self) {
+        self.bundle.sweeper.pause();
+    }
+
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
         let pollers = self.bundle.worker.running() + self.bundle.events.running();

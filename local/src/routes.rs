@@ -8,11 +8,11 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use common::answer::{Rejection, json};
 use futures_util::StreamExt as _;
-use http::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 
 use crate::demo::Demo;
@@ -38,16 +38,9 @@ pub(crate) fn router(functions: Arc<Functions>, demo: Arc<Demo>) -> Router {
     Router::new()
         .route("/v1/invite/request", post(request))
         .route("/v1/invite/{request_id}", get(status))
+        .route("/v1/invite/{request_id}/{action}", any(change))
         .route("/v1/telegram/webhook", post(webhook))
-        .route("/v1/admin/invites", get(admin))
-        .route("/v1/admin/invites/{request_id}/retry", post(admin))
-        .route("/v1/admin/invites/{request_id}/reissue", post(admin))
-        .route("/v1/admin/invites/{request_id}/resend-event", post(admin))
-        .route("/v1/admin/dead-letters", get(admin))
-        .route("/v1/admin/dead-letters/redrive", post(admin))
-        .route("/v1/admin/chats", get(admin))
-        .route("/v1/admin/chats/{chatId}/pause", post(admin))
-        .route("/v1/admin/chats/{chatId}/resume", post(admin))
+        .route("/v1/admin/{*rest}", any(admin))
         .merge(crate::demo::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(async || answer(Rejection::NotFound.answer()))
@@ -114,6 +107,13 @@ async fn request(State(served): State<Served>, request: Request) -> Response {
     }
 }
 
+async fn change(State(served): State<Served>, request: Request) -> Response {
+    match served.whole(request).await {
+        Ok(request) => answer(request::handle(&served.functions.request, request).await),
+        Err(refusal) => refusal,
+    }
+}
+
 async fn status(State(served): State<Served>, request: Request) -> Response {
     match served.whole(request).await {
         Ok(request) => answer(status::handle(&served.functions.status, request).await),
@@ -129,7 +129,7 @@ async fn webhook(State(served): State<Served>, request: Request) -> Response {
 }
 
 async fn admin(State(served): State<Served>, request: Request) -> Response {
-    // The route of `GET` takes `HEAD` too, and the function knows none.
+    // A route of `GET` takes `HEAD` too, and the function knows none.
     let is_head = request.method() == Method::HEAD;
     match served.whole(request).await {
         Ok(mut request) => {
@@ -187,17 +187,9 @@ async fn read(body: Body, most: usize, fate: Fate) -> Result<Bytes, Rejection> {
 async fn method_not_allowed(request: Request) -> Response {
     let path = request.uri().path();
     let takes_post = ["/v1/invite/request", "/v1/telegram/webhook"].contains(&path)
-        || path.starts_with("/bundle/demo/")
-        || (path.starts_with("/v1/admin/")
-            && !["invites", "dead-letters", "chats"]
-                .contains(&path.rsplit('/').next().unwrap_or_default()));
+        || path.starts_with("/bundle/demo/");
     let allowed = if takes_post { "POST" } else { "GET" };
-    let error = serde_json::json!({"ok": false, "code": "method_not_allowed", "error": format!("This route takes {allowed}.")});
-    let mut response = answer(json(StatusCode::METHOD_NOT_ALLOWED, &error));
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    response
+    answer(Rejection::MethodNotAllowed(allowed).answer())
 }
 
 /// A handler's answer as the server sends it.

@@ -1,4 +1,4 @@
-//! What operators do to a request: what its state allows, and what its record keeps of it.
+//! What operators and shops do to a request: what its state allows, and what its record keeps of it.
 //!
 //! Every action may be asked for twice, by a person who saw no answer: the second time finds what the first one did,
 //! and changes nothing.
@@ -21,7 +21,14 @@ pub enum Action {
     Reissue,
     /// Had an event sent again.
     ResendEvent,
+    /// Took the seat back.
+    Void,
+    /// Gave an event up that can't be delivered.
+    GiveUpEvent,
 }
+
+/// Who acts, where it is the shop whose request it is.
+pub const SHOP: &str = "shop";
 
 impl Action {
     /// The word in records and answers.
@@ -31,15 +38,22 @@ impl Action {
             Self::Retry => "retry",
             Self::Reissue => "reissue",
             Self::ResendEvent => "resend_event",
+            Self::Void => "void",
+            Self::GiveUpEvent => "give_up_event",
         }
     }
 
     /// Reads the word of [`Action::as_str`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Retry, Self::Reissue, Self::ResendEvent]
-            .into_iter()
-            .find(|action| action.as_str() == word)
+        let all = [
+            Self::Retry,
+            Self::Reissue,
+            Self::ResendEvent,
+            Self::Void,
+            Self::GiveUpEvent,
+        ];
+        all.into_iter().find(|action| action.as_str() == word)
     }
 }
 
@@ -48,7 +62,7 @@ impl Action {
 pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// Who: the name of an operator's key.
+    /// Who: the name of an operator's key, or [`SHOP`].
     pub who: String,
     /// What.
     pub action: Action,
@@ -80,6 +94,12 @@ pub enum Change {
     Reissue,
     /// An event counts as not delivered.
     ResetFlag(EventName),
+    /// The seat is taken back, and its link is revoked.
+    Void,
+    /// An event is not delivered any more.
+    GiveUp(EventName),
+    /// None: it was done before.
+    Nothing,
 }
 
 /// Why an action is not done; nothing is changed.
@@ -95,14 +115,21 @@ pub enum Refused {
     Replaced,
     /// The event has not come true.
     NoSuchEvent,
+    /// WebEngage has accepted the event.
+    AlreadyDelivered,
+    /// The seat was taken back.
+    Voided,
 }
 
 impl Invite {
     /// What a retry does.
     ///
     /// # Errors
-    /// [`Refused::AlreadyDone`].
+    /// [`Refused::AlreadyDone`] and [`Refused::Voided`].
     pub const fn retry(&self) -> Result<Change, Refused> {
+        if self.voided_at.is_some() {
+            return Err(Refused::Voided);
+        }
         match self.status {
             Status::Failed => Ok(Change::Anew),
             Status::Queued | Status::Processing => Ok(Change::Again),
@@ -113,9 +140,12 @@ impl Invite {
     /// What the replacement of the link of version `link_version` does, or of the present one if none is named.
     ///
     /// # Errors
-    /// [`Refused::AlreadyJoined`], [`Refused::Replaced`] and [`Refused::NotDone`].
+    /// [`Refused::Voided`], [`Refused::AlreadyJoined`], [`Refused::Replaced`] and [`Refused::NotDone`].
     pub fn reissue(&self, link_version: Option<u32>) -> Result<Change, Refused> {
-        if self.joined_at.is_some() {
+        if self.voided_at.is_some() {
+            return Err(Refused::Voided);
+        }
+        if self.is_seat_taken() {
             return Err(Refused::AlreadyJoined);
         }
         let under_way = matches!(self.status, Status::Queued | Status::Processing);
@@ -138,22 +168,88 @@ impl Invite {
         }
     }
 
+    /// What the repeat of a payment does: its link is replaced if it ended before anybody joined by it.
+    #[must_use]
+    pub fn repeat(&self, now: Timestamp) -> Change {
+        if self.is_expired_unused(now) {
+            Change::Reissue
+        } else {
+            Change::Nothing
+        }
+    }
+
+    /// What taking the seat back does. Who holds it must have left first.
+    ///
+    /// # Errors
+    /// [`Refused::AlreadyJoined`].
+    pub const fn void(&self) -> Result<Change, Refused> {
+        if self.voided_at.is_some() {
+            Ok(Change::Nothing)
+        } else if self.is_seat_taken() {
+            Err(Refused::AlreadyJoined)
+        } else {
+            Ok(Change::Void)
+        }
+    }
+
     /// What sending an event again does.
     ///
     /// # Errors
     /// [`Refused::NoSuchEvent`].
     pub const fn resend(&self, event: EventName) -> Result<Change, Refused> {
-        let is_true = match event {
-            EventName::LinkCreated => {
-                matches!(self.status, Status::Done) && self.invite_link.is_some()
-            }
-            EventName::Joined => self.joined_at.is_some() && self.telegram_user_id.is_some(),
-        };
-        if is_true {
+        if self.is_true(event) {
             Ok(Change::ResetFlag(event))
         } else {
             Err(Refused::NoSuchEvent)
         }
+    }
+
+    /// What giving an event up does.
+    ///
+    /// # Errors
+    /// [`Refused::NoSuchEvent`] and [`Refused::AlreadyDelivered`].
+    pub const fn give_up(&self, event: EventName) -> Result<Change, Refused> {
+        let (is_fired, is_given_up) = match event {
+            EventName::LinkCreated => (self.link_event_fired, self.link_event_given_up),
+            EventName::Joined => (self.join_event_fired, self.join_event_given_up),
+        };
+        if !self.is_true(event) {
+            Err(Refused::NoSuchEvent)
+        } else if is_fired {
+            Err(Refused::AlreadyDelivered)
+        } else if is_given_up {
+            Ok(Change::Nothing)
+        } else {
+            Ok(Change::GiveUp(event))
+        }
+    }
+
+    /// Whether an event has come true.
+    #[must_use]
+    pub const fn is_true(&self, event: EventName) -> bool {
+        match event {
+            EventName::LinkCreated => {
+                matches!(self.status, Status::Done) && self.invite_link.is_some()
+            }
+            EventName::Joined => self.joined_at.is_some() && self.telegram_user_id.is_some(),
+        }
+    }
+
+    /// The present link as an entry names it, and who came by it and left.
+    #[must_use]
+    pub fn link_in_words(&self) -> String {
+        let mut words = format!("link {}", self.link_version);
+        if let Some(at) = self.link_expires_at {
+            words.push_str(&format!(", which works until {at}"));
+        }
+        if let (Some(person), Some(joined), Some(left)) =
+            (self.telegram_user_id, self.joined_at, self.left_at)
+        {
+            words.push_str(&format!(
+                ", by which {person} joined at {joined} and left at {left}"
+            ));
+        }
+        words
     }
 
     /// The history with one more entry: the newest of them.
@@ -166,13 +262,6 @@ impl Invite {
         let mut history = self.history[kept..].to_vec();
         history.push(entry.clone());
         history
-    }
-
-    /// Whether the newest action is `entry`, which was the next one after `before`: the SDK repeats a write whose answer
-    /// was lost, and then finds its own.
-    #[must_use]
-    pub fn was_acted_on(&self, entry: &Entry, before: &Self) -> bool {
-        self.actions == before.actions + 1 && self.history.last() == Some(entry)
     }
 }
 
@@ -262,6 +351,82 @@ mod tests {
     fn nobody_who_joined_gets_a_second_seat() {
         for invite in [done(0), being_replaced(), done(1)] {
             assert_eq!(joined(invite).reissue(Some(0)), Err(Refused::AlreadyJoined));
+        }
+    }
+
+    #[test]
+    fn who_left_may_come_back() {
+        let left = Invite {
+            left_at: Some(NOW),
+            ..joined(done(0))
+        };
+        assert_eq!(left.reissue(None), Ok(Change::Reissue));
+        assert_eq!(left.void(), Ok(Change::Void));
+        assert_eq!(
+            left.resend(EventName::Joined),
+            Ok(Change::ResetFlag(EventName::Joined))
+        );
+    }
+
+    #[test]
+    fn a_seat_is_taken_back_once_and_only_while_nobody_holds_it() {
+        let failed = Invite {
+            status: Status::Failed,
+            ..queued()
+        };
+        for invite in [queued(), done(0), being_replaced(), failed.clone()] {
+            assert_eq!(invite.void(), Ok(Change::Void));
+        }
+        assert_eq!(joined(done(0)).void(), Err(Refused::AlreadyJoined));
+        let voided = |invite: Invite| Invite {
+            voided_at: Some(NOW),
+            invite_link: None,
+            ..invite
+        };
+        for invite in [queued(), done(0), joined(done(0)), failed] {
+            let invite = voided(invite);
+            assert_eq!(invite.void(), Ok(Change::Nothing));
+            assert_eq!(invite.reissue(None), Err(Refused::Voided));
+            assert_eq!(invite.retry(), Err(Refused::Voided));
+            assert_eq!(invite.repeat(NOW), Change::Nothing);
+            assert_eq!(
+                invite.resend(EventName::LinkCreated),
+                Err(Refused::NoSuchEvent)
+            );
+        }
+    }
+
+    #[test]
+    fn the_repeat_of_a_payment_replaces_a_link_that_expired_unused_and_nothing_else() {
+        assert_eq!(done(0).repeat(NOW), Change::Reissue);
+        let works = Invite {
+            link_expires_at: Some(NOW.plus(std::time::Duration::from_secs(1))),
+            ..done(0)
+        };
+        for invite in [works, joined(done(0)), queued(), being_replaced()] {
+            assert_eq!(invite.repeat(NOW), Change::Nothing);
+        }
+    }
+
+    #[test]
+    fn an_event_is_given_up_while_it_is_not_delivered() {
+        for event in [EventName::LinkCreated, EventName::Joined] {
+            let invite = joined(done(0));
+            assert_eq!(queued().give_up(event), Err(Refused::NoSuchEvent));
+            assert_eq!(invite.give_up(event), Ok(Change::GiveUp(event)));
+            let given_up = Invite {
+                link_event_given_up: true,
+                join_event_given_up: true,
+                ..invite.clone()
+            };
+            assert_eq!(given_up.give_up(event), Ok(Change::Nothing));
+            assert_eq!(given_up.resend(event), Ok(Change::ResetFlag(event)));
+            let delivered = Invite {
+                link_event_fired: true,
+                join_event_fired: true,
+                ..invite
+            };
+            assert_eq!(delivered.give_up(event), Err(Refused::AlreadyDelivered));
         }
     }
 

@@ -270,6 +270,14 @@ impl LinkHash {
     }
 }
 
+impl LinkHash {
+    /// The key of the record of what a member of a chat joined by: an update of one who leaves names no link.
+    #[must_use]
+    pub fn of_member(chat: ChatId, person: TelegramUserId) -> Self {
+        Self(hex(&Sha256::digest(format!("member#{chat}#{person}"))))
+    }
+}
+
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

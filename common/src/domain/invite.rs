@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use super::action::Entry;
-use super::event::Event;
+use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use super::purchase::Purchase;
@@ -24,6 +24,8 @@ use super::time::Timestamp;
 pub const PENDING_AFTER: Duration = Duration::from_secs(3600);
 /// A refusal that is not understood is believed when it comes for the fifth time; other trouble between does not count.
 const REFUSALS_MAX: u32 = 5;
+/// How long a record is kept after its link has ended, at least: whoever asks then is told what became of it.
+pub const KEPT_AFTER_LINK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +86,21 @@ pub struct Invite {
     pub link_expires_at: Option<Timestamp>,
     /// WebEngage accepted the *link created* event.
     pub link_event_fired: bool,
+    /// An operator gave the *link created* event up: it is not delivered any more.
+    pub link_event_given_up: bool,
     /// WebEngage accepted the *joined* event.
     pub join_event_fired: bool,
+    /// An operator gave the *joined* event up.
+    pub join_event_given_up: bool,
     /// Who joined by the link.
     pub telegram_user_id: Option<TelegramUserId>,
     /// When they joined.
     pub joined_at: Option<Timestamp>,
+    /// When who joined last has left the chat. It stays until somebody joins again.
+    pub left_at: Option<Timestamp>,
+    /// The version of the link from which on a join counts: that of the last re-issue after somebody had left. The event
+    /// of each of these joins has an id of its own.
+    pub join_version: u32,
     /// What went wrong last.
     pub error: Option<String>,
     /// When the link was handed out.
@@ -114,6 +125,8 @@ pub struct Invite {
     pub history: Vec<Entry>,
     /// How much they ever did to it.
     pub actions: u64,
+    /// When the record is forgotten, as far as it says.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A link that is being replaced by another: it must be revoked before the other one is handed out.
@@ -146,6 +159,19 @@ pub enum MintStep {
     Drop,
 }
 
+/// What is to become of a message that tells an event of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventState {
+    /// It is to be delivered.
+    Wanted,
+    /// WebEngage has accepted it.
+    Delivered,
+    /// An operator gave it up.
+    GivenUp,
+    /// It is about a link that was replaced or voided: nobody must be sent to it.
+    Replaced,
+}
+
 /// What a try to settle a request as DONE came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
@@ -173,9 +199,13 @@ impl Invite {
             invite_link: None,
             link_expires_at: None,
             link_event_fired: false,
+            link_event_given_up: false,
             join_event_fired: false,
+            join_event_given_up: false,
             telegram_user_id: None,
             joined_at: None,
+            left_at: None,
+            join_version: 0,
             error: None,
             done_at: None,
             created_at: now,
@@ -188,6 +218,7 @@ impl Invite {
             voided_at: None,
             history: Vec::new(),
             actions: 0,
+            expires_at: None,
         }
     }
 
@@ -255,6 +286,54 @@ impl Invite {
         }
     }
 
+    /// Whether somebody joined, and has not left.
+    #[must_use]
+    pub const fn is_seat_taken(&self) -> bool {
+        self.joined_at.is_some() && self.left_at.is_none()
+    }
+
+    /// Whether its link has ended by itself before anybody joined by it.
+    #[must_use]
+    pub fn is_expired_unused(&self, now: Timestamp) -> bool {
+        self.status == Status::Done
+            && self.invite_link.is_some()
+            && self.joined_at.is_none()
+            && self.voided_at.is_none()
+            && self.link_expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Until when the record is to be kept, if its link ends at `link_expires_at`.
+    #[must_use]
+    pub fn kept_until(&self, link_expires_at: Timestamp) -> Timestamp {
+        let least = link_expires_at.plus(KEPT_AFTER_LINK);
+        self.expires_at.map_or(least, |at| at.max(least))
+    }
+
+    /// What is to become of a message that tells `event`.
+    #[must_use]
+    pub fn state_of(&self, event: &Event) -> EventState {
+        let (version, is_fired, is_given_up) = match event.event_name {
+            EventName::LinkCreated => (
+                self.link_version,
+                self.link_event_fired,
+                self.link_event_given_up,
+            ),
+            EventName::Joined => (
+                self.join_version,
+                self.join_event_fired,
+                self.join_event_given_up,
+            ),
+        };
+        match event.event_name {
+            EventName::LinkCreated if event.link_version != version => EventState::Replaced,
+            // Of somebody who has left meanwhile, and whose seat is free again: it came true all the same.
+            EventName::Joined if event.link_version != version => EventState::Wanted,
+            _ if is_fired => EventState::Delivered,
+            _ if is_given_up => EventState::GivenUp,
+            _ => EventState::Wanted,
+        }
+    }
+
     /// Whether somebody joined by the link that is being replaced.
     #[must_use]
     pub fn is_already_joined(&self) -> bool {
@@ -280,7 +359,8 @@ impl Invite {
         let link = self
             .invite_link
             .as_ref()
-            .filter(|_| !self.link_event_fired && self.voided_at.is_none())?;
+            .filter(|_| !self.link_event_fired && !self.link_event_given_up)
+            .filter(|_| self.voided_at.is_none())?;
         let event = Event::link_created(
             self.request_id,
             &self.user_id,
@@ -303,139 +383,18 @@ impl Invite {
         let (person, at) = self
             .telegram_user_id
             .zip(self.joined_at)
-            .filter(|_| !self.join_event_fired)?;
-        Some(Event::joined(
+            .filter(|_| !self.join_event_fired && !self.join_event_given_up)?;
+        let event = Event::joined(
             self.request_id,
             &self.user_id,
             &self.transaction_id,
             link,
             person,
             at,
-        ))
+        );
+        Some(event.of_version(self.join_version))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::event::EventName;
-    use super::super::id::IdentitySource;
-    use super::super::purchase::Chats;
-    use super::*;
-
-    const START: Timestamp = Timestamp::from_ms(1_763_640_000_000);
-
-    fn queued() -> Invite {
-        let chats = Chats::parse("-1").unwrap();
-        let body = br#"{"userId": "u", "transactionId": "T"}"#;
-        let purchase = Purchase::parse(body, None, &chats).unwrap();
-        let id = RequestId::derive(ChatId(-1), IdentitySource::Transaction("T"));
-        Invite::accept(id, &purchase, START)
-    }
-
-    fn done() -> Invite {
-        queued().served_from_pool(ChatId(-1), InviteLink::new("https://t.me/+a"), START)
-    }
-
-    fn joined(invite: Invite) -> Invite {
-        Invite {
-            joined_at: Some(START),
-            telegram_user_id: Some(TelegramUserId(7)),
-            joined_link: Some(InviteLink::new("https://t.me/+b")),
-            ..invite
-        }
-    }
-
-    fn reissued() -> Invite {
-        Invite {
-            link_version: 1,
-            replaced: Some(ReplacedLink {
-                invite_link: InviteLink::new("https://t.me/+a"),
-                bot: BotId(1),
-                link_expires_at: None,
-                done_at: None,
-                link_event_fired: true,
-                is_revoked: true,
-            }),
-            ..queued()
-        }
-    }
-
-    #[test]
-    fn a_mint_makes_its_own_version_of_the_link_alone() {
-        assert_eq!(queued().mint_step(0), MintStep::Make);
-        let retried = Invite {
-            status: Status::Processing,
-            ..queued()
-        };
-        assert_eq!(retried.mint_step(0), MintStep::Make);
-        assert_eq!(done().mint_step(0), MintStep::HandedOut);
-        assert_eq!(reissued().mint_step(0), MintStep::Drop);
-        assert_eq!(reissued().mint_step(1), MintStep::Make);
-        assert_eq!(joined(reissued()).mint_step(1), MintStep::Restore);
-        let voided = Invite {
-            voided_at: Some(START),
-            ..queued()
-        };
-        assert_eq!(voided.mint_step(0), MintStep::Drop);
-        let failed = Invite {
-            status: Status::Failed,
-            ..queued()
-        };
-        assert_eq!(failed.mint_step(0), MintStep::Drop);
-    }
-
-    #[test]
-    fn a_maker_that_lost_finds_why() {
-        let own = InviteLink::new("https://t.me/+a");
-        let other = InviteLink::new("https://t.me/+c");
-        assert_eq!(done().settle_refused(&own), Settled::HandedOut);
-        assert_eq!(done().settle_refused(&other), Settled::Lost);
-        assert_eq!(
-            joined(reissued()).settle_refused(&other),
-            Settled::AlreadyJoined
-        );
-    }
-
-    #[test]
-    fn only_failures_of_its_own_give_a_request_up() {
-        let tried = |attempts, refusals| Invite {
-            attempts,
-            refusals,
-            ..queued()
-        };
-        assert!(!tried(0, 0).is_last_try(Fault::Permanent, 50));
-        assert!(tried(4, 4).is_last_try(Fault::Permanent, 50));
-        assert!(!tried(4, 3).is_last_try(Fault::Refused, 50));
-        assert!(tried(4, 4).is_last_try(Fault::Refused, 50));
-        assert!(!tried(9, 0).is_last_try(Fault::Refused, 50));
-        assert!(!tried(48, 0).is_last_try(Fault::Unknown, 50));
-        assert!(tried(49, 0).is_last_try(Fault::Retry, 50));
-        let limited = Fault::RateLimited {
-            after: Duration::ZERO,
-        };
-        assert!(!tried(99, 99).is_last_try(limited, 50));
-        assert!(!tried(99, 99).is_last_try(Fault::ChatFault, 50));
-    }
-
-    #[test]
-    fn what_was_not_delivered_is_pending_with_the_link_that_it_came_by() {
-        assert!(queued().pending_events().is_empty());
-        let [link, join] = &joined(done()).pending_events()[..] else {
-            panic!("two events");
-        };
-        assert_eq!(link.event_name, EventName::LinkCreated);
-        assert_eq!(join.event_name, EventName::Joined);
-        assert_eq!(join.event_data["inviteLink"], "https://t.me/+b");
-        let voided = Invite {
-            voided_at: Some(START),
-            ..done()
-        };
-        assert!(voided.pending_events().is_empty());
-        let delivered = Invite {
-            link_event_fired: true,
-            join_event_fired: true,
-            ..joined(done())
-        };
-        assert!(delivered.pending_events().is_empty());
-    }
-}
+mod tests;

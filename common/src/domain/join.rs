@@ -1,4 +1,4 @@
-//! Which of Telegram's updates is a join by one of our links.
+//! Which of Telegram's updates is a join by one of our links, or tells that somebody left.
 //!
 //! Only `chat_member` updates tell; the service message `new_chat_members` carries no link and channels have none.
 
@@ -23,11 +23,24 @@ pub struct Join {
     pub at: Timestamp,
 }
 
+/// Somebody left a chat, or was removed from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leave {
+    /// The chat.
+    pub chat: ChatId,
+    /// Who left.
+    pub person: TelegramUserId,
+    /// When, to the second, by Telegram's clock.
+    pub at: Timestamp,
+}
+
 /// What an update means to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sighting {
     /// A join by a link of our bot.
     Join(Join),
+    /// Somebody is in the chat no more.
+    Leave(Leave),
     /// Anything else, and why it is no such join.
     Ignored(&'static str),
 }
@@ -110,11 +123,19 @@ pub fn recognise(body: &[u8]) -> Result<Sighting, NotJson> {
 }
 
 fn sighting(change: ChatMemberUpdated) -> Sighting {
+    let person = TelegramUserId(change.new_chat_member.user.id);
     match (
         change.old_chat_member.is_in_chat(),
         change.new_chat_member.is_in_chat(),
     ) {
         (Some(false), Some(true)) => {}
+        (Some(true), Some(false)) => {
+            return Sighting::Leave(Leave {
+                chat: ChatId(change.chat.id),
+                person,
+                at: Timestamp::from_seconds(change.date),
+            });
+        }
         (Some(_), Some(_)) => return Sighting::Ignored("not a join"),
         _ => return Sighting::Ignored("unknown member status"),
     }
@@ -134,7 +155,7 @@ fn sighting(change: ChatMemberUpdated) -> Sighting {
     }
     Sighting::Join(Join {
         chat: ChatId(change.chat.id),
-        person: TelegramUserId(change.new_chat_member.user.id),
+        person,
         link,
         at: Timestamp::from_seconds(change.date),
     })
@@ -194,6 +215,16 @@ mod tests {
                 assert_eq!(
                     matches!(seen, Sighting::Join(_)),
                     !was_in && is_in,
+                    "{old} -> {new}"
+                );
+                let left = Leave {
+                    chat: ChatId(-100),
+                    person: TelegramUserId(7),
+                    at: Timestamp::from_seconds(1_763_640_000),
+                };
+                assert_eq!(
+                    seen == Sighting::Leave(left),
+                    was_in && !is_in,
                     "{old} -> {new}"
                 );
             }

@@ -78,6 +78,33 @@ impl Lane {
     }
 }
 
+/// A part of the keys of a lane. Within each, tasks of one kind stand in the order of age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key.
+    pub from: &'static str,
+    /// The last key.
+    pub to: &'static str,
+}
+
+impl KeyRange {
+    /// Replacements, in a lane of a bot or of failed ones.
+    pub const REPLACEMENTS: Self = Self {
+        from: "\u{1}",
+        to: "0#\u{10ffff}",
+    };
+    /// Fills and revocations, in the lane of failed ones.
+    pub const FILLS_AND_REVOCATIONS: Self = Self {
+        from: "0$",
+        to: "1#\u{10ffff}",
+    };
+    /// Mints, in one of their shards or in the lane of failed ones.
+    pub const MINTS: Self = Self {
+        from: "1$",
+        to: "\u{10ffff}",
+    };
+}
+
 /// Where a task lies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskKey {
@@ -314,6 +341,23 @@ mod tests {
         assert_eq!(replace.lane, revoke.lane);
         assert_eq!(replace.lane.to_string(), "-100#bot#7");
         assert!(replace.key < revoke.key);
+        let is_in =
+            |range: KeyRange, key: &TaskKey| (range.from..=range.to).contains(&key.key.as_str());
+        let parts = [
+            KeyRange::REPLACEMENTS,
+            KeyRange::FILLS_AND_REVOCATIONS,
+            KeyRange::MINTS,
+        ];
+        let now = mint(1_763_640_000_000);
+        let slot = SlotId {
+            pool: CHAT,
+            number: 3,
+        };
+        let filled = Task::new(CHAT, Work::Fill(slot), Timestamp::from_ms(0)).key();
+        let by_part =
+            [&replace, &revoke, &filled, &now].map(|key| parts.map(|part| is_in(part, key)));
+        let only = |at: usize| [0, 1, 2].map(|part| part == at);
+        assert_eq!(by_part, [only(0), only(1), only(1), only(2)]);
         let fill = |number| {
             let slot = SlotId { pool: CHAT, number };
             Task::new(CHAT, Work::Fill(slot), Timestamp::from_ms(0)).key()

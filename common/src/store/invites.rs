@@ -6,6 +6,7 @@
 
 mod actions;
 mod indexes;
+mod joins;
 mod pending;
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
@@ -26,7 +27,6 @@ use crate::config::Env;
 use crate::domain::action::{Action, Entry};
 use crate::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use crate::domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Settled, Status};
-use crate::domain::join::Join;
 use crate::domain::task::{Lane, Mint, Task};
 use crate::domain::time::Timestamp;
 
@@ -36,6 +36,7 @@ pub struct Invites(Table);
 
 pub use actions::Acted;
 pub use indexes::{Cursor, Listed};
+pub use joins::Joined;
 pub use pending::Marked;
 
 /// The condition that no record of the request is there.
@@ -52,6 +53,8 @@ const SET_IF_MISSING: &str = "userId = if_not_exists(userId, :user), \
      weLinkEventFired = if_not_exists(weLinkEventFired, :no), joinEventFired = if_not_exists(joinEventFired, :no), \
      canonicalChatId = if_not_exists(canonicalChatId, :canonical), \
      createdAt = if_not_exists(createdAt, :created), expiresAt = if_not_exists(expiresAt, :expires)";
+/// What sets the end of a record that was never written, among those.
+const SET_END_IF_MISSING: &str = "expiresAt = if_not_exists(expiresAt, :expires)";
 
 /// What became of a new request.
 pub enum Created {
@@ -59,16 +62,6 @@ pub enum Created {
     New,
     /// There is one already; nothing changed.
     Existing(Box<Invite>),
-}
-
-/// What became of a join.
-pub enum Joined {
-    /// It is recorded.
-    First(Box<Invite>),
-    /// A join of this request was recorded before; nothing changed.
-    Again(Box<Invite>),
-    /// There is no such request, any more.
-    Missing,
 }
 
 /// A conditional write's two good ends.
@@ -171,7 +164,9 @@ impl Invites {
                 "SET #status = :done, inviteLink = :link, linkExpiresAt = :linkExpires, updatedAt = :now, doneAt = :now, \
                  attempts = :attempts, linkVersion = :version, pendingShard = :shard, pendingSince = :since, \
                  {} REMOVE #error, replaced",
-                SET_IF_MISSING.replace("chatId = if_not_exists(chatId, :chat)", "chatId = :chat")
+                SET_IF_MISSING
+                    .replace("chatId = if_not_exists(chatId, :chat)", "chatId = :chat")
+                    .replace(SET_END_IF_MISSING, "expiresAt = :expires")
             ))
             .condition_expression(format!("{IS_WANTED} AND {IS_SEAT_FREE}"))
             .expression_attribute_names("#status", STATUS)
@@ -299,36 +294,6 @@ impl Invites {
         ))
     }
 
-    /// Records the first join of a request; its event is pending then. On [`Joined::First`] it is durable.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be told; recording it again is harmless.
-    pub async fn record_join(
-        &self,
-        id: RequestId,
-        join: &Join,
-        now: Timestamp,
-    ) -> Result<Joined, StoreError> {
-        let update = self
-            .update(id)
-            .update_expression(
-                "SET joinedAt = :joined, telegramUserId = :person, joinedLink = :link, updatedAt = :now, \
-                 pendingShard = :shard, pendingSince = if_not_exists(pendingSince, :since)",
-            )
-            .condition_expression("attribute_exists(requestId) AND attribute_not_exists(joinedAt)")
-            .expression_attribute_values(":joined", s(join.at))
-            .expression_attribute_values(":person", s(join.person))
-            .expression_attribute_values(":link", link(&join.link))
-            .expression_attribute_values(":shard", s(id.pending_shard()))
-            .expression_attribute_values(":since", s(now.plus(PENDING_AFTER)))
-            .expression_attribute_values(":now", s(now));
-        match self.send(update, "UpdateItem to record a join").await? {
-            Written::Applied(item) => Ok(Joined::First(Box::new(self.read(&item)?))),
-            Written::Refused(Some(item)) => Ok(Joined::Again(Box::new(self.read(&item)?))),
-            Written::Refused(None) => Ok(Joined::Missing),
-        }
-    }
-
     fn update(&self, key: impl ToString) -> UpdateItemFluentBuilder {
         let call = self
             .0
@@ -371,9 +336,18 @@ impl Invites {
         if let Some(TransactWriteItemsError::TransactionCanceledException(exception)) =
             error.as_service_error()
             && let Some(record) = exception.cancellation_reasons().first()
-            && record.code() == Some("ConditionalCheckFailed")
         {
-            return Ok(Written::Refused(record.item().cloned()));
+            match record.code() {
+                Some("ConditionalCheckFailed") => {
+                    return Ok(Written::Refused(record.item().cloned()));
+                }
+                Some("TransactionConflict") => {
+                    return Err(StoreError::Contended {
+                        table: self.0.name.clone(),
+                    });
+                }
+                _ => {}
+            }
         }
         Err(self.0.fault(operation)(error))
     }
@@ -422,13 +396,17 @@ impl Invites {
             link_expires_at: reader.optional_instant(LINK_EXPIRES_AT)?,
             done_at: reader.optional_instant(DONE_AT)?,
             link_event_fired: reader.flag(LINK_EVENT_FIRED),
+            link_event_given_up: reader.flag(LINK_EVENT_GIVEN_UP),
             join_event_fired: reader.flag(JOIN_EVENT_FIRED),
+            join_event_given_up: reader.flag(JOIN_EVENT_GIVEN_UP),
             telegram_user_id: reader
                 .optional_text(TELEGRAM_USER_ID)?
                 .map(|id| id.parse().map(TelegramUserId))
                 .transpose()
                 .map_err(|_| self.0.malformed(TELEGRAM_USER_ID))?,
             joined_at: reader.optional_instant(JOINED_AT)?,
+            left_at: reader.optional_instant(LEFT_AT)?,
+            join_version: reader.optional_number(JOIN_VERSION)?.unwrap_or_default(),
             error: reader.optional_text(ERROR)?.map(str::to_owned),
             created_at: reader.parsed(CREATED_AT)?,
             updated_at: reader.parsed(UPDATED_AT)?,
@@ -447,6 +425,9 @@ impl Invites {
                 .map(entry)
                 .collect::<Result<_, _>>()?,
             actions: reader.optional_number(ACTIONS)?.unwrap_or_default(),
+            expires_at: reader
+                .optional_number(EXPIRES_AT)?
+                .map(Timestamp::from_seconds),
         })
     }
 }
@@ -520,7 +501,7 @@ pub struct Minted<'a> {
     pub pool: ChatId,
     /// When the request was accepted, as far as its record does not say so already.
     pub created_at: Timestamp,
-    /// When a record that was never written is to be forgotten.
+    /// When the record is to be forgotten once its link is there; of a try without one, if it was never written.
     pub expires_at: Timestamp,
     /// Tries at Telegram, with the present one.
     pub attempts: u32,

@@ -1,13 +1,15 @@
 //! The table of links: whose link a join came by, found by the link's hash alone.
+//!
+//! Beside them lie the members that joined by one: Telegram names no link when somebody leaves.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::Update;
 
 use super::attributes::*;
-use super::item::{Reader, link, n, s};
+use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table};
 use crate::config::Env;
-use crate::domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId};
+use crate::domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId, TelegramUserId};
 use crate::domain::invite::Invite;
 use crate::domain::link_pool::SlotId;
 use crate::domain::time::Timestamp;
@@ -90,6 +92,65 @@ impl Links {
             .map_err(self.0.fault("PutItem of a link"))
     }
 
+    /// Writes by which request a person is in a chat, to be forgotten at `expires_at`. Durable on return; done twice it is as
+    /// done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn put_member(
+        &self,
+        chat: ChatId,
+        person: TelegramUserId,
+        id: RequestId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = LinkHash::of_member(chat, person);
+        let call = self.0.client.put_item().table_name(&self.0.name);
+        let answer = call
+            .item(LINK_HASH, s(key.as_str()))
+            .item(REQUEST_ID, s(id))
+            .item(CREATED_AT, s(now))
+            .item(EXPIRES_AT, n(expires_at.seconds()))
+            .send()
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("PutItem of a member"))
+    }
+
+    /// By which request a person came into a chat, as of now (1 read unit).
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn of_member(
+        &self,
+        chat: ChatId,
+        person: TelegramUserId,
+    ) -> Result<Option<RequestId>, StoreError> {
+        let item = self.item(&LinkHash::of_member(chat, person)).await?;
+        let id = |item| {
+            let table = &self.0;
+            Reader { table, item }.parsed(REQUEST_ID)
+        };
+        item.as_ref().map(id).transpose()
+    }
+
+    async fn item(&self, hash: &LinkHash) -> Result<Option<Item>, StoreError> {
+        let call = self
+            .0
+            .client
+            .get_item()
+            .table_name(&self.0.name)
+            .key(LINK_HASH, s(hash.as_str()))
+            .consistent_read(true);
+        let answer = call
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a link"))?;
+        Ok(answer.item)
+    }
+
     /// Writes whose link it is that nobody had, to be forgotten at `expires_at`, as a part of a transaction.
     pub(super) fn hand_over(
         &self,
@@ -116,18 +177,7 @@ impl Links {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn get(&self, hash: &LinkHash) -> Result<Option<LinkRecord>, StoreError> {
-        let call = self
-            .0
-            .client
-            .get_item()
-            .table_name(&self.0.name)
-            .key(LINK_HASH, s(hash.as_str()))
-            .consistent_read(true);
-        let answer = call
-            .send()
-            .await
-            .map_err(self.0.fault("GetItem of a link"))?;
-        let Some(item) = answer.item else {
+        let Some(item) = self.item(hash).await? else {
             return Ok(None);
         };
         let reader = Reader {

@@ -64,6 +64,8 @@ pub struct Releasing {
     pub wake_at: Option<Timestamp>,
     /// The delayed bell that is to be sent.
     pub bell_at: Option<Timestamp>,
+    /// How many times a person had resumed the chat when the limiters were as they are.
+    pub resumes: u64,
 }
 
 /// What became of a release.
@@ -178,8 +180,8 @@ impl RateLimits {
         self.read(&answer.item.unwrap_or_default())
     }
 
-    /// Renews the lease of `owner` for [`LEASE`] from `now` on, clears its bell, and stores the limiters. A look must
-    /// follow. Answers the record then; nothing if the lease is lost or was held for too long.
+    /// Renews the lease of `owner` for [`LEASE`] from `now` on, clears its bell, and stores the limiters, as they are after
+    /// so many `resumes`. A look must follow. Answers the record then; nothing if the lease is lost or was held for too long.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told.
@@ -188,17 +190,21 @@ impl RateLimits {
         chat: ChatId,
         owner: &str,
         limiters: &BTreeMap<BotId, Limiter>,
+        resumes: u64,
         now: Timestamp,
     ) -> Result<Option<ChatLease>, StoreError> {
         let call = self
             .update(chat)
-            .update_expression("SET #until = :until, limiters = :limiters REMOVE rung")
+            .update_expression(
+                "SET #until = :until, limiters = :limiters, resumesSeen = :resumes REMOVE rung",
+            )
             .condition_expression("#owner = :owner AND takenAt > :latest")
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":owner", s(owner))
             .expression_attribute_values(":until", n(now.plus(LEASE).ms()))
             .expression_attribute_values(":latest", n(now.minus(LEASE_MAX).ms()))
+            .expression_attribute_values(":resumes", n(resumes))
             .expression_attribute_values(":limiters", limiters_value(limiters));
         Ok(
             match self.send(call, "UpdateItem to renew a lease").await? {
@@ -262,13 +268,14 @@ impl RateLimits {
         bots: &str,
         how: Releasing,
     ) -> Result<Released, StoreError> {
-        let mut set = "SET deaths = :zero, limiters = :limiters".to_owned();
+        let mut set = "SET deaths = :zero, limiters = :limiters, resumesSeen = :resumes".to_owned();
         let mut call = self
             .update(chat)
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":owner", s(owner))
             .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":resumes", n(how.resumes))
             .expression_attribute_values(":limiters", limiters_value(limiters));
         if let Some(at) = how.wake_at {
             set.push_str(", wakeAt = :wake, wakeBots = :bots");
@@ -445,6 +452,14 @@ impl RateLimits {
                 limiters.insert(bot, self.limiter_of(&reader)?);
             }
         }
+        let resumes = reader.optional_number(RESUMES)?.unwrap_or_default();
+        let resumes_seen: u64 = reader.optional_number(RESUMES_SEEN)?.unwrap_or_default();
+        if resumes > resumes_seen {
+            // A person resumed the chat after these were stored, most often while no dispatcher was at work.
+            for limiter in limiters.values_mut() {
+                limiter.circuit = Circuit::default();
+            }
+        }
         for (bot, pause) in &pauses {
             let limiter = limiters.entry(*bot).or_insert_with(|| self.new_limiter());
             limiter.paused_until = pause.until;
@@ -465,7 +480,7 @@ impl RateLimits {
                 .optional_map(OPERATOR_PAUSE)?
                 .map(|reader| operator_pause_of(&reader))
                 .transpose()?,
-            resumes: reader.optional_number(RESUMES)?.unwrap_or_default(),
+            resumes,
             migrated: reader
                 .optional_number(MIGRATED_FROM)?
                 .zip(reader.optional_number(MIGRATED_TO)?)

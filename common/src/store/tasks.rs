@@ -14,7 +14,7 @@ use super::{StoreError, Table};
 use crate::config::Env;
 use crate::domain::id::{BotId, ChatId, InviteLink};
 use crate::domain::link_pool::SlotId;
-use crate::domain::task::{Lane, Mint, Replace, Revoke, Task, TaskKey, Work};
+use crate::domain::task::{KeyRange, Lane, Mint, Replace, Revoke, Task, TaskKey, Work};
 use crate::domain::time::Timestamp;
 
 /// The longest error that is kept with a task, in characters.
@@ -226,15 +226,48 @@ impl Tasks {
             .set_exclusive_start_key(after.map(|after| key_of(&name, after)))
             .limit(limit);
         let answer = call.send().await.map_err(self.0.fault("Query"))?;
-        let more_after = answer.last_evaluated_key.and_then(|last| {
+        Ok(self.page_of(lane, answer.items, answer.last_evaluated_key))
+    }
+
+    /// The same of a part of a lane: the oldest of a kind behind the key `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn part(
+        &self,
+        lane: Lane,
+        range: KeyRange,
+        after: Option<&str>,
+        limit: i32,
+    ) -> Result<LanePage, StoreError> {
+        let name = lane.to_string();
+        let call = self
+            .0
+            .client
+            .query()
+            .table_name(&self.0.name)
+            .key_condition_expression("lane = :lane AND #key BETWEEN :from AND :to")
+            .expression_attribute_names("#key", KEY)
+            .expression_attribute_values(":lane", s(&name))
+            .expression_attribute_values(":from", s(range.from))
+            .expression_attribute_values(":to", s(range.to))
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|after| key_of(&name, after)))
+            .limit(limit);
+        let answer = call.send().await.map_err(self.0.fault("Query"))?;
+        Ok(self.page_of(lane, answer.items, answer.last_evaluated_key))
+    }
+
+    fn page_of(&self, lane: Lane, items: Option<Vec<Item>>, last: Option<Item>) -> LanePage {
+        let more_after = last.and_then(|last| {
             let key = last.get(KEY)?.as_s().ok()?;
             Some(key.clone())
         });
-        let items = answer.items.unwrap_or_default().into_iter();
-        Ok(LanePage {
+        let items = items.unwrap_or_default().into_iter();
+        LanePage {
             found: items.map(|item| self.read(lane, item)).collect(),
             more_after,
-        })
+        }
     }
 
     /// The keys of a lane behind the key `after`, as of a moment ago. A page of DynamoDB's own size: some 10,000 keys of
@@ -297,8 +330,26 @@ impl Tasks {
             .await
     }
 
+    /// Moves a task from the lane of failed ones back to its own, where it is due at once. Durable on return; done twice it
+    /// is as done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told.
+    pub async fn retry(&self, failed: &Task) -> Result<(), StoreError> {
+        let (from, to) = (Lane::Failed(failed.chat), failed.key());
+        let anew = Task {
+            last_error: None,
+            ..failed.clone()
+        };
+        let from = TaskKey {
+            lane: from,
+            key: to.key,
+        };
+        self.move_item(&from, item_of(&anew, &to.lane)).await
+    }
+
     async fn move_item(&self, from: &TaskKey, item: Item) -> Result<(), StoreError> {
-        let operation = "TransactWriteItems to set a task aside";
+        let operation = "TransactWriteItems to move a task";
         let put = Put::builder().table_name(&self.0.name).set_item(Some(item));
         let writes = put.build().and_then(|put| {
             Ok([

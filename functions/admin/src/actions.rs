@@ -7,11 +7,10 @@
 //! ```
 
 use common::answer::Rejection;
-use common::domain::action::{Action, Change, Entry, Refused};
+use common::domain::action::{Action, Change, Refused};
 use common::domain::event::EventName;
-use common::domain::id::{BotId, RequestId};
+use common::domain::id::RequestId;
 use common::domain::invite::{Invite, Status};
-use common::store::Acted;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
@@ -19,8 +18,8 @@ use tracing::info;
 use crate::view::Story;
 use crate::{App, unavailable};
 
-/// How often an action is decided anew because the record had changed.
-const TRIES: u32 = 5;
+/// The longest reason for giving an event up, in characters.
+const REASON_MAX_CHARS: usize = 180;
 
 /// The body of `reissue`.
 #[derive(Deserialize)]
@@ -36,19 +35,28 @@ pub(crate) struct ResendEvent {
     event: String,
 }
 
+/// The body of `give-up-event`.
+#[derive(Deserialize)]
+pub(crate) struct GiveUpEvent {
+    event: String,
+    reason: String,
+}
+
 /// Has the link made that was not made.
 pub(crate) async fn retry(app: &App, who: &str, id: RequestId) -> Result<Value, Rejection> {
-    let detail = |invite: &Invite| {
-        let error = invite.error.as_deref().unwrap_or("no error");
-        format!(
-            "{} after {} tries: {error}",
-            invite.status.as_str(),
-            invite.attempts
-        )
-    };
-    let (invite, change) = act(app, who, id, Action::Retry, Invite::retry, detail).await?;
+    let (invite, change) = act(app, who, id, Action::Retry, Invite::retry, state_in_words).await?;
     ring(app, &invite).await;
     Ok(told(invite, change))
+}
+
+/// What a retry finds.
+pub(crate) fn state_in_words(invite: &Invite) -> String {
+    let error = invite.error.as_deref().unwrap_or("no error");
+    format!(
+        "{} after {} tries: {error}",
+        invite.status.as_str(),
+        invite.attempts
+    )
 }
 
 /// Has the link replaced by another.
@@ -58,11 +66,8 @@ pub(crate) async fn reissue(
     id: RequestId,
     asked: Reissue,
 ) -> Result<Value, Rejection> {
-    let detail = |invite: &Invite| match invite.link_expires_at {
-        Some(at) => format!("link {}, which works until {at}", invite.link_version),
-        None => format!("link {}", invite.link_version),
-    };
     let decide = |invite: &Invite| invite.reissue(asked.link_version);
+    let detail = Invite::link_in_words;
     let (invite, change) = act(app, who, id, Action::Reissue, decide, detail).await?;
     ring(app, &invite).await;
     Ok(told(invite, change))
@@ -75,11 +80,7 @@ pub(crate) async fn resend_event(
     id: RequestId,
     asked: ResendEvent,
 ) -> Result<Value, Rejection> {
-    let name = match asked.event.as_str() {
-        "link_created" => EventName::LinkCreated,
-        "joined" => EventName::Joined,
-        _ => return Err(Rejection::InvalidParameter),
-    };
+    let name = event_name(&asked.event)?;
     let detail = |_: &Invite| asked.event.clone();
     let decide = |invite: &Invite| invite.resend(name);
     let (invite, _) = act(app, who, id, Action::ResendEvent, decide, detail).await?;
@@ -93,7 +94,33 @@ pub(crate) async fn resend_event(
     Ok(json!({"invite": Story::from(invite), "note": note}))
 }
 
-/// Decides by the record as it is, and writes that with its line in the history.
+/// Gives an event up that can't be delivered: nothing waits for it any more.
+pub(crate) async fn give_up_event(
+    app: &App,
+    who: &str,
+    id: RequestId,
+    asked: GiveUpEvent,
+) -> Result<Value, Rejection> {
+    let name = event_name(&asked.event)?;
+    let reason = asked.reason.trim();
+    if !(1..=REASON_MAX_CHARS).contains(&reason.chars().count()) {
+        return Err(Rejection::InvalidParameter);
+    }
+    let detail = |_: &Invite| format!("{}: {reason}", asked.event);
+    let decide = |invite: &Invite| invite.give_up(name);
+    let (invite, change) = act(app, who, id, Action::GiveUpEvent, decide, detail).await?;
+    Ok(told(invite, change))
+}
+
+fn event_name(word: &str) -> Result<EventName, Rejection> {
+    match word {
+        "link_created" => Ok(EventName::LinkCreated),
+        "joined" => Ok(EventName::Joined),
+        _ => Err(Rejection::InvalidParameter),
+    }
+}
+
+/// Carries an action out, and logs who did it.
 async fn act(
     app: &App,
     who: &str,
@@ -102,34 +129,9 @@ async fn act(
     decide: impl Fn(&Invite) -> Result<Change, Refused>,
     detail: impl Fn(&Invite) -> String,
 ) -> Result<(Invite, Change), Rejection> {
-    let found = app.invites.get(id).await.map_err(unavailable)?;
-    let mut invite = found.ok_or(Rejection::NotFound)?;
-    for _ in 0..TRIES {
-        let change = decide(&invite)?;
-        let bot = match &invite.invite_link {
-            Some(link) if change == Change::Reissue => {
-                let record = app.links.get(&link.hash()).await.map_err(unavailable)?;
-                record.and_then(|record| record.bot)
-            }
-            _ => None,
-        };
-        // The record of a link may be forgotten: then it has expired, and any bot finds it so.
-        let bot = bot
-            .or_else(|| app.bots.first().copied())
-            .unwrap_or(BotId(0));
-        let entry = Entry::new(app.clock.now(), who, action, &detail(&invite));
-        let acted = app.invites.act(&app.tasks, &invite, change, bot, &entry);
-        let acted = acted.await;
-        match acted.map_err(unavailable)? {
-            Acted::Done(acted) => {
-                info!(invite.id = %id, operator.name = who, outcome = action.as_str(), "an operator acted on a request");
-                return Ok((*acted, change));
-            }
-            Acted::Newer(newer) => invite = *newer,
-            Acted::Missing => return Err(Rejection::NotFound),
-        }
-    }
-    Err(Rejection::Unavailable)
+    let acted = app.acting().act(who, id, action, decide, detail).await?;
+    info!(invite.id = %id, operator.name = who, outcome = action.as_str(), "an operator acted on a request");
+    Ok(acted)
 }
 
 async fn ring(app: &App, invite: &Invite) {
@@ -139,5 +141,6 @@ async fn ring(app: &App, invite: &Invite) {
 }
 
 fn told(invite: Invite, change: Change) -> Value {
-    json!({"repeated": change == Change::Again, "invite": Story::from(invite)})
+    let is_repeated = matches!(change, Change::Again | Change::Nothing);
+    json!({"repeated": is_repeated, "invite": Story::from(invite)})
 }

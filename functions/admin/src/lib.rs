@@ -1,10 +1,11 @@
 //! `/v1/admin/…`: what operators see, and what they do by hand, each by one call.
 //!
 //! ```text
-//! GET  invites                        find a request, and see all of it
+//! GET  invites                        find a request, and see all of it; or list those that wait or were given up
+//! POST invites/retry-all              all that were given up
 //! POST invites/{requestId}/retry      a link that was not made
 //! POST invites/{requestId}/reissue    another link for the present one
-//! POST invites/{requestId}/resend-event
+//! POST invites/{requestId}/resend-event, /give-up-event
 //! GET  dead-letters                   what failed five times
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
@@ -17,10 +18,12 @@
 mod actions;
 mod chats;
 mod invites;
+mod lanes;
 mod letters;
 mod view;
 
 use bytes::Bytes;
+use common::acting::Acting;
 use common::answer::{Rejection, json};
 use common::auth::Operators;
 use common::aws;
@@ -74,6 +77,17 @@ impl App {
         }
     }
 
+    fn acting(&self) -> Acting<'_> {
+        Acting {
+            invites: &self.invites,
+            links: &self.links,
+            tasks: &self.tasks,
+            events: &self.events,
+            clock: &self.clock,
+            any_bot: self.bots.first().copied(),
+        }
+    }
+
     /// Whether a caller shows an operator's key.
     #[must_use]
     pub fn knows(&self, headers: &http::HeaderMap) -> bool {
@@ -85,9 +99,11 @@ impl App {
 #[derive(Clone, Copy)]
 enum Ask<'a> {
     Invites,
+    RetryAll,
     Retry(&'a str),
     Reissue(&'a str),
     ResendEvent(&'a str),
+    GiveUpEvent(&'a str),
     DeadLetters,
     Redrive,
     Chats,
@@ -96,21 +112,32 @@ enum Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    fn read(method: &Method, path: &'a str) -> Option<Self> {
-        let rest = path.split_once("/v1/admin/")?.1;
+    /// Reads a method and a path.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`], or [`Rejection::MethodNotAllowed`] if the route takes another method.
+    fn read(method: &Method, path: &'a str) -> Result<Self, Rejection> {
+        let (_, rest) = path.split_once("/v1/admin/").ok_or(Rejection::NotFound)?;
         let parts: Vec<&str> = rest.split('/').collect();
-        Some(match (method.as_str(), &parts[..]) {
-            ("GET", ["invites"]) => Self::Invites,
-            ("POST", ["invites", id, "retry"]) => Self::Retry(id),
-            ("POST", ["invites", id, "reissue"]) => Self::Reissue(id),
-            ("POST", ["invites", id, "resend-event"]) => Self::ResendEvent(id),
-            ("GET", ["dead-letters"]) => Self::DeadLetters,
-            ("POST", ["dead-letters", "redrive"]) => Self::Redrive,
-            ("GET", ["chats"]) => Self::Chats,
-            ("POST", ["chats", id, "pause"]) => Self::Pause(id),
-            ("POST", ["chats", id, "resume"]) => Self::Resume(id),
-            _ => return None,
-        })
+        let (takes, ask) = match parts[..] {
+            ["invites"] => ("GET", Self::Invites),
+            ["invites", "retry-all"] => ("POST", Self::RetryAll),
+            ["invites", id, "retry"] => ("POST", Self::Retry(id)),
+            ["invites", id, "reissue"] => ("POST", Self::Reissue(id)),
+            ["invites", id, "resend-event"] => ("POST", Self::ResendEvent(id)),
+            ["invites", id, "give-up-event"] => ("POST", Self::GiveUpEvent(id)),
+            ["dead-letters"] => ("GET", Self::DeadLetters),
+            ["dead-letters", "redrive"] => ("POST", Self::Redrive),
+            ["chats"] => ("GET", Self::Chats),
+            ["chats", id, "pause"] => ("POST", Self::Pause(id)),
+            ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            _ => return Err(Rejection::NotFound),
+        };
+        if method.as_str() == takes {
+            Ok(ask)
+        } else {
+            Err(Rejection::MethodNotAllowed(takes))
+        }
     }
 }
 
@@ -140,14 +167,21 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
 }
 
 async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value, Rejection> {
-    let ask = Ask::read(request.method(), request.uri().path()).ok_or(Rejection::NotFound)?;
+    let ask = Ask::read(request.method(), request.uri().path())?;
     let query = request.uri().query().unwrap_or_default();
     let body = request.body();
     match ask {
-        Ask::Invites => invites::find(app, query).await,
+        Ask::Invites => match lanes::Listing::read(query)? {
+            Some(listing) => lanes::list(app, &listing).await,
+            None => invites::find(app, query).await,
+        },
+        Ask::RetryAll => lanes::retry_all(app, who, read(body)?).await,
         Ask::Retry(id) => actions::retry(app, who, request_id(id)?).await,
         Ask::Reissue(id) => actions::reissue(app, who, request_id(id)?, read(body)?).await,
         Ask::ResendEvent(id) => actions::resend_event(app, who, request_id(id)?, read(body)?).await,
+        Ask::GiveUpEvent(id) => {
+            actions::give_up_event(app, who, request_id(id)?, read(body)?).await
+        }
         Ask::DeadLetters => letters::list(app).await,
         Ask::Redrive => letters::redrive(app, who, read(body)?).await,
         Ask::Chats => chats::list(app).await,
@@ -200,6 +234,8 @@ mod tests {
             ("POST", format!("/v1/admin/invites/{id}/retry")),
             ("POST", format!("/v1/admin/invites/{id}/reissue")),
             ("POST", format!("/v1/admin/invites/{id}/resend-event")),
+            ("POST", format!("/v1/admin/invites/{id}/give-up-event")),
+            ("POST", "/v1/admin/invites/retry-all".to_owned()),
             ("GET", "/v1/admin/dead-letters".to_owned()),
             ("POST", "/v1/admin/dead-letters/redrive".to_owned()),
             ("GET", "/v1/admin/chats".to_owned()),
@@ -209,8 +245,9 @@ mod tests {
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
-                let is_known = Ask::read(&method, &path).is_some();
-                assert_eq!(is_known, method == right, "{method} {path}");
+                let refused = Ask::read(&method, &path).err();
+                let expected = (method != right).then_some(Rejection::MethodNotAllowed(right));
+                assert_eq!(refused, expected, "{method} {path}");
             }
             let method = Method::from_bytes(right.as_bytes()).unwrap();
             for path in [
@@ -218,7 +255,8 @@ mod tests {
                 format!("{path}/x"),
                 path.replace("admin/", ""),
             ] {
-                assert!(Ask::read(&method, &path).is_none(), "{path}");
+                let refused = Ask::read(&method, &path).err();
+                assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }
     }

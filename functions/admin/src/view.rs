@@ -3,7 +3,7 @@
 use common::domain::action::Entry;
 use common::domain::event::{Event, EventName};
 use common::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
-use common::domain::invite::{Invite, Status};
+use common::domain::invite::Invite;
 use common::domain::time::Timestamp;
 use serde::Serialize;
 
@@ -36,6 +36,9 @@ pub(crate) struct Story {
     events: Events,
     #[serde(skip_serializing_if = "Option::is_none")]
     join: Option<Joined>,
+    /// When who joined last has left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
     history: Vec<Line>,
@@ -76,6 +79,8 @@ struct Fact {
     is_true: bool,
     /// Whether WebEngage took it.
     fired: bool,
+    /// Whether an operator gave it up.
+    given_up: bool,
     /// Its `x-request-id`.
     event_id: String,
 }
@@ -115,14 +120,16 @@ impl From<Invite> for Story {
         let event_id = |name, version| Event::id_of(id, name, version);
         let events = Events {
             link_created: Fact {
-                is_true: invite.status == Status::Done && invite.invite_link.is_some(),
+                is_true: invite.is_true(EventName::LinkCreated),
                 fired: invite.link_event_fired,
+                given_up: invite.link_event_given_up,
                 event_id: event_id(EventName::LinkCreated, invite.link_version),
             },
             joined: Fact {
                 is_true: invite.joined_at.is_some(),
                 fired: invite.join_event_fired,
-                event_id: event_id(EventName::Joined, 0),
+                given_up: invite.join_event_given_up,
+                event_id: event_id(EventName::Joined, invite.join_version),
             },
         };
         let join = invite.joined_at.map(|at| Joined {
@@ -157,6 +164,7 @@ impl From<Invite> for Story {
             replaced,
             events,
             join,
+            left_at: invite.left_at,
             created_at: invite.created_at,
             updated_at: invite.updated_at,
             history: invite.history.into_iter().map(Line::from).collect(),

@@ -20,6 +20,7 @@ use common::clock::Clock;
 use common::config::Env;
 use common::domain::event::{Event, EventName, PendingEvents};
 use common::domain::id::RequestId;
+use common::domain::invite::EventState;
 use common::domain::retry::backoff;
 use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
@@ -135,12 +136,13 @@ async fn deliver_event(app: &App, event: Event, message: &SqsMessage) -> bool {
         return defer(app, &event, attempt_of(message), at).await;
     }
     match app.invites.get(id).await {
-        Ok(Some(invite)) if is_of_replaced(&event, invite.link_version) => replaced(id),
-        Ok(Some(invite)) if fired(&event, invite.link_event_fired, invite.join_event_fired) => {
-            delivered_before(id, event.event_name)
-        }
         // The event of a request that is forgotten by now is delivered all the same.
-        Ok(_) => send(app, &event, message).await,
+        Ok(record) => match record.map_or(EventState::Wanted, |invite| invite.state_of(&event)) {
+            EventState::Wanted => send(app, &event, message).await,
+            EventState::Delivered => delivered_before(id, event.event_name),
+            EventState::GivenUp => given_up(id, event.event_name),
+            EventState::Replaced => replaced(id),
+        },
         // Waited for in the queue: a table that is away must not make dead letters.
         Err(fault) => {
             unchecked(id, &fault);
@@ -186,20 +188,13 @@ async fn dies(app: &App, id: RequestId, message: &SqsMessage) -> bool {
     false
 }
 
-const fn fired(event: &Event, link_event_fired: bool, join_event_fired: bool) -> bool {
-    match event.event_name {
-        EventName::LinkCreated => link_event_fired,
-        EventName::Joined => join_event_fired,
-    }
-}
-
-/// Whether the event is about a link that was replaced by another: nobody must be sent to it.
-fn is_of_replaced(event: &Event, link_version: u32) -> bool {
-    event.event_name == EventName::LinkCreated && event.link_version != link_version
-}
-
 fn replaced(id: RequestId) -> bool {
-    info!(invite.id = %id, outcome = "replaced", "an event of a link that was replaced is dropped");
+    info!(invite.id = %id, outcome = "replaced", "an event of a link that was replaced or voided is dropped");
+    true
+}
+
+fn given_up(id: RequestId, name: EventName) -> bool {
+    info!(invite.id = %id, event.name = name.as_str(), outcome = "given_up", "an event that an operator gave up is dropped");
     true
 }
 
@@ -210,8 +205,11 @@ async fn mark(app: &App, event: &Event, message: &SqsMessage) -> bool {
         .invites
         .mark_delivered(id, name, event.link_version, now);
     match marked.await {
-        // Replaced while it was on its way: the next link has an event of its own.
-        Ok(Marked::Replaced) => replaced(id),
+        // Replaced while it was on its way: the next link, and the next join, has an event of its own.
+        Ok(Marked::Replaced) => {
+            info!(invite.id = %id, event.name = name.as_str(), outcome = "delivered", "event delivered, of a link that was replaced meanwhile");
+            true
+        }
         Ok(marked) => {
             let known = marked == Marked::Delivered;
             info!(invite.id = %id, event.name = name.as_str(), outcome = "delivered", invite.known = known, "event delivered");

@@ -1,4 +1,5 @@
 //! `POST /v1/invite/request`: a shop reports a payment; the buyer's link is taken from the link pool, or a task is put.
+//! What a shop changes of a request afterwards is in [`actions`].
 //!
 //! ```text
 //! read the record --(there)--> answer the duplicate
@@ -12,17 +13,23 @@
 //! ```
 //!
 //! The task goes first because it carries everything: a record without a task would wait for ever.
+//!
+//! A repeat queues nothing, unless the link has expired before anybody joined by it: then it is replaced, as by a
+//! re-issue.
 
+mod actions;
 mod pool;
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::acting::Acting;
 use common::answer::{Rejection, json};
 use common::auth::Verifier;
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
+use common::domain::action::{Action, Change, SHOP};
 use common::domain::id::{InviteLink, RequestId};
 use common::domain::invite::{Invite, Status};
 use common::domain::link_pool::Targets;
@@ -83,6 +90,17 @@ impl App {
             clock,
         }
     }
+
+    fn acting(&self) -> Acting<'_> {
+        Acting {
+            invites: &self.invites,
+            links: &self.links,
+            tasks: &self.tasks,
+            events: &self.events,
+            clock: &self.clock,
+            any_bot: None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -93,25 +111,33 @@ struct Accepted {
     request_id: RequestId,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate: Option<bool>,
+    /// The link had expired unused: another one is being made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reissued: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_link: Option<InviteLink>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    voided_at: Option<Timestamp>,
 }
 
 /// Answers one call. A 200 means that the request is durable and will end DONE or FAILED.
 pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
-    match accept(app, &request).await {
-        Ok(accepted) => json(StatusCode::OK, &accepted),
-        Err(rejection) => {
-            info!(outcome = rejection.code(), "request refused");
-            rejection.answer()
-        }
-    }
+    let answer = match actions::named(request.uri().path()) {
+        _ if !app.keys.knows_api_key(request.headers()) => Err(Rejection::Unauthorized),
+        Some((id, action)) => actions::answer(app, &request, id, action).await,
+        None => accept(app, &request)
+            .await
+            .map(|accepted| json(StatusCode::OK, &accepted)),
+    };
+    answer.unwrap_or_else(|rejection| {
+        info!(outcome = rejection.code(), "request refused");
+        rejection.answer()
+    })
 }
 
 async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejection> {
-    if !app.keys.knows_api_key(request.headers()) {
-        return Err(Rejection::Unauthorized);
-    }
     if request.body().len() > BODY_MAX_BYTES {
         return Err(Rejection::TooLarge);
     }
@@ -138,12 +164,12 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         }
     };
     if let Some(invite) = app.invites.get(id).await.map_err(unavailable)? {
-        return repeated(&purchase, invite);
+        return repeated(app, &purchase, invite, now).await;
     }
     let invite = Invite::accept(id, &purchase, now);
     match pool::serve(app, purchase.pool(), &invite).await {
         pool::Served::Done(invite) => return Ok(accepted(&invite)),
-        pool::Served::Known(invite) => return answer_of(&purchase, *invite, now),
+        pool::Served::Known(invite) => return answer_of(app, &purchase, *invite, now).await,
         pool::Served::Not => {}
     }
     let pool = purchase.pool();
@@ -154,18 +180,23 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     let (created, ()) = join(created, app.bells.ring(pool)).await;
     match created.map_err(unavailable)? {
         Created::New => Ok(accepted(&invite)),
-        Created::Existing(invite) => answer_of(&purchase, *invite, now),
+        Created::Existing(invite) => answer_of(app, &purchase, *invite, now).await,
     }
 }
 
 /// Answers a payment that was new when its record was looked for, and has one now.
-fn answer_of(purchase: &Purchase, invite: Invite, now: Timestamp) -> Result<Accepted, Rejection> {
+async fn answer_of(
+    app: &App,
+    purchase: &Purchase,
+    invite: Invite,
+    now: Timestamp,
+) -> Result<Accepted, Rejection> {
     // The dispatcher was faster, or the SDK repeated a write whose answer was lost: this is our own record (or that of a
     // call in the very same millisecond, which is then told the same).
     if invite.created_at == now && invite.user_id == purchase.user_id {
         return Ok(accepted(&invite));
     }
-    repeated(purchase, invite)
+    repeated(app, purchase, invite, now).await
 }
 
 /// Answers a payment that is new: with its link, if it has one already.
@@ -181,17 +212,30 @@ fn accepted(invite: &Invite) -> Accepted {
         status,
         request_id,
         duplicate: None,
+        reissued: None,
+        link_expires_at: invite.link_expires_at.filter(|_| invite_link.is_some()),
         invite_link,
+        voided_at: None,
     }
 }
 
-/// Answers a payment that is known: with what became of it, unless somebody else made it.
-fn repeated(purchase: &Purchase, invite: Invite) -> Result<Accepted, Rejection> {
+/// Answers a payment that is known: with what became of it, unless somebody else made it. A link that expired unused is
+/// replaced.
+async fn repeated(
+    app: &App,
+    purchase: &Purchase,
+    invite: Invite,
+    now: Timestamp,
+) -> Result<Accepted, Rejection> {
     let request_id = invite.request_id;
     if invite.user_id != purchase.user_id {
         warn!(invite.id = %request_id, outcome = "conflict", "one transaction, two users");
         return Err(Rejection::TransactionConflict);
     }
+    let (invite, reissued) = match invite.repeat(now) {
+        Change::Nothing => (invite, None),
+        _ => reissue(app, invite, now).await?,
+    };
     let status = match invite.status {
         Status::Queued => "queued",
         Status::Processing => "processing",
@@ -204,8 +248,33 @@ fn repeated(purchase: &Purchase, invite: Invite) -> Result<Accepted, Rejection> 
         status,
         request_id,
         duplicate: Some(true),
+        reissued,
+        link_expires_at: invite
+            .link_expires_at
+            .filter(|_| invite.invite_link.is_some()),
         invite_link: invite.invite_link,
+        voided_at: invite.voided_at,
     })
+}
+
+/// Has a link replaced that expired unused, if no other call does so first.
+async fn reissue(
+    app: &App,
+    invite: Invite,
+    now: Timestamp,
+) -> Result<(Invite, Option<bool>), Rejection> {
+    let acting = app.acting();
+    let decide = |invite: &Invite| Ok(invite.repeat(now));
+    let detail = |invite: &Invite| format!("{}, and was not used", invite.link_in_words());
+    let (invite, change) = acting
+        .act_on(SHOP, invite, Action::Reissue, decide, detail)
+        .await?;
+    if change == Change::Nothing {
+        return Ok((invite, None));
+    }
+    app.bells.ring(invite.pool).await;
+    info!(invite.id = %invite.request_id, outcome = "reissued", "the link of a repeated payment had expired unused");
+    Ok((invite, Some(true)))
 }
 
 fn unavailable(fault: impl std::error::Error) -> Rejection {

@@ -1,8 +1,9 @@
-//! `POST /v1/telegram/webhook`: Telegram reports who joined; the first join of a request counts, once.
+//! `POST /v1/telegram/webhook`: Telegram reports who joined and who left; the first join of a request counts, once.
 //!
 //! ```text
 //! record the join (conditional)   die here: Telegram sends the update again, the join is found recorded
 //! put the revocation              die here: as above; the same join is the same task
+//! put the member                  die here: as above; it is how a leave, which names no link, finds its request
 //! queue the event                 die here: as above; the event is known by its id, and pending
 //! ```
 //!
@@ -19,7 +20,7 @@ use common::clock::Clock;
 use common::config::Env;
 use common::domain::id::{BotId, ChatId, InviteLink, RequestId};
 use common::domain::invite::Invite;
-use common::domain::join::{Join, NotJson, Sighting, recognise};
+use common::domain::join::{Join, Leave, NotJson, Sighting, recognise};
 use common::domain::purchase::Chats;
 use common::domain::task::{Revoke, Task, Work};
 use common::queue::{EventQueue, InviteQueue};
@@ -105,6 +106,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             Ok(Outcome::Ignored)
         }
         Ok(Sighting::Join(join)) => attribute(app, &join).await,
+        Ok(Sighting::Leave(leave)) => note_leave(app, &leave).await,
     };
     match outcome {
         Ok(outcome) => json(
@@ -114,7 +116,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         Err(fault) => {
             error!(
                 fault = "unavailable",
-                "a join could not be recorded yet: {}",
+                "a join or a leave could not be recorded yet: {}",
                 chain(fault.as_ref())
             );
             Rejection::Unavailable.answer()
@@ -159,6 +161,19 @@ async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
     }
 }
 
+/// Records that somebody left who had joined by a link of ours: the seat can be given anew.
+async fn note_leave(app: &App, leave: &Leave) -> Result<Outcome, Failure> {
+    let Some((_, pool)) = app.chats.named(leave.chat) else {
+        return Ok(Outcome::Ignored);
+    };
+    if let Some(id) = app.links.of_member(pool, leave.person).await?
+        && app.invites.record_leave(id, leave, app.clock.now()).await?
+    {
+        info!(invite.id = %id, chat.id = %leave.chat, outcome = "left", "the buyer left");
+    }
+    Ok(Outcome::Ignored)
+}
+
 /// Records the join by the link of `owner`, and queues what follows from it.
 async fn record(
     app: &App,
@@ -169,6 +184,10 @@ async fn record(
     let id = owner.request_id;
     match app.invites.record_join(id, join, app.clock.now()).await? {
         Joined::First(invite) => {
+            if invite.voided_at.is_some() {
+                error!(invite.id = %id, chat.id = %join.chat, fault = "voided_link_used",
+                    "somebody joined by a link before it was revoked, whose request its shop had voided; remove them from the chat, or let them stay");
+            }
             queue_consequences(app, join, link, &invite).await?;
             let waited_s = app.clock.now().since(invite.created_at).as_secs();
             info!(invite.id = %id, chat.id = %join.chat, outcome = "joined", waited_s, "the buyer joined");
@@ -184,6 +203,11 @@ async fn record(
                 queue_consequences(app, join, link, &invite).await?;
             }
             info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again");
+            Ok(Outcome::Duplicate)
+        }
+        Joined::Past(invite) => {
+            revoke(app, join, link, Some(invite.request_id)).await?;
+            info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again whose person has left since");
             Ok(Outcome::Duplicate)
         }
         Joined::Missing => {
@@ -260,6 +284,16 @@ async fn queue_consequences(
 ) -> Result<(), Failure> {
     revoke(app, join, link, Some(invite.request_id)).await?;
     revoke_successor(app, join, link, invite).await?;
+    if invite.telegram_user_id == Some(join.person) {
+        let now = app.clock.now();
+        // As long as the record: what would be found later would have no request.
+        let kept = invite.expires_at.unwrap_or_else(|| invite.kept_until(now));
+        let pool = link.pool;
+        let put = app
+            .links
+            .put_member(pool, join.person, invite.request_id, now, kept);
+        put.await?;
+    }
     match invite.unsent_join_event(&link.invite_link) {
         Some(event) => Ok(app.events.send(&event).await?),
         None => Ok(()),

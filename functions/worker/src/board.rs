@@ -81,6 +81,11 @@ impl State {
         }
     }
 
+    /// How many times a person had resumed the chat when the limiters became what they are.
+    pub(crate) const fn resumes(&self) -> u64 {
+        self.resumes
+    }
+
     /// How it stands with these bots at `now`.
     pub(crate) fn bots(&self, bots: impl Iterator<Item = BotId>, now: Timestamp) -> Vec<BotState> {
         let all: u32 = self.under_way.values().sum();

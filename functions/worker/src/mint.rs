@@ -57,15 +57,19 @@ async fn make(
     }
     let (app, id, chat) = (call.app, mint.request_id, call.chat());
     let now = app.clock.now();
+    let expires_at = now.plus(app.invite_ttl);
     let minted = Minted {
         mint,
         chat,
         pool: task.chat,
         created_at: task.created_at,
-        expires_at: now.plus(app.retention),
+        // The record of a late re-issue outlives its link too.
+        expires_at: record.map_or_else(
+            || now.plus(app.retention),
+            |invite| invite.kept_until(expires_at),
+        ),
         attempts: record.map_or(0, |invite| invite.attempts).saturating_add(1),
     };
-    let expires_at = now.plus(app.invite_ttl);
     let name = id.link_name();
     match call.bot.create_invite_link(chat, &name, expires_at).await {
         Ok(link) => {

@@ -471,15 +471,15 @@ impl<'a> Run<'a> {
     /// Renews the lease and clears its bell; a look must follow. Answers whether it is still ours.
     async fn renew(&mut self) -> Result<bool, StoreError> {
         let read_at = self.app.clock.monotonic();
-        let limiters = {
+        let (limiters, resumes) = {
             let mut board = self.board.lock();
             board.is_dirty = false;
-            board.limiters.clone()
+            (board.limiters.clone(), board.resumes())
         };
         let (app, owner) = (self.app, self.owner.clone());
         let renewed = app
             .limits
-            .renew(self.chat, &owner, &limiters, app.clock.now());
+            .renew(self.chat, &owner, &limiters, resumes, app.clock.now());
         let Some(lease) = self.beside(renewed).await? else {
             warn!(chat.id = %self.chat, outcome = "lost", "the lease of a chat could not be renewed");
             return Ok(false);
@@ -545,12 +545,17 @@ impl<'a> Run<'a> {
     /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
     async fn release(&mut self, over: Over) -> Result<Released, StoreError> {
         let (app, now) = (self.app, self.app.clock.now());
-        let (limiters, calls, all_wait) = {
+        let (limiters, calls, resumes, all_wait) = {
             let board = self.board.lock();
             let bots = board.bots(self.bots(), now);
             let first = bots.iter().map(|state| state.free_at).min();
             let all_wait = first.filter(|at| *at > now.plus(WAIT_MAX));
-            (board.limiters.clone(), board.calls, all_wait)
+            (
+                board.limiters.clone(),
+                board.calls,
+                board.resumes(),
+                all_wait,
+            )
         };
         let stopped = self.lease.stopped_until(now);
         let wake_at = all_wait.max(stopped);
@@ -571,6 +576,7 @@ impl<'a> Run<'a> {
             unless_rung: matches!(over, Over::Idle | Over::Later(_)) && wake_at.is_none(),
             wake_at: wake_at.filter(|_| over != Over::Idle),
             bell_at: bell_at.filter(|_| over != Over::Broken),
+            resumes,
         };
         let bots = app.bot_ids();
         let released = app

@@ -3,6 +3,7 @@
 mod actions;
 mod chats;
 mod find;
+mod lanes;
 mod letters;
 mod reissue;
 mod sweeper;
@@ -33,7 +34,7 @@ fn shared(bundle: &TestBundle) -> common::aws::Shared {
 /// A bundle whose sweeper runs only when the test says so.
 async fn quiet(env: &[(&str, &str)]) -> TestBundle {
     let bundle = TestBundle::with(env).await;
-    bundle.pause_schedule();
+    bundle.pause_sweeper();
     bundle
 }
 
@@ -79,12 +80,15 @@ fn history(story: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// How often a refusal must come before it is believed.
+const REFUSALS: u32 = 5;
+
 /// Telegram refuses a link for good.
 fn refuse_for_good(bundle: &TestBundle) {
-    let refusal = Refusal::new(400, "Bad Request: EXPIRE_DATE_INVALID");
+    let refusal = Refusal::new(400, "Bad Request: USER_ODD_INVALID");
     let fault = simulators::telegram::Fault::Refuse(refusal);
     let rule = simulators::telegram::FaultRule::on("createChatInviteLink", fault);
-    bundle.telegram.fail(rule.times(1));
+    bundle.telegram.fail(rule.times(REFUSALS));
 }
 
 /// A request that was given up.
@@ -112,23 +116,23 @@ async fn lose(bundle: &TestBundle, queue: &str) {
     assert_eq!(bundle.depth(queue), 0);
 }
 
-/// How many requests the index holds as open.
-async fn open(bundle: &TestBundle) -> usize {
-    let dynamo = shared(bundle).dynamodb();
-    let mut open = 0;
-    for shard in "0123456789abcdef".chars() {
-        let page = dynamo
+/// How many requests the index of pending events holds.
+async fn pending(bundle: &TestBundle) -> usize {
+    let mut pending = 0;
+    for shard in 0..16 {
+        let page = bundle
+            .dynamodb()
             .query()
             .table_name("InviteRequests")
-            .index_name("Open")
-            .key_condition_expression("openShard = :shard")
+            .index_name("Pending")
+            .key_condition_expression("pendingShard = :shard")
             .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
             .send()
             .await
             .unwrap();
-        open += page.items().len();
+        pending += page.items().len();
     }
-    open
+    pending
 }
 
 /// The links that WebEngage was told of by an event, in order.

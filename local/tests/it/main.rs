@@ -24,6 +24,7 @@ mod rate_limit;
 mod real_mode;
 mod secrets;
 mod seen;
+mod shop;
 mod startup;
 mod structure;
 mod trouble;

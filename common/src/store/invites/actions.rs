@@ -1,8 +1,10 @@
-//! What operators do to a request, each one write with its line in the record's history and the task that follows; and
+//! What operators and shops do to a request, each one write with its line in the record's history and the task that follows; and
 //! what the dispatcher writes about a link that is being replaced.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
@@ -10,13 +12,20 @@ use aws_sdk_dynamodb::types::{
 use super::super::attributes::*;
 use super::super::item::{link, n, s};
 use super::super::{StoreError, Tasks};
+use super::pending::none_other_pending;
 use super::{Invites, Written};
 use crate::domain::action::{Change, Entry};
 use crate::domain::event::EventName;
 use crate::domain::id::BotId;
 use crate::domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Status};
-use crate::domain::task::{Lane, Replace, Task, TaskKey, Work};
+use crate::domain::task::{Lane, Replace, Revoke, Task, TaskKey, Work};
 use crate::domain::time::Timestamp;
+
+/// How long a re-issue may wait for its turn with its record kept.
+const REISSUE_WAIT: Duration = Duration::from_secs(21 * 24 * 3600);
+
+/// What every action writes.
+const NOTED: &str = "#history = :history, #actions = :actions, updatedAt = :now";
 
 /// What became of an action.
 pub enum Acted {
@@ -29,17 +38,18 @@ pub enum Acted {
 }
 
 /// What follows from an action.
+#[derive(Default)]
 struct FollowUp {
-    /// The task that is put into its lane.
-    put: Option<Task>,
+    /// The tasks that are put into their lanes.
+    put: Vec<Task>,
     /// The task that is taken out of its lane.
     delete: Option<TaskKey>,
 }
 
 impl Invites {
     /// Does `change` to the request, if it is still as `read` shows it, notes `entry`, and puts the task that follows into
-    /// its lane, all by one transaction. `bot` made the link that is to
-    /// be replaced. Durable on [`Acted::Done`].
+    /// its lane, all by one transaction. `bot` made the present link; without it nobody can revoke that, so it must have
+    /// expired if it is to be replaced. Durable on [`Acted::Done`].
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
@@ -48,14 +58,14 @@ impl Invites {
         tasks: &Tasks,
         read: &Invite,
         change: Change,
-        bot: BotId,
+        bot: Option<BotId>,
         entry: &Entry,
     ) -> Result<Acted, StoreError> {
-        let operation = "TransactWriteItems of an operator's action";
+        let operation = "TransactWriteItems of an action";
         let follow_up = follow_up(read, change, bot, entry);
         let writes =
             self.with_tasks(self.action(read, change, bot, entry), operation, |writes| {
-                if let Some(task) = &follow_up.put {
+                for task in &follow_up.put {
                     let put = tasks.insertion(task, task.key().lane)?;
                     writes.push(TransactWriteItem::builder().put(put).build());
                 }
@@ -65,18 +75,13 @@ impl Invites {
                 }
                 Ok(())
             })?;
-        let refused = match self.transact(writes, operation).await? {
-            Written::Applied(_) => self.item(read.request_id).await?,
-            Written::Refused(item) => item,
-        };
-        let Some(item) = refused else {
-            return Ok(Acted::Missing);
-        };
-        let now = Box::new(self.read(&item)?);
-        Ok(if now.was_acted_on(entry, read) {
-            Acted::Done(now)
-        } else {
-            Acted::Newer(now)
+        Ok(match self.transact(writes, operation).await? {
+            Written::Applied(_) => match self.get(read.request_id).await? {
+                Some(now) => Acted::Done(Box::new(now)),
+                None => Acted::Missing,
+            },
+            Written::Refused(Some(item)) => Acted::Newer(Box::new(self.read(&item)?)),
+            Written::Refused(None) => Acted::Missing,
         })
     }
 
@@ -84,10 +89,9 @@ impl Invites {
         &self,
         read: &Invite,
         change: Change,
-        bot: BotId,
+        bot: Option<BotId>,
         entry: &Entry,
-    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        let noted = "#history = :history, #actions = :actions, updatedAt = :now";
+    ) -> UpdateBuilder {
         let shown = match read.actions {
             0 => "attribute_not_exists(#actions)",
             _ => "#actions = :before",
@@ -110,52 +114,34 @@ impl Invites {
         match change {
             Change::Anew => update
                 .update_expression(format!(
-                    "SET #status = :queued, attempts = :zero, refusals = :zero, {noted} REMOVE #error, failedKey"
+                    "SET #status = :queued, attempts = :zero, refusals = :zero, {NOTED} REMOVE #error, failedKey"
                 ))
-                .condition_expression(format!("#status = :failed AND {shown}"))
+                .condition_expression(format!(
+                    "#status = :failed AND attribute_not_exists(voidedAt) AND {shown}"
+                ))
                 .expression_attribute_names("#error", ERROR)
                 .expression_attribute_values(":queued", is(Status::Queued))
                 .expression_attribute_values(":failed", is(Status::Failed))
                 .expression_attribute_values(":zero", n(0)),
             // Whatever the dispatcher makes of it meanwhile: nothing but the history is written.
-            Change::Again => update
-                .update_expression(format!("SET {noted}"))
+            Change::Again | Change::Nothing => update
+                .update_expression(format!("SET {NOTED}"))
                 .condition_expression(format!(
                     "attribute_exists(requestId) AND #status <> :failed AND {shown}"
                 ))
                 .expression_attribute_values(":failed", is(Status::Failed)),
-            Change::Reissue => update
-                .update_expression(format!(
-                    "SET #status = :queued, attempts = :zero, refusals = :zero, replaced = :replaced, \
-                     linkVersion = :version, weLinkEventFired = :no, {noted} \
-                     REMOVE inviteLink, linkExpiresAt, doneAt, #error, pendingShard, pendingSince, pendingSends"
-                ))
-                .condition_expression(format!(
-                    "#status = :done AND inviteLink = :old AND attribute_not_exists(joinedAt) \
-                     AND attribute_not_exists(voidedAt) AND {shown}"
-                ))
-                .expression_attribute_names("#error", ERROR)
-                .expression_attribute_values(":queued", is(Status::Queued))
-                .expression_attribute_values(":done", is(Status::Done))
-                .expression_attribute_values(":zero", n(0))
-                .expression_attribute_values(":no", AttributeValue::Bool(false))
-                .expression_attribute_values(":version", n(read.link_version.saturating_add(1)))
-                .expression_attribute_values(
-                    ":old",
-                    read.invite_link.as_ref().map_or_else(|| s(""), link),
-                )
-                .expression_attribute_values(":replaced", replaced_value(read, bot)),
+            Change::Reissue => reissue(update, read, bot, entry, shown),
+            Change::Void => void(update, read, shown),
+            Change::GiveUp(event) => give_up(update, read, event, shown),
             Change::ResetFlag(event) => {
-                let (flag, is_true) = match event {
-                    EventName::LinkCreated => (LINK_EVENT_FIRED, "attribute_exists(inviteLink)"),
-                    EventName::Joined => (JOIN_EVENT_FIRED, "attribute_exists(joinedAt)"),
-                };
+                let (flag, given_up, is_true) = of_event(event);
                 update
                     .update_expression(format!(
-                        "SET #flag = :no, pendingShard = :shard, pendingSince = :since, {noted}"
+                        "SET #flag = :no, pendingShard = :shard, pendingSince = :since, {NOTED} REMOVE #givenUp"
                     ))
                     .condition_expression(format!("#status = :status AND {is_true} AND {shown}"))
                     .expression_attribute_names("#flag", flag)
+                    .expression_attribute_names("#givenUp", given_up)
                     .expression_attribute_values(":status", is(read.status))
                     .expression_attribute_values(":no", AttributeValue::Bool(false))
                     .expression_attribute_values(":since", s(entry.at.plus(PENDING_AFTER)))
@@ -263,8 +249,123 @@ impl Invites {
     }
 }
 
-/// The task that follows from `change`, and the one that it ends.
-fn follow_up(read: &Invite, change: Change, bot: BotId, entry: &Entry) -> FollowUp {
+/// Has the present link replaced. If somebody joined by it and left, the seat is free again, and the next join is an event
+/// of its own.
+fn reissue(
+    update: UpdateBuilder,
+    read: &Invite,
+    bot: Option<BotId>,
+    entry: &Entry,
+    shown: &str,
+) -> UpdateBuilder {
+    let (set, remove, is_free) = match read.joined_at {
+        None => ("", "", "attribute_not_exists(joinedAt)"),
+        Some(_) => (
+            ", joinEventFired = :no, joinVersion = :version",
+            ", joinedAt, telegramUserId, joinedLink, joinEventGivenUp",
+            "attribute_exists(leftAt)",
+        ),
+    };
+    update
+        .update_expression(format!(
+            "SET #status = :queued, attempts = :zero, refusals = :zero, replaced = :replaced, linkVersion = :version, \
+             weLinkEventFired = :no, expiresAt = :kept, {NOTED}{set} \
+             REMOVE inviteLink, linkExpiresAt, doneAt, #error, linkEventGivenUp, \
+             pendingShard, pendingSince, pendingSends{remove}"
+        ))
+        .condition_expression(format!(
+            "#status = :done AND inviteLink = :old AND {is_free} AND attribute_not_exists(voidedAt) AND {shown}"
+        ))
+        .expression_attribute_names("#error", ERROR)
+        .expression_attribute_values(":queued", s(Status::Queued.as_str()))
+        .expression_attribute_values(":done", s(Status::Done.as_str()))
+        .expression_attribute_values(":zero", n(0))
+        .expression_attribute_values(":no", AttributeValue::Bool(false))
+        .expression_attribute_values(":version", n(read.link_version.saturating_add(1)))
+        .expression_attribute_values(
+            ":kept",
+            n(read.kept_until(entry.at.plus(REISSUE_WAIT)).seconds()),
+        )
+        .expression_attribute_values(
+            ":old",
+            read.invite_link.as_ref().map_or_else(|| s(""), link),
+        )
+        .expression_attribute_values(":replaced", replaced_value(read, bot))
+}
+
+/// Takes the seat back: a mint under way loses, and the event of the link is not delivered any more.
+fn void(update: UpdateBuilder, read: &Invite, shown: &str) -> UpdateBuilder {
+    let (is_free, pending) = match read.joined_at {
+        None => (
+            "attribute_not_exists(joinedAt)",
+            ", pendingShard, pendingSince, pendingSends",
+        ),
+        // The event of the join may still be pending.
+        Some(_) => ("attribute_exists(leftAt)", ""),
+    };
+    let (is_same_link, old) = match &read.invite_link {
+        None => ("attribute_not_exists(inviteLink)", None),
+        Some(old) => ("inviteLink = :old", Some(link(old))),
+    };
+    let update = update
+        .update_expression(format!(
+            "SET linkVersion = :version, voidedAt = :now, {NOTED} \
+             REMOVE inviteLink, linkExpiresAt, replaced, failedKey{pending}"
+        ))
+        .condition_expression(format!(
+            "attribute_not_exists(voidedAt) AND #status = :status AND {is_same_link} AND {is_free} AND {shown}"
+        ))
+        .expression_attribute_values(":status", s(read.status.as_str()))
+        .expression_attribute_values(":version", n(read.link_version.saturating_add(1)));
+    match old {
+        Some(old) => update.expression_attribute_values(":old", old),
+        None => update,
+    }
+}
+
+/// Gives an event up: the request leaves the index of pending events, unless its other one is pending.
+fn give_up(update: UpdateBuilder, read: &Invite, event: EventName, shown: &str) -> UpdateBuilder {
+    let (flag, given_up, is_true) = of_event(event);
+    let none_other = none_other_pending(event);
+    let is_true = match event {
+        EventName::LinkCreated => format!("#status = :done AND {is_true}"),
+        EventName::Joined => is_true.to_owned(),
+    };
+    let pending = read.pending_events();
+    let (and, remove) = match pending.iter().any(|pending| pending.event_name != event) {
+        true => ("AND NOT", ""),
+        false => ("AND", " REMOVE pendingShard, pendingSince, pendingSends"),
+    };
+    update
+        .update_expression(format!("SET #givenUp = :yes, {NOTED}{remove}"))
+        .condition_expression(format!(
+            "{is_true} AND #flag = :no {and} {none_other} AND {shown}"
+        ))
+        .expression_attribute_names("#flag", flag)
+        .expression_attribute_names("#givenUp", given_up)
+        .expression_attribute_values(":yes", AttributeValue::Bool(true))
+        .expression_attribute_values(":no", AttributeValue::Bool(false))
+        .expression_attribute_values(":done", s(Status::Done.as_str()))
+}
+
+/// The flags of an event, and the condition that it has come true.
+const fn of_event(event: EventName) -> (&'static str, &'static str, &'static str) {
+    match event {
+        EventName::LinkCreated => (
+            LINK_EVENT_FIRED,
+            LINK_EVENT_GIVEN_UP,
+            "attribute_exists(inviteLink)",
+        ),
+        EventName::Joined => (
+            JOIN_EVENT_FIRED,
+            JOIN_EVENT_GIVEN_UP,
+            "attribute_exists(joinedAt)",
+        ),
+    }
+}
+
+/// The tasks that follow from `change`, and the one that it ends.
+fn follow_up(read: &Invite, change: Change, bot: Option<BotId>, entry: &Entry) -> FollowUp {
     let pool = read.pool;
     let replacement = |link_version, bot| {
         let replace = Replace {
@@ -279,28 +380,62 @@ fn follow_up(read: &Invite, change: Change, bot: BotId, entry: &Entry) -> Follow
         Some(_) => Task::mint_of(read, entry.at),
         None => Task::mint_of(read, read.created_at),
     };
+    let failed = || {
+        read.failed_key.clone().map(|key| TaskKey {
+            lane: Lane::Failed(pool),
+            key,
+        })
+    };
     let is_under_way = matches!(read.status, Status::Queued | Status::Processing);
     match change {
         Change::Anew => FollowUp {
-            put: Some(wanted()),
-            delete: read.failed_key.clone().map(|key| TaskKey {
-                lane: Lane::Failed(pool),
-                key,
-            }),
+            put: vec![wanted()],
+            delete: failed(),
         },
         // Put again, it is due at once, whatever it waited for.
         Change::Again if is_under_way => FollowUp {
-            put: Some(wanted()),
+            put: vec![wanted()],
             delete: None,
         },
-        Change::Again | Change::ResetFlag(_) => FollowUp {
-            put: None,
-            delete: None,
-        },
-        Change::Reissue => FollowUp {
-            put: Some(replacement(read.link_version.saturating_add(1), bot)),
-            delete: None,
-        },
+        Change::Again | Change::ResetFlag(_) | Change::GiveUp(_) | Change::Nothing => {
+            FollowUp::default()
+        }
+        Change::Reissue => {
+            let link_version = read.link_version.saturating_add(1);
+            let next = bot.map_or_else(
+                || {
+                    let next = Invite {
+                        link_version,
+                        ..read.clone()
+                    };
+                    Task::mint_of(&next, entry.at)
+                },
+                |bot| replacement(link_version, bot),
+            );
+            FollowUp {
+                put: vec![next],
+                delete: None,
+            }
+        }
+        // What the dispatcher has of the request is dropped when it is met; only failed tasks are met by nobody.
+        Change::Void => {
+            let present = read.invite_link.clone().zip(bot);
+            let replaced = read.replaced.as_ref().filter(|old| !old.is_revoked);
+            let replaced = replaced.map(|old| (old.invite_link.clone(), old.bot));
+            let links = present.into_iter().chain(replaced);
+            let revocations = links.map(|(invite_link, bot)| {
+                let revoke = Revoke {
+                    invite_link,
+                    bot,
+                    request_id: Some(read.request_id),
+                };
+                Task::new(pool, Work::Revoke(revoke), entry.at)
+            });
+            FollowUp {
+                put: revocations.collect(),
+                delete: failed(),
+            }
+        }
     }
 }
 
@@ -320,16 +455,16 @@ fn entry_value(entry: &Entry) -> AttributeValue {
     ]))
 }
 
-/// The present link of `of`, which `bot` made, as one that is to be replaced.
-fn replaced_value(of: &Invite, bot: BotId) -> AttributeValue {
+/// The present link of `of`, which `bot` made, as one that is to be replaced; it needs no bot if it has expired.
+fn replaced_value(of: &Invite, bot: Option<BotId>) -> AttributeValue {
     let mut fields = map([
         (
             INVITE_LINK,
             of.invite_link.as_ref().map_or_else(|| s(""), link),
         ),
         (LINK_EVENT_FIRED, AttributeValue::Bool(of.link_event_fired)),
-        (IS_REVOKED, AttributeValue::Bool(false)),
-        (BOT_ID, n(bot)),
+        (IS_REVOKED, AttributeValue::Bool(bot.is_none())),
+        (BOT_ID, n(bot.unwrap_or(BotId(0)))),
     ]);
     let optional = [
         (LINK_EXPIRES_AT, of.link_expires_at.map(s)),

@@ -1,7 +1,7 @@
 //! Events that are pending: the writes that mark them delivered, and those that move or end their waiting.
 //!
 //! A request stands in the index `Pending` from the write that makes it DONE or records its join on, until the write that
-//! marks its last event delivered, or that finds its last message in the dead letters. The sweeper sends what is over.
+//! marks its last event delivered, or that finds its last message in the dead letters, or that gives it up. The sweeper sends what is over.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub enum Marked {
     Delivered,
     /// There is no such request, any more.
     Missing,
-    /// The link that it is about was replaced; nothing changed.
+    /// The link that it is about was replaced, or who joined has left and the seat is free again; nothing changed.
     Replaced,
 }
 
@@ -38,7 +38,7 @@ enum IsLast {
 }
 
 impl Invites {
-    /// Marks that WebEngage accepted an event of the link of version `link_version`. The write that leaves none pending
+    /// Marks that WebEngage accepted an event of the link, or of the joins, of version `link_version`. The write that leaves none pending
     /// takes the request out of the index. Idempotent. Costs one write, and two if it is not the last flag to be set.
     ///
     /// # Errors
@@ -58,7 +58,11 @@ impl Invites {
                 Written::Refused(None) => return Ok(Marked::Missing),
                 Written::Refused(Some(item)) => {
                     let invite = self.read(&item)?;
-                    if event == EventName::LinkCreated && invite.link_version != link_version {
+                    let version = match event {
+                        EventName::LinkCreated => invite.link_version,
+                        EventName::Joined => invite.join_version,
+                    };
+                    if version != link_version {
                         return Ok(Marked::Replaced);
                     }
                 }
@@ -77,18 +81,16 @@ impl Invites {
         is_last: IsLast,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
-        let (flag, none_pending) = match event {
-            EventName::LinkCreated => (
-                LINK_EVENT_FIRED,
-                "(attribute_not_exists(joinedAt) OR joinEventFired = :yes)",
-            ),
-            EventName::Joined => (
-                JOIN_EVENT_FIRED,
-                "(weLinkEventFired = :yes OR #status <> :done OR attribute_exists(voidedAt))",
-            ),
+        let flag = match event {
+            EventName::LinkCreated => LINK_EVENT_FIRED,
+            EventName::Joined => JOIN_EVENT_FIRED,
         };
+        let none_pending = none_other_pending(event);
         let is_of_version = match (event, link_version) {
-            (EventName::Joined, _) => "",
+            (EventName::Joined, 0) => {
+                " AND (attribute_not_exists(joinVersion) OR joinVersion = :version)"
+            }
+            (EventName::Joined, _) => " AND joinVersion = :version",
             (EventName::LinkCreated, 0) => {
                 " AND (attribute_not_exists(linkVersion) OR linkVersion = :version)"
             }
@@ -106,11 +108,10 @@ impl Invites {
             ))
             .expression_attribute_names("#flag", flag)
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":version", n(link_version))
             .expression_attribute_values(":now", s(now));
         update = match event {
-            EventName::LinkCreated => {
-                update.expression_attribute_values(":version", n(link_version))
-            }
+            EventName::LinkCreated => update,
             EventName::Joined => update
                 .expression_attribute_names("#status", STATUS)
                 .expression_attribute_values(":done", s(Status::Done.as_str())),
@@ -208,7 +209,19 @@ impl Invites {
     }
 }
 
-/// The condition that an event of the request is not delivered.
+/// The condition that an event of the request is to be delivered.
 const IS_PENDING: &str = "attribute_exists(requestId) AND (\
-     (#status = :done AND weLinkEventFired = :no AND attribute_not_exists(voidedAt)) \
-     OR (attribute_exists(joinedAt) AND joinEventFired = :no))";
+     (#status = :done AND weLinkEventFired = :no AND attribute_not_exists(linkEventGivenUp) AND attribute_not_exists(voidedAt)) \
+     OR (attribute_exists(joinedAt) AND joinEventFired = :no AND attribute_not_exists(joinEventGivenUp)))";
+
+/// The condition that no other event of the request than `event` is to be delivered.
+pub(super) const fn none_other_pending(event: EventName) -> &'static str {
+    match event {
+        EventName::LinkCreated => {
+            "(attribute_not_exists(joinedAt) OR joinEventFired = :yes OR attribute_exists(joinEventGivenUp))"
+        }
+        EventName::Joined => {
+            "(weLinkEventFired = :yes OR attribute_exists(linkEventGivenUp) OR #status <> :done OR attribute_exists(voidedAt))"
+        }
+    }
+}

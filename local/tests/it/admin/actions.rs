@@ -1,13 +1,12 @@
 //! Retrying, and telling again.
 
-use std::time::Duration;
-
 use serde_json::json;
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::Tap;
+use simulators::webengage::Mode;
 
 use super::{
-    CREATED, HOUR, JOINED, act, acted, failed, history, lose, open, queues_are_down, quiet, story,
+    CREATED, HOUR, JOINED, act, acted, failed, history, pending, queues_are_down, quiet, story,
     told,
 };
 
@@ -15,16 +14,13 @@ use super::{
 async fn a_failed_request_is_retried_and_gets_its_link() {
     let bundle = quiet(&[]).await;
     let id = failed(&bundle, "u1", "T1").await;
-    assert_eq!(open(&bundle).await, 0, "what is given up waits for nobody");
+    assert_eq!(pending(&bundle).await, 0, "what is given up has no event");
     let answer = acted(&bundle, &id, "retry", json!({})).await;
     assert_eq!(
         (&answer["repeated"], &answer["invite"]["status"]),
         (&json!(false), &json!("QUEUED"))
     );
-    assert_eq!(
-        (&answer["invite"]["attempts"], &answer["invite"]["isOpen"]),
-        (&json!(0), &json!(true))
-    );
+    assert_eq!(answer["invite"]["attempts"], 0);
     assert_eq!(answer["invite"].get("error"), None);
     bundle.settle().await;
     let link = bundle.link(&id).await;
@@ -32,12 +28,12 @@ async fn a_failed_request_is_retried_and_gets_its_link() {
     assert_eq!(history(&story), ["retry"]);
     let detail = story["history"][0]["detail"].as_str().unwrap();
     assert!(
-        detail.starts_with("FAILED after 1 tries: Telegram refused"),
+        detail.starts_with("FAILED after 5 tries: Telegram refused"),
         "{detail}"
     );
     assert_eq!(
-        (&story["attempts"], &story["isOpen"]),
-        (&json!(1), &json!(false))
+        (&story["attempts"], story.get("pendingSince")),
+        (&json!(1), None)
     );
     assert_eq!(told(&bundle, CREATED), [link]);
     let again = act(&bundle, &id, "retry", json!({})).await;
@@ -50,41 +46,29 @@ async fn a_failed_request_is_retried_and_gets_its_link() {
 }
 
 #[tokio::test]
-async fn a_retry_that_died_before_its_message_is_repeated_or_swept() {
+async fn a_retry_without_a_bell_is_found_by_the_tick() {
     let bundle = quiet(&[]).await;
-    let (mine, swept) = (
-        failed(&bundle, "u1", "T1").await,
-        failed(&bundle, "u2", "T2").await,
-    );
+    let id = failed(&bundle, "u1", "T1").await;
+    bundle.pause_schedule();
     queues_are_down(&bundle);
-    for id in [&mine, &swept] {
-        let answer = act(&bundle, id, "retry", json!({})).await;
-        assert_eq!((answer.status, answer.code()), (503, "unavailable"));
-    }
+    let answer = acted(&bundle, &id, "retry", json!({})).await;
+    assert_eq!(answer["repeated"], false);
+    assert_eq!(bundle.status(&id).await["status"], "QUEUED");
+    bundle.functions().tick().await;
+    bundle.link(&id).await;
     bundle.aws().wire().clear_faults();
+    bundle.turn(HOUR * 2);
+    assert_eq!(bundle.functions().sweep().await.events, 1);
     bundle.settle().await;
-    assert_eq!(bundle.status(&mine).await["status"], "QUEUED");
-    let answer = acted(&bundle, &mine, "retry", json!({})).await;
-    assert_eq!(answer["repeated"], true);
-    bundle.settle().await;
-    bundle.link(&mine).await;
-    assert_eq!(history(&story(&bundle, &mine).await), ["retry", "retry"]);
-
-    assert_eq!(bundle.functions().sweep().await.jobs, 0, "too young");
-    bundle.turn(HOUR + Duration::from_secs(1));
-    let done = bundle.functions().sweep().await;
-    assert_eq!((done.jobs, done.failed), (1, 0), "{done:?}");
-    bundle.settle().await;
-    bundle.link(&swept).await;
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(history(&story(&bundle, &id).await), ["retry"]);
 }
 
 #[tokio::test]
 async fn a_retry_whose_answer_was_lost_is_in_the_history_once() {
     let bundle = quiet(&[]).await;
     let id = failed(&bundle, "u1", "T1").await;
-    let rule = FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "UpdateItem");
-    let hits = bundle.aws().wire().fail(rule.named("InviteRequests"));
+    let rule = FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "TransactWriteItems");
+    let hits = bundle.aws().wire().fail(rule);
     let answer = acted(&bundle, &id, "retry", json!({})).await;
     assert_eq!((hits.count(), &answer["repeated"]), (1, &json!(false)));
     bundle.settle().await;
@@ -93,27 +77,28 @@ async fn a_retry_whose_answer_was_lost_is_in_the_history_once() {
 }
 
 #[tokio::test]
-async fn a_request_whose_job_was_lost_is_retried() {
-    let bundle = quiet(&[]).await;
-    bundle.telegram.fail(
-        simulators::telegram::FaultRule::on(
-            "createChatInviteLink",
-            simulators::telegram::Fault::TooManyRequests { retry_after: 600 },
-        )
-        .times(1),
-    );
+async fn who_waits_after_a_failure_is_due_at_once_by_a_retry() {
+    let bundle = quiet(&[("BASE_BACKOFF_SEC", "600")]).await;
+    let fault = simulators::telegram::Fault::Internal;
+    let rule = simulators::telegram::FaultRule::on("createChatInviteLink", fault);
+    bundle.telegram.fail(rule.times(2));
     let id = bundle.bought("u1", "T1").await;
-    bundle
-        .run_until(|| bundle.aws().queue_depth("InviteQueue").unwrap().delayed == 1)
-        .await;
-    lose(&bundle, "InviteQueue").await;
-    bundle.turn(HOUR);
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["status"], "QUEUED");
+    let tried = || bundle.telegram.count("createChatInviteLink") == 1;
+    bundle.run_until(tried).await;
+    local::harness::until("the try is noted", async || {
+        (bundle.status(&id).await["status"] == "PROCESSING").then_some(())
+    })
+    .await;
+    let began = bundle.clock.now_ms();
     let answer = acted(&bundle, &id, "retry", json!({})).await;
     assert_eq!(answer["repeated"], true);
+    bundle
+        .run_until(|| bundle.telegram.count("createChatInviteLink") == 2)
+        .await;
+    assert!(bundle.clock.now_ms() - began < 120_000, "at once");
     bundle.settle().await;
     bundle.link(&id).await;
+    assert_eq!(history(&story(&bundle, &id).await), ["retry"]);
 }
 
 #[tokio::test]
@@ -168,8 +153,8 @@ async fn a_fact_is_told_again_and_webengage_counts_it_once_within_four_hours() {
     let story = story(&bundle, &id).await;
     assert_eq!(history(&story), ["resend_event"; 3]);
     assert_eq!(story["history"][2]["detail"], "joined");
-    assert_eq!(story["isOpen"], false);
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(story.get("pendingSince"), None);
+    assert_eq!(pending(&bundle).await, 0);
 }
 
 #[tokio::test]
@@ -211,4 +196,106 @@ async fn a_history_keeps_its_newest_fifty_lines() {
     let story = story(&bundle, &id).await;
     assert_eq!(history(&story).len(), 50);
     assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_delivered_is_given_up_with_the_reason_and_may_come_back() {
+    let bundle = quiet(&[]).await;
+    let give_up = json!({"event": "link_created", "reason": "the account is closed"});
+    bundle.webengage.set_mode(Mode::Down);
+    let id = bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| bundle.webengage.attempt_count() > 0)
+        .await;
+    let link = bundle.link(&id).await;
+    assert_eq!(pending(&bundle).await, 1);
+    let answer = act(
+        &bundle,
+        &id,
+        "give-up-event",
+        json!({"event": "joined", "reason": "r"}),
+    )
+    .await;
+    assert_eq!((answer.status, answer.code()), (409, "no_such_event"));
+    for wrong in [
+        json!({"event": "link_created"}),
+        json!({"event": "link_created", "reason": " "}),
+        json!({"event": "link_created", "reason": "x".repeat(181)}),
+        json!({"event": "x", "reason": "r"}),
+    ] {
+        let answer = act(&bundle, &id, "give-up-event", wrong).await;
+        assert_eq!((answer.status, answer.code()), (400, "invalid_parameter"));
+    }
+    let answer = acted(&bundle, &id, "give-up-event", give_up.clone()).await;
+    let event = &answer["invite"]["events"]["linkCreated"];
+    assert_eq!(
+        (&answer["repeated"], &event["givenUp"], &event["fired"]),
+        (&json!(false), &json!(true), &json!(false))
+    );
+    assert_eq!(pending(&bundle).await, 0);
+    // Its message is dropped when it is met, though WebEngage would take it by now.
+    bundle.webengage.mend();
+    let attempts = bundle.webengage.attempt_count();
+    bundle.settle().await;
+    assert_eq!(bundle.webengage.attempt_count(), attempts);
+    bundle.turn(HOUR * 30);
+    assert_eq!(bundle.functions().sweep().await.events, 0);
+    let answer = acted(&bundle, &id, "give-up-event", give_up.clone()).await;
+    assert_eq!(answer["repeated"], true);
+    let shown = story(&bundle, &id).await;
+    assert_eq!(history(&shown), ["give_up_event"], "a repeat is no action");
+    assert_eq!(
+        shown["history"][0]["detail"],
+        "link_created: the account is closed"
+    );
+    // The other event of the request goes on, and the last of both leaves nothing pending.
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    bundle.settle().await;
+    assert_eq!(told(&bundle, JOINED), std::slice::from_ref(&link));
+    assert_eq!(pending(&bundle).await, 0);
+    // Who thinks better of it sends it again.
+    acted(
+        &bundle,
+        &id,
+        "resend-event",
+        json!({"event": "link_created"}),
+    )
+    .await;
+    bundle.settle().await;
+    assert_eq!(told(&bundle, CREATED), [link]);
+    let event = &story(&bundle, &id).await["events"]["linkCreated"];
+    assert_eq!(
+        (&event["givenUp"], &event["fired"]),
+        (&json!(false), &json!(true))
+    );
+    let answer = act(&bundle, &id, "give-up-event", give_up).await;
+    assert_eq!((answer.status, answer.code()), (409, "already_delivered"));
+}
+
+#[tokio::test]
+async fn one_of_two_events_given_up_leaves_the_other_one_pending() {
+    let bundle = quiet(&[]).await;
+    bundle.webengage.set_mode(Mode::Down);
+    let id = bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| bundle.webengage.attempt_count() > 0)
+        .await;
+    let link = bundle.link(&id).await;
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    local::harness::until("the join is recorded", async || {
+        (bundle.status(&id).await["joined"] == true).then_some(())
+    })
+    .await;
+    let rule = FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "TransactWriteItems");
+    let hits = bundle.aws().wire().fail(rule);
+    let give_up = |event: &str| json!({"event": event, "reason": "closed"});
+    acted(&bundle, &id, "give-up-event", give_up("link_created")).await;
+    assert_eq!(hits.count(), 1);
+    assert_eq!(pending(&bundle).await, 1, "of the join");
+    acted(&bundle, &id, "give-up-event", give_up("joined")).await;
+    assert_eq!(pending(&bundle).await, 0);
+    bundle.webengage.mend();
+    bundle.settle().await;
+    assert!(bundle.webengage.ingested().is_empty());
+    assert_eq!(history(&story(&bundle, &id).await), ["give_up_event"; 2]);
 }

@@ -6,19 +6,20 @@ use serde_json::{Value, json};
 use simulators::telegram::{Fault, FaultRule, Rights, Tap};
 
 use super::{get, post, quiet};
-use local::harness::TestBundle;
+use common::domain::time::Timestamp;
+use local::harness::{TestBundle, until};
 
-async fn line(bundle: &TestBundle) -> Value {
+async fn chat(bundle: &TestBundle) -> Value {
     let shown = get(bundle, "chats").await;
     assert_eq!(shown.status, 200, "{}", shown.body);
     assert_eq!(shown.body["chats"][0]["chatId"], bundle.chat_id);
-    shown.body["chats"][0]["bots"][0].clone()
+    shown.body["chats"][0].clone()
 }
 
 async fn pause(bundle: &TestBundle, body: Value) -> Value {
     let answer = post(bundle, &format!("chats/{}/pause", bundle.chat_id), &body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.body["chat"]["bots"][0].clone()
+    answer.body["chat"].clone()
 }
 
 async fn resume(bundle: &TestBundle) -> Value {
@@ -28,11 +29,10 @@ async fn resume(bundle: &TestBundle) -> Value {
     answer.body
 }
 
-/// Lets time pass, in steps that let everybody look in.
+/// Lets time pass, with the schedules of each minute.
 async fn pass(bundle: &TestBundle, minutes: u64) {
     for _ in 0..minutes {
         bundle.turn_when_idle(Duration::from_secs(60)).await;
-        tokio::time::sleep(Duration::from_millis(30)).await;
     }
 }
 
@@ -40,13 +40,14 @@ async fn pass(bundle: &TestBundle, minutes: u64) {
 async fn a_pause_by_hand_holds_all_calls_without_a_try_until_somebody_resumes() {
     let bundle = quiet(&[]).await;
     let (_, link) = bundle.admitted("u0", "T0").await;
-    let stop = &pause(&bundle, json!({"reason": "audit"})).await["stop"];
+    let paused = &pause(&bundle, json!({"reason": "audit"})).await["pause"];
     assert_eq!(
-        (&stop["lasts"], &stop["reason"], &stop["who"]),
+        (&paused["lasts"], &paused["reason"], &paused["who"]),
         (&json!(true), &json!("audit"), &json!("operator"))
     );
-    assert_eq!(stop.get("until"), None);
+    assert_eq!(paused.get("until"), None);
     let calls = bundle.telegram.calls().len();
+    let began = bundle.clock.now_ms();
     let ids = [
         bundle.bought("u1", "T1").await,
         bundle.bought("u2", "T2").await,
@@ -69,11 +70,17 @@ async fn a_pause_by_hand_holds_all_calls_without_a_try_until_somebody_resumes() 
             (&json!("QUEUED"), &json!(0))
         );
     }
-    assert_eq!(line(&bundle).await["waiting"], 2);
-    assert_eq!(resume(&bundle).await["resumed"], true);
-    let stop = &line(&bundle).await["stop"];
+    let waiting = chat(&bundle).await;
     assert_eq!(
-        (&stop["lasts"], &stop["liftedBy"]),
+        (&waiting["waiting"], &waiting["isMore"]),
+        (&json!(2), &json!(false))
+    );
+    let since: Timestamp = waiting["waitingSince"].as_str().unwrap().parse().unwrap();
+    assert!((began..began + 60_000).contains(&since.ms()));
+    assert_eq!(resume(&bundle).await["resumed"], true);
+    let lifted = &chat(&bundle).await["pause"];
+    assert_eq!(
+        (&lifted["lasts"], &lifted["liftedBy"]),
         (&json!(false), &json!("operator"))
     );
     let resumed = bundle.clock.now_ms();
@@ -83,11 +90,13 @@ async fn a_pause_by_hand_holds_all_calls_without_a_try_until_somebody_resumes() 
         assert_eq!(bundle.status(id).await["attempts"], 1);
     }
     assert!(
-        bundle.clock.now_ms() - resumed < 400_000,
-        "all looked in within 5 minutes"
+        bundle.clock.now_ms() - resumed < 60_000,
+        "the resumption rings"
     );
     assert!(bundle.telegram.link(&link).unwrap().revoked);
+    assert_eq!(chat(&bundle).await.get("waitingSince"), None);
     assert_eq!(resume(&bundle).await["resumed"], false, "once");
+    bundle.settle().await;
 }
 
 #[tokio::test]
@@ -109,40 +118,39 @@ async fn a_pause_ends_by_itself_and_no_success_lifts_it() {
     pass(&bundle, 15).await;
     bundle.settle().await;
     bundle.link(&second).await;
-    assert_eq!(line(&bundle).await["stop"]["lasts"], false);
+    assert_eq!(chat(&bundle).await["pause"]["lasts"], false);
 }
 
 #[tokio::test]
-async fn a_resumption_ends_the_hold_of_a_mended_chat_and_no_flood_wait() {
+async fn a_resumption_closes_the_circuit_of_a_repaired_chat_and_ends_no_flood_wait() {
     let bundle = quiet(&[]).await;
     bundle
         .telegram
         .make_admin(bundle.bot_id, bundle.chat_id, Rights::none());
     let id = bundle.bought("u1", "T1").await;
-    // The third hold, which lasts 2 minutes.
-    let mut held = line(&bundle).await;
-    for _ in 0..100 {
-        if held["isHeld"] == true && held["holds"] == 3 {
-            break;
-        }
-        bundle.turn_when_idle(Duration::from_secs(10)).await;
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        held = line(&bundle).await;
-    }
-    assert_eq!(held["isHeld"], true, "{held}");
+    bundle
+        .run_until(|| bundle.telegram.count("createChatInviteLink") >= 3)
+        .await;
+    let open = until("the circuit is open", async || {
+        let chat = chat(&bundle).await;
+        let is_open = chat["bots"][0]["isOpen"] == true && chat["isDispatched"] == false;
+        is_open.then_some(chat)
+    })
+    .await;
+    assert!(open["bots"][0]["opened"].as_u64().unwrap() >= 1, "{open}");
     bundle
         .telegram
         .make_admin(bundle.bot_id, bundle.chat_id, Rights::all());
     let answer = resume(&bundle).await;
     assert_eq!(
-        (&answer["resumed"], &answer["chat"]["bots"][0]["isHeld"]),
+        (&answer["resumed"], &answer["chat"]["bots"][0]["isOpen"]),
         (&json!(true), &json!(false))
     );
     let next = bundle.bought("u2", "T2").await;
-    bundle.run_until(|| bundle.telegram.link_count() == 1).await;
     bundle.settle().await;
     for id in [&id, &next] {
         bundle.link(id).await;
+        assert_eq!(bundle.status(id).await["attempts"], 1);
     }
     // What Telegram asked for is kept, whatever a person says.
     let limited = Fault::TooManyRequests { retry_after: 600 };
@@ -154,7 +162,7 @@ async fn a_resumption_ends_the_hold_of_a_mended_chat_and_no_flood_wait() {
         .run_until(|| bundle.aws().queue_depth("InviteQueue").unwrap().delayed == 1)
         .await;
     assert_eq!(resume(&bundle).await["resumed"], false);
-    assert!(line(&bundle).await["pausedUntil"].is_string());
+    assert!(chat(&bundle).await["bots"][0]["pausedUntil"].is_string());
     bundle.settle().await;
     bundle.link(&third).await;
 }

@@ -15,6 +15,9 @@ async fn nobody_but_an_operator_gets_in_by_any_route_and_an_operator_is_no_shop(
         ("POST", format!("invites/{ID}/retry")),
         ("POST", format!("invites/{ID}/reissue")),
         ("POST", format!("invites/{ID}/resend-event")),
+        ("POST", format!("invites/{ID}/give-up-event")),
+        ("GET", "invites?status=failed".to_owned()),
+        ("POST", "invites/retry-all".to_owned()),
         ("GET", "dead-letters".to_owned()),
         ("POST", "dead-letters/redrive".to_owned()),
         ("GET", "chats".to_owned()),
@@ -107,7 +110,10 @@ async fn all_of_a_request_is_told() {
     );
     assert_eq!(told["link"]["inviteLink"], link);
     assert!(told["link"]["expiresAt"].is_string() && told["link"]["doneAt"].is_string());
-    assert_eq!((&told["issue"], &told["attempts"]), (&json!(0), &json!(1)));
+    assert_eq!(
+        (&told["linkVersion"], &told["attempts"]),
+        (&json!(0), &json!(1))
+    );
     assert_eq!(told["events"]["linkCreated"]["fired"], true);
     assert_eq!(told["events"]["joined"]["isTrue"], false);
     let ids: Vec<String> = bundle
@@ -118,8 +124,8 @@ async fn all_of_a_request_is_told() {
         .collect();
     assert_eq!(told["events"]["linkCreated"]["eventId"], ids[0]);
     assert_eq!(
-        (&told["isOpen"], &told["history"]),
-        (&json!(false), &json!([]))
+        (told.get("pendingSince"), &told["history"]),
+        (None, &json!([]))
     );
     assert_eq!(told.get("join"), None);
     let _ = bundle.tap(&link, 77);
@@ -128,7 +134,7 @@ async fn all_of_a_request_is_told() {
     assert_eq!(told["join"]["telegramUserId"], 77);
     assert_eq!(told["join"]["inviteLink"], link);
     assert_eq!(told["events"]["joined"]["fired"], true);
-    assert_eq!(told["isOpen"], false);
+    assert_eq!(told.get("pendingSince"), None);
 }
 
 #[tokio::test]
@@ -181,6 +187,14 @@ async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
         ("userId=%20".to_owned(), 400, "invalid_user_id"),
         (format!("userId={}", long(100)), 400, "invalid_user_id"),
         ("userId=u&cursor=x".to_owned(), 400, "invalid_parameter"),
+        ("status=done".to_owned(), 400, "invalid_parameter"),
+        ("status=failed&userId=u".to_owned(), 400, "invalid_query"),
+        (
+            "status=failed&cursor=61".to_owned(),
+            400,
+            "invalid_parameter",
+        ),
+        ("status=failed&chatId=-7".to_owned(), 400, "unknown_chat"),
         (format!("link={}", long(256)), 400, "invalid_parameter"),
     ] {
         let answer = get(&bundle, &format!("invites?{query}")).await;
@@ -193,7 +207,7 @@ async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
         (&format!("invites/{ID}/reissue"), "[]", 400, "invalid_json"),
         (
             &format!("invites/{ID}/reissue"),
-            r#"{"issue": -1}"#,
+            r#"{"linkVersion": -1}"#,
             400,
             "invalid_parameter",
         ),
@@ -244,7 +258,7 @@ async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
             "{body}"
         );
     }
-    let big = json!({"issue": 0, "note": "x".repeat(70_000)});
+    let big = json!({"linkVersion": 0, "note": "x".repeat(70_000)});
     let answer = post(&bundle, &format!("invites/{ID}/reissue"), &big).await;
     assert_eq!((answer.status, answer.code()), (413, "too_large"));
 }

@@ -8,8 +8,8 @@ use simulators::telegram::{Fault, FaultRule, Limit, Refusal, Tap};
 use simulators::webengage::Mode;
 
 use super::{
-    CREATED, HOUR, JOINED, act, acted, failed, history, join_update, open, queues_are_down, quiet,
-    story, told,
+    CREATED, HOUR, JOINED, act, acted, failed, history, join_update, pending, queues_are_down,
+    quiet, story, told,
 };
 
 /// The calls about links that Telegram carried out, in order: the method, and whose link it was.
@@ -42,11 +42,11 @@ async fn the_old_link_is_dead_before_the_new_one_is_made_and_the_new_one_is_told
     let (id, old) = bundle.admitted("u1", "T1").await;
     let answer = reissued(&bundle, &id).await;
     assert_eq!(
-        (&answer["repeated"], &answer["invite"]["issue"]),
+        (&answer["repeated"], &answer["invite"]["linkVersion"]),
         (&json!(false), &json!(1))
     );
-    assert_eq!(answer["invite"]["revoking"]["inviteLink"], old);
-    assert_eq!(answer["invite"]["revoking"]["botId"], bundle.bot_id);
+    assert_eq!(answer["invite"]["replaced"]["inviteLink"], old);
+    assert_eq!(answer["invite"]["replaced"]["botId"], bundle.bot_id);
     bundle.settle().await;
     let new = bundle.link(&id).await;
     assert_ne!(new, old);
@@ -80,10 +80,10 @@ async fn the_old_link_is_dead_before_the_new_one_is_made_and_the_new_one_is_told
             .starts_with("link 0, which works until")
     );
     assert_eq!(
-        (&story["attempts"], &story["isOpen"]),
-        (&json!(1), &json!(false))
+        (&story["attempts"], story.get("pendingSince")),
+        (&json!(1), None)
     );
-    assert_eq!((story.get("revoking"), open(&bundle).await), (None, 0));
+    assert_eq!((story.get("replaced"), pending(&bundle).await), (None, 0));
     assert!(alive(&bundle).is_empty());
     let answer = act(&bundle, &id, "reissue", json!({})).await;
     assert_eq!((answer.status, answer.code()), (409, "already_joined"));
@@ -124,21 +124,21 @@ async fn what_has_no_link_is_not_reissued_and_a_named_link_is_replaced_once() {
     assert_eq!((answer.status, answer.code()), (409, "not_done"));
 
     let (id, _) = bundle.admitted("u1", "T1").await;
-    let answer = act(&bundle, &id, "reissue", json!({"issue": 7})).await;
+    let answer = act(&bundle, &id, "reissue", json!({"linkVersion": 7})).await;
     assert_eq!((answer.status, answer.code()), (409, "link_replaced"));
-    let first = acted(&bundle, &id, "reissue", json!({"issue": 0})).await;
+    let first = acted(&bundle, &id, "reissue", json!({"linkVersion": 0})).await;
     // At once, and when the new link is there: the same call replaces no other one.
-    let second = acted(&bundle, &id, "reissue", json!({"issue": 0})).await;
+    let second = acted(&bundle, &id, "reissue", json!({"linkVersion": 0})).await;
     bundle.settle().await;
     let new = bundle.link(&id).await;
-    let third = acted(&bundle, &id, "reissue", json!({"issue": 0})).await;
+    let third = acted(&bundle, &id, "reissue", json!({"linkVersion": 0})).await;
     bundle.settle().await;
     let repeated = [&first, &second, &third].map(|answer| answer["repeated"] == true);
     assert_eq!(repeated, [false, true, true]);
     assert_eq!(bundle.link(&id).await, new);
     assert_eq!(alive(&bundle), std::slice::from_ref(&new));
-    acted(&bundle, &id, "reissue", json!({"issue": 1})).await;
-    let answer = act(&bundle, &id, "reissue", json!({"issue": 0})).await;
+    acted(&bundle, &id, "reissue", json!({"linkVersion": 1})).await;
+    let answer = act(&bundle, &id, "reissue", json!({"linkVersion": 0})).await;
     assert_eq!((answer.status, answer.code()), (409, "link_replaced"));
     bundle.settle().await;
     let newest = bundle.link(&id).await;
@@ -148,24 +148,24 @@ async fn what_has_no_link_is_not_reissued_and_a_named_link_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_replacement_that_died_before_its_message_is_swept() {
+async fn a_replacement_without_a_bell_is_found_by_the_tick() {
     let bundle = quiet(&[]).await;
     let (id, old) = bundle.admitted("u1", "T1").await;
+    bundle.pause_schedule();
     queues_are_down(&bundle);
-    let answer = act(&bundle, &id, "reissue", json!({})).await;
-    assert_eq!((answer.status, answer.code()), (503, "unavailable"));
-    bundle.aws().wire().clear_faults();
-    bundle.settle().await;
+    reissued(&bundle, &id).await;
     let buyer = bundle.buy("u1", "T1").await.body;
     assert_eq!(
         (&buyer["status"], buyer.get("inviteLink")),
         (&json!("queued"), None)
     );
-    bundle.turn(HOUR + Duration::from_secs(1));
-    assert_eq!(bundle.functions().sweep().await.jobs, 1);
-    bundle.settle().await;
+    bundle.functions().tick().await;
     assert_eq!(alive(&bundle), [bundle.link(&id).await]);
     assert!(bundle.telegram.link(&old).unwrap().revoked);
+    bundle.aws().wire().clear_faults();
+    bundle.turn(HOUR * 2);
+    assert_eq!(bundle.functions().sweep().await.events, 1);
+    bundle.settle().await;
 }
 
 #[tokio::test]
@@ -218,37 +218,31 @@ async fn a_limit_of_one_call_at_a_time_is_kept_and_the_old_link_is_revoked_once(
 
 #[tokio::test]
 async fn who_joined_by_the_old_link_before_it_was_dead_keeps_the_seat() {
-    for is_swept in [false, true] {
-        let bundle = quiet(&[]).await;
-        let (id, old) = bundle.admitted("u1", "T1").await;
-        queues_are_down(&bundle);
-        assert_eq!(act(&bundle, &id, "reissue", json!({})).await.status, 503);
-        if is_swept {
-            // The join is recorded, and what follows it is not queued.
-            let update = join_update(&bundle, &old, 77);
-            assert_eq!(bundle.update(&update).await.status, 503);
-            bundle.aws().wire().clear_faults();
-            bundle.turn(HOUR + Duration::from_secs(1));
-            let done = bundle.functions().sweep().await;
-            assert_eq!((done.jobs, done.events), (1, 1));
-        } else {
-            bundle.aws().wire().clear_faults();
-            assert_eq!(bundle.tap(&old, 77), Tap::Joined);
-        }
-        bundle.settle().await;
-        assert_eq!(bundle.link(&id).await, old, "the link that they came by");
-        let story = story(&bundle, &id).await;
-        assert_eq!(
-            (&story["issue"], &story["join"]["telegramUserId"]),
-            (&json!(0), &json!(77))
-        );
-        assert_eq!(bundle.telegram.link_count(), 1, "no second link was made");
-        assert_eq!(told(&bundle, CREATED), std::slice::from_ref(&old));
-        assert_eq!(told(&bundle, JOINED), [old]);
-        assert_eq!((&story["isOpen"], open(&bundle).await), (&json!(false), 0));
-        let answer = act(&bundle, &id, "reissue", json!({})).await;
-        assert_eq!(answer.code(), "already_joined");
-    }
+    let bundle = quiet(&[]).await;
+    let (id, old) = bundle.admitted("u1", "T1").await;
+    bundle.pause_schedule();
+    queues_are_down(&bundle);
+    reissued(&bundle, &id).await;
+    // The join is recorded, and its event is not queued.
+    let answer = bundle.update(&join_update(&bundle, &old, 77)).await;
+    assert_eq!((answer.status, answer.code()), (503, "unavailable"));
+    bundle.functions().tick().await;
+    bundle.aws().wire().clear_faults();
+    bundle.turn(HOUR * 2);
+    assert_eq!(bundle.functions().sweep().await.events, 1);
+    bundle.settle().await;
+    assert_eq!(bundle.link(&id).await, old, "the link that they came by");
+    let story = story(&bundle, &id).await;
+    assert_eq!(
+        (&story["linkVersion"], &story["join"]["telegramUserId"]),
+        (&json!(0), &json!(77))
+    );
+    assert_eq!(bundle.telegram.link_count(), 1, "no second link was made");
+    assert_eq!(told(&bundle, CREATED), std::slice::from_ref(&old));
+    assert_eq!(told(&bundle, JOINED), [old]);
+    assert_eq!(pending(&bundle).await, 0);
+    let answer = act(&bundle, &id, "reissue", json!({})).await;
+    assert_eq!(answer.code(), "already_joined");
 }
 
 #[tokio::test]
@@ -268,7 +262,7 @@ async fn a_join_by_the_old_link_that_is_told_while_the_new_one_is_made_takes_the
     assert!(alive(&bundle).is_empty(), "nobody else gets in");
     assert_eq!(told(&bundle, CREATED), std::slice::from_ref(&old));
     assert_eq!(told(&bundle, JOINED), [old]);
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(pending(&bundle).await, 0);
 }
 
 #[tokio::test]
@@ -284,7 +278,7 @@ async fn a_join_by_the_old_link_that_is_told_too_late_closes_the_new_one() {
     assert_eq!(bundle.tap(&new, 78), Tap::Revoked);
     assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
     assert_eq!(told(&bundle, JOINED), [old]);
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(pending(&bundle).await, 0);
 }
 
 #[tokio::test]
@@ -305,7 +299,7 @@ async fn marketing_is_told_of_no_link_that_was_replaced_before_it_heard_of_it() 
     let new = bundle.link(&id).await;
     assert_ne!(new, old);
     assert_eq!(told(&bundle, CREATED), [new]);
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(pending(&bundle).await, 0);
 }
 
 #[tokio::test]

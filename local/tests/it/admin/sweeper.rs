@@ -1,171 +1,109 @@
-//! What stopped on its way is found and goes on; what waits behind others is left alone.
+//! Events whose message was lost are sent again; what waits in the queue or lies in the dead letters is left alone.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::json;
+use local::harness::TestBundle;
 use simulators::telegram::Tap;
 use simulators::webengage::Mode;
 
-use super::{CREATED, HOUR, JOINED, lose, open, post, queues_are_down, quiet, shared, told};
-use local::harness::TestBundle;
+use super::{CREATED, HOUR, JOINED, lose, pending, queues_are_down, quiet, told};
 
-/// Has a chat paused, so that its jobs wait in their queue.
-async fn pause(bundle: &TestBundle) {
-    let path = format!("chats/{}/pause", bundle.chat_id);
-    let answer = post(bundle, &path, &json!({"reason": "test"})).await;
-    assert_eq!(answer.status, 200);
-}
+const MINUTE: Duration = Duration::from_secs(60);
 
-async fn resume(bundle: &TestBundle) {
-    let path = format!("chats/{}/resume", bundle.chat_id);
-    assert_eq!(post(bundle, &path, &json!({})).await.status, 200);
-}
-
-/// Waits until all messages of a queue are delayed.
-async fn all_wait(bundle: &TestBundle, queue: &str, count: u64) {
+/// Waits until all messages of the event queue are delayed.
+async fn all_wait(bundle: &TestBundle, count: u64) {
     bundle
-        .run_until(|| bundle.aws().queue_depth(queue).unwrap().delayed == count)
+        .run_until(|| bundle.aws().queue_depth("EventQueue").unwrap().delayed == count)
         .await;
 }
 
+/// Requests that have their links, and whose events WebEngage does not take.
+async fn untold(bundle: &TestBundle, count: u64) -> Vec<String> {
+    bundle.webengage.set_mode(Mode::Down);
+    let mut ids = Vec::new();
+    for number in 0..count {
+        ids.push(bundle.bought("u", &format!("T{number}")).await);
+    }
+    all_wait(bundle, count).await;
+    ids
+}
+
 #[tokio::test]
-async fn a_job_that_was_lost_is_sent_again_after_an_hour_and_not_before() {
-    let bundle = quiet(&[]).await;
-    pause(&bundle).await;
-    let id = bundle.bought("u1", "T1").await;
-    all_wait(&bundle, "InviteQueue", 1).await;
-    lose(&bundle, "InviteQueue").await;
-    resume(&bundle).await;
-    bundle.turn(HOUR - Duration::from_secs(60));
+async fn events_whose_queue_was_purged_are_told_within_an_hour_and_two_runs() {
+    let bundle = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
+    let ids = untold(&bundle, 40).await;
+    let link = bundle.link(&ids[0]).await;
+    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    all_wait(&bundle, 41).await;
+    lose(&bundle, "EventQueue").await;
+    assert_eq!(pending(&bundle).await, 40);
+    bundle.webengage.mend();
     assert_eq!(bundle.functions().sweep().await, sweeper::Done::default());
-    bundle.turn(Duration::from_secs(120));
+    bundle.turn(HOUR);
+    bundle.functions().sweep().await;
+    bundle.turn(MINUTE);
     let done = bundle.functions().sweep().await;
-    assert_eq!((done.looked, done.jobs, done.failed), (1, 1, 0));
+    assert_eq!(done.failed, 0);
     bundle.settle().await;
-    bundle.link(&id).await;
-    assert_eq!(
-        bundle.functions().sweep().await,
-        sweeper::Done::default(),
-        "nothing is open"
-    );
+    assert_eq!(told(&bundle, CREATED).len(), 40);
+    assert_eq!(told(&bundle, JOINED), [link]);
+    assert_eq!(pending(&bundle).await, 0);
+    assert_eq!(bundle.functions().sweep().await, sweeper::Done::default());
 }
 
 #[tokio::test]
 async fn the_schedule_runs_it_by_itself() {
     let bundle = TestBundle::start().await;
-    pause(&bundle).await;
-    let id = bundle.bought("u1", "T1").await;
-    all_wait(&bundle, "InviteQueue", 1).await;
-    lose(&bundle, "InviteQueue").await;
-    resume(&bundle).await;
-    for _ in 0..80 {
-        bundle.turn_when_idle(Duration::from_secs(60)).await;
-        tokio::time::sleep(Duration::from_millis(30)).await;
-    }
-    bundle.settle().await;
-    bundle.link(&id).await;
-}
-
-#[tokio::test]
-async fn a_worker_that_died_over_a_lost_job_is_made_good() {
-    let bundle = quiet(&[]).await;
-    let late = simulators::telegram::Fault::AnswerLate(Duration::from_secs(30));
-    let rule = simulators::telegram::FaultRule::on("createChatInviteLink", late);
-    bundle.telegram.fail(rule.times(1));
-    let id = bundle.bought("u1", "T1").await;
-    bundle.run_until(|| bundle.telegram.link_count() == 1).await;
-    assert_eq!(bundle.unplug_worker(), 1);
-    lose(&bundle, "InviteQueue").await;
-    assert_eq!(bundle.status(&id).await["status"], "PROCESSING");
-    bundle.turn(HOUR + Duration::from_secs(120));
-    assert_eq!(bundle.functions().sweep().await.jobs, 1);
-    bundle.settle().await;
-    bundle.link(&id).await;
-}
-
-#[tokio::test]
-async fn facts_that_were_not_told_are_told() {
-    let bundle = quiet(&[]).await;
-    bundle.webengage.set_mode(Mode::Down);
-    let id = bundle.bought("u1", "T1").await;
-    all_wait(&bundle, "EventQueue", 1).await;
-    let link = bundle.link(&id).await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    all_wait(&bundle, "EventQueue", 2).await;
+    untold(&bundle, 1).await;
     lose(&bundle, "EventQueue").await;
     bundle.webengage.mend();
-    bundle.turn(HOUR * 2);
-    let done = bundle.functions().sweep().await;
-    assert_eq!((done.looked, done.events, done.jobs), (1, 2, 0));
+    for _ in 0..65 {
+        bundle.turn_when_idle(MINUTE).await;
+    }
+    bundle
+        .run_until(|| !bundle.webengage.ingested().is_empty())
+        .await;
     bundle.settle().await;
-    assert_eq!(told(&bundle, CREATED), std::slice::from_ref(&link));
-    assert_eq!(told(&bundle, JOINED), [link]);
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(told(&bundle, CREATED).len(), 1);
+    assert_eq!(pending(&bundle).await, 0);
 }
 
 #[tokio::test]
-async fn jobs_that_wait_in_their_queue_are_not_multiplied() {
+async fn while_webengage_is_away_for_a_day_no_event_has_two_messages() {
+    const WAITING: u64 = 150;
     let bundle = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
-    pause(&bundle).await;
-    for number in 0..12 {
-        bundle.bought("u", &format!("T{number}")).await;
-    }
-    all_wait(&bundle, "InviteQueue", 12).await;
-    for _ in 0..3 {
-        bundle.turn_when_idle(HOUR).await;
-        all_wait(&bundle, "InviteQueue", 12).await;
+    untold(&bundle, WAITING).await;
+    // A jump over a whole hour at once would be an hour without a try.
+    for _ in 0..27 {
+        bundle.turn_when_idle(MINUTE * 55).await;
         let done = bundle.functions().sweep().await;
-        assert_eq!((done.looked, done.jobs, done.waiting_jobs), (12, 0, 12));
-        assert_eq!(bundle.depth("InviteQueue"), 12);
-    }
-    // One is lost among them: all are sent once more, and the next run finds them there.
-    lose(&bundle, "InviteQueue").await;
-    let done = bundle.functions().sweep().await;
-    assert_eq!((done.jobs, done.waiting_jobs), (12, 0));
-    all_wait(&bundle, "InviteQueue", 12).await;
-    bundle.turn_when_idle(HOUR).await;
-    let done = bundle.functions().sweep().await;
-    assert_eq!((done.jobs, done.waiting_jobs), (0, 12));
-    resume(&bundle).await;
-    bundle.settle().await;
-    assert_eq!(bundle.telegram.link_count(), 12);
-    assert_eq!(open(&bundle).await, 0);
-}
-
-#[tokio::test]
-async fn events_that_wait_in_their_queue_are_not_multiplied() {
-    let bundle = quiet(&[]).await;
-    bundle.webengage.set_mode(Mode::Down);
-    for number in 0..3 {
-        bundle.bought("u", &format!("T{number}")).await;
-    }
-    all_wait(&bundle, "EventQueue", 3).await;
-    for _ in 0..2 {
-        bundle.turn_when_idle(HOUR * 2).await;
-        all_wait(&bundle, "EventQueue", 3).await;
-        let done = bundle.functions().sweep().await;
-        assert_eq!((done.events, done.waiting_events), (0, 3), "{done:?}");
+        assert_eq!(done, sweeper::Done::default());
+        all_wait(&bundle, WAITING).await;
+        assert_eq!(bundle.depth("EventQueue"), WAITING);
     }
     bundle.webengage.mend();
     bundle.settle().await;
-    assert_eq!(told(&bundle, CREATED).len(), 3);
+    assert_eq!(
+        told(&bundle, CREATED).len(),
+        usize::try_from(WAITING).unwrap()
+    );
+    assert_eq!(pending(&bundle).await, 0);
 }
 
 #[tokio::test]
-async fn what_lies_among_the_dead_letters_is_left_to_a_person() {
-    let mut bundle = quiet(&[]).await;
-    bundle.leaves_something();
+async fn dead_letters_are_not_sent_again_by_themselves_and_a_redrive_delivers_them() {
+    let bundle = quiet(&[]).await;
     bundle.webengage.set_mode(Mode::Unauthorized);
     for number in 0..3 {
         bundle.bought("u", &format!("T{number}")).await;
     }
     bundle.settle().await;
     assert_eq!(bundle.depth("EventDeadLetterQueue"), 3);
+    assert_eq!(pending(&bundle).await, 0);
     for _ in 0..3 {
-        bundle.turn_when_idle(HOUR * 2).await;
-        let done = bundle.functions().sweep().await;
-        assert_eq!((done.events, done.waiting_events), (0, 3), "{done:?}");
+        bundle.turn_when_idle(HOUR * 24).await;
+        assert_eq!(bundle.functions().sweep().await, sweeper::Done::default());
         bundle.settle().await;
     }
     assert_eq!(bundle.depth("EventDeadLetterQueue"), 3, "none was added");
@@ -176,72 +114,67 @@ async fn what_lies_among_the_dead_letters_is_left_to_a_person() {
         .await;
     bundle.settle().await;
     assert_eq!(told(&bundle, CREATED).len(), 3);
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(pending(&bundle).await, 0);
 }
 
 #[tokio::test]
-async fn what_is_complete_and_still_open_is_closed() {
+async fn what_is_delivered_and_still_stands_as_pending_leaves_the_index() {
     let bundle = quiet(&[]).await;
     let (id, _) = bundle.admitted("u1", "T1").await;
-    let dynamo = shared(&bundle).dynamodb();
-    let update = dynamo
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = bundle
+        .dynamodb()
         .update_item()
         .table_name("InviteRequests")
-        .key("requestId", AttributeValue::S(id.clone()))
-        .update_expression("SET openShard = :shard")
-        .expression_attribute_values(":shard", AttributeValue::S(id[..1].to_owned()));
+        .key("requestId", text(&id))
+        .update_expression("SET pendingShard = :shard, pendingSince = :since")
+        .expression_attribute_values(":shard", text("3"))
+        .expression_attribute_values(":since", text("2026-01-01T00:00:00.000Z"));
     update.send().await.unwrap();
-    assert_eq!(open(&bundle).await, 1);
-    bundle.turn(HOUR * 2);
-    let done = bundle.functions().sweep().await;
-    assert_eq!((done.closed, done.jobs, done.events), (1, 0, 0));
-    assert_eq!(open(&bundle).await, 0);
+    assert_eq!(pending(&bundle).await, 1);
+    bundle.turn(HOUR);
+    assert_eq!(bundle.functions().sweep().await, sweeper::Done::default());
+    assert_eq!(pending(&bundle).await, 0);
     assert_eq!(bundle.status(&id).await["status"], "DONE");
 }
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_keeps_nobody_else_waiting() {
-    let bundle = quiet(&[]).await;
-    pause(&bundle).await;
-    let dynamo = shared(&bundle).dynamodb();
-    let mut ids = Vec::new();
-    for number in 0..20 {
-        ids.push(bundle.bought("u", &format!("T{number}")).await);
-    }
-    all_wait(&bundle, "InviteQueue", 20).await;
-    lose(&bundle, "InviteQueue").await;
-    let spoil = dynamo
+    let bundle = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
+    let ids = untold(&bundle, 40).await;
+    lose(&bundle, "EventQueue").await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let spoil = bundle
+        .dynamodb()
         .update_item()
         .table_name("InviteRequests")
-        .key("requestId", AttributeValue::S(ids[0].clone()))
+        .key("requestId", text(&ids[0]))
         .update_expression("SET #status = :bad")
         .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":bad", AttributeValue::S("?".to_owned()));
+        .expression_attribute_values(":bad", text("?"));
     spoil.send().await.unwrap();
-    resume(&bundle).await;
-    bundle.turn(HOUR * 2);
+    bundle.webengage.mend();
+    bundle.turn(HOUR + MINUTE);
     let done = bundle.functions().sweep().await;
-    assert_eq!((done.jobs, done.failed), (19, 1));
+    assert_eq!((done.events, done.failed), (39, 0));
     bundle.settle().await;
-    for id in &ids[1..] {
-        bundle.link(id).await;
-    }
+    assert_eq!(told(&bundle, CREATED).len(), 39);
 }
 
 #[tokio::test]
-async fn while_the_queue_is_down_nothing_is_sent_and_the_next_run_goes_on() {
+async fn while_the_queue_is_down_nothing_is_lost_and_a_later_run_goes_on() {
     let bundle = quiet(&[]).await;
-    pause(&bundle).await;
-    let id = bundle.bought("u1", "T1").await;
-    all_wait(&bundle, "InviteQueue", 1).await;
-    lose(&bundle, "InviteQueue").await;
-    resume(&bundle).await;
-    bundle.turn(HOUR * 2);
+    untold(&bundle, 1).await;
+    lose(&bundle, "EventQueue").await;
+    bundle.webengage.mend();
+    bundle.turn(HOUR + MINUTE);
     queues_are_down(&bundle);
     let done = bundle.functions().sweep().await;
-    assert_eq!((done.jobs, done.waiting_jobs, done.failed), (0, 1, 1));
+    assert_eq!((done.events, done.failed), (0, 1));
     bundle.aws().wire().clear_faults();
-    assert_eq!(bundle.functions().sweep().await.jobs, 1);
+    bundle.turn(HOUR + MINUTE);
+    assert_eq!(bundle.functions().sweep().await.events, 1);
     bundle.settle().await;
-    bundle.link(&id).await;
+    assert_eq!(told(&bundle, CREATED).len(), 1);
+    assert_eq!(pending(&bundle).await, 0);
 }

@@ -8,7 +8,7 @@ use common::domain::event::{Event, EventName, PendingEvents};
 use common::queue::Bell;
 use serde_json::Value;
 
-use super::{entries, text};
+use super::{entries, template, text};
 
 /// Files beside the samples.
 const BESIDE: [&str; 3] = ["README.md", "expected.json", "seed.json"];
@@ -32,35 +32,49 @@ pub(super) fn functions() -> BTreeSet<String> {
         .collect()
 }
 
+/// Fails unless a sample is a call as the gateway passes it on: by a route of the function, with what its path names.
+fn is_a_call_of(function: &str, sample: &str, json: &str) {
+    let call: ApiGatewayV2httpRequest =
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{sample}: {error}"));
+    assert_eq!(call.version.as_deref(), Some("2.0"), "{sample}");
+    let route = call.route_key.unwrap();
+    let deployed = template::functions();
+    let routes: Vec<String> = template::triggers(&deployed[function])
+        .filter(|event| event["Type"] == "HttpApi")
+        .map(|event| {
+            let part = |name: &str| event["Properties"][name].as_str().unwrap();
+            format!("{} {}", part("Method"), part("Path"))
+        })
+        .collect();
+    assert!(routes.contains(&route), "{sample}: {route} of {routes:?}");
+    let (method, path) = route.split_once(' ').unwrap();
+    let called = call.request_context.http.method.as_str();
+    assert!(method == "ANY" || method == called, "{sample}: {called}");
+    let parameters = call.path_parameters.iter();
+    let path = parameters.fold(path.to_owned(), |path, (name, value)| {
+        let path = path.replace(&format!("{{{name}+}}"), value);
+        path.replace(&format!("{{{name}}}"), value)
+    });
+    assert_eq!(call.raw_path, Some(path), "{sample}");
+}
+
 #[test]
 fn each_sample_is_what_its_trigger_sends() {
     let (mut bells, mut events, mut pending) = (0, BTreeSet::new(), 0);
     for sample in samples() {
         let json = text(&format!("events/{sample}"));
-        let (route, queue) = match function(&sample) {
-            "request" => ("POST /v1/invite/request", ""),
-            "status" => ("GET /v1/invite/{requestId}", ""),
-            "webhook" => ("POST /v1/telegram/webhook", ""),
+        let queue = match function(&sample) {
+            name @ ("request" | "status" | "webhook" | "admin") => {
+                is_a_call_of(name, &sample, &json);
+                continue;
+            }
             "worker" if sample == "worker-tick.json" => {
                 let tick = serde_json::from_str(&json).unwrap();
                 assert!(matches!(tick, worker::Invocation::Tick(_)), "{sample}");
                 continue;
             }
-            "worker" => ("", "invite"),
-            "events" => ("", "event"),
-            "admin" => {
-                let call: ApiGatewayV2httpRequest = serde_json::from_str(&json).unwrap();
-                let route = call.route_key.unwrap();
-                let method = call.request_context.http.method.as_str();
-                let (of_route, path) = route.split_once(' ').unwrap();
-                assert_eq!((call.version.as_deref(), method), (Some("2.0"), of_route));
-                let parameters = call.path_parameters.iter();
-                let path = parameters.fold(path.to_owned(), |path, (name, value)| {
-                    path.replace(&format!("{{{name}}}"), value)
-                });
-                assert_eq!(call.raw_path, Some(path), "{sample}");
-                continue;
-            }
+            "worker" => "invite",
+            "events" => "event",
             "setup" => {
                 let event: Value = serde_json::from_str(&json).unwrap();
                 let kind = event["RequestType"].as_str().unwrap_or("by-hand");
@@ -77,34 +91,23 @@ fn each_sample_is_what_its_trigger_sends() {
             }
             other => panic!("{sample} is for no function: {other}"),
         };
-        if queue.is_empty() {
-            let call: ApiGatewayV2httpRequest =
-                serde_json::from_str(&json).unwrap_or_else(|error| panic!("{sample}: {error}"));
-            assert_eq!(call.version.as_deref(), Some("2.0"), "{sample}");
-            assert_eq!(call.route_key.as_deref(), Some(route), "{sample}");
-            let method = call.request_context.http.method.as_str();
-            assert!(route.starts_with(&format!("{method} ")), "{sample}");
-            let path = route.split(' ').nth(1).unwrap().split('{').next().unwrap();
-            assert!(call.raw_path.unwrap().starts_with(path), "{sample}");
-        } else {
-            let batch: SqsEvent =
-                serde_json::from_str(&json).unwrap_or_else(|error| panic!("{sample}: {error}"));
-            assert!(!batch.records.is_empty(), "{sample}");
-            for message in batch.records {
-                let arn = message.event_source_arn.unwrap();
-                assert!(arn.ends_with(&format!("-{queue}")), "{sample}: {arn}");
-                assert!(
-                    message.message_id.is_some() && message.receipt_handle.is_some(),
-                    "{sample}"
-                );
-                let body = message.body.unwrap();
-                bells += usize::from(serde_json::from_str::<Bell>(&body).is_ok());
-                // In this order, as `events` reads it: what more an event tells is no harm to the other.
-                if let Ok(event) = serde_json::from_str::<Event>(&body) {
-                    events.insert(event.event_name.as_str());
-                } else if serde_json::from_str::<PendingEvents>(&body).is_ok() {
-                    pending += 1;
-                }
+        let batch: SqsEvent =
+            serde_json::from_str(&json).unwrap_or_else(|error| panic!("{sample}: {error}"));
+        assert!(!batch.records.is_empty(), "{sample}");
+        for message in batch.records {
+            let arn = message.event_source_arn.unwrap();
+            assert!(arn.ends_with(&format!("-{queue}")), "{sample}: {arn}");
+            assert!(
+                message.message_id.is_some() && message.receipt_handle.is_some(),
+                "{sample}"
+            );
+            let body = message.body.unwrap();
+            bells += usize::from(serde_json::from_str::<Bell>(&body).is_ok());
+            // In this order, as `events` reads it: what more an event tells is no harm to the other.
+            if let Ok(event) = serde_json::from_str::<Event>(&body) {
+                events.insert(event.event_name.as_str());
+            } else if serde_json::from_str::<PendingEvents>(&body).is_ok() {
+                pending += 1;
             }
         }
     }
