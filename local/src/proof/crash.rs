@@ -17,7 +17,6 @@ mod command;
 mod flow;
 mod point;
 mod stage;
-mod stock;
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -37,7 +36,7 @@ use stage::Stage;
 
 /// Every case plays in the same world.
 const SEED: u64 = 20;
-/// Longer rows of the same call (a look at each shard of the stock) are struck at both ends.
+/// Longer rows of the same call (a look at each shard of the pool) are struck at both ends.
 const ROW_MAX: usize = 3;
 
 /// How large the matrix is to be.

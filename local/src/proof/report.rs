@@ -54,7 +54,7 @@ enum Part {
     Special,
     /// Limits to be found, and several bots.
     Pace,
-    /// A sale from stock.
+    /// A sale from the link pool.
     Sale,
     /// The bundle, killed again and again.
     Durability,
@@ -339,7 +339,7 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
     let sale = sale::run(orders).await?;
     let rate = sale.orders as f64 / sale.seconds;
     let text = format!(
-        "{} orders from {} callers at once over HTTP, against {} links in stock; API, functions, tables, queues and callers share one \
+        "{} orders from {} callers at once over HTTP, against {} links in the pool; API, functions, tables, queues and callers share one \
         machine.\n\n| | |\n| --- | --- |\n| orders a second | {rate:.0} |\n| with a link in the answer | {} |\n| links given twice | {} |\n\
         | p50, p99, longest | {:.1} ms, {:.1} ms, {:.0} ms |\n| calls of Telegram | {} |\n| an order costs | {:.2} write units, {:.2} read units, {:.2} SQS requests |\n\n\
         ![Orders a second](report/sale.svg)\n",
@@ -360,7 +360,7 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
     report.plots.push((
         "sale.svg",
         Chart {
-            title: format!("A sale of {} orders with links in stock", sale.orders),
+            title: format!("A sale of {} orders from the link pool", sale.orders),
             x: "seconds",
             y: "orders a second",
             lines: vec![Line {

@@ -164,7 +164,7 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
     }
     world.wire.pass_all();
     story.tell(format_args!("the troubles and the orders are over"));
-    let settled = rest(&world, &people, &mut post).await;
+    let settled = rest(&world, &people, &mut post).await?;
     story.tell(format_args!("at rest: {settled}"));
     let court = Court {
         world: &world,
@@ -199,22 +199,22 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
 }
 
 /// Waits until nothing is left to do for anybody; answers whether that came.
-async fn rest(world: &World, people: &People<'_>, post: &mut Post) -> bool {
+async fn rest(world: &World, people: &People<'_>, post: &mut Post) -> anyhow::Result<bool> {
     let began = tokio::time::Instant::now();
     let mut quiet_since = None;
     while began.elapsed() < SETTLE_MAX {
         let next = people.step(post).await;
-        if world.is_quiet() && post.is_idle(world) {
+        if world.is_idle() && post.is_idle(world) && world.is_quiet().await? {
             let since = *quiet_since.get_or_insert(tokio::time::Instant::now());
             if since.elapsed() >= REST {
-                return true;
+                return Ok(true);
             }
         } else {
             quiet_since = None;
         }
         tokio::time::sleep_until(next).await;
     }
-    false
+    Ok(false)
 }
 
 /// Lets the functions' log lines be part of the story, on this thread.

@@ -62,7 +62,7 @@ pub enum Verdict {
 }
 
 /// Decides over each call of the functions (not over Lambda's own). It is asked in the order in which they are made.
-pub type Judge = Box<dyn FnMut(&Call) -> Verdict + Send>;
+pub type Judge = Box<dyn FnMut(&Call, &Request<Bytes>) -> Verdict + Send>;
 
 /// Ends a caller that is a process.
 pub(crate) type Killer = Box<dyn Fn() + Send>;
@@ -112,7 +112,7 @@ struct State {
 struct Shows {
     times: u32,
     shown: BTreeMap<String, u32>,
-    /// How many more may be shown again: a job that is put back is a new message, so the copies of its copies multiply.
+    /// How many more may be shown again: an event that is deferred is a new message, so the copies of its copies multiply.
     left: u32,
 }
 
@@ -301,7 +301,7 @@ impl Wire {
         } else {
             state.calls += 1;
             let judge = state.judge.as_mut();
-            judge.map_or(Verdict::Pass, |judge| judge(call))
+            judge.map_or(Verdict::Pass, |judge| judge(call, request))
         };
         if let Some(watcher) = &mut state.watcher {
             watcher(&Step::Leaves {
@@ -360,7 +360,7 @@ impl Wire {
 /// The caller of what Lambda does for a queue.
 pub(crate) const LAMBDA: &str = "lambda";
 
-fn broken() -> CallError {
+pub(super) fn broken() -> CallError {
     CallError::NoAnswer(Box::new(Reset))
 }
 

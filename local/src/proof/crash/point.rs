@@ -53,7 +53,7 @@ impl Points {
 
     pub(in crate::proof) fn judge(&self) -> Judge {
         let points = self.clone();
-        Box::new(move |call| points.state().decide(call))
+        Box::new(move |call, _| points.state().decide(call))
     }
 
     pub(in crate::proof) fn seen(&self) -> Vec<Call> {

@@ -57,9 +57,10 @@ impl Court<'_> {
         let allowed = Allowed {
             failed: refusals > 0,
             dead_letters: poison,
+            dead_bells: true,
             told_again: true,
+            out_of_order: true,
             flood_calls: true,
-            lost_claims: self.eye.seen().lost_claims,
         };
         let mut verdict = Verdict {
             broken: broken(self.world, allowed).await?,

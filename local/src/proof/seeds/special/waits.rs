@@ -1,7 +1,5 @@
-//! Long waits: a chat that is broken for a day, and a backlog whose delays chain.
+//! Long waits: a chat that is broken for a day, and a backlog.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,9 +8,8 @@ use serde_json::{Value, json};
 use simulators::telegram::{Limit, Rights};
 
 use super::super::super::invariants::{Allowed, broken};
-use super::super::super::wire::Step;
+use super::super::super::fairness::overtaken;
 use super::super::super::world::{Plan, World, run};
-use crate::resources::INVITES;
 
 /// How long each request took from its acceptance to its link.
 async fn waits(world: &World) -> anyhow::Result<Vec<(i64, Timestamp, Timestamp)>> {
@@ -57,7 +54,6 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
             bots: 2,
             chats: 2,
             latency: Duration::from_millis(5),
-            idle_polls: false,
             ..Plan::default()
         })
         .await?;
@@ -138,14 +134,12 @@ pub struct Backlog {
     pub used: f64,
     /// Calls that met a 429.
     pub refused: u64,
-    /// Messages that were delayed for as long as SQS can.
-    pub longest_delays: u64,
-    /// The furthest that one came from its place, as a part of the line.
-    pub furthest_from_its_place: f64,
+    /// Orders that were overtaken by one that came more than a call's time later.
+    pub overtaken: usize,
     /// SQS requests of the worker and its poller, a link.
     pub sqs_per_link: f64,
-    /// Writes of the pace, a link.
-    pub pace_writes_per_link: f64,
+    /// Writes of the lease, a link.
+    pub lease_writes_per_link: f64,
 }
 
 /// `orders` at once for one chat, at `per_minute`.
@@ -156,7 +150,6 @@ pub fn backlog(orders: usize, per_minute: u32) -> anyhow::Result<Backlog> {
     run(1, async {
         let world = World::start(&Plan {
             latency: Duration::from_millis(5),
-            idle_polls: false,
             ..Plan::default()
         })
         .await?;
@@ -165,20 +158,6 @@ pub fn backlog(orders: usize, per_minute: u32) -> anyhow::Result<Backlog> {
             .set_limit(Some(Limit::per_minute(per_minute, 1)));
         let way = Duration::from_millis(80);
         world.telegram.set_latency(way..=way);
-        let delays: Arc<Mutex<BTreeMap<i64, u64>>> = Arc::default();
-        let seen = Arc::clone(&delays);
-        world.wire.watch_calls(Box::new(move |step| {
-            if let Step::Leaves { call, request, .. } = step
-                && call.operation == "SendMessageBatch"
-            {
-                let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-                let mut delays = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                for entry in body["Entries"].as_array().into_iter().flatten() {
-                    let delay = entry["DelaySeconds"].as_i64().unwrap_or_default();
-                    *delays.entry(delay).or_default() += 1;
-                }
-            }
-        }));
         let start = world.clock.now();
         for n in 0..orders {
             let body = json!({"userId": format!("u{n}"), "transactionId": format!("T{n}")});
@@ -188,39 +167,19 @@ pub fn backlog(orders: usize, per_minute: u32) -> anyhow::Result<Backlog> {
         world.settle().await?;
         let wrong = broken(&world, Allowed::default()).await?;
         anyhow::ensure!(wrong.is_empty(), "{wrong:?}");
-        let mut waits = waits(&world).await?;
+        let waits = waits(&world).await?;
         anyhow::ensure!(waits.len() == orders, "{} requests", waits.len());
-        waits.sort_by_key(|(_, created, _)| *created);
-        let mut by_done: Vec<usize> = (0..orders).collect();
-        by_done.sort_by_key(|n| waits[*n].2);
-        let furthest = by_done
-            .iter()
-            .enumerate()
-            .map(|(place, n)| place.abs_diff(*n))
-            .max();
         let last = waits.iter().map(|(.., done)| *done).max().unwrap_or(start);
         let minutes = last.since(start).as_secs_f64() / 60.0;
-        let sqs = [
-            "SendMessage",
-            "SendMessageBatch",
-            "ReceiveMessage",
-            "DeleteMessageBatch",
-        ];
-        let sqs: u64 = sqs
-            .iter()
-            .map(|operation| world.wire.count("SQS", operation, INVITES.queue))
-            .sum();
         let of_all = |count: u64| count as f64 / orders as f64;
-        let delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Backlog {
             orders,
             minutes,
             used: orders as f64 / minutes / f64::from(per_minute),
             refused: world.telegram.too_many_requests(),
-            longest_delays: delays.get(&900).copied().unwrap_or_default(),
-            furthest_from_its_place: furthest.unwrap_or_default() as f64 / orders as f64,
-            sqs_per_link: of_all(sqs),
-            pace_writes_per_link: of_all(world.wire.count("DynamoDB", "PutItem", "Pace")),
+            overtaken: overtaken(&world, Duration::from_secs(1), |_| false).await?.len(),
+            sqs_per_link: of_all(world.bell_calls()),
+            lease_writes_per_link: of_all(world.lease_writes()),
         })
     })
 }
