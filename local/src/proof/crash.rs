@@ -236,19 +236,30 @@ fn following(case: &Case, calls: &[Call], size: Size) -> Vec<Case> {
             ];
             for at in struck(calls, 0) {
                 let blows = match size {
-                    Size::Whole => &Blow::ALL[..],
-                    // Death after a call is much like death before the next one.
-                    Size::Sample => &Blow::DEATHS[at % 2..=at % 2],
+                    Size::Whole => Blow::ALL.to_vec(),
+                    // Death after a call is much like death before the next one, and so on.
+                    Size::Sample => vec![Blow::ALL[(3 * at + flow.name().len()) % 7]],
                 };
-                let strikes = blows.iter().map(|blow| Strike { at, blow: *blow });
+                let is_possible = |blow: &Blow| {
+                    let is_frozen = matches!(blow, Blow::FrozenBefore | Blow::FrozenAfter);
+                    !is_frozen || calls[at].caller == "worker"
+                };
+                let blows = blows.into_iter().filter(is_possible);
+                let strikes = blows.map(|blow| Strike { at, blow });
                 cases.extend(strikes.map(|strike| of(What::Struck(vec![strike]))));
             }
             cases
         }
         What::Struck(strikes) if flow.is_struck_twice() => match strikes[..] {
-            [first] if first.blow.is_death() => {
+            [first] if first.blow.is_death() || first.blow == Blow::CutAfter => {
+                // Two deaths, or two answers that are lost.
+                let blows = match first.blow {
+                    Blow::CutAfter => &[Blow::CutAfter][..],
+                    _ => &Blow::DEATHS,
+                };
                 let all = struck(calls, first.at + 1).into_iter().flat_map(|at| {
-                    Blow::DEATHS.map(|blow| of(What::Struck(vec![first, Strike { at, blow }])))
+                    let second = blows.iter().map(move |blow| Strike { at, blow: *blow });
+                    second.map(|second| of(What::Struck(vec![first, second])))
                 });
                 let each = match size {
                     Size::Whole => 1,

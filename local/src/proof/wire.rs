@@ -19,6 +19,8 @@ use simulators::telegram::Telegram;
 use simulators::webengage::WebEngage;
 use tokio::task::{AbortHandle, Id};
 
+use super::workers::freeze;
+
 /// One call on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -57,6 +59,10 @@ pub enum Verdict {
     CutBefore,
     /// The connection breaks when its effect is there.
     CutAfter,
+    /// Its caller, a worker, is frozen for so long before it leaves.
+    FreezeBefore(Duration),
+    /// Its caller, a worker, is frozen for so long before it has the answer.
+    FreezeAfter(Duration),
     /// It is made twice, at once one after the other; the caller sees the second answer.
     Twice,
 }
@@ -106,6 +112,7 @@ struct State {
     cuts: u64,
     shows: Option<Shows>,
     counts: BTreeMap<(&'static str, String, String), u64>,
+    slow: BTreeMap<&'static str, Duration>,
 }
 
 /// Messages that are shown several times each.
@@ -230,6 +237,11 @@ impl Wire {
         answer
     }
 
+    /// The calls of this function take up to so much longer from now on, before they have their effect.
+    pub fn slow_down(&self, caller: &'static str, most: Duration) {
+        self.state().slow.insert(caller, most);
+    }
+
     /// How a caller dies that is a process of its own.
     pub(crate) fn kills(&self, caller: &'static str, kill: Killer) {
         self.state().killers.insert(caller, kill);
@@ -277,15 +289,20 @@ impl Wire {
         match verdict {
             Verdict::DieBefore => return self.die(caller).await,
             Verdict::CutBefore => return Err(broken()),
+            Verdict::FreezeBefore(time) => freeze(time).await,
             Verdict::Twice => {
-                let _ = self.deliver(request.clone()).await;
+                let _ = self.deliver_for(caller, request.clone()).await;
             }
-            Verdict::Pass | Verdict::DieAfter | Verdict::CutAfter => {}
+            Verdict::Pass | Verdict::DieAfter | Verdict::CutAfter | Verdict::FreezeAfter(_) => {}
         }
-        let answer = self.deliver(request).await;
+        let answer = self.deliver_for(caller, request).await;
         match verdict {
             Verdict::DieAfter => self.die(caller).await,
             Verdict::CutAfter => Err(broken()),
+            Verdict::FreezeAfter(time) => {
+                freeze(time).await;
+                answer.map_err(|Reset| broken())
+            }
             _ => answer.map_err(|Reset| broken()),
         }
     }
@@ -312,6 +329,18 @@ impl Wire {
             });
         }
         (number, verdict)
+    }
+
+    async fn deliver_for(
+        &self,
+        caller: &'static str,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Reset> {
+        let slow = self.state().slow.get(caller).copied();
+        if let Some(most) = slow {
+            tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
+        }
+        self.deliver(request).await
     }
 
     async fn deliver(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Reset> {

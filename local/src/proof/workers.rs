@@ -1,8 +1,12 @@
 //! The processes of the worker: each invocation has one to itself, and one that dies is replaced by another.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -23,6 +27,46 @@ pub struct Workers {
     idle: Mutex<Vec<Arc<worker::App>>>,
     started: AtomicUsize,
     spans: Mutex<Vec<Duration>>,
+}
+
+tokio::task_local! {
+    /// Until when the process of this invocation is frozen.
+    static FROZEN_UNTIL: Cell<Option<Instant>>;
+}
+
+/// Freezes the process that runs this code, from its next wait on: nothing of it runs, and its timers go off late.
+/// Outside of a worker's process nothing happens.
+pub(super) async fn freeze(time: Duration) {
+    let until = Instant::now() + time;
+    if FROZEN_UNTIL.try_with(|frozen| frozen.set(Some(until))).is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Runs an invocation, but for the time that it is frozen.
+async fn freezable<T>(invocation: impl Future<Output = T>) -> T {
+    let mut invocation = pin!(invocation);
+    let mut thaw = pin!(tokio::time::sleep_until(Instant::now()));
+    let run = poll_fn(|context| {
+        loop {
+            if let Some(until) = FROZEN_UNTIL.with(Cell::take) {
+                thaw.as_mut().reset(until);
+            }
+            // Once it is thawed, polling the timer again is harmless.
+            if thaw.deadline() > Instant::now() {
+                match thaw.as_mut().poll(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => {}
+                }
+            }
+            match invocation.as_mut().poll(context) {
+                Poll::Ready(done) => return Poll::Ready(done),
+                Poll::Pending if FROZEN_UNTIL.with(Cell::get).is_none() => return Poll::Pending,
+                Poll::Pending => {}
+            }
+        }
+    });
+    FROZEN_UNTIL.scope(Cell::new(None), run).await
 }
 
 /// A process while it serves. Dropped before its invocation is over, it is dead.
@@ -99,7 +143,7 @@ impl Workers {
     /// One invocation by a queue.
     pub async fn answer(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
         let process = self.take();
-        let answer = worker::answer_bells(&process.app, batch, deadline).await;
+        let answer = freezable(worker::answer_bells(&process.app, batch, deadline)).await;
         process.done();
         answer
     }
@@ -107,7 +151,8 @@ impl Workers {
     /// One invocation by the clock.
     pub async fn tick(&self) -> worker::Ticked {
         let process = self.take();
-        let ticked = worker::tick(&process.app, Instant::now() + TICK_TIMEOUT).await;
+        let deadline = Instant::now() + TICK_TIMEOUT;
+        let ticked = freezable(worker::tick(&process.app, deadline)).await;
         process.done();
         ticked
     }

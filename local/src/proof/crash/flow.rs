@@ -256,6 +256,13 @@ impl Stage {
             Flow::Sweeper => return self.play_sweeper(&payments[0]).await,
         }
         self.points.open();
+        if flow == Flow::Crowd {
+            // One after the other, so that they have an order.
+            for payment in &payments {
+                self.sell(payment).await?;
+                world.wait(Duration::from_millis(50)).await;
+            }
+        }
         for told in join_all(payments.iter().map(|payment| self.sell(payment))).await {
             told?;
         }

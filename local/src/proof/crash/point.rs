@@ -100,7 +100,11 @@ impl State {
         };
         let is_unheard = matches!(
             verdict,
-            Verdict::DieAfter | Verdict::CutAfter | Verdict::Twice
+            Verdict::DieAfter
+                | Verdict::CutAfter
+                | Verdict::Twice
+                | Verdict::FreezeBefore(_)
+                | Verdict::FreezeAfter(_)
         );
         self.unheard |= call.service == "Telegram" && is_unheard;
         verdict
