@@ -26,6 +26,8 @@ pub struct LinkRecord {
     pub slot: Option<SlotId>,
     /// The chat that it leads to.
     pub chat: ChatId,
+    /// The chat by which its payments are known, in whose lanes its tasks lie. A record of an earlier version has none.
+    pub pool: Option<ChatId>,
     /// The bot that made it, and alone can revoke it. A record from before there were several has none.
     pub bot: Option<BotId>,
 }
@@ -71,8 +73,11 @@ impl Links {
         if let Some(bot) = record.bot {
             call = call.item(BOT_ID, n(bot));
         }
+        if let Some(pool) = record.pool {
+            call = call.item(POOL, n(pool));
+        }
         if let Some(slot) = record.slot {
-            call = call.item(POOL, n(slot.pool)).item(SLOT, n(slot.number));
+            call = call.item(SLOT, n(slot.number));
         }
         let answer = call
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
@@ -151,6 +156,7 @@ impl Links {
             owner,
             slot,
             chat: ChatId(reader.number(CHAT_ID)?),
+            pool: reader.optional_number(POOL)?.map(ChatId),
             bot: reader.optional_number(BOT_ID)?.map(BotId),
         }))
     }

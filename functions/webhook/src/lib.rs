@@ -202,9 +202,9 @@ async fn revoke(
     request_id: Option<RequestId>,
 ) -> Result<(), Failure> {
     let pool = app.chats.named(join.chat).map(|(_, pool)| pool);
-    let pool = pool.or_else(|| app.chats.named(link.chat).map(|(_, pool)| pool));
-    // One that became a supergroup a moment ago is known by its earlier id, in which the link's chat is.
-    let pool = pool.unwrap_or(link.chat);
+    // One that became a supergroup a moment ago is not named by its new id; the link's record knows the earlier one.
+    let of_link = || app.chats.named(link.chat).map(|(_, pool)| pool);
+    let pool = pool.or(link.pool).or_else(of_link).unwrap_or(link.chat);
     match link.bot {
         Some(bot) => revoke_by(app, pool, bot, &link.invite_link, request_id, join).await,
         None => {

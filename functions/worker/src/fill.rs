@@ -69,6 +69,7 @@ async fn add(call: &Call<'_>, task: &Task, pooled: &PooledLink) -> Result<End, S
         owner: None,
         slot: Some(pooled.slot),
         chat: pooled.chat,
+        pool: Some(pooled.slot.pool),
         bot: Some(pooled.bot),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {

@@ -108,6 +108,7 @@ async fn hand_out(
         }),
         slot: None,
         chat: minted.chat,
+        pool: Some(call.pool),
         bot: Some(call.bot.bot()),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {

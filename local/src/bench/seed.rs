@@ -84,6 +84,7 @@ async fn invite(
         }),
         slot: None,
         chat: purchase.chat,
+        pool: Some(purchase.pool()),
         bot: Some(bot),
     };
     links.put(&record, now, expires).await?;
