@@ -65,9 +65,9 @@ async fn pool(
     broken: &mut Vec<String>,
 ) -> anyhow::Result<()> {
     let pooled = world.items("LinkPool").await?;
-    if pooled.len() != world.pool_target() {
-        let target = world.pool_target();
-        broken.push(format!("the pool holds {} links instead of {target}", pooled.len()));
+    let (filled, target) = (world.pooled().await?, world.pool_target() * world.chats.len());
+    if filled != target {
+        broken.push(format!("the pools hold {filled} links instead of {target}"));
     }
     for item in &pooled {
         let url = item["inviteLink"].as_str().unwrap_or_default();

@@ -17,6 +17,7 @@ pub mod process;
 pub mod processes;
 pub mod report;
 pub mod sale;
+pub mod scenarios;
 pub mod seeds;
 pub mod wire;
 pub mod workers;

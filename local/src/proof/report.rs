@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::plot::{Chart, Line};
+use super::scenarios::Size as Scale;
 use super::seeds::Size;
 use super::{crash, durability, processes, sale, seeds};
 
@@ -156,7 +157,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
         }
         // `cargo test` plays these smaller.
         if plays(Part::Special) && !small {
-            special(&mut report)?;
+            scenarios(&mut report, threads);
         }
         if plays(Part::Pace) {
             paces::paces(&mut report, small, threads)?;
@@ -323,16 +324,27 @@ fn simulation(
     Ok(())
 }
 
-/// The cases that no draw would meet; what is broken ends the report.
-fn special(report: &mut Report) -> anyhow::Result<()> {
-    let mut lines = Vec::new();
-    seeds::special::all(&mut lines)?;
-    let mut text = String::new();
-    for line in String::from_utf8_lossy(&lines).lines() {
-        let _ = writeln!(text, "- {line}");
+/// The cases that no draw would meet.
+fn scenarios(report: &mut Report, threads: usize) {
+    let (mut text, mut broken) = (String::new(), 0);
+    for (name, told) in super::scenarios::all(Scale::Full, threads, "") {
+        match told {
+            Ok(sentence) => {
+                let _ = writeln!(text, "- {name}: {sentence}");
+            }
+            Err(error) => {
+                broken += 1;
+                let _ = writeln!(text, "- **{name}: {error:#}**");
+            }
+        }
     }
     report.section("Made on purpose", &text);
-    Ok(())
+    report.bound(
+        "scenarios made on purpose: broken",
+        broken.to_string(),
+        "0",
+        broken == 0,
+    );
 }
 
 async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {

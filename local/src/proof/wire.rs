@@ -111,7 +111,7 @@ struct State {
     killers: BTreeMap<&'static str, Killer>,
     cuts: u64,
     shows: Option<Shows>,
-    counts: BTreeMap<(&'static str, String, String), u64>,
+    counts: BTreeMap<(&'static str, &'static str, String, String), u64>,
     slow: BTreeMap<&'static str, Duration>,
 }
 
@@ -180,7 +180,18 @@ impl Wire {
         let state = self.state();
         let counts = state.counts.iter();
         counts
-            .filter(|((of, name, to), _)| *of == service && name == operation && to == target)
+            .filter(|((_, of, name, to), _)| *of == service && name == operation && to == target)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// How often a function called an operation for a table, queue or chat.
+    #[must_use]
+    pub fn count_by(&self, caller: &str, operation: &str, target: &str) -> u64 {
+        let state = self.state();
+        let counts = state.counts.iter();
+        counts
+            .filter(|((by, _, name, to), _)| *by == caller && name == operation && to == target)
             .map(|(_, count)| count)
             .sum()
     }
@@ -309,7 +320,8 @@ impl Wire {
 
     fn verdict(&self, call: &Call, request: &Request<Bytes>) -> (u64, Verdict) {
         let mut state = self.state();
-        let of = (call.service, call.operation.clone(), call.target.clone());
+        let (operation, target) = (call.operation.clone(), call.target.clone());
+        let of = (call.caller, call.service, operation, target);
         *state.counts.entry(of).or_default() += 1;
         state.number += 1;
         let number = state.number;

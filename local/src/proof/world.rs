@@ -157,7 +157,8 @@ pub struct World {
     schedules: Arc<Schedules>,
     /// Reads and writes past the wire: it takes no time, is not counted, and nobody decides over it.
     pub(crate) admin: common::aws::Shared,
-    pool_target: usize,
+    /// How many links the pool of each chat is to hold.
+    pool_target: AtomicUsize,
     _tasks: JoinSet<()>,
 }
 
@@ -273,7 +274,7 @@ impl World {
         }
         let of_each = env.get("LINK_POOL_TARGET");
         let of_each: usize = of_each.map_or(Ok(0), |target| target.parse())?;
-        let pool_target = of_each * plan.chats;
+        let pool_target = AtomicUsize::new(of_each);
         let env_of_all = env_of;
         let env_of = |caller| env_of_all(&env).on(wire.transport(caller));
         let mut on_admin = env_of_all(&env).on(past_the_wire(&aws));
@@ -546,7 +547,8 @@ impl World {
                 return Ok(false);
             }
         }
-        Ok(self.pool_target == 0 || self.items("LinkPool").await?.len() >= self.pool_target)
+        let target = self.pool_target() * self.chats.len();
+        Ok(target == 0 || self.pooled().await? >= target)
     }
 
     async fn is_lane_empty(&self, lane: &str) -> anyhow::Result<bool> {
@@ -566,10 +568,27 @@ impl World {
         Ok(call.limit(1).send().await?.count > 0)
     }
 
-    /// How many links the pools of all chats are to hold.
+    /// How many links the pool of each chat is to hold.
     #[must_use]
     pub fn pool_target(&self) -> usize {
-        self.pool_target
+        self.pool_target.load(Ordering::SeqCst)
+    }
+
+    /// Deploys the worker with another target. The shop's function may go on with the one before.
+    pub fn set_pool_target(&self, target: usize) {
+        self.pool_target.store(target, Ordering::SeqCst);
+        self.workers.redeploy("LINK_POOL_TARGET", &target.to_string());
+    }
+
+    /// How many slots hold a link that are to hold one.
+    ///
+    /// # Errors
+    /// What DynamoDB says.
+    pub async fn pooled(&self) -> anyhow::Result<usize> {
+        let target = self.pool_target() as u64;
+        let pooled = self.items("LinkPool").await?;
+        let within = pooled.iter().filter(|item| item["slot"].as_u64() < Some(target));
+        Ok(within.count())
     }
 
     /// Waits until nothing is left to do.

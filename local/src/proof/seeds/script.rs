@@ -296,15 +296,15 @@ impl Stage<'_> {
                 let chat = world.chats[chat];
                 world.operate(&format!("chats/{chat}/pause"), &json!({"reason": "audit"})).await;
                 sleep_until(end).await;
-                // Until it is taken: the operator looks whether it was.
+                let mut told = None;
                 for _ in 0..100 {
-                    let told = world.operate(&format!("chats/{chat}/resume"), &json!({})).await;
-                    if told.is_some_and(|told| told.status == 200) {
+                    told = world.operate(&format!("chats/{chat}/resume"), &json!({})).await;
+                    if told.as_ref().is_some_and(|told| told.status == 200) {
                         return Ok(());
                     }
                     sleep(Duration::from_secs(20)).await;
                 }
-                anyhow::bail!("a chat could not be resumed");
+                anyhow::bail!("a chat could not be resumed: {told:?}");
             }
             Trouble::Reissue => {
                 let items = world.items("InviteRequests").await?;

@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::super::super::invariants::{Allowed, broken};
-use super::super::super::world::{Plan, World, run};
+use super::super::invariants::{Allowed, broken};
+use super::super::world::{Plan, World, run};
 
 /// What came of identical requests.
 #[derive(Clone, Copy, Debug)]
