@@ -468,7 +468,7 @@ impl World {
 
     /// An operator calls; `None` if the function died over it.
     pub async fn operate(&self, path: &str, body: &Value) -> Option<Told> {
-        let request = Request::post(format!("/v1/admin/{path}")).header("x-api-key", ADMIN_KEY);
+        let request = Request::post(format!("/v1/admin/{path}")).header("x-admin-key", ADMIN_KEY);
         let request = request.body(Bytes::from(body.to_string())).ok()?;
         let app = Arc::clone(&self.operators);
         let invocation = tokio::spawn(async move { admin::handle(&app, request).await });

@@ -18,17 +18,17 @@ const HELD: Duration = Duration::from_millis(300);
 pub(super) fn rung_at_every_call(size: Size) -> anyhow::Result<String> {
     let (mut longest, mut calls) = (Duration::ZERO, 0);
     for at in (0..).step_by(size.pick(4, 1)) {
+        calls = at;
         for blow in [Verdict::FreezeBefore(HELD), Verdict::FreezeAfter(HELD)] {
             let Some(wait) = run(1, rung_at(at, blow))? else {
                 anyhow::ensure!(calls > 0, "no call was met");
                 return Ok(format!(
-                    "an order comes at each of {calls} calls of a run: served within {} ms",
+                    "an order comes at calls 0 to {calls} of a run: served within {} ms",
                     longest.as_millis()
                 ));
             };
             longest = longest.max(wait);
         }
-        calls += 1;
     }
     anyhow::bail!("there are more calls than numbers")
 }
@@ -158,6 +158,8 @@ pub(super) fn short_waits(_: Size) -> anyhow::Result<String> {
             let late = wait.saturating_sub(Duration::from_secs(u64::from(seconds)));
             within(&format!("after a wait of {seconds} s"), late, Duration::from_secs(3))?;
             latest = latest.max(late);
+            // What the limit taught meanwhile is not what is looked at.
+            world.wait(Duration::from_secs(60)).await;
         }
         check(&world, Allowed::default()).await?;
         Ok(format!(

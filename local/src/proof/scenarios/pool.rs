@@ -89,7 +89,6 @@ pub(super) fn put_again(_: Size) -> anyhow::Result<String> {
             if is_first && call.target == "LinkPool" && call.operation == "PutItem" {
                 is_first = false;
                 let _ = reached.send(());
-                // Frozen after its effect, the answer comes too late: the put is sent once more.
                 return Verdict::CutAfter;
             }
             Verdict::Pass
@@ -107,6 +106,9 @@ pub(super) fn put_again(_: Size) -> anyhow::Result<String> {
             first.as_ref().is_some_and(|link| link.is_string()) && first != second,
             "{first:?}, {second:?}"
         );
+        // The next buyer finds the link sold, and has it evicted.
+        world.wait(Duration::from_secs(5)).await;
+        buy(&world, 3, 0).await?;
         check(&world, ALLOWED).await?;
         Ok("a link that was sold while it was put again has one owner".to_owned())
     })

@@ -194,7 +194,7 @@ impl Plan {
         // Of its own, so that a plan stays the same when a run draws differently.
         let mut rng = Rng::with_seed(seed ^ 0x5eed_0f1a_7e57_ab1e);
         let rng = &mut rng;
-        let (bots, chats) = (rng.usize(1..=4), rng.usize(1..=3));
+        let (bots, chats) = (rng.usize(1..=4), rng.usize(1..=5));
         let shop = spread(rng, size.minutes.start() * 60..=size.minutes.end() * 60);
         let world = world::Plan {
             bots,
