@@ -44,9 +44,14 @@ const ROW_MAX: usize = 3;
 pub enum Size {
     /// All of it.
     Whole,
-    /// One death at each call, everything that is repeated as a whole, and each 20th pair.
+    /// One blow at each call, everything that is repeated as a whole, and each 20th pair.
     Sample,
+    /// One blow at each seventh call, and everything that is repeated as a whole.
+    Few,
 }
+
+/// Of so many calls one is struck, if few are.
+const FEW: usize = 7;
 
 /// What became of one flow.
 #[derive(Debug)]
@@ -234,11 +239,17 @@ fn following(case: &Case, calls: &[Call], size: Size) -> Vec<Case> {
                 of(What::Delivered(2)),
                 of(What::Delivered(5)),
             ];
+            if size == Size::Few {
+                let kept = flow.name().len() % cases.len();
+                cases = cases.split_off(kept);
+                cases.truncate(1);
+            }
             for at in struck(calls, 0) {
                 let blows = match size {
                     Size::Whole => Blow::ALL.to_vec(),
                     // Death after a call is much like death before the next one, and so on.
-                    Size::Sample => vec![Blow::ALL[(3 * at + flow.name().len()) % 7]],
+                    Size::Few if !(at + flow.name().len()).is_multiple_of(FEW) => Vec::new(),
+                    Size::Sample | Size::Few => vec![Blow::ALL[(at + at / FEW) % 7]],
                 };
                 let is_possible = |blow: &Blow| {
                     let is_frozen = matches!(blow, Blow::FrozenBefore | Blow::FrozenAfter);
@@ -250,7 +261,7 @@ fn following(case: &Case, calls: &[Call], size: Size) -> Vec<Case> {
             }
             cases
         }
-        What::Struck(strikes) if flow.is_struck_twice() => match strikes[..] {
+        What::Struck(strikes) if flow.is_struck_twice() && size != Size::Few => match strikes[..] {
             [first] if first.blow.is_death() || first.blow == Blow::CutAfter => {
                 // Two deaths, or two answers that are lost.
                 let blows = match first.blow {
@@ -263,7 +274,7 @@ fn following(case: &Case, calls: &[Call], size: Size) -> Vec<Case> {
                 });
                 let each = match size {
                     Size::Whole => 1,
-                    Size::Sample => 20,
+                    Size::Sample | Size::Few => 20,
                 };
                 // Another part of them for each first blow.
                 all.skip(first.at % each).step_by(each).collect()

@@ -129,7 +129,11 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     let worlds = tokio::task::spawn_blocking(move || {
         let mut report = Report::default();
         if plays(Part::Crashes) {
-            crashes(&mut report, threads);
+            let size = match small {
+                true => crash::Size::Sample,
+                false => crash::Size::Whole,
+            };
+            crashes(&mut report, threads, size);
             if let Some(folder) = &folder {
                 killed(&mut report, threads, folder)?;
             }
@@ -193,9 +197,9 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn crashes(report: &mut Report, threads: usize) {
+fn crashes(report: &mut Report, threads: usize, size: crash::Size) {
     let began = Instant::now();
-    let outcomes = crash::matrix(threads, crash::Size::Whole, &crash::Flow::ALL);
+    let outcomes = crash::matrix(threads, size, &crash::Flow::ALL);
     let cases: usize = outcomes.iter().map(|outcome| outcome.cases).sum();
     let violations: Vec<String> = outcomes
         .iter()
@@ -203,8 +207,8 @@ fn crashes(report: &mut Report, threads: usize) {
         .map(ToString::to_string)
         .collect();
     let mut text = "Each flow is played once and its calls are listed. Then it is played again for each call: its \
-        caller dies just before it, or just after its effect, or the connection breaks there; for mint and join two such \
-        deaths, for each pair; and everything is repeated twice and five times. SQS and Telegram deliver again until all is quiet, \
+        caller dies just before it, or just after its effect, or the connection breaks there, or it is frozen for longer than a lease; for mint, join, pool and \
+        re-issue two such deaths, for each pair; and everything is repeated twice and five times. SQS and Telegram deliver again until all is quiet, \
         and the invariants are checked.\n\n| flow | calls | cases | violations |\n| --- | --- | --- | --- |\n"
         .to_owned();
     for outcome in &outcomes {

@@ -18,6 +18,7 @@ use common::domain::id::PendingShard;
 use common::domain::time::Timestamp;
 use common::http::Transport;
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use simulators::Reset;
@@ -337,7 +338,10 @@ impl World {
         if plan.schedules {
             let (schedules, wire) = (Arc::clone(&schedules), wire.clone());
             let workers = Arc::clone(&workers);
-            tasks.spawn(run_every_minute(schedules, wire, workers, sweeper));
+            let tables = admin.dynamodb();
+            let always = pool_target.load(Ordering::SeqCst) > 0;
+            let is_due = move || is_due(tables.clone(), always).boxed();
+            tasks.spawn(run_every_minute(schedules, wire, workers, sweeper, is_due));
         }
         let world = Self {
             aws,
@@ -692,12 +696,13 @@ async fn run_every_minute(
     wire: Wire,
     workers: Arc<Workers>,
     sweeper: Arc<sweeper::App>,
+    is_due: impl Fn() -> BoxFuture<'static, bool> + Send,
 ) {
     let mut at = Instant::now();
     loop {
         at += MINUTE;
         tokio::time::sleep_until(at).await;
-        if schedules.paused.load(Ordering::SeqCst) {
+        if schedules.paused.load(Ordering::SeqCst) || !is_due().await {
             continue;
         }
         let (running, workers) = (schedules.begin(), Arc::clone(&workers));
@@ -713,6 +718,18 @@ async fn run_every_minute(
         });
         wire.watch(sweep.abort_handle());
     }
+}
+
+/// Whether a run by the clock would find anything: a task, a pending event, a pool. Without, it reads and does nothing, and
+/// a world that idles for days is spared that.
+#[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
+async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool) -> bool {
+    let tasks = tables.scan().table_name("ChatTasks").limit(1).send().await;
+    let pending = tables.scan().table_name("InviteRequests").index_name("Pending");
+    let pending = pending.limit(1).send().await;
+    always
+        || tasks.map_or(true, |page| page.count > 0)
+        || pending.map_or(true, |page| page.count > 0)
 }
 
 /// The way of calls that are no part of what is simulated.

@@ -230,6 +230,8 @@ impl Stage {
             Flow::MintNotSingleUse => fail(Fault::WrongMemberLimit(None)),
             Flow::GivenUp => world.telegram.fail(FaultRule::on(MINT, Fault::Internal)),
             Flow::Poison => {
+                // Poison is shown for 45 minutes; that the ticks go on meanwhile says nothing.
+                world.pause_schedules();
                 for queue in [INVITES.queue, EVENTS.queue] {
                     world.send(queue, &json!({"kind": "nonsense"})).await?;
                 }
@@ -285,6 +287,7 @@ impl Stage {
     pub(super) async fn quiet(&self) -> anyhow::Result<()> {
         self.settle().await?;
         self.points.close();
+        self.world.resume_schedules();
         Ok(())
     }
 
@@ -310,11 +313,13 @@ impl Stage {
             self.points.open();
         }
         self.settle().await?;
-        self.points.open();
         if flow == Flow::PoolTooOld {
-            self.world.wait(Duration::from_secs(370)).await;
+            self.world.wait(Duration::from_secs(290)).await;
+            self.points.open();
+            self.world.wait(Duration::from_secs(80)).await;
             self.settle().await?;
         }
+        self.points.open();
         self.sell(&flow.payments()[0]).await?;
         self.quiet().await
     }

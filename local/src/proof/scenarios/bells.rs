@@ -16,14 +16,13 @@ const HELD: Duration = Duration::from_millis(300);
 
 /// While a worker makes its n-th call, another order is put and rings; for each n. No tick helps.
 pub(super) fn rung_at_every_call(size: Size) -> anyhow::Result<String> {
-    let (mut longest, mut calls) = (Duration::ZERO, 0);
+    let mut longest = Duration::ZERO;
     for at in (0..).step_by(size.pick(4, 1)) {
-        calls = at;
         for blow in [Verdict::FreezeBefore(HELD), Verdict::FreezeAfter(HELD)] {
             let Some(wait) = run(1, rung_at(at, blow))? else {
-                anyhow::ensure!(calls > 0, "no call was met");
+                anyhow::ensure!(at > 0, "no call was met");
                 return Ok(format!(
-                    "an order comes at calls 0 to {calls} of a run: served within {} ms",
+                    "an order comes at each of the first {at} calls of a run: served within {} ms",
                     longest.as_millis()
                 ));
             };
