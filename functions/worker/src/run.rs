@@ -39,6 +39,8 @@ use crate::lanes::{Lanes, Next, UnderWay};
 
 /// The longest wait that a run holds on for: releasing and coming again costs as much as the time that it saves.
 const WAIT_MAX: Duration = Duration::from_secs(4);
+/// How long before its time a bell may arrive: it must find the lease to be had, and the run waits the rest.
+const BELL_EARLY: Duration = Duration::from_secs(2);
 /// How old what is known of the lease may be when a call is begun.
 const CHECK_AFTER: Duration = Duration::from_millis(250);
 /// How often the lease is read while calls are under way and nothing else is due.
@@ -574,7 +576,9 @@ impl<'a> Run<'a> {
         let bell_at = at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at));
         let how = Releasing {
             unless_rung: matches!(over, Over::Idle | Over::Later(_)) && wake_at.is_none(),
-            wake_at: wake_at.filter(|_| over != Over::Idle),
+            wake_at: wake_at
+                .filter(|_| over != Over::Idle)
+                .map(|at| at.minus(BELL_EARLY)),
             bell_at: bell_at.filter(|_| over != Over::Broken),
             resumes,
         };
