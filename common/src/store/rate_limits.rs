@@ -1,7 +1,6 @@
 //! The table of rate limits: of each chat one record, which is its lease and holds its limiters.
 //!
-//! Whoever holds the lease dispatches the chat's tasks. A bell that comes meanwhile is marked, so that the holder looks
-//! again before it releases:
+//! Whoever holds the lease dispatches the chat's tasks. A bell that comes meanwhile is marked:
 //!
 //! ```text
 //! free -take--> held -bell--> held, rung -renew: clears it, then looks--> held -release--> free
@@ -86,7 +85,7 @@ impl RateLimits {
         }
     }
 
-    /// The limiter of a bot that was never used.
+    /// A limiter that was never used.
     #[must_use]
     pub fn new_limiter(&self) -> Limiter {
         Limiter::new(self.starting_interval)
