@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import boto3
 
@@ -17,6 +18,8 @@ EVENTS = pathlib.Path(__file__).resolve().parent.parent / "events"
 NO_SAMPLES = {"expected.json", "seed.json"}
 # The first call of a function may wait for its build.
 TIMEOUT_SECONDS = 300
+# How long a bell may take to have its task done.
+DONE_SECONDS = 30
 
 
 def client(env):
@@ -83,9 +86,16 @@ def undone(case, dynamodb, env):
     if "done" not in case:
         return None
     key = {"requestId": {"S": case["done"]}}
-    item = dynamodb.get_item(TableName=env.get("TABLE_PREFIX", "") + "InviteRequests", Key=key, ConsistentRead=True).get("Item", {})
-    status = item.get("status", {}).get("S")
-    return None if status == "DONE" else f"request {case['done']} is {status}, expected DONE"
+    give_up = time.monotonic() + DONE_SECONDS
+    # A bell that finds the chat's lease held leaves word with its holder, which may be the bundle's own worker.
+    while True:
+        item = dynamodb.get_item(TableName=env.get("TABLE_PREFIX", "") + "InviteRequests", Key=key, ConsistentRead=True).get("Item", {})
+        status = item.get("status", {}).get("S")
+        if status == "DONE":
+            return None
+        if time.monotonic() > give_up:
+            return f"request {case['done']} is {status}, expected DONE"
+        time.sleep(0.2)
 
 
 def mismatch(case, answer):

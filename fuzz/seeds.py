@@ -19,7 +19,7 @@ for path in sorted(samples.glob("*-*.json")):
     if "Records" in event:
         seed("batch", path.stem, json.dumps(event))
         for number, record in enumerate(event["Records"]):
-            target = "job" if path.stem.startswith("worker") else "event"
+            target = "bell" if path.stem.startswith("worker") else "event"
             seed(target, f"{path.stem}-{number}", record["body"])
     else:
         seed("gateway", path.stem, json.dumps(event))
@@ -28,3 +28,6 @@ for path in sorted(samples.glob("*-*.json")):
         elif path.stem.startswith("request"):
             headers = "".join(f"{name}: {value}\n" for name, value in event["headers"].items())
             seed("request", path.stem, f"{headers}\n{event['body']}")
+
+for number, write in enumerate(json.loads((samples / "seed.json").read_text(encoding="utf-8"))["ChatTasks"]):
+    seed("task", f"mint-{number}", json.dumps(write["PutRequest"]["Item"]))

@@ -65,6 +65,18 @@ impl Clock {
         }
     }
 
+    /// What measures how much time has passed: no setting of the machine's clock moves it, only a test's turning.
+    #[must_use]
+    pub fn monotonic(&self) -> Instant {
+        match &self.0 {
+            Source::Wall { offset_ms } => {
+                let turned = u64::try_from(offset_ms.load(Ordering::Relaxed)).unwrap_or(0);
+                Instant::now() + Duration::from_millis(turned)
+            }
+            Source::Simulated { .. } => Instant::now(),
+        }
+    }
+
     /// Waits until the clock shows `at`, however it gets there.
     pub async fn sleep_until(&self, at: Timestamp) {
         loop {

@@ -40,11 +40,11 @@ pub struct Rule {
     pub name: &'static str,
     kind: Kind,
     /// Where the line comes from: a function, or a module of one.
-    source: &'static str,
+    pub source: &'static str,
     /// What the line's field `outcome` says; with `!` before it, the field `fault`.
-    says: &'static str,
+    pub says: &'static str,
     /// The number; each line counts 1 if it names none.
-    field: &'static str,
+    pub field: &'static str,
 }
 
 const fn rule(
@@ -91,6 +91,13 @@ pub const RULES: [Rule; 30] = [
         "job.attempt",
     ),
     rule("FailedInvites", Kind::Count, "worker::mint", "failed", ""),
+    rule(
+        "FailedInvites",
+        Kind::Count,
+        "worker::given_up",
+        "failed",
+        "",
+    ),
     rule("RateLimited", Kind::Count, "worker", "!rate_limited", ""),
     rule(
         "PausedSeconds",
@@ -104,7 +111,7 @@ pub const RULES: [Rule; 30] = [
     rule("RequestToJoin", SECONDS, "webhook", "joined", "waited_s"),
     rule("OrphanJoins", Kind::Count, "webhook", "orphan", ""),
     rule("EventsDelivered", Kind::Count, "events", "delivered", ""),
-    rule("EventsFailing", Kind::Count, "events", "put_back", ""),
+    rule("EventsFailing", Kind::Count, "events", "deferred", ""),
     rule(
         "EventsFailing",
         Kind::Count,
@@ -119,7 +126,6 @@ pub const RULES: [Rule; 30] = [
         "!webengage_down",
         "",
     ),
-    rule("Swept", Kind::Count, "sweeper", "swept", "jobs"),
     rule("Swept", Kind::Count, "sweeper", "swept", "events"),
     rule(
         "InviteQueueDepth",

@@ -1,4 +1,4 @@
-//! The Bot API methods that we call. Every failure tells what it means for the job; none holds the token.
+//! The Bot API methods that we call. Every failure tells what it means for the task; none holds the token.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ pub enum TelegramError {
 }
 
 impl TelegramError {
-    /// What the failure means for the job.
+    /// What the failure means for the task.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {

@@ -1,17 +1,17 @@
 //! A message of the event queue: its body.
 //!
-//! An event, or the promise of one, survives its own JSON, and WebEngage is told just what it holds.
+//! An event, or the name of a request whose events are pending, survives its own JSON, and WebEngage is told just what it holds.
 
 #![no_main]
 
-use common::domain::event::{Event, Promise};
+use common::domain::event::{Event, PendingEvents};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &str| {
-    if let Ok(promise) = serde_json::from_str::<Promise>(body) {
-        let json = serde_json::to_string(&promise).expect("a promise is JSON");
-        let again: Promise = serde_json::from_str(&json).expect("its own JSON is a promise");
-        assert_eq!(again, promise);
+    if let Ok(pending) = serde_json::from_str::<PendingEvents>(body) {
+        let json = serde_json::to_string(&pending).expect("it is JSON");
+        let again: PendingEvents = serde_json::from_str(&json).expect("its own JSON is one");
+        assert_eq!(again, pending);
     }
     let Ok(event) = serde_json::from_str::<Event>(body) else {
         return;

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use common::answer::Rejection;
-use common::domain::job::Job;
 use common::gateway::Call;
+use common::queue::Bell;
 use fuzz::{API_KEY, WEBHOOK_SECRET, World, operation};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
@@ -56,7 +56,7 @@ fn check(request: &Request<Bytes>, answer: &Response<Bytes>, secret: &str) {
             !text.contains(['\u{fffe}', '\u{ffff}']),
             "SQS takes no such character"
         );
-        serde_json::from_str::<Job>(text).expect("the worker can read it");
+        serde_json::from_str::<Bell>(text).expect("the worker can read it");
     }
 }
 

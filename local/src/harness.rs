@@ -5,6 +5,8 @@
 
 #![expect(clippy::expect_used, reason = "the harness fails the test")]
 
+mod outside;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,9 +19,9 @@ use common::domain::task::{Mint, Task, Work};
 use common::domain::time::Timestamp;
 use common::store::Tasks;
 use serde_json::{Value, json};
-use simulators::aws::Aws;
+use simulators::aws::{Aws, Service};
 use simulators::clock::Clock;
-use simulators::telegram::{ChatKind, Rights, Tap, Telegram, User};
+use simulators::telegram::{Tap, Telegram, User};
 use simulators::webengage::WebEngage;
 
 use crate::bundle::{Bundle, Data, Options};
@@ -28,10 +30,14 @@ use crate::resources::{EVENTS, INVITES};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
 
+pub use outside::Outside;
+
 /// How long, by the real clock, a test waits for the bundle before it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the harness looks.
 const GLANCE: Duration = Duration::from_millis(3);
+/// By how much the clock is turned while a dispatcher waits.
+const STEP: Duration = Duration::from_secs(1);
 /// How many glances in a row must find everything idle before the clock is turned.
 const IDLE_GLANCES: u32 = 4;
 
@@ -435,6 +441,16 @@ impl TestBundle {
             .unwrap_or_default()
     }
 
+    /// How much was done so far: calls to the tables, to Telegram and to WebEngage.
+    fn activity(&self) -> u64 {
+        let counts = self.aws().wire().counts();
+        let tables = counts
+            .iter()
+            .filter(|((service, _), _)| *service == Service::DynamoDb);
+        let tables: u64 = tables.map(|(_, count)| count).sum();
+        tables + self.telegram.calls().len() as u64 + self.webengage.attempt_count()
+    }
+
     /// Waits until nothing is left to do, turning the clock over every delay.
     ///
     /// # Panics
@@ -450,6 +466,7 @@ impl TestBundle {
     pub async fn run_until(&self, reached: impl Fn() -> bool) {
         let give_up = Instant::now() + PATIENCE;
         let (mut idle, mut turns) = (0, 0_u32);
+        let (mut activity, mut still) = (0, 0_u32);
         while !reached() {
             let depths = [INVITES.queue, EVENTS.queue]
                 .map(|queue| self.aws().queue_depth(queue).unwrap_or_default());
@@ -465,6 +482,14 @@ impl TestBundle {
             } else {
                 0
             };
+            // A dispatcher that waits for its next slot does nothing meanwhile: that time need not pass by itself.
+            let active = self.activity();
+            still = if active == activity { still + 1 } else { 0 };
+            activity = active;
+            if running > 0 && ready == 0 && still > IDLE_GLANCES {
+                self.turn(STEP);
+                still = 0;
+            }
             if idle > IDLE_GLANCES {
                 // Without the tick, a task whose bell is over waits for the test.
                 let is_ticking = !self.bundle.ticker.is_paused();
@@ -490,84 +515,6 @@ impl TestBundle {
             );
             tokio::time::sleep(GLANCE).await;
         }
-    }
-}
-
-/// Telegram and WebEngage outside the bundle, so that the bundle takes them for the real ones.
-pub struct Outside {
-    /// Telegram, with one bot that is administrator of one chat.
-    pub telegram: Telegram,
-    /// WebEngage.
-    pub webengage: WebEngage,
-    /// The one clock of all of them, and of the bundles started beside them.
-    pub clock: Clock,
-    /// The bot.
-    pub bot_id: i64,
-    /// The chat.
-    pub chat_id: i64,
-    env: Vec<(&'static str, String)>,
-}
-
-impl Outside {
-    /// Starts both, with these secrets.
-    pub async fn start(bot_token: &str, webengage_key: &str) -> Self {
-        let clock = Clock::new();
-        let telegram = Telegram::start(any_port(), clock.clone())
-            .await
-            .expect("Telegram starts");
-        let webengage = WebEngage::start(any_port(), clock.clone(), "in~outside", webengage_key)
-            .await
-            .expect("WebEngage starts");
-        let (bot_id, chat_id) = (telegram.add_bot(bot_token), -1_009_876_543_210);
-        telegram.add_chat(chat_id, "Outside", ChatKind::Supergroup);
-        telegram.make_admin(bot_id, chat_id, Rights::all());
-        let env = vec![
-            ("TELEGRAM_BOT_TOKEN", bot_token.to_owned()),
-            ("TELEGRAM_CHAT_ID", chat_id.to_string()),
-            ("TELEGRAM_API_BASE", telegram.url()),
-            ("WEBENGAGE_LICENSE_CODE", "in~outside".to_owned()),
-            ("WEBENGAGE_API_KEY", webengage_key.to_owned()),
-            ("WEBENGAGE_API_BASE", webengage.url()),
-        ];
-        Self {
-            telegram,
-            webengage,
-            clock,
-            bot_id,
-            chat_id,
-            env,
-        }
-    }
-
-    /// The variables by which a bundle, or a process, finds them.
-    #[must_use]
-    pub fn env(&self) -> Vec<(&str, &str)> {
-        let pairs = self.env.iter().map(|(name, value)| (*name, value.as_str()));
-        pairs.collect()
-    }
-
-    /// A bundle beside them; `env` wins over what they need.
-    ///
-    /// # Errors
-    /// The sentence by which it refuses to start.
-    pub async fn bundle(
-        &self,
-        listen: SocketAddr,
-        data: Data,
-        env: &[(&str, &str)],
-    ) -> anyhow::Result<TestBundle> {
-        let all = [&self.env(), env].concat();
-        let bundle = Bundle::start(options(listen, data, &all, &self.clock)).await?;
-        Ok(TestBundle {
-            bundle,
-            telegram: self.telegram.clone(),
-            webengage: self.webengage.clone(),
-            clock: self.clock.clone(),
-            bot_id: self.bot_id,
-            chat_id: self.chat_id,
-            http: common::http::client(PATIENCE).expect("an HTTP client"),
-            must_be_clean: true,
-        })
     }
 }
 

@@ -12,7 +12,7 @@ pub mod functions;
 pub mod greeting;
 pub mod harness;
 pub mod keys;
-//PROOF pub mod proof;
+pub mod proof;
 pub mod resources;
 pub mod routes;
 pub mod schedule;

@@ -61,12 +61,12 @@ enum Command {
     Doctor(local::doctor::Arguments),
     /// Measure the functions: speed, memory, size, and what a million invites cost.
     Bench(local::bench::Arguments),
-    //PROOF /// Run simulated worlds in which everything goes wrong, drawn from seeds, and check the invariants.
-    //PROOF Simulate(local::proof::seeds::Arguments),
-    //PROOF /// Let every caller die at every call, and check the invariants.
-    //PROOF Crash(local::proof::crash::Arguments),
-    //PROOF /// Play all proofs, measure, and write docs/REPORT.md.
-    //PROOF Report(local::proof::report::Arguments),
+    /// Run simulated worlds in which everything goes wrong, drawn from seeds, and check the invariants.
+    Simulate(local::proof::seeds::Arguments),
+    /// Let every caller die at every call, and check the invariants.
+    Crash(local::proof::crash::Arguments),
+    /// Play all proofs, measure, and write docs/REPORT.md.
+    Report(local::proof::report::Arguments),
 }
 
 #[tokio::main]
@@ -89,9 +89,9 @@ async fn run() -> anyhow::Result<()> {
     match arguments.command {
         Some(Command::Doctor(arguments)) => return local::doctor::run(arguments, &env).await,
         Some(Command::Bench(arguments)) => return local::bench::run(arguments).await,
-        //PROOF Some(Command::Simulate(arguments)) => return local::proof::seeds::command(&arguments),
-        //PROOF Some(Command::Crash(arguments)) => return local::proof::crash::command(&arguments),
-        //PROOF Some(Command::Report(arguments)) => return local::proof::report::command(arguments).await,
+        Some(Command::Simulate(arguments)) => return local::proof::seeds::command(&arguments),
+        Some(Command::Crash(arguments)) => return local::proof::crash::command(&arguments),
+        Some(Command::Report(arguments)) => return local::proof::report::command(arguments).await,
         None => {}
     }
     let clock = Clock::new();

@@ -1,4 +1,4 @@
-//! What a failed call of Telegram means for the job, and for the jobs beside it.
+//! What a failed call of Telegram means for the task, and for the tasks beside it.
 //!
 //! The texts are those of the Bot API server; error codes alone say little, since MTProto errors that it does not know
 //! become a 400.
@@ -22,7 +22,7 @@ pub enum Fault {
     Retry,
     /// The effect may have happened: try again, and let an orphaned link expire.
     Unknown,
-    /// The chat or the bot itself is broken (rights lost, bot removed, chat gone, token refused): hold all its jobs.
+    /// The chat or the bot itself is broken (rights lost, bot removed, chat gone, token refused): open the circuit.
     ChatFault,
     /// This request can never succeed as it is.
     Permanent,

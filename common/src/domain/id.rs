@@ -138,7 +138,7 @@ impl fmt::Display for BotId {
 }
 
 /// An invite link: whoever holds it gets in, so it is a secret of the payer. `Debug` hides it and there is no
-/// `Display`: only an answer, an event, a job and a record may carry it.
+/// `Display`: only an answer, an event, a task and a record may carry it.
 ///
 /// It is kept and handed out as Telegram wrote it. Two links are equal, and have one hash, if they are the same to
 /// Telegram: the host (`t.me`, `telegram.me`, `telegram.dog`), the scheme and the older form `joinchat/` may change from

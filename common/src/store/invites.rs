@@ -45,6 +45,8 @@ const IS_NEW: &str = "attribute_not_exists(requestId)";
 const IS_WANTED: &str = "(attribute_not_exists(requestId) OR ((#status = :queued OR #status = :processing) \
      AND (linkVersion = :version OR (attribute_not_exists(linkVersion) AND :version = :zero)) \
      AND attribute_not_exists(voidedAt)))";
+/// The condition that the request is that of the buyer: of two who report one transaction, one was refused.
+const IS_OF_BUYER: &str = "(attribute_not_exists(requestId) OR userId = :user)";
 /// The condition that a link may be handed out: the one that it replaces is revoked, and nobody joined by that.
 const IS_SEAT_FREE: &str = "(attribute_not_exists(replaced) OR (replaced.isRevoked = :yes AND attribute_not_exists(joinedAt)))";
 /// What a write sets in a record that was never written: all of it that the task carries.
@@ -168,7 +170,7 @@ impl Invites {
                     .replace("chatId = if_not_exists(chatId, :chat)", "chatId = :chat")
                     .replace(SET_END_IF_MISSING, "expiresAt = :expires")
             ))
-            .condition_expression(format!("{IS_WANTED} AND {IS_SEAT_FREE}"))
+            .condition_expression(format!("{IS_WANTED} AND {IS_OF_BUYER} AND {IS_SEAT_FREE}"))
             .expression_attribute_names("#status", STATUS)
             .expression_attribute_names("#error", ERROR)
             .expression_attribute_values(":done", s(Status::Done.as_str()))
@@ -207,7 +209,7 @@ impl Invites {
                 "SET #status = :processing, #error = :error, attempts = :attempts, refusals = :refusals, \
                  linkVersion = :version, updatedAt = :now, {SET_IF_MISSING}"
             ))
-            .condition_expression(IS_WANTED)
+            .condition_expression(format!("{IS_WANTED} AND {IS_OF_BUYER}"))
             .expression_attribute_names("#status", STATUS)
             .expression_attribute_names("#error", ERROR)
             .expression_attribute_values(":error", s(error))

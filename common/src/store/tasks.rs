@@ -391,7 +391,14 @@ impl Tasks {
             table: &self.0,
             item: &item,
         };
-        match task_of(&reader) {
+        let task = task_of(&reader).and_then(|task| {
+            // One that lies elsewhere could be done again and again, and never be taken out.
+            match lane == task.key().lane || matches!(lane, Lane::Failed(_)) {
+                true => Ok(task),
+                false => Err(self.0.malformed(LANE)),
+            }
+        });
+        match task {
             Ok(task) => Found::Task(task),
             Err(fault) => {
                 let attribute = match fault {

@@ -33,7 +33,7 @@ pub(crate) struct Pause {
     until_minutes: Option<u64>,
 }
 
-/// The ids of the bots of `TELEGRAM_BOT_TOKEN`: paces are kept by them. The rest of the token is not kept.
+/// The ids of the bots of `TELEGRAM_BOT_TOKEN`: rate limiters are kept by them. The rest of the token is not kept.
 pub(crate) fn bots(env: &mut Env) -> Vec<BotId> {
     let tokens = env.required("TELEGRAM_BOT_TOKEN");
     let id = |token: &str| Some(BotId(token.split_once(':')?.0.parse().ok()?));

@@ -65,7 +65,7 @@ impl App {
 }
 
 /// Delivers a batch. Messages that it answers as failed are shown again by SQS, and after five times go to the
-/// dead-letter queue; all others are delivered, put back, or known to have been delivered.
+/// dead-letter queue; all others are delivered, deferred, or known to have been delivered.
 pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
     let failed = join_all(batch.records.iter().map(async |message| {
         (!trace::within(trace_of(message), deliver(app, message)).await)

@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) limiters: BTreeMap<BotId, Limiter>,
     /// The id by which the chat is called.
     pub(crate) chat: ChatId,
+    /// How often the chat was found to have moved in this run.
+    pub(crate) moves: u32,
     /// A write failed: nothing more is begun, and the tick goes on.
     pub(crate) is_broken: bool,
     /// Something is known that the next holder must know if this one dies.
@@ -48,6 +50,7 @@ impl Board {
         Self(Mutex::new(State {
             limiters,
             chat: lease.current_id(configured),
+            moves: 0,
             is_broken: false,
             is_dirty: false,
             calls: 0,

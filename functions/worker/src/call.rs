@@ -20,6 +20,9 @@ use crate::{App, fill, mint, replace, revoke};
 /// How much later than the probe of an open circuit the task is due that opened it: another one probes.
 const AFTER_PROBE: Duration = Duration::from_secs(1);
 
+/// How often a chat is followed in one run that has moved. Two that point at each other would be followed for ever.
+const MOVES_MAX: u32 = 2;
+
 /// A bot at the slot of a task.
 pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
@@ -119,17 +122,21 @@ impl Call<'_> {
                     error!(chat.id = %chat, fault = "unavailable", "the new id of a chat could not be stored: {}", chain(&fault));
                     self.board.lock().is_broken = true;
                 }
-                self.board.lock().chat = to;
+                let is_circle = {
+                    let mut board = self.board.lock();
+                    board.chat = to;
+                    board.moves += 1;
+                    board.moves > MOVES_MAX
+                };
+                if is_circle {
+                    self.open_circuit(now);
+                }
                 error!(chat.id = %chat, chat.moved_to = %to, fault = fault.as_str(),
                     "the group became a supergroup: name it in TELEGRAM_CHAT_ID as new=old");
                 Failed::NotCounted
             }
             Fault::ChatFault if matches!(task.work, Work::Mint(_) | Work::Fill(_)) => {
-                let mut board = self.board.lock();
-                board.is_dirty = true;
-                if let Some(limiter) = board.limiters.get_mut(&bot) {
-                    limiter.circuit.chat_fault(now);
-                }
+                self.open_circuit(now);
                 error!(chat.id = %chat, bot.id = %bot, fault = fault.as_str(),
                     "the bot can't work in the chat, its tasks wait or go to another bot until that is fixed: {}", chain(failure));
                 Failed::NotCounted
@@ -147,6 +154,15 @@ impl Call<'_> {
             | Fault::Permanent
             | Fault::Refused
             | Fault::Migrated(_) => self.charge(task, failure, now),
+        }
+    }
+
+    /// The bot can't work in the chat.
+    fn open_circuit(&self, now: Timestamp) {
+        let mut board = self.board.lock();
+        board.is_dirty = true;
+        if let Some(limiter) = board.limiters.get_mut(&self.bot.bot()) {
+            limiter.circuit.chat_fault(now);
         }
     }
 

@@ -9,6 +9,7 @@ mod audit;
 mod board;
 mod call;
 mod fill;
+mod given_up;
 mod lanes;
 mod mint;
 mod replace;
@@ -161,7 +162,7 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
             }
         }
     }
-    let budget = budget(DISPATCH_OF_BELL, deadline);
+    let budget = budget(app, DISPATCH_OF_BELL, deadline);
     join_all(
         chats
             .into_iter()
@@ -173,14 +174,13 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
 
 /// Looks after all chats, past the queue.
 pub async fn tick(app: &App, deadline: Instant) -> Ticked {
-    tick::tick(app, budget(DISPATCH_OF_TICK, deadline)).await
+    tick::tick(app, budget(app, DISPATCH_OF_TICK, deadline)).await
 }
 
 /// Until when calls may be begun: none that could outlast the invocation.
-fn budget(length: Duration, deadline: Instant) -> run::Budget {
-    let now = Instant::now();
-    let latest = deadline.checked_sub(CALL_TIME).unwrap_or(now);
+fn budget(app: &App, length: Duration, deadline: Instant) -> run::Budget {
+    let left = deadline.saturating_duration_since(Instant::now());
     run::Budget {
-        until: latest.min(now + length),
+        until: app.clock.monotonic() + length.min(left.saturating_sub(CALL_TIME)),
     }
 }

@@ -19,9 +19,10 @@ use common::telegram::TelegramError;
 use common::telemetry::chain;
 use tracing::{error, info, warn};
 
+use crate::App;
 use crate::call::{Call, End, Failed};
+use crate::given_up::give_up;
 use crate::mint::{done, retry_or_fail, send_pending};
-use crate::{App, run};
 
 /// Does one replacement.
 pub(crate) async fn run(
@@ -167,5 +168,5 @@ pub(crate) async fn without_its_bot(app: &App, task: &Task) -> Result<(), StoreE
     }
     error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, fault = "unknown_bot",
         "a link can't be revoked, since TELEGRAM_BOT_TOKEN does not name the bot that made it; it works until it expires");
-    run::give_up(app, task, REASON).await
+    give_up(app, task, REASON).await
 }

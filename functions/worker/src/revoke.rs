@@ -32,7 +32,7 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, revoke: &Revoke) -> Result
         Failed::NotCounted => Ok(End::NotCalled),
         Failed::NotCountedUntil(at) => call.defer(task, at, attempts, &failure).await,
         Failed::Own if attempts >= app.rules.max_attempts => {
-            error!(invite.id = id, chat.id = %chat, job.attempt = attempts, fault = fault.as_str(), outcome = "failed",
+            error!(invite.id = id, chat.id = %chat, job.attempt = attempts, fault = fault.as_str(), outcome = "given_up",
                 "a used link can't be revoked and works again if its user leaves, until it expires: {sentence}");
             app.tasks.fail(task, &sentence).await?;
             Ok(End::Done)

@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use common::domain::id::{BotId, ChatId};
 use common::domain::lease::{ChatLease, LEASE, LEASE_RESERVE};
-use common::domain::task::{Lane, Task, TaskKey, Work};
+use common::domain::task::{Lane, Task, TaskKey};
 use common::domain::time::Timestamp;
 use common::queue::BELL_DELAY_MAX;
-use common::store::{Found, LanePage, Marking, Minted, Released, Releasing, StoreError, Taking};
+use common::store::{Found, LanePage, Marking, Released, Releasing, StoreError, Taking};
 use common::telemetry::chain;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, try_join_all};
@@ -34,10 +34,13 @@ use uuid::Uuid;
 use crate::App;
 use crate::board::{Board, LEAD};
 use crate::call::{Call, End};
+use crate::given_up;
 use crate::lanes::{Lanes, Next, UnderWay};
 
 /// The longest wait that a run holds on for: releasing and coming again costs as much as the time that it saves.
 const WAIT_MAX: Duration = Duration::from_secs(4);
+/// How long before its time a bell may arrive: it must find the lease to be had, and the run waits the rest.
+const BELL_EARLY: Duration = Duration::from_secs(2);
 /// How old what is known of the lease may be when a call is begun.
 const CHECK_AFTER: Duration = Duration::from_millis(250);
 /// How often the lease is read while calls are under way and nothing else is due.
@@ -90,7 +93,7 @@ pub(crate) async fn dispatch(app: &App, chat: ChatId, budget: Budget) {
         for _ in 0..TAKES {
             let owner = Uuid::new_v4().to_string();
             // Measured from before the write, so that we never take the lease for longer than it is.
-            let ends = Instant::now() + LEASE;
+            let ends = app.clock.monotonic() + LEASE;
             let now = app.clock.now();
             let taking = app.limits.take(chat, &owner, &app.bot_ids(), now).await?;
             match taking {
@@ -147,7 +150,7 @@ impl<'a> Run<'a> {
         let configured = app.chats.named(chat).map_or(chat, |(id, _)| id);
         let bots = app.bots.iter().map(common::telegram::Telegram::bot);
         let fresh = app.limits.new_limiter();
-        let now = Instant::now();
+        let now = app.clock.monotonic();
         Self {
             app,
             chat,
@@ -215,10 +218,10 @@ impl<'a> Run<'a> {
             if self.board.lock().is_broken {
                 return Ok(Over::Broken);
             }
-            if Instant::now() >= self.budget.until {
+            if self.app.clock.monotonic() >= self.budget.until {
                 return Ok(Over::Budget);
             }
-            if self.is_look_due() || self.ends < Instant::now() + LEASE_RESERVE {
+            if self.is_look_due() || self.ends < self.app.clock.monotonic() + LEASE_RESERVE {
                 if !self.look_again().await? {
                     return Ok(Over::Broken);
                 }
@@ -287,8 +290,13 @@ impl<'a> Run<'a> {
         self.lanes.deferred_until.into_iter().chain(unread).min()
     }
 
+    fn since(&self, earlier: Instant) -> Duration {
+        let now = self.app.clock.monotonic();
+        now.saturating_duration_since(earlier)
+    }
+
     fn is_look_due(&self) -> bool {
-        let since = self.looked_at.elapsed();
+        let since = self.since(self.looked_at);
         since >= LOOK_AFTER
             || (self.lease.is_rung && since >= LOOK_AFTER_BELL)
             || self.board.lock().is_dirty
@@ -337,7 +345,7 @@ impl<'a> Run<'a> {
 
     /// Reads all lanes at once, but those of bots that wait.
     async fn look(&mut self) -> Result<(), StoreError> {
-        self.looked_at = Instant::now();
+        self.looked_at = self.app.clock.monotonic();
         let now = self.app.clock.now();
         let bots = self.board.lock().bots(self.bots(), now);
         let near = bots
@@ -399,7 +407,7 @@ impl<'a> Run<'a> {
 
     /// Begins a task at the next slot of its bot; answers whether the lease is still ours.
     async fn begin(&mut self, task: Task, bot: BotId) -> Result<bool, StoreError> {
-        if self.read_at.elapsed() > CHECK_AFTER {
+        if self.since(self.read_at) > CHECK_AFTER {
             self.lanes.put_back(task);
             return self.check().await;
         }
@@ -438,7 +446,7 @@ impl<'a> Run<'a> {
 
     /// Reads the lease, and takes over what others stored in it; answers whether it is still ours.
     async fn check(&mut self) -> Result<bool, StoreError> {
-        let read_at = Instant::now();
+        let read_at = self.app.clock.monotonic();
         let app = self.app;
         let lease = self.beside(app.limits.get(self.chat)).await?;
         let is_ours = lease.owner.as_deref() == Some(&self.owner)
@@ -456,7 +464,7 @@ impl<'a> Run<'a> {
 
     /// Reads the lease now and then while nothing is begun, so that a bell is heard.
     async fn recheck(&mut self) -> Result<(), StoreError> {
-        if self.read_at.elapsed() >= RECHECK && !self.check().await? {
+        if self.since(self.read_at) >= RECHECK && !self.check().await? {
             self.board.lock().is_broken = true;
         }
         Ok(())
@@ -464,7 +472,7 @@ impl<'a> Run<'a> {
 
     /// Renews the lease and clears its bell; a look must follow. Answers whether it is still ours.
     async fn renew(&mut self) -> Result<bool, StoreError> {
-        let read_at = Instant::now();
+        let read_at = self.app.clock.monotonic();
         let (limiters, resumes) = {
             let mut board = self.board.lock();
             board.is_dirty = false;
@@ -521,7 +529,7 @@ impl<'a> Run<'a> {
             error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %self.chat, task.crashes = crashes, fault = "killed",
                 "the process died while it worked on a task alone");
             if crashes >= CRASHES {
-                give_up(
+                given_up::give_up(
                     app,
                     &task,
                     "the process died three times while it worked on this",
@@ -568,7 +576,9 @@ impl<'a> Run<'a> {
         let bell_at = at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at));
         let how = Releasing {
             unless_rung: matches!(over, Over::Idle | Over::Later(_)) && wake_at.is_none(),
-            wake_at: wake_at.filter(|_| over != Over::Idle),
+            wake_at: wake_at
+                .filter(|_| over != Over::Idle)
+                .map(|at| at.minus(BELL_EARLY)),
             bell_at: bell_at.filter(|_| over != Over::Broken),
             resumes,
         };
@@ -596,38 +606,4 @@ impl<'a> Run<'a> {
             warn!(chat.id = %self.chat, fault = "unavailable", "no bell could be sent, the tick goes on: {}", chain(&fault));
         }
     }
-}
-
-/// Gives a task up: its request is FAILED, and it lies in the lane of failed ones.
-pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), StoreError> {
-    let now = app.clock.now();
-    let failed = match &task.work {
-        Work::Mint(mint) => {
-            let record = app.invites.get(mint.request_id).await?;
-            let minted = Minted {
-                mint,
-                chat: task.chat,
-                pool: task.chat,
-                created_at: task.created_at,
-                expires_at: now.plus(app.retention),
-                attempts: record.map_or(0, |invite| invite.attempts),
-            };
-            app.invites
-                .fail(&app.tasks, task, Some(&minted), error, now)
-                .await?
-        }
-        Work::Replace(_) => app.invites.fail(&app.tasks, task, None, error, now).await?,
-        Work::Revoke(_) | Work::Fill(_) => {
-            app.tasks.fail(task, error).await?;
-            true
-        }
-    };
-    if failed {
-        error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, outcome = "failed",
-            "a task is given up; it lies in the lane of failed ones: {error}");
-    } else {
-        // Its request wants nothing of it any more.
-        app.tasks.delete(&task.key()).await?;
-    }
-    Ok(())
 }

@@ -17,7 +17,6 @@ mod command;
 mod flow;
 mod point;
 mod stage;
-mod stock;
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -37,7 +36,7 @@ use stage::Stage;
 
 /// Every case plays in the same world.
 const SEED: u64 = 20;
-/// Longer rows of the same call (a look at each shard of the stock) are struck at both ends.
+/// Longer rows of the same call (a look at each shard of the pool) are struck at both ends.
 const ROW_MAX: usize = 3;
 
 /// How large the matrix is to be.
@@ -45,9 +44,14 @@ const ROW_MAX: usize = 3;
 pub enum Size {
     /// All of it.
     Whole,
-    /// One death at each call, everything that is repeated as a whole, and each 20th pair.
+    /// One blow at each call, everything that is repeated as a whole, and each 20th pair.
     Sample,
+    /// One blow at each seventh call, and everything that is repeated as a whole.
+    Few,
 }
+
+/// Of so many calls one is struck, if few are.
+const FEW: usize = 7;
 
 /// What became of one flow.
 #[derive(Debug)]
@@ -235,25 +239,42 @@ fn following(case: &Case, calls: &[Call], size: Size) -> Vec<Case> {
                 of(What::Delivered(2)),
                 of(What::Delivered(5)),
             ];
+            if size == Size::Few {
+                let kept = flow.name().len() % cases.len();
+                cases = cases.split_off(kept);
+                cases.truncate(1);
+            }
             for at in struck(calls, 0) {
                 let blows = match size {
-                    Size::Whole => &Blow::ALL[..],
-                    // Death after a call is much like death before the next one.
-                    Size::Sample => &Blow::DEATHS[at % 2..=at % 2],
+                    Size::Whole => Blow::ALL.to_vec(),
+                    // Death after a call is much like death before the next one, and so on.
+                    Size::Few if !(at + flow.name().len()).is_multiple_of(FEW) => Vec::new(),
+                    Size::Sample | Size::Few => vec![Blow::ALL[(at + at / FEW) % 7]],
                 };
-                let strikes = blows.iter().map(|blow| Strike { at, blow: *blow });
+                let is_possible = |blow: &Blow| {
+                    let is_frozen = matches!(blow, Blow::FrozenBefore | Blow::FrozenAfter);
+                    !is_frozen || calls[at].caller == "worker"
+                };
+                let blows = blows.into_iter().filter(is_possible);
+                let strikes = blows.map(|blow| Strike { at, blow });
                 cases.extend(strikes.map(|strike| of(What::Struck(vec![strike]))));
             }
             cases
         }
-        What::Struck(strikes) if flow.is_struck_twice() => match strikes[..] {
-            [first] if first.blow.is_death() => {
+        What::Struck(strikes) if flow.is_struck_twice() && size != Size::Few => match strikes[..] {
+            [first] if first.blow.is_death() || first.blow == Blow::CutAfter => {
+                // Two deaths, or two answers that are lost.
+                let blows = match first.blow {
+                    Blow::CutAfter => &[Blow::CutAfter][..],
+                    _ => &Blow::DEATHS,
+                };
                 let all = struck(calls, first.at + 1).into_iter().flat_map(|at| {
-                    Blow::DEATHS.map(|blow| of(What::Struck(vec![first, Strike { at, blow }])))
+                    let second = blows.iter().map(move |blow| Strike { at, blow: *blow });
+                    second.map(|second| of(What::Struck(vec![first, second])))
                 });
                 let each = match size {
                     Size::Whole => 1,
-                    Size::Sample => 20,
+                    Size::Sample | Size::Few => 20,
                 };
                 // Another part of them for each first blow.
                 all.skip(first.at % each).step_by(each).collect()

@@ -18,8 +18,8 @@ const TOKEN: &str = "987654321:AAF-outside-bot-token-0123456789abcd";
 const BUYERS: u64 = 8;
 /// Purchases of one buyer in one round.
 const PURCHASES: u64 = 5;
-/// Jobs that a death may catch in the hands of the workers.
-const IN_HAND: usize = 2 * 10;
+/// Calls that a death may catch under way.
+const UNDER_WAY: usize = 2 * 10;
 
 /// What the rounds came to.
 #[derive(Clone, Debug, Serialize)]
@@ -158,7 +158,7 @@ pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
         .filter(|link| names.contains(link.name.as_deref().unwrap_or_default()))
         .count();
     let unseen = of_accepted.saturating_sub(links.len());
-    if unseen > IN_HAND * usize::try_from(rounds)? {
+    if unseen > UNDER_WAY * usize::try_from(rounds)? {
         broken.push(format!("{unseen} links were made for nobody"));
     }
     Ok(Durability {

@@ -1,26 +1,35 @@
 //! What must hold once a world is quiet, read from what the world outside was told and from the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use common::domain::time::Timestamp;
 use serde_json::Value;
+use simulators::telegram::Link;
 
-use super::agreement;
-use super::world::World;
+use super::consistency;
+use super::fairness;
+use super::world::{Join, World};
 use crate::resources::{EVENTS, INVITES};
+
+/// How soon a used link is revoked: a bell that died is shown again, and Telegram sends an update again.
+const REVOKED_WITHIN: Duration = Duration::from_secs(1200);
 
 /// What a run is allowed to end with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allowed {
     /// Requests may end FAILED (a fault that does not pass was injected).
     pub failed: bool,
-    /// Messages may end as dead letters (poison was sent).
-    pub dead_letters: u64,
+    /// Messages of each queue that end as dead letters, since they are poison: `InviteQueue`, `EventQueue`.
+    pub dead_letters: [u64; 2],
+    /// Bells may be dead letters: those that the process died of five times. Nothing is lost by it.
+    pub dead_bells: bool,
     /// Events may be ingested again after four hours; whoever allows it judges them.
     pub told_again: bool,
+    /// Buyers may be overtaken, and used links revoked late; whoever allows it judges them.
+    pub out_of_order: bool,
     /// Calls may come during a flood wait (a pause could not be stored); whoever allows it judges them.
     pub flood_calls: bool,
-    /// Claims that were counted and whose owner did not learn of it, or could not give the try back.
-    pub lost_claims: u64,
 }
 
 /// Whatever is not as it must be; empty if all is.
@@ -48,6 +57,10 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
     };
     let events = world.webengage.ingested();
     let links = world.telegram.links();
+    let links_by_url: BTreeMap<String, Link> = links
+        .iter()
+        .map(|link| (link.url.clone(), link.clone()))
+        .collect();
 
     // I1: one link a request, one request a link; whatever else was made is unseen.
     let mut handed_out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -88,8 +101,17 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
     }
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for (id, links) in &handed_out {
-        if links.len() > 1 {
+        // A re-issue hands out another one, and the one before lets nobody else in.
+        let item = requests.get(id).unwrap_or(&Value::Null);
+        let versions = item["linkVersion"].as_u64().unwrap_or_default() + 1;
+        if links.len() as u64 > versions {
             broken.push(format!("I1: {id} was handed {} links", links.len()));
+        }
+        for link in links {
+            let is_alive = links_by_url.get(link).is_some_and(|link| !link.revoked);
+            if item["inviteLink"] != **link && is_alive {
+                broken.push(format!("I1: a link of {id} that was replaced still works"));
+            }
         }
         for link in links {
             if let Some(other) = owners.insert(link, id) {
@@ -177,7 +199,8 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
             ),
         ] {
             let times = told(item, name);
-            let again = allowed.told_again && fact && times > 1;
+            let replaced = item["linkVersion"].as_u64().unwrap_or_default() > 0;
+            let again = (allowed.told_again || replaced) && fact && times > 1;
             if times != u32::from(fact) && !again {
                 broken.push(format!("I3: {id}: {name} was told {times} times"));
             }
@@ -186,7 +209,7 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
             }
         }
     }
-    for (link, person) in &joins {
+    for Join { link, person, .. } in &joins {
         let lookup = lookups.get(link);
         let id = lookup.and_then(|lookup| lookup["requestId"].as_str());
         let item = id.and_then(|id| requests.get(id));
@@ -204,18 +227,24 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
     // I4: a rate limit neither fails a request nor counts as a try.
     let mut tries: BTreeMap<String, u64> = BTreeMap::new();
     for call in world.telegram.calls() {
-        if call.method == "createChatInviteLink" && call.status != 429 {
-            let name = call.params["name"].as_str().unwrap_or_default();
-            *tries.entry(name.to_owned()).or_default() += 1;
-        }
+        let made_for = match call.method.as_str() {
+            _ if call.status == 429 => continue,
+            "createChatInviteLink" => &call.params["name"],
+            // To replace a link its revocation is tried too.
+            "revokeChatInviteLink" => {
+                let link = call.params["invite_link"].as_str().unwrap_or_default();
+                lookups.get(link).map_or(&Value::Null, |lookup| &lookup["requestId"])
+            }
+            _ => continue,
+        };
+        let made_for = made_for.as_str().unwrap_or_default().replace('-', "");
+        *tries.entry(made_for).or_default() += 1;
     }
     for (id, item) in &requests {
         let tries = tries.get(&id.replace('-', "")).copied().unwrap_or(0);
         let counted = item["attempts"].as_u64().unwrap_or_default();
-        // A claim whose owner died before its call is a try too.
-        if counted
-            > tries + world.wire.deaths_of("worker") + world.wire.cuts() + allowed.lost_claims
-        {
+        // A call that was cut off never reached Telegram.
+        if counted > tries + world.wire.cuts() {
             broken.push(format!("I4: {id} counts {counted} tries, of {tries} made"));
         }
     }
@@ -225,17 +254,23 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
     }
 
     // I7: nothing but poison is a dead letter.
-    let dead: u64 = [INVITES.dead_letters, EVENTS.dead_letters]
-        .iter()
-        .filter_map(|queue| world.aws.queue_depth(queue))
-        .map(simulators::aws::sqs::Depth::total)
-        .sum();
-    if dead != allowed.dead_letters {
-        broken.push(format!(
-            "I7: {dead} dead letters instead of {}",
-            allowed.dead_letters
-        ));
+    for (source, poison) in [&INVITES, &EVENTS].into_iter().zip(allowed.dead_letters) {
+        let dead = world.aws.queue_depth(source.dead_letters);
+        let dead = dead.map_or(0, simulators::aws::sqs::Depth::total);
+        let may_be_more = allowed.dead_bells && source.queue == INVITES.queue;
+        if dead < poison || (dead > poison && !may_be_more) {
+            broken.push(format!(
+                "I7: {dead} dead letters of {} instead of {poison}",
+                source.queue
+            ));
+        }
     }
-    broken.extend(agreement::broken(world, &requests));
+    if !allowed.out_of_order {
+        let slack = Duration::from_secs(1);
+        broken.extend(fairness::overtaken(world, slack, |_| false).await?);
+        let begin = Timestamp::from_ms(0);
+        broken.extend(fairness::revoked_late(world, REVOKED_WITHIN, begin));
+    }
+    broken.extend(consistency::broken(world, &requests, &lookups, &links_by_url).await?);
     Ok(broken)
 }

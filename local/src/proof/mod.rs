@@ -5,9 +5,10 @@
 //! the end. [`crash`] lets every caller die at every call, [`processes`] does so to real processes.
 //! [`pace`] measures how much of Telegram's limit is used.
 
-mod agreement;
+mod consistency;
 pub mod crash;
 pub mod durability;
+pub mod fairness;
 pub mod invariants;
 pub mod logs;
 pub mod pace;
@@ -16,6 +17,8 @@ pub mod process;
 pub mod processes;
 pub mod report;
 pub mod sale;
+pub mod scenarios;
 pub mod seeds;
 pub mod wire;
+pub mod workers;
 pub mod world;

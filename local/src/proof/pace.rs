@@ -1,7 +1,6 @@
 //! How much of Telegram's limit is used, and what finding it costs: a backlog in a simulated world, served by the real
 //! worker at limits that it does not know.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,7 +12,6 @@ use serde_json::json;
 use simulators::telegram::{Limit, Telegram};
 
 use super::world::{Plan, World, run};
-use crate::resources::INVITES;
 
 /// What a limit does in mid-run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -85,8 +83,8 @@ pub struct Found {
     pub billed_per_link: f64,
     /// SQS requests of the worker and its poller, a link.
     pub sqs_per_link: f64,
-    /// Writes of the pace, a link.
-    pub pace_writes_per_link: f64,
+    /// Writes of the lease, a link.
+    pub lease_writes_per_link: f64,
     /// Links of the chat that got fewest, of each hundred of the one that got most.
     pub fairness: f64,
     /// Seconds after the change until the new limit was used to 90 %.
@@ -186,6 +184,7 @@ impl Case {
             workers: self.workers,
             latency: Duration::from_millis(4),
             events: false,
+            idle_polls: true,
             ..Plan::default()
         })
         .await?;
@@ -260,10 +259,7 @@ impl Case {
         let of_chat = |chat: i64| made.iter().filter(|(_, of)| *of == chat).count();
         let by_chat: Vec<usize> = world.chats.iter().map(|chat| of_chat(*chat)).collect();
         let all = made.len().max(1) as f64;
-        let spans = world
-            .worker_spans
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let spans = world.workers.spans();
         let mut by_minute = vec![0; usize::try_from(self.minutes).unwrap_or_default()];
         for (at, _) in made {
             if let Some(minute) = by_minute.get_mut((*at / 60.0) as usize) {
@@ -284,7 +280,7 @@ impl Case {
             longest_invocation: spans.iter().max().map_or(0.0, Duration::as_secs_f64),
             billed_per_link: spans.iter().map(Duration::as_secs_f64).sum::<f64>() / all,
             sqs_per_link: counts.sqs as f64 / all,
-            pace_writes_per_link: counts.pace_writes as f64 / all,
+            lease_writes_per_link: counts.lease_writes as f64 / all,
             fairness: by_chat.iter().min().copied().unwrap_or_default() as f64
                 / by_chat.iter().max().copied().unwrap_or_default().max(1) as f64,
             found_after: self.found_after(made),
@@ -316,23 +312,14 @@ impl Case {
 /// What it took.
 struct Counts {
     sqs: u64,
-    pace_writes: u64,
+    lease_writes: u64,
 }
 
 impl Counts {
     fn of(world: &World) -> Self {
-        let sqs = [
-            "SendMessage",
-            "SendMessageBatch",
-            "ReceiveMessage",
-            "DeleteMessageBatch",
-        ];
         Self {
-            sqs: sqs
-                .iter()
-                .map(|operation| world.wire.count("SQS", operation, INVITES.queue))
-                .sum(),
-            pace_writes: world.wire.count("DynamoDB", "PutItem", "Pace"),
+            sqs: world.bell_calls(),
+            lease_writes: world.lease_writes(),
         }
     }
 }
@@ -343,7 +330,7 @@ impl std::ops::Sub for Counts {
     fn sub(self, before: Self) -> Self {
         Self {
             sqs: self.sqs - before.sqs,
-            pace_writes: self.pace_writes - before.pace_writes,
+            lease_writes: self.lease_writes - before.lease_writes,
         }
     }
 }
@@ -360,6 +347,7 @@ pub fn fixed_sleep(case: &Case, seed: u64) -> anyhow::Result<Found> {
             chats: case.chats,
             workers: 0,
             events: false,
+            idle_polls: true,
             ..Plan::default()
         })
         .await?;
@@ -403,7 +391,7 @@ pub fn fixed_sleep(case: &Case, seed: u64) -> anyhow::Result<Found> {
             .collect();
         let none = Counts {
             sqs: 0,
-            pace_writes: 0,
+            lease_writes: 0,
         };
         Ok(case.judge(&world, &made, &refusals, &none))
     })

@@ -6,7 +6,7 @@
 //! a binary --socket--> its gate --the wire, the judge--> AWS, Telegram, WebEngage in this process
 //! ```
 //!
-//! The binaries' own clock can't be turned, so that the lease of a request whose worker was killed is made to lapse in
+//! The binaries' own clock can't be turned, so that the lease of a chat whose dispatcher was killed is made to lapse in
 //! its record.
 
 mod fleet;
@@ -51,7 +51,7 @@ pub fn matrix(threads: usize, folder: &Path) -> anyhow::Result<Vec<Outcome>> {
         let undisturbed = of(What::Nothing);
         let (first, _) = play_once(&undisturbed, folder);
         let points = first.calls.len();
-        // Behind these a job that waits only looks in, again and again.
+        // Behind these a run only waits.
         let cases: Vec<Case> = (0..points.min(POINTS_MAX))
             .flat_map(|at| Blow::DEATHS.map(|blow| of(What::Struck(vec![Strike { at, blow }]))))
             .collect();
@@ -71,7 +71,7 @@ pub fn matrix(threads: usize, folder: &Path) -> anyhow::Result<Vec<Outcome>> {
                     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
                     while let Some(case) = next() {
                         let (Played { broken, .. }, missed) = play_once(case, folder);
-                        // Real time decides how often a job that waits looks in, so the last calls are not always made.
+                        // Real time decides how often a run looks, so the last calls are not always made.
                         struck.fetch_add(usize::from(missed.is_empty()), Ordering::Relaxed);
                         if !broken.is_empty() {
                             let case = case.clone();

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::plot::{Chart, Line};
+use super::scenarios::Size as Scale;
 use super::seeds::Size;
 use super::{crash, durability, processes, sale, seeds};
 
@@ -54,7 +55,7 @@ enum Part {
     Special,
     /// Limits to be found, and several bots.
     Pace,
-    /// A sale from stock.
+    /// A sale from the link pool.
     Sale,
     /// The bundle, killed again and again.
     Durability,
@@ -128,7 +129,11 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     let worlds = tokio::task::spawn_blocking(move || {
         let mut report = Report::default();
         if plays(Part::Crashes) {
-            crashes(&mut report, threads);
+            let size = match small {
+                true => crash::Size::Sample,
+                false => crash::Size::Whole,
+            };
+            crashes(&mut report, threads, size);
             if let Some(folder) = &folder {
                 killed(&mut report, threads, folder)?;
             }
@@ -156,7 +161,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
         }
         // `cargo test` plays these smaller.
         if plays(Part::Special) && !small {
-            special(&mut report)?;
+            scenarios(&mut report, threads);
         }
         if plays(Part::Pace) {
             paces::paces(&mut report, small, threads)?;
@@ -192,9 +197,9 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn crashes(report: &mut Report, threads: usize) {
+fn crashes(report: &mut Report, threads: usize, size: crash::Size) {
     let began = Instant::now();
-    let outcomes = crash::matrix(threads, crash::Size::Whole, &crash::Flow::ALL);
+    let outcomes = crash::matrix(threads, size, &crash::Flow::ALL);
     let cases: usize = outcomes.iter().map(|outcome| outcome.cases).sum();
     let violations: Vec<String> = outcomes
         .iter()
@@ -202,8 +207,8 @@ fn crashes(report: &mut Report, threads: usize) {
         .map(ToString::to_string)
         .collect();
     let mut text = "Each flow is played once and its calls are listed. Then it is played again for each call: its \
-        caller dies just before it, or just after its effect, or the connection breaks there; for mint and join two such \
-        deaths, for each pair; and everything is repeated twice and five times. SQS and Telegram deliver again until all is quiet, \
+        caller dies just before it, or just after its effect, or the connection breaks there, or it is frozen for longer than a lease; for mint, join, pool and \
+        re-issue two such deaths, for each pair; and everything is repeated twice and five times. SQS and Telegram deliver again until all is quiet, \
         and the invariants are checked.\n\n| flow | calls | cases | violations |\n| --- | --- | --- | --- |\n"
         .to_owned();
     for outcome in &outcomes {
@@ -323,23 +328,34 @@ fn simulation(
     Ok(())
 }
 
-/// The cases that no draw would meet; what is broken ends the report.
-fn special(report: &mut Report) -> anyhow::Result<()> {
-    let mut lines = Vec::new();
-    seeds::special::all(&mut lines)?;
-    let mut text = String::new();
-    for line in String::from_utf8_lossy(&lines).lines() {
-        let _ = writeln!(text, "- {line}");
+/// The cases that no draw would meet.
+fn scenarios(report: &mut Report, threads: usize) {
+    let (mut text, mut broken) = (String::new(), 0);
+    for (name, told) in super::scenarios::all(Scale::Full, threads, "") {
+        match told {
+            Ok(sentence) => {
+                let _ = writeln!(text, "- {name}: {sentence}");
+            }
+            Err(error) => {
+                broken += 1;
+                let _ = writeln!(text, "- **{name}: {error:#}**");
+            }
+        }
     }
     report.section("Made on purpose", &text);
-    Ok(())
+    report.bound(
+        "scenarios made on purpose: broken",
+        broken.to_string(),
+        "0",
+        broken == 0,
+    );
 }
 
 async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
     let sale = sale::run(orders).await?;
     let rate = sale.orders as f64 / sale.seconds;
     let text = format!(
-        "{} orders from {} callers at once over HTTP, against {} links in stock; API, functions, tables, queues and callers share one \
+        "{} orders from {} callers at once over HTTP, against {} links in the pool; API, functions, tables, queues and callers share one \
         machine.\n\n| | |\n| --- | --- |\n| orders a second | {rate:.0} |\n| with a link in the answer | {} |\n| links given twice | {} |\n\
         | p50, p99, longest | {:.1} ms, {:.1} ms, {:.0} ms |\n| calls of Telegram | {} |\n| an order costs | {:.2} write units, {:.2} read units, {:.2} SQS requests |\n\n\
         ![Orders a second](report/sale.svg)\n",
@@ -360,7 +376,7 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
     report.plots.push((
         "sale.svg",
         Chart {
-            title: format!("A sale of {} orders with links in stock", sale.orders),
+            title: format!("A sale of {} orders from the link pool", sale.orders),
             x: "seconds",
             y: "orders a second",
             lines: vec![Line {

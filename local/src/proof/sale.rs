@@ -1,4 +1,4 @@
-//! A sale: as many orders as this machine takes, against a shelf that holds a link for each.
+//! A sale: as many orders as this machine takes, against a link pool that holds a link for each.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::bench::figures::{ms, percentile};
 use crate::harness::TestBundle;
-use crate::shelf::{Delivery, deliver};
+use crate::seed_pool::{Seed, seed};
 
 /// Callers at once that are tried, the most first. The rate hardly depends on them, since they share the machine with all
 /// else; how long each waits for the others does.
@@ -57,7 +57,7 @@ pub struct Sale {
     pub sqs: f64,
     /// Orders answered in each second.
     pub by_second: Vec<u64>,
-    /// Calls of Telegram for a link: none, if all came from the shelf.
+    /// Calls of Telegram for a link: none, if all came from the pool.
     pub telegram_calls: u64,
 }
 
@@ -68,24 +68,24 @@ struct Answered {
     link: Option<String>,
 }
 
-/// Fills a shelf with `orders` links and sells them all, from as many callers at once as get their answers in time.
+/// Fills a link pool with `orders` links and sells them all, from as many callers at once as get their answers in time.
 ///
 /// # Errors
 /// If an order is not answered 200.
 pub async fn run(orders: u64) -> anyhow::Result<Sale> {
-    // The shelf is filled here, past Telegram; one that is also filled by schedule would be measured with it.
-    let mut bundle = TestBundle::with(&[("STOCK_TARGET", "1")]).await;
+    // The pool is filled here, past Telegram, in slots behind the target, which nobody fills again.
+    let mut bundle = TestBundle::with(&[("LINK_POOL_TARGET", "1")]).await;
     bundle.leaves_something();
     let dynamo =
         common::aws::Shared::from_env(&mut crate::functions::env_of(bundle.env())).dynamodb();
     let now = common::clock::Clock::real().now();
-    deliver(
+    seed(
         &dynamo,
-        Delivery {
+        Seed {
             chat: bundle.chat_id,
             bot: bundle.bot_id,
             first: 1000,
-            units: orders + COUNTED + TRIAL * CALLERS.len() as u64,
+            slots: orders + COUNTED + TRIAL * CALLERS.len() as u64,
             link_expires_at: Timestamp::from_ms(now.ms()).plus(LIFE),
         },
     )

@@ -2,12 +2,11 @@
 //! number is the same story, call by call.
 //!
 //! A seed draws a `plan`; `script` makes the trouble, `people` buy and join, `watch` sees each call, `story` keeps it,
-//! and when all is over `verdict` says what is broken. [`special`] are the cases that no draw would meet.
+//! and when all is over `verdict` says what is broken. 
 
 mod people;
 mod plan;
 mod script;
-pub mod special;
 mod story;
 mod verdict;
 mod watch;
@@ -22,6 +21,7 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::scenarios;
 use super::world::{World, run};
 use people::{People, Post};
 use plan::Plan;
@@ -164,7 +164,7 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
     }
     world.wire.pass_all();
     story.tell(format_args!("the troubles and the orders are over"));
-    let settled = rest(&world, &people, &mut post).await;
+    let settled = rest(&world, &people, &mut post).await?;
     story.tell(format_args!("at rest: {settled}"));
     let court = Court {
         world: &world,
@@ -199,22 +199,22 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
 }
 
 /// Waits until nothing is left to do for anybody; answers whether that came.
-async fn rest(world: &World, people: &People<'_>, post: &mut Post) -> bool {
+async fn rest(world: &World, people: &People<'_>, post: &mut Post) -> anyhow::Result<bool> {
     let began = tokio::time::Instant::now();
     let mut quiet_since = None;
     while began.elapsed() < SETTLE_MAX {
         let next = people.step(post).await;
-        if world.is_quiet() && post.is_idle(world) {
+        if world.is_idle() && post.is_idle(world) && world.is_quiet().await? {
             let since = *quiet_since.get_or_insert(tokio::time::Instant::now());
             if since.elapsed() >= REST {
-                return true;
+                return Ok(true);
             }
         } else {
             quiet_since = None;
         }
         tokio::time::sleep_until(next).await;
     }
-    false
+    Ok(false)
 }
 
 /// Lets the functions' log lines be part of the story, on this thread.
@@ -297,9 +297,12 @@ pub struct Arguments {
     /// Draw hundreds of orders a seed.
     #[arg(long, conflicts_with = "small")]
     large: bool,
-    /// Run the special scenarios at their full size instead.
+    /// Play the scenarios instead that no draw would meet: at their full size, or with --small as the tests do.
     #[arg(long, conflicts_with_all = ["seed", "from", "seeds"])]
     special: bool,
+    /// Of the scenarios those whose name holds this.
+    #[arg(long, requires = "special")]
+    only: Option<String>,
 }
 
 /// The command line's `simulate`. Fails if anything is broken.
@@ -323,8 +326,25 @@ fn obey(arguments: &Arguments) -> anyhow::Result<()> {
         _ => (Size::full(), ""),
     };
     let mut out = std::io::stdout().lock();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     if arguments.special {
-        return special::all(&mut out);
+        drop(out);
+        let size = match arguments.small {
+            true => scenarios::Size::Small,
+            false => scenarios::Size::Full,
+        };
+        let only = arguments.only.as_deref().unwrap_or_default();
+        let told = scenarios::all(size, threads, only);
+        let mut out = std::io::stdout().lock();
+        for (name, told) in &told {
+            match told {
+                Ok(sentence) => writeln!(out, "{name}: {sentence}")?,
+                Err(error) => writeln!(out, "BROKEN {name}: {error:#}")?,
+            }
+        }
+        let broken = told.iter().filter(|(_, told)| told.is_err()).count();
+        anyhow::ensure!(broken == 0, "{broken} scenarios are broken");
+        return Ok(());
     }
     if let Some(seed) = arguments.seed {
         let report = simulate_as(seed, &size, arguments.story)?;
@@ -339,7 +359,6 @@ fn obey(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     drop(out);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let done = AtomicU64::new(0);
     let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
     let summary = many_as(seeds, threads, &size, |report| {

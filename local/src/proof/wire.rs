@@ -19,6 +19,8 @@ use simulators::telegram::Telegram;
 use simulators::webengage::WebEngage;
 use tokio::task::{AbortHandle, Id};
 
+use super::workers::freeze;
+
 /// One call on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -57,12 +59,16 @@ pub enum Verdict {
     CutBefore,
     /// The connection breaks when its effect is there.
     CutAfter,
+    /// Its caller, a worker, is frozen for so long before it leaves.
+    FreezeBefore(Duration),
+    /// Its caller, a worker, is frozen for so long before it has the answer.
+    FreezeAfter(Duration),
     /// It is made twice, at once one after the other; the caller sees the second answer.
     Twice,
 }
 
 /// Decides over each call of the functions (not over Lambda's own). It is asked in the order in which they are made.
-pub type Judge = Box<dyn FnMut(&Call) -> Verdict + Send>;
+pub type Judge = Box<dyn FnMut(&Call, &Request<Bytes>) -> Verdict + Send>;
 
 /// Ends a caller that is a process.
 pub(crate) type Killer = Box<dyn Fn() + Send>;
@@ -105,14 +111,15 @@ struct State {
     killers: BTreeMap<&'static str, Killer>,
     cuts: u64,
     shows: Option<Shows>,
-    counts: BTreeMap<(&'static str, String, String), u64>,
+    counts: BTreeMap<(&'static str, &'static str, String, String), u64>,
+    slow: BTreeMap<&'static str, Duration>,
 }
 
 /// Messages that are shown several times each.
 struct Shows {
     times: u32,
     shown: BTreeMap<String, u32>,
-    /// How many more may be shown again: a job that is put back is a new message, so the copies of its copies multiply.
+    /// How many more may be shown again: an event that is deferred is a new message, so the copies of its copies multiply.
     left: u32,
 }
 
@@ -173,7 +180,18 @@ impl Wire {
         let state = self.state();
         let counts = state.counts.iter();
         counts
-            .filter(|((of, name, to), _)| *of == service && name == operation && to == target)
+            .filter(|((_, of, name, to), _)| *of == service && name == operation && to == target)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// How often a function called an operation for a table, queue or chat.
+    #[must_use]
+    pub fn count_by(&self, caller: &str, operation: &str, target: &str) -> u64 {
+        let state = self.state();
+        let counts = state.counts.iter();
+        counts
+            .filter(|((by, _, name, to), _)| *by == caller && name == operation && to == target)
             .map(|(_, count)| count)
             .sum()
     }
@@ -230,6 +248,11 @@ impl Wire {
         answer
     }
 
+    /// The calls of this function take up to so much longer from now on, before they have their effect.
+    pub fn slow_down(&self, caller: &'static str, most: Duration) {
+        self.state().slow.insert(caller, most);
+    }
+
     /// How a caller dies that is a process of its own.
     pub(crate) fn kills(&self, caller: &'static str, kill: Killer) {
         self.state().killers.insert(caller, kill);
@@ -277,22 +300,28 @@ impl Wire {
         match verdict {
             Verdict::DieBefore => return self.die(caller).await,
             Verdict::CutBefore => return Err(broken()),
+            Verdict::FreezeBefore(time) => freeze(time).await,
             Verdict::Twice => {
-                let _ = self.deliver(request.clone()).await;
+                let _ = self.deliver_for(caller, request.clone()).await;
             }
-            Verdict::Pass | Verdict::DieAfter | Verdict::CutAfter => {}
+            Verdict::Pass | Verdict::DieAfter | Verdict::CutAfter | Verdict::FreezeAfter(_) => {}
         }
-        let answer = self.deliver(request).await;
+        let answer = self.deliver_for(caller, request).await;
         match verdict {
             Verdict::DieAfter => self.die(caller).await,
             Verdict::CutAfter => Err(broken()),
+            Verdict::FreezeAfter(time) => {
+                freeze(time).await;
+                answer.map_err(|Reset| broken())
+            }
             _ => answer.map_err(|Reset| broken()),
         }
     }
 
     fn verdict(&self, call: &Call, request: &Request<Bytes>) -> (u64, Verdict) {
         let mut state = self.state();
-        let of = (call.service, call.operation.clone(), call.target.clone());
+        let (operation, target) = (call.operation.clone(), call.target.clone());
+        let of = (call.caller, call.service, operation, target);
         *state.counts.entry(of).or_default() += 1;
         state.number += 1;
         let number = state.number;
@@ -301,7 +330,7 @@ impl Wire {
         } else {
             state.calls += 1;
             let judge = state.judge.as_mut();
-            judge.map_or(Verdict::Pass, |judge| judge(call))
+            judge.map_or(Verdict::Pass, |judge| judge(call, request))
         };
         if let Some(watcher) = &mut state.watcher {
             watcher(&Step::Leaves {
@@ -312,6 +341,18 @@ impl Wire {
             });
         }
         (number, verdict)
+    }
+
+    async fn deliver_for(
+        &self,
+        caller: &'static str,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Reset> {
+        let slow = self.state().slow.get(caller).copied();
+        if let Some(most) = slow {
+            tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
+        }
+        self.deliver(request).await
     }
 
     async fn deliver(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Reset> {
@@ -360,7 +401,7 @@ impl Wire {
 /// The caller of what Lambda does for a queue.
 pub(crate) const LAMBDA: &str = "lambda";
 
-fn broken() -> CallError {
+pub(super) fn broken() -> CallError {
     CallError::NoAnswer(Box::new(Reset))
 }
 

@@ -1,19 +1,24 @@
-//! The whole product on one thread: the five functions, Lambda's pollers, AWS, Telegram and WebEngage, without a
-//! socket. Time stands still while anything can run and jumps when all wait, so a day takes moments, and what happens
+//! The whole product on one thread: the functions, Lambda's pollers, the schedules, AWS, Telegram and WebEngage, without
+//! a socket. Time stands still while anything can run and jumps when all wait, so a day takes moments, and what happens
 //! is the same for the same seed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_lambda_events::sqs::SqsEvent;
+use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use common::clock::Clock;
 use common::config::Env;
+use common::domain::id::PendingShard;
 use common::domain::time::Timestamp;
+use common::http::Transport;
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use simulators::Reset;
@@ -21,17 +26,21 @@ use simulators::aws::{Aws, Storage};
 use simulators::telegram::{ChatKind, Deliver, Rights, Telegram, User};
 use simulators::webengage::WebEngage;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::logs::{self, Logs};
-use super::wire::{LAMBDA, Wire};
+use super::wire::{self, LAMBDA, Wire};
 use crate::esm::{EventSourceMapping, Gate, Handler, Terms};
 use crate::functions::env_of;
-use crate::resources::{self, EVENTS, INVITES, Source};
+use super::workers::Workers;
+use crate::resources::{self, EVENTS, INVITES, MINUTE, SWEEP_TIMEOUT, Source};
 
 /// When every simulated world begins, in milliseconds since the Unix epoch.
 const START_MS: i64 = 1_763_640_000_000;
 /// The API key of the shop.
 const API_KEY: &str = "proof-key";
+/// The key of the operator.
+const ADMIN_KEY: &str = "proof-admin-key-0123456789";
 /// The first bot; the others count on.
 const FIRST_BOT: i64 = 100;
 /// The first chat; the others count down.
@@ -54,6 +63,10 @@ pub struct Plan {
     pub events: bool,
     /// Invocations of `events` at once.
     pub event_workers: usize,
+    /// Whether the tick of the worker and the sweeper run every minute.
+    pub schedules: bool,
+    /// How far the clocks of the worker's processes are off, one after the other, in milliseconds.
+    pub skews_ms: Vec<i64>,
     /// Whether Lambda asks an empty queue again and again, as it does, or waits without a call.
     pub idle_polls: bool,
     /// Variables of the functions.
@@ -69,7 +82,9 @@ impl Default for Plan {
             latency: Duration::ZERO,
             events: true,
             event_workers: EVENTS.maximum_concurrency,
-            idle_polls: true,
+            schedules: true,
+            skews_ms: vec![0],
+            idle_polls: false,
             env: Vec::new(),
         }
     }
@@ -91,8 +106,20 @@ pub(crate) struct Heard {
     pub(crate) accepted: BTreeMap<String, Vec<Value>>,
     /// What shops asked, and what they were told.
     pub(crate) asked: Vec<(Value, Told)>,
-    /// Joins: the link and the person, as Telegram saw them.
-    pub(crate) joins: Vec<(String, i64)>,
+    /// When each accepted request was first asked for, and first answered.
+    pub(crate) times: BTreeMap<String, (Timestamp, Timestamp)>,
+    /// When each body was first sent.
+    first_asked: BTreeMap<String, Timestamp>,
+    /// Joins, as Telegram saw them.
+    pub(crate) joins: Vec<Join>,
+}
+
+/// Somebody joined by a link.
+#[derive(Clone, Debug)]
+pub(crate) struct Join {
+    pub(crate) link: String,
+    pub(crate) person: i64,
+    pub(crate) at: Timestamp,
 }
 
 /// A simulated world. Dropped, everything in it stops.
@@ -115,8 +142,8 @@ pub struct World {
     pub events: Arc<EventSourceMapping>,
     /// Its clock.
     pub clock: Clock,
-    /// How long each invocation of the worker ran to its end.
-    pub worker_spans: Arc<Mutex<Vec<Duration>>>,
+    /// The worker's processes.
+    pub workers: Arc<Workers>,
     /// What the functions logged.
     pub logs: Logs,
     pub(crate) heard: Mutex<Heard>,
@@ -127,11 +154,36 @@ pub struct World {
     pub(crate) request: Arc<request::App>,
     pub(crate) status: Arc<status::App>,
     pub(crate) webhook: Arc<webhook::App>,
-    stock: Arc<stock::App>,
-    /// A worker and an `events` that no poller feeds: for batches by hand.
-    pub(crate) spare: (worker::App, Arc<events::App>),
+    operators: Arc<admin::App>,
+    schedules: Arc<Schedules>,
+    /// Reads and writes past the wire: it takes no time, is not counted, and nobody decides over it.
     pub(crate) admin: common::aws::Shared,
+    /// How many links the pool of each chat is to hold.
+    pool_target: AtomicUsize,
     _tasks: JoinSet<()>,
+}
+
+/// What runs by the clock.
+#[derive(Default)]
+struct Schedules {
+    running: AtomicUsize,
+    paused: AtomicBool,
+}
+
+/// A run by the clock; dropped, it is over, however it ended.
+struct Running(Arc<Schedules>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Schedules {
+    fn begin(self: &Arc<Self>) -> Running {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Running(Arc::clone(self))
+    }
 }
 
 /// Runs a world to its end, on this thread, by this seed. Nothing of it outlives the call.
@@ -193,6 +245,7 @@ impl World {
         let chat_ids: Vec<String> = chats.iter().map(ToString::to_string).collect();
         let mut env: HashMap<String, String> = [
             ("API_KEYS", API_KEY.to_owned()),
+            ("ADMIN_KEYS", format!("operator:{ADMIN_KEY}")),
             ("TELEGRAM_BOT_TOKEN", tokens.join(",")),
             ("TELEGRAM_WEBHOOK_SECRET", secrets.join(",")),
             ("TELEGRAM_CHAT_ID", chat_ids.join(",")),
@@ -206,16 +259,27 @@ impl World {
             ("AWS_SECRET_ACCESS_KEY", "proof".to_owned()),
             ("INVITE_QUEUE_URL", aws.queue_url(INVITES.queue)),
             ("EVENT_QUEUE_URL", aws.queue_url(EVENTS.queue)),
+            (
+                "INVITE_DEAD_LETTER_QUEUE_URL",
+                aws.queue_url(INVITES.dead_letters),
+            ),
+            (
+                "EVENT_DEAD_LETTER_QUEUE_URL",
+                aws.queue_url(EVENTS.dead_letters),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        env.extend(resources::table_names());
         for (name, value) in &plan.env {
             env.insert((*name).to_owned(), value.clone());
         }
-        let env_of = |caller| env_of(&env).on(wire.transport(caller));
-
-        let admin = common::aws::Shared::from_env(&mut env_of(LAMBDA));
+        let of_each = env.get("LINK_POOL_TARGET");
+        let of_each: usize = of_each.map_or(Ok(0), |target| target.parse())?;
+        let pool_target = AtomicUsize::new(of_each);
+        let env_of_all = env_of;
+        let env_of = |caller| env_of_all(&env).on(wire.transport(caller));
+        let mut on_admin = env_of_all(&env).on(past_the_wire(&aws));
+        let admin = common::aws::Shared::from_env(&mut on_admin);
         resources::create_tables(&admin.dynamodb()).await?;
         resources::create_queues(&admin.sqs()).await?;
 
@@ -223,14 +287,10 @@ impl World {
         let status = Arc::new(app(env_of("status"), &clock, status::App::from_env)?);
         let webhook = Arc::new(app(env_of("webhook"), &clock, webhook::App::from_env)?);
         let events = Arc::new(app(env_of("events"), &clock, events::App::from_env)?);
-        let stock = Arc::new(app(env_of("stock"), &clock, stock::App::from_env)?);
-        // Each worker at once is a process of its own, and knows nothing of the others.
-        let workers: Vec<_> = (0..plan.workers)
-            .map(|_| app(env_of("worker"), &clock, worker::App::from_env).map(Arc::new))
-            .collect::<anyhow::Result<_>>()?;
-
-        let spare = app(env_of("worker"), &clock, worker::App::from_env)?;
-        let spare = (spare, Arc::clone(&events));
+        let operators = Arc::new(app(env_of("admin"), &clock, admin::App::from_env)?);
+        let sweeper = Arc::new(app(env_of("sweeper"), &clock, sweeper::App::from_env)?);
+        app(env_of("worker"), &clock, worker::App::from_env)?;
+        let workers = Workers::new(&wire, &env, start_ms, &plan.skews_ms);
 
         let mut tasks = JoinSet::new();
         let terms = |concurrency, source: &'static Source| {
@@ -245,27 +305,11 @@ impl World {
                 gate: (!plan.idle_polls).then_some(Box::new(gate) as Gate),
             }
         };
-        let idle = Arc::new(Mutex::new(workers));
-        let spans: Arc<Mutex<Vec<Duration>>> = Arc::default();
-        let worker_spans = Arc::clone(&spans);
-        let of_worker = wire.clone();
+        let (of_worker, processes) = (wire.clone(), Arc::clone(&workers));
         let on_worker: Handler = Arc::new(move |batch, deadline| {
             let (wire, ids) = (of_worker.clone(), message_ids(&batch));
-            let (idle, spans) = (Arc::clone(&idle), Arc::clone(&spans));
-            async move {
-                let take = || idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                // As many pollers as processes: one is always idle, unless its process died with the invocation.
-                let Some(app) = take() else {
-                    return Default::default();
-                };
-                let lease = Lease { app, idle };
-                let began = tokio::time::Instant::now();
-                let answer = worker::handle(&lease.app, batch, deadline).await;
-                let mut spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
-                spans.push(began.elapsed());
-                wire.show_again(ids, answer)
-            }
-            .boxed()
+            let processes = Arc::clone(&processes);
+            async move { wire.show_again(ids, processes.answer(batch, deadline).await) }.boxed()
         });
         let of_events = wire.clone();
         let on_events: Handler = Arc::new(move |batch, _| {
@@ -273,7 +317,7 @@ impl World {
             let events = Arc::clone(&events);
             async move { wire.show_again(ids, events::handle(&events, batch).await) }.boxed()
         });
-        let sqs = admin.sqs();
+        let sqs = common::aws::Shared::from_env(&mut env_of(LAMBDA)).sqs();
         let worker = EventSourceMapping::start_on(
             &mut tasks,
             &sqs,
@@ -290,6 +334,15 @@ impl World {
             aws.queue_url(EVENTS.queue),
             on_events,
         );
+        let schedules = Arc::<Schedules>::default();
+        if plan.schedules {
+            let (schedules, wire) = (Arc::clone(&schedules), wire.clone());
+            let workers = Arc::clone(&workers);
+            let tables = admin.dynamodb();
+            let always = pool_target.load(Ordering::SeqCst) > 0;
+            let is_due = move || is_due(tables.clone(), always).boxed();
+            tasks.spawn(run_every_minute(schedules, wire, workers, sweeper, is_due));
+        }
         let world = Self {
             aws,
             telegram,
@@ -300,7 +353,7 @@ impl World {
             worker,
             events,
             clock,
-            worker_spans,
+            workers,
             logs: logs::here(),
             heard: Mutex::default(),
             env: env.clone(),
@@ -308,9 +361,10 @@ impl World {
             request,
             status,
             webhook,
-            stock,
-            spare,
+            operators,
+            schedules,
             admin,
+            pool_target,
             _tasks: tasks,
         };
         world.take_updates(&secrets).await?;
@@ -364,6 +418,9 @@ impl World {
             request = request.header("idempotency-key", key);
         }
         let request = request.body(Bytes::from(body.to_string())).ok()?;
+        let asked = self.clock.now();
+        let name = format!("{body}{idempotency_key:?}");
+        let asked = *self.heard().first_asked.entry(name).or_insert(asked);
         let app = Arc::clone(&self.request);
         let invocation = tokio::spawn(async move { request::handle(&app, request).await });
         self.wire.watch(invocation.abort_handle());
@@ -376,6 +433,8 @@ impl World {
         heard.asked.push((body.clone(), told.clone()));
         if told.status == 200 {
             let id = told.body["requestId"].as_str().unwrap_or_default();
+            let times = (asked, self.clock.now());
+            heard.times.entry(id.to_owned()).or_insert(times);
             let answers = heard.accepted.entry(id.to_owned()).or_default();
             answers.push(told.body.clone());
         }
@@ -393,12 +452,36 @@ impl World {
         None
     }
 
-    /// The minute of the schedule: the stock is seen to. `None` if the function died over it.
-    pub async fn restock(&self) -> Option<stock::Done> {
-        let app = Arc::clone(&self.stock);
-        let invocation = tokio::spawn(async move { stock::handle(&app).await });
+    /// The tick of the worker, past its schedule. `None` if the function died over it.
+    pub async fn tick(&self) -> Option<worker::Ticked> {
+        let workers = Arc::clone(&self.workers);
+        let invocation = tokio::spawn(async move { workers.tick().await });
         self.wire.watch(invocation.abort_handle());
         invocation.await.ok()
+    }
+
+    /// No run by the clock begins until [`World::resume_schedules`].
+    pub fn pause_schedules(&self) {
+        self.schedules.paused.store(true, Ordering::SeqCst);
+    }
+
+    /// What runs by the clock runs again.
+    pub fn resume_schedules(&self) {
+        self.schedules.paused.store(false, Ordering::SeqCst);
+    }
+
+    /// An operator calls; `None` if the function died over it.
+    pub async fn operate(&self, path: &str, body: &Value) -> Option<Told> {
+        let request = Request::post(format!("/v1/admin/{path}")).header("x-admin-key", ADMIN_KEY);
+        let request = request.body(Bytes::from(body.to_string())).ok()?;
+        let app = Arc::clone(&self.operators);
+        let invocation = tokio::spawn(async move { admin::handle(&app, request).await });
+        self.wire.watch(invocation.abort_handle());
+        let answer = invocation.await.ok()?;
+        Some(Told {
+            status: answer.status().as_u16(),
+            body: serde_json::from_slice(answer.body()).unwrap_or_default(),
+        })
     }
 
     /// Where a request stands, by the API.
@@ -414,7 +497,9 @@ impl World {
     pub fn tap(&self, link: &str, person: i64) -> simulators::telegram::Tap {
         let tap = self.telegram.tap(link, User::new(person));
         if tap == simulators::telegram::Tap::Joined {
-            self.heard().joins.push((link.to_owned(), person));
+            let at = self.clock.now();
+            let link = link.to_owned();
+            self.heard().joins.push(Join { link, person, at });
         }
         tap
     }
@@ -424,9 +509,9 @@ impl World {
         tokio::time::sleep(time).await;
     }
 
-    /// Whether anything is left to do.
+    /// Whether anything is under way: messages, updates, invocations.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         let queues = [INVITES.queue, EVENTS.queue];
         let left: u64 = queues
             .iter()
@@ -438,7 +523,76 @@ impl World {
             .iter()
             .map(|bot| self.telegram.pending_updates(*bot))
             .sum();
-        left == 0 && pending == 0 && self.worker.running() + self.events.running() == 0
+        let by_clock = self.schedules.running.load(Ordering::SeqCst);
+        left == 0
+            && pending == 0
+            && self.worker.running() + self.events.running() + by_clock == 0
+    }
+
+    /// Whether nothing is left to do: nothing is under way, no task is due ever, no event is pending, the pool is full.
+    ///
+    /// # Errors
+    /// What DynamoDB says.
+    pub async fn is_quiet(&self) -> anyhow::Result<bool> {
+        if !self.is_idle() {
+            return Ok(false);
+        }
+        for chat in &self.chats {
+            let bots = self.bots.iter().map(|bot| format!("bot#{bot}"));
+            let mints = (0..4).map(|shard| format!("mint#{shard}"));
+            for lane in mints.chain(bots).chain(["fill".to_owned()]) {
+                if !self.is_lane_empty(&format!("{chat}#{lane}")).await? {
+                    return Ok(false);
+                }
+            }
+        }
+        for shard in PendingShard::all() {
+            if self.has_pending(&shard.to_string()).await? {
+                return Ok(false);
+            }
+        }
+        let target = self.pool_target() * self.chats.len();
+        Ok(target == 0 || self.pooled().await? >= target)
+    }
+
+    async fn is_lane_empty(&self, lane: &str) -> anyhow::Result<bool> {
+        let call = self.admin.dynamodb().query().table_name("ChatTasks");
+        let call = call
+            .key_condition_expression("lane = :lane")
+            .expression_attribute_values(":lane", AttributeValue::S(lane.to_owned()));
+        Ok(call.limit(1).send().await?.count == 0)
+    }
+
+    async fn has_pending(&self, shard: &str) -> anyhow::Result<bool> {
+        let call = self.admin.dynamodb().query().table_name("InviteRequests");
+        let call = call
+            .index_name("Pending")
+            .key_condition_expression("pendingShard = :shard")
+            .expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()));
+        Ok(call.limit(1).send().await?.count > 0)
+    }
+
+    /// How many links the pool of each chat is to hold.
+    #[must_use]
+    pub fn pool_target(&self) -> usize {
+        self.pool_target.load(Ordering::SeqCst)
+    }
+
+    /// Deploys the worker with another target. The shop's function may go on with the one before.
+    pub fn set_pool_target(&self, target: usize) {
+        self.pool_target.store(target, Ordering::SeqCst);
+        self.workers.redeploy("LINK_POOL_TARGET", &target.to_string());
+    }
+
+    /// How many slots hold a link that are to hold one.
+    ///
+    /// # Errors
+    /// What DynamoDB says.
+    pub async fn pooled(&self) -> anyhow::Result<usize> {
+        let target = self.pool_target() as u64;
+        let pooled = self.items("LinkPool").await?;
+        let within = pooled.iter().filter(|item| item["slot"].as_u64() < Some(target));
+        Ok(within.count())
     }
 
     /// Waits until nothing is left to do.
@@ -446,13 +600,14 @@ impl World {
     /// # Errors
     /// If there is still something after 40 days of the world's time.
     pub async fn settle(&self) -> anyhow::Result<()> {
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         let mut nap = Duration::from_millis(100);
-        while !self.is_quiet() {
+        while !self.is_quiet().await? {
             let depths = [INVITES.queue, EVENTS.queue].map(|queue| self.aws.queue_depth(queue));
             anyhow::ensure!(
                 start.elapsed() < SETTLE_MAX,
-                "not settled after {SETTLE_MAX:?}: queues {depths:?}"
+                "not settled after {SETTLE_MAX:?}: queues {depths:?}, tasks {:?}",
+                self.items("ChatTasks").await?
             );
             tokio::time::sleep(nap).await;
             nap = (nap * 2).min(Duration::from_secs(30));
@@ -473,17 +628,43 @@ impl World {
         Ok(())
     }
 
-    /// The lease of a request lapses now, whoever holds it: its owner is that slow.
+    /// SQS requests of bells: sent, received and deleted.
+    #[must_use]
+    pub fn bell_calls(&self) -> u64 {
+        let calls = ["SendMessage", "ReceiveMessage", "DeleteMessageBatch"];
+        let calls = calls.iter();
+        calls
+            .map(|operation| self.wire.count("SQS", operation, INVITES.queue))
+            .sum()
+    }
+
+    /// Writes of leases.
+    #[must_use]
+    pub fn lease_writes(&self) -> u64 {
+        self.wire.count("DynamoDB", "UpdateItem", "RateLimits")
+    }
+
+    /// Loses all messages of a queue.
+    ///
+    /// # Errors
+    /// What SQS says.
+    pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
+        let call = self.admin.sqs().purge_queue();
+        call.queue_url(self.aws.queue_url(queue)).send().await?;
+        Ok(())
+    }
+
+    /// Changes the lease of the first chat, past the functions.
     ///
     /// # Errors
     /// What DynamoDB says.
-    pub async fn lapse(&self, request_id: &str) -> anyhow::Result<()> {
-        use aws_sdk_dynamodb::types::AttributeValue;
+    pub async fn set_lease(&self, attribute: &str, number: i64) -> anyhow::Result<()> {
         let call = self.admin.dynamodb().update_item();
-        call.table_name("InviteRequests")
-            .key("requestId", AttributeValue::S(request_id.to_owned()))
-            .update_expression("SET leaseUntil = :now")
-            .expression_attribute_values(":now", AttributeValue::N("0".to_owned()))
+        call.table_name("RateLimits")
+            .key("limitKey", AttributeValue::S(self.chats[0].to_string()))
+            .update_expression("SET #name = :value")
+            .expression_attribute_names("#name", attribute)
+            .expression_attribute_values(":value", AttributeValue::N(number.to_string()))
             .send()
             .await?;
         Ok(())
@@ -509,17 +690,55 @@ impl World {
     }
 }
 
-/// A worker's process while it serves; given back even if its invocation dies.
-struct Lease {
-    app: Arc<worker::App>,
-    idle: Arc<Mutex<Vec<Arc<worker::App>>>>,
+/// Runs the tick and the sweeper every minute, each run beside those that still go on.
+async fn run_every_minute(
+    schedules: Arc<Schedules>,
+    wire: Wire,
+    workers: Arc<Workers>,
+    sweeper: Arc<sweeper::App>,
+    is_due: impl Fn() -> BoxFuture<'static, bool> + Send,
+) {
+    let mut at = Instant::now();
+    loop {
+        at += MINUTE;
+        tokio::time::sleep_until(at).await;
+        if schedules.paused.load(Ordering::SeqCst) || !is_due().await {
+            continue;
+        }
+        let (running, workers) = (schedules.begin(), Arc::clone(&workers));
+        let tick = tokio::spawn(async move {
+            let _running = running;
+            workers.tick().await;
+        });
+        wire.watch(tick.abort_handle());
+        let (running, sweeper) = (schedules.begin(), Arc::clone(&sweeper));
+        let sweep = tokio::spawn(async move {
+            let _running = running;
+            sweeper::handle(&sweeper, Instant::now() + SWEEP_TIMEOUT).await;
+        });
+        wire.watch(sweep.abort_handle());
+    }
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(Arc::clone(&self.app));
-    }
+/// Whether a run by the clock would find anything: a task, a pending event, a pool. Without, it reads and does nothing, and
+/// a world that idles for days is spared that.
+#[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
+async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool) -> bool {
+    let tasks = tables.scan().table_name("ChatTasks").limit(1).send().await;
+    let pending = tables.scan().table_name("InviteRequests").index_name("Pending");
+    let pending = pending.limit(1).send().await;
+    always
+        || tasks.map_or(true, |page| page.count > 0)
+        || pending.map_or(true, |page| page.count > 0)
+}
+
+/// The way of calls that are no part of what is simulated.
+fn past_the_wire(aws: &Aws) -> Transport {
+    let aws = aws.clone();
+    Transport::new(move |request| {
+        let aws = aws.clone();
+        async move { aws.call(request).await.map_err(|Reset| wire::broken()) }.boxed()
+    })
 }
 
 fn app<A>(

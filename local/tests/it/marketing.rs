@@ -202,6 +202,9 @@ async fn after_thirteen_days_without_webengage_an_event_is_a_dead_letter_not_los
     bundle
         .run_until(|| bundle.webengage.attempt_count() > 2)
         .await;
+    // In thirteen days that pass, `events` moves the record on with each try. In a jump it can't, and the sweeper would take
+    // the message for lost.
+    bundle.pause_schedule();
     bundle
         .turn_when_idle(Duration::from_secs(13 * 24 * 3600))
         .await;

@@ -4,6 +4,8 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
+use common::domain::id::ChatId;
+use common::domain::task::{Mint, Task, Work};
 use common::domain::time::Timestamp;
 use local::harness::TestBundle;
 use serde_json::{Value, json};
@@ -15,21 +17,12 @@ use crate::startup::{env_without, purchase, spawn, status_of};
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:admit-one-AbCdEf";
 const ROOT: &str = "1-6920a1b2-0123456789abcdef01234567";
 
-fn job(bundle: &TestBundle, n: u32) -> Value {
-    let created = Timestamp::from_ms(bundle.clock.now_ms());
-    json!({"kind": "mint", "requestId": format!("00000000-0000-8000-8000-{n:012}"), "userId": format!("u{n}"),
-        "transactionId": format!("T{n}"), "chatId": bundle.chat_id, "createdAt": created})
-}
-
-fn batch(jobs: &[Value], trace: Option<&str>) -> Vec<u8> {
-    let attributes = trace.map_or(json!({}), |trace| json!({"AWSTraceHeader": trace}));
-    let records: Vec<Value> = jobs
-        .iter()
-        .zip(0..)
-        .map(|(job, n)| json!({"messageId": format!("m{n}"), "body": job.to_string(), "attributes": attributes,
-            "messageAttributes": {}, "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:InviteQueue"}))
-        .collect();
-    json!({"Records": records}).to_string().into_bytes()
+/// A bell of the chat, as Lambda hands it to the worker.
+fn bell(bundle: &TestBundle) -> Vec<u8> {
+    let body = json!({"kind": "work", "chatId": bundle.chat_id}).to_string();
+    let record = json!({"messageId": "m", "body": body, "attributes": {}, "messageAttributes": {},
+        "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:InviteQueue"});
+    json!({"Records": [record]}).to_string().into_bytes()
 }
 
 fn metrics(function: &Function) -> Vec<Value> {
@@ -48,9 +41,11 @@ async fn an_invocation_counts_what_it_did_in_one_line_also_when_logs_are_off() {
         ("METRICS_NAMESPACE", "AdmitOne/test"),
         ("AWS_LAMBDA_LOG_LEVEL", "ERROR"),
     ]);
+    bundle.pause_schedule();
     let worker = spawn("worker", &env).await;
-    let jobs = [job(&bundle, 1), job(&bundle, 2)];
-    worker.invoke(batch(&jobs, None)).await.unwrap();
+    bundle.put_mint(1).await;
+    bundle.put_mint(2).await;
+    worker.invoke(bell(&bundle)).await.unwrap();
     let told = metrics(&worker);
     let [line] = &told[..] else {
         panic!("one line: {:#?}", worker.logs());
@@ -72,10 +67,8 @@ async fn an_invocation_counts_what_it_did_in_one_line_also_when_logs_are_off() {
         )
         .times(1),
     );
-    worker
-        .invoke(batch(&[job(&bundle, 3)], None))
-        .await
-        .unwrap();
+    bundle.put_mint(3).await;
+    worker.invoke(bell(&bundle)).await.unwrap();
     let told = metrics(&worker);
     assert_eq!(told[1]["RateLimited"], 1.0, "{told:#?}");
     assert_eq!(told[1]["PausedSeconds"], 7.0, "{told:#?}");
@@ -90,6 +83,7 @@ async fn an_invocation_counts_what_it_did_in_one_line_also_when_logs_are_off() {
 async fn one_payment_is_followed_through_the_queues_to_telegram() {
     let mut bundle = TestBundle::start().await;
     bundle.leaves_something();
+    bundle.pause_schedule();
     let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
     daemon
         .set_read_timeout(Some(Duration::from_secs(10)))
@@ -104,10 +98,20 @@ async fn one_payment_is_followed_through_the_queues_to_telegram() {
     ]);
     let trace = format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
     let worker = spawn("worker", &env).await;
-    worker
-        .invoke(batch(&[job(&bundle, 1)], Some(&trace)))
-        .await
-        .unwrap();
+    // The task tells whose trace it is; a bell is of many.
+    let put = async |n: u32, trace: &str| {
+        let mint = Mint {
+            request_id: format!("00000000-0000-8000-8000-{n:012}").parse().unwrap(),
+            user_id: format!("u{n}"),
+            transaction_id: format!("T{n}"),
+            link_version: 0,
+        };
+        let now = Timestamp::from_ms(bundle.clock.now_ms());
+        let task = Task::new(ChatId(bundle.chat_id), Work::Mint(mint), now);
+        bundle.put(&task.traced(Some(trace.to_owned()))).await;
+    };
+    put(1, &trace).await;
+    worker.invoke(bell(&bundle)).await.unwrap();
 
     let mut datagram = [0; 4096];
     let length = daemon.recv(&mut datagram).unwrap();
@@ -146,11 +150,9 @@ async fn one_payment_is_followed_through_the_queues_to_telegram() {
     daemon
         .set_read_timeout(Some(Duration::from_millis(200)))
         .unwrap();
-    let trace = trace.replace("Sampled=1", "Sampled=0");
-    worker
-        .invoke(batch(&[job(&bundle, 2)], Some(&trace)))
-        .await
-        .unwrap();
+    put(2, &trace.replace("Sampled=1", "Sampled=0")).await;
+    worker.invoke(bell(&bundle)).await.unwrap();
+    assert_eq!(bundle.telegram.link_count(), 2);
     assert!(daemon.recv(&mut datagram).is_err());
 }
 
@@ -186,32 +188,24 @@ async fn a_rotated_bot_token_is_read_when_the_old_one_is_refused() {
     put(&bundle.env()["TELEGRAM_BOT_TOKEN"]);
     let mut env = env_without(&bundle, &["TELEGRAM_BOT_TOKEN", "SECRETS_ARN"]);
     env.push(("SECRETS_ARN", ARN));
+    bundle.pause_schedule();
     let worker = spawn("worker", &env).await;
-    worker
-        .invoke(batch(&[job(&bundle, 1)], None))
-        .await
-        .unwrap();
+    bundle.put_mint(1).await;
+    worker.invoke(bell(&bundle)).await.unwrap();
     assert_eq!(bundle.telegram.link_count(), 1);
 
     let rotated = format!("{}:AAwhatBotFatherMadeAnewwhatBotFather", bundle.bot_id);
     bundle.telegram.revoke_token(bundle.bot_id);
     bundle.telegram.restore_token(&rotated);
     put(&rotated);
-    // This call is refused, and the chat is held for it.
-    worker
-        .invoke(batch(&[job(&bundle, 2)], None))
-        .await
-        .unwrap();
+    // This call is refused, and opens the circuit of the bot.
+    bundle.put_mint(2).await;
+    worker.invoke(bell(&bundle)).await.unwrap();
     assert_eq!(bundle.telegram.link_count(), 1);
-    let mut env = bundle.env().clone().into_iter().collect();
-    let dynamo = common::aws::Shared::from_env(&mut env).dynamodb();
-    let line = format!("{}#{}", bundle.bot_id, bundle.chat_id);
-    let forget = dynamo.delete_item().table_name(&bundle.env()["PACE_TABLE"]);
-    let key = aws_sdk_dynamodb::types::AttributeValue::S(line);
-    forget.key("paceKey", key).send().await.unwrap();
-    worker
-        .invoke(batch(&[job(&bundle, 3)], None))
-        .await
-        .unwrap();
-    assert_eq!(bundle.telegram.link_count(), 2, "{:#?}", worker.logs());
+    let forget = bundle.dynamodb().delete_item().table_name("RateLimits");
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(bundle.chat_id.to_string());
+    forget.key("limitKey", key).send().await.unwrap();
+    bundle.put_mint(3).await;
+    worker.invoke(bell(&bundle)).await.unwrap();
+    assert_eq!(bundle.telegram.link_count(), 3, "{:#?}", worker.logs());
 }

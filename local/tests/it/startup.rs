@@ -15,40 +15,31 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 9] = [
+const FUNCTIONS: [(&str, &[&str]); 8] = [
     (
         "request",
         &[
             "API_KEYS",
             "EVENT_QUEUE_URL",
-            "INVITE_LINKS_TABLE",
             "INVITE_QUEUE_URL",
-            "INVITE_REQUESTS_TABLE",
-            "STOCK_TABLE",
             "TELEGRAM_CHAT_ID",
         ],
     ),
-    ("status", &["API_KEYS", "INVITE_REQUESTS_TABLE"]),
+    ("status", &["API_KEYS"]),
     (
         "worker",
         &[
             "EVENT_QUEUE_URL",
-            "INVITE_LINKS_TABLE",
             "INVITE_QUEUE_URL",
-            "INVITE_REQUESTS_TABLE",
-            "PACE_TABLE",
-            "STOCK_TABLE",
             "TELEGRAM_BOT_TOKEN",
+            "TELEGRAM_CHAT_ID",
         ],
     ),
     (
         "webhook",
         &[
             "EVENT_QUEUE_URL",
-            "INVITE_LINKS_TABLE",
             "INVITE_QUEUE_URL",
-            "INVITE_REQUESTS_TABLE",
-            "STOCK_TABLE",
             "TELEGRAM_CHAT_ID",
             "TELEGRAM_WEBHOOK_SECRET",
         ],
@@ -57,14 +48,9 @@ const FUNCTIONS: [(&str, &[&str]); 9] = [
         "events",
         &[
             "EVENT_QUEUE_URL",
-            "INVITE_REQUESTS_TABLE",
             "WEBENGAGE_API_KEY",
             "WEBENGAGE_LICENSE_CODE",
         ],
-    ),
-    (
-        "stock",
-        &["INVITE_QUEUE_URL", "STOCK_TABLE", "TELEGRAM_CHAT_ID"],
     ),
     (
         "admin",
@@ -73,24 +59,12 @@ const FUNCTIONS: [(&str, &[&str]); 9] = [
             "EVENT_DEAD_LETTER_QUEUE_URL",
             "EVENT_QUEUE_URL",
             "INVITE_DEAD_LETTER_QUEUE_URL",
-            "INVITE_LINKS_TABLE",
             "INVITE_QUEUE_URL",
-            "INVITE_REQUESTS_TABLE",
-            "PACE_TABLE",
             "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",
         ],
     ),
-    (
-        "sweeper",
-        &[
-            "EVENT_DEAD_LETTER_QUEUE_URL",
-            "EVENT_QUEUE_URL",
-            "INVITE_DEAD_LETTER_QUEUE_URL",
-            "INVITE_QUEUE_URL",
-            "INVITE_REQUESTS_TABLE",
-        ],
-    ),
+    ("sweeper", &["EVENT_QUEUE_URL"]),
     (
         "monitor",
         &[
@@ -98,8 +72,8 @@ const FUNCTIONS: [(&str, &[&str]); 9] = [
             "EVENT_QUEUE_URL",
             "INVITE_DEAD_LETTER_QUEUE_URL",
             "INVITE_QUEUE_URL",
-            "INVITE_REQUESTS_TABLE",
             "TELEGRAM_BOT_TOKEN",
+            "TELEGRAM_CHAT_ID",
             "WEBHOOK_URL",
         ],
     ),
@@ -216,32 +190,27 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         ("INVITE_TTL_SEC", "1.5"),
         ("RETENTION_DAYS", "s3cret"),
         ("DUPLICATE_WINDOW_SEC", "0"),
-        ("STOCK_TARGET", "s3cret"),
-        ("STOCK_TTL_SEC", "3599"),
+        ("LINK_POOL_TARGET", "s3cret"),
+        ("LINK_POOL_TTL_SEC", "3599"),
     ];
     let reads = [
         (
             "request",
             &[0, 2, 7, 8, 9, 10][..],
-            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE STOCK_TABLE",
+            "EVENT_QUEUE_URL INVITE_QUEUE_URL",
         ),
-        ("status", &[2], "INVITE_REQUESTS_TABLE"),
+        ("status", &[2], ""),
         (
             "worker",
-            &[1, 4, 5, 6, 7, 8],
-            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE PACE_TABLE STOCK_TABLE",
+            &[0, 1, 4, 5, 6, 7, 8, 10, 11],
+            "EVENT_QUEUE_URL INVITE_QUEUE_URL",
         ),
         (
             "webhook",
             &[0],
-            "EVENT_QUEUE_URL INVITE_LINKS_TABLE INVITE_QUEUE_URL INVITE_REQUESTS_TABLE STOCK_TABLE TELEGRAM_WEBHOOK_SECRET",
+            "EVENT_QUEUE_URL INVITE_QUEUE_URL TELEGRAM_WEBHOOK_SECRET",
         ),
-        (
-            "events",
-            &[3, 5],
-            "EVENT_QUEUE_URL INVITE_REQUESTS_TABLE WEBENGAGE_API_KEY",
-        ),
-        ("stock", &[0, 7, 8, 10, 11], "INVITE_QUEUE_URL STOCK_TABLE"),
+        ("events", &[3, 5], "EVENT_QUEUE_URL WEBENGAGE_API_KEY"),
     ];
     for (name, spoils, also_missing) in reads {
         let sentence = refusal(name, &spoiled).await;

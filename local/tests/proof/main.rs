@@ -43,5 +43,7 @@ fn the_limit_is_found_and_used() {
     let found = Case::new("1/s", 1.0, 20, 4).run(1).unwrap();
     assert!(found.used > 0.95, "{found:?}");
     assert_eq!(found.during_pause, 0, "{found:?}");
-    assert!(found.longest_invocation < 2.0, "{found:?}");
+    // A run of 10 s and its last call.
+    assert!(found.longest_invocation < 13.0, "{found:?}");
+    assert!(found.sqs_per_link <= 1.0, "{found:?}");
 }

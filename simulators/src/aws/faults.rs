@@ -70,6 +70,13 @@ impl FaultRule {
         self
     }
 
+    /// Every call of this service.
+    #[must_use]
+    pub fn of(mut self, service: Service) -> Self {
+        self.service = Some(service);
+        self
+    }
+
     /// Only calls that name this table, queue or secret.
     #[must_use]
     pub fn named(mut self, table_or_queue: &str) -> Self {

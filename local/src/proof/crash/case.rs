@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -23,16 +24,25 @@ pub enum Blow {
     CutAfter,
     /// It is made twice.
     Twice,
+    /// Its caller is frozen before it, for longer than a lease.
+    FrozenBefore,
+    /// Its caller is frozen after its effect, for longer than a lease.
+    FrozenAfter,
 }
+
+/// Longer than a lease lasts.
+const FROZEN: Duration = Duration::from_secs(40);
 
 impl Blow {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Before,
         Self::After,
         Self::CutBefore,
         Self::CutAfter,
         Self::Twice,
+        Self::FrozenBefore,
+        Self::FrozenAfter,
     ];
     /// Those that the caller does not survive.
     pub const DEATHS: [Self; 2] = [Self::Before, Self::After];
@@ -44,6 +54,8 @@ impl Blow {
             Self::CutBefore => "cut-before",
             Self::CutAfter => "cut-after",
             Self::Twice => "twice",
+            Self::FrozenBefore => "frozen-before",
+            Self::FrozenAfter => "frozen-after",
         }
     }
 
@@ -54,6 +66,8 @@ impl Blow {
             Self::CutBefore => Verdict::CutBefore,
             Self::CutAfter => Verdict::CutAfter,
             Self::Twice => Verdict::Twice,
+            Self::FrozenBefore => Verdict::FreezeBefore(FROZEN),
+            Self::FrozenAfter => Verdict::FreezeAfter(FROZEN),
         }
     }
 

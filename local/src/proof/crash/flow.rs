@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures_util::future::join_all;
 use serde_json::json;
+use simulators::aws::{FaultRule as AwsRule, Service, WireFault};
 use simulators::telegram::{Fault, FaultRule, Rights};
 use simulators::webengage::Mode;
 
@@ -39,20 +40,24 @@ pub enum Flow {
     TwoBots,
     Moved,
     ChatBroken,
-    LostLease,
+    Careful,
     Revoke,
     Join,
     EarlyJoin,
     Events,
     Outage,
-    StockTaken,
-    StockFilled,
-    StockTooOld,
+    PoolTaken,
+    PoolFilled,
+    PoolTooOld,
+    Reissued,
+    Restored,
+    Tick,
+    Sweeper,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -68,15 +73,19 @@ impl Flow {
         Self::TwoBots,
         Self::Moved,
         Self::ChatBroken,
-        Self::LostLease,
+        Self::Careful,
         Self::Revoke,
         Self::Join,
         Self::EarlyJoin,
         Self::Events,
         Self::Outage,
-        Self::StockTaken,
-        Self::StockFilled,
-        Self::StockTooOld,
+        Self::PoolTaken,
+        Self::PoolFilled,
+        Self::PoolTooOld,
+        Self::Reissued,
+        Self::Restored,
+        Self::Tick,
+        Self::Sweeper,
     ];
 
     /// Its name in a case's.
@@ -98,22 +107,26 @@ impl Flow {
             Self::TwoBots => "two-bots",
             Self::Moved => "moved",
             Self::ChatBroken => "chat-broken",
-            Self::LostLease => "lost-lease",
+            Self::Careful => "careful",
             Self::Revoke => "revoke",
             Self::Join => "join",
             Self::EarlyJoin => "early-join",
             Self::Events => "events",
             Self::Outage => "outage",
-            Self::StockTaken => "stock-taken",
-            Self::StockFilled => "stock-filled",
-            Self::StockTooOld => "stock-too-old",
+            Self::PoolTaken => "pool-taken",
+            Self::PoolFilled => "pool-filled",
+            Self::PoolTooOld => "pool-too-old",
+            Self::Reissued => "reissued",
+            Self::Restored => "restored",
+            Self::Tick => "tick",
+            Self::Sweeper => "sweeper",
         }
     }
 
     /// Whether a second death on the way back from the first is played too.
     #[must_use]
     pub const fn is_struck_twice(self) -> bool {
-        matches!(self, Self::Mint | Self::Join | Self::StockTaken)
+        matches!(self, Self::Mint | Self::Join | Self::PoolTaken | Self::Reissued)
     }
 
     /// Whether a call is one of its points.
@@ -130,13 +143,16 @@ impl Flow {
             | Self::Poison
             | Self::Moved
             | Self::ChatBroken
-            | Self::LostLease
+            | Self::Careful
             | Self::Revoke => &["worker"],
             Self::TwoBots => &["worker", "webhook"],
             Self::Join | Self::EarlyJoin => &["webhook", "worker", "events"],
             Self::Events | Self::Outage => &["events"],
-            Self::StockTaken => &["request", "events", "worker"],
-            Self::StockFilled | Self::StockTooOld => &["stock", "worker"],
+            Self::PoolTaken => &["request", "events", "worker"],
+            Self::PoolFilled | Self::PoolTooOld | Self::Tick => &["worker"],
+            Self::Reissued => &["admin", "worker"],
+            Self::Restored => &["webhook", "worker"],
+            Self::Sweeper => &["sweeper"],
         };
         callers.contains(&call.caller)
     }
@@ -144,18 +160,17 @@ impl Flow {
     pub(in crate::proof) fn plan(self) -> Plan {
         let env: &[(&str, &str)] = match self {
             Self::GivenUp => &[("MAX_ATTEMPTS", "2")],
-            Self::StockTaken | Self::StockFilled => &[("STOCK_TARGET", "2")],
-            Self::StockTooOld => &[
-                ("STOCK_TARGET", "2"),
+            Self::PoolTaken | Self::PoolFilled => &[("LINK_POOL_TARGET", "2")],
+            Self::PoolTooOld => &[
+                ("LINK_POOL_TARGET", "2"),
                 ("INVITE_TTL_SEC", "86400"),
-                ("STOCK_TTL_SEC", "108000"),
+                ("LINK_POOL_TTL_SEC", "86700"),
             ],
             _ => &[],
         };
         let env = env.iter().map(|(name, value)| (*name, (*value).to_owned()));
         Plan {
             bots: if self == Self::TwoBots { 2 } else { 1 },
-            idle_polls: false,
             env: env.collect(),
             ..Plan::default()
         }
@@ -164,7 +179,7 @@ impl Flow {
     pub(super) fn allowed(self) -> Allowed {
         Allowed {
             failed: self == Self::GivenUp,
-            dead_letters: if self == Self::Poison { 2 } else { 0 },
+            dead_letters: if self == Self::Poison { [1, 1] } else { [0, 0] },
             ..Allowed::default()
         }
     }
@@ -215,13 +230,16 @@ impl Stage {
             Flow::MintNotSingleUse => fail(Fault::WrongMemberLimit(None)),
             Flow::GivenUp => world.telegram.fail(FaultRule::on(MINT, Fault::Internal)),
             Flow::Poison => {
+                // Poison is shown for 45 minutes; that the ticks go on meanwhile says nothing.
+                world.pause_schedules();
                 for queue in [INVITES.queue, EVENTS.queue] {
                     world.send(queue, &json!({"kind": "nonsense"})).await?;
                 }
             }
             Flow::Moved => world.telegram.migrate_chat(chat, NEW_CHAT),
             Flow::ChatBroken => world.telegram.demote_bot(world.bots[0], chat),
-            Flow::LostLease => return self.lose_the_lease(&payments[0]).await,
+            // As if two holders had died: then one task at a time is named before it is begun.
+            Flow::Careful => world.set_lease("deaths", 2).await?,
             Flow::Revoke | Flow::Join => {
                 self.sell(&payments[0]).await?;
                 self.settle().await?;
@@ -232,11 +250,21 @@ impl Stage {
             }
             Flow::EarlyJoin | Flow::Outage => return self.play_through_an_outage(flow).await,
             Flow::Events | Flow::TwoBots => {}
-            Flow::StockTaken | Flow::StockFilled | Flow::StockTooOld => {
-                return self.play_stock(flow).await;
+            Flow::PoolTaken | Flow::PoolFilled | Flow::PoolTooOld => {
+                return self.play_pool(flow).await;
             }
+            Flow::Reissued | Flow::Restored => return self.play_reissue(flow).await,
+            Flow::Tick => return self.play_tick(&payments[0]).await,
+            Flow::Sweeper => return self.play_sweeper(&payments[0]).await,
         }
         self.points.open();
+        if flow == Flow::Crowd {
+            // One after the other, so that they have an order.
+            for payment in &payments {
+                self.sell(payment).await?;
+                world.wait(Duration::from_millis(50)).await;
+            }
+        }
         for told in join_all(payments.iter().map(|payment| self.sell(payment))).await {
             told?;
         }
@@ -259,6 +287,7 @@ impl Stage {
     pub(super) async fn quiet(&self) -> anyhow::Result<()> {
         self.settle().await?;
         self.points.close();
+        self.world.resume_schedules();
         Ok(())
     }
 
@@ -278,31 +307,70 @@ impl Stage {
         self.quiet().await
     }
 
-    /// A worker is so slow that its lease lapses while it waits for Telegram, and another one is shown the message.
-    async fn lose_the_lease(&self, payment: &Payment) -> anyhow::Result<()> {
-        let late = FaultRule::on(MINT, Fault::AnswerLate(Duration::from_secs(8)));
-        self.world.telegram.fail(late.times(1));
+    /// Links of the pool: made, sold and made again, or too old to be sold.
+    async fn play_pool(&self, flow: Flow) -> anyhow::Result<()> {
+        if flow == Flow::PoolFilled {
+            self.points.open();
+        }
+        self.settle().await?;
+        if flow == Flow::PoolTooOld {
+            self.world.wait(Duration::from_secs(290)).await;
+            self.points.open();
+            self.world.wait(Duration::from_secs(80)).await;
+            self.settle().await?;
+        }
         self.points.open();
+        self.sell(&flow.payments()[0]).await?;
+        self.quiet().await
+    }
+
+    /// An operator has a link replaced; in one of the flows somebody joins by the old one before it is revoked.
+    async fn play_reissue(&self, flow: Flow) -> anyhow::Result<()> {
+        let payment = &flow.payments()[0];
         self.sell(payment).await?;
-        self.world.wait(Duration::from_secs(3)).await;
-        for item in self.requests().await? {
-            let mut job = json!({"kind": "mint"});
-            for name in [
-                "requestId",
-                "userId",
-                "transactionId",
-                "chatId",
-                "createdAt",
-            ] {
-                job[name] = item[name].clone();
-            }
-            if item["status"] == "PROCESSING" {
-                self.world
-                    .lapse(item["requestId"].as_str().unwrap_or_default())
-                    .await?;
-            }
-            self.world.send(INVITES.queue, &job).await?;
+        self.settle().await?;
+        let link = self.link_of(payment).await?;
+        if flow == Flow::Restored {
+            let wait = Fault::TooManyRequests { retry_after: 5 };
+            let rule = FaultRule::on("revokeChatInviteLink", wait);
+            self.world.telegram.fail(rule.times(1));
+        } else {
+            self.points.open();
+        }
+        self.reissue().await?;
+        if flow == Flow::Restored {
+            self.world.wait(Duration::from_secs(2)).await;
+            self.points.open();
+            self.join(&link, 1000)?;
         }
         self.quiet().await
     }
+
+    /// No bell could be sent: the tick finds the task.
+    async fn play_tick(&self, payment: &Payment) -> anyhow::Result<()> {
+        let wire = self.world.aws.wire();
+        wire.fail(without(INVITES.queue));
+        self.sell(payment).await?;
+        self.world.wait(Duration::from_secs(5)).await;
+        wire.clear_faults();
+        self.points.open();
+        self.quiet().await
+    }
+
+    /// No event could be queued: the sweeper finds it pending an hour later.
+    async fn play_sweeper(&self, payment: &Payment) -> anyhow::Result<()> {
+        let wire = self.world.aws.wire();
+        wire.fail(without(EVENTS.queue));
+        self.sell(payment).await?;
+        self.world.wait(Duration::from_secs(3575)).await;
+        wire.clear_faults();
+        self.points.open();
+        self.quiet().await
+    }
+}
+
+/// SQS takes no message for this queue.
+fn without(queue: &str) -> AwsRule {
+    let rule = AwsRule::new(WireFault::InternalError).on(Service::Sqs, "SendMessage");
+    rule.named(queue).always()
 }

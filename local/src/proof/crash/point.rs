@@ -53,7 +53,7 @@ impl Points {
 
     pub(in crate::proof) fn judge(&self) -> Judge {
         let points = self.clone();
-        Box::new(move |call| points.state().decide(call))
+        Box::new(move |call, _| points.state().decide(call))
     }
 
     pub(in crate::proof) fn seen(&self) -> Vec<Call> {
@@ -100,7 +100,11 @@ impl State {
         };
         let is_unheard = matches!(
             verdict,
-            Verdict::DieAfter | Verdict::CutAfter | Verdict::Twice
+            Verdict::DieAfter
+                | Verdict::CutAfter
+                | Verdict::Twice
+                | Verdict::FreezeBefore(_)
+                | Verdict::FreezeAfter(_)
         );
         self.unheard |= call.service == "Telegram" && is_unheard;
         verdict

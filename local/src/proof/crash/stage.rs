@@ -118,6 +118,23 @@ impl Stage {
         None
     }
 
+    /// An operator has the first link of the first request replaced, and repeats the call until it is taken.
+    pub(super) async fn reissue(&self) -> anyhow::Result<()> {
+        let requests = self.requests().await?;
+        let id = requests[0]["requestId"].as_str().unwrap_or_default();
+        let path = format!("invites/{id}/reissue");
+        let mut told = None;
+        for _ in 0..PATIENCE {
+            told = self.world.operate(&path, &json!({"linkVersion": 0})).await;
+            // A repeat of a call whose answer was lost is refused: there is another link by now.
+            if told.as_ref().is_some_and(|told| matches!(told.status, 200 | 409)) {
+                return Ok(());
+            }
+            self.world.wait(Duration::from_secs(2)).await;
+        }
+        anyhow::bail!("the operator was told {told:?}")
+    }
+
     /// Asks every second until the request has its link.
     pub(super) async fn link_of(&self, payment: &Payment) -> anyhow::Result<String> {
         for _ in 0..LOOKS {

@@ -95,6 +95,7 @@ impl Fleet {
         let plan = Plan {
             workers: 0,
             events: false,
+            schedules: false,
             env: vec![("BASE_BACKOFF_SEC", "1".to_owned())],
             ..case.flow.plan()
         };
@@ -225,10 +226,11 @@ impl Fleet {
             loop {
                 let worked =
                     self.feed(&INVITES, "worker").await? | self.feed(&EVENTS, "events").await?;
-                if self.world.is_quiet() {
+                if self.world.is_quiet().await? {
                     return anyhow::Ok(());
                 }
                 if !worked {
+                    self.processes.invoke("worker", &json!({"kind": "tick"})).await?;
                     tokio::time::sleep(Duration::from_millis(30)).await;
                     self.world.sim_clock.turn(TURN);
                 }
@@ -257,13 +259,8 @@ impl Fleet {
         }
         let event = esm::event(&messages, source.queue);
         let Some(answer) = self.processes.invoke(function, &event).await? else {
-            // Its messages come back when the lease has lapsed; its clock can't be turned.
-            for item in self.world.items("InviteRequests").await? {
-                if item["status"] == "PROCESSING" {
-                    let id = item["requestId"].as_str().unwrap_or_default();
-                    self.world.lapse(id).await?;
-                }
-            }
+            // Its clock can't be turned, so its lease is made to lapse.
+            self.world.set_lease("until", 0).await?;
             return Ok(true);
         };
         let answer: SqsBatchResponse = serde_json::from_value(answer)?;

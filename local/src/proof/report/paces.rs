@@ -135,7 +135,7 @@ fn row(found: &Found, who: &str) -> String {
         found.longest_invocation,
         found.billed_per_link,
         found.sqs_per_link,
-        found.pace_writes_per_link,
+        found.lease_writes_per_link,
         found.fairness * 100.0,
     )
 }
@@ -169,7 +169,7 @@ pub(super) fn paces(report: &mut Report, small: bool, threads: usize) -> anyhow:
         "\n*used*: links made, of what the limit allowed after the first minute (and after the first minute of a changed limit). \
         *found after*: until 90 % of a changed limit was used. *429s*: of all calls, and of those in the last third. *in a pause*: \
         calls during a wait that the bot had been told of. *longest*: the longest invocation of the worker in seconds, calls included; \
-        *billed*: seconds of all invocations, a link. *SQS*: requests a link, receives of pollers that found nothing included. *writes*: of `Pace`, a link. \
+        *billed*: seconds of all invocations, a link. *SQS*: requests a link, receives of pollers that found nothing included. *writes*: of the lease, a link. \
         *fair*: the chat that got fewest links, of the one that got most. {} cases in {:.0} s.\n\n\
         ![Links a minute against the limit](report/pace.svg)\n\n![A limit that halves, and one that doubles](report/change.svg)\n",
         cases.len() + fixed.len(),

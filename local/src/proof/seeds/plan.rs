@@ -108,6 +108,14 @@ pub(crate) enum Trouble {
     NoUpdates,
     /// A message that is none.
     Poison { events: bool },
+    /// A dead letter from times when messages were work.
+    DeadTask,
+    /// All bells that wait are lost.
+    Purge,
+    /// An operator pauses a chat.
+    Paused { chat: usize },
+    /// An operator has a link replaced.
+    Reissue,
     /// A refusal that is final, or that is not known, for one request.
     Refused { known: bool },
     /// Telegram makes a link for more than one member, once.
@@ -186,7 +194,7 @@ impl Plan {
         // Of its own, so that a plan stays the same when a run draws differently.
         let mut rng = Rng::with_seed(seed ^ 0x5eed_0f1a_7e57_ab1e);
         let rng = &mut rng;
-        let (bots, chats) = (rng.usize(1..=4), rng.usize(1..=3));
+        let (bots, chats) = (rng.usize(1..=4), rng.usize(1..=5));
         let shop = spread(rng, size.minutes.start() * 60..=size.minutes.end() * 60);
         let world = world::Plan {
             bots,
@@ -195,6 +203,8 @@ impl Plan {
             latency: Duration::from_millis([0, 2, 5, 15][rng.usize(0..4)]),
             events: true,
             event_workers: rng.usize(1..=5),
+            schedules: true,
+            skews_ms: vec![0],
             idle_polls: false,
             env: vec![
                 ("MAX_ATTEMPTS", "1000".to_owned()),
@@ -298,7 +308,7 @@ fn draw_hard(rng: &mut Rng, shop: Duration) -> Vec<Spell> {
 fn draw_soft(rng: &mut Rng, shop: Duration, bots: usize, chats: usize) -> Vec<Spell> {
     let from = shop.mul_f64(rng.f64());
     let (bot, chat) = (rng.usize(0..bots), rng.usize(0..chats));
-    let (lasts, trouble) = match rng.u32(0..16) {
+    let (lasts, trouble) = match rng.u32(0..21) {
         0 => (
             spread(rng, 10..=600),
             Trouble::Flood {
@@ -344,6 +354,10 @@ fn draw_soft(rng: &mut Rng, shop: Duration, bots: usize, chats: usize) -> Vec<Sp
             },
         ),
         14 => (Duration::ZERO, Trouble::Poison { events: rng.bool() }),
+        15 => (Duration::ZERO, Trouble::DeadTask),
+        16 => (Duration::ZERO, Trouble::Purge),
+        17 => (spread(rng, 10..=3600), Trouble::Paused { chat }),
+        18 | 19 => (Duration::ZERO, Trouble::Reissue),
         _ if chance(rng, 70) => (spread(rng, 60..=600), Trouble::WrongLimit),
         _ => (
             spread(rng, 60..=600),

@@ -33,8 +33,8 @@ pub(crate) struct Weather {
     pub(crate) no_updates: u32,
     /// Bots that are not in a chat.
     pub(crate) kicked: BTreeSet<(i64, i64)>,
-    /// Messages that are none.
-    pub(crate) poison: u64,
+    /// Messages that are none, by queue.
+    pub(crate) poison: [u64; 2],
     /// Refusals that were ordered.
     pub(crate) refusals: u64,
 }
@@ -76,7 +76,7 @@ pub(crate) fn set_up(world: &World, plan: &Plan, sky: &Sky, story: &Story, seed:
     world.telegram.set_latency(plan.way.clone());
     world.telegram.sleep_through(plan.sleeps_through);
     let (of_judge, mut rng) = (sky.clone(), Rng::with_seed(seed ^ 0x1d6e));
-    world.wire.judge(Box::new(move |call| {
+    world.wire.judge(Box::new(move |call, _| {
         let Some(one_in) = of_judge.weather().calls else {
             return Verdict::Pass;
         };
@@ -276,13 +276,44 @@ impl Stage<'_> {
                     2 => json!([{}]),
                     _ => json!({"kind": "mint", "requestId": 7}),
                 };
-                sky.weather().poison += 1;
+                sky.weather().poison[usize::from(events)] += 1;
                 // It must arrive, and once: the faults are for the functions.
                 let start = end - spell.to;
                 while plan.is_hard(Instant::now() - start) {
                     sleep(Duration::from_secs(30)).await;
                 }
                 world.send(queue, &body).await?;
+            }
+            Trouble::DeadTask => {
+                let dead = json!({"kind": "revoke", "inviteLink": "https://t.me/+dead", "chatId": 1});
+                world.send(INVITES.dead_letters, &dead).await?;
+                sky.weather().poison[0] += 1;
+            }
+            Trouble::Purge => {
+                world.purge(INVITES.queue).await?;
+            }
+            Trouble::Paused { chat } => {
+                let chat = world.chats[chat];
+                world.operate(&format!("chats/{chat}/pause"), &json!({"reason": "audit"})).await;
+                sleep_until(end).await;
+                let mut told = None;
+                for _ in 0..100 {
+                    told = world.operate(&format!("chats/{chat}/resume"), &json!({})).await;
+                    if told.as_ref().is_some_and(|told| told.status == 200) {
+                        return Ok(());
+                    }
+                    sleep(Duration::from_secs(20)).await;
+                }
+                anyhow::bail!("a chat could not be resumed: {told:?}");
+            }
+            Trouble::Reissue => {
+                let items = world.items("InviteRequests").await?;
+                let done = items.iter().filter(|item| item["status"] == "DONE" && item["joinedAt"].is_null());
+                let mut ids: Vec<&str> = done.filter_map(|item| item["requestId"].as_str()).collect();
+                ids.sort_unstable();
+                if let Some(id) = self.rng.choice(ids) {
+                    world.operate(&format!("invites/{id}/reissue"), &json!({})).await;
+                }
             }
             Trouble::Refused { known } => {
                 let words = if known {
@@ -320,7 +351,11 @@ impl Stage<'_> {
             _ => WireFault::Hang,
         };
         let (service, operation, target) = AWS_CALLS[rng.usize(0..AWS_CALLS.len())];
-        let rule = AwsRule::new(action).on(service, operation).named(target);
+        let rule = AwsRule::new(action).on(service, operation);
+        let rule = match target {
+            "" => rule,
+            target => rule.named(target),
+        };
         // The SDK tries three times: only more faults than that are felt.
         rule.skip(rng.u64(0..6)).times(rng.u64(1..=9))
     }
@@ -350,18 +385,26 @@ impl Stage<'_> {
 }
 
 /// The calls of the functions and of Lambda that may fail.
-const AWS_CALLS: [(Service, &str, &str); 15] = [
+const AWS_CALLS: [(Service, &str, &str); 23] = [
     (Service::DynamoDb, "GetItem", "InviteRequests"),
     (Service::DynamoDb, "PutItem", "InviteRequests"),
     (Service::DynamoDb, "UpdateItem", "InviteRequests"),
-    (Service::DynamoDb, "UpdateItem", "InviteRequests"),
+    (Service::DynamoDb, "Query", "InviteRequests"),
+    (Service::DynamoDb, "TransactWriteItems", ""),
     (Service::DynamoDb, "GetItem", "InviteLinks"),
     (Service::DynamoDb, "PutItem", "InviteLinks"),
-    (Service::DynamoDb, "GetItem", "Pace"),
-    (Service::DynamoDb, "PutItem", "Pace"),
+    (Service::DynamoDb, "PutItem", "ChatTasks"),
+    (Service::DynamoDb, "Query", "ChatTasks"),
+    (Service::DynamoDb, "UpdateItem", "ChatTasks"),
+    (Service::DynamoDb, "DeleteItem", "ChatTasks"),
+    (Service::DynamoDb, "GetItem", "RateLimits"),
+    (Service::DynamoDb, "UpdateItem", "RateLimits"),
+    (Service::DynamoDb, "UpdateItem", "RateLimits"),
+    (Service::DynamoDb, "PutItem", "LinkPool"),
+    (Service::DynamoDb, "Query", "LinkPool"),
     (Service::Sqs, "SendMessage", INVITES.queue),
     (Service::Sqs, "SendMessage", EVENTS.queue),
-    (Service::Sqs, "SendMessageBatch", INVITES.queue),
+    (Service::Sqs, "SendMessageBatch", EVENTS.queue),
     (Service::Sqs, "ReceiveMessage", INVITES.queue),
     (Service::Sqs, "ReceiveMessage", EVENTS.queue),
     (Service::Sqs, "DeleteMessageBatch", INVITES.queue),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::domain::time::Timestamp;
 use serde_json::Value;
 
+use super::super::fairness::{overtaken, revoked_late};
 use super::super::invariants::{Allowed, broken};
 use super::super::world::World;
 use super::people::People;
@@ -22,7 +23,9 @@ const TOLD_TO_WAIT: Duration = Duration::from_secs(3600);
 /// How long a mended chat may go unnoticed.
 const HELD: Duration = Duration::from_secs(600);
 /// SQS's visibility time-out of the invite queue.
-const HIDDEN: Duration = Duration::from_secs(360);
+const HIDDEN: Duration = Duration::from_secs(540);
+/// How long a buyer may be behind one who was called about first: the call's time, and that of a lease whose holder died.
+const UNDER_WAY: Duration = Duration::from_secs(120);
 
 /// How long a call may hang and yet be answered in time.
 const HANGS: Duration = Duration::from_secs(20);
@@ -57,9 +60,10 @@ impl Court<'_> {
         let allowed = Allowed {
             failed: refusals > 0,
             dead_letters: poison,
+            dead_bells: true,
             told_again: true,
+            out_of_order: true,
             flood_calls: true,
-            lost_claims: self.eye.seen().lost_claims,
         };
         let mut verdict = Verdict {
             broken: broken(self.world, allowed).await?,
@@ -75,6 +79,7 @@ impl Court<'_> {
         self.judge_repeats(&mut verdict);
         self.judge_waits(&requests, &mut verdict);
         self.judge_calls(&mut verdict);
+        self.judge_order(&mut verdict).await?;
         verdict.failed = requests
             .iter()
             .filter(|item| item["status"] == "FAILED")
@@ -169,7 +174,7 @@ impl Court<'_> {
         let paced = limit
             .per
             .mul_f64(waits.len() as f64 / f64::from(limit.calls));
-        // Mints share the limit with revocations, which are as many.
+        // Mints leave a part of the limit to revocations.
         let bound = TOLD_TO_WAIT + HELD + 2 * HIDDEN + 2 * paced;
         verdict.longest_wait = waits
             .iter()
@@ -183,6 +188,33 @@ impl Court<'_> {
                 ));
             }
         }
+    }
+
+    /// Nobody is overtaken but by calls under way, and by those who were deferred for their own sake; used links are revoked
+    /// soon after the troubles.
+    async fn judge_order(&self, verdict: &mut Verdict) -> anyhow::Result<()> {
+        let mut called: BTreeMap<String, u32> = BTreeMap::new();
+        for call in self.world.telegram.calls() {
+            if let ("createChatInviteLink", Some(name)) =
+                (call.method.as_str(), call.params["name"].as_str())
+            {
+                *called.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+        let deferred = self.eye.seen().deferred.clone();
+        let is_exempt = |id: &str| {
+            let calls = called.get(&id.replace('-', "")).copied();
+            deferred.contains(id) || calls > Some(1)
+        };
+        let overtaken = overtaken(self.world, UNDER_WAY, is_exempt).await?;
+        verdict.broken.extend(overtaken);
+        let limit = self.plan.limit;
+        let links = self.world.telegram.link_count() as f64;
+        let paced = limit.per.mul_f64(2.0 * links / f64::from(limit.calls));
+        let bound = TOLD_TO_WAIT + HELD + 2 * HIDDEN + paced;
+        let end = self.start.plus(self.plan.faults_end);
+        verdict.broken.extend(revoked_late(self.world, bound, end));
+        Ok(())
     }
 
     /// Nobody calls for a chat within a wait that its bot was told of, beyond what was under way.

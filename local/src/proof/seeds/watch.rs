@@ -1,10 +1,11 @@
 //! What the calls of a run tell about it: each is a line of its story, and some are kept for the verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
+use serde_json::Value;
 use simulators::aws::Aws;
 
 use super::super::wire::{LAMBDA, Step, Verdict, Watcher};
@@ -20,13 +21,12 @@ const COPIES_MAX: u32 = 60;
 pub(crate) struct Seen {
     /// Calls that did not go well by order, those of AWS that the simulator failed excepted.
     pub(crate) faults: u64,
-    /// Calls of the worker that change a request and were not answered as done.
-    pub(crate) lost_claims: u64,
+    /// Requests whose task was to wait for a while, for whatever reason.
+    pub(crate) deferred: BTreeSet<String>,
     /// WebEngage's acceptances that reached their caller: when, by the event's id.
     pub(crate) accepted: BTreeMap<String, Vec<Duration>>,
     /// Calls under way: the service, and the event's id of those to WebEngage.
     under_way: BTreeMap<u64, (&'static str, Option<String>)>,
-    claims: BTreeMap<u64, ()>,
 }
 
 /// What was seen of the calls. Clones are the same.
@@ -90,13 +90,11 @@ impl Watch {
                     "Telegram" | "WebEngage" => {
                         seen.under_way.insert(*number, (call.service, event));
                     }
-                    "DynamoDB"
-                        if call.caller == "worker"
-                            && call.operation == "UpdateItem"
-                            && call.target == "InviteRequests" =>
-                    {
-                        seen.lost_claims += 1;
-                        seen.claims.insert(*number, ());
+                    "DynamoDB" if call.target == "ChatTasks" && call.operation == "UpdateItem" => {
+                        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+                        let key = body["Key"]["key"]["S"].as_str().unwrap_or_default();
+                        let id = key.rsplit('#').next().unwrap_or_default();
+                        seen.deferred.insert(id.to_owned());
                     }
                     "SQS" if call.caller != LAMBDA && call.operation.starts_with("SendMessage") => {
                         drop(seen);
@@ -113,9 +111,6 @@ impl Watch {
                 }
                 let mut seen = self.eye.seen();
                 let went_well = status.is_some_and(|status| status < 300);
-                if seen.claims.remove(number).is_some() && went_well {
-                    seen.lost_claims -= 1;
-                }
                 if let Some((_, event)) = seen.under_way.remove(number) {
                     seen.faults += u64::from(!went_well);
                     if let (Some(event), true) = (event, went_well) {

@@ -70,10 +70,9 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
     }
     assert_eq!(bundle.status(&id).await["joined"], false);
 
-    // A job or an event with one is poison.
-    let job = json!({"kind": "mint", "requestId": id, "userId": "last", "transactionId": "last",
-        "chatId": bundle.chat_id, "createdAt": "2026-11-20T12:00:00.000Z"});
-    let body = job.to_string().replace('{', r#"{"userId": "other", "#);
+    // A bell or an event with one is poison.
+    let bell = json!({"kind": "work", "chatId": bundle.chat_id});
+    let body = bell.to_string().replace('{', r#"{"chatId": -1, "#);
     bundle.send_raw("InviteQueue", &body).await;
     bundle.leaves_something();
     bundle.settle().await;

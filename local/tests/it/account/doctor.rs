@@ -53,8 +53,10 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "WebEngage: knows the licence and the key (asked with an event that it must refuse: none was ingested)".to_owned(),
             "InviteRequests: it can be used".to_owned(),
             "InviteLinks: it can be used".to_owned(),
-            "Pace: it can be used".to_owned(),
-            "Stock: it can be used".to_owned(),
+            "ChatTasks: it can be used".to_owned(),
+            "RateLimits: it can be used".to_owned(),
+            "LinkPool: it can be used".to_owned(),
+            "Dedup: it can be used".to_owned(),
             "InviteQueue: empty".to_owned(),
             "EventQueue: empty".to_owned(),
             "InviteDeadLetterQueue: empty".to_owned(),
@@ -169,7 +171,7 @@ async fn each_red_says_what_to_do() {
             "WebEngage limits the rate: licence and key are not checked",
         ),
         (
-            |_, env| set(env, "PACE_TABLE", "Elsewhere"),
+            |_, env| set(env, "RATE_LIMITS_TABLE", "Elsewhere"),
             Verdict::Failed,
             "check its name, the region, and the right dynamodb:DescribeTable",
         ),
@@ -286,7 +288,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     let output = run(&[], &env).await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.lines().count(), 12, "{text}");
+    assert_eq!(text.lines().count(), 14, "{text}");
     assert!(
         text.lines().all(|line| line.starts_with("ok      ")),
         "{text}"
@@ -296,7 +298,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "admit-one: 2 of 12 checks failed\n"
+        "admit-one: 2 of 14 checks failed\n"
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);

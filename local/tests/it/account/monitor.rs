@@ -50,20 +50,16 @@ async fn an_idle_deployment_has_nothing_waiting() {
 async fn what_waits_is_counted_whatever_its_state() {
     let mut bundle = TestBundle::start().await;
     bundle.leaves_something();
-    // A rate limit puts the job back, with a delay.
-    let limit = Fault::TooManyRequests { retry_after: 3000 };
+    // A rate limit has the chat wait, with a bell for its end.
+    let limit = Fault::TooManyRequests { retry_after: 600 };
     bundle
         .telegram
         .fail(telegram::FaultRule::on("createChatInviteLink", limit));
     bundle.bought("u1", "T1").await;
     bundle
         .run_until(|| {
-            bundle
-                .aws()
-                .queue_depth("InviteQueue")
-                .unwrap_or_default()
-                .delayed
-                > 0
+            let depth = bundle.aws().queue_depth("InviteQueue").unwrap_or_default();
+            depth.delayed > 0 && depth.in_flight == 0
         })
         .await;
     for queue in ["InviteDeadLetterQueue", "EventDeadLetterQueue"] {
@@ -122,7 +118,7 @@ async fn one_source_that_fails_hides_no_other() {
     };
     assert_eq!(seen, expected);
     wire.clear_faults();
-    wire.fail(on(Service::DynamoDb, "Query", "InviteRequests"));
+    wire.fail(on(Service::DynamoDb, "Query", "ChatTasks"));
     let seen = measure(&bundle, &env).await;
     let expected = Seen {
         oldest_unserved_seconds: None,

@@ -6,7 +6,7 @@ use common::metrics::{FAULTS, RULES};
 use serde_json::Value;
 
 use super::template::resources;
-use super::{missing_in, none, text};
+use super::{code, entries, missing_in, none, text};
 
 #[test]
 fn alarms_are_about_what_is_measured_and_have_a_chapter_in_the_operators_book() {
@@ -75,6 +75,41 @@ fn alarms_are_about_what_is_measured_and_have_a_chapter_in_the_operators_book() 
                 .chain([FAULTS.to_owned()]),
         ),
     );
+}
+
+/// A metric counts words of the logs. One that no line says any more would stay at 0 without a sound.
+#[test]
+fn every_word_that_a_metric_counts_is_said_where_it_listens() {
+    let faults = text("common/src/domain/fault.rs");
+    let mut unsaid = Vec::new();
+    for rule in RULES {
+        let (function, module) = rule.source.split_once("::").unwrap_or((rule.source, ""));
+        let folder = format!("functions/{function}/src");
+        let files = match module {
+            "" => entries(&folder),
+            module => [format!("{module}.rs")].into(),
+        };
+        let sources = files
+            .iter()
+            .map(|file| code(&text(&format!("{folder}/{file}"))));
+        let source: String = sources.collect();
+        let is_said = match rule.says.strip_prefix('!') {
+            Some(fault) => {
+                let word = format!("\"{fault}\"");
+                source.contains(&word)
+                    || (faults.contains(&word) && source.contains("fault = fault.as_str()"))
+            }
+            None => source.contains(&format!("\"{}\"", rule.says)),
+        };
+        // A field is given a value, or is a variable of its name.
+        let is_told = [" =", ","].map(|after| format!("{}{after}", rule.field));
+        let is_told =
+            rule.field.is_empty() || is_told.iter().any(|field| source.contains(field.as_str()));
+        if !is_said || !is_told {
+            unsaid.push(format!("{}: {rule:?}", rule.name));
+        }
+    }
+    none("metrics of what no line says", &unsaid);
 }
 
 /// The metrics that a value names, however deep, with their namespaces.

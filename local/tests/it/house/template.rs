@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::KeySchemaElement;
 use common::aws::Shared;
 use common::config::Env;
 use local::harness::TestBundle;
-use local::resources::{EVENTS, INVITES, MAX_RECEIVE_COUNT, RETENTION_SECONDS, SWEEP_INTERVAL};
+use local::resources::{EVENTS, INVITES, MAX_RECEIVE_COUNT, MINUTE, RETENTION_SECONDS};
 use serde_json::{Value, json};
 
 use super::{READERS, Reader, code, none, product, quoted_after, text, yaml};
@@ -253,7 +253,7 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
         scheduled,
         ["monitor", "sweeper", "worker"].map(every_minute).into()
     );
-    assert_eq!(SWEEP_INTERVAL.as_secs(), 60);
+    assert_eq!(MINUTE.as_secs(), 60);
 }
 
 /// The problems that a function has with an environment.
@@ -345,7 +345,7 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
             ("TELEGRAM_API_BASE", "TELEGRAM_BOT_TOKEN"),
             ("WEBENGAGE_API_BASE", "WEBENGAGE_API_KEY"),
         ] {
-            // `admin` has the bots' tokens for their ids, by which it finds their paces, and calls nobody.
+            // `admin` has the bots' tokens for their ids, by which it finds their rate limiters, and calls nobody.
             assert_eq!(
                 variables.contains_key(base),
                 required.contains(with) && name != "admin",
@@ -472,8 +472,8 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
         }
         // What names another table in the place of one, wherever its constant stands.
         let is_of_table = |word: &&str| {
-            let mut letters = word.trim_end_matches("_TABLE").chars();
-            word.ends_with("_TABLE") && letters.all(|c| c.is_ascii_uppercase() || c == '_')
+            let letters = word.strip_suffix("_TABLE").unwrap_or_default();
+            !letters.is_empty() && letters.chars().all(|c| c.is_ascii_uppercase() || c == '_')
         };
         read.extend(product.split('"').filter(is_of_table).map(str::to_owned));
         for call in [

@@ -10,16 +10,16 @@ use futures_util::future::join_all;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::super::super::invariants::{Allowed, broken};
-use super::super::super::world::{Plan, World, run};
+use super::super::invariants::{Allowed, broken};
+use super::super::world::{Plan, World, run};
 
 /// What came of identical requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Identical {
     /// Requests.
     pub requests: usize,
-    /// Jobs that were queued: those at the first instant find no record.
-    pub jobs: u64,
+    /// Bells that were sent.
+    pub bells: u64,
     /// Links that were made.
     pub links: usize,
     /// Events that were ingested.
@@ -35,7 +35,6 @@ pub fn identical(requests: usize, at_once: usize) -> anyhow::Result<Identical> {
     run(1, async {
         let world = World::start(&Plan {
             latency: Duration::from_millis(5),
-            idle_polls: false,
             ..Plan::default()
         })
         .await?;
@@ -63,7 +62,7 @@ pub fn identical(requests: usize, at_once: usize) -> anyhow::Result<Identical> {
         anyhow::ensure!(ids.len() == 1, "{} request ids", ids.len());
         let count = Identical {
             requests,
-            jobs: world.wire.count("SQS", "SendMessage", "InviteQueue"),
+            bells: world.wire.count("SQS", "SendMessage", "InviteQueue"),
             links: world.telegram.link_count(),
             events: world.webengage.ingested_count(),
         };
@@ -71,7 +70,7 @@ pub fn identical(requests: usize, at_once: usize) -> anyhow::Result<Identical> {
         anyhow::ensure!(
             (count.links, count.events, calls) == (1, 1, 1)
                 && links.len() <= 1
-                && count.jobs <= at_once as u64,
+                && count.bells <= at_once as u64,
             "{count:?}, {calls} calls, {} links told",
             links.len()
         );
@@ -98,7 +97,6 @@ pub fn resent(orders: usize, times: usize) -> anyhow::Result<Resent> {
     run(1, async {
         let world = World::start(&Plan {
             latency: Duration::from_millis(5),
-            idle_polls: false,
             ..Plan::default()
         })
         .await?;

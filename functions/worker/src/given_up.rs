@@ -1,0 +1,45 @@
+//! Giving a task up that no try can end well: its request is FAILED, until an operator retries it.
+
+use common::domain::task::{Task, Work};
+use common::store::{Minted, StoreError};
+use tracing::error;
+
+use crate::App;
+
+/// Gives a task up: its request is FAILED, and it lies in the lane of failed ones.
+pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let failed = match &task.work {
+        Work::Mint(mint) => {
+            let record = app.invites.get(mint.request_id).await?;
+            let minted = Minted {
+                mint,
+                chat: task.chat,
+                pool: task.chat,
+                created_at: task.created_at,
+                expires_at: now.plus(app.retention),
+                attempts: record.map_or(0, |invite| invite.attempts),
+            };
+            app.invites
+                .fail(&app.tasks, task, Some(&minted), error, now)
+                .await?
+        }
+        Work::Replace(_) => app.invites.fail(&app.tasks, task, None, error, now).await?,
+        Work::Revoke(_) | Work::Fill(_) => {
+            app.tasks.fail(task, error).await?;
+            true
+        }
+    };
+    if failed {
+        let outcome = match &task.work {
+            Work::Mint(_) | Work::Replace(_) => "failed",
+            Work::Revoke(_) | Work::Fill(_) => "given_up",
+        };
+        error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, outcome,
+            "a task is given up; it lies in the lane of failed ones: {error}");
+    } else {
+        // Its request wants nothing of it any more.
+        app.tasks.delete(&task.key()).await?;
+    }
+    Ok(())
+}

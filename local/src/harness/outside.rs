@@ -1,0 +1,88 @@
+//! The services that a bundle calls, outside of it.
+
+use std::net::SocketAddr;
+
+use simulators::clock::Clock;
+use simulators::telegram::{ChatKind, Rights, Telegram};
+use simulators::webengage::WebEngage;
+
+use super::{PATIENCE, TestBundle, any_port, options};
+use crate::bundle::{Bundle, Data};
+
+/// Telegram and WebEngage outside the bundle, so that the bundle takes them for the real ones.
+pub struct Outside {
+    /// Telegram, with one bot that is administrator of one chat.
+    pub telegram: Telegram,
+    /// WebEngage.
+    pub webengage: WebEngage,
+    /// The one clock of all of them, and of the bundles started beside them.
+    pub clock: Clock,
+    /// The bot.
+    pub bot_id: i64,
+    /// The chat.
+    pub chat_id: i64,
+    env: Vec<(&'static str, String)>,
+}
+
+impl Outside {
+    /// Starts both, with these secrets.
+    pub async fn start(bot_token: &str, webengage_key: &str) -> Self {
+        let clock = Clock::new();
+        let telegram = Telegram::start(any_port(), clock.clone())
+            .await
+            .expect("Telegram starts");
+        let webengage = WebEngage::start(any_port(), clock.clone(), "in~outside", webengage_key)
+            .await
+            .expect("WebEngage starts");
+        let (bot_id, chat_id) = (telegram.add_bot(bot_token), -1_009_876_543_210);
+        telegram.add_chat(chat_id, "Outside", ChatKind::Supergroup);
+        telegram.make_admin(bot_id, chat_id, Rights::all());
+        let env = vec![
+            ("TELEGRAM_BOT_TOKEN", bot_token.to_owned()),
+            ("TELEGRAM_CHAT_ID", chat_id.to_string()),
+            ("TELEGRAM_API_BASE", telegram.url()),
+            ("WEBENGAGE_LICENSE_CODE", "in~outside".to_owned()),
+            ("WEBENGAGE_API_KEY", webengage_key.to_owned()),
+            ("WEBENGAGE_API_BASE", webengage.url()),
+        ];
+        Self {
+            telegram,
+            webengage,
+            clock,
+            bot_id,
+            chat_id,
+            env,
+        }
+    }
+
+    /// The variables by which a bundle, or a process, finds them.
+    #[must_use]
+    pub fn env(&self) -> Vec<(&str, &str)> {
+        let pairs = self.env.iter().map(|(name, value)| (*name, value.as_str()));
+        pairs.collect()
+    }
+
+    /// A bundle beside them; `env` wins over what they need.
+    ///
+    /// # Errors
+    /// The sentence by which it refuses to start.
+    pub async fn bundle(
+        &self,
+        listen: SocketAddr,
+        data: Data,
+        env: &[(&str, &str)],
+    ) -> anyhow::Result<TestBundle> {
+        let all = [&self.env(), env].concat();
+        let bundle = Bundle::start(options(listen, data, &all, &self.clock)).await?;
+        Ok(TestBundle {
+            bundle,
+            telegram: self.telegram.clone(),
+            webengage: self.webengage.clone(),
+            clock: self.clock.clone(),
+            bot_id: self.bot_id,
+            chat_id: self.chat_id,
+            http: common::http::client(PATIENCE).expect("an HTTP client"),
+            must_be_clean: true,
+        })
+    }
+}
