@@ -221,10 +221,9 @@ impl<'a> Run<'a> {
             if self.app.clock.monotonic() >= self.budget.until {
                 return Ok(Over::Budget);
             }
-            if self.is_look_due() || self.ends < self.app.clock.monotonic() + LEASE_RESERVE {
-                if !self.look_again().await? {
-                    return Ok(Over::Broken);
-                }
+            let is_lapsing = self.ends < self.app.clock.monotonic() + LEASE_RESERVE;
+            if (self.is_look_due() || is_lapsing) && !self.look_again().await? {
+                return Ok(Over::Broken);
             }
             let now = self.app.clock.now();
             if let Some(until) = self.lease.stopped_until(now) {
@@ -476,7 +475,7 @@ impl<'a> Run<'a> {
         let (limiters, resumes) = {
             let mut board = self.board.lock();
             board.is_dirty = false;
-            (board.limiters.clone(), board.resumes())
+            board.stored()
         };
         let (app, owner) = (self.app, self.owner.clone());
         let renewed = app
@@ -547,17 +546,12 @@ impl<'a> Run<'a> {
     /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
     async fn release(&mut self, over: Over) -> Result<Released, StoreError> {
         let (app, now) = (self.app, self.app.clock.now());
-        let (limiters, calls, resumes, all_wait) = {
+        let ((limiters, resumes), calls, all_wait) = {
             let board = self.board.lock();
             let bots = board.bots(self.bots(), now);
             let first = bots.iter().map(|state| state.free_at).min();
             let all_wait = first.filter(|at| *at > now.plus(WAIT_MAX));
-            (
-                board.limiters.clone(),
-                board.calls,
-                board.resumes(),
-                all_wait,
-            )
+            (board.stored(), board.calls, all_wait)
         };
         let stopped = self.lease.stopped_until(now);
         let wake_at = all_wait.max(stopped);

@@ -33,7 +33,11 @@ pub(super) async fn broken(
 
 /// A request that is not settled has its task, and a settled one has none but in the lane of failed ones.
 fn tasks(requests: &BTreeMap<String, Value>, tasks: &[Value], broken: &mut Vec<String>) {
-    let is_failed = |task: &Value| task["lane"].as_str().is_some_and(|lane| lane.ends_with("#failed"));
+    let is_failed = |task: &Value| {
+        task["lane"]
+            .as_str()
+            .is_some_and(|lane| lane.ends_with("#failed"))
+    };
     for (id, item) in requests {
         let own = tasks.iter().filter(|task| task["requestId"] == id.as_str());
         let own = own.filter(|task| task["kind"] == "mint" || task["kind"] == "replace");
@@ -53,7 +57,10 @@ fn tasks(requests: &BTreeMap<String, Value>, tasks: &[Value], broken: &mut Vec<S
         }
     }
     for task in tasks.iter().filter(|task| !is_failed(task)) {
-        broken.push(format!("I2: a task is left at rest: {} {}", task["lane"], task["key"]));
+        broken.push(format!(
+            "I2: a task is left at rest: {} {}",
+            task["lane"], task["key"]
+        ));
     }
 }
 
@@ -65,25 +72,42 @@ async fn pool(
     broken: &mut Vec<String>,
 ) -> anyhow::Result<()> {
     let pooled = world.items("LinkPool").await?;
-    let (filled, target) = (world.pooled().await?, world.pool_target() * world.chats.len());
+    let (filled, target) = (
+        world.pooled().await?,
+        world.pool_target() * world.chats.len(),
+    );
     if filled != target {
         broken.push(format!("the pools hold {filled} links instead of {target}"));
     }
     for item in &pooled {
         let url = item["inviteLink"].as_str().unwrap_or_default();
-        let owner = lookups.get(url).map(|lookup| lookup.get("requestId").is_some());
+        let owner = lookups
+            .get(url)
+            .map(|lookup| lookup.get("requestId").is_some());
         if owner != Some(false) {
-            broken.push(format!("I1: the link in slot {} is somebody's or unknown", item["slot"]));
+            broken.push(format!(
+                "I1: the link in slot {} is somebody's or unknown",
+                item["slot"]
+            ));
         }
-        if links.get(url).is_none_or(|link| link.revoked || link.joins > 0) {
-            broken.push(format!("I1: the link in slot {} does not work", item["slot"]));
+        if links
+            .get(url)
+            .is_none_or(|link| link.revoked || link.joins > 0)
+        {
+            broken.push(format!(
+                "I1: the link in slot {} does not work",
+                item["slot"]
+            ));
         }
     }
     let waiting = world.items("RateLimits").await?;
     for lease in waiting.iter().filter(|lease| !lease["owner"].is_null()) {
         let until = lease["until"].as_i64().unwrap_or_default();
         if until > world.clock.now().ms() {
-            broken.push(format!("I7: at rest the lease of {} is held", lease["limitKey"]));
+            broken.push(format!(
+                "I7: at rest the lease of {} is held",
+                lease["limitKey"]
+            ));
         }
     }
     Ok(())
@@ -147,7 +171,9 @@ fn record(id: &str, item: &Value, links: &BTreeMap<String, Link>, broken: &mut V
     let is_pending = (is_done && item["weLinkEventFired"] != true && item["voidedAt"].is_null())
         || (!item["joinedAt"].is_null() && item["joinEventFired"] != true);
     if item["pendingShard"].is_null() == is_pending {
-        broken.push(format!("I3: {id} has an event pending: {is_pending}, and its index says otherwise"));
+        broken.push(format!(
+            "I3: {id} has an event pending: {is_pending}, and its index says otherwise"
+        ));
     }
     if !is_done {
         return;

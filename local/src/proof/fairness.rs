@@ -69,7 +69,10 @@ pub async fn overtaken(
             }
             if let Some(other) = youngest.filter(|other| other.asked > turn.answered) {
                 let by = turn.served.since(other.served);
-                overtaken.push(format!("{} was overtaken by {} by {by:?}", turn.id, other.id));
+                overtaken.push(format!(
+                    "{} was overtaken by {} by {by:?}",
+                    turn.id, other.id
+                ));
             }
         }
     }
@@ -90,7 +93,12 @@ pub fn revoked_late(world: &World, bound: Duration, from: Timestamp) -> Vec<Stri
     let late = joins.into_iter().filter_map(|join| {
         let at = Timestamp::from_ms(*revoked.get(&join.link)?);
         let took = at.since(join.at.max(from));
-        (took > bound).then(|| format!("the link that {} used was revoked after {took:?}", join.person))
+        (took > bound).then(|| {
+            format!(
+                "the link that {} used was revoked after {took:?}",
+                join.person
+            )
+        })
     });
     late.collect()
 }

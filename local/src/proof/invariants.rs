@@ -233,7 +233,9 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
             // To replace a link its revocation is tried too.
             "revokeChatInviteLink" => {
                 let link = call.params["invite_link"].as_str().unwrap_or_default();
-                lookups.get(link).map_or(&Value::Null, |lookup| &lookup["requestId"])
+                lookups
+                    .get(link)
+                    .map_or(&Value::Null, |lookup| &lookup["requestId"])
             }
             _ => continue,
         };

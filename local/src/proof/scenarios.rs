@@ -73,11 +73,7 @@ pub const SCENARIOS: [(&str, Play); 21] = [
 
 /// Plays those whose name holds `only`, so many at once.
 #[must_use]
-pub fn all(
-    size: Size,
-    threads: usize,
-    only: &str,
-) -> Vec<(&'static str, anyhow::Result<String>)> {
+pub fn all(size: Size, threads: usize, only: &str) -> Vec<(&'static str, anyhow::Result<String>)> {
     let wanted = SCENARIOS.iter().filter(|(name, _)| name.contains(only));
     let wanted: Vec<&(&str, Play)> = wanted.collect();
     let (next, told) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

@@ -2,7 +2,7 @@
 //! number is the same story, call by call.
 //!
 //! A seed draws a `plan`; `script` makes the trouble, `people` buy and join, `watch` sees each call, `story` keeps it,
-//! and when all is over `verdict` says what is broken. 
+//! and when all is over `verdict` says what is broken.
 
 mod people;
 mod plan;

@@ -38,7 +38,10 @@ tokio::task_local! {
 /// Outside of a worker's process nothing happens.
 pub(super) async fn freeze(time: Duration) {
     let until = Instant::now() + time;
-    if FROZEN_UNTIL.try_with(|frozen| frozen.set(Some(until))).is_ok() {
+    if FROZEN_UNTIL
+        .try_with(|frozen| frozen.set(Some(until)))
+        .is_ok()
+    {
         tokio::task::yield_now().await;
     }
 }

@@ -30,9 +30,9 @@ use tokio::time::Instant;
 
 use super::logs::{self, Logs};
 use super::wire::{self, LAMBDA, Wire};
+use super::workers::Workers;
 use crate::esm::{EventSourceMapping, Gate, Handler, Terms};
 use crate::functions::env_of;
-use super::workers::Workers;
 use crate::resources::{self, EVENTS, INVITES, MINUTE, SWEEP_TIMEOUT, Source};
 
 /// When every simulated world begins, in milliseconds since the Unix epoch.
@@ -524,9 +524,7 @@ impl World {
             .map(|bot| self.telegram.pending_updates(*bot))
             .sum();
         let by_clock = self.schedules.running.load(Ordering::SeqCst);
-        left == 0
-            && pending == 0
-            && self.worker.running() + self.events.running() + by_clock == 0
+        left == 0 && pending == 0 && self.worker.running() + self.events.running() + by_clock == 0
     }
 
     /// Whether nothing is left to do: nothing is under way, no task is due ever, no event is pending, the pool is full.
@@ -581,7 +579,8 @@ impl World {
     /// Deploys the worker with another target. The shop's function may go on with the one before.
     pub fn set_pool_target(&self, target: usize) {
         self.pool_target.store(target, Ordering::SeqCst);
-        self.workers.redeploy("LINK_POOL_TARGET", &target.to_string());
+        self.workers
+            .redeploy("LINK_POOL_TARGET", &target.to_string());
     }
 
     /// How many slots hold a link that are to hold one.
@@ -591,7 +590,9 @@ impl World {
     pub async fn pooled(&self) -> anyhow::Result<usize> {
         let target = self.pool_target() as u64;
         let pooled = self.items("LinkPool").await?;
-        let within = pooled.iter().filter(|item| item["slot"].as_u64() < Some(target));
+        let within = pooled
+            .iter()
+            .filter(|item| item["slot"].as_u64() < Some(target));
         Ok(within.count())
     }
 
@@ -725,7 +726,10 @@ async fn run_every_minute(
 #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
 async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool) -> bool {
     let tasks = tables.scan().table_name("ChatTasks").limit(1).send().await;
-    let pending = tables.scan().table_name("InviteRequests").index_name("Pending");
+    let pending = tables
+        .scan()
+        .table_name("InviteRequests")
+        .index_name("Pending");
     let pending = pending.limit(1).send().await;
     always
         || tasks.map_or(true, |page| page.count > 0)

@@ -273,13 +273,17 @@ async fn a_second_person_by_the_same_link_changes_no_record_and_the_link_is_revo
     assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
     assert_eq!(bundle.webengage.ingested().len(), 2);
     assert!(bundle.telegram.link(&link).unwrap().revoked);
+    let revocations = bundle.telegram.count("revokeChatInviteLink");
     // Once more, should the link have been used after it was revoked.
     let mut later = join_update(&bundle, &link, 79);
     let date = &mut later["chat_member"]["date"];
     *date = serde_json::json!(date.as_i64().unwrap() + 60);
     assert_eq!(result(&bundle, &later).await, "duplicate");
     bundle.settle().await;
-    assert_eq!(bundle.telegram.count("revokeChatInviteLink"), 2);
+    assert_eq!(
+        bundle.telegram.count("revokeChatInviteLink"),
+        revocations + 1
+    );
 }
 
 #[tokio::test]

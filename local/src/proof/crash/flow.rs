@@ -126,7 +126,10 @@ impl Flow {
     /// Whether a second death on the way back from the first is played too.
     #[must_use]
     pub const fn is_struck_twice(self) -> bool {
-        matches!(self, Self::Mint | Self::Join | Self::PoolTaken | Self::Reissued)
+        matches!(
+            self,
+            Self::Mint | Self::Join | Self::PoolTaken | Self::Reissued
+        )
     }
 
     /// Whether a call is one of its points.

@@ -127,7 +127,10 @@ impl Stage {
         for _ in 0..PATIENCE {
             told = self.world.operate(&path, &json!({"linkVersion": 0})).await;
             // A repeat of a call whose answer was lost is refused: there is another link by now.
-            if told.as_ref().is_some_and(|told| matches!(told.status, 200 | 409)) {
+            if told
+                .as_ref()
+                .is_some_and(|told| matches!(told.status, 200 | 409))
+            {
                 return Ok(());
             }
             self.world.wait(Duration::from_secs(2)).await;

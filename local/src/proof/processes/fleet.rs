@@ -230,7 +230,9 @@ impl Fleet {
                     return anyhow::Ok(());
                 }
                 if !worked {
-                    self.processes.invoke("worker", &json!({"kind": "tick"})).await?;
+                    self.processes
+                        .invoke("worker", &json!({"kind": "tick"}))
+                        .await?;
                     tokio::time::sleep(Duration::from_millis(30)).await;
                     self.world.sim_clock.turn(TURN);
                 }

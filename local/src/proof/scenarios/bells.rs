@@ -112,7 +112,9 @@ pub(super) fn in_a_pause(size: Size) -> anyhow::Result<String> {
         for _ in 0..bells {
             let bell = json!({"kind": "work", "chatId": world.chats[0]});
             world.send(INVITES.queue, &bell).await?;
-            world.wait(Duration::from_secs(u64::from(PAUSE) - 100) / bells).await;
+            world
+                .wait(Duration::from_secs(u64::from(PAUSE) - 100) / bells)
+                .await;
         }
         let (called, rung, looked) = (
             world.telegram.calls().len() - calls,
@@ -125,7 +127,11 @@ pub(super) fn in_a_pause(size: Size) -> anyhow::Result<String> {
         );
         check(&world, Allowed::default()).await?;
         let wait = longest_wait(&world).await?;
-        within("the order", wait, Duration::from_secs(u64::from(PAUSE) + 75))?;
+        within(
+            "the order",
+            wait,
+            Duration::from_secs(u64::from(PAUSE) + 75),
+        )?;
         Ok(format!(
             "{bells} bells in a pause of 2 h: no call, {rung} bells of our own, {looked} looks; served {:.0} s after it",
             wait.as_secs_f64() - f64::from(PAUSE)
@@ -155,7 +161,11 @@ pub(super) fn short_waits(_: Size) -> anyhow::Result<String> {
             let wait = wait.iter().filter(|served| served.done >= asked);
             let wait = wait.map(super::Served::wait).max().unwrap_or_default();
             let late = wait.saturating_sub(Duration::from_secs(u64::from(seconds)));
-            within(&format!("after a wait of {seconds} s"), late, Duration::from_secs(3))?;
+            within(
+                &format!("after a wait of {seconds} s"),
+                late,
+                Duration::from_secs(3),
+            )?;
             latest = latest.max(late);
             // What the limit taught meanwhile is not what is looked at.
             world.wait(Duration::from_secs(60)).await;

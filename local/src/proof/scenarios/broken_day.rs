@@ -83,7 +83,13 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
                 .count(),
             ..BrokenDay::default()
         };
-        for Served { chat, created, done, .. } in served(&world).await? {
+        for Served {
+            chat,
+            created,
+            done,
+            ..
+        } in served(&world).await?
+        {
             let wait = done.since(created);
             if chat != sick {
                 day.longest_beside = day.longest_beside.max(wait);
@@ -104,4 +110,3 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
         Ok(day)
     })
 }
-

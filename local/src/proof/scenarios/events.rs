@@ -28,7 +28,12 @@ pub(super) fn lost(size: Size) -> anyhow::Result<String> {
         world.aws.wire().clear_faults();
         let purged = world.clock.now();
         check(&world, Allowed::default()).await?;
-        let last = world.webengage.ingested().iter().map(|event| event.at_ms).max();
+        let last = world
+            .webengage
+            .ingested()
+            .iter()
+            .map(|event| event.at_ms)
+            .max();
         let took = last.unwrap_or_default() - purged.ms();
         anyhow::ensure!(took <= 3_720_000, "the last came after {took} ms");
         Ok(format!(

@@ -65,7 +65,10 @@ pub(super) fn first_come_first_served(size: Size) -> anyhow::Result<String> {
         anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
         let all = waiting + newcomers;
         let part_refused = world.telegram.too_many_requests() as f64 / all as f64;
-        anyhow::ensure!(part_refused < size.pick(0.15, 0.03), "{part_refused} refused");
+        anyhow::ensure!(
+            part_refused < size.pick(0.15, 0.03),
+            "{part_refused} refused"
+        );
         Ok(format!(
             "{waiting} waiting and {newcomers} newcomers at 20 a minute: nobody was overtaken; {:.2} % of the calls met a 429",
             part_refused * 100.0
@@ -83,7 +86,9 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
             ..Plan::default()
         };
         let world = world(plan).await?;
-        world.telegram.set_limit(Some(Limit::per_minute(per_minute, 1)));
+        world
+            .telegram
+            .set_limit(Some(Limit::per_minute(per_minute, 1)));
         let way = Duration::from_millis(80);
         world.telegram.set_latency(way..=way);
         let start = world.clock.now();
@@ -113,7 +118,12 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
         let longest = longest.unwrap_or_default();
         within("a lone order", longest, Duration::from_secs(2))?;
         let late = overtaken(&world, Duration::from_secs(1), |_| false).await?;
-        anyhow::ensure!(late.is_empty(), "{} were overtaken: {:?}", late.len(), late.first());
+        anyhow::ensure!(
+            late.is_empty(),
+            "{} were overtaken: {:?}",
+            late.len(),
+            late.first()
+        );
         let figures = format!(
             "{orders} orders at {per_minute} a minute: {minutes:.0} minutes, {:.1} % of the limit used, {:.2} % refused, {sqs:.2} SQS requests \
              and {leases:.2} writes of the lease a link; a lone order of another chat waited {} ms at most",
@@ -123,7 +133,10 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
         );
         let bounds = size.pick((0.8, 0.1), (0.97, 0.01));
         let bells = size.pick(2.0, 1.0);
-        anyhow::ensure!(used >= bounds.0 && refused <= bounds.1 && sqs <= bells, "{figures}");
+        anyhow::ensure!(
+            used >= bounds.0 && refused <= bounds.1 && sqs <= bells,
+            "{figures}"
+        );
         Ok(figures)
     })
 }
@@ -164,7 +177,10 @@ pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
         let wait = longest_wait(&world).await?;
         within("an order", wait, Duration::from_secs(900))?;
         let all = served(&world).await?;
-        anyhow::ensure!(all.iter().all(|served| served.attempts == 1), "a wait was a try");
+        anyhow::ensure!(
+            all.iter().all(|served| served.attempts == 1),
+            "a wait was a try"
+        );
         let overtaken = overtaken(&world, Duration::from_secs(30), |_| false).await?;
         anyhow::ensure!(overtaken.is_empty(), "{overtaken:?}");
         Ok(format!(

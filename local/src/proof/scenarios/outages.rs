@@ -25,7 +25,10 @@ pub(super) fn without_sqs(size: Size) -> anyhow::Result<String> {
         world.aws.wire().clear_faults();
         check(&world, Allowed::default()).await?;
         let all = served(&world).await?;
-        anyhow::ensure!(all.iter().all(|served| served.attempts == 1), "a wait was a try");
+        anyhow::ensure!(
+            all.iter().all(|served| served.attempts == 1),
+            "a wait was a try"
+        );
         Ok(format!(
             "{minutes} minutes without SQS: each of {minutes} orders had its link within {:.0} s; every event came afterwards",
             wait.as_secs_f64()
@@ -52,7 +55,10 @@ pub(super) fn without_dynamodb(size: Size) -> anyhow::Result<String> {
         anyhow::ensure!(told.is_some_and(|told| told.status == 200), "refused");
         check(&world, Allowed::default()).await?;
         let all = served(&world).await?;
-        anyhow::ensure!(all.iter().all(|served| served.attempts == 1), "a wait was a try");
+        anyhow::ensure!(
+            all.iter().all(|served| served.attempts == 1),
+            "a wait was a try"
+        );
         let unseen = world.telegram.link_count() - all.len();
         anyhow::ensure!(unseen <= 4, "{unseen} links were made for nobody");
         Ok(format!(
@@ -69,7 +75,9 @@ pub(super) fn without_telegram(size: Size) -> anyhow::Result<String> {
         world.telegram.fail(FaultRule::always(Fault::BadGateway));
         for number in 0..orders {
             buy(&world, number, 0).await?;
-            world.wait(Duration::from_secs(minutes * 60) / u32::try_from(orders)?).await;
+            world
+                .wait(Duration::from_secs(minutes * 60) / u32::try_from(orders)?)
+                .await;
         }
         let calls = world.telegram.count("createChatInviteLink");
         world.telegram.clear_faults();
@@ -84,7 +92,10 @@ pub(super) fn without_telegram(size: Size) -> anyhow::Result<String> {
         let tries = tries.unwrap_or_default();
         let last = all.iter().map(|served| served.done).max().unwrap_or(over);
         let after = last.since(over);
-        anyhow::ensure!(calls <= 25 + minutes * 2 && tries <= 8, "{calls} calls, {tries} tries");
+        anyhow::ensure!(
+            calls <= 25 + minutes * 2 && tries <= 8,
+            "{calls} calls, {tries} tries"
+        );
         within("the last order", after, Duration::from_secs(180))?;
         Ok(format!(
             "{minutes} minutes of 502: {calls} calls, at most {tries} tries of one of {orders} orders, none given up; the last was served \

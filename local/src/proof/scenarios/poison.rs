@@ -31,9 +31,11 @@ fn kill_at(world: &World, deadly: &Deadly) {
         }
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let deadly = deadly.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_deadly = ["name", "invite_link"]
-            .iter()
-            .any(|name| body[*name].as_str().is_some_and(|text| deadly.contains(text)));
+        let is_deadly = ["name", "invite_link"].iter().any(|name| {
+            body[*name]
+                .as_str()
+                .is_some_and(|text| deadly.contains(text))
+        });
         if is_deadly {
             Verdict::DieBefore
         } else {
@@ -74,7 +76,9 @@ pub(super) fn mint(_: Size) -> anyhow::Result<String> {
         let id = first.map(|told| told.body["requestId"].clone());
         let id = id.and_then(|id| Some(id.as_str()?.to_owned()));
         add(&deadly, &id.unwrap_or_default().replace('-', ""));
-        world.operate(&format!("chats/{chat}/resume"), &serde_json::json!({})).await;
+        world
+            .operate(&format!("chats/{chat}/resume"), &serde_json::json!({}))
+            .await;
         let began = world.clock.now();
         while world.telegram.link_count() < 4 {
             within("the neighbours", world.clock.now().since(began), FOUR_TICKS)?;
@@ -141,11 +145,18 @@ pub(super) fn fill(_: Size) -> anyhow::Result<String> {
         let began = world.clock.now();
         while world.pooled().await? < 2 {
             let first_tick = Duration::from_secs(60);
-            within("the other slots", world.clock.now().since(began), FOUR_TICKS + first_tick)?;
+            within(
+                "the other slots",
+                world.clock.now().since(began),
+                FOUR_TICKS + first_tick,
+            )?;
             world.wait(Duration::from_secs(1)).await;
         }
         let took = world.clock.now().since(began);
-        deadly.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        deadly
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         check(&world, ALLOWED).await?;
         Ok(format!(
             "a slot whose filling ends the process: the others were filled after {:.0} s; once it was harmless, it was filled too",
@@ -179,7 +190,9 @@ pub(super) fn limited_revocations(size: Size) -> anyhow::Result<String> {
                 bot: BotId(limited.unsigned_abs()),
                 request_id: None,
             };
-            tasks.put(&Task::new(ChatId(chat), Work::Revoke(revoke), now)).await?;
+            tasks
+                .put(&Task::new(ChatId(chat), Work::Revoke(revoke), now))
+                .await?;
         }
         // Both learn of the wait.
         world.wait(Duration::from_secs(70)).await;

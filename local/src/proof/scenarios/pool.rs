@@ -100,7 +100,9 @@ pub(super) fn put_again(_: Size) -> anyhow::Result<String> {
         }
         let first = world.buy(&payment(&world, 1, 0)).await;
         let second = world.buy(&payment(&world, 2, 0)).await;
-        let link = |told: Option<super::super::world::Told>| told.map(|told| told.body["inviteLink"].clone());
+        let link = |told: Option<super::super::world::Told>| {
+            told.map(|told| told.body["inviteLink"].clone())
+        };
         let (first, second) = (link(first), link(second));
         anyhow::ensure!(
             first.as_ref().is_some_and(|link| link.is_string()) && first != second,

@@ -285,7 +285,8 @@ impl Stage<'_> {
                 world.send(queue, &body).await?;
             }
             Trouble::DeadTask => {
-                let dead = json!({"kind": "revoke", "inviteLink": "https://t.me/+dead", "chatId": 1});
+                let dead =
+                    json!({"kind": "revoke", "inviteLink": "https://t.me/+dead", "chatId": 1});
                 world.send(INVITES.dead_letters, &dead).await?;
                 sky.weather().poison[0] += 1;
             }
@@ -294,11 +295,15 @@ impl Stage<'_> {
             }
             Trouble::Paused { chat } => {
                 let chat = world.chats[chat];
-                world.operate(&format!("chats/{chat}/pause"), &json!({"reason": "audit"})).await;
+                world
+                    .operate(&format!("chats/{chat}/pause"), &json!({"reason": "audit"}))
+                    .await;
                 sleep_until(end).await;
                 let mut told = None;
                 for _ in 0..100 {
-                    told = world.operate(&format!("chats/{chat}/resume"), &json!({})).await;
+                    told = world
+                        .operate(&format!("chats/{chat}/resume"), &json!({}))
+                        .await;
                     if told.as_ref().is_some_and(|told| told.status == 200) {
                         return Ok(());
                     }
@@ -308,11 +313,16 @@ impl Stage<'_> {
             }
             Trouble::Reissue => {
                 let items = world.items("InviteRequests").await?;
-                let done = items.iter().filter(|item| item["status"] == "DONE" && item["joinedAt"].is_null());
-                let mut ids: Vec<&str> = done.filter_map(|item| item["requestId"].as_str()).collect();
+                let done = items
+                    .iter()
+                    .filter(|item| item["status"] == "DONE" && item["joinedAt"].is_null());
+                let mut ids: Vec<&str> =
+                    done.filter_map(|item| item["requestId"].as_str()).collect();
                 ids.sort_unstable();
                 if let Some(id) = self.rng.choice(ids) {
-                    world.operate(&format!("invites/{id}/reissue"), &json!({})).await;
+                    world
+                        .operate(&format!("invites/{id}/reissue"), &json!({}))
+                        .await;
                 }
             }
             Trouble::Refused { known } => {

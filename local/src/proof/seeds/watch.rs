@@ -91,7 +91,8 @@ impl Watch {
                         seen.under_way.insert(*number, (call.service, event));
                     }
                     "DynamoDB" if call.target == "ChatTasks" && call.operation == "UpdateItem" => {
-                        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+                        let body: Value =
+                            serde_json::from_slice(request.body()).unwrap_or_default();
                         let key = body["Key"]["key"]["S"].as_str().unwrap_or_default();
                         let id = key.rsplit('#').next().unwrap_or_default();
                         seen.deferred.insert(id.to_owned());
