@@ -179,6 +179,13 @@ impl Bundle {
         let functions = Arc::new(Functions::start(&mut env_of(&env), &product_clock)?);
 
         let mut tasks = JoinSet::new();
+        if folder.is_some() {
+            resources::free_leases(&dynamo, &env).await?;
+            let on_start = Arc::clone(&functions);
+            tasks.spawn(async move {
+                on_start.tick().await;
+            });
+        }
         let on_worker = Arc::clone(&functions);
         let worker: Handler = Arc::new(move |batch, deadline| {
             let functions = Arc::clone(&on_worker);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
-    KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
-    TimeToLiveSpecification,
+    AttributeDefinition, AttributeValue, BillingMode, CreateGlobalSecondaryIndexAction,
+    GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 
@@ -183,6 +183,36 @@ pub async fn create_tables(dynamo: &aws_sdk_dynamodb::Client) -> anyhow::Result<
         create_index(dynamo, index)
             .await
             .with_context(|| format!("creating the index {} of {}", index.name, index.table))?;
+    }
+    Ok(())
+}
+
+/// Frees the leases that a process left which was killed: the folder is ours, so none of its dispatchers lives.
+///
+/// # Errors
+/// What DynamoDB says.
+pub async fn free_leases(
+    dynamo: &aws_sdk_dynamodb::Client,
+    env: &HashMap<String, String>,
+) -> anyhow::Result<()> {
+    for (_, chat) in crate::functions::env_of(env).chats().all() {
+        let freed = dynamo
+            .update_item()
+            .table_name("RateLimits")
+            .key("limitKey", AttributeValue::S(chat.to_string()))
+            .update_expression("REMOVE #owner, #until")
+            .condition_expression("attribute_exists(#owner)")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#until", "until")
+            .send()
+            .await;
+        if let Err(error) = freed
+            && !error
+                .as_service_error()
+                .is_some_and(|error| error.is_conditional_check_failed_exception())
+        {
+            return Err(error).context("freeing the lease of a chat");
+        }
     }
     Ok(())
 }

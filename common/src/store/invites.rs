@@ -224,6 +224,25 @@ impl Invites {
         Ok(())
     }
 
+    /// Notes why a request still waits, without a try counted: its chat is in trouble, not the request. One that is settled
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; it is only a word to who asks.
+    pub async fn note_reason(&self, id: RequestId, reason: &str) -> Result<(), StoreError> {
+        let update = self
+            .update(id)
+            .update_expression("SET #error = :error")
+            .condition_expression("#status = :queued OR #status = :processing")
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#error", ERROR)
+            .expression_attribute_values(":error", s(reason))
+            .expression_attribute_values(":queued", s(Status::Queued.as_str()))
+            .expression_attribute_values(":processing", s(Status::Processing.as_str()));
+        self.send(update, "UpdateItem to note a reason").await?;
+        Ok(())
+    }
+
     /// Gives a request up as FAILED with the reason (`minted` creates the record of a mint that was never written), and moves its task to the lane of failed ones, in one transaction;
     /// answers whether it did. If not, the request wants nothing of this version any more, and the task is as it was.
     ///

@@ -85,11 +85,27 @@ async fn make(
                 call.revoke_later(link, Some(id)).await?;
             }
             match call.failed(task, &failure).await {
-                Failed::NotCounted => Ok(End::NotCalled),
+                Failed::NotCounted => {
+                    note_reason(app, record, &failure).await;
+                    Ok(End::NotCalled)
+                }
                 Failed::NotCountedUntil(at) => call.defer(task, at, task.attempts, &failure).await,
                 Failed::Own => retry_or_fail(call, task, &minted, record, &failure).await,
             }
         }
+    }
+}
+
+/// Lets the status of the request at the head tell what its chat waits for.
+async fn note_reason(app: &App, record: Option<&Invite>, failure: &TelegramError) {
+    let reason = chain(failure);
+    let Some(invite) = record.filter(|invite| {
+        failure.fault() == Fault::ChatFault && invite.error.as_deref() != Some(&reason)
+    }) else {
+        return;
+    };
+    if let Err(fault) = app.invites.note_reason(invite.request_id, &reason).await {
+        warn!(invite.id = %invite.request_id, fault = "unavailable", "the reason of a wait could not be noted: {}", chain(&fault));
     }
 }
 

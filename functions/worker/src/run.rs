@@ -13,6 +13,8 @@
 //! lease, or in a wait that was stored before the last check; a task that was committed before a bell is seen by the look
 //! that the bell causes.
 
+mod release;
+
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -21,14 +23,13 @@ use common::domain::id::{BotId, ChatId};
 use common::domain::lease::{ChatLease, LEASE, LEASE_RESERVE};
 use common::domain::task::{Lane, Task, TaskKey};
 use common::domain::time::Timestamp;
-use common::queue::BELL_DELAY_MAX;
-use common::store::{Found, LanePage, Marking, Released, Releasing, StoreError, Taking};
+use common::store::{Found, LanePage, Marking, Released, StoreError, Taking};
 use common::telemetry::chain;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::App;
@@ -541,63 +542,5 @@ impl<'a> Run<'a> {
         }
         app.limits.set_doing(self.chat, &self.owner, None).await?;
         Ok(())
-    }
-
-    /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
-    async fn release(&mut self, over: Over) -> Result<Released, StoreError> {
-        let (app, now) = (self.app, self.app.clock.now());
-        let ((limiters, resumes), calls, all_wait) = {
-            let board = self.board.lock();
-            let bots = board.bots(self.bots(), now);
-            let first = bots.iter().map(|state| state.free_at).min();
-            let all_wait = first.filter(|at| *at > now.plus(WAIT_MAX));
-            (board.stored(), board.calls, all_wait)
-        };
-        let stopped = self.lease.stopped_until(now);
-        let wake_at = all_wait.max(stopped);
-        let at = match over {
-            Over::Idle => None,
-            Over::Later(at) => Some(at.max(wake_at.unwrap_or(at))),
-            Over::Budget | Over::Broken => Some(wake_at.unwrap_or(now)),
-        };
-        // A run that made no call and waits for nothing does not ring: the tick does not need it.
-        let at = at.filter(|at| calls > 0 || *at > now);
-        let is_covered = |at: &Timestamp| {
-            self.lease
-                .bell_at
-                .is_some_and(|bell| bell > now && bell <= *at)
-        };
-        let bell_at = at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at));
-        let how = Releasing {
-            unless_rung: matches!(over, Over::Idle | Over::Later(_)) && wake_at.is_none(),
-            wake_at: wake_at
-                .filter(|_| over != Over::Idle)
-                .map(|at| at.minus(BELL_EARLY)),
-            bell_at: bell_at.filter(|_| over != Over::Broken),
-            resumes,
-        };
-        let bots = app.bot_ids();
-        let released = app
-            .limits
-            .release(self.chat, &self.owner, &limiters, &bots, how);
-        if released.await? == Released::Rung {
-            return Ok(Released::Rung);
-        }
-        info!(chat.id = %self.chat, outcome = "released", calls, "a run of the dispatcher is over");
-        if let Some(at) = how.bell_at {
-            self.ring(at).await;
-        }
-        Ok(Released::Done)
-    }
-
-    /// Sends a bell for `at`, or a little before.
-    async fn ring(&mut self, at: Timestamp) {
-        let delay = at
-            .since(self.app.clock.now())
-            .saturating_sub(Duration::from_millis(500));
-        let delay = Duration::from_secs(delay.as_secs()).min(BELL_DELAY_MAX);
-        if let Err(fault) = self.app.bells.send(self.chat, delay).await {
-            warn!(chat.id = %self.chat, fault = "unavailable", "no bell could be sent, the tick goes on: {}", chain(&fault));
-        }
     }
 }
