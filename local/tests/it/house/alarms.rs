@@ -6,7 +6,7 @@ use common::metrics::{FAULTS, RULES};
 use serde_json::Value;
 
 use super::template::resources;
-use super::{code, entries, missing_in, none, text};
+use super::{code, missing_in, none, sources, text};
 
 #[test]
 fn alarms_are_about_what_is_measured_and_have_a_chapter_in_the_operators_book() {
@@ -85,14 +85,13 @@ fn every_word_that_a_metric_counts_is_said_where_it_listens() {
     for rule in RULES {
         let (function, module) = rule.source.split_once("::").unwrap_or((rule.source, ""));
         let folder = format!("functions/{function}/src");
-        let files = match module {
-            "" => entries(&folder),
-            module => [format!("{module}.rs")].into(),
+        let source: String = match module {
+            "" => sources(&[folder.as_str()])
+                .iter()
+                .map(|(_, source)| code(source))
+                .collect(),
+            module => code(&text(&format!("{folder}/{module}.rs"))),
         };
-        let sources = files
-            .iter()
-            .map(|file| code(&text(&format!("{folder}/{file}"))));
-        let source: String = sources.collect();
         let is_said = match rule.says.strip_prefix('!') {
             Some(fault) => {
                 let word = format!("\"{fault}\"");
