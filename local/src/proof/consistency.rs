@@ -197,8 +197,8 @@ fn record(id: &str, item: &Value, links: &BTreeMap<String, Link>, broken: &mut V
         .is_some_and(|name| name.starts_with("pool "));
     let attempts = item["attempts"].as_u64().unwrap_or_default();
     // A re-issue begins to count anew, and may be restored without a try.
-    let is_first = item["linkVersion"].as_u64().unwrap_or_default() == 0;
-    if !is_pooled && is_first && attempts == 0 {
+    let is_untouched = item["actions"].as_u64().unwrap_or_default() == 0;
+    if !is_pooled && is_untouched && attempts == 0 {
         broken.push(format!("I4: {id} has a link without a try"));
     }
 }

@@ -27,13 +27,13 @@ fn run(seeds: std::ops::Range<u64>) -> Vec<(u64, u64)> {
 
 #[test]
 fn seeds_break_nothing_and_replay_exactly() {
-    assert_eq!(run(1..6), run(1..6));
+    assert_eq!(run(4..7), run(4..7));
 }
 
 #[test]
 fn a_story_tells_of_orders_calls_verdicts_and_log_lines() {
     let plain = |seed| simulate_as(seed, &Size::small(), false).unwrap();
-    let plain = (1..20).map(plain).find(|report| report.deaths > 0);
+    let plain = (4..20).map(plain).find(|report| report.deaths > 0);
     let plain = plain.unwrap();
     let report = simulate_as(plain.seed, &Size::small(), true).unwrap();
     let story = report.story.unwrap();

@@ -233,8 +233,6 @@ impl Stage {
             Flow::MintNotSingleUse => fail(Fault::WrongMemberLimit(None)),
             Flow::GivenUp => world.telegram.fail(FaultRule::on(MINT, Fault::Internal)),
             Flow::Poison => {
-                // Poison is shown for 45 minutes; that the ticks go on meanwhile says nothing.
-                world.pause_schedules();
                 for queue in [INVITES.queue, EVENTS.queue] {
                     world.send(queue, &json!({"kind": "nonsense"})).await?;
                 }
@@ -271,6 +269,11 @@ impl Stage {
         for told in join_all(payments.iter().map(|payment| self.sell(payment))).await {
             told?;
         }
+        if flow == Flow::Poison {
+            // It is shown for 45 minutes; the calls of the ticks meanwhile are like those of any other flow.
+            world.wait(Duration::from_secs(30)).await;
+            self.points.close();
+        }
         if flow == Flow::ChatBroken {
             world.wait(Duration::from_secs(100)).await;
             world
@@ -290,7 +293,6 @@ impl Stage {
     pub(super) async fn quiet(&self) -> anyhow::Result<()> {
         self.settle().await?;
         self.points.close();
-        self.world.resume_schedules();
         Ok(())
     }
 
