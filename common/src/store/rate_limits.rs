@@ -451,13 +451,11 @@ impl RateLimits {
                 limiters.insert(bot, self.limiter_of(&reader)?);
             }
         }
-        let resumes = reader.optional_number(RESUMES)?.unwrap_or_default();
-        let resumes_seen: u64 = reader.optional_number(RESUMES_SEEN)?.unwrap_or_default();
-        if resumes > resumes_seen {
-            // A person resumed the chat after these were stored, most often while no dispatcher was at work.
-            for limiter in limiters.values_mut() {
-                limiter.circuit = Circuit::default();
-            }
+        let resumes: u64 = reader.optional_number(RESUMES)?.unwrap_or_default();
+        // A person resumed the chat after these were stored, most often while no dispatcher was at work.
+        if resumes > reader.optional_number(RESUMES_SEEN)?.unwrap_or_default() {
+            let all = limiters.values_mut();
+            all.for_each(|limiter| limiter.circuit = Circuit::default());
         }
         for (bot, pause) in &pauses {
             let limiter = limiters.entry(*bot).or_insert_with(|| self.new_limiter());

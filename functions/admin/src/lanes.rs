@@ -63,7 +63,7 @@ impl Cursor {
     }
 
     fn read(text: &str) -> Option<Self> {
-        if text.len() > CURSOR_MAX_CHARS || text.len() % 2 != 0 || !text.is_ascii() {
+        if text.len() > CURSOR_MAX_CHARS || !text.len().is_multiple_of(2) || !text.is_ascii() {
             return None;
         }
         let digits: Vec<char> = text.chars().collect();

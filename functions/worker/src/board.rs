@@ -81,9 +81,9 @@ impl State {
         }
     }
 
-    /// How many times a person had resumed the chat when the limiters became what they are.
-    pub(crate) const fn resumes(&self) -> u64 {
-        self.resumes
+    /// The limiters, and how many times a person had resumed the chat when they became what they are.
+    pub(crate) fn stored(&self) -> (BTreeMap<BotId, Limiter>, u64) {
+        (self.limiters.clone(), self.resumes)
     }
 
     /// How it stands with these bots at `now`.

@@ -222,10 +222,9 @@ impl<'a> Run<'a> {
             if self.app.clock.monotonic() >= self.budget.until {
                 return Ok(Over::Budget);
             }
-            if self.is_look_due() || self.ends < self.app.clock.monotonic() + LEASE_RESERVE {
-                if !self.look_again().await? {
-                    return Ok(Over::Broken);
-                }
+            let is_lapsing = self.ends < self.app.clock.monotonic() + LEASE_RESERVE;
+            if (self.is_look_due() || is_lapsing) && !self.look_again().await? {
+                return Ok(Over::Broken);
             }
             let now = self.app.clock.now();
             if let Some(until) = self.lease.stopped_until(now) {
@@ -477,7 +476,7 @@ impl<'a> Run<'a> {
         let (limiters, resumes) = {
             let mut board = self.board.lock();
             board.is_dirty = false;
-            (board.limiters.clone(), board.resumes())
+            board.stored()
         };
         let (app, owner) = (self.app, self.owner.clone());
         let renewed = app

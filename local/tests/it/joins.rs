@@ -263,25 +263,27 @@ async fn a_join_recorded_whose_event_could_not_be_queued_is_told_when_telegram_s
 async fn a_second_person_by_the_same_link_changes_no_record_and_the_link_is_revoked_again() {
     let bundle = TestBundle::start().await;
     let (id, link) = bundle.admitted("u1", "T1").await;
-    assert_eq!(
-        result(&bundle, &join_update(&bundle, &link, 77)).await,
-        "joined"
-    );
-    assert_eq!(
-        result(&bundle, &join_update(&bundle, &link, 78)).await,
-        "duplicate"
-    );
+    let first = join_update(&bundle, &link, 77);
+    let mut second = join_update(&bundle, &link, 78);
+    // Within the same second, which is all that Telegram tells.
+    second["chat_member"]["date"] = first["chat_member"]["date"].clone();
+    assert_eq!(result(&bundle, &first).await, "joined");
+    assert_eq!(result(&bundle, &second).await, "duplicate");
     bundle.settle().await;
     assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
     assert_eq!(bundle.webengage.ingested().len(), 2);
     assert!(bundle.telegram.link(&link).unwrap().revoked);
+    let revocations = bundle.telegram.count("revokeChatInviteLink");
     // Once more, should the link have been used after it was revoked.
     let mut later = join_update(&bundle, &link, 79);
     let date = &mut later["chat_member"]["date"];
     *date = serde_json::json!(date.as_i64().unwrap() + 60);
     assert_eq!(result(&bundle, &later).await, "duplicate");
     bundle.settle().await;
-    assert_eq!(bundle.telegram.count("revokeChatInviteLink"), 2);
+    assert_eq!(
+        bundle.telegram.count("revokeChatInviteLink"),
+        revocations + 1
+    );
 }
 
 #[tokio::test]

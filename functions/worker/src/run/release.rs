@@ -14,17 +14,12 @@ impl Run<'_> {
     /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
     pub(super) async fn release(&mut self, over: Over) -> Result<Released, StoreError> {
         let (app, now) = (self.app, self.app.clock.now());
-        let (limiters, calls, resumes, all_wait) = {
+        let ((limiters, resumes), calls, all_wait) = {
             let board = self.board.lock();
             let bots = board.bots(self.bots(), now);
             let first = bots.iter().map(|state| state.free_at).min();
             let all_wait = first.filter(|at| *at > now.plus(WAIT_MAX));
-            (
-                board.limiters.clone(),
-                board.calls,
-                board.resumes(),
-                all_wait,
-            )
+            (board.stored(), board.calls, all_wait)
         };
         let stopped = self.lease.stopped_until(now);
         let wake_at = all_wait.max(stopped);
