@@ -149,7 +149,7 @@ async fn without_either_repeats_within_the_duplicate_window_are_one_request() {
             .iter()
             .all(|answer| answer.status == 200 && answer.request_id() == first)
     );
-    bundle.turn_when_idle(Duration::from_secs(590)).await;
+    bundle.turn(Duration::from_secs(590));
     assert_eq!(bundle.request(&body, &[]).await.request_id(), first);
     assert_ne!(
         bundle
@@ -158,7 +158,7 @@ async fn without_either_repeats_within_the_duplicate_window_are_one_request() {
             .request_id(),
         first
     );
-    bundle.turn_when_idle(Duration::from_secs(20)).await;
+    bundle.turn(Duration::from_secs(20));
     assert_ne!(bundle.request(&body, &[]).await.request_id(), first);
     bundle.settle().await;
     assert_eq!(bundle.telegram.link_count(), 3);

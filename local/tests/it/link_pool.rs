@@ -171,7 +171,7 @@ async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
     let id = answer.request_id();
     assert_eq!(
         answer.body,
-        json!({"ok": true, "status": "done", "requestId": id, "inviteLink": link})
+        json!({"ok": true, "status": "done", "requestId": id, "inviteLink": link, "linkExpiresAt": answer.body["linkExpiresAt"]})
     );
     let status = bundle.status(&id).await;
     assert_eq!(

@@ -302,7 +302,7 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
             .telegram
             .fail(FaultRule::on("createChatInviteLink", fault).times(1));
         put(2 + u32::try_from(n).unwrap()).await;
-        let _ = answer(&worker, sqs("InviteQueue", &[bell.clone()])).await;
+        let _ = answer(&worker, sqs("InviteQueue", std::slice::from_ref(&bell))).await;
         bundle.settle().await;
     }
     keep("worker", &worker);

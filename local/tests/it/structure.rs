@@ -157,6 +157,7 @@ async fn one_payment_stays_one_however_it_was_copied_and_encoded() {
     let admin = [("x-admin-key", bundle.bundle.admin_key())];
     let answer = bundle.post(&path, "\u{feff}{}".to_owned(), &admin).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
+    bundle.settle().await;
 }
 
 #[tokio::test]
