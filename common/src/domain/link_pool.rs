@@ -48,7 +48,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// The shards that an audit in the minute of `now` looks at: all in turn, [`AUDITED`] slots or one shard at a time.
+    /// The shards that an audit in the minute of `now` looks at: all in turn, about 1,000 slots or one shard at a time.
     pub fn shards_to_audit(&self, now: Timestamp) -> impl Iterator<Item = u64> + use<> {
         let of_shard = self.slots.div_ceil(SHARDS).max(1);
         let count = (AUDITED / of_shard).clamp(1, SHARDS);

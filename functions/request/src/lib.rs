@@ -1,5 +1,5 @@
 //! `POST /v1/invite/request`: a shop reports a payment; the buyer's link is taken from the link pool, or a task is put.
-//! What a shop changes of a request afterwards is in [`actions`].
+//! What a shop changes of a request afterwards is in the module `actions`.
 //!
 //! ```text
 //! read the record --(there)--> answer the duplicate
