@@ -33,7 +33,7 @@ use crate::timeline::Timeline;
 pub use outside::Outside;
 
 /// How long, by the real clock, a test waits for the bundle before it fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// How often the harness looks.
 const GLANCE: Duration = Duration::from_millis(3);
 /// By how much the clock is turned while a dispatcher waits.
@@ -454,7 +454,7 @@ impl TestBundle {
     /// Waits until nothing is left to do, turning the clock over every delay.
     ///
     /// # Panics
-    /// If that takes more than a minute of real time.
+    /// If that takes more than three minutes of real time.
     pub async fn settle(&self) {
         self.run_until(|| false).await;
     }
@@ -462,7 +462,7 @@ impl TestBundle {
     /// As [`TestBundle::settle`], but stops early once `reached`.
     ///
     /// # Panics
-    /// If neither comes within a minute of real time.
+    /// If neither comes within three minutes of real time.
     pub async fn run_until(&self, reached: impl Fn() -> bool) {
         let give_up = Instant::now() + PATIENCE;
         let (mut idle, mut turns) = (0, 0_u32);
@@ -543,7 +543,7 @@ fn options(listen: SocketAddr, data: Data, env: &[(&str, &str)], clock: &Clock) 
 /// never end.
 ///
 /// # Panics
-/// If that takes more than a minute.
+/// If that takes more than three minutes.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let give_up = Instant::now() + PATIENCE;
     loop {

@@ -28,13 +28,17 @@ use crate::{App, replace};
 pub(crate) async fn run(call: &Call<'_>, task: &Task, mint: &Mint) -> Result<End, StoreError> {
     let (app, id) = (call.app, mint.request_id);
     let record = app.invites.get(id).await?;
-    let step = match &record {
-        None => MintStep::Make,
-        // Somebody else's report of the transaction died between task and record, and was refused afterwards. The
-        // request's own task is another one.
-        Some(invite) if invite.user_id != mint.user_id => MintStep::Drop,
-        Some(invite) => invite.mint_step(mint.link_version),
-    };
+    let step = record
+        .as_ref()
+        .map_or(MintStep::Make, |invite| invite.mint_step(mint.link_version));
+    // The record says whose request it is. Of two buyers who report one transaction, one is refused, and the task may be
+    // that one's, whose report died between task and record.
+    let of_record = record.as_ref().map(|invite| Mint {
+        user_id: invite.user_id.clone(),
+        transaction_id: invite.transaction_id.clone(),
+        ..mint.clone()
+    });
+    let mint = of_record.as_ref().unwrap_or(mint);
     match (step, &record) {
         (MintStep::Make, _) => make(call, task, mint, record.as_ref()).await,
         (MintStep::HandedOut, Some(invite)) => {

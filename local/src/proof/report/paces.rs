@@ -211,8 +211,8 @@ pub(super) fn paces(report: &mut Report, small: bool, threads: usize) -> anyhow:
     report.aim(
         "pace: longest invocation",
         format!("{longest:.1} s"),
-        "waits under 2 s",
-        longest < 2.5,
+        "10 s of calls, and the last answer: under 15 s",
+        longest < 15.0,
     );
 
     let line = |found: &Found, name: &str, colour| Line {
