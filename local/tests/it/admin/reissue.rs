@@ -291,9 +291,7 @@ async fn marketing_is_told_of_no_link_that_was_replaced_before_it_heard_of_it() 
         .await;
     let old = bundle.link(&id).await;
     reissued(&bundle, &id).await;
-    bundle
-        .run_until(|| bundle.aws().queue_depth("EventQueue").unwrap().delayed == 2)
-        .await;
+    bundle.run_until(|| bundle.telegram.link_count() == 2).await;
     bundle.webengage.mend();
     bundle.settle().await;
     let new = bundle.link(&id).await;
