@@ -27,7 +27,7 @@ for path in sorted(samples.glob("*-*.json")):
             seed("update", path.stem, event["body"])
         elif path.stem.startswith("request"):
             headers = "".join(f"{name}: {value}\n" for name, value in event["headers"].items())
-            seed("request", path.stem, f"{headers}\n{event['body']}")
+            seed("request", path.stem, f"{headers}\n{event.get('body') or ''}")
 
 for number, write in enumerate(json.loads((samples / "seed.json").read_text(encoding="utf-8"))["ChatTasks"]):
     seed("task", f"mint-{number}", json.dumps(write["PutRequest"]["Item"]))
