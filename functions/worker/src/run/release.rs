@@ -25,7 +25,8 @@ impl Run<'_> {
         let wake_at = all_wait.max(stopped);
         let at = match over {
             Over::Idle => None,
-            Over::Later(at) => Some(at.max(wake_at.unwrap_or(at))),
+            // Who comes while all wait finds the lease not to be had: the bell is for them too, whatever is due later.
+            Over::Later(at) => Some(wake_at.unwrap_or(at)),
             Over::Budget | Over::Broken => Some(wake_at.unwrap_or(now)),
         };
         // A run that made no call and waits for nothing does not ring: the tick does not need it.
