@@ -67,9 +67,11 @@ const ALARMS: [Alarm; 8] = [
         name: "EventsFailingAlarm",
         says: "deliveries to WebEngage have failed for a quarter of an hour",
         rings: |minutes| {
-            [0..5, 5..10, 10..15]
-                .into_iter()
-                .all(|five| counted(minutes, five, "EventsFailing"))
+            let fives = [0..5, 5..10, 10..15];
+            minutes.len() == MINUTES
+                && fives
+                    .into_iter()
+                    .all(|five| counted(minutes, five, "EventsFailing"))
         },
     },
     Alarm {
