@@ -50,10 +50,10 @@ pub(crate) async fn measure(report: &mut Report, haste: u32) -> anyhow::Result<L
     };
     report.add(usage::section(&life, haste));
     for (what, usage, at_most) in [
-        ("write units per lone invite", &life.lone_invite, 5.0),
-        ("write units per invite of a burst", &life.burst_invite, 5.0),
-        ("write units per lone join", &life.lone_join, 2.0),
-        ("write units per join of a burst", &life.burst_join, 2.0),
+        ("write units per lone invite", &life.lone_invite, 11.0),
+        ("write units per invite of a burst", &life.burst_invite, 9.1),
+        ("write units per lone join", &life.lone_join, 8.0),
+        ("write units per join of a burst", &life.burst_join, 6.1),
     ] {
         report.target(what, usage.write_units(), at_most, "");
     }

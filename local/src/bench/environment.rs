@@ -37,6 +37,8 @@ pub(crate) struct Start {
 /// Figures of one run of many calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Run {
+    /// Calls of AWS for each.
+    pub(crate) aws_calls: f64,
     pub(crate) cpu_ms: f64,
     pub(crate) wall_ms: f64,
     pub(crate) p50_ms: f64,
@@ -103,7 +105,12 @@ impl Subject<'_> {
     }
 
     /// Makes `calls` calls to a running program.
-    pub(crate) async fn run(&mut self, function: &Function, calls: usize) -> anyhow::Result<Run> {
+    pub(crate) async fn run(
+        &mut self,
+        stand: &Stand,
+        function: &Function,
+        calls: usize,
+    ) -> anyhow::Result<Run> {
         let logged = |function: &Function| {
             function
                 .logs()
@@ -112,6 +119,7 @@ impl Subject<'_> {
                 .sum::<usize>()
         };
         let (cpu_before, logged_before) = (function.cpu_ms()?, logged(function));
+        let aws_before = stand.aws_calls();
         let mut took = Vec::with_capacity(calls);
         for _ in 0..calls {
             took.push(ms(self.call(function).await?));
@@ -119,6 +127,7 @@ impl Subject<'_> {
         let cpu_ms = function.cpu_ms()? - cpu_before;
         let calls = calls.max(1) as f64;
         Ok(Run {
+            aws_calls: (stand.aws_calls() - aws_before) as f64 / calls,
             cpu_ms: cpu_ms as f64 / calls,
             wall_ms: took.iter().sum::<f64>() / calls,
             p50_ms: percentile(&mut took, 0.5),

@@ -41,7 +41,7 @@ pub(crate) async fn measure(
                 effort.starts, effort.calls
             ),
             "Every call does its whole work against the embedded AWS and the simulated Telegram and WebEngage over loopback: request, new \
-             payments (GetItem, SendMessage, PutItem); worker, one mint; events, one delivery; webhook, joins; status, a finished invite.".to_owned(),
+             payments (GetItem, two PutItem, SendMessage at most once a second); worker, one mint; events, one delivery; webhook, joins; status, a finished invite.".to_owned(),
             "The simulated services speak plain HTTP, so a first answer here has no TLS handshake in it.".to_owned(),
             "Release profile for all code: opt-level s, fat LTO, panic abort, stripped. Zip: deflated as `bootstrap`.".to_owned(),
         ],
@@ -58,8 +58,8 @@ pub(crate) async fn measure(
         };
         let start = subject.starts(stand, effort.starts).await?;
         let running = subject.spawn(stand).await?;
-        subject.run(&running, WARM_UP).await?;
-        let run = subject.run(&running, effort.calls).await?;
+        subject.run(stand, &running, WARM_UP).await?;
+        let run = subject.run(stand, &running, effort.calls).await?;
         let rss_mb = running.peak_rss_kb()? as f64 * 1024.0 / 1e6;
         let (stripped, zipped) = (mb(stripped), mb(zipped));
         section.rows.push(vec![

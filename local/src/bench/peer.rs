@@ -57,11 +57,11 @@ pub(crate) async fn measure(
         }
     };
     let stand = &Stand::start().await?;
-    let mut ours = Side::start(stand, "request", ours, 3, effort.starts).await?;
-    let mut peer = Side::start(stand, "Node", peer, 2, effort.starts.div_ceil(3)).await?;
+    let mut ours = Side::start(stand, "request", ours, effort.starts).await?;
+    let mut peer = Side::start(stand, "Node", peer, effort.starts.div_ceil(3)).await?;
     for _ in 0..effort.rounds {
-        ours.round(effort.calls).await?;
-        peer.round(effort.calls).await?;
+        ours.round(stand, effort.calls).await?;
+        peer.round(stand, effort.calls).await?;
     }
     let mut ratios: Vec<f64> = ours
         .runs
@@ -70,15 +70,13 @@ pub(crate) async fn measure(
         .map(|(ours, peer)| peer.cpu_ms / ours.cpu_ms)
         .collect();
     let ratio = median(&mut ratios);
-    let per_call = ratio * ours.aws_calls / peer.aws_calls;
     let rounds: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.1}")).collect();
     section.rows = vec![ours.row()?, peer.row()?];
     section.notes = vec![
-        format!("Node {node} uses {ratio:.1} times the CPU (median of {} rounds of {} calls each, after {WARM_UP}; the rounds: {}), and {per_call:.1} times \
-            for each AWS call.", effort.rounds, effort.calls, rounds.join(", ")),
-        "New payments. The peer makes two calls (PutItem, SendMessage); `request` makes a third, the GetItem that keeps repeats from being queued.".to_owned(),
+        format!("Node {node} uses {ratio:.1} times the CPU (median of {} rounds of {} calls each, after {WARM_UP}; the rounds: {}).", effort.rounds, effort.calls, rounds.join(", ")),
+        "New payments. Both make the same calls in the same order: GetItem, PutItem of the task, then PutItem of the record and, at most once a second, SendMessage.".to_owned(),
     ];
-    section.figures = json!({"cpuRatio": ratio, "cpuRatioPerAwsCall": per_call, "ratios": ratios, "nodeVersion": node,
+    section.figures = json!({"cpuRatio": ratio, "ratios": ratios, "nodeVersion": node,
         "ours": ours.figures()?, "peer": peer.figures()?});
     report.add(section);
     let at_most = 1.0 / AT_LEAST_TIMES;
@@ -94,8 +92,6 @@ pub(crate) async fn measure(
 /// One of the two programs.
 struct Side<'a> {
     name: &'static str,
-    /// AWS calls that it makes for each request.
-    aws_calls: f64,
     subject: Subject<'a>,
     process: Function,
     start: Start,
@@ -110,7 +106,6 @@ impl<'a> Side<'a> {
         stand: &'a Stand,
         name: &'static str,
         binary: PathBuf,
-        aws_calls: u8,
         starts: usize,
     ) -> anyhow::Result<Self> {
         let mut number = 0_u64;
@@ -124,11 +119,10 @@ impl<'a> Side<'a> {
         };
         let start = subject.starts(stand, starts).await?;
         let process = subject.spawn(stand).await?;
-        subject.run(&process, WARM_UP).await?;
+        subject.run(stand, &process, WARM_UP).await?;
         let youth_cpu_ms = process.cpu_ms()?;
         Ok(Self {
             name,
-            aws_calls: f64::from(aws_calls),
             subject,
             process,
             start,
@@ -137,9 +131,9 @@ impl<'a> Side<'a> {
         })
     }
 
-    async fn round(&mut self, calls: usize) -> anyhow::Result<()> {
-        self.runs
-            .push(self.subject.run(&self.process, calls).await?);
+    async fn round(&mut self, stand: &Stand, calls: usize) -> anyhow::Result<()> {
+        let run = self.subject.run(stand, &self.process, calls).await?;
+        self.runs.push(run);
         Ok(())
     }
 
@@ -154,7 +148,7 @@ impl<'a> Side<'a> {
     fn row(&self) -> anyhow::Result<Vec<String>> {
         Ok(vec![
             self.name.to_owned(),
-            self.aws_calls.to_string(),
+            format!("{:.2}", self.middle(|run| run.aws_calls)),
             format!("{:.3}", self.middle(|run| run.cpu_ms)),
             self.youth_cpu_ms.to_string(),
             format!("{:.2}", self.middle(|run| run.p50_ms)),
@@ -166,7 +160,7 @@ impl<'a> Side<'a> {
 
     fn figures(&self) -> anyhow::Result<Value> {
         Ok(
-            json!({"awsCalls": self.aws_calls, "cpuMsPerRequest": self.middle(|run| run.cpu_ms), "youthCpuMs": self.youth_cpu_ms,
+            json!({"awsCalls": self.middle(|run| run.aws_calls), "cpuMsPerRequest": self.middle(|run| run.cpu_ms), "youthCpuMs": self.youth_cpu_ms,
             "p50Ms": self.middle(|run| run.p50_ms), "readyMs": self.start.ready_ms, "firstAnswerMs": self.start.first_ms, "peakRssMb": self.rss_mb()?}),
         )
     }

@@ -34,7 +34,7 @@ pub(crate) struct Stand {
     pub(crate) shared: Shared,
     /// The first of the chats.
     pub(crate) first_chat: i64,
-    _aws: Aws,
+    aws: Aws,
     /// Keeps the simulated outside alive; its own queues stay empty.
     _bundle: Bundle,
     _api: JoinSet<()>,
@@ -121,10 +121,15 @@ impl Stand {
             url,
             shared,
             first_chat: telegram.chat_id,
-            _aws: aws,
+            aws,
             _bundle: bundle,
             _api: api,
         })
+    }
+
+    /// Calls of AWS since the start.
+    pub(crate) fn aws_calls(&self) -> u64 {
+        self.aws.wire().counts().values().sum()
     }
 
     /// A variable of the functions' environment.
