@@ -1,4 +1,4 @@
-//! Which of Telegram's updates is a join by one of our links, or tells that somebody left.
+//! Which of Telegram's updates is a join by one of our links, or tells that somebody left, or came back otherwise.
 //!
 //! Only `chat_member` updates tell; the service message `new_chat_members` carries no link and channels have none.
 
@@ -23,12 +23,12 @@ pub struct Join {
     pub at: Timestamp,
 }
 
-/// Somebody left a chat, or was removed from it.
+/// Somebody is in a chat from now on, or not any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leave {
+pub struct Presence {
     /// The chat.
     pub chat: ChatId,
-    /// Who left.
+    /// Who.
     pub person: TelegramUserId,
     /// When, to the second, by Telegram's clock.
     pub at: Timestamp,
@@ -39,8 +39,11 @@ pub struct Leave {
 pub enum Sighting {
     /// A join by a link of our bot.
     Join(Join),
-    /// Somebody is in the chat no more.
-    Leave(Leave),
+    /// Somebody came in, but not by a link of our bot: an administrator added them, or made the link.
+    Entry(Presence),
+    /// Somebody is outside: they left or were removed, or were banned when they were outside already, which makes good a
+    /// leave that was not seen.
+    Leave(Presence),
     /// Anything else, and why it is no such join.
     Ignored(&'static str),
 }
@@ -123,42 +126,35 @@ pub fn recognise(body: &[u8]) -> Result<Sighting, NotJson> {
 }
 
 fn sighting(change: ChatMemberUpdated) -> Sighting {
-    let person = TelegramUserId(change.new_chat_member.user.id);
+    if change.new_chat_member.user.is_bot {
+        return Sighting::Ignored("a bot");
+    }
+    let presence = Presence {
+        chat: ChatId(change.chat.id),
+        person: TelegramUserId(change.new_chat_member.user.id),
+        at: Timestamp::from_seconds(change.date),
+    };
     match (
         change.old_chat_member.is_in_chat(),
         change.new_chat_member.is_in_chat(),
     ) {
         (Some(false), Some(true)) => {}
-        (Some(true), Some(false)) => {
-            return Sighting::Leave(Leave {
-                chat: ChatId(change.chat.id),
-                person,
-                at: Timestamp::from_seconds(change.date),
-            });
-        }
-        (Some(_), Some(_)) => return Sighting::Ignored("not a join"),
+        (Some(_), Some(false)) => return Sighting::Leave(presence),
+        (Some(true), Some(true)) => return Sighting::Ignored("not a join"),
         _ => return Sighting::Ignored("unknown member status"),
     }
-    if change.new_chat_member.user.is_bot {
-        return Sighting::Ignored("a bot");
+    let link = change.invite_link.map(|link| link.invite_link);
+    let link = link.filter(|url| !url.is_empty()).map(InviteLink::new);
+    match link {
+        // Telegram shows a link that another administrator made with its tail cut to dots.
+        Some(link) if !link.is_cut() => Sighting::Join(Join {
+            chat: presence.chat,
+            person: presence.person,
+            link,
+            at: presence.at,
+        }),
+        _ => Sighting::Entry(presence),
     }
-    let Some(ChatInviteLink { invite_link }) = change.invite_link else {
-        return Sighting::Ignored("joined without a link");
-    };
-    if invite_link.is_empty() {
-        return Sighting::Ignored("joined by a link without a URL");
-    }
-    let link = InviteLink::new(invite_link);
-    // Telegram shows a link that another administrator made with its tail cut to dots.
-    if link.is_cut() {
-        return Sighting::Ignored("joined by a link of somebody else");
-    }
-    Sighting::Join(Join {
-        chat: ChatId(change.chat.id),
-        person,
-        link,
-        at: Timestamp::from_seconds(change.date),
-    })
 }
 
 #[cfg(test)]
@@ -192,6 +188,12 @@ mod tests {
         recognise(update.to_string().as_bytes()).unwrap()
     }
 
+    const SEVEN: Presence = Presence {
+        chat: ChatId(-100),
+        person: TelegramUserId(7),
+        at: Timestamp::from_ms(1_763_640_000_000),
+    };
+
     /// Every status that the Bot API has, with whether it means being in the chat.
     const STATUSES: [(&str, Option<bool>, bool); 8] = [
         ("creator", None, true),
@@ -217,16 +219,8 @@ mod tests {
                     !was_in && is_in,
                     "{old} -> {new}"
                 );
-                let left = Leave {
-                    chat: ChatId(-100),
-                    person: TelegramUserId(7),
-                    at: Timestamp::from_seconds(1_763_640_000),
-                };
-                assert_eq!(
-                    seen == Sighting::Leave(left),
-                    was_in && !is_in,
-                    "{old} -> {new}"
-                );
+                // A ban of who is outside counts as well: their leave may have been lost.
+                assert_eq!(seen == Sighting::Leave(SEVEN), !is_in, "{old} -> {new}");
             }
         }
     }
@@ -244,28 +238,22 @@ mod tests {
     }
 
     #[test]
-    fn joins_without_a_link_of_ours_are_ignored() {
+    fn who_comes_in_without_a_link_of_ours_is_seen_as_present() {
         let joined = update(member("left", None, 7), member("member", None, 7));
         let mut added = joined.clone();
         added["chat_member"]
             .as_object_mut()
             .unwrap()
             .remove("invite_link");
-        assert_eq!(read(&added), Sighting::Ignored("joined without a link"));
+        assert_eq!(read(&added), Sighting::Entry(SEVEN));
         for cut in ["https://t.me/+abcd...", "https://t.me/+abcd\u{2026}"] {
             let mut foreign = joined.clone();
             foreign["chat_member"]["invite_link"]["invite_link"] = json!(cut);
-            assert_eq!(
-                read(&foreign),
-                Sighting::Ignored("joined by a link of somebody else")
-            );
+            assert_eq!(read(&foreign), Sighting::Entry(SEVEN));
         }
         let mut empty = joined.clone();
         empty["chat_member"]["invite_link"]["invite_link"] = json!("");
-        assert_eq!(
-            read(&empty),
-            Sighting::Ignored("joined by a link without a URL")
-        );
+        assert_eq!(read(&empty), Sighting::Entry(SEVEN));
         let mut bot = joined;
         bot["chat_member"]["new_chat_member"]["user"]["is_bot"] = json!(true);
         assert_eq!(read(&bot), Sighting::Ignored("a bot"));

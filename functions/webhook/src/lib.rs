@@ -18,13 +18,13 @@ use common::auth::Verifier;
 use common::aws;
 use common::clock::Clock;
 use common::config::Env;
-use common::domain::id::{BotId, ChatId, InviteLink, RequestId};
+use common::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use common::domain::invite::Invite;
-use common::domain::join::{Join, Leave, NotJson, Sighting, recognise};
+use common::domain::join::{Join, NotJson, Presence, Sighting, recognise};
 use common::domain::purchase::Chats;
 use common::domain::task::{Revoke, Task, Work};
 use common::queue::{EventQueue, InviteQueue};
-use common::store::{Invites, Joined, LinkPool, LinkRecord, Links, Owner, Tasks};
+use common::store::{Invites, Joined, LinkPool, LinkRecord, Links, Owner, StoreError, Tasks};
 use common::telemetry::chain;
 use common::trace;
 use http::{Request, Response, StatusCode};
@@ -106,13 +106,26 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             Ok(Outcome::Ignored)
         }
         Ok(Sighting::Join(join)) => attribute(app, &join).await,
-        Ok(Sighting::Leave(leave)) => note_leave(app, &leave).await,
+        Ok(Sighting::Entry(entry)) => note(app, &entry, Whereabouts::Inside).await,
+        Ok(Sighting::Leave(leave)) => note(app, &leave, Whereabouts::Outside).await,
     };
     match outcome {
         Ok(outcome) => json(
             StatusCode::OK,
             &json!({"ok": true, "result": outcome.as_str()}),
         ),
+        // Sent again it would fail again, and where updates are asked for, all others would wait behind it.
+        Err(fault) if is_malformed(fault.as_ref()) => {
+            error!(
+                fault = "malformed",
+                "a join or a leave was not recorded, since a record of it can't be read: {}",
+                chain(fault.as_ref())
+            );
+            json(
+                StatusCode::OK,
+                &json!({"ok": true, "result": Outcome::Ignored.as_str()}),
+            )
+        }
         Err(fault) => {
             error!(
                 fault = "unavailable",
@@ -126,6 +139,18 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
 
 /// What can keep a join from being recorded: Telegram then sends it again.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Whether a record has a form that nobody of this version writes.
+fn is_malformed(failure: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(failure.downcast_ref(), Some(StoreError::Malformed { .. }))
+}
+
+/// Where somebody is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whereabouts {
+    Inside,
+    Outside,
+}
 
 /// Finds whose link it was, records the join and queues what follows from it.
 async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
@@ -161,17 +186,48 @@ async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
     }
 }
 
-/// Records that somebody left who had joined by a link of ours: the seat can be given anew.
-async fn note_leave(app: &App, leave: &Leave) -> Result<Outcome, Failure> {
-    let Some((_, pool)) = app.chats.named(leave.chat) else {
+/// Records that somebody left who had joined by a link of ours, so that the seat can be given anew; or that they are back
+/// by another way.
+async fn note(
+    app: &App,
+    presence: &Presence,
+    whereabouts: Whereabouts,
+) -> Result<Outcome, Failure> {
+    let (chat, person) = (presence.chat, presence.person);
+    let Some(id) = request_of(app, chat, person).await? else {
         return Ok(Outcome::Ignored);
     };
-    if let Some(id) = app.links.of_member(pool, leave.person).await?
-        && app.invites.record_leave(id, leave, app.clock.now()).await?
-    {
-        info!(invite.id = %id, chat.id = %leave.chat, outcome = "left", "the buyer left");
+    let now = app.clock.now();
+    let (is_news, outcome) = match whereabouts {
+        Whereabouts::Outside => (app.invites.record_leave(id, presence, now).await?, "left"),
+        Whereabouts::Inside => (
+            app.invites.record_return(id, presence, now).await?,
+            "returned",
+        ),
+    };
+    if is_news {
+        info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");
     }
     Ok(Outcome::Ignored)
+}
+
+/// By which request somebody came into a chat. A group that became a supergroup is looked up by both of its ids: by the new
+/// one alone while TELEGRAM_CHAT_ID does not name it.
+async fn request_of(
+    app: &App,
+    chat: ChatId,
+    person: TelegramUserId,
+) -> Result<Option<RequestId>, StoreError> {
+    let known_as = member_chat(app, chat);
+    match app.links.of_member(known_as, person).await? {
+        None if known_as != chat => app.links.of_member(chat, person).await,
+        found => Ok(found),
+    }
+}
+
+/// The id by which members of a chat are known.
+fn member_chat(app: &App, chat: ChatId) -> ChatId {
+    app.chats.named(chat).map_or(chat, |(_, known_as)| known_as)
 }
 
 /// Records the join by the link of `owner`, and queues what follows from it.
@@ -199,9 +255,8 @@ async fn record(
                 error!(invite.id = %id, chat.id = %join.chat, fault = "link_used_twice",
                     "a second person joined by a used link before it was revoked");
             }
-            if !same_person || !invite.join_event_fired {
-                queue_consequences(app, join, link, &invite).await?;
-            }
+            // All of it again, whatever is done already: which part the first delivery died before can't be told.
+            queue_consequences(app, join, link, &invite).await?;
             info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again");
             Ok(Outcome::Duplicate)
         }
@@ -288,10 +343,10 @@ async fn queue_consequences(
         let now = app.clock.now();
         // As long as the record: what would be found later would have no request.
         let kept = invite.expires_at.unwrap_or_else(|| invite.kept_until(now));
-        let pool = link.pool;
+        let chat = member_chat(app, join.chat);
         let put = app
             .links
-            .put_member(pool, join.person, invite.request_id, now, kept);
+            .put_member(chat, join.person, invite.request_id, now, kept);
         put.await?;
     }
     match invite.unsent_join_event(&link.invite_link) {

@@ -1,6 +1,7 @@
 //! What a shop does to a request of its own: another link for one that expired or whose buyer left, and the seat taken
 //! back. The real functions at the wire.
 
+mod presence;
 mod void;
 
 use std::time::Duration;
@@ -282,6 +283,10 @@ async fn calls_that_are_none_are_refused_by_what_is_wrong() {
             "{action} {body}"
         );
     }
+    // A mark at its front is no part of a body: it is read, and what it names is looked for.
+    let marked = "\u{feff}{\"linkVersion\": 7}";
+    let answer = act(&bundle, &id, "reissue", marked).await;
+    assert_eq!((answer.status, answer.code()), (409, "link_replaced"));
     let big = "x".repeat(70_000);
     let answer = act(&bundle, &id, "void", &big).await;
     assert_eq!((answer.status, answer.code()), (413, "too_large"));
@@ -311,6 +316,25 @@ async fn calls_that_are_none_are_refused_by_what_is_wrong() {
         history(&bundle, &id).await.is_empty(),
         "a refusal is no action"
     );
+}
+
+#[tokio::test]
+async fn a_reissue_that_is_asked_for_again_and_again_is_one_task() {
+    let bundle = TestBundle::start().await;
+    let (id, first) = bundle.admitted("u1", "T1").await;
+    bundle.pause_schedule();
+    queues_are_down(&bundle);
+    for _ in 0..5 {
+        acted(&bundle, &id, "reissue").await;
+        bundle.turn(Duration::from_secs(10));
+    }
+    assert_eq!(bundle.tasks().await.len(), 1);
+    bundle.aws().wire().clear_faults();
+    bundle.functions().tick().await;
+    bundle.settle().await;
+    assert!(bundle.telegram.link(&first).unwrap().revoked);
+    assert_eq!(bundle.telegram.link_count(), 2);
+    assert_eq!(alive(&bundle), [bundle.link(&id).await]);
 }
 
 #[tokio::test]
