@@ -28,6 +28,10 @@ const ATTEMPT: &str = "attempt";
 /// The message attribute that tells when an event may be delivered again.
 const NOT_BEFORE: &str = "notBefore";
 
+/// The message attribute that tells when an event was first sent, in milliseconds since the Unix epoch.
+const FIRST_SENT: &str = "firstSent";
+/// The system attribute that tells when a message was sent, in the same unit.
+const SENT: &str = "SentTimestamp";
 /// The system attribute that tells the trace of a message. It is not counted among the ten attributes.
 const TRACE: &str = "AWSTraceHeader";
 
@@ -95,7 +99,8 @@ impl EventQueue {
         self.0.send(Outgoing::now(pending)?).await
     }
 
-    /// Sends an event to be delivered again, not before `at`, as try number `attempt`. Durable on return.
+    /// Sends an event to be delivered again, not before `at`, as try number `attempt`; it was sent first at `first_sent`.
+    /// Durable on return.
     ///
     /// # Errors
     /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
@@ -104,10 +109,12 @@ impl EventQueue {
         event: &Event,
         at: Timestamp,
         attempt: u32,
+        first_sent: Timestamp,
         now: Timestamp,
     ) -> Result<(), QueueError> {
         let outgoing = Outgoing::now(event)?.delayed(at.since(now));
         let outgoing = outgoing.with(NOT_BEFORE, "String", at.to_string())?;
+        let outgoing = outgoing.with(FIRST_SENT, "Number", first_sent.ms().to_string())?;
         self.0.send(outgoing.on_attempt(attempt)?).await
     }
 }
@@ -136,6 +143,14 @@ pub fn trace_of(message: &SqsMessage) -> Option<&str> {
 #[must_use]
 pub fn not_before_of(message: &SqsMessage) -> Option<Timestamp> {
     attribute_of(message, NOT_BEFORE)?.parse().ok()
+}
+
+/// When a received event was first sent, before it was deferred; nothing if the message does not tell.
+#[must_use]
+pub fn first_sent_of(message: &SqsMessage) -> Option<Timestamp> {
+    let sent = || message.attributes.get(SENT).map(String::as_str);
+    let ms = attribute_of(message, FIRST_SENT).or_else(sent)?;
+    ms.parse().ok().map(Timestamp::from_ms)
 }
 
 fn attribute_of<'a>(message: &'a SqsMessage, name: &str) -> Option<&'a str> {

@@ -68,6 +68,8 @@ const fn hint(status: u16) -> &'static str {
 /// What is to be done about a failed delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryFault {
+    /// WebEngage wants fewer calls: deliver it again later, not before the time that was asked for, if any.
+    RateLimited(Option<Duration>),
     /// Deliver it again later; not before the time that was asked for, if any.
     Again(Option<Duration>),
     /// Delivering it again does not help until a person acts.
@@ -80,9 +82,8 @@ impl WebEngageError {
     pub const fn fault(&self) -> DeliveryFault {
         match self {
             Self::NoAnswer(_) => DeliveryFault::Again(None),
-            Self::RateLimited { after }
-            | Self::Down { after, .. }
-            | Self::NotTaken { after, .. } => DeliveryFault::Again(*after),
+            Self::RateLimited { after } => DeliveryFault::RateLimited(*after),
+            Self::Down { after, .. } | Self::NotTaken { after, .. } => DeliveryFault::Again(*after),
             Self::Refused { .. } => DeliveryFault::Person,
         }
     }

@@ -24,7 +24,7 @@ use common::domain::invite::EventState;
 use common::domain::retry::backoff;
 use common::domain::time::Timestamp;
 use common::lambda::{hand_back, message_id};
-use common::queue::{EventQueue, attempt_of, not_before_of, receives_of, trace_of};
+use common::queue::{EventQueue, attempt_of, first_sent_of, not_before_of, receives_of, trace_of};
 use common::store::{Invites, Marked, StoreError};
 use common::telemetry::chain;
 use common::trace;
@@ -33,7 +33,8 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use tracing::{error, info, warn};
 
-/// When to stop: SQS forgets a message 14 days after it was first sent, and the dead-letter queue counts from then on.
+/// How long an event is tried that WebEngage fails to take: from then on it is a dead letter, which a person sees. A rate
+/// limit ends no event, however old it is: a redrive of many brings one about.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(13 * 24 * 3600);
 
 /// How often SQS shows a message before it is a dead letter: the queue's `maxReceiveCount`.
@@ -133,7 +134,7 @@ async fn deliver_event(app: &App, event: Event, message: &SqsMessage) -> bool {
     let id = event.request_id;
     let now = app.clock.now();
     if let Some(at) = not_before_of(message).filter(|at| *at > now) {
-        return defer(app, &event, attempt_of(message), at).await;
+        return defer(app, &event, message, attempt_of(message), at).await;
     }
     match app.invites.get(id).await {
         // The event of a request that is forgotten by now is delivered all the same.
@@ -148,7 +149,7 @@ async fn deliver_event(app: &App, event: Event, message: &SqsMessage) -> bool {
             unchecked(id, &fault);
             let attempt = attempt_of(message).saturating_add(1);
             let delay = backoff(app.base_backoff, attempt, fastrand::f64());
-            defer(app, &event, attempt, now.plus(delay)).await
+            defer(app, &event, message, attempt, now.plus(delay)).await
         }
     }
 }
@@ -161,7 +162,12 @@ async fn send(app: &App, event: &Event, message: &SqsMessage) -> bool {
         Err(fault) => {
             let sentence = chain(&fault);
             match fault.fault() {
-                DeliveryFault::Again(after) => {
+                DeliveryFault::Again(_) if is_too_old(app, message) => {
+                    error!(invite.id = %id, event.name = event.event_name.as_str(), job.attempt = attempt_of(message),
+                        fault = "webengage_down", "given up after 13 days: {sentence}");
+                    dies(app, id, message).await
+                }
+                DeliveryFault::RateLimited(after) | DeliveryFault::Again(after) => {
                     again(app, event, message, after.unwrap_or_default(), &sentence).await
                 }
                 DeliveryFault::Person => {
@@ -220,12 +226,18 @@ async fn mark(app: &App, event: &Event, message: &SqsMessage) -> bool {
             error!(invite.id = %id, fault = "unavailable", "a delivered event could not be marked yet: {}", chain(&fault));
             let attempt = attempt_of(message).saturating_add(1);
             let delay = backoff(app.base_backoff, attempt, fastrand::f64());
-            defer(app, event, attempt, now.plus(delay)).await
+            defer(app, event, message, attempt, now.plus(delay)).await
         }
     }
 }
 
-/// Has an event wait for another try, unless it is too old.
+/// Whether an event has been tried long enough.
+fn is_too_old(app: &App, message: &SqsMessage) -> bool {
+    let first_sent = first_sent_of(message);
+    first_sent.is_some_and(|sent| app.clock.now().since(sent) > GIVE_UP_AFTER)
+}
+
+/// Has an event wait for another try.
 async fn again(
     app: &App,
     event: &Event,
@@ -235,10 +247,6 @@ async fn again(
 ) -> bool {
     let (id, name) = (event.request_id, event.event_name.as_str());
     let (attempt, now) = (attempt_of(message), app.clock.now());
-    if now.since(event.event_time) > GIVE_UP_AFTER {
-        error!(invite.id = %id, event.name = name, job.attempt = attempt, fault = "webengage_down", "given up after 13 days: {reason}");
-        return dies(app, id, message).await;
-    }
     let delay = backoff(app.base_backoff, attempt, fastrand::f64()).max(after);
     warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
         outcome = "deferred", "event not delivered yet: {reason}");
@@ -246,12 +254,21 @@ async fn again(
     if let Err(fault) = app.invites.put_off(id, at).await {
         warn!(invite.id = %id, fault = "unavailable", "the sweeper may send this event once more: {}", chain(&fault));
     }
-    defer(app, event, attempt.saturating_add(1), at).await
+    defer(app, event, message, attempt.saturating_add(1), at).await
 }
 
 /// Sends the event again for later; answers whether SQS may delete this message.
-async fn defer(app: &App, event: &Event, attempt: u32, at: Timestamp) -> bool {
-    let sent = app.queue.defer(event, at, attempt, app.clock.now()).await;
+async fn defer(
+    app: &App,
+    event: &Event,
+    message: &SqsMessage,
+    attempt: u32,
+    at: Timestamp,
+) -> bool {
+    let now = app.clock.now();
+    let first_sent = first_sent_of(message).unwrap_or(now);
+    let sent = app.queue.defer(event, at, attempt, first_sent, now);
+    let sent = sent.await;
     sent.inspect_err(|fault| {
         error!(invite.id = %event.request_id, fault = "unavailable", "an event could not be sent again for later: {}", chain(fault));
     })

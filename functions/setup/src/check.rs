@@ -271,7 +271,7 @@ pub async fn webengage(account: &WebEngage) -> Check {
         ),
         Err(failure) => match failure.fault() {
             DeliveryFault::Person => Check::failed(what, chain(&failure)),
-            DeliveryFault::Again(_) => Check::warning(
+            DeliveryFault::RateLimited(_) | DeliveryFault::Again(_) => Check::warning(
                 what,
                 format!("{}: licence and key are not checked", chain(&failure)),
             ),

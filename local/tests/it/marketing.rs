@@ -211,4 +211,19 @@ async fn after_thirteen_days_without_webengage_an_event_is_a_dead_letter_not_los
     bundle.settle().await;
     assert_eq!(bundle.depth("EventDeadLetterQueue"), 1);
     assert_eq!(bundle.status(&id).await["linkEventFired"], false);
+    // Redriven with many others it meets a rate limit, which ends no event, however old it is.
+    bundle.webengage.mend();
+    bundle.webengage.set_limit(0);
+    let attempts = bundle.webengage.attempt_count();
+    let key = [("x-admin-key", bundle.bundle.admin_key())];
+    let queue = json!({"queue": "events"}).to_string();
+    let answer = bundle.post("/v1/admin/dead-letters/redrive", queue, &key);
+    assert_eq!(answer.await.status, 200);
+    bundle
+        .run_until(|| bundle.webengage.attempt_count() > attempts + 6)
+        .await;
+    bundle.webengage.set_limit(u32::MAX);
+    bundle.settle().await;
+    assert_eq!(bundle.depth("EventDeadLetterQueue"), 0);
+    assert_eq!(bundle.status(&id).await["linkEventFired"], true);
 }
