@@ -140,12 +140,8 @@ impl Bundle {
             folder.recall_clock(&clock, is_simulated)?;
         }
         // A key of the caller's own may open more than a simulation: the page asks for it.
-        let is_key_ours = env
-            .get("API_KEYS")
-            .is_none_or(|keys| keys.trim().is_empty());
-        let is_admin_key_ours = env
-            .get("ADMIN_KEYS")
-            .is_none_or(|keys| keys.trim().is_empty());
+        let is_key_ours = !supervision::is_set(&env, "API_KEYS");
+        let is_admin_key_ours = !supervision::is_set(&env, "ADMIN_KEYS");
         let machine = machine(&world);
         fill_in_keys(&mut env, keys);
         env.extend(embedded_aws(&aws));
@@ -179,13 +175,14 @@ impl Bundle {
         let functions = Arc::new(Functions::start(&mut env_of(&env), &product_clock)?);
 
         let mut tasks = JoinSet::new();
-        if folder.is_some() {
-            resources::free_leases(&dynamo, &env).await?;
-            let on_start = Arc::clone(&functions);
-            tasks.spawn(async move {
-                on_start.tick().await;
-            });
-        }
+        // What a process left that was killed is gone on with at once.
+        let first_tick = match folder {
+            Some(_) => {
+                resources::free_leases(&dynamo, &env).await?;
+                Duration::ZERO
+            }
+            None => MINUTE,
+        };
         let on_worker = Arc::clone(&functions);
         let worker: Handler = Arc::new(move |batch, deadline| {
             let functions = Arc::clone(&on_worker);
@@ -219,7 +216,8 @@ impl Bundle {
             }
             .boxed()
         });
-        let ticker = Schedule::start(&mut tasks, product_clock.clone(), MINUTE, tick);
+        let ticker =
+            Schedule::start_in(&mut tasks, product_clock.clone(), first_tick, MINUTE, tick);
         let on_sweeper = Arc::clone(&functions);
         let sweep: Run = Arc::new(move || {
             let functions = Arc::clone(&on_sweeper);
@@ -306,6 +304,7 @@ impl Bundle {
     /// as a `kill -9` would, and loses nothing by it.
     pub async fn stop(mut self) {
         self.stopping.send_replace(true);
+        self.functions.worker.stop();
         let schedules = [&self.ticker, &self.sweeper, &self.monitor].map(Arc::clone);
         for schedule in &schedules {
             schedule.pause();
@@ -335,6 +334,12 @@ impl Bundle {
     #[must_use]
     pub fn admin_key(&self) -> &str {
         admin_key(&self.env)
+    }
+
+    /// Whether the shops' key was made up here, so that it may be shown.
+    #[must_use]
+    pub fn is_key_made_up(&self) -> bool {
+        !supervision::is_set(&self.machine.given, "API_KEYS")
     }
 
     /// A key that the API takes.

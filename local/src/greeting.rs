@@ -38,7 +38,16 @@ const FUNCTION_ENV: [&str; 27] = [
 /// For a person: what to open and what to type.
 #[must_use]
 pub fn words(bundle: &Bundle) -> String {
-    let (url, key) = (&bundle.url, bundle.api_key());
+    let url = &bundle.url;
+    // A key that was given is a secret of its owner's: what is printed may be kept.
+    let (key, quote, with_key) = match bundle.is_key_made_up() {
+        true => (bundle.api_key(), '\'', ""),
+        false => (
+            "$API_KEY",
+            '"',
+            ", with API_KEY set to one of the keys of API_KEYS",
+        ),
+    };
     let outside = match (bundle.is_simulated, bundle.world.webengage.is_some()) {
         (true, true) => {
             "Telegram and WebEngage are simulated; TELEGRAM_BOT_TOKEN and WEBENGAGE_API_KEY make them real."
@@ -55,13 +64,13 @@ pub fn words(bundle: &Bundle) -> String {
         "Admit One serves {url} (the page: {url}/). {outside}\n\
          AWS wire: {aws}\n\
          \n\
-         Buy a seat:\n\
+         Buy a seat{with_key}:\n\
          \n\
-         curl -s -X POST {url}/v1/invite/request -H 'x-api-key: {key}' -d '{{\"userId\": \"alice\", \"transactionId\": \"T-1\"}}'\n\
+         curl -s -X POST {url}/v1/invite/request -H {quote}x-api-key: {key}{quote} -d '{{\"userId\": \"alice\", \"transactionId\": \"T-1\"}}'\n\
          \n\
          and see it DONE, with its link:\n\
          \n\
-         curl -s -H 'x-api-key: {key}' {url}/v1/invite/{example}\n\
+         curl -s -H {quote}x-api-key: {key}{quote} {url}/v1/invite/{example}\n\
          \n",
         aws = bundle.aws.url(),
         example = example(bundle),

@@ -94,10 +94,12 @@ async fn run() -> anyhow::Result<()> {
         Some(Command::Report(arguments)) => return local::proof::report::command(arguments).await,
         None => {}
     }
+    // A stop that is asked for while it starts is one as well.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let clock = Clock::new();
     let timeline = Timeline::new(common::clock::Clock::turned_by(clock.offset_ms()));
     log(&env, &timeline);
-    let bundle = Bundle::start(Options {
+    let starting = Bundle::start(Options {
         listen: arguments.listen,
         aws_listen: arguments.aws_listen,
         data: match (arguments.ephemeral, arguments.fsync) {
@@ -109,15 +111,18 @@ async fn run() -> anyhow::Result<()> {
         clock,
         timeline,
         supervision: Supervision::On,
-    })
-    .await?;
+    });
+    let bundle = tokio::select! {
+        started = starting => started?,
+        interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
+        _ = terminate.recv() => return Ok(()),
+    };
     let greeting = if arguments.print_env {
         local::greeting::env(&bundle)
     } else {
         local::greeting::words(&bundle)
     };
     std::io::stdout().lock().write_all(greeting.as_bytes())?;
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     // It serves already: the checks delay nobody.
     let examined = async {
         tell(&bundle.examine().await, arguments.print_env);

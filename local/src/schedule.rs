@@ -23,11 +23,24 @@ impl Schedule {
     /// Runs `run` in `tasks` every `interval` of the clock, first when one is over. What the clock jumps over is left
     /// out.
     pub fn start(tasks: &mut JoinSet<()>, clock: Clock, interval: Duration, run: Run) -> Arc<Self> {
+        Self::start_in(tasks, clock, interval, interval, run)
+    }
+
+    /// As [`Schedule::start`], with the first run after `first`.
+    pub fn start_in(
+        tasks: &mut JoinSet<()>,
+        clock: Clock,
+        first: Duration,
+        interval: Duration,
+        run: Run,
+    ) -> Arc<Self> {
         let schedule = Arc::<Self>::default();
         let own = Arc::clone(&schedule);
         tasks.spawn(async move {
+            let mut wait = first;
             loop {
-                clock.sleep_until(clock.now().plus(interval)).await;
+                clock.sleep_until(clock.now().plus(wait)).await;
+                wait = interval;
                 if own.paused.load(Ordering::SeqCst) {
                     continue;
                 }

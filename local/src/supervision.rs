@@ -208,7 +208,8 @@ pub fn log_levels(levels: &str) -> Option<tracing_subscriber::filter::Targets> {
     levels.trim().parse().ok()
 }
 
-fn is_set(env: &HashMap<String, String>, name: &str) -> bool {
+/// Whether a variable is set to more than white space.
+pub(crate) fn is_set(env: &HashMap<String, String>, name: &str) -> bool {
     env.get(name).is_some_and(|value| !value.trim().is_empty())
 }
 

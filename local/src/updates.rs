@@ -171,13 +171,27 @@ async fn poll(bot: Bot, functions: Arc<Functions>) {
 }
 
 /// Passes an update to the webhook function, as Telegram would; answers whether it is done with.
-async fn serve(functions: &Functions, secret: &str, update: &Value) -> bool {
+async fn serve(functions: &Arc<Functions>, secret: &str, update: &Value) -> bool {
     let request = Request::post("/v1/telegram/webhook").header(WEBHOOK_SECRET_HEADER, secret);
     match request.body(Bytes::from(update.to_string())) {
-        Ok(request) => webhook::handle(&functions.webhook, request)
-            .await
-            .status()
-            .is_success(),
+        Ok(request) => {
+            let functions = Arc::clone(functions);
+            let handled =
+                tokio::spawn(async move { webhook::handle(&functions.webhook, request).await });
+            match handled.await {
+                Ok(answer) => answer.status().is_success(),
+                // It would end in the same way each time, and all others would wait behind it.
+                Err(_) => {
+                    let id = update.get("update_id").and_then(Value::as_i64);
+                    error!(
+                        fault = "panic",
+                        update.id = id,
+                        "the webhook function panicked over an update, which is passed over"
+                    );
+                    true
+                }
+            }
+        }
         Err(_) => {
             error!(
                 fault = "configuration",

@@ -112,6 +112,52 @@ async fn a_stop_answers_what_is_under_way_takes_nothing_more_and_is_quick() {
 }
 
 #[tokio::test]
+async fn a_stop_amid_a_backlog_begins_no_call_and_ends_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--data-dir", folder.path().to_str().unwrap()];
+    let mut process = Process::start(&arguments, &[]).await;
+    let buy = |n: usize| json!({"userId": format!("u{n}"), "transactionId": format!("T{n}")});
+    let mut ids = Vec::new();
+    for n in 0..60 {
+        let (status, body) = process.buy(&buy(n)).await.unwrap();
+        assert_eq!(status, 200);
+        ids.push(body["requestId"].as_str().unwrap().to_owned());
+    }
+    signal(&process, "TERM");
+    let began = Instant::now();
+    let ended = process.ended().await;
+    assert!(ended.success(), "{ended}");
+    assert!(
+        began.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(
+        process.written(),
+        Vec::<String>::new(),
+        "nothing was cut off"
+    );
+    let process = Process::start(&arguments, &[]).await;
+    until("the rest", async || {
+        let waiting = process.status(ids.last()?).await["status"] != "DONE";
+        (!waiting).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_given_is_not_printed() {
+    let made_up = TestBundle::start().await;
+    let words = local::greeting::words(&made_up.bundle);
+    assert!(words.contains(made_up.bundle.api_key()));
+    let given = "a-shops-own-key-0123456789";
+    let bundle = TestBundle::with(&[("API_KEYS", given)]).await;
+    let words = local::greeting::words(&bundle.bundle);
+    assert!(!words.contains(given), "{words}");
+    assert!(words.contains("-H \"x-api-key: $API_KEY\""), "{words}");
+}
+
+#[tokio::test]
 async fn a_folder_in_use_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--data-dir", folder.path().to_str().unwrap()];
