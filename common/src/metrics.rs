@@ -67,7 +67,7 @@ const MS: Kind = Kind::Each("Milliseconds");
 const SECONDS: Kind = Kind::Each("Seconds");
 
 /// All of them.
-pub const RULES: [Rule; 30] = [
+pub const RULES: [Rule; 29] = [
     rule("Requests", Kind::Count, "request", "queued", ""),
     rule("Requests", Kind::Count, "request", "done", ""),
     rule("Requests", Kind::Count, "request", "duplicate", ""),
@@ -90,13 +90,12 @@ pub const RULES: [Rule; 30] = [
         "failed",
         "job.attempt",
     ),
-    rule("FailedInvites", Kind::Count, "worker::mint", "failed", ""),
     rule(
         "FailedInvites",
-        Kind::Count,
-        "worker::given_up",
-        "failed",
-        "",
+        Kind::Gauge("Count"),
+        "monitor",
+        "measured",
+        "invites.failed",
     ),
     rule("RateLimited", Kind::Count, "worker", "!rate_limited", ""),
     rule(

@@ -46,7 +46,7 @@ const ALARMS: [Alarm; 8] = [
     Alarm {
         name: "FailedInvitesAlarm",
         says: "an invite was given up as FAILED: its buyer has no link",
-        rings: |minutes| counted(minutes, 0..1, "FailedInvites"),
+        rings: |minutes| for_minutes(minutes, 1, |seen| seen.failed_invites > Some(0)),
     },
     Alarm {
         name: "ChatFaultsAlarm",

@@ -17,7 +17,7 @@ use common::redaction::of_others;
 use common::store::{RateLimits, Tasks};
 use common::telegram::{Bots, Telegram, WebhookInfo};
 use common::telemetry::chain;
-use futures_util::future::{join_all, join3, try_join_all};
+use futures_util::future::{join_all, join3, try_join, try_join_all};
 use serde::Serialize;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -91,6 +91,10 @@ pub struct Seen {
     /// For how many seconds the buyer waits who waits longest for a link; 0 if nobody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_unserved_seconds: Option<u64>,
+    /// Requests that were given up and are neither retried nor voided: their buyers have no link. Of each chat at most
+    /// 25 of each kind are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_invites: Option<u64>,
     /// Updates that wait at Telegram, of all bots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_pending_updates: Option<u64>,
@@ -105,14 +109,14 @@ pub struct Seen {
 pub async fn handle(app: &App) -> Seen {
     let now = app.clock.now();
     let mut failed = 0;
-    let (queues, longest, webhooks) = join3(
+    let (queues, (longest, failed_invites), webhooks) = join3(
         join_all([
             depth("InviteQueue", &app.invite_queue),
             depth("EventQueue", &app.event_queue),
             depth("InviteDeadLetterQueue", &app.invite_dead_letters),
             depth("EventDeadLetterQueue", &app.event_dead_letters),
         ]),
-        longest_wait(app, now),
+        buyers(app, now),
         webhooks(app, now),
     )
     .await;
@@ -126,6 +130,7 @@ pub async fn handle(app: &App) -> Seen {
         invite_dead_letters: next(),
         event_dead_letters: next(),
         oldest_unserved_seconds: longest,
+        failed_invites,
         webhook_pending_updates: webhooks.pending,
         webhook_errors: webhooks.errors,
         failed,
@@ -137,6 +142,7 @@ pub async fn handle(app: &App) -> Seen {
         queue.dead_invites = seen.invite_dead_letters,
         queue.dead_events = seen.event_dead_letters,
         oldest_unserved_s = seen.oldest_unserved_seconds,
+        invites.failed = seen.failed_invites,
         webhook.pending = seen.webhook_pending_updates,
         webhook.errors = seen.webhook_errors,
         failed,
@@ -157,29 +163,36 @@ async fn depth(queue: &str, gauge: &Gauge) -> Option<u64> {
     .ok()
 }
 
-/// For how many seconds somebody waits for a link, at most.
-async fn longest_wait(app: &App, now: Timestamp) -> Option<u64> {
-    let chats = app.chats.all();
-    let chats = chats.map(|(_, chat)| waiting::longest(&app.tasks, &app.limits, chat));
+/// For how many seconds somebody waits for a link, at most, and how many requests were given up.
+async fn buyers(app: &App, now: Timestamp) -> (Option<u64>, Option<u64>) {
+    let chats = app.chats.all().map(async |(_, chat)| {
+        let longest = waiting::longest(&app.tasks, &app.limits, chat);
+        try_join(longest, waiting::failed(&app.tasks, chat)).await
+    });
     let found = match timeout(PATIENCE, try_join_all(chats)).await {
-        Ok(Ok(found)) => found.into_iter().flatten().min(),
+        Ok(Ok(found)) => found,
         Ok(Err(failure)) => {
             let sentence = chain(&failure);
             error!(
                 fault = "unavailable",
                 "who waits for a link is not known: {sentence}"
             );
-            return None;
+            return (None, None);
         }
         Err(_) => {
             error!(
                 fault = "unavailable",
                 "who waits for a link is not known: the table did not answer in time"
             );
-            return None;
+            return (None, None);
         }
     };
-    Some(found.map_or(0, |since| now.since(since).as_secs()))
+    let oldest = found.iter().filter_map(|(since, _)| *since).min();
+    let longest = oldest.map_or(0, |since| now.since(since).as_secs());
+    (
+        Some(longest),
+        Some(found.iter().map(|(_, failed)| failed).sum()),
+    )
 }
 
 /// What Telegram says of all webhooks.

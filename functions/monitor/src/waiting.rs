@@ -1,7 +1,7 @@
 //! Who has paid and waits for a link, for how long.
 
 use common::domain::id::{BotId, ChatId};
-use common::domain::task::{Lane, Work};
+use common::domain::task::{KeyRange, Lane, Work};
 use common::domain::time::Timestamp;
 use common::store::{Found, RateLimits, StoreError, Tasks};
 use futures_util::future::{try_join, try_join_all};
@@ -27,6 +27,21 @@ pub(crate) async fn longest(
     };
     let (mints, of_bots) = try_join(mints, of_bots).await?;
     Ok(mints.into_iter().chain(of_bots).flatten().min())
+}
+
+/// How many failed requests of a chat are counted of each kind.
+const FAILED_MAX: i32 = 25;
+
+/// How many requests of this chat were given up and are neither retried nor voided.
+///
+/// # Errors
+/// [`StoreError`] if their lane can't be read.
+pub(crate) async fn failed(tasks: &Tasks, chat: ChatId) -> Result<u64, StoreError> {
+    let lane = Lane::Failed(chat);
+    let part = |range| tasks.part(lane, range, None, FAILED_MAX);
+    let (replacements, mints) =
+        try_join(part(KeyRange::REPLACEMENTS), part(KeyRange::MINTS)).await?;
+    Ok((replacements.found.len() + mints.found.len()) as u64)
 }
 
 /// Since when the buyer of the first task of a lane waits; nothing if it is not somebody's.

@@ -27,6 +27,7 @@ const IDLE: Seen = Seen {
     invite_dead_letters: Some(0),
     event_dead_letters: Some(0),
     oldest_unserved_seconds: Some(0),
+    failed_invites: Some(0),
     webhook_pending_updates: Some(0),
     webhook_errors: Some(0),
     failed: 0,
@@ -41,9 +42,32 @@ async fn an_idle_deployment_has_nothing_waiting() {
         serde_json::to_value(IDLE).unwrap(),
         json!({
             "inviteQueueDepth": 0, "eventQueueDepth": 0, "inviteDeadLetters": 0, "eventDeadLetters": 0,
-            "oldestUnservedSeconds": 0, "webhookPendingUpdates": 0, "webhookErrors": 0, "failed": 0,
+            "oldestUnservedSeconds": 0, "failedInvites": 0, "webhookPendingUpdates": 0, "webhookErrors": 0, "failed": 0,
         })
     );
+}
+
+#[tokio::test]
+async fn who_was_given_up_is_counted_until_the_request_is_retried_or_voided() {
+    let bundle = TestBundle::with(&[("MAX_ATTEMPTS", "1")]).await;
+    bundle
+        .telegram
+        .fail(telegram::FaultRule::on("createChatInviteLink", Fault::Internal).times(2));
+    let first = bundle.bought("u1", "T1").await;
+    bundle.settle().await;
+    let second = bundle.bought("u2", "T2").await;
+    bundle.settle().await;
+    let failed = async || measure(&bundle, &env(&bundle)).await.failed_invites;
+    assert_eq!(failed().await, Some(2));
+    let admin = [("x-admin-key", bundle.bundle.admin_key())];
+    let retry = format!("/v1/admin/invites/{first}/retry");
+    assert_eq!(bundle.post(&retry, "", &admin).await.status, 200);
+    assert_eq!(failed().await, Some(1));
+    let shop = [("x-api-key", bundle.bundle.api_key())];
+    let void = format!("/v1/invite/{second}/void");
+    assert_eq!(bundle.post(&void, "", &shop).await.status, 200);
+    assert_eq!(failed().await, Some(0));
+    bundle.settle().await;
 }
 
 #[tokio::test]
@@ -122,6 +146,7 @@ async fn one_source_that_fails_hides_no_other() {
     let seen = measure(&bundle, &env).await;
     let expected = Seen {
         oldest_unserved_seconds: None,
+        failed_invites: None,
         failed: 1,
         ..IDLE
     };
