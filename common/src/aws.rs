@@ -11,6 +11,8 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 
 use crate::config::Env;
 use crate::http::IDLE_TIMEOUT;
@@ -24,6 +26,34 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const _: () = assert!(IDLE_TIMEOUT.as_millis() < ATTEMPT_TIMEOUT.as_millis());
 /// Longest wait for a call with all its tries: what a function does must end before its own time does.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Has a write repeated whose item was part of a transaction at this very moment. DynamoDB refused it without an effect
+/// (`TransactionConflictException`), which the SDK's own classifiers take for final.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html>
+#[derive(Debug)]
+struct ConflictClassifier;
+
+impl ClassifyRetry for ConflictClassifier {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        #[derive(serde::Deserialize)]
+        struct Refusal {
+            #[serde(rename = "__type")]
+            kind: String,
+        }
+        let body = context.response().and_then(|answer| answer.body().bytes());
+        let refusal = body.and_then(|body| serde_json::from_slice::<Refusal>(body).ok());
+        match refusal {
+            Some(refusal) if refusal.kind.ends_with("#TransactionConflictException") => {
+                RetryAction::transient_error()
+            }
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "transaction conflict"
+    }
+}
 
 /// What the clients of all services share.
 pub struct Shared {
@@ -44,6 +74,7 @@ macro_rules! client {
             .credentials_provider($shared.credentials.clone())
             .http_client($shared.http.clone())
             .retry_config(RetryConfig::standard())
+            .retry_classifier(ConflictClassifier)
             // The time-outs below bound each call; this would measure by another clock than theirs.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(

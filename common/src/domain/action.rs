@@ -42,19 +42,6 @@ impl Action {
             Self::GiveUpEvent => "give_up_event",
         }
     }
-
-    /// Reads the word of [`Action::as_str`].
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        let all = [
-            Self::Retry,
-            Self::Reissue,
-            Self::ResendEvent,
-            Self::Void,
-            Self::GiveUpEvent,
-        ];
-        all.into_iter().find(|action| action.as_str() == word)
-    }
 }
 
 /// One line of a record's history.
@@ -64,8 +51,8 @@ pub struct Entry {
     pub at: Timestamp,
     /// Who: the name of an operator's key, or [`SHOP`].
     pub who: String,
-    /// What.
-    pub action: Action,
+    /// What: the word of an [`Action`], or of one that another version knows.
+    pub action: String,
     /// What it found, or what it was about; never a link.
     pub detail: String,
 }
@@ -77,7 +64,7 @@ impl Entry {
         Self {
             at,
             who: who.to_owned(),
-            action,
+            action: action.as_str().to_owned(),
             detail: detail.chars().take(DETAIL_MAX_CHARS).collect(),
         }
     }
@@ -302,6 +289,7 @@ mod tests {
                 done_at: None,
                 link_event_fired: true,
                 is_revoked: false,
+                reissued_at: NOW,
             }),
             ..queued()
         }

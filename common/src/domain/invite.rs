@@ -144,6 +144,8 @@ pub struct ReplacedLink {
     pub link_event_fired: bool,
     /// Telegram took it out of use.
     pub is_revoked: bool,
+    /// When the other link was asked for first.
+    pub reissued_at: Timestamp,
 }
 
 /// What a mint is to do next.
@@ -250,7 +252,11 @@ impl Invite {
             Status::Queued | Status::Processing => {
                 if self.is_already_joined() {
                     MintStep::Restore
-                } else if self.voided_at.is_some() || self.link_version != link_version {
+                } else if self.voided_at.is_some()
+                    || self.link_version != link_version
+                    || self.replaced.as_ref().is_some_and(|old| !old.is_revoked)
+                {
+                    // While the old link works, its replacement comes first, and puts a mint of its own.
                     MintStep::Drop
                 } else {
                     MintStep::Make

@@ -53,6 +53,8 @@ pub struct ChatLease {
     pub operator_pause: Option<OperatorPause>,
     /// How many times a person resumed the chat.
     pub resumes: u64,
+    /// A person resumed it after the last holder stored what it knew: its waits are not believed.
+    pub is_resumed: bool,
     /// What the chat has become: the id that was called, and the new one.
     pub migrated: Option<(ChatId, ChatId)>,
 }
@@ -94,6 +96,7 @@ impl ChatLease {
             .is_some_and(|at| at > now && at <= now.plus(PAUSE_MAX))
             && self.taken_at.is_none_or(|at| at <= now.plus(CLOCK_AHEAD))
             && self.wake_bots.as_deref() == Some(bots)
+            && !self.is_resumed
     }
 }
 
@@ -190,6 +193,11 @@ mod tests {
             ..lease(LEASE, HOUR)
         };
         assert!(!ahead.is_waiting("1", NOW));
+        let resumed = ChatLease {
+            is_resumed: true,
+            ..lease(LEASE, HOUR)
+        };
+        assert!(!resumed.is_waiting("1", NOW));
     }
 
     #[test]

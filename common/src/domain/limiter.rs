@@ -117,13 +117,13 @@ impl Limiter {
         } else {
             self.next_slot
         };
-        slot.max(self.waits_until())
+        slot.max(self.waits_until(now))
     }
 
     /// Until when the bot may not call, whatever its pace: Telegram's wait, and an open circuit.
     #[must_use]
-    pub fn waits_until(&self) -> Timestamp {
-        self.paused_until.max(self.circuit.open_until)
+    pub fn waits_until(&self, now: Timestamp) -> Timestamp {
+        self.paused_until.max(self.circuit.waits_until(now))
     }
 
     /// Takes the next slot, and answers when it is and whether it follows the one before it about as soon as the

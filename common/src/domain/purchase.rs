@@ -210,7 +210,8 @@ fn id(value: &Value) -> Option<String> {
 }
 
 /// A chat's id, as an integer or, since some tools send every value as text, as one in quotes.
-fn chat_id(value: &Value) -> Option<ChatId> {
+#[must_use]
+pub fn chat_id(value: &Value) -> Option<ChatId> {
     match value {
         Value::String(text) => text::clean(text).parse().ok().map(ChatId),
         _ => value.as_i64().map(ChatId),

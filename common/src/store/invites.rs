@@ -24,7 +24,7 @@ use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table, Tasks};
 use crate::config::Env;
-use crate::domain::action::{Action, Entry};
+use crate::domain::action::Entry;
 use crate::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use crate::domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Settled, Status};
 use crate::domain::task::{Lane, Mint, Task};
@@ -461,6 +461,7 @@ fn replaced(reader: &Reader<'_>) -> Result<ReplacedLink, StoreError> {
         done_at: reader.optional_instant(DONE_AT)?,
         link_event_fired: reader.flag(LINK_EVENT_FIRED),
         is_revoked: reader.flag(IS_REVOKED),
+        reissued_at: reader.parsed(AT)?,
     })
 }
 
@@ -468,8 +469,7 @@ fn entry(reader: &Reader<'_>) -> Result<Entry, StoreError> {
     Ok(Entry {
         at: reader.parsed(AT)?,
         who: reader.text(WHO)?.to_owned(),
-        action: Action::parse(reader.text(ACTION)?)
-            .ok_or_else(|| reader.table.malformed(ACTION))?,
+        action: reader.text(ACTION)?.to_owned(),
         detail: reader.text(DETAIL)?.to_owned(),
     })
 }

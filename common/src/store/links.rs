@@ -3,6 +3,7 @@
 //! Beside them lie the members that joined by one: Telegram names no link when somebody leaves.
 
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::Update;
 
 use super::attributes::*;
@@ -65,13 +66,15 @@ impl Links {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut call = self.0.client.put_item().table_name(&self.0.name);
-        if let Some(owner) = &record.owner {
-            call = call
+        let call = self.0.client.put_item().table_name(&self.0.name);
+        let mut call = match &record.owner {
+            Some(owner) => call
                 .item(REQUEST_ID, s(owner.request_id))
                 .item(USER_ID, s(&owner.user_id))
-                .item(TRANSACTION_ID, s(&owner.transaction_id));
-        }
+                .item(TRANSACTION_ID, s(&owner.transaction_id)),
+            // A try that was given up and arrives late must not take a link from who has bought it meanwhile.
+            None => call.condition_expression("attribute_not_exists(requestId)"),
+        };
         if let Some(bot) = record.bot {
             call = call.item(BOT_ID, n(bot));
         }
@@ -87,9 +90,18 @@ impl Links {
             .item(EXPIRES_AT, n(expires_at.seconds()))
             .send()
             .await;
-        answer
-            .map(|_| ())
-            .map_err(self.0.fault("PutItem of a link"))
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(PutItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(self.0.fault("PutItem of a link")(error)),
+        }
     }
 
     /// Writes by which request a person is in a chat, to be forgotten at `expires_at`. Durable on return; done twice it is as
@@ -177,7 +189,9 @@ impl Links {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn get(&self, hash: &LinkHash) -> Result<Option<LinkRecord>, StoreError> {
-        let Some(item) = self.item(hash).await? else {
+        // Members are kept in the same table.
+        let link = |item: &Item| item.contains_key(INVITE_LINK);
+        let Some(item) = self.item(hash).await?.filter(link) else {
             return Ok(None);
         };
         let reader = Reader {

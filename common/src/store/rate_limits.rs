@@ -6,7 +6,9 @@
 //! free -take--> held -bell--> held, rung -renew: clears it, then looks--> held -release--> free
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+mod values;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
@@ -20,8 +22,11 @@ use super::{StoreError, Table};
 use crate::config::Env;
 use crate::domain::id::{BotId, ChatId};
 use crate::domain::lease::{ChatLease, LEASE, LEASE_MAX, OperatorPause};
-use crate::domain::limiter::{CLOCK_AHEAD, Cause, Circuit, Limiter, PAUSE_MAX, Pause};
+use crate::domain::limiter::{CLOCK_AHEAD, Circuit, Limiter, PAUSE_MAX, Pause};
 use crate::domain::time::Timestamp;
+use values::{
+    limiter_of, limiters_value, operator_pause_of, operator_pause_value, pause_of, pause_value,
+};
 
 /// What the attributes of pauses begin with; the bot's id follows.
 const PAUSE_PREFIX: &str = "pause#";
@@ -110,7 +115,8 @@ impl RateLimits {
             )
             .condition_expression(
                 "(attribute_not_exists(#owner) OR #until < :now OR #until > :latest) \
-                 AND (attribute_not_exists(wakeAt) OR wakeAt <= :now OR wakeAt > :day OR takenAt > :ahead OR wakeBots <> :bots)",
+                 AND (attribute_not_exists(wakeAt) OR wakeAt <= :now OR wakeAt > :day OR takenAt > :ahead OR wakeBots <> :bots \
+                      OR (attribute_exists(resumes) AND (attribute_not_exists(resumesSeen) OR resumes > resumesSeen)))",
             )
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#until", UNTIL)
@@ -362,7 +368,8 @@ impl RateLimits {
     ) -> Result<(), StoreError> {
         let call = self
             .update(chat)
-            .update_expression("SET operatorPause = :pause")
+            // What was waited for may have been a longer pause.
+            .update_expression("SET operatorPause = :pause REMOVE wakeAt")
             .expression_attribute_values(":pause", operator_pause_value(pause))
             .return_values(ReturnValue::None);
         self.send(call, "UpdateItem to pause a chat").await?;
@@ -448,12 +455,13 @@ impl RateLimits {
                     table: &self.table,
                     item: value.as_m().map_err(|_| malformed())?,
                 };
-                limiters.insert(bot, self.limiter_of(&reader)?);
+                limiters.insert(bot, limiter_of(&reader, self.new_limiter())?);
             }
         }
         let resumes: u64 = reader.optional_number(RESUMES)?.unwrap_or_default();
         // A person resumed the chat after these were stored, most often while no dispatcher was at work.
-        if resumes > reader.optional_number(RESUMES_SEEN)?.unwrap_or_default() {
+        let is_resumed = resumes > reader.optional_number(RESUMES_SEEN)?.unwrap_or_default();
+        if is_resumed {
             let all = limiters.values_mut();
             all.for_each(|limiter| limiter.circuit = Circuit::default());
         }
@@ -478,34 +486,11 @@ impl RateLimits {
                 .map(|reader| operator_pause_of(&reader))
                 .transpose()?,
             resumes,
+            is_resumed,
             migrated: reader
                 .optional_number(MIGRATED_FROM)?
                 .zip(reader.optional_number(MIGRATED_TO)?)
                 .map(|(from, to)| (ChatId(from), ChatId(to))),
-        })
-    }
-
-    fn limiter_of(&self, reader: &Reader<'_>) -> Result<Limiter, StoreError> {
-        let open_until: Option<i64> = reader.optional_number(OPEN_UNTIL)?;
-        let cause = reader.optional_text(CAUSE)?.map(|cause| match cause {
-            "" => Cause::Trouble,
-            refusal => Cause::Refused(refusal.to_owned()),
-        });
-        let tasks = reader.optional_text(TASKS)?.unwrap_or_default();
-        Ok(Limiter {
-            interval_ms: Limiter::bounded_interval(reader.number(INTERVAL_MS)?),
-            ceiling_ms: reader.optional_number(CEILING_MS)?,
-            step: reader.number(STEP)?,
-            drop: reader.number(DROP)?,
-            streak: reader.number(STREAK)?,
-            next_slot: Timestamp::from_ms(reader.number(NEXT_SLOT_MS)?),
-            circuit: Circuit {
-                opened: reader.optional_number(OPENED)?.unwrap_or_default(),
-                open_until: Timestamp::from_ms(open_until.unwrap_or_default()),
-                cause,
-                tasks: tasks.split_whitespace().map(str::to_owned).collect(),
-            },
-            ..self.new_limiter()
         })
     }
 }
@@ -514,85 +499,4 @@ impl RateLimits {
 enum Written {
     Done(Item),
     Refused(Item),
-}
-
-fn map<const N: usize>(fields: [(&str, Option<AttributeValue>); N]) -> AttributeValue {
-    let fields = fields.into_iter();
-    let fields: HashMap<String, AttributeValue> = fields
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect();
-    AttributeValue::M(fields)
-}
-
-fn limiters_value(limiters: &BTreeMap<BotId, Limiter>) -> AttributeValue {
-    let limiters = limiters.iter().map(|(bot, limiter)| {
-        let circuit = &limiter.circuit;
-        let cause = circuit.cause.as_ref().map(|cause| match cause {
-            Cause::Trouble => s(""),
-            Cause::Refused(words) => s(words),
-        });
-        let is_known = circuit.is_open();
-        let value = map([
-            (
-                INTERVAL_MS,
-                Some(n(format_args!("{:.3}", limiter.interval_ms))),
-            ),
-            (
-                CEILING_MS,
-                limiter.ceiling_ms.map(|ms| n(format_args!("{ms:.3}"))),
-            ),
-            (STEP, Some(n(limiter.step))),
-            (DROP, Some(n(limiter.drop))),
-            (STREAK, Some(n(limiter.streak))),
-            (NEXT_SLOT_MS, Some(n(limiter.next_slot.ms()))),
-            (OPENED, is_known.then(|| n(circuit.opened))),
-            (OPEN_UNTIL, is_known.then(|| n(circuit.open_until.ms()))),
-            (CAUSE, cause),
-            (
-                TASKS,
-                (!circuit.tasks.is_empty()).then(|| s(circuit.tasks.join(" "))),
-            ),
-        ]);
-        (bot.to_string(), value)
-    });
-    AttributeValue::M(limiters.collect())
-}
-
-fn pause_value(pause: Pause) -> AttributeValue {
-    map([
-        (UNTIL, Some(n(pause.until.ms()))),
-        (LENGTH_MS, Some(n(pause.length.as_millis()))),
-        (STORED_AT, Some(n(pause.stored_at.ms()))),
-    ])
-}
-
-fn pause_of(reader: &Reader<'_>) -> Result<Pause, StoreError> {
-    Ok(Pause {
-        until: Timestamp::from_ms(reader.number(UNTIL)?),
-        length: Duration::from_millis(reader.number(LENGTH_MS)?),
-        stored_at: Timestamp::from_ms(reader.number(STORED_AT)?),
-    })
-}
-
-fn operator_pause_value(pause: &OperatorPause) -> AttributeValue {
-    let lifted = pause.lifted.as_ref();
-    map([
-        (REASON, Some(s(&pause.reason))),
-        (WHO, Some(s(&pause.who))),
-        (AT, Some(s(pause.at))),
-        (UNTIL, pause.until.map(s)),
-        (LIFTED_AT, lifted.map(|(at, _)| s(at))),
-        (LIFTED_BY, lifted.map(|(_, who)| s(who))),
-    ])
-}
-
-fn operator_pause_of(reader: &Reader<'_>) -> Result<OperatorPause, StoreError> {
-    let lifted_by = reader.optional_text(LIFTED_BY)?.map(str::to_owned);
-    Ok(OperatorPause {
-        reason: reader.text(REASON)?.to_owned(),
-        who: reader.text(WHO)?.to_owned(),
-        at: reader.parsed(AT)?,
-        until: reader.optional_instant(UNTIL)?,
-        lifted: reader.optional_instant(LIFTED_AT)?.zip(lifted_by),
-    })
 }

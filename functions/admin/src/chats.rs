@@ -169,8 +169,8 @@ fn bot_view(bot: BotId, limiter: &Limiter, now: Timestamp) -> Value {
     let mut view = json!({
         "botId": bot, "intervalMs": limiter.interval_ms, "isOpen": circuit.is_open(), "opened": circuit.opened,
     });
-    if limiter.waits_until() > now {
-        view["pausedUntil"] = json!(limiter.waits_until());
+    if limiter.waits_until(now) > now {
+        view["pausedUntil"] = json!(limiter.waits_until(now));
     }
     view
 }

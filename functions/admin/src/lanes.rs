@@ -9,6 +9,7 @@ use common::answer::Rejection;
 use common::domain::action::Action;
 use common::domain::id::ChatId;
 use common::domain::invite::{Invite, Status};
+use common::domain::purchase;
 use common::domain::task::{KeyRange, Lane, Task, TaskKey, Work};
 use common::domain::time::Timestamp;
 use common::store::{Found, StoreError};
@@ -312,7 +313,7 @@ fn other(found: &Found) -> Value {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RetryAll {
-    chat_id: Option<ChatId>,
+    chat_id: Option<Value>,
 }
 
 /// What became of the failed tasks that one call met.
@@ -340,7 +341,14 @@ impl Met {
 
 /// Retries what was given up, up to a bound for each call; told is what is left.
 pub(crate) async fn retry_all(app: &App, who: &str, asked: RetryAll) -> Result<Value, Rejection> {
-    let named = asked.chat_id.map(|chat| chat.to_string());
+    let named = match asked.chat_id {
+        None | Some(Value::Null) => None,
+        Some(chat) => Some(
+            purchase::chat_id(&chat)
+                .ok_or(Rejection::InvalidParameter)?
+                .to_string(),
+        ),
+    };
     let mut all = Met::default();
     let mut left = 0;
     for (chat, pool) in chats(app, named.as_deref())? {

@@ -99,7 +99,7 @@ struct Joined {
 struct Line {
     at: Timestamp,
     who: String,
-    action: &'static str,
+    action: String,
     detail: String,
 }
 
@@ -108,7 +108,7 @@ impl From<Entry> for Line {
         Self {
             at: entry.at,
             who: entry.who,
-            action: entry.action.as_str(),
+            action: entry.action,
             detail: entry.detail,
         }
     }

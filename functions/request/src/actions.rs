@@ -8,6 +8,7 @@ use common::answer::{Rejection, json};
 use common::domain::action::{Action, Change, SHOP};
 use common::domain::id::RequestId;
 use common::domain::invite::{Invite, Status};
+use common::domain::text::without_mark;
 use common::view::InviteView;
 use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
@@ -70,7 +71,7 @@ pub(crate) async fn answer(
 
 /// Reads a body; none at all is an object without fields.
 fn read(body: &Bytes) -> Result<Reissue, Rejection> {
-    match body.trim_ascii() {
+    match without_mark(body).trim_ascii() {
         [] => Ok(Reissue::default()),
         body => {
             let fields: serde_json::Value =

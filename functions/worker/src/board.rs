@@ -8,7 +8,8 @@ use common::domain::lease::ChatLease;
 use common::domain::limiter::{Circuit, Limiter, Pacing};
 use common::domain::time::Timestamp;
 
-use crate::lanes::BotState;
+use crate::lanes::{BotState, SHARE};
+use tokio::time::Instant;
 
 /// How long before its slot a task is begun: what it reads before it calls Telegram must not make the calls uneven.
 pub(crate) const LEAD: std::time::Duration = std::time::Duration::from_millis(30);
@@ -29,8 +30,12 @@ pub(crate) struct State {
     pub(crate) is_broken: bool,
     /// Something is known that the next holder must know if this one dies.
     pub(crate) is_dirty: bool,
+    /// When the lease lapses, by our own monotonic clock: no call is made from then on.
+    pub(crate) ends: Instant,
     /// Calls that were begun.
     pub(crate) calls: u32,
+    /// The same of each bot, from a number on that chance gives: a run is too short for a turn that comes by counting.
+    turns: BTreeMap<BotId, u32>,
     under_way: BTreeMap<BotId, u32>,
     resumes: u64,
 }
@@ -42,18 +47,23 @@ impl Board {
         configured: ChatId,
         bots: impl Iterator<Item = BotId>,
         fresh: &Limiter,
+        ends: Instant,
     ) -> Self {
         let mut limiters = lease.limiters.clone();
         for bot in bots {
             limiters.entry(bot).or_insert_with(|| fresh.clone());
         }
+        let turns = limiters.keys().map(|bot| (*bot, fastrand::u32(..SHARE)));
+        let turns = turns.collect();
         Self(Mutex::new(State {
             limiters,
             chat: lease.current_id(configured),
             moves: 0,
             is_broken: false,
             is_dirty: false,
+            ends,
             calls: 0,
+            turns,
             under_way: BTreeMap::new(),
             resumes: lease.resumes,
         }))
@@ -96,7 +106,7 @@ impl State {
                 bot,
                 free_at: limiter.free_at(now),
                 is_able: all < UNDER_WAY_MAX && (own == 0 || !limiter.circuit.is_open()),
-                calls: self.calls,
+                is_turn: self.turns.get(&bot).is_some_and(|turn| turn % SHARE == 0),
             })
         })
         .collect()
@@ -106,6 +116,8 @@ impl State {
     pub(crate) fn begin(&mut self, bot: BotId, now: Timestamp) -> Option<(Timestamp, Pacing)> {
         self.calls = self.calls.wrapping_add(1);
         *self.under_way.entry(bot).or_default() += 1;
+        let turn = self.turns.entry(bot).or_default();
+        *turn = turn.wrapping_add(1);
         Some(self.limiters.get_mut(&bot)?.take_slot(now))
     }
 
@@ -113,6 +125,38 @@ impl State {
     pub(crate) fn end(&mut self, bot: BotId) {
         if let Some(count) = self.under_way.get_mut(&bot) {
             *count = count.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_three_calls_leave_one_call_in_twenty_of_each_bot_to_revocations() {
+        fastrand::seed(7);
+        let bots = [BotId(1), BotId(2)];
+        let fresh = Limiter::new(std::time::Duration::from_secs(3));
+        let now = Timestamp::from_ms(1_763_640_000_000);
+        let mut turns = [0_u32; 2];
+        for _ in 0..2000 {
+            let lease = ChatLease::default();
+            let board = Board::new(&lease, ChatId(-1), bots.into_iter(), &fresh, Instant::now());
+            for _ in 0..3 {
+                for (bot, turns) in bots.iter().zip(&mut turns) {
+                    let mut board = board.lock();
+                    *turns += u32::from(board.bots([*bot].into_iter(), now)[0].is_turn);
+                    board.begin(*bot, now);
+                    board.end(*bot);
+                }
+            }
+        }
+        for turns in turns {
+            assert!(
+                (200..400).contains(&turns),
+                "{turns} of 6000, not about 300"
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ use common::telemetry::chain;
 use tracing::{error, warn};
 
 use crate::board::Board;
-use crate::{App, fill, mint, replace, revoke};
+use crate::{App, fill, given_up, mint, replace, revoke};
 
 /// How much later than the probe of an open circuit the task is due that opened it: another one probes.
 const AFTER_PROBE: Duration = Duration::from_secs(1);
@@ -58,13 +58,21 @@ pub(crate) enum Failed {
 }
 
 impl Call<'_> {
-    /// Does the task.
+    /// Does the task. One whose records can't be read is set aside: met again it would end in the same way, before its
+    /// neighbours.
     pub(crate) async fn run(&self, task: &Task) -> Result<End, StoreError> {
-        match &task.work {
+        let end = match &task.work {
             Work::Mint(mint) => mint::run(self, task, mint).await,
             Work::Replace(replace) => replace::run(self, task, replace).await,
             Work::Revoke(revoke) => revoke::run(self, task, revoke).await,
             Work::Fill(slot) => fill::run(self, task, *slot).await,
+        };
+        match end {
+            Err(fault @ StoreError::Malformed { .. }) => {
+                given_up::set_aside(self.app, task, &fault).await?;
+                Ok(End::Done)
+            }
+            end => end,
         }
     }
 
@@ -73,7 +81,8 @@ impl Call<'_> {
         self.board.lock().chat
     }
 
-    /// Waits for the slot; answers whether the call may be made then: its bot may have been told to wait meanwhile.
+    /// Waits for the slot; answers whether the call may be made then: its bot may have been told to wait meanwhile, and a
+    /// process that was frozen has lost the lease.
     pub(crate) async fn reach_slot(&self) -> bool {
         self.app.clock.sleep_until(self.slot).await;
         let now = self.app.clock.now();
@@ -81,11 +90,11 @@ impl Call<'_> {
         let Some(limiter) = board.limiters.get_mut(&self.bot.bot()) else {
             return false;
         };
-        let may_call = limiter.waits_until() <= now;
+        let may_call = limiter.waits_until(now) <= now;
         if may_call {
             limiter.called(self.slot, now);
         }
-        may_call && !board.is_broken
+        may_call && !board.is_broken && self.app.clock.monotonic() < board.ends
     }
 
     /// A call went well.

@@ -2,9 +2,23 @@
 
 use common::domain::task::{Task, Work};
 use common::store::{Minted, StoreError};
+use common::telemetry::chain;
 use tracing::error;
 
 use crate::App;
+
+/// Moves a task whose records can't be read to the lane of failed ones.
+pub(crate) async fn set_aside(
+    app: &App,
+    task: &Task,
+    fault: &StoreError,
+) -> Result<(), StoreError> {
+    let sentence = chain(fault);
+    app.tasks.fail(task, &sentence).await?;
+    error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, fault = "malformed",
+        "a task can't be done, since a record of it can't be read; it lies in the lane of failed ones: {sentence}");
+    Ok(())
+}
 
 /// Gives a task up: its request is FAILED, and it lies in the lane of failed ones.
 pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), StoreError> {

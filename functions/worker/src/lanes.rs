@@ -12,7 +12,7 @@ use common::domain::time::Timestamp;
 use common::store::{Found, LanePage, Malformed};
 
 /// One call in so many is left to revocations, however many mints wait.
-const SHARE: u32 = 20;
+pub(crate) const SHARE: u32 = 20;
 
 /// The part of a lane that was read.
 #[derive(Debug)]
@@ -71,8 +71,8 @@ pub(crate) struct BotState {
     pub(crate) free_at: Timestamp,
     /// Whether it may begin one at all now, whatever its slot.
     pub(crate) is_able: bool,
-    /// How many calls it has begun in this run.
-    pub(crate) calls: u32,
+    /// Whether its next call is one that is left to revocations.
+    pub(crate) is_turn: bool,
 }
 
 /// The lanes of a chat, as one look showed them.
@@ -134,7 +134,7 @@ impl Lanes {
                 // One that lies too far ahead was written by a clock that is ahead: it waits for no horizon.
                 Found::Task(task)
                     if task.created_at > self.horizon
-                        && task.created_at <= self.horizon.plus(CLOCK_AHEAD) =>
+                        && task.created_at <= now.plus(CLOCK_AHEAD) =>
                 {
                     self.is_late = true;
                 }
@@ -227,12 +227,11 @@ impl Lanes {
         let mint = self.oldest_mint(under_way);
         let own = self.bots.get(&state.bot).and_then(|own| own.tasks.front());
         let own = own.map(|task| (task.created_at, matches!(task.work, Work::Replace(_))));
-        let is_turn = state.calls % SHARE == SHARE - 1;
         let from = match (mint, own) {
             (Some((_, made)), Some((asked, true))) if asked < made => {
                 Lane::Bot(ChatId(0), state.bot)
             }
-            (Some(_), Some((_, false))) if is_turn => Lane::Bot(ChatId(0), state.bot),
+            (Some(_), Some((_, false))) if state.is_turn => Lane::Bot(ChatId(0), state.bot),
             (Some((shard, _)), _) => Lane::Mint(ChatId(0), shard),
             (None, Some(_)) => Lane::Bot(ChatId(0), state.bot),
             (None, None) => Lane::Fill(ChatId(0)),
@@ -338,7 +337,7 @@ mod tests {
             bot: BOT,
             free_at: NOW,
             is_able: true,
-            calls,
+            is_turn: calls % SHARE == SHARE - 1,
         }
     }
 
@@ -415,6 +414,20 @@ mod tests {
         assert_eq!(lanes.deferred_until, Some(at(5000)));
         assert!(lanes.is_late);
         assert_eq!(order(&mut lanes, 0), ["ahead"]);
+    }
+
+    #[test]
+    fn what_came_long_after_the_look_is_left_for_the_next_one_too() {
+        let mut lanes = lanes(vec![]);
+        let task = mint("newer", 7000);
+        let page = LanePage {
+            found: vec![Found::Task(task.clone())],
+            more_after: None,
+        };
+        // Others that came between may lie in lanes that are not read on.
+        lanes.add(task.key().lane, page, &UnderWay::default(), at(7500));
+        assert!(lanes.is_late);
+        assert!(order(&mut lanes, 0).is_empty());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod run;
 mod tick;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -64,6 +65,7 @@ pub struct App {
     pool_ttl: Duration,
     retention: Duration,
     clock: Clock,
+    is_stopping: AtomicBool,
 }
 
 impl App {
@@ -92,7 +94,13 @@ impl App {
             invite_ttl: invite,
             retention,
             clock,
+            is_stopping: AtomicBool::new(false),
         }
+    }
+
+    /// No call of Telegram is begun from now on: the process is about to end.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
     }
 
     /// All bots, as a lease names those that can't call.

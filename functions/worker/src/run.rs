@@ -17,6 +17,7 @@ mod release;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::domain::id::{BotId, ChatId};
@@ -58,7 +59,7 @@ const TAKES: u32 = 3;
 const DEATHS: u32 = 2;
 /// How often the process may die of a task before it is given up.
 const CRASHES: u32 = 3;
-/// How long a task waits that the process died of, for each time: its neighbours go first.
+/// How long a task waits that the process died of, for each time, more or less: its neighbours go first.
 const CRASH_WAIT: Duration = Duration::from_secs(60);
 
 /// Until when calls may be begun.
@@ -128,6 +129,8 @@ struct Run<'a> {
     budget: Budget,
     /// When the lease was read last.
     read_at: Instant,
+    /// It was read for the task that is begun next, and nothing was waited for since.
+    is_checked: bool,
     /// When the lanes were looked at last.
     looked_at: Instant,
     lanes: Lanes,
@@ -157,12 +160,13 @@ impl<'a> Run<'a> {
             chat,
             configured,
             owner,
-            board: std::sync::Arc::new(Board::new(&lease, configured, bots, &fresh)),
+            board: std::sync::Arc::new(Board::new(&lease, configured, bots, &fresh, ends)),
             is_careful: lease.deaths >= DEATHS,
             lease,
             ends,
             budget,
             read_at: now,
+            is_checked: false,
             looked_at: now,
             lanes: Lanes::new(chat, [].into_iter(), app.clock.now()),
             under_way: UnderWay::default(),
@@ -183,6 +187,10 @@ impl<'a> Run<'a> {
                 error!(chat.id = %self.chat, fault = "unavailable", "a run of the dispatcher ends early, the tick goes on: {}", chain(&fault));
                 Over::Broken
             });
+            if over == Over::Broken {
+                // What has not called yet does not.
+                self.board.lock().is_broken = true;
+            }
             while let Some(finished) = self.calls.next().await {
                 self.finished.push(finished);
             }
@@ -219,7 +227,9 @@ impl<'a> Run<'a> {
             if self.board.lock().is_broken {
                 return Ok(Over::Broken);
             }
-            if self.app.clock.monotonic() >= self.budget.until {
+            if self.app.clock.monotonic() >= self.budget.until
+                || self.app.is_stopping.load(Ordering::SeqCst)
+            {
                 return Ok(Over::Budget);
             }
             let is_lapsing = self.ends < self.app.clock.monotonic() + LEASE_RESERVE;
@@ -232,6 +242,7 @@ impl<'a> Run<'a> {
                     return Ok(Over::Later(until));
                 }
                 self.wait(now.plus(RECHECK)).await;
+                self.recheck().await?;
                 continue;
             }
             let bots = self.board.lock().bots(self.bots(), now);
@@ -304,6 +315,7 @@ impl<'a> Run<'a> {
 
     /// Waits until `at`, or until a call is over.
     async fn wait(&mut self, at: Timestamp) {
+        self.is_checked = false;
         let sleep = self.app.clock.sleep_until(at);
         tokio::select! {
             biased;
@@ -397,8 +409,12 @@ impl<'a> Run<'a> {
                 .page(Lane::Bot(self.chat, bot), None, PAGE)
                 .await?;
             for found in page.found {
-                if let Found::Task(task) = found {
-                    crate::replace::without_its_bot(self.app, &task).await?;
+                let Found::Task(task) = found else { continue };
+                match crate::replace::without_its_bot(self.app, &task).await {
+                    Err(fault @ StoreError::Malformed { .. }) => {
+                        given_up::set_aside(self.app, &task, &fault).await?;
+                    }
+                    seen_to => seen_to?,
                 }
             }
         }
@@ -407,9 +423,16 @@ impl<'a> Run<'a> {
 
     /// Begins a task at the next slot of its bot; answers whether the lease is still ours.
     async fn begin(&mut self, task: Task, bot: BotId) -> Result<bool, StoreError> {
-        if self.since(self.read_at) > CHECK_AFTER {
+        let may_begin = match std::mem::take(&mut self.is_checked) {
+            // A table that is slow slows the calls and does not stop them.
+            true => self.since(self.read_at) < LEASE_RESERVE,
+            false => self.since(self.read_at) <= CHECK_AFTER,
+        };
+        if !may_begin {
             self.lanes.put_back(task);
-            return self.check().await;
+            let is_ours = self.check().await?;
+            self.is_checked = is_ours;
+            return Ok(is_ours);
         }
         if self.is_careful {
             let key = task.key().to_string();
@@ -488,6 +511,7 @@ impl<'a> Run<'a> {
         };
         self.read_at = read_at;
         self.ends = read_at + LEASE;
+        self.board.lock().ends = self.ends;
         self.take_over(lease).await?;
         Ok(true)
     }
@@ -536,7 +560,9 @@ impl<'a> Run<'a> {
                 )
                 .await?;
             } else {
-                let at = now.plus(CRASH_WAIT * crashes);
+                // At random, so that two tasks of one process that died of one of them come due apart.
+                let wait = CRASH_WAIT.mul_f64(0.5 + fastrand::f64()) * crashes;
+                let at = now.plus(wait);
                 app.tasks.note_crash(&task, crashes, at).await?;
             }
         }

@@ -66,7 +66,7 @@ async fn of_chat(app: &App, chat: ChatId, budget: Budget) -> Result<bool, StoreE
     let mut bots: Vec<_> = bots
         .filter(|bot| {
             let limiter = lease.limiters.get(bot);
-            limiter.is_none_or(|limiter| limiter.waits_until() <= now)
+            limiter.is_none_or(|limiter| limiter.waits_until(now) <= now)
         })
         .collect();
     bots.extend(

@@ -389,3 +389,171 @@ async fn an_item_that_is_not_a_task_is_set_aside_and_hides_nobody() {
     assert_eq!(failed.count, 1, "as it was; those of one key are one");
     assert!(bundle.tasks().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_write_beside_a_transaction_is_repeated_and_leaks_no_link() {
+    let bundle = TestBundle::start().await;
+    bundle.pause_schedule();
+    let conflict = || FaultRule::new(WireFault::TransactionConflict);
+    let settle = conflict().on(Service::DynamoDb, "UpdateItem");
+    let settle = bundle.aws().wire().fail(settle.named("InviteRequests"));
+    let delete = conflict().on(Service::DynamoDb, "DeleteItem");
+    let delete = bundle.aws().wire().fail(delete.named("ChatTasks"));
+    bundle.admitted("u1", "T1").await;
+    assert_eq!((settle.count(), delete.count()), (1, 1));
+    assert_eq!(bundle.telegram.link_count(), 1);
+    assert!(bundle.tasks().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_slow_table_slows_the_calls_and_does_not_stop_them() {
+    let bundle = TestBundle::start().await;
+    bundle.pause_schedule();
+    let slow = WireFault::Delay(Duration::from_millis(400));
+    let rule = FaultRule::new(slow).on(Service::DynamoDb, "GetItem");
+    bundle.aws().wire().fail(rule.named("RateLimits").always());
+    let first = bundle.bought("u1", "T1").await;
+    let second = bundle.bought("u2", "T2").await;
+    bundle.run_until(|| bundle.telegram.link_count() == 2).await;
+    bundle.aws().wire().clear_faults();
+    bundle.settle().await;
+    bundle.link(&first).await;
+    bundle.link(&second).await;
+}
+
+#[tokio::test]
+async fn a_bell_that_comes_within_a_wait_is_not_taken_for_the_one_at_its_end() {
+    let bundle = TestBundle::with(&[("BASE_BACKOFF_SEC", "40")]).await;
+    // Nobody looks each minute: who is not rung for waits for ever.
+    bundle.pause_schedule();
+    let rule = |fault| simulators::telegram::FaultRule::on("createChatInviteLink", fault).times(1);
+    bundle.telegram.fail(rule(Fault::Internal));
+    let first = bundle.bought("u1", "T1").await;
+    bundle
+        .run_until(|| bundle.telegram.count("createChatInviteLink") == 1)
+        .await;
+    bundle
+        .telegram
+        .fail(rule(Fault::TooManyRequests { retry_after: 60 }));
+    let second = bundle.bought("u2", "T2").await;
+    bundle.run_until(|| bundle.telegram.link_count() == 2).await;
+    bundle.settle().await;
+    bundle.link(&first).await;
+    bundle.link(&second).await;
+}
+
+/// The table of rate limits, as a function reaches it.
+fn limits(bundle: &TestBundle) -> common::store::RateLimits {
+    let mut env: common::config::Env = bundle
+        .env()
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    common::store::RateLimits::from_env(bundle.dynamodb(), &mut env)
+}
+
+#[tokio::test]
+async fn a_resume_is_not_undone_by_a_holder_that_knows_nothing_of_it() {
+    use common::domain::id::ChatId;
+    use common::store::{Released, Releasing, Taking};
+    let bundle = TestBundle::start().await;
+    let (limits, chat) = (limits(&bundle), ChatId(-1_002_222));
+    let now = common::domain::time::Timestamp::from_ms(bundle.clock.now_ms());
+    let taken = limits.take(chat, "a", "1", now).await.unwrap();
+    let Taking::Ours(lease) = taken else {
+        panic!("the lease was not taken")
+    };
+    limits.resume(chat, None).await.unwrap();
+    let hour = now.plus(MINUTE * 60);
+    let how = Releasing {
+        unless_rung: false,
+        wake_at: Some(hour),
+        bell_at: None,
+        resumes: lease.resumes,
+    };
+    let released = limits.release(chat, "a", &lease.limiters, "1", how).await;
+    assert_eq!(released.unwrap(), Released::Done);
+    assert!(!limits.get(chat).await.unwrap().is_waiting("1", now));
+    let taken = limits.take(chat, "b", "1", now).await.unwrap();
+    let Taking::Ours(lease) = taken else {
+        panic!("the lease was not taken")
+    };
+    // Who knows of it is believed.
+    let how = Releasing {
+        resumes: lease.resumes,
+        ..how
+    };
+    limits
+        .release(chat, "b", &lease.limiters, "1", how)
+        .await
+        .unwrap();
+    assert!(matches!(
+        limits.take(chat, "c", "1", now).await.unwrap(),
+        Taking::Waiting
+    ));
+}
+
+#[tokio::test]
+async fn a_pause_that_is_made_shorter_ends_when_it_says() {
+    let bundle = TestBundle::start().await;
+    let key = [("x-admin-key", bundle.bundle.admin_key())];
+    let path = format!("/v1/admin/chats/{}/pause", bundle.chat_id);
+    let pause = async |minutes: u64| {
+        let body = json!({"reason": "test", "untilMinutes": minutes}).to_string();
+        let answer = bundle.post(&path, body, &key).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    pause(8 * 60).await;
+    let id = bundle.bought("u1", "T1").await;
+    bundle.functions().tick().await;
+    pause(5).await;
+    bundle.turn_when_idle(MINUTE * 5).await;
+    bundle.functions().tick().await;
+    bundle.settle().await;
+    bundle.link(&id).await;
+}
+
+#[tokio::test]
+async fn a_late_write_of_a_pooled_links_record_takes_it_from_nobody() {
+    use common::domain::id::{BotId, ChatId, InviteLink, RequestId};
+    use common::store::{LinkRecord, Links, Owner};
+    let bundle = TestBundle::start().await;
+    let mut env: common::config::Env = bundle
+        .env()
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let links = Links::from_env(bundle.dynamodb(), &mut env);
+    let now = common::domain::time::Timestamp::from_ms(bundle.clock.now_ms());
+    let link = InviteLink::new("https://t.me/+sold");
+    let record = |owner| LinkRecord {
+        invite_link: link.clone(),
+        owner,
+        slot: None,
+        chat: ChatId(-1),
+        pool: ChatId(-1),
+        bot: Some(BotId(7)),
+    };
+    let owner = Owner {
+        request_id: "3327a749-7b4b-8899-993b-f9a5bd0d3171"
+            .parse::<RequestId>()
+            .unwrap(),
+        user_id: "u1".to_owned(),
+        transaction_id: "T1".to_owned(),
+    };
+    links
+        .put(&record(None), now, now.plus(MINUTE))
+        .await
+        .unwrap();
+    links
+        .put(&record(Some(owner)), now, now.plus(MINUTE))
+        .await
+        .unwrap();
+    // The SDK's first try, given up long ago, arrives.
+    links
+        .put(&record(None), now, now.plus(MINUTE))
+        .await
+        .unwrap();
+    let found = links.get(&link.hash()).await.unwrap().unwrap();
+    assert_eq!(found.owner.unwrap().user_id, "u1");
+}

@@ -82,6 +82,9 @@ pub(crate) async fn call(
     match world.wire.fault_for(&call) {
         None => {}
         Some(WireFault::Throttle) => return settled(world, call, throttled(service)),
+        Some(WireFault::TransactionConflict) => {
+            return settled(world, call, dynamodb::in_transaction());
+        }
         Some(WireFault::InternalError) => return settled(world, call, failed(service)),
         Some(WireFault::ResetBefore) => {
             world.wire.record(call);

@@ -312,6 +312,19 @@ pub(crate) fn throttled() -> Answer {
     answer
 }
 
+/// The item is part of a transaction.
+pub(crate) fn in_transaction() -> Answer {
+    let mut answer = Answer::json(
+        StatusCode::BAD_REQUEST,
+        &json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
+            "message": "Transaction is ongoing for the item",
+        }),
+    );
+    answer.checksum = true;
+    answer
+}
+
 /// The service failed.
 pub(crate) fn failed() -> Answer {
     refusal(&DynoxideError::InternalServerError(

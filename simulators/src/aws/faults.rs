@@ -11,6 +11,8 @@ use super::wire::{Service, WireCall};
 pub enum WireFault {
     /// Refused, without effect, as AWS refuses a caller that asks too fast.
     Throttle,
+    /// DynamoDB alone: refused, without effect, since the item is part of a transaction at this moment.
+    TransactionConflict,
     /// Answered 500, without effect.
     InternalError,
     /// The connection is reset, without effect.

@@ -37,6 +37,7 @@ fn reissued() -> Invite {
             done_at: None,
             link_event_fired: true,
             is_revoked: true,
+            reissued_at: START,
         }),
         ..queued()
     }
@@ -50,6 +51,16 @@ fn a_mint_makes_its_own_version_of_the_link_alone() {
         ..queued()
     };
     assert_eq!(retried.mint_step(0), MintStep::Make);
+    assert_eq!(reissued().mint_step(1), MintStep::Make);
+    let mut not_revoked = reissued();
+    if let Some(old) = &mut not_revoked.replaced {
+        old.is_revoked = false;
+    }
+    assert_eq!(
+        not_revoked.mint_step(1),
+        MintStep::Drop,
+        "settling it would be refused"
+    );
     assert_eq!(done().mint_step(0), MintStep::HandedOut);
     assert_eq!(reissued().mint_step(0), MintStep::Drop);
     assert_eq!(reissued().mint_step(1), MintStep::Make);

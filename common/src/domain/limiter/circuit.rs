@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use super::super::time::Timestamp;
+use super::CLOCK_AHEAD;
 
 /// How many different tasks in a row must fail alike.
 const TASKS: usize = 3;
@@ -49,6 +50,8 @@ pub struct Circuit {
     pub opened: u32,
     /// No call before this.
     pub open_until: Timestamp,
+    /// How long that was, when it was stored.
+    pub open_for: Duration,
     /// What the last calls failed by, while nothing went well.
     pub cause: Option<Cause>,
     /// The different tasks that failed by it.
@@ -60,6 +63,7 @@ impl Default for Circuit {
         Self {
             opened: 0,
             open_until: Timestamp::from_ms(0),
+            open_for: Duration::ZERO,
             cause: None,
             tasks: Vec::new(),
         }
@@ -71,6 +75,16 @@ impl Circuit {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.opened > 0
+    }
+
+    /// Until when no call is made. A time that lies further ahead than its length was stored by a clock that was ahead.
+    #[must_use]
+    pub fn waits_until(&self, now: Timestamp) -> Timestamp {
+        let latest = now.plus(self.open_for).plus(CLOCK_AHEAD);
+        match self.open_until > latest {
+            true => Timestamp::from_ms(0),
+            false => self.open_until,
+        }
     }
 
     /// A call of `task` failed by `cause`. Of calls that were under way together, the first counts.
@@ -99,11 +113,12 @@ impl Circuit {
     }
 
     fn open(&mut self, first: Duration, most: Duration, now: Timestamp) {
-        if self.open_until > now {
+        if self.waits_until(now) > now {
             return;
         }
         let doubled = first.saturating_mul(1_u32.checked_shl(self.opened).unwrap_or(u32::MAX));
-        self.open_until = now.plus(doubled.min(most));
+        self.open_for = doubled.min(most);
+        self.open_until = now.plus(self.open_for);
         self.opened = self.opened.saturating_add(1);
     }
 }

@@ -66,6 +66,11 @@ fn what_a_clock_that_was_ahead_stored_stops_nothing() {
     assert!(limiter.free_at(NOW) <= NOW);
     limiter.next_slot = at(60_000);
     assert_eq!(limiter.free_at(NOW), at(60_000));
+    let mut circuit = Circuit::default();
+    circuit.chat_fault(at(300_000));
+    assert!(circuit.waits_until(NOW) <= NOW);
+    circuit.chat_fault(NOW);
+    assert_eq!(circuit.waits_until(NOW), at(60_000), "the second time");
     let stored = Pause::new(Duration::from_secs(30), at(3_600_000));
     let corrected = stored.corrected(NOW).unwrap();
     assert_eq!(corrected.until, at(30_500));

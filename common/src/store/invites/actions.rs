@@ -262,7 +262,7 @@ fn reissue(
         None => ("", "", "attribute_not_exists(joinedAt)"),
         Some(_) => (
             ", joinEventFired = :no, joinVersion = :version",
-            ", joinedAt, telegramUserId, joinedLink, joinEventGivenUp",
+            ", joinedAt, returnedAt, telegramUserId, joinedLink, joinEventGivenUp",
             "attribute_exists(leftAt)",
         ),
     };
@@ -290,7 +290,7 @@ fn reissue(
             ":old",
             read.invite_link.as_ref().map_or_else(|| s(""), link),
         )
-        .expression_attribute_values(":replaced", replaced_value(read, bot))
+        .expression_attribute_values(":replaced", replaced_value(read, bot, entry.at))
 }
 
 /// Takes the seat back: a mint under way loses, and the event of the link is not delivered any more.
@@ -367,17 +367,18 @@ const fn of_event(event: EventName) -> (&'static str, &'static str, &'static str
 /// The tasks that follow from `change`, and the one that it ends.
 fn follow_up(read: &Invite, change: Change, bot: Option<BotId>, entry: &Entry) -> FollowUp {
     let pool = read.pool;
-    let replacement = |link_version, bot| {
+    let replacement = |link_version, bot, at| {
         let replace = Replace {
             request_id: read.request_id,
             bot,
             link_version,
         };
-        Task::new(pool, Work::Replace(replace), entry.at)
+        Task::new(pool, Work::Replace(replace), at)
     };
     let wanted = || match &read.replaced {
-        Some(old) if !old.is_revoked => replacement(read.link_version, old.bot),
-        Some(_) => Task::mint_of(read, entry.at),
+        // The same task as before, however often it is asked for.
+        Some(old) if !old.is_revoked => replacement(read.link_version, old.bot, old.reissued_at),
+        Some(old) => Task::mint_of(read, old.reissued_at),
         None => Task::mint_of(read, read.created_at),
     };
     let failed = || {
@@ -410,7 +411,7 @@ fn follow_up(read: &Invite, change: Change, bot: Option<BotId>, entry: &Entry) -
                     };
                     Task::mint_of(&next, entry.at)
                 },
-                |bot| replacement(link_version, bot),
+                |bot| replacement(link_version, bot, entry.at),
             );
             FollowUp {
                 put: vec![next],
@@ -450,13 +451,13 @@ fn entry_value(entry: &Entry) -> AttributeValue {
     AttributeValue::M(map([
         (AT, s(entry.at)),
         (WHO, s(&entry.who)),
-        (ACTION, s(entry.action.as_str())),
+        (ACTION, s(&entry.action)),
         (DETAIL, s(&entry.detail)),
     ]))
 }
 
 /// The present link of `of`, which `bot` made, as one that is to be replaced; it needs no bot if it has expired.
-fn replaced_value(of: &Invite, bot: Option<BotId>) -> AttributeValue {
+fn replaced_value(of: &Invite, bot: Option<BotId>, at: Timestamp) -> AttributeValue {
     let mut fields = map([
         (
             INVITE_LINK,
@@ -465,6 +466,7 @@ fn replaced_value(of: &Invite, bot: Option<BotId>) -> AttributeValue {
         (LINK_EVENT_FIRED, AttributeValue::Bool(of.link_event_fired)),
         (IS_REVOKED, AttributeValue::Bool(bot.is_none())),
         (BOT_ID, n(bot.unwrap_or(BotId(0)))),
+        (AT, s(at)),
     ]);
     let optional = [
         (LINK_EXPIRES_AT, of.link_expires_at.map(s)),

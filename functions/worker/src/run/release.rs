@@ -31,10 +31,11 @@ impl Run<'_> {
         };
         // A run that made no call and waits for nothing does not ring: the tick does not need it.
         let at = at.filter(|at| calls > 0 || *at > now);
+        // A bell that comes before the lease can be had wakes nobody.
+        let from = wake_at.map_or(now, |wake| wake.minus(BELL_EARLY));
         let is_covered = |at: &Timestamp| {
-            self.lease
-                .bell_at
-                .is_some_and(|bell| bell > now && bell <= *at)
+            let bell = self.lease.bell_at;
+            bell.is_some_and(|bell| bell > now && bell >= from && bell <= *at)
         };
         let bell_at = at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at));
         let how = Releasing {
