@@ -234,7 +234,7 @@ impl Demo {
             let lasting = lease.operator_pause.filter(|pause| pause.lasts(now));
             let reason = lasting.map(|pause| pause.reason);
             for (bot, limiter) in &lease.limiters {
-                let paused_until = Some(limiter.waits_until()).filter(|until| *until > now);
+                let paused_until = Some(limiter.waits_until(now)).filter(|until| *until > now);
                 limiters.push(json!({
                     "key": format!("{bot}#{chat}"),
                     "intervalMs": limiter.interval_ms,
