@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use common::domain::event::{Event, PendingEvents};
-use common::queue::Bell;
+use domain::event::{Event, PendingEvents};
+use store::queue::Bell;
 use fuzz::{World, operation};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -70,7 +70,7 @@ fuzz_target!(|input: &[u8]| {
     let answer = WORLD.run(worker::answer_bells(
         &WORKER,
         batch.clone(),
-        common::lambda::deadline(0),
+        runtime::lambda::deadline(0),
     ));
     check(&batch, &answer, |body| {
         serde_json::from_str::<Bell>(body).is_ok()

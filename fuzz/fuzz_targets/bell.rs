@@ -4,8 +4,8 @@
 
 #![no_main]
 
-use common::domain::task::TaskKey;
-use common::queue::Bell;
+use domain::task::TaskKey;
+use store::queue::Bell;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 

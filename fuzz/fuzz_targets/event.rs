@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use common::domain::event::{Event, PendingEvents};
+use domain::event::{Event, PendingEvents};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &str| {

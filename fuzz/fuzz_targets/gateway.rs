@@ -8,9 +8,9 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use common::answer::Rejection;
-use common::gateway::Call;
-use common::queue::Bell;
+use runtime::response::Rejection;
+use runtime::gateway::ApiGatewayRequest;
+use store::queue::Bell;
 use fuzz::{API_KEY, WEBHOOK_SECRET, World, operation};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
@@ -61,7 +61,7 @@ fn check(request: &Request<Bytes>, answer: &Response<Bytes>, secret: &str) {
 }
 
 fuzz_target!(|input: &str| {
-    let Ok(call) = serde_json::from_str::<Call>(input) else {
+    let Ok(call) = serde_json::from_str::<ApiGatewayRequest>(input) else {
         return;
     };
     let request = match call.into_request() {

@@ -6,10 +6,10 @@
 
 #![no_main]
 
-use common::auth::{Verifier, WEBHOOK_SECRET_HEADER};
-use common::config::Env;
-use common::domain::purchase::{Chats, Purchase, TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
-use common::domain::text::{is_invisible, without_mark};
+use runtime::auth::{Verifier, WEBHOOK_SECRET_HEADER};
+use runtime::config::Env;
+use domain::purchase::{Chats, Purchase, TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
+use domain::text::{is_invisible, without_mark};
 use fuzz::API_KEY;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;

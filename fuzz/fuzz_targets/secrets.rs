@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use common::config::Env;
+use runtime::config::Env;
 use fuzz::World;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
         "SECRETS_ARN".to_owned(),
         "arn:aws:secretsmanager:us-east-1:0:secret:s".to_owned(),
     );
-    match WORLD.run(common::secrets::fill_in(env)) {
+    match WORLD.run(runtime::secrets::fill_in(env)) {
         Ok(env) => {
             assert_eq!(
                 env.optional("API_KEYS").as_deref(),

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
-use common::domain::task::{Lane, Task};
-use common::store::{Found, Tasks};
+use domain::task::{Lane, Task};
+use store::{Found, Tasks};
 use fuzz::{World, operation, well};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// The table by itself.
 static TABLE: LazyLock<World> = LazyLock::new(World::default);
 static TASKS: LazyLock<Tasks> = LazyLock::new(|| {
-    TABLE.start(|env, _| Tasks::from_env(common::aws::Shared::from_env(env).dynamodb(), env))
+    TABLE.start(|env, _| Tasks::from_env(runtime::aws::Shared::from_env(env).dynamodb(), env))
 });
 /// The dispatcher.
 static WORLD: LazyLock<World> = LazyLock::new(World::default);
@@ -101,7 +101,7 @@ fuzz_target!(|input: &[u8]| {
     let answer = WORLD.run(worker::answer_bells(
         &WORKER,
         batch,
-        common::lambda::deadline(0),
+        runtime::lambda::deadline(0),
     ));
     assert!(answer.batch_item_failures.is_empty(), "a bell is no poison");
     let calls = WORLD.taken();

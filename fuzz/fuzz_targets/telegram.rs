@@ -7,9 +7,9 @@
 
 use std::sync::LazyLock;
 
-use common::domain::id::ChatId;
-use common::domain::time::Timestamp;
-use common::telegram::{Bots, TelegramError};
+use domain::id::ChatId;
+use domain::time::Timestamp;
+use telegram::{Bots, TelegramError};
 use fuzz::{API_KEY, BOT_TOKEN, WEBENGAGE_KEY, WEBHOOK_SECRET, World, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;

@@ -5,22 +5,22 @@
 
 #![no_main]
 
-use common::domain::join::{NotJson, Sighting, recognise};
-use common::domain::text::without_mark;
+use domain::join::{NotJson, UpdateKind, classify};
+use domain::text::without_mark;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 fuzz_target!(|body: &[u8]| {
-    let seen = recognise(body);
-    assert_eq!(seen, recognise(body), "one body, two meanings");
+    let seen = classify(body);
+    assert_eq!(seen, classify(body), "one body, two meanings");
     let text = without_mark(body);
     let is_json =
         std::str::from_utf8(text).is_ok_and(|text| serde_json::from_str::<&RawValue>(text).is_ok());
     match seen {
         Err(NotJson) => assert!(!is_json, "JSON was refused"),
-        Ok(Sighting::Ignored(reason)) => assert!(is_json && !reason.is_empty()),
-        Ok(Sighting::Leave(leave)) => {
+        Ok(UpdateKind::Ignored(reason)) => assert!(is_json && !reason.is_empty()),
+        Ok(UpdateKind::Leave(leave)) => {
             assert!(is_json);
             let whole = serde_json::from_slice::<Value>(text).unwrap_or_default();
             let change = &whole["chat_member"];
@@ -31,7 +31,7 @@ fuzz_target!(|body: &[u8]| {
                 assert_eq!(user["id"], leave.person.0);
             }
         }
-        Ok(Sighting::Join(join)) => {
+        Ok(UpdateKind::Join(join)) => {
             assert!(is_json);
             let link = join.link.expose();
             assert!(

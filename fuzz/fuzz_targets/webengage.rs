@@ -7,8 +7,8 @@
 
 use std::sync::LazyLock;
 
-use common::domain::event::Event;
-use common::webengage::WebEngage;
+use domain::event::Event;
+use webengage::WebEngage;
 use fuzz::{WEBENGAGE_KEY, World, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use common::clock::Clock;
-use common::config::Env;
-use common::domain::time::Timestamp;
-use common::http::Transport;
+use runtime::clock::Clock;
+use runtime::config::Env;
+use domain::time::Timestamp;
+use runtime::transport::Transport;
 use http::{Request, Response};
 use tokio::runtime::Runtime;
 
@@ -48,10 +48,10 @@ const ENVIRONMENT: [(&str, &str); 12] = [
 pub struct World {
     runtime: Runtime,
     calls: Arc<Mutex<Vec<Request<Bytes>>>>,
-    answer: Arc<Mutex<Answer>>,
+    answer: Arc<Mutex<ApiGatewayResponse>>,
 }
 
-type Answer = Box<dyn Fn(&Request<Bytes>) -> Response<Bytes> + Send>;
+type ApiGatewayResponse = Box<dyn Fn(&Request<Bytes>) -> Response<Bytes> + Send>;
 
 impl Default for World {
     fn default() -> Self {

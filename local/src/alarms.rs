@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::domain::time::Timestamp;
+use domain::time::Timestamp;
 use monitor::Seen;
 use serde_json::{Value, json};
 use tracing::{error, info};

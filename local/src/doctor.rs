@@ -6,21 +6,20 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::types::{IndexStatus, TableDescription, TableStatus};
-use common::auth::{Operators, Verifier};
-use common::aws::{Gauge, Shared};
-use common::clock::Clock;
-use common::config::{ConfigError, Env};
-use common::domain::purchase::Chats;
-use common::domain::time::Timestamp;
-use common::secrets;
-use common::telemetry::chain;
-use common::webengage::WebEngage;
+use domain::purchase::Chats;
+use domain::time::Timestamp;
+use runtime::auth::{Operators, Verifier};
+use runtime::aws::{QueueDepth, Shared};
+use runtime::clock::Clock;
+use runtime::config::{ConfigError, Env};
+use runtime::secrets;
+use runtime::telemetry::chain;
 use setup::check::{self, Check, Verdict};
 use setup::registration::Bot;
+use webengage::WebEngage;
 
-use crate::bundle;
-use crate::functions::env_of;
-use crate::keys::Keys;
+use crate::env::env_of;
+use crate::keys::{self, Keys};
 use crate::resources::TABLES;
 use crate::supervision;
 use crate::updates::public_webhook;
@@ -92,7 +91,7 @@ fn with_keys(
         Ok(Some(keys)) => {
             let file = Keys::file(data_dir);
             checks.push(Check::ok("keys", format!("read from {}", file.display())));
-            bundle::fill_in_keys(&mut env, keys);
+            keys::fill_in_keys(&mut env, keys);
         }
         Err(unreadable) => checks.push(Check::failed("keys", format!("{unreadable:#}"))),
     }
@@ -203,7 +202,7 @@ async fn on_aws(env: &mut Env, checks: &mut Vec<Check>) {
         checks.push(look_at_table(&dynamo, table.name, &name).await);
     }
     for (queue, url, is_dead) in queues {
-        checks.push(match Gauge::new(sqs.clone(), url).depth().await {
+        checks.push(match QueueDepth::new(sqs.clone(), url).depth().await {
             Err(failure) => Check::failed(
                 queue,
                 format!("{failure}: check its URL, the region, and the right sqs:GetQueueAttributes"),

@@ -1,14 +1,12 @@
 //! All functions in one process, each started as Lambda would start it.
 
-use std::collections::HashMap;
-
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
-use common::auth::Verifier;
-use common::clock::Clock;
-use common::config::Env;
 use http::HeaderMap;
 use http::{Request, Response};
+use runtime::auth::Verifier;
+use runtime::clock::Clock;
+use runtime::config::Env;
 use tokio::time::Instant;
 
 use crate::resources::{SWEEP_TIMEOUT, TICK_TIMEOUT};
@@ -32,7 +30,7 @@ impl Functions {
     ///
     /// # Errors
     /// All that is missing in it, by name.
-    pub fn start(env: &mut Env, clock: &Clock) -> Result<Self, common::config::ConfigError> {
+    pub fn start(env: &mut Env, clock: &Clock) -> Result<Self, runtime::config::ConfigError> {
         let functions = Self {
             request: request::App::from_env(env, clock.clone()),
             status: status::App::from_env(env, clock.clone()),
@@ -88,11 +86,4 @@ impl Functions {
     pub async fn monitor(&self) -> monitor::Seen {
         monitor::handle(&self.monitor).await
     }
-}
-
-/// An environment for a function.
-pub(crate) fn env_of(env: &HashMap<String, String>) -> Env {
-    env.iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect()
 }

@@ -1,11 +1,12 @@
-//! The bundle for tests: port 0, data of its own, a clock that can be turned, and words of the product's own trade.
+//! The local stack for tests: port 0, data of its own, a clock that can be turned, and words of the product's own trade.
 //!
 //! Dropped, it checks that nothing is left undone: no message in a queue, no dead letter, no call that Telegram had
-//! asked not to make. A test that leaves something says so by [`TestBundle::leaves_something`].
+//! asked not to make. A test that leaves something says so by [`TestStack::leaves_something`].
 
 #![expect(clippy::expect_used, reason = "the harness fails the test")]
 
 mod outside;
+pub mod process;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,37 +15,37 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::SqsEvent;
-use common::domain::id::ChatId;
-use common::domain::task::{Mint, Task, Work};
-use common::domain::time::Timestamp;
-use common::store::Tasks;
+use domain::id::ChatId;
+use domain::task::{Mint, Task, Work};
+use domain::time::Timestamp;
 use serde_json::{Value, json};
 use simulators::aws::{Aws, Service};
 use simulators::clock::Clock;
 use simulators::telegram::{Tap, Telegram, User};
 use simulators::webengage::WebEngage;
+use store::Tasks;
 
-use crate::bundle::{Bundle, Data, Options};
 use crate::functions::Functions;
 use crate::resources::{EVENTS, INVITES};
+use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
 
 pub use outside::Outside;
 
-/// How long, by the real clock, a test waits for the bundle before it fails.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long, by the real clock, a test waits for the local stack before it fails.
+const TIMEOUT: Duration = Duration::from_secs(180);
 /// How often the harness looks.
-const GLANCE: Duration = Duration::from_millis(3);
+const POLL_INTERVAL: Duration = Duration::from_millis(3);
 /// By how much the clock is turned while a dispatcher waits.
 const STEP: Duration = Duration::from_secs(1);
-/// How many glances in a row must find everything idle before the clock is turned.
-const IDLE_GLANCES: u32 = 4;
+/// How many polls in a row must find everything idle before the clock is turned.
+const IDLE_POLLS: u32 = 4;
 
-/// A running bundle in simulation.
-pub struct TestBundle {
-    /// The bundle.
-    pub bundle: Bundle,
+/// A running local stack in simulation.
+pub struct TestStack {
+    /// The local stack.
+    pub local: Stack,
     /// Telegram.
     pub telegram: Telegram,
     /// WebEngage.
@@ -90,18 +91,18 @@ impl Answer {
     }
 }
 
-impl TestBundle {
-    /// A bundle in memory.
+impl TestStack {
+    /// A local stack in memory.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// A bundle in memory, with these variables.
+    /// A local stack in memory, with these variables.
     pub async fn with(env: &[(&str, &str)]) -> Self {
         Self::with_data(Data::Ephemeral, env).await
     }
 
-    /// A bundle whose data lies in a folder.
+    /// A local stack whose data lies in a folder.
     pub async fn in_folder(folder: PathBuf) -> Self {
         Self::with_data(Data::Folder(folder), &[]).await
     }
@@ -109,25 +110,25 @@ impl TestBundle {
     async fn with_data(data: Data, env: &[(&str, &str)]) -> Self {
         let clock = Clock::new();
         let options = options(any_port(), data, env, &clock);
-        let bundle = Bundle::start(options).await.expect("the bundle starts");
-        let telegram = bundle
-            .world
+        let stack = Stack::start(options).await.expect("the local stack starts");
+        let telegram = stack
+            .externals
             .telegram
             .clone()
             .expect("Telegram is simulated");
-        let webengage = bundle
-            .world
+        let webengage = stack
+            .externals
             .webengage
             .clone()
             .expect("WebEngage is simulated");
         Self {
-            bundle,
+            local: stack,
             telegram: telegram.server,
             webengage,
             clock,
             bot_id: telegram.bot_id,
             chat_id: telegram.chat_id,
-            http: common::http::client(PATIENCE).expect("an HTTP client"),
+            http: runtime::http::client(TIMEOUT).expect("an HTTP client"),
             must_be_clean: true,
         }
     }
@@ -135,19 +136,19 @@ impl TestBundle {
     /// The embedded AWS.
     #[must_use]
     pub fn aws(&self) -> &Aws {
-        &self.bundle.aws
+        &self.local.aws
     }
 
     /// The functions, for calls past the wire of the API.
     #[must_use]
     pub fn functions(&self) -> &Arc<Functions> {
-        &self.bundle.functions
+        &self.local.functions
     }
 
     /// The environment of the functions.
     #[must_use]
     pub fn env(&self) -> &HashMap<String, String> {
-        &self.bundle.env
+        &self.local.env
     }
 
     /// Says that this test leaves messages behind on purpose.
@@ -180,7 +181,7 @@ impl TestBundle {
     /// If there is no link in the end.
     pub async fn admitted(&self, user_id: &str, transaction_id: &str) -> (String, String) {
         let id = self.bought(user_id, transaction_id).await;
-        self.settle().await;
+        self.run_until_idle().await;
         let link = self.link(&id).await;
         (id, link)
     }
@@ -197,7 +198,7 @@ impl TestBundle {
 
     /// `POST /v1/invite/request` with a shop's key.
     pub async fn request(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
-        let mut all = vec![("x-api-key", self.bundle.api_key())];
+        let mut all = vec![("x-api-key", self.local.api_key())];
         all.extend(headers);
         self.post("/v1/invite/request", body.to_string(), &all)
             .await
@@ -212,7 +213,7 @@ impl TestBundle {
     ) -> Answer {
         let call = self
             .http
-            .post(format!("{}{path}", self.bundle.url))
+            .post(format!("{}{path}", self.local.url))
             .body(body);
         Self::answer(
             headers
@@ -224,7 +225,7 @@ impl TestBundle {
 
     /// Any `GET`.
     pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let call = self.http.get(format!("{}{path}", self.bundle.url));
+        let call = self.http.get(format!("{}{path}", self.local.url));
         Self::answer(
             headers
                 .iter()
@@ -234,7 +235,7 @@ impl TestBundle {
     }
 
     async fn answer(call: reqwest::RequestBuilder) -> Answer {
-        let response = call.send().await.expect("the bundle answers");
+        let response = call.send().await.expect("the local stack answers");
         let status = response.status().as_u16();
         let retry_after = response
             .headers()
@@ -254,7 +255,7 @@ impl TestBundle {
     pub async fn status(&self, request_id: &str) -> Value {
         self.get(
             &format!("/v1/invite/{request_id}"),
-            &[("x-api-key", self.bundle.api_key())],
+            &[("x-api-key", self.local.api_key())],
         )
         .await
         .body
@@ -282,37 +283,33 @@ impl TestBundle {
     }
 
     /// Turns the clock of everything forward.
-    pub fn turn(&self, by: Duration) {
-        self.clock.turn(by);
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
     }
 
     /// Stops the schedules, so that what runs by the clock runs only when a test says so.
     pub fn pause_schedule(&self) {
-        self.bundle.ticker.pause();
-        self.bundle.sweeper.pause();
-        self.bundle.monitor.pause();
+        self.local.ticker.pause();
+        self.local.sweeper.pause();
+        self.local.monitor.pause();
     }
 
     /// Stops the sweeper alone, so that it runs only when a test says so.
     pub fn pause_sweeper(&self) {
-        self.bundle.sweeper.pause();
+        self.local.sweeper.pause();
     }
 
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
-        let pollers = self.bundle.worker.running() + self.bundle.events.running();
-        let schedules = [
-            &self.bundle.ticker,
-            &self.bundle.sweeper,
-            &self.bundle.monitor,
-        ];
+        let pollers = self.local.worker.running() + self.local.events.running();
+        let schedules = [&self.local.ticker, &self.local.sweeper, &self.local.monitor];
         pollers + schedules.iter().map(|one| one.running()).sum::<usize>()
     }
 
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
     #[must_use]
-    pub fn unplug_worker(&self) -> usize {
-        self.bundle.worker.unplug()
+    pub fn kill_worker(&self) -> usize {
+        self.local.worker.kill()
     }
 
     /// Sends a message to a queue.
@@ -357,7 +354,7 @@ impl TestBundle {
     /// # Panics
     /// If the table does not take it.
     pub async fn put(&self, task: &Task) {
-        let mut env = crate::functions::env_of(self.env());
+        let mut env = crate::env::env_of(self.env());
         let tasks = Tasks::from_env(self.dynamodb(), &mut env);
         tasks.put(task).await.expect("DynamoDB takes it");
     }
@@ -384,7 +381,7 @@ impl TestBundle {
     /// The tables, by the real client.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        common::aws::Shared::from_env(&mut crate::functions::env_of(self.env())).dynamodb()
+        runtime::aws::Shared::from_env(&mut crate::env::env_of(self.env())).dynamodb()
     }
 
     /// The lane and key of every task that is not given up.
@@ -415,11 +412,11 @@ impl TestBundle {
     }
 
     fn sqs(&self) -> aws_sdk_sqs::Client {
-        common::aws::Shared::from_env(&mut crate::functions::env_of(self.env())).sqs()
+        runtime::aws::Shared::from_env(&mut crate::env::env_of(self.env())).sqs()
     }
 
     /// Turns the clock forward once nobody works: a jump in mid-work would only show that such a jump is a fault.
-    pub async fn turn_when_idle(&self, by: Duration) {
+    pub async fn advance_when_idle(&self, by: Duration) {
         self.run_until(|| {
             let running = self.running();
             let in_flight: u64 = [INVITES.queue, EVENTS.queue]
@@ -429,7 +426,7 @@ impl TestBundle {
             running == 0 && in_flight == 0
         })
         .await;
-        self.turn(by);
+        self.advance(by);
     }
 
     /// How many messages a queue holds, whatever their state.
@@ -455,16 +452,16 @@ impl TestBundle {
     ///
     /// # Panics
     /// If that takes more than three minutes of real time.
-    pub async fn settle(&self) {
+    pub async fn run_until_idle(&self) {
         self.run_until(|| false).await;
     }
 
-    /// As [`TestBundle::settle`], but stops early once `reached`.
+    /// As [`TestStack::settle`], but stops early once `reached`.
     ///
     /// # Panics
     /// If neither comes within three minutes of real time.
     pub async fn run_until(&self, reached: impl Fn() -> bool) {
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + TIMEOUT;
         let (mut idle, mut turns) = (0, 0_u32);
         let (mut activity, mut still) = (0, 0_u32);
         while !reached() {
@@ -486,18 +483,18 @@ impl TestBundle {
             let active = self.activity();
             still = if active == activity { still + 1 } else { 0 };
             activity = active;
-            if running > 0 && ready == 0 && still > IDLE_GLANCES {
-                self.turn(STEP);
+            if running > 0 && ready == 0 && still > IDLE_POLLS {
+                self.advance(STEP);
                 still = 0;
             }
-            if idle > IDLE_GLANCES {
+            if idle > IDLE_POLLS {
                 // Without the tick, a task whose bell is over waits for the test.
-                let is_ticking = !self.bundle.ticker.is_paused();
+                let is_ticking = !self.local.ticker.is_paused();
                 if waiting == 0 && pending == 0 && (!is_ticking || self.tasks().await.is_empty()) {
                     return;
                 }
                 turns += 1;
-                self.turn(Duration::from_secs(match turns {
+                self.advance(Duration::from_secs(match turns {
                     0..100 => 5,
                     100..300 => 60,
                     _ => 300,
@@ -511,9 +508,9 @@ impl TestBundle {
             };
             assert!(
                 Instant::now() < give_up,
-                "not settled within {PATIENCE:?}: queues {depths:?}, running {running}, pending updates {pending}, tasks {tasks:?}"
+                "not settled within {TIMEOUT:?}: queues {depths:?}, running {running}, pending updates {pending}, tasks {tasks:?}"
             );
-            tokio::time::sleep(GLANCE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -545,17 +542,17 @@ fn options(listen: SocketAddr, data: Data, env: &[(&str, &str)], clock: &Clock) 
 /// # Panics
 /// If that takes more than three minutes.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + TIMEOUT;
     loop {
         if let Some(seen) = look().await {
             return seen;
         }
-        assert!(Instant::now() < give_up, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(GLANCE).await;
+        assert!(Instant::now() < give_up, "{what}: not within {TIMEOUT:?}");
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-impl Drop for TestBundle {
+impl Drop for TestStack {
     fn drop(&mut self) {
         if std::thread::panicking() || !self.must_be_clean {
             return;

@@ -1,11 +1,13 @@
-//! The secrets that the bundle makes up when none are given: they lie in the data folder, for its owner alone, and are
+//! The secrets that the local stack makes up when none are given: they lie in the data folder, for its owner alone, and are
 //! the same after a restart.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use domain::text::list;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -114,4 +116,41 @@ impl Default for Keys {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Puts keys that were made up into an environment that lacks them.
+pub(crate) fn fill_in_keys(env: &mut HashMap<String, String>, keys: Keys) {
+    for (name, value) in [
+        ("API_KEYS", keys.api_key),
+        ("ADMIN_KEYS", format!("operator:{}", keys.admin_key)),
+        (
+            "TELEGRAM_WEBHOOK_SECRET",
+            webhook_secrets(&keys.webhook_secret, env),
+        ),
+    ] {
+        let given = env.entry(name.to_owned()).or_default();
+        if given.trim().is_empty() {
+            *given = value;
+        }
+    }
+}
+
+/// The first operator's key in an environment.
+pub(crate) fn admin_key(env: &HashMap<String, String>) -> &str {
+    let first = env.get("ADMIN_KEYS").and_then(|keys| list(keys).next());
+    let key = first.and_then(|pair| pair.split_once(':'));
+    key.map_or("", |(_, key)| key.trim())
+}
+
+/// A secret for each bot, made of ours: Telegram repeats it with each update, and it tells the bots apart.
+fn webhook_secrets(ours: &str, env: &HashMap<String, String>) -> String {
+    let tokens = env.get("TELEGRAM_BOT_TOKEN").map_or("", String::as_str);
+    let secrets: Vec<String> = list(tokens)
+        .enumerate()
+        .map(|(bot, _)| match bot {
+            0 => ours.to_owned(),
+            _ => format!("{ours}_{bot}"),
+        })
+        .collect();
+    secrets.join(",")
 }

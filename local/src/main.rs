@@ -1,4 +1,4 @@
-//! `cargo run`: the bundle on this machine.
+//! `cargo run`: the local stack on this machine.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use local::bundle::{Bundle, Data, Options};
+use local::stack::{Data, Options, Stack};
 use local::supervision::{Supervision, log_levels};
 use local::timeline::Timeline;
 use setup::check::{Check, Verdict};
@@ -59,14 +59,6 @@ enum Fsync {
 enum Command {
     /// Look at everything that a deployment, or this machine, needs, and say what to do. Changes nothing.
     Doctor(local::doctor::Arguments),
-    /// Measure the functions: speed, memory, size, and what a million invites cost.
-    Bench(local::bench::Arguments),
-    /// Run simulated worlds in which everything goes wrong, drawn from seeds, and check the invariants.
-    Simulate(local::proof::seeds::Arguments),
-    /// Let every caller die at every call, and check the invariants.
-    Crash(local::proof::crash::Arguments),
-    /// Play all proofs, measure, and write docs/REPORT.md.
-    Report(local::proof::report::Arguments),
 }
 
 #[tokio::main]
@@ -86,20 +78,15 @@ async fn run() -> anyhow::Result<()> {
     let env: HashMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    match arguments.command {
-        Some(Command::Doctor(arguments)) => return local::doctor::run(arguments, &env).await,
-        Some(Command::Bench(arguments)) => return local::bench::run(arguments).await,
-        Some(Command::Simulate(arguments)) => return local::proof::seeds::command(&arguments),
-        Some(Command::Crash(arguments)) => return local::proof::crash::command(&arguments),
-        Some(Command::Report(arguments)) => return local::proof::report::command(arguments).await,
-        None => {}
+    if let Some(Command::Doctor(arguments)) = arguments.command {
+        return local::doctor::run(arguments, &env).await;
     }
     // A stop that is asked for while it starts is one as well.
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let clock = Clock::new();
-    let timeline = Timeline::new(common::clock::Clock::turned_by(clock.offset_ms()));
+    let timeline = Timeline::new(runtime::clock::Clock::advanced_by(clock.offset_ms()));
     log(&env, &timeline);
-    let starting = Bundle::start(Options {
+    let starting = Stack::start(Options {
         listen: arguments.listen,
         aws_listen: arguments.aws_listen,
         data: match (arguments.ephemeral, arguments.fsync) {
@@ -112,20 +99,20 @@ async fn run() -> anyhow::Result<()> {
         timeline,
         supervision: Supervision::On,
     });
-    let bundle = tokio::select! {
+    let stack = tokio::select! {
         started = starting => started?,
         interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         _ = terminate.recv() => return Ok(()),
     };
     let greeting = if arguments.print_env {
-        local::greeting::env(&bundle)
+        local::banner::env(&stack)
     } else {
-        local::greeting::words(&bundle)
+        local::banner::words(&stack)
     };
     std::io::stdout().lock().write_all(greeting.as_bytes())?;
     // It serves already: the checks delay nobody.
     let examined = async {
-        tell(&bundle.examine().await, arguments.print_env);
+        tell(&stack.examine().await, arguments.print_env);
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -135,7 +122,7 @@ async fn run() -> anyhow::Result<()> {
     }
     // A second one ends it at once.
     tokio::select! {
-        () = bundle.stop() => {}
+        () = stack.stop() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
@@ -166,7 +153,7 @@ fn log(env: &HashMap<String, String>, timeline: &Timeline) {
         .unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     let ours = || {
         tracing_subscriber::filter::filter_fn(|metadata| {
-            common::telemetry::is_ours(metadata.target())
+            runtime::telemetry::is_ours(metadata.target())
         })
     };
     let lines = tracing_subscriber::fmt::layer()

@@ -195,7 +195,7 @@ pub async fn free_leases(
     dynamo: &aws_sdk_dynamodb::Client,
     env: &HashMap<String, String>,
 ) -> anyhow::Result<()> {
-    for (_, chat) in crate::functions::env_of(env).chats().all() {
+    for (_, chat) in crate::env::env_of(env).chats().all() {
         let freed = dynamo
             .update_item()
             .table_name("RateLimits")

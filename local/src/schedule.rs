@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::clock::Clock;
 use futures_util::future::BoxFuture;
+use runtime::clock::Clock;
 use tokio::task::JoinSet;
 use tracing::error;
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use common::domain::id::{ChatId, InviteLink};
-use common::domain::link_pool::SlotId;
-use common::domain::time::Timestamp;
+use domain::id::{ChatId, InviteLink};
+use domain::link_pool::SlotId;
+use domain::time::Timestamp;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 /// The most items of one BatchWriteItem: a pooled link is two of them.

@@ -1,4 +1,4 @@
-//! The HTTP server of the bundle: HTTP/1.1, one task a connection, and bounds for callers who are slow or many.
+//! The HTTP server of the local stack: HTTP/1.1, one task a connection, and bounds for callers who are slow or many.
 //! `axum::serve` has none: whoever sends half a request holds its connection for ever.
 
 use std::pin::{Pin, pin};
@@ -22,7 +22,7 @@ const HEAD_MAX_BYTES: usize = 32 * 1024;
 /// How long to wait when no connection can be accepted, most likely for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often a connection is looked at.
-const GLANCE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +148,7 @@ async fn connection(
                 let _ = served.await;
                 return;
             }
-            () = tokio::time::sleep(GLANCE) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
         let (phase, since) = activity.now();
         let is_crowded = free.available_permits() < bounds.connections / 2;

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::clock::Clock;
-use common::config::Env;
-use common::webengage::WebEngage;
 use futures_util::FutureExt as _;
+use runtime::clock::Clock;
+use runtime::config::Env;
 use setup::check::{self, Check, Verdict};
 use setup::registration::Bot;
 use simulators::aws::Aws;
 use tracing::error;
+use webengage::WebEngage;
 
 use crate::alarms::{Alarms, Minute};
-use crate::functions::{Functions, env_of};
+use crate::env::env_of;
+use crate::functions::Functions;
 use crate::keys::Keys;
 use crate::schedule::Run;
 use crate::timeline::Timeline;

@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use common::auth::WEBHOOK_SECRET_HEADER;
-use common::clock::Clock;
-use common::domain::fault::Fault;
-use common::telegram::TelegramError;
-use common::telemetry::chain;
+use domain::fault::Fault;
 use http::Request;
+use runtime::auth::WEBHOOK_SECRET_HEADER;
+use runtime::clock::Clock;
+use runtime::telemetry::chain;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use setup::registration::{Bot, Unregistered, WEBHOOK_PATH};
+use telegram::ALLOWED_UPDATES;
+use telegram::TelegramError;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
-use webhook::ALLOWED_UPDATES;
 
-use crate::functions::{Functions, env_of};
+use crate::env::env_of;
+use crate::functions::Functions;
 
 /// How long one `getUpdates` waits for updates.
 const POLL: Duration = Duration::from_secs(25);

@@ -82,7 +82,7 @@ impl Clock {
 
     /// Turns the clock forward. What waits for an instant that has now passed wakes within 20 ms, and at once by a
     /// simulated clock.
-    pub fn turn(&self, by: Duration) {
+    pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.offset_ms.fetch_add(by, Ordering::SeqCst);
         if let Time::Simulated { turned, .. } = &self.time {

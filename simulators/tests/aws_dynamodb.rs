@@ -262,7 +262,7 @@ async fn expires_by_the_turned_clock(world: World) {
         .await
         .unwrap();
     assert_eq!(world.aws.expire_items().unwrap(), 0);
-    world.turn(3700);
+    world.advance(3700);
     assert!(
         get(&world, "1").await.is_some(),
         "as on AWS, it is there until it is swept"

@@ -255,7 +255,7 @@ async fn a_killed_server_leaves_in_flight_messages_hidden_with_their_handles_and
         .queue_url(&url)
         .receipt_handle(deleted.receipt_handle().unwrap());
     delete.send().await.unwrap();
-    again.turn(31);
+    again.advance(31);
     let left = again.receive(&url).await;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].body(), Some("kept"));

@@ -408,7 +408,7 @@ async fn a_delayed_call_waits_by_the_clock_and_a_hanging_one_for_ever() {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.aws.queue_depth("Orders").unwrap().total(), 0);
-    world.turn(3600);
+    world.advance(3600);
     send.await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
 

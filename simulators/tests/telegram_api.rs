@@ -453,7 +453,7 @@ async fn a_link_dies_at_its_expiry_and_lives_again_by_an_edit() {
     let now = world.clock.now_ms() / 1000;
     let params = json!({"chat_id": CHAT, "expire_date": now + 60, "member_limit": 1, "name": "a"});
     let url = world.ok("createChatInviteLink", params).await["invite_link"].clone();
-    world.clock.turn(std::time::Duration::from_secs(61));
+    world.clock.advance(std::time::Duration::from_secs(61));
     assert_eq!(
         world.telegram.tap(url.as_str().unwrap(), User::new(1)),
         Tap::Expired
@@ -529,7 +529,7 @@ async fn banning_removes_and_blocks_and_unbanning_a_member_removes_him() {
             json!({"chat_id": CHAT, "user_id": 1, "until_date": until}),
         )
         .await;
-    world.clock.turn(std::time::Duration::from_secs(3601));
+    world.clock.advance(std::time::Duration::from_secs(3601));
     assert_eq!(world.telegram.tap(&url, User::new(1)), Tap::Joined);
     world.telegram.make_admin(
         world.bot,

@@ -70,7 +70,7 @@ async fn a_long_poll_ends_with_the_update_or_with_its_time() {
     let poll = json!({"offset": last + 2, "timeout": 50});
     let (answer, ()) = tokio::join!(world.ok("getUpdates", poll), async {
         eventually("the poll", || world.telegram.count("getUpdates") == 3).await;
-        world.clock.turn(Duration::from_secs(50));
+        world.clock.advance(Duration::from_secs(50));
     });
     assert_eq!(answer, json!([]));
 }

@@ -31,11 +31,11 @@ async fn a_429_has_the_genuine_body_and_header_and_ends_when_it_says() {
         json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 3", "parameters": {"retry_after": 3}})
     );
     assert_eq!(world.telegram.violation_count(), 0);
-    world.clock.turn(Duration::from_millis(1500));
+    world.clock.advance(Duration::from_millis(1500));
     assert_eq!(world.call(CREATE, create()).await.status, 429);
     assert_eq!(world.telegram.violation_count(), 1);
     assert_eq!(world.telegram.violations()[0].chat_id, Some(CHAT));
-    world.clock.turn(Duration::from_millis(1500));
+    world.clock.advance(Duration::from_millis(1500));
     world.ok(CREATE, create()).await;
     assert_eq!(world.telegram.too_many_requests(), 2);
     assert_eq!(world.telegram.links().len(), 3);
@@ -212,7 +212,7 @@ async fn a_call_that_hangs_succeeds_later_even_if_its_client_left() {
     let (link, ()) = tokio::join!(world.ok(CREATE, create()), async {
         eventually("the call", || telegram.count(CREATE) == 1).await;
         assert_eq!(telegram.link_count(), 0);
-        world.clock.turn(Duration::from_secs(8));
+        world.clock.advance(Duration::from_secs(8));
     });
     assert!(link["invite_link"].is_string());
     let hanging = world
@@ -226,7 +226,7 @@ async fn a_call_that_hangs_succeeds_later_even_if_its_client_left() {
         .unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(telegram.link_count(), 1);
-    world.clock.turn(Duration::from_secs(8));
+    world.clock.advance(Duration::from_secs(8));
     eventually("the effect without a client", || telegram.link_count() == 2).await;
     telegram.fail(FaultRule::on(CREATE, Fault::AnswerLate(Duration::from_secs(8))).times(1));
     let (_, ()) = tokio::join!(world.ok(CREATE, create()), async {
@@ -234,7 +234,7 @@ async fn a_call_that_hangs_succeeds_later_even_if_its_client_left() {
             telegram.link_count() == 3
         })
         .await;
-        world.clock.turn(Duration::from_secs(8));
+        world.clock.advance(Duration::from_secs(8));
     });
 }
 
@@ -249,7 +249,7 @@ async fn a_call_that_hangs_for_ever_has_no_effect_and_ends_with_the_server() {
         .send();
     let (answer, ()) = tokio::join!(call, async {
         eventually("the call", || world.telegram.count(CREATE) == 1).await;
-        world.clock.turn(Duration::from_secs(3600));
+        world.clock.advance(Duration::from_secs(3600));
         tokio::time::sleep(Duration::from_millis(50)).await;
         world.telegram.stop().await;
     });
@@ -303,10 +303,10 @@ async fn a_call_during_an_injected_wait_is_a_violation_but_is_served() {
         .fail(FaultRule::on(CREATE, Fault::TooManyRequests { retry_after: 40 }).times(1));
     assert_eq!(world.call(CREATE, create()).await.status, 429);
     assert_eq!(world.telegram.violation_count(), 0);
-    world.clock.turn(Duration::from_secs(39));
+    world.clock.advance(Duration::from_secs(39));
     world.ok(CREATE, create()).await;
     assert_eq!(world.telegram.violation_count(), 1);
-    world.clock.turn(Duration::from_secs(2));
+    world.clock.advance(Duration::from_secs(2));
     world.ok(CREATE, create()).await;
     assert_eq!(world.telegram.violation_count(), 1);
 }

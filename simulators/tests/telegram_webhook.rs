@@ -36,10 +36,12 @@ async fn a_failed_delivery_is_repeated_at_once_then_after_2_4_8_seconds() {
             world.telegram.deliveries().len() == attempts - 1
         })
         .await;
-        world.clock.turn(Duration::from_millis(wait * 1000 - 1500));
+        world
+            .clock
+            .advance(Duration::from_millis(wait * 1000 - 1500));
         tokio::time::sleep(Duration::from_millis(60)).await;
         assert_eq!(hook.count(), attempts - 1, "too early");
-        world.clock.turn(Duration::from_millis(1500));
+        world.clock.advance(Duration::from_millis(1500));
         eventually("the next retry", || hook.count() == attempts).await;
     }
     world.telegram.delivered().await;
@@ -86,15 +88,15 @@ async fn retry_after_of_the_webhook_is_honoured_and_clamped_to_an_hour() {
         world.telegram.deliveries().len() == 1
     })
     .await;
-    world.clock.turn(Duration::from_secs(29));
+    world.clock.advance(Duration::from_secs(29));
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert_eq!(hook.count(), 1);
-    world.clock.turn(Duration::from_secs(1));
+    world.clock.advance(Duration::from_secs(1));
     eventually("the second answer", || {
         world.telegram.deliveries().len() == 2
     })
     .await;
-    world.clock.turn(Duration::from_secs(3600));
+    world.clock.advance(Duration::from_secs(3600));
     world.telegram.delivered().await;
     assert_eq!(hook.count(), 3);
 }
@@ -110,7 +112,7 @@ async fn an_update_is_dropped_when_its_next_try_would_be_a_day_after_the_event()
         })
         .await;
         assert_eq!(hook.count(), attempt);
-        world.clock.turn(Duration::from_secs(3600));
+        world.clock.advance(Duration::from_secs(3600));
     }
     world.telegram.delivered().await;
     assert_eq!(hook.count(), 24);
@@ -132,7 +134,7 @@ async fn updates_about_one_user_wait_for_each_other_and_those_about_others_do_no
         world.ok("getWebhookInfo", json!({})).await["pending_update_count"],
         json!(2)
     );
-    world.clock.turn(Duration::from_secs(20));
+    world.clock.advance(Duration::from_secs(20));
     world.telegram.delivered().await;
     let users: Vec<_> = hook
         .updates()
@@ -173,7 +175,7 @@ async fn no_answer_within_a_minute_is_a_failure_and_redirects_are_not_followed()
     hook.answer([Respond::Hang, Respond::Redirect(elsewhere.url.clone())]);
     join(&world, 1).await;
     eventually("the first attempt", || hook.count() == 1).await;
-    world.clock.turn(Duration::from_secs(60));
+    world.clock.advance(Duration::from_secs(60));
     eventually("the second attempt", || {
         world.telegram.deliveries().len() == 2
     })
@@ -183,7 +185,7 @@ async fn no_answer_within_a_minute_is_a_failure_and_redirects_are_not_followed()
         info["last_error_message"],
         "Wrong response from the webhook: 307 Temporary Redirect"
     );
-    world.clock.turn(Duration::from_secs(2));
+    world.clock.advance(Duration::from_secs(2));
     world.telegram.delivered().await;
     assert_eq!(
         world.telegram.deliveries()[0].error.as_deref(),
@@ -202,12 +204,12 @@ async fn a_webhook_that_is_gone_for_23_hours_is_removed() {
             world.telegram.deliveries().len() == attempt
         })
         .await;
-        world.clock.turn(Duration::from_secs(3600));
+        world.clock.advance(Duration::from_secs(3600));
     }
     world.telegram.add_by_admin(CHAT, User::new(2));
     for _ in 0..14 {
         let before = world.telegram.deliveries().len();
-        world.clock.turn(Duration::from_secs(3600));
+        world.clock.advance(Duration::from_secs(3600));
         if world.ok("getWebhookInfo", json!({})).await["url"] == "" {
             break;
         }

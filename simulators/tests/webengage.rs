@@ -243,10 +243,10 @@ async fn a_repeated_request_id_is_taken_but_ingested_once_in_four_hours() {
         assert_eq!(site.post("aa", &event()).await.status, 201);
     }
     assert_eq!(site.engage.ingested_count(), 2);
-    site.clock.turn(Duration::from_secs(4 * 3600 - 60));
+    site.clock.advance(Duration::from_secs(4 * 3600 - 60));
     site.post("aa", &event()).await;
     assert_eq!(site.engage.ingested_count(), 2);
-    site.clock.turn(Duration::from_secs(60));
+    site.clock.advance(Duration::from_secs(60));
     site.post("aa", &event()).await;
     assert_eq!(site.engage.ingested_count(), 3);
     let outcomes: Vec<_> = site
@@ -311,7 +311,8 @@ async fn the_rate_limit_is_told_in_headers_and_renewed_each_minute() {
     );
     // To the start of a minute, so that the test doesn't straddle two.
     let into_minute = u64::try_from(site.clock.now_ms() % 60_000).unwrap();
-    site.clock.turn(Duration::from_millis(60_000 - into_minute));
+    site.clock
+        .advance(Duration::from_millis(60_000 - into_minute));
     site.engage.set_limit(2);
     let first = site.post("a1", &event()).await;
     assert_eq!(
@@ -337,7 +338,7 @@ async fn the_rate_limit_is_told_in_headers_and_renewed_each_minute() {
         (Some("2"), None)
     );
     assert_eq!(third.body["response"]["status"], "error");
-    site.clock.turn(Duration::from_secs(60));
+    site.clock.advance(Duration::from_secs(60));
     assert_eq!(site.post("a3", &event()).await.status, 201);
 }
 
@@ -408,7 +409,7 @@ async fn what_hangs_is_ingested_later_even_if_the_client_left_or_never() {
         .timeout(Duration::from_millis(100));
     assert!(request.send().await.unwrap_err().is_timeout());
     assert_eq!(site.engage.ingested_count(), 0);
-    site.clock.turn(Duration::from_secs(30));
+    site.clock.advance(Duration::from_secs(30));
     site.engage.ingested_at_least(1).await;
     site.engage.set_mode(Mode::HangForever);
     let body = event();

@@ -6,16 +6,17 @@
 //! ring the bell, or send the event     die here: the tick looks within a minute; the sweeper sends within the hour
 //! ```
 
-use common::answer::Rejection;
-use common::domain::action::{Action, Change, Refused};
-use common::domain::event::EventName;
-use common::domain::id::RequestId;
-use common::domain::invite::{Invite, Status};
+use domain::action::{Change, Refused};
+use domain::event::EventName;
+use domain::history::Action;
+use domain::id::RequestId;
+use domain::invite::{Invite, Status};
+use runtime::response::Rejection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::view::Story;
+use crate::view::InviteView;
 use crate::{App, unavailable};
 
 /// The longest reason for giving an event up, in characters.
@@ -91,7 +92,7 @@ pub(crate) async fn resend_event(
         }
     }
     let note = "WebEngage takes an event of the same id once within 4 hours; after that it counts it again.";
-    Ok(json!({"invite": Story::from(invite), "note": note}))
+    Ok(json!({"invite": InviteView::from(invite), "note": note}))
 }
 
 /// Gives an event up that can't be delivered: nothing waits for it any more.
@@ -142,5 +143,5 @@ async fn ring(app: &App, invite: &Invite) {
 
 fn told(invite: Invite, change: Change) -> Value {
     let is_repeated = matches!(change, Change::Again | Change::Nothing);
-    json!({"repeated": is_repeated, "invite": Story::from(invite)})
+    json!({"repeated": is_repeated, "invite": InviteView::from(invite)})
 }

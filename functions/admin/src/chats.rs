@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use common::answer::Rejection;
-use common::config::{Env, list as parts};
-use common::domain::id::{BotId, ChatId};
-use common::domain::lease::{ChatLease, OperatorPause};
-use common::domain::limiter::Limiter;
-use common::domain::task::Lane;
-use common::domain::time::Timestamp;
-use common::store::{Found, StoreError};
+use domain::id::{BotId, ChatId};
+use domain::lease::{ChatLease, OperatorPause};
+use domain::limiter::Limiter;
+use domain::task::Lane;
+use domain::text::list as parts;
+use domain::time::Timestamp;
 use futures_util::future::{try_join, try_join_all};
+use runtime::config::Env;
+use runtime::response::Rejection;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::{Found, StoreError};
 use tracing::info;
 
 use crate::{App, unavailable};

@@ -1,15 +1,15 @@
 //! Finding requests: by their own id, by the shop's payment, by the shop's user, by a link.
 
-use common::answer::Rejection;
-use common::domain::id::{ChatId, IdentitySource, LinkHash, RequestId};
-use common::domain::invite::Invite;
-use common::domain::purchase::{TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
-use common::domain::text;
-use common::store::Cursor;
+use domain::id::{ChatId, IdentitySource, LinkHash, RequestId};
+use domain::invite::Invite;
+use domain::purchase::{TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
+use domain::text;
 use futures_util::future::try_join_all;
+use runtime::response::Rejection;
 use serde_json::{Value, json};
+use store::Cursor;
 
-use crate::view::Story;
+use crate::view::InviteView;
 use crate::{App, unavailable};
 
 /// How many requests of a user one answer shows.
@@ -98,7 +98,11 @@ pub(crate) async fn find(app: &App, query: &str) -> Result<Value, Rejection> {
     };
     let records = try_join_all(ids.into_iter().map(|id| app.invites.get(id))).await;
     let records: Vec<Option<Invite>> = records.map_err(unavailable)?;
-    let stories: Vec<Story> = records.into_iter().flatten().map(Story::from).collect();
+    let stories: Vec<InviteView> = records
+        .into_iter()
+        .flatten()
+        .map(InviteView::from)
+        .collect();
     let is_nothing = stories.is_empty();
     let mut found = json!({"invites": stories});
     if is_nothing && query.contains('+') {
@@ -116,12 +120,17 @@ fn of_transaction(
     transaction: &str,
     chat: Option<ChatId>,
 ) -> Result<Vec<RequestId>, Rejection> {
-    let id = |known_as| RequestId::derive(known_as, IdentitySource::Transaction(transaction));
+    let id =
+        |canonical_id| RequestId::derive(canonical_id, IdentitySource::Transaction(transaction));
     match chat {
         Some(chat) => {
-            let (_, known_as) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
-            Ok(vec![id(known_as)])
+            let (_, canonical_id) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
+            Ok(vec![id(canonical_id)])
         }
-        None => Ok(app.chats.all().map(|(_, known_as)| id(known_as)).collect()),
+        None => Ok(app
+            .chats
+            .all()
+            .map(|(_, canonical_id)| id(canonical_id))
+            .collect()),
     }
 }

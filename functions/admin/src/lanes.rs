@@ -4,18 +4,18 @@
 
 use std::collections::VecDeque;
 
-use common::acting::Acting;
-use common::answer::Rejection;
-use common::domain::action::Action;
-use common::domain::id::ChatId;
-use common::domain::invite::{Invite, Status};
-use common::domain::purchase;
-use common::domain::task::{KeyRange, Lane, Task, TaskKey, Work};
-use common::domain::time::Timestamp;
-use common::store::{Found, StoreError};
+use domain::history::Action;
+use domain::id::ChatId;
+use domain::invite::{Invite, Status};
+use domain::purchase;
+use domain::task::{KeyRange, Lane, Task, TaskKey, Work};
+use domain::time::Timestamp;
 use futures_util::future::{join_all, try_join_all};
+use runtime::response::Rejection;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::acting::Acting;
+use store::{Found, StoreError};
 use tracing::info;
 
 use crate::actions::state_in_words;
@@ -80,7 +80,7 @@ impl Cursor {
 }
 
 impl Listing {
-    /// Reads a query; nothing if it does not ask for a status.
+    /// Reads a query; nothing if it does not call for a status.
     ///
     /// # Errors
     /// What of it is wrong.

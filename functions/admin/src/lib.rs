@@ -17,27 +17,27 @@
 
 mod actions;
 mod chats;
+mod dead_letters;
 mod invites;
 mod lanes;
-mod letters;
 mod view;
 
 use bytes::Bytes;
-use common::acting::Acting;
-use common::answer::{Rejection, json};
-use common::auth::Operators;
-use common::aws;
-use common::clock::Clock;
-use common::config::Env;
-use common::domain::id::{BotId, ChatId, RequestId};
-use common::domain::purchase::Chats;
-use common::domain::text::without_mark;
-use common::queue::{DeadLetters, EventQueue, InviteQueue};
-use common::store::{Invites, Links, RateLimits, Tasks};
-use common::telemetry::chain;
+use domain::id::{BotId, ChatId, RequestId};
+use domain::purchase::Chats;
+use domain::text::without_mark;
 use http::{Method, Request, Response, StatusCode};
+use runtime::auth::Operators;
+use runtime::aws;
+use runtime::clock::Clock;
+use runtime::config::Env;
+use runtime::response::{Rejection, json};
+use runtime::telemetry::chain;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use store::acting::Acting;
+use store::queue::{DeadLetters, EventQueue, InviteQueue};
+use store::{Invites, Links, RateLimits, Tasks};
 use tracing::{error, info, warn};
 
 /// The largest body that is read, in bytes.
@@ -54,7 +54,7 @@ pub struct App {
     tasks: Tasks,
     bells: InviteQueue,
     events: EventQueue,
-    letters: DeadLetters,
+    dead_letters: DeadLetters,
     clock: Clock,
 }
 
@@ -72,7 +72,7 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             bells: InviteQueue::from_env(aws.sqs(), env),
             events: EventQueue::from_env(aws.sqs(), env),
-            letters: DeadLetters::from_env(aws.sqs(), env),
+            dead_letters: DeadLetters::from_env(aws.sqs(), env),
             clock,
         }
     }
@@ -97,7 +97,7 @@ impl App {
 
 /// What an operator asks for.
 #[derive(Clone, Copy)]
-enum Ask<'a> {
+enum AdminCall<'a> {
     Invites,
     RetryAll,
     Retry(&'a str),
@@ -111,7 +111,7 @@ enum Ask<'a> {
     Resume(&'a str),
 }
 
-impl<'a> Ask<'a> {
+impl<'a> AdminCall<'a> {
     /// Reads a method and a path.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl<'a> Ask<'a> {
     fn read(method: &Method, path: &'a str) -> Result<Self, Rejection> {
         let (_, rest) = path.split_once("/v1/admin/").ok_or(Rejection::NotFound)?;
         let parts: Vec<&str> = rest.split('/').collect();
-        let (takes, ask) = match parts[..] {
+        let (takes, call) = match parts[..] {
             ["invites"] => ("GET", Self::Invites),
             ["invites", "retry-all"] => ("POST", Self::RetryAll),
             ["invites", id, "retry"] => ("POST", Self::Retry(id)),
@@ -134,7 +134,7 @@ impl<'a> Ask<'a> {
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
-            Ok(ask)
+            Ok(call)
         } else {
             Err(Rejection::MethodNotAllowed(takes))
         }
@@ -167,26 +167,28 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
 }
 
 async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value, Rejection> {
-    let ask = Ask::read(request.method(), request.uri().path())?;
+    let call = AdminCall::read(request.method(), request.uri().path())?;
     let query = request.uri().query().unwrap_or_default();
     let body = request.body();
-    match ask {
-        Ask::Invites => match lanes::Listing::read(query)? {
+    match call {
+        AdminCall::Invites => match lanes::Listing::read(query)? {
             Some(listing) => lanes::list(app, &listing).await,
             None => invites::find(app, query).await,
         },
-        Ask::RetryAll => lanes::retry_all(app, who, read(body)?).await,
-        Ask::Retry(id) => actions::retry(app, who, request_id(id)?).await,
-        Ask::Reissue(id) => actions::reissue(app, who, request_id(id)?, read(body)?).await,
-        Ask::ResendEvent(id) => actions::resend_event(app, who, request_id(id)?, read(body)?).await,
-        Ask::GiveUpEvent(id) => {
+        AdminCall::RetryAll => lanes::retry_all(app, who, read(body)?).await,
+        AdminCall::Retry(id) => actions::retry(app, who, request_id(id)?).await,
+        AdminCall::Reissue(id) => actions::reissue(app, who, request_id(id)?, read(body)?).await,
+        AdminCall::ResendEvent(id) => {
+            actions::resend_event(app, who, request_id(id)?, read(body)?).await
+        }
+        AdminCall::GiveUpEvent(id) => {
             actions::give_up_event(app, who, request_id(id)?, read(body)?).await
         }
-        Ask::DeadLetters => letters::list(app).await,
-        Ask::Redrive => letters::redrive(app, who, read(body)?).await,
-        Ask::Chats => chats::list(app).await,
-        Ask::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
-        Ask::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::DeadLetters => dead_letters::list(app).await,
+        AdminCall::Redrive => dead_letters::redrive(app, who, read(body)?).await,
+        AdminCall::Chats => chats::list(app).await,
+        AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
+        AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
     }
 }
 
@@ -245,7 +247,7 @@ mod tests {
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
-                let refused = Ask::read(&method, &path).err();
+                let refused = AdminCall::read(&method, &path).err();
                 let expected = (method != right).then_some(Rejection::MethodNotAllowed(right));
                 assert_eq!(refused, expected, "{method} {path}");
             }
@@ -255,7 +257,7 @@ mod tests {
                 format!("{path}/x"),
                 path.replace("admin/", ""),
             ] {
-                let refused = Ask::read(&method, &path).err();
+                let refused = AdminCall::read(&method, &path).err();
                 assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }

@@ -1,16 +1,16 @@
 //! A request as operators see it: all that its record tells.
 
-use common::domain::action::Entry;
-use common::domain::event::{Event, EventName};
-use common::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
-use common::domain::invite::Invite;
-use common::domain::time::Timestamp;
+use domain::event::{Event, EventName};
+use domain::history::Entry;
+use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
+use domain::invite::Invite;
+use domain::time::Timestamp;
 use serde::Serialize;
 
 /// The whole story of a request.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Story {
+pub(crate) struct InviteView {
     request_id: RequestId,
     user_id: String,
     transaction_id: String,
@@ -41,7 +41,7 @@ pub(crate) struct Story {
     left_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
-    history: Vec<Line>,
+    history: Vec<HistoryEntry>,
 }
 
 #[derive(Serialize)]
@@ -96,14 +96,14 @@ struct Joined {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct HistoryEntry {
     at: Timestamp,
     who: String,
     action: String,
     detail: String,
 }
 
-impl From<Entry> for Line {
+impl From<Entry> for HistoryEntry {
     fn from(entry: Entry) -> Self {
         Self {
             at: entry.at,
@@ -114,7 +114,7 @@ impl From<Entry> for Line {
     }
 }
 
-impl From<Invite> for Story {
+impl From<Invite> for InviteView {
     fn from(invite: Invite) -> Self {
         let id = invite.request_id;
         let event_id = |name, version| Event::id_of(id, name, version);
@@ -167,7 +167,7 @@ impl From<Invite> for Story {
             left_at: invite.left_at,
             created_at: invite.created_at,
             updated_at: invite.updated_at,
-            history: invite.history.into_iter().map(Line::from).collect(),
+            history: invite.history.into_iter().map(HistoryEntry::from).collect(),
         }
     }
 }

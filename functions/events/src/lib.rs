@@ -15,23 +15,23 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use common::aws;
-use common::clock::Clock;
-use common::config::Env;
-use common::domain::event::{Event, EventName, PendingEvents};
-use common::domain::id::RequestId;
-use common::domain::invite::EventState;
-use common::domain::retry::backoff;
-use common::domain::time::Timestamp;
-use common::lambda::{hand_back, message_id};
-use common::queue::{EventQueue, attempt_of, first_sent_of, not_before_of, receives_of, trace_of};
-use common::store::{Invites, Marked, StoreError};
-use common::telemetry::chain;
-use common::trace;
-use common::webengage::{DeliveryFault, WebEngage};
+use domain::event::{Event, EventName, PendingEvents};
+use domain::id::RequestId;
+use domain::invite::EventState;
+use domain::retry::backoff;
+use domain::time::Timestamp;
 use futures_util::future::join_all;
+use runtime::aws;
+use runtime::clock::Clock;
+use runtime::config::Env;
+use runtime::lambda::{hand_back, message_id};
+use runtime::telemetry::chain;
+use runtime::trace;
 use serde::Deserialize;
+use store::queue::{EventQueue, attempt_of, first_sent_of, not_before_of, receives_of, trace_of};
+use store::{Invites, Marked, StoreError};
 use tracing::{error, info, warn};
+use webengage::{DeliveryFault, WebEngage};
 
 /// How long an event is tried that WebEngage fails to take: from then on it is a dead letter, which a person sees. A rate
 /// limit ends no event, however old it is: a redrive of many brings one about.

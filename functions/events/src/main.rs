@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use common::lambda::Function;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use runtime::lambda::Function;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

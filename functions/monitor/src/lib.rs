@@ -7,24 +7,24 @@ mod waiting;
 
 use std::time::Duration;
 
-use common::aws::{self, Gauge};
-use common::clock::Clock;
-use common::config::Env;
-use common::domain::fault::Fault;
-use common::domain::purchase::Chats;
-use common::domain::time::Timestamp;
-use common::redaction::of_others;
-use common::store::{RateLimits, Tasks};
-use common::telegram::{Bots, Telegram, WebhookInfo};
-use common::telemetry::chain;
+use domain::fault::Fault;
+use domain::purchase::Chats;
+use domain::time::Timestamp;
 use futures_util::future::{join_all, join3, try_join, try_join_all};
+use runtime::aws::{self, QueueDepth};
+use runtime::clock::Clock;
+use runtime::config::Env;
+use runtime::redaction::of_others;
+use runtime::telemetry::chain;
 use serde::Serialize;
+use store::{RateLimits, Tasks};
+use telegram::ALLOWED_UPDATES;
+use telegram::{Bots, Telegram, WebhookInfo};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
-use webhook::ALLOWED_UPDATES;
 
 /// Longest wait for one measurement, so that the next run is not late.
-const PATIENCE: Duration = Duration::from_secs(25);
+const TIMEOUT: Duration = Duration::from_secs(25);
 /// How long ago a delivery failed that counts: since about the last run but one, so that none is missed.
 const JUST_NOW: Duration = Duration::from_secs(120);
 
@@ -33,10 +33,10 @@ pub struct App {
     bots: Bots,
     /// Where updates should go; nowhere, if they are asked for.
     webhook_url: Option<String>,
-    invite_queue: Gauge,
-    event_queue: Gauge,
-    invite_dead_letters: Gauge,
-    event_dead_letters: Gauge,
+    invite_queue: QueueDepth,
+    event_queue: QueueDepth,
+    invite_dead_letters: QueueDepth,
+    event_dead_letters: QueueDepth,
     chats: Chats,
     tasks: Tasks,
     limits: RateLimits,
@@ -56,7 +56,7 @@ impl App {
     /// As [`App::from_env`], where updates are asked for: no webhook is looked at.
     pub fn without_webhook(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
-        let gauge = |url| Gauge::new(aws.sqs(), url);
+        let gauge = |url| QueueDepth::new(aws.sqs(), url);
         Self {
             bots: Bots::from_env(env, &clock),
             webhook_url: None,
@@ -152,7 +152,7 @@ pub async fn handle(app: &App) -> Seen {
 }
 
 /// How full a queue is, if SQS tells.
-async fn depth(queue: &str, gauge: &Gauge) -> Option<u64> {
+async fn depth(queue: &str, gauge: &QueueDepth) -> Option<u64> {
     let told = gauge.depth().await;
     told.inspect_err(|sentence| {
         error!(
@@ -169,7 +169,7 @@ async fn buyers(app: &App, now: Timestamp) -> (Option<u64>, Option<u64>) {
         let longest = waiting::longest(&app.tasks, &app.limits, chat);
         try_join(longest, waiting::failed(&app.tasks, chat)).await
     });
-    let found = match timeout(PATIENCE, try_join_all(chats)).await {
+    let found = match timeout(TIMEOUT, try_join_all(chats)).await {
         Ok(Ok(found)) => found,
         Ok(Err(failure)) => {
             let sentence = chain(&failure);
@@ -226,7 +226,7 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
 /// How many updates wait for a bot, and whether they do not come; nothing if Telegram does not tell.
 async fn webhook_of(url: &str, bot: &Telegram, now: Timestamp) -> Option<(u64, bool)> {
     let id = bot.bot();
-    let failure = match timeout(PATIENCE, bot.webhook_info()).await {
+    let failure = match timeout(TIMEOUT, bot.webhook_info()).await {
         Ok(Ok(info)) => {
             let sentence = info
                 .mismatch(url, &ALLOWED_UPDATES)

@@ -1,10 +1,10 @@
 //! Who has paid and waits for a link, for how long.
 
-use common::domain::id::{BotId, ChatId};
-use common::domain::task::{KeyRange, Lane, Work};
-use common::domain::time::Timestamp;
-use common::store::{Found, RateLimits, StoreError, Tasks};
+use domain::id::{BotId, ChatId};
+use domain::task::{KeyRange, Lane, Work};
+use domain::time::Timestamp;
 use futures_util::future::{try_join, try_join_all};
+use store::{Found, RateLimits, StoreError, Tasks};
 
 /// Since when somebody of this chat waits for a link who waits longest: the first key of each lane tells. Replacements
 /// stand before revocations in the lane of their bot.

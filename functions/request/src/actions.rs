@@ -4,13 +4,14 @@
 //! the present one.
 
 use bytes::Bytes;
-use common::answer::{Rejection, json};
-use common::domain::action::{Action, Change, SHOP};
-use common::domain::id::RequestId;
-use common::domain::invite::{Invite, Status};
-use common::domain::text::without_mark;
-use common::view::InviteView;
+use domain::action::Change;
+use domain::history::{Action, SHOP};
+use domain::id::RequestId;
+use domain::invite::{Invite, Status};
+use domain::text::without_mark;
 use http::{Method, Request, Response, StatusCode};
+use runtime::response::{Rejection, json};
+use runtime::view::InviteView;
 use serde::Deserialize;
 use tracing::info;
 

@@ -14,14 +14,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::domain::id::ChatId;
-use common::domain::invite::Invite;
-use common::domain::link_pool::SHARDS;
-use common::domain::task::{Task, Work};
-use common::domain::time::Timestamp;
-use common::store::{LinkPool, PooledLink, StoreError, Taken};
-use common::telemetry::chain;
+use domain::id::ChatId;
+use domain::invite::Invite;
+use domain::link_pool::SHARDS;
+use domain::task::{Task, Work};
+use domain::time::Timestamp;
 use futures_util::future::{join, try_join_all};
+use runtime::telemetry::chain;
+use store::{LinkPool, PooledLink, StoreError, Taken};
 use tracing::{error, info, warn};
 
 use crate::App;

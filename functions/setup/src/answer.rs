@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use common::http::{CallError, put_presigned};
+use runtime::http::put_presigned;
+use runtime::transport::CallError;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -71,7 +72,7 @@ pub(crate) async fn give(url: &str, body: &[u8], deadline: Instant) -> Result<()
             Ok(Ok(200..=299)) => return Ok(()),
             Ok(Ok(status)) => Unanswered(format!("HTTP {status}")),
             Ok(Err(CallError::NotSent(source) | CallError::NoAnswer(source))) => {
-                Unanswered(common::telemetry::chain(source.as_ref()))
+                Unanswered(runtime::telemetry::chain(source.as_ref()))
             }
             Ok(Err(CallError::TooLarge { status })) => Unanswered(format!("HTTP {status}")),
             Err(_) => return Err(last),

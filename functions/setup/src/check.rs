@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
-use common::domain::fault::Fault;
-use common::domain::id::ChatId;
-use common::domain::purchase::Chats;
-use common::domain::time::Timestamp;
-use common::redaction::of_others;
-use common::telegram::{Chat, Membership, Telegram, TelegramError, WebhookInfo};
-use common::telemetry::chain;
-use common::webengage::{DeliveryFault, WebEngage};
+use domain::fault::Fault;
+use domain::id::ChatId;
+use domain::purchase::Chats;
+use domain::time::Timestamp;
 use futures_util::future::join_all;
+use runtime::redaction::of_others;
+use runtime::telemetry::chain;
 use serde::Serialize;
+use telegram::ALLOWED_UPDATES;
+use telegram::{Chat, Membership, Telegram, TelegramError, WebhookInfo};
 use tokio::time::sleep;
-use webhook::ALLOWED_UPDATES;
+use webengage::{DeliveryFault, WebEngage};
 
 use crate::registration::Bot;
 
@@ -219,7 +219,7 @@ fn webhook(what: String, info: &WebhookInfo, expected: Option<&str>, now: Timest
     let mismatch = match expected {
         Some(url) => info.mismatch(url, &ALLOWED_UPDATES),
         None if info.url.is_empty() => {
-            let says = "none is registered, which is right for a bundle that asks for updates itself and wrong for any other";
+            let says = "none is registered, which is right for a stack that asks for updates itself and wrong for any other";
             return Check::warning(what, says);
         }
         // The same URL: what remains is whether the updates are the right ones.
@@ -227,7 +227,7 @@ fn webhook(what: String, info: &WebhookInfo, expected: Option<&str>, now: Timest
     };
     if let Some(sentence) = mismatch {
         let says = format!(
-            "{sentence}; register it with the setup function, or start the bundle with PUBLIC_URL"
+            "{sentence}; register it with the setup function, or start the local stack with PUBLIC_URL"
         );
         return Check::failed(what, says);
     }

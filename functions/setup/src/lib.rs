@@ -21,19 +21,19 @@ mod answer;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use common::auth::{Operators, Verifier};
-use common::clock::Clock;
-use common::config::{ConfigError, Env};
-use common::domain::purchase::Chats;
-use common::secrets;
-use common::telegram::{Bots, Telegram, TelegramError, is_same_url};
-use common::telemetry::chain;
-use common::webengage::WebEngage;
+use domain::purchase::Chats;
 use futures_util::future::{join, join_all};
+use runtime::auth::{Operators, Verifier};
+use runtime::clock::Clock;
+use runtime::config::{ConfigError, Env};
+use runtime::secrets;
+use runtime::telemetry::chain;
 use serde::Serialize;
 use serde_json::{Value, json};
+use telegram::{Bots, Telegram, TelegramError, is_same_url};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
+use webengage::WebEngage;
 
 pub use answer::Unanswered;
 use check::{Check, Verdict, patiently};

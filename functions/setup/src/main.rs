@@ -1,8 +1,8 @@
 //! `setup` on Lambda.
 
-use common::config::Env;
-use common::{lambda, telemetry};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use runtime::config::Env;
+use runtime::{lambda, telemetry};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]

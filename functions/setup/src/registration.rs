@@ -1,10 +1,11 @@
 //! Which bots there are, and the webhook of each: registered, and read back.
 
-use common::clock::Clock;
-use common::config::{Env, list};
-use common::telegram::{Bots, Telegram, TelegramError, WebhookInfo};
+use domain::text::list;
+use runtime::clock::Clock;
+use runtime::config::Env;
 use secrecy::SecretString;
-use webhook::ALLOWED_UPDATES;
+use telegram::ALLOWED_UPDATES;
+use telegram::{Bots, Telegram, TelegramError, WebhookInfo};
 
 /// The path of the webhook below the address of the API.
 pub const WEBHOOK_PATH: &str = "/v1/telegram/webhook";

@@ -1,17 +1,17 @@
 //! `GET /v1/invite/{requestId}`: where a request stands.
 
 use bytes::Bytes;
-use common::answer::{Rejection, json};
-use common::auth::Verifier;
-use common::aws;
-use common::clock::Clock;
-use common::config::Env;
-use common::domain::id::RequestId;
-use common::domain::invite::Invite;
-use common::store::Invites;
-use common::telemetry::chain;
-use common::view::InviteView;
+use domain::id::RequestId;
+use domain::invite::Invite;
 use http::{Request, Response, StatusCode};
+use runtime::auth::Verifier;
+use runtime::aws;
+use runtime::clock::Clock;
+use runtime::config::Env;
+use runtime::response::{Rejection, json};
+use runtime::telemetry::chain;
+use runtime::view::InviteView;
+use store::Invites;
 use tracing::{error, info};
 
 /// What the handler needs.

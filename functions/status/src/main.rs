@@ -1,7 +1,7 @@
 //! `status` on Lambda.
 
-use common::lambda;
 use lambda_runtime::Error;
+use runtime::lambda;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

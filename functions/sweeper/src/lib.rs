@@ -11,17 +11,17 @@
 
 use std::time::Duration;
 
-use common::aws;
-use common::clock::Clock;
-use common::config::Env;
-use common::domain::event::PendingEvents;
-use common::domain::id::{PendingShard, RequestId};
-use common::domain::time::Timestamp;
-use common::queue::{EventQueue, QueueError};
-use common::store::{Invites, StoreError};
-use common::telemetry::chain;
+use domain::event::PendingEvents;
+use domain::id::{PendingShard, RequestId};
+use domain::time::Timestamp;
 use futures_util::future::join_all;
+use runtime::aws;
+use runtime::clock::Clock;
+use runtime::config::Env;
+use runtime::telemetry::chain;
 use serde::Serialize;
+use store::queue::{EventQueue, QueueError};
+use store::{Invites, StoreError};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 

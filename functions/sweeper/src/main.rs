@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use common::lambda::{self, Function};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use runtime::lambda::{self, Function};
 use serde::de::IgnoredAny;
 
 #[tokio::main(flavor = "current_thread")]

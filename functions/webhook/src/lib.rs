@@ -13,27 +13,24 @@
 //! The event goes last, so that a join whose event was delivered had its revocation put.
 
 use bytes::Bytes;
-use common::answer::{Rejection, json};
-use common::auth::Verifier;
-use common::aws;
-use common::clock::Clock;
-use common::config::Env;
-use common::domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
-use common::domain::invite::Invite;
-use common::domain::join::{Join, NotJson, Presence, Sighting, recognise};
-use common::domain::purchase::Chats;
-use common::domain::task::{Revoke, Task, Work};
-use common::queue::{EventQueue, InviteQueue};
-use common::store::{Invites, Joined, LinkPool, LinkRecord, Links, Owner, StoreError, Tasks};
-use common::telemetry::chain;
-use common::trace;
+use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
+use domain::invite::Invite;
+use domain::join::{Join, NotJson, Presence, UpdateKind, classify};
+use domain::purchase::Chats;
+use domain::task::{Revoke, Task, Work};
 use http::{Request, Response, StatusCode};
+use runtime::auth::Verifier;
+use runtime::aws;
+use runtime::clock::Clock;
+use runtime::config::Env;
+use runtime::response::{Rejection, json};
+use runtime::telemetry::chain;
+use runtime::trace;
 use serde_json::json;
+use store::queue::{EventQueue, InviteQueue};
+use store::{Invites, Joined, LinkPool, LinkRecord, Links, Owner, StoreError, Tasks};
 use tracing::field::display;
 use tracing::{debug, error, info, warn};
-
-/// The kinds of update that the webhook needs. `chat_member` is sent to nobody who does not ask for it.
-pub const ALLOWED_UPDATES: [&str; 1] = ["chat_member"];
 
 /// What the handler needs.
 pub struct App {
@@ -99,15 +96,15 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         );
         return Rejection::Unauthorized.answer();
     }
-    let outcome = match recognise(request.body()) {
+    let outcome = match classify(request.body()) {
         Err(NotJson) => return Rejection::InvalidJson.answer(),
-        Ok(Sighting::Ignored(reason)) => {
+        Ok(UpdateKind::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
             Ok(Outcome::Ignored)
         }
-        Ok(Sighting::Join(join)) => attribute(app, &join).await,
-        Ok(Sighting::Entry(entry)) => note(app, &entry, Whereabouts::Inside).await,
-        Ok(Sighting::Leave(leave)) => note(app, &leave, Whereabouts::Outside).await,
+        Ok(UpdateKind::Join(join)) => attribute(app, &join).await,
+        Ok(UpdateKind::Entry(entry)) => note(app, &entry, Whereabouts::Inside).await,
+        Ok(UpdateKind::Leave(leave)) => note(app, &leave, Whereabouts::Outside).await,
     };
     match outcome {
         Ok(outcome) => json(
@@ -218,16 +215,18 @@ async fn request_of(
     chat: ChatId,
     person: TelegramUserId,
 ) -> Result<Option<RequestId>, StoreError> {
-    let known_as = member_chat(app, chat);
-    match app.links.of_member(known_as, person).await? {
-        None if known_as != chat => app.links.of_member(chat, person).await,
+    let canonical_id = member_chat(app, chat);
+    match app.links.of_member(canonical_id, person).await? {
+        None if canonical_id != chat => app.links.of_member(chat, person).await,
         found => Ok(found),
     }
 }
 
 /// The id by which members of a chat are known.
 fn member_chat(app: &App, chat: ChatId) -> ChatId {
-    app.chats.named(chat).map_or(chat, |(_, known_as)| known_as)
+    app.chats
+        .named(chat)
+        .map_or(chat, |(_, canonical_id)| canonical_id)
 }
 
 /// Records the join by the link of `owner`, and queues what follows from it.

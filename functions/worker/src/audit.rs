@@ -9,10 +9,10 @@
 
 use std::collections::BTreeSet;
 
-use common::domain::link_pool::{SlotId, Target};
-use common::domain::task::{Lane, Revoke, Task, Work};
-use common::store::{PooledLink, StoreError};
+use domain::link_pool::{SlotId, Target};
+use domain::task::{Lane, Revoke, Task, Work};
 use futures_util::future::{join_all, try_join_all};
+use store::{PooledLink, StoreError};
 use tracing::info;
 
 use crate::App;

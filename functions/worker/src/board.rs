@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::domain::id::{BotId, ChatId};
-use common::domain::lease::ChatLease;
-use common::domain::limiter::{Circuit, Limiter, Pacing};
-use common::domain::time::Timestamp;
+use domain::id::{BotId, ChatId};
+use domain::lease::ChatLease;
+use domain::limiter::{Circuit, Limiter, Pacing};
+use domain::time::Timestamp;
 
 use crate::lanes::{BotState, SHARE};
 use tokio::time::Instant;

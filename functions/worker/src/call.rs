@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::domain::fault::Fault;
-use common::domain::id::{ChatId, InviteLink, RequestId};
-use common::domain::limiter::{Cause, Pacing, Verdict};
-use common::domain::retry::{backoff, refusal_backoff};
-use common::domain::task::{Revoke, Task, Work};
-use common::domain::time::Timestamp;
-use common::store::StoreError;
-use common::telegram::{Telegram, TelegramError};
-use common::telemetry::chain;
+use domain::fault::Fault;
+use domain::id::{ChatId, InviteLink, RequestId};
+use domain::limiter::{Cause, Pacing, Verdict};
+use domain::retry::{backoff, refusal_backoff};
+use domain::task::{Revoke, Task, Work};
+use domain::time::Timestamp;
+use runtime::telemetry::chain;
+use store::StoreError;
+use telegram::{Telegram, TelegramError};
 use tracing::{error, warn};
 
+use crate::App;
 use crate::board::Board;
-use crate::{App, fill, given_up, mint, replace, revoke};
 
 /// How much later than the probe of an open circuit the task is due that opened it: another one probes.
 const AFTER_PROBE: Duration = Duration::from_secs(1);
@@ -58,24 +58,6 @@ pub(crate) enum Failed {
 }
 
 impl Call<'_> {
-    /// Does the task. One whose records can't be read is set aside: met again it would end in the same way, before its
-    /// neighbours.
-    pub(crate) async fn run(&self, task: &Task) -> Result<End, StoreError> {
-        let end = match &task.work {
-            Work::Mint(mint) => mint::run(self, task, mint).await,
-            Work::Replace(replace) => replace::run(self, task, replace).await,
-            Work::Revoke(revoke) => revoke::run(self, task, revoke).await,
-            Work::Fill(slot) => fill::run(self, task, *slot).await,
-        };
-        match end {
-            Err(fault @ StoreError::Malformed { .. }) => {
-                given_up::set_aside(self.app, task, &fault).await?;
-                Ok(End::Done)
-            }
-            end => end,
-        }
-    }
-
     /// The id by which the chat is called now.
     pub(crate) fn chat(&self) -> ChatId {
         self.board.lock().chat
@@ -244,7 +226,7 @@ impl Call<'_> {
             request_id,
         };
         let task = Task::new(self.pool, Work::Revoke(revoke), self.app.clock.now());
-        let task = task.traced(common::trace::header());
+        let task = task.traced(runtime::trace::header());
         self.app.tasks.put(&task).await
     }
 }

@@ -8,15 +8,15 @@
 //! delete the task
 //! ```
 
-use common::domain::link_pool::SlotId;
-use common::domain::task::Task;
-use common::store::{LinkRecord, Pooled, PooledLink, StoreError};
-use common::telegram::TelegramError;
-use common::telemetry::chain;
+use domain::link_pool::SlotId;
+use domain::task::Task;
+use runtime::telemetry::chain;
+use store::{LinkRecord, Pooled, PooledLink, StoreError};
+use telegram::TelegramError;
 use tracing::{info, warn};
 
 use crate::call::{Call, End, Failed};
-use crate::mint::done;
+use crate::finish::done;
 
 /// Fills one slot.
 pub(crate) async fn run(call: &Call<'_>, task: &Task, slot: SlotId) -> Result<End, StoreError> {

@@ -1,8 +1,8 @@
 //! Giving a task up that no try can end well: its request is FAILED, until an operator retries it.
 
-use common::domain::task::{Task, Work};
-use common::store::{Minted, StoreError};
-use common::telemetry::chain;
+use domain::task::{Task, Work};
+use runtime::telemetry::chain;
+use store::{Minted, StoreError};
 use tracing::error;
 
 use crate::App;

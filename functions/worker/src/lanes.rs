@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use common::domain::id::{BotId, ChatId, RequestId};
-use common::domain::limiter::CLOCK_AHEAD;
-use common::domain::task::{Lane, MINT_SHARDS, Task, TaskKey, Work};
-use common::domain::time::Timestamp;
-use common::store::{Found, LanePage, Malformed};
+use domain::id::MINT_SHARDS;
+use domain::id::{BotId, ChatId, RequestId};
+use domain::limiter::CLOCK_AHEAD;
+use domain::task::{Lane, Task, TaskKey, Work};
+use domain::time::Timestamp;
+use store::{Found, LanePage, Malformed};
 
 /// One call in so many is left to revocations, however many mints wait.
 pub(crate) const SHARE: u32 = 20;
@@ -265,9 +266,9 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
-    use common::domain::id::{IdentitySource, InviteLink};
-    use common::domain::link_pool::SlotId;
-    use common::domain::task::{Mint, Replace, Revoke};
+    use domain::id::{IdentitySource, InviteLink};
+    use domain::link_pool::SlotId;
+    use domain::task::{Mint, Replace, Revoke};
 
     use super::*;
 

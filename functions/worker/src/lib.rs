@@ -2,19 +2,21 @@
 //! that Telegram allows.
 //!
 //! The table of tasks is the ledger, and SQS is the bell: a message of the invite queue says that a chat may have due tasks,
-//! and nothing else. Each chat has one dispatcher at a time, who holds its lease (`common::domain::lease`); the tick, once a
+//! and nothing else. Each chat has one dispatcher at a time, who holds its lease (`domain::lease`); the tick, once a
 //! minute and past the queue, looks after the chats that nobody serves.
 
 mod audit;
 mod board;
 mod call;
 mod fill;
+mod finish;
 mod given_up;
 mod lanes;
 mod mint;
 mod replace;
 mod revoke;
 mod run;
+mod task;
 mod tick;
 
 use std::collections::BTreeSet;
@@ -22,19 +24,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use common::aws;
-use common::clock::Clock;
-use common::config::{Env, Lifetimes};
-use common::domain::id::ChatId;
-use common::domain::link_pool::Targets;
-use common::domain::purchase::Chats;
-use common::domain::retry::RetryRules;
-use common::lambda::{hand_back, message_id};
-use common::queue::{Bell, EventQueue, InviteQueue};
-use common::store::{Invites, LinkPool, Links, RateLimits, Tasks};
-use common::telegram::{self, Bots};
+use domain::id::ChatId;
+use domain::link_pool::Targets;
+use domain::purchase::Chats;
+use domain::retry::RetryRules;
 use futures_util::future::join_all;
+use runtime::aws;
+use runtime::clock::Clock;
+use runtime::config::{Env, Lifetimes};
+use runtime::lambda::{hand_back, message_id};
 use serde::{Deserialize, Serialize};
+use store::queue::{Bell, EventQueue, InviteQueue};
+use store::{Invites, LinkPool, Links, RateLimits, Tasks};
+use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
 

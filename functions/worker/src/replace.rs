@@ -11,18 +11,18 @@
 //! on the request sees it, and it is DONE with the old link again. Only a join that Telegram reports after the new link
 //! was handed out comes too late for that: the webhook then has the new link revoked.
 
-use common::domain::fault::Fault;
-use common::domain::invite::{Invite, ReplacedLink, Status};
-use common::domain::task::{Mint, Replace, Revoke, Task, Work};
-use common::store::{Minted, StoreError};
-use common::telegram::TelegramError;
-use common::telemetry::chain;
+use domain::fault::Fault;
+use domain::invite::{Invite, ReplacedLink, Status};
+use domain::task::{Mint, Replace, Revoke, Task, Work};
+use runtime::telemetry::chain;
+use store::{Minted, StoreError};
+use telegram::TelegramError;
 use tracing::{error, info, warn};
 
 use crate::App;
 use crate::call::{Call, End, Failed};
+use crate::finish::{done, retry_or_fail, send_pending};
 use crate::given_up::give_up;
-use crate::mint::{done, retry_or_fail, send_pending};
 
 /// Does one replacement.
 pub(crate) async fn run(

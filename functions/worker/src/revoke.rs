@@ -1,14 +1,14 @@
 //! Taking a link out of use. Asking twice is harmless, and a link that is never revoked expires by itself.
 
-use common::domain::fault::Fault;
-use common::domain::task::{Revoke, Task};
-use common::store::StoreError;
-use common::telemetry::chain;
+use domain::fault::Fault;
+use domain::task::{Revoke, Task};
+use runtime::telemetry::chain;
+use store::StoreError;
 use tracing::field::display;
 use tracing::{error, info, warn};
 
 use crate::call::{Call, End, Failed};
-use crate::mint::done;
+use crate::finish::done;
 
 /// Does one revocation.
 pub(crate) async fn run(call: &Call<'_>, task: &Task, revoke: &Revoke) -> Result<End, StoreError> {

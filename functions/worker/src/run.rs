@@ -20,15 +20,15 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::domain::id::{BotId, ChatId};
-use common::domain::lease::{ChatLease, LEASE, LEASE_RESERVE};
-use common::domain::task::{Lane, Task, TaskKey};
-use common::domain::time::Timestamp;
-use common::store::{Found, LanePage, Marking, Released, StoreError, Taking};
-use common::telemetry::chain;
+use domain::id::{BotId, ChatId};
+use domain::lease::{ChatLease, LEASE, LEASE_RESERVE};
+use domain::task::{Lane, Task, TaskKey};
+use domain::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::FuturesUnordered;
+use runtime::telemetry::chain;
+use store::{Found, LanePage, Marking, Released, StoreError, Taking};
 use tokio::time::Instant;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -152,7 +152,7 @@ impl<'a> Run<'a> {
         budget: Budget,
     ) -> Self {
         let configured = app.chats.named(chat).map_or(chat, |(id, _)| id);
-        let bots = app.bots.iter().map(common::telegram::Telegram::bot);
+        let bots = app.bots.iter().map(telegram::Telegram::bot);
         let fresh = app.limits.new_limiter();
         let now = app.clock.monotonic();
         Self {
@@ -290,7 +290,7 @@ impl<'a> Run<'a> {
     }
 
     fn bots(&self) -> impl Iterator<Item = BotId> + use<'a> {
-        self.app.bots.iter().map(common::telegram::Telegram::bot)
+        self.app.bots.iter().map(telegram::Telegram::bot)
     }
 
     /// When there may be something to do that is not due yet: for a task that waits, or in the lane of a bot that waits,
@@ -461,7 +461,8 @@ impl<'a> Run<'a> {
         };
         self.calls.push(Box::pin(async move {
             let trace = task.trace.clone();
-            let end = common::trace::within(trace.as_deref(), call.run(&task)).await;
+            let end =
+                runtime::trace::within(trace.as_deref(), crate::task::run(&call, &task)).await;
             Finished { task, bot, end }
         }));
         Ok(true)

@@ -3,12 +3,12 @@
 //! It reads the lanes of all chats that no live lease holds, takes those with due tasks, and runs them together. So a
 //! clogged, purged or broken queue costs a minute at most.
 
-use common::domain::id::ChatId;
-use common::domain::task::Lane;
-use common::store::{Found, StoreError};
-use common::telemetry::chain;
+use domain::id::ChatId;
+use domain::task::Lane;
 use futures_util::future::{join_all, try_join_all};
+use runtime::telemetry::chain;
 use serde::Serialize;
+use store::{Found, StoreError};
 use tracing::{error, info};
 
 use crate::run::{Budget, dispatch};
@@ -62,7 +62,7 @@ async fn of_chat(app: &App, chat: ChatId, budget: Budget) -> Result<bool, StoreE
     if lease.is_held(now) || lease.is_waiting(&app.bot_ids(), now) {
         return Ok(false);
     }
-    let bots = app.bots.iter().map(common::telegram::Telegram::bot);
+    let bots = app.bots.iter().map(telegram::Telegram::bot);
     let mut bots: Vec<_> = bots
         .filter(|bot| {
             let limiter = lease.limiters.get(bot);

@@ -1,4 +1,4 @@
-//! The services that a bundle calls, outside of it.
+//! The services that a local stack calls, outside of it.
 
 use std::net::SocketAddr;
 
@@ -6,16 +6,16 @@ use simulators::clock::Clock;
 use simulators::telegram::{ChatKind, Rights, Telegram};
 use simulators::webengage::WebEngage;
 
-use super::{PATIENCE, TestBundle, any_port, options};
-use crate::bundle::{Bundle, Data};
+use super::{TIMEOUT, TestStack, any_port, options};
+use crate::stack::{Data, Stack};
 
-/// Telegram and WebEngage outside the bundle, so that the bundle takes them for the real ones.
+/// Telegram and WebEngage outside the local stack, so that the local stack takes them for the real ones.
 pub struct Outside {
     /// Telegram, with one bot that is administrator of one chat.
     pub telegram: Telegram,
     /// WebEngage.
     pub webengage: WebEngage,
-    /// The one clock of all of them, and of the bundles started beside them.
+    /// The one clock of all of them, and of the local stacks started beside them.
     pub clock: Clock,
     /// The bot.
     pub bot_id: i64,
@@ -55,33 +55,33 @@ impl Outside {
         }
     }
 
-    /// The variables by which a bundle, or a process, finds them.
+    /// The variables by which a local stack, or a process, finds them.
     #[must_use]
     pub fn env(&self) -> Vec<(&str, &str)> {
         let pairs = self.env.iter().map(|(name, value)| (*name, value.as_str()));
         pairs.collect()
     }
 
-    /// A bundle beside them; `env` wins over what they need.
+    /// A local stack beside them; `env` wins over what they need.
     ///
     /// # Errors
     /// The sentence by which it refuses to start.
-    pub async fn bundle(
+    pub async fn stack(
         &self,
         listen: SocketAddr,
         data: Data,
         env: &[(&str, &str)],
-    ) -> anyhow::Result<TestBundle> {
+    ) -> anyhow::Result<TestStack> {
         let all = [&self.env(), env].concat();
-        let bundle = Bundle::start(options(listen, data, &all, &self.clock)).await?;
-        Ok(TestBundle {
-            bundle,
+        let stack = Stack::start(options(listen, data, &all, &self.clock)).await?;
+        Ok(TestStack {
+            local: stack,
             telegram: self.telegram.clone(),
             webengage: self.webengage.clone(),
             clock: self.clock.clone(),
             bot_id: self.bot_id,
             chat_id: self.chat_id,
-            http: common::http::client(PATIENCE).expect("an HTTP client"),
+            http: runtime::http::client(TIMEOUT).expect("an HTTP client"),
             must_be_clean: true,
         })
     }

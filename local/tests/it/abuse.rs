@@ -1,6 +1,6 @@
 //! What an attacker may try, and what happens: the tests that `docs/SECURITY.md` names.
 
-mod doors;
+mod authentication;
 mod json;
 mod slow;
 mod table;
@@ -9,7 +9,7 @@ mod wire;
 
 use std::time::Duration;
 
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -19,7 +19,7 @@ const WEBHOOK: &str = "/v1/telegram/webhook";
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 const GOOD: &str = r#"{"userId": "u1", "transactionId": "T1"}"#;
 /// How long a connection may take that nobody holds up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One answer of a connection.
 #[derive(Debug)]
@@ -39,19 +39,19 @@ impl Answer {
     }
 }
 
-/// The host and port of a bundle's API.
-fn address(bundle: &TestBundle) -> &str {
-    bundle.bundle.url.trim_start_matches("http://")
+/// The host and port of a local stack's API.
+fn address(stack: &TestStack) -> &str {
+    stack.local.url.trim_start_matches("http://")
 }
 
-/// A connection to a bundle.
-async fn connect(bundle: &TestBundle) -> TcpStream {
-    TcpStream::connect(address(bundle)).await.unwrap()
+/// A connection to a local stack.
+async fn connect(stack: &TestStack) -> TcpStream {
+    TcpStream::connect(address(stack)).await.unwrap()
 }
 
-/// Sends bytes as they are, and reads all that comes until the bundle closes the connection.
-async fn exchange(bundle: &TestBundle, bytes: &[u8]) -> Vec<Answer> {
-    let stream = connect(bundle).await;
+/// Sends bytes as they are, and reads all that comes until the local stack closes the connection.
+async fn exchange(stack: &TestStack, bytes: &[u8]) -> Vec<Answer> {
+    let stream = connect(stack).await;
     let (mut reading, mut writing) = stream.into_split();
     let bytes = bytes.to_vec();
     // Side by side, so that a server that answers early is heard.
@@ -61,13 +61,13 @@ async fn exchange(bundle: &TestBundle, bytes: &[u8]) -> Vec<Answer> {
     });
     let mut answers = Vec::new();
     let read = reading.read_to_end(&mut answers);
-    let ended = tokio::time::timeout(PATIENCE, read).await;
+    let ended = tokio::time::timeout(TIMEOUT, read).await;
     assert!(ended.is_ok(), "the connection was left open");
     sent.abort();
     self::answers(&answers)
 }
 
-/// The answers one after the other; all of the bundle's tell their length.
+/// The answers one after the other; all of the local stack's tell their length.
 fn answers(mut bytes: &[u8]) -> Vec<Answer> {
     let mut answers = Vec::new();
     while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -107,25 +107,25 @@ fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Ve
 
 /// One call on a connection of its own, which must be answered.
 async fn ask(
-    bundle: &TestBundle,
+    stack: &TestStack,
     method: &str,
     target: &str,
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
-    let mut answers = exchange(bundle, &call(method, target, headers, body)).await;
+    let mut answers = exchange(stack, &call(method, target, headers, body)).await;
     assert_eq!(answers.len(), 1, "{method} {target:.80} {headers:.80?}");
     answers.remove(0)
 }
 
 /// The webhook's secret.
-fn secret(bundle: &TestBundle) -> String {
-    bundle.env()["TELEGRAM_WEBHOOK_SECRET"].clone()
+fn secret(stack: &TestStack) -> String {
+    stack.env()["TELEGRAM_WEBHOOK_SECRET"].clone()
 }
 
-/// A purchase is accepted: the bundle still serves.
-async fn still_serves(bundle: &TestBundle) {
+/// A purchase is accepted: the local stack still serves.
+async fn still_serves(stack: &TestStack) {
     let id = uuid::Uuid::new_v4().to_string();
-    assert_eq!(bundle.buy(&id, &id).await.status, 200);
-    bundle.settle().await;
+    assert_eq!(stack.buy(&id, &id).await.status, 200);
+    stack.run_until_idle().await;
 }

@@ -7,31 +7,31 @@ mod setup;
 
 use std::collections::HashMap;
 
-use common::config::Env;
-use local::harness::TestBundle;
+use local::harness::TestStack;
+use runtime::config::Env;
 use serde_json::Value;
 
 /// The second bot of tests with several.
 const SECOND_TOKEN: &str = "222333444:AAF-s3cret-second-bot-token-0000000";
 
-/// The environment of a bundle's functions, with what the template adds for `setup`, `monitor` and the doctor.
-fn env(bundle: &TestBundle) -> HashMap<String, String> {
-    let mut env = bundle.env().clone();
+/// The environment of a local stack's functions, with what the template adds for `setup`, `monitor` and the doctor.
+fn env(stack: &TestStack) -> HashMap<String, String> {
+    let mut env = stack.env().clone();
     for (name, queue) in [
         ("INVITE_DEAD_LETTER_QUEUE_URL", "InviteDeadLetterQueue"),
         ("EVENT_DEAD_LETTER_QUEUE_URL", "EventDeadLetterQueue"),
     ] {
-        env.insert(name.to_owned(), bundle.aws().queue_url(queue));
+        env.insert(name.to_owned(), stack.aws().queue_url(queue));
     }
-    env.insert("WEBHOOK_URL".to_owned(), webhook_url(bundle));
+    env.insert("WEBHOOK_URL".to_owned(), webhook_url(stack));
     let operator = "ann:s3cret-key-of-an-operator".to_owned();
     env.insert("ADMIN_KEYS".to_owned(), operator);
     env
 }
 
-/// Where the bundle takes updates.
-fn webhook_url(bundle: &TestBundle) -> String {
-    format!("{}/v1/telegram/webhook", bundle.bundle.url)
+/// Where the local stack takes updates.
+fn webhook_url(stack: &TestStack) -> String {
+    format!("{}/v1/telegram/webhook", stack.local.url)
 }
 
 fn read(env: &HashMap<String, String>) -> Env {
@@ -39,10 +39,10 @@ fn read(env: &HashMap<String, String>) -> Env {
 }
 
 /// Adds a second bot, which is in the chat of the first, to the environment.
-fn add_second_bot(bundle: &TestBundle, env: &mut HashMap<String, String>) -> i64 {
-    let second = bundle.telegram.add_bot(SECOND_TOKEN);
+fn add_second_bot(stack: &TestStack, env: &mut HashMap<String, String>) -> i64 {
+    let second = stack.telegram.add_bot(SECOND_TOKEN);
     let rights = simulators::telegram::Rights::all();
-    bundle.telegram.make_admin(second, bundle.chat_id, rights);
+    stack.telegram.make_admin(second, stack.chat_id, rights);
     for (name, more) in [
         ("TELEGRAM_BOT_TOKEN", SECOND_TOKEN),
         ("TELEGRAM_WEBHOOK_SECRET", "s3cret-of-the-second-bot"),
@@ -55,8 +55,8 @@ fn add_second_bot(bundle: &TestBundle, env: &mut HashMap<String, String>) -> i64
 }
 
 /// The last registration of a bot's webhook, as it was asked for.
-fn registered(bundle: &TestBundle, bot_id: i64) -> Option<Value> {
-    let mut calls = bundle.telegram.calls();
+fn registered(stack: &TestStack, bot_id: i64) -> Option<Value> {
+    let mut calls = stack.telegram.calls();
     calls.retain(|call| {
         call.bot_id == bot_id && ["setWebhook", "deleteWebhook"].contains(&call.method.as_str())
     });

@@ -2,17 +2,17 @@
 
 mod actions;
 mod chats;
+mod dead_letters;
 mod find;
 mod lanes;
-mod letters;
 mod reissue;
 mod sweeper;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::config::Env;
-use local::harness::{Answer, TestBundle};
+use local::harness::{Answer, TestStack};
+use runtime::config::Env;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::Refusal;
@@ -20,51 +20,51 @@ use simulators::telegram::Refusal;
 const HOUR: Duration = Duration::from_secs(3600);
 const CREATED: &str = "pass_paid_community_telegram_link_created";
 const JOINED: &str = "pass_paid_community_telegram_joined";
-/// What the bundle calls the one operator that it makes up.
+/// What the local stack calls the one operator that it makes up.
 const OPERATOR: &str = "operator";
 
-fn shared(bundle: &TestBundle) -> common::aws::Shared {
-    let env = bundle.env().iter();
+fn shared(stack: &TestStack) -> runtime::aws::Shared {
+    let env = stack.env().iter();
     let mut env: Env = env
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    common::aws::Shared::from_env(&mut env)
+    runtime::aws::Shared::from_env(&mut env)
 }
 
-/// A bundle whose sweeper runs only when the test says so.
-async fn quiet(env: &[(&str, &str)]) -> TestBundle {
-    let bundle = TestBundle::with(env).await;
-    bundle.pause_sweeper();
-    bundle
+/// A local stack whose sweeper runs only when the test says so.
+async fn quiet(env: &[(&str, &str)]) -> TestStack {
+    let stack = TestStack::with(env).await;
+    stack.pause_sweeper();
+    stack
 }
 
-async fn get(bundle: &TestBundle, path: &str) -> Answer {
-    let key = [("x-admin-key", bundle.bundle.admin_key())];
-    bundle.get(&format!("/v1/admin/{path}"), &key).await
+async fn get(stack: &TestStack, path: &str) -> Answer {
+    let key = [("x-admin-key", stack.local.admin_key())];
+    stack.get(&format!("/v1/admin/{path}"), &key).await
 }
 
-async fn post(bundle: &TestBundle, path: &str, body: &Value) -> Answer {
-    let key = [("x-admin-key", bundle.bundle.admin_key())];
+async fn post(stack: &TestStack, path: &str, body: &Value) -> Answer {
+    let key = [("x-admin-key", stack.local.admin_key())];
     let path = format!("/v1/admin/{path}");
-    bundle.post(&path, body.to_string(), &key).await
+    stack.post(&path, body.to_string(), &key).await
 }
 
 /// An action on a request.
-async fn act(bundle: &TestBundle, id: &str, action: &str, body: Value) -> Answer {
-    post(bundle, &format!("invites/{id}/{action}"), &body).await
+async fn act(stack: &TestStack, id: &str, action: &str, body: Value) -> Answer {
+    post(stack, &format!("invites/{id}/{action}"), &body).await
 }
 
 /// An action that must be done.
-async fn acted(bundle: &TestBundle, id: &str, action: &str, body: Value) -> Value {
-    let answer = act(bundle, id, action, body).await;
+async fn acted(stack: &TestStack, id: &str, action: &str, body: Value) -> Value {
+    let answer = act(stack, id, action, body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.body["ok"], true);
     answer.body
 }
 
 /// All that is told of a request.
-async fn story(bundle: &TestBundle, id: &str) -> Value {
-    let answer = get(bundle, &format!("invites?requestId={id}")).await;
+async fn story(stack: &TestStack, id: &str) -> Value {
+    let answer = get(stack, &format!("invites?requestId={id}")).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body["invites"][0].clone()
 }
@@ -84,43 +84,43 @@ fn history(story: &Value) -> Vec<&str> {
 const REFUSALS: u32 = 5;
 
 /// Telegram refuses a link for good.
-fn refuse_for_good(bundle: &TestBundle) {
+fn refuse_for_good(stack: &TestStack) {
     let refusal = Refusal::new(400, "Bad Request: USER_ODD_INVALID");
     let fault = simulators::telegram::Fault::Refuse(refusal);
     let rule = simulators::telegram::FaultRule::on("createChatInviteLink", fault);
-    bundle.telegram.fail(rule.times(REFUSALS));
+    stack.telegram.fail(rule.times(REFUSALS));
 }
 
 /// A request that was given up.
-async fn failed(bundle: &TestBundle, user: &str, transaction: &str) -> String {
-    refuse_for_good(bundle);
-    let id = bundle.bought(user, transaction).await;
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["status"], "FAILED");
+async fn failed(stack: &TestStack, user: &str, transaction: &str) -> String {
+    refuse_for_good(stack);
+    let id = stack.bought(user, transaction).await;
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["status"], "FAILED");
     id
 }
 
 /// No message gets into a queue from now on.
-fn queues_are_down(bundle: &TestBundle) {
+fn queues_are_down(stack: &TestStack) {
     for operation in ["SendMessage", "SendMessageBatch"] {
         let rule = FaultRule::new(WireFault::InternalError).on(Service::Sqs, operation);
-        bundle.aws().wire().fail(rule.always());
+        stack.aws().wire().fail(rule.always());
     }
 }
 
 /// All messages of a queue are lost.
-async fn lose(bundle: &TestBundle, queue: &str) {
-    let url = bundle.aws().queue_url(queue);
-    let sqs = shared(bundle).sqs();
+async fn lose(stack: &TestStack, queue: &str) {
+    let url = stack.aws().queue_url(queue);
+    let sqs = shared(stack).sqs();
     sqs.purge_queue().queue_url(url).send().await.unwrap();
-    assert_eq!(bundle.depth(queue), 0);
+    assert_eq!(stack.depth(queue), 0);
 }
 
 /// How many requests the index of pending events holds.
-async fn pending(bundle: &TestBundle) -> usize {
+async fn pending(stack: &TestStack) -> usize {
     let mut pending = 0;
     for shard in 0..16 {
-        let page = bundle
+        let page = stack
             .dynamodb()
             .query()
             .table_name("InviteRequests")
@@ -136,8 +136,8 @@ async fn pending(bundle: &TestBundle) -> usize {
 }
 
 /// The links that WebEngage was told of by an event, in order.
-fn told(bundle: &TestBundle, event: &str) -> Vec<String> {
-    let events = bundle.webengage.ingested();
+fn told(stack: &TestStack, event: &str) -> Vec<String> {
+    let events = stack.webengage.ingested();
     let of = events.iter().filter(|told| told.body["eventName"] == event);
     of.map(|told| {
         told.body["eventData"]["inviteLink"]
@@ -149,10 +149,10 @@ fn told(bundle: &TestBundle, event: &str) -> Vec<String> {
 }
 
 /// The update by which Telegram reports that `person` joined by `link`.
-fn join_update(bundle: &TestBundle, link: &str, person: i64) -> Value {
+fn join_update(stack: &TestStack, link: &str, person: i64) -> Value {
     let user = json!({"id": person, "is_bot": false, "first_name": "A"});
-    json!({"update_id": 1, "chat_member": {"chat": {"id": bundle.chat_id, "type": "supergroup"}, "from": user,
-        "date": bundle.clock.now_ms() / 1000,
+    json!({"update_id": 1, "chat_member": {"chat": {"id": stack.chat_id, "type": "supergroup"}, "from": user,
+        "date": stack.clock.now_ms() / 1000,
         "old_chat_member": {"status": "left", "user": user}, "new_chat_member": {"status": "member", "user": user},
         "invite_link": {"invite_link": link}}})
 }

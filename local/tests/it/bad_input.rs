@@ -8,7 +8,7 @@ mod webhook;
 
 use std::collections::HashMap;
 
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::{Value, json};
 use simulators::aws::WireCall;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -95,8 +95,8 @@ impl Answer {
 }
 
 /// Sends a call as it is: no client in between tidies paths, headers or bodies.
-pub(crate) async fn send(bundle: &TestBundle, case: &Case) -> Answer {
-    let address = bundle.bundle.url.trim_start_matches("http://");
+pub(crate) async fn send(stack: &TestStack, case: &Case) -> Answer {
+    let address = stack.local.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut call = format!("{} {} HTTP/1.1\r\n", case.method, case.target).into_bytes();
     let length = case.body.len().to_string();
@@ -164,21 +164,16 @@ fn complaint(case: &Case, answer: &Answer, calls: &[WireCall]) -> Option<String>
 }
 
 /// Runs a table; all that is wrong in it is reported together.
-async fn refuse_all(bundle: &TestBundle, cases: Vec<Case>) {
+async fn refuse_all(stack: &TestStack, cases: Vec<Case>) {
     assert!(cases.len() >= 60, "only {} cases", cases.len());
-    let done = || {
-        (
-            bundle.telegram.link_count(),
-            bundle.webengage.attempt_count(),
-        )
-    };
+    let done = || (stack.telegram.link_count(), stack.webengage.attempt_count());
     let before = done();
-    bundle.aws().wire().record_calls(true);
+    stack.aws().wire().record_calls(true);
     let mut wrong = Vec::new();
     for case in &cases {
-        let _ = bundle.aws().wire().take_calls();
-        let answer = send(bundle, case).await;
-        if let Some(complaint) = complaint(case, &answer, &bundle.aws().wire().take_calls()) {
+        let _ = stack.aws().wire().take_calls();
+        let answer = send(stack, case).await;
+        if let Some(complaint) = complaint(case, &answer, &stack.aws().wire().take_calls()) {
             let (status, word) = (case.status, case.word);
             wrong.push(format!(
                 "{}\n    must be {status} {word}, is {complaint}",
@@ -193,7 +188,7 @@ async fn refuse_all(bundle: &TestBundle, cases: Vec<Case>) {
         cases.len(),
         wrong.join("\n")
     );
-    bundle.settle().await;
+    stack.run_until_idle().await;
     assert_eq!(done(), before);
 }
 

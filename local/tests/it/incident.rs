@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::json;
 
 #[tokio::test]
 async fn the_nine_invites_incident_nine_calls_over_eight_minutes_give_one_link_and_one_event() {
-    let bundle = TestBundle::start().await;
-    let first = bundle.buy("u1", "T1").await;
+    let stack = TestStack::start().await;
+    let first = stack.buy("u1", "T1").await;
     assert_eq!(
         (
             first.status,
@@ -19,96 +19,96 @@ async fn the_nine_invites_incident_nine_calls_over_eight_minutes_give_one_link_a
         (200, &json!("queued"), None)
     );
     for _ in 1..9 {
-        bundle.turn_when_idle(Duration::from_secs(60)).await;
-        let again = bundle.buy("u1", "T1").await;
+        stack.advance_when_idle(Duration::from_secs(60)).await;
+        let again = stack.buy("u1", "T1").await;
         assert_eq!(
             (again.status, again.request_id()),
             (200, first.request_id())
         );
         assert_eq!(again.body["duplicate"], true);
     }
-    bundle.settle().await;
-    let last = bundle.buy("u1", "T1").await;
+    stack.run_until_idle().await;
+    let last = stack.buy("u1", "T1").await;
     assert_eq!(last.body["status"], "done");
     assert_eq!(
         last.body["inviteLink"],
-        bundle.link(&first.request_id()).await
+        stack.link(&first.request_id()).await
     );
-    bundle.settle().await;
-    assert_eq!(bundle.telegram.link_count(), 1);
-    assert_eq!(bundle.webengage.ingested().len(), 1);
-    assert_eq!(bundle.webengage.attempt_count(), 1);
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.link_count(), 1);
+    assert_eq!(stack.webengage.ingested().len(), 1);
+    assert_eq!(stack.webengage.attempt_count(), 1);
 }
 
 #[tokio::test]
 async fn two_hundred_calls_at_once_for_one_payment_give_one_link_and_one_event() {
-    let bundle = TestBundle::start().await;
-    let answers = join_all((0..200).map(|_| bundle.buy("u1", "T1"))).await;
+    let stack = TestStack::start().await;
+    let answers = join_all((0..200).map(|_| stack.buy("u1", "T1"))).await;
     let id = answers[0].request_id();
     assert!(
         answers
             .iter()
             .all(|answer| answer.status == 200 && answer.request_id() == id)
     );
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["attempts"], 1);
-    assert_eq!(bundle.telegram.link_count(), 1);
-    assert_eq!(bundle.webengage.ingested().len(), 1);
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["attempts"], 1);
+    assert_eq!(stack.telegram.link_count(), 1);
+    assert_eq!(stack.webengage.ingested().len(), 1);
 }
 
 #[tokio::test]
 async fn a_repeat_queues_nothing() {
-    let bundle = TestBundle::start().await;
-    bundle.admitted("u1", "T1").await;
+    let stack = TestStack::start().await;
+    stack.admitted("u1", "T1").await;
     let calls = || {
-        bundle
+        stack
             .aws()
             .wire()
             .count(simulators::aws::Service::Sqs, "SendMessage")
     };
     let before = calls();
     for _ in 0..5 {
-        bundle.buy("u1", "T1").await;
+        stack.buy("u1", "T1").await;
     }
     assert_eq!(calls(), before);
 }
 
 #[tokio::test]
 async fn a_hundred_payments_give_a_hundred_links() {
-    let bundle = TestBundle::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
+    let stack = TestStack::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
     let ids =
-        join_all((0..100).map(async |n| bundle.bought(&format!("u{n}"), &format!("T{n}")).await))
+        join_all((0..100).map(async |n| stack.bought(&format!("u{n}"), &format!("T{n}")).await))
             .await;
-    bundle.settle().await;
+    stack.run_until_idle().await;
     let mut links = std::collections::HashSet::new();
     for id in &ids {
-        links.insert(bundle.link(id).await);
+        links.insert(stack.link(id).await);
     }
     assert_eq!(links.len(), 100);
-    assert_eq!(bundle.telegram.link_count(), 100);
-    assert_eq!(bundle.webengage.ingested().len(), 100);
+    assert_eq!(stack.telegram.link_count(), 100);
+    assert_eq!(stack.webengage.ingested().len(), 100);
 }
 
 #[tokio::test]
 async fn the_same_transaction_of_another_user_is_refused_and_changes_nothing() {
-    let bundle = TestBundle::start().await;
-    let (id, _) = bundle.admitted("u1", "T1").await;
-    let before = bundle.status(&id).await;
-    let other = bundle.buy("u2", "T1").await;
+    let stack = TestStack::start().await;
+    let (id, _) = stack.admitted("u1", "T1").await;
+    let before = stack.status(&id).await;
+    let other = stack.buy("u2", "T1").await;
     assert_eq!((other.status, other.code()), (409, "transaction_conflict"));
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await, before);
-    assert_eq!(bundle.telegram.link_count(), 1);
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await, before);
+    assert_eq!(stack.telegram.link_count(), 1);
 }
 
 #[tokio::test]
 async fn two_users_racing_for_one_transaction_leave_one_of_them_with_one_link() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let answers =
-        join_all((0..40).map(|n| bundle.buy(if n % 2 == 0 { "u1" } else { "u2" }, "T1"))).await;
-    bundle.settle().await;
+        join_all((0..40).map(|n| stack.buy(if n % 2 == 0 { "u1" } else { "u2" }, "T1"))).await;
+    stack.run_until_idle().await;
     let accepted = answers.iter().find(|answer| answer.status == 200).unwrap();
-    let owner = bundle.status(&accepted.request_id()).await["userId"].clone();
+    let owner = stack.status(&accepted.request_id()).await["userId"].clone();
     for (n, answer) in answers.iter().enumerate() {
         let user = if n % 2 == 0 { "u1" } else { "u2" };
         assert_eq!(
@@ -118,48 +118,50 @@ async fn two_users_racing_for_one_transaction_leave_one_of_them_with_one_link() 
             answer.body
         );
     }
-    assert_eq!(bundle.telegram.link_count(), 1);
+    assert_eq!(stack.telegram.link_count(), 1);
 }
 
 #[tokio::test]
 async fn without_a_transaction_the_idempotency_key_names_the_payment() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let body = json!({"userId": "u1"});
-    let first = bundle.request(&body, &[("idempotency-key", "k1")]).await;
-    bundle.turn_when_idle(Duration::from_secs(24 * 3600)).await;
-    let again = bundle.request(&body, &[("idempotency-key", "k1")]).await;
+    let first = stack.request(&body, &[("idempotency-key", "k1")]).await;
+    stack
+        .advance_when_idle(Duration::from_secs(24 * 3600))
+        .await;
+    let again = stack.request(&body, &[("idempotency-key", "k1")]).await;
     assert_eq!(
         (again.request_id(), &again.body["duplicate"]),
         (first.request_id(), &json!(true))
     );
-    let other = bundle.request(&body, &[("idempotency-key", "k2")]).await;
+    let other = stack.request(&body, &[("idempotency-key", "k2")]).await;
     assert_ne!(other.request_id(), first.request_id());
-    bundle.settle().await;
-    assert_eq!(bundle.telegram.link_count(), 2);
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.link_count(), 2);
 }
 
 #[tokio::test]
 async fn without_either_repeats_within_the_duplicate_window_are_one_request() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let body = json!({"userId": "u1", "transactionId": ""});
-    let answers = join_all((0..50).map(|_| bundle.request(&body, &[]))).await;
+    let answers = join_all((0..50).map(|_| stack.request(&body, &[]))).await;
     let first = answers[0].request_id();
     assert!(
         answers
             .iter()
             .all(|answer| answer.status == 200 && answer.request_id() == first)
     );
-    bundle.turn(Duration::from_secs(590));
-    assert_eq!(bundle.request(&body, &[]).await.request_id(), first);
+    stack.advance(Duration::from_secs(590));
+    assert_eq!(stack.request(&body, &[]).await.request_id(), first);
     assert_ne!(
-        bundle
+        stack
             .request(&json!({"userId": "u2"}), &[])
             .await
             .request_id(),
         first
     );
-    bundle.turn(Duration::from_secs(20));
-    assert_ne!(bundle.request(&body, &[]).await.request_id(), first);
-    bundle.settle().await;
-    assert_eq!(bundle.telegram.link_count(), 3);
+    stack.advance(Duration::from_secs(20));
+    assert_ne!(stack.request(&body, &[]).await.request_id(), first);
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.link_count(), 3);
 }

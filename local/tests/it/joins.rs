@@ -1,38 +1,38 @@
 //! Who joined: the payer once, by the link, and nobody by forgery.
 
 use futures_util::future::join_all;
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::{Rights, Tap, User};
 
 /// A join as Telegram tells it.
-fn join_update(bundle: &TestBundle, link: &str, person: i64) -> Value {
+fn join_update(stack: &TestStack, link: &str, person: i64) -> Value {
     let user = |id: i64| json!({"id": id, "is_bot": false, "first_name": "A"});
     json!({"update_id": 1, "chat_member": {
-        "chat": {"id": bundle.chat_id, "type": "supergroup", "title": "Premium Club"},
+        "chat": {"id": stack.chat_id, "type": "supergroup", "title": "Premium Club"},
         "from": user(person),
-        "date": bundle.clock.now_ms() / 1000,
+        "date": stack.clock.now_ms() / 1000,
         "old_chat_member": {"status": "left", "user": user(person)},
         "new_chat_member": {"status": "member", "user": user(person)},
-        "invite_link": {"invite_link": link, "creator": {"id": bundle.bot_id, "is_bot": true, "first_name": "B"},
+        "invite_link": {"invite_link": link, "creator": {"id": stack.bot_id, "is_bot": true, "first_name": "B"},
             "creates_join_request": false, "is_primary": false, "is_revoked": false},
     }})
 }
 
-async fn result(bundle: &TestBundle, update: &Value) -> String {
-    let answer = bundle.update(update).await;
+async fn result(stack: &TestStack, update: &Value) -> String {
+    let answer = stack.update(update).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body["result"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_join_is_seen_told_once_and_its_link_revoked() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    let status = bundle.status(&id).await;
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    let status = stack.status(&id).await;
     assert_eq!(
         (
             &status["joined"],
@@ -41,8 +41,8 @@ async fn a_join_is_seen_told_once_and_its_link_revoked() {
         ),
         (&json!(true), &json!(77), &json!(true))
     );
-    assert!(bundle.telegram.link(&link).unwrap().revoked);
-    let events = bundle.webengage.ingested();
+    assert!(stack.telegram.link(&link).unwrap().revoked);
+    let events = stack.webengage.ingested();
     assert_eq!(events.len(), 2);
     let joined = &events[1].body;
     assert_eq!(joined["eventName"], "pass_paid_community_telegram_joined");
@@ -55,25 +55,25 @@ async fn a_join_is_seen_told_once_and_its_link_revoked() {
 
 #[tokio::test]
 async fn a_used_link_lets_nobody_in_even_after_its_buyer_left() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    assert_eq!(bundle.tap(&link, 78), Tap::Full);
-    bundle.settle().await;
-    bundle.telegram.leave(bundle.chat_id, 77);
-    assert_eq!(bundle.tap(&link, 78), Tap::Revoked);
-    bundle.settle().await;
-    let status = bundle.status(&id).await;
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    assert_eq!(stack.tap(&link, 78), Tap::Full);
+    stack.run_until_idle().await;
+    stack.telegram.leave(stack.chat_id, 77);
+    assert_eq!(stack.tap(&link, 78), Tap::Revoked);
+    stack.run_until_idle().await;
+    let status = stack.status(&id).await;
     assert_eq!(status["telegramUserId"], 77);
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn a_join_told_fifty_times_at_once_counts_once() {
-    let bundle = TestBundle::start().await;
-    let (_, link) = bundle.admitted("u1", "T1").await;
-    let update = join_update(&bundle, &link, 77);
-    let results = join_all((0..50).map(|_| result(&bundle, &update))).await;
+    let stack = TestStack::start().await;
+    let (_, link) = stack.admitted("u1", "T1").await;
+    let update = join_update(&stack, &link, 77);
+    let results = join_all((0..50).map(|_| result(&stack, &update))).await;
     assert_eq!(
         results.iter().filter(|result| *result == "joined").count(),
         1
@@ -85,17 +85,17 @@ async fn a_join_told_fifty_times_at_once_counts_once() {
             .count(),
         49
     );
-    bundle.settle().await;
-    assert_eq!(result(&bundle, &update).await, "duplicate");
-    bundle.settle().await;
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    stack.run_until_idle().await;
+    assert_eq!(result(&stack, &update).await, "duplicate");
+    stack.run_until_idle().await;
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn changes_that_are_no_join_by_our_link_are_ignored() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    let join = join_update(&bundle, &link, 77);
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    let join = join_update(&stack, &link, 77);
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut update = join.clone();
         change(&mut update["chat_member"]);
@@ -169,148 +169,146 @@ async fn changes_that_are_no_join_by_our_link_are_ignored() {
         ),
     ];
     for (case, update) in ignored {
-        assert_eq!(result(&bundle, &update).await, "ignored", "{case}");
+        assert_eq!(result(&stack, &update).await, "ignored", "{case}");
     }
-    assert_eq!(bundle.status(&id).await["joined"], false);
+    assert_eq!(stack.status(&id).await["joined"], false);
     // A link that looks like ours and is in no record: a join that nobody paid for here.
     let orphan = changed(&|change| {
         change["invite_link"]["invite_link"] = json!("https://t.me/+NobodyKnowsThis")
     });
-    assert_eq!(result(&bundle, &orphan).await, "orphan");
+    assert_eq!(result(&stack, &orphan).await, "orphan");
     // Restricted and in the chat is in; and who joined is the new member, whoever `from` is.
     let restricted = changed(&|change| {
         change["new_chat_member"] = member("restricted", Some(true));
         change["from"]["id"] = json!(5);
     });
-    assert_eq!(result(&bundle, &restricted).await, "joined");
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    assert_eq!(result(&stack, &restricted).await, "joined");
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["telegramUserId"], 77);
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn the_simulated_worlds_own_changes_count_as_they_should() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    bundle.telegram.add_by_admin(bundle.chat_id, User::new(50));
-    bundle.telegram.promote(bundle.chat_id, 50, Rights::all());
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["joined"], false);
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    stack.telegram.add_by_admin(stack.chat_id, User::new(50));
+    stack.telegram.promote(stack.chat_id, 50, Rights::all());
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["joined"], false);
     // Put under restrictions outside the chat, then joining by the link: a join all the same.
-    bundle
-        .telegram
-        .restrict(bundle.chat_id, User::new(77), false);
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
+    stack.telegram.restrict(stack.chat_id, User::new(77), false);
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["telegramUserId"], 77);
     // Leaving and coming back by an administrator's hand is no second join.
-    bundle.telegram.leave(bundle.chat_id, 77);
-    bundle.telegram.add_by_admin(bundle.chat_id, User::new(77));
-    bundle.settle().await;
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    stack.telegram.leave(stack.chat_id, 77);
+    stack.telegram.add_by_admin(stack.chat_id, User::new(77));
+    stack.run_until_idle().await;
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn while_the_store_is_down_telegram_is_asked_to_send_the_join_again() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    bundle.aws().wire().fail(
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    stack.aws().wire().fail(
         FaultRule::new(WireFault::InternalError)
             .on(Service::DynamoDb, "GetItem")
             .named("InviteLinks")
             .always(),
     );
-    let answer = bundle.update(&join_update(&bundle, &link, 77)).await;
+    let answer = stack.update(&join_update(&stack, &link, 77)).await;
     assert_eq!(
         (answer.status, answer.code(), answer.retry_after.is_some()),
         (503, "unavailable", true)
     );
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle
-        .run_until(|| bundle.telegram.delivery_count() > 2)
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack
+        .run_until(|| stack.telegram.delivery_count() > 2)
         .await;
-    bundle.aws().wire().clear_faults();
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["joinEventFired"], true);
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    stack.aws().wire().clear_faults();
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["joinEventFired"], true);
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn a_join_recorded_whose_event_could_not_be_queued_is_told_when_telegram_sends_it_again() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
     for queue in ["InviteQueue", "EventQueue"] {
         // Three tries of the SDK.
-        bundle.aws().wire().fail(
+        stack.aws().wire().fail(
             FaultRule::new(WireFault::InternalError)
                 .on(Service::Sqs, "SendMessage")
                 .named(queue)
                 .times(3),
         );
     }
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    let status = bundle.status(&id).await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    let status = stack.status(&id).await;
     assert_eq!(
         (&status["joined"], &status["joinEventFired"]),
         (&json!(true), &json!(true))
     );
-    assert!(bundle.telegram.link(&link).unwrap().revoked);
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    assert!(stack.telegram.link(&link).unwrap().revoked);
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn a_second_person_by_the_same_link_changes_no_record_and_the_link_is_revoked_again() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    let first = join_update(&bundle, &link, 77);
-    let mut second = join_update(&bundle, &link, 78);
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    let first = join_update(&stack, &link, 77);
+    let mut second = join_update(&stack, &link, 78);
     // Within the same second, which is all that Telegram tells.
     second["chat_member"]["date"] = first["chat_member"]["date"].clone();
-    assert_eq!(result(&bundle, &first).await, "joined");
-    assert_eq!(result(&bundle, &second).await, "duplicate");
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["telegramUserId"], 77);
-    assert_eq!(bundle.webengage.ingested().len(), 2);
-    assert!(bundle.telegram.link(&link).unwrap().revoked);
-    let revocations = bundle.telegram.count("revokeChatInviteLink");
+    assert_eq!(result(&stack, &first).await, "joined");
+    assert_eq!(result(&stack, &second).await, "duplicate");
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["telegramUserId"], 77);
+    assert_eq!(stack.webengage.ingested().len(), 2);
+    assert!(stack.telegram.link(&link).unwrap().revoked);
+    let revocations = stack.telegram.count("revokeChatInviteLink");
     // Once more, should the link have been used after it was revoked.
-    let mut later = join_update(&bundle, &link, 79);
+    let mut later = join_update(&stack, &link, 79);
     let date = &mut later["chat_member"]["date"];
     *date = serde_json::json!(date.as_i64().unwrap() + 60);
-    assert_eq!(result(&bundle, &later).await, "duplicate");
-    bundle.settle().await;
+    assert_eq!(result(&stack, &later).await, "duplicate");
+    stack.run_until_idle().await;
     assert_eq!(
-        bundle.telegram.count("revokeChatInviteLink"),
+        stack.telegram.count("revokeChatInviteLink"),
         revocations + 1
     );
 }
 
 #[tokio::test]
 async fn ids_with_characters_that_sqs_refuses_are_served_like_any_other() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u\u{ffff}\u{0}", "T\u{fffe}").await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    let status = bundle.status(&id).await;
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u\u{ffff}\u{0}", "T\u{fffe}").await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    let status = stack.status(&id).await;
     assert_eq!(status["userId"], "u\u{ffff}\u{0}");
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn revocations_survive_a_storm_of_429s_and_outages() {
-    let bundle = TestBundle::start().await;
-    let (_, link) = bundle.admitted("u1", "T1").await;
+    let stack = TestStack::start().await;
+    let (_, link) = stack.admitted("u1", "T1").await;
     for fault in [
         simulators::telegram::Fault::TooManyRequests { retry_after: 30 },
         simulators::telegram::Fault::BadGateway,
         simulators::telegram::Fault::ResetAfter,
     ] {
-        bundle
+        stack
             .telegram
             .fail(simulators::telegram::FaultRule::on("revokeChatInviteLink", fault).times(1));
     }
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    assert!(bundle.telegram.link(&link).unwrap().revoked);
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    assert!(stack.telegram.link(&link).unwrap().revoked);
 }

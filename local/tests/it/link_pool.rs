@@ -1,73 +1,73 @@
 //! The link pool: a sale is served from it at once, and no link is handed to two or lost, whoever dies where.
 
-mod deaths;
+mod crashes;
 mod sale;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use common::config::Env;
-use common::domain::id::{ChatId, InviteLink};
-use common::domain::link_pool::SHARDS;
-use common::store::{LinkPool, Links, PooledLink};
-use local::harness::TestBundle;
+use domain::id::{ChatId, InviteLink};
+use domain::link_pool::SHARDS;
+use local::harness::TestStack;
+use runtime::config::Env;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::{Fault, Limit, Rights, Tap};
+use store::{LinkPool, Links, PooledLink};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const CREATED: &str = "pass_paid_community_telegram_link_created";
 
-fn env_of(bundle: &TestBundle) -> Env {
-    let env = bundle.env().iter();
+fn env_of(stack: &TestStack) -> Env {
+    let env = stack.env().iter();
     env.map(|(name, value)| (name.as_str(), value.as_str()))
         .collect()
 }
 
-/// A bundle with this target, whose pool is seen to only when the test says so.
-async fn empty(target: &str) -> TestBundle {
+/// A local stack with this target, whose pool is seen to only when the test says so.
+async fn empty(target: &str) -> TestStack {
     empty_with(&[("LINK_POOL_TARGET", target)]).await
 }
 
-async fn empty_with(env: &[(&str, &str)]) -> TestBundle {
-    let bundle = TestBundle::with(env).await;
-    bundle.pause_schedule();
-    bundle
+async fn empty_with(env: &[(&str, &str)]) -> TestStack {
+    let stack = TestStack::with(env).await;
+    stack.pause_schedule();
+    stack
 }
 
 /// Ticks minute by minute until so many links are in the pool.
-async fn fill(bundle: &TestBundle, links: u64) {
+async fn fill(stack: &TestStack, links: u64) {
     for _ in 0..60 {
-        tick(bundle).await;
-        if pool(bundle).await.len() as u64 == links && bundle.tasks().await.is_empty() {
+        tick(stack).await;
+        if pool(stack).await.len() as u64 == links && stack.tasks().await.is_empty() {
             return;
         }
     }
     panic!(
         "{} links after an hour, not {links}",
-        pool(bundle).await.len()
+        pool(stack).await.len()
     );
 }
 
 /// One tick, and the minute after it.
-async fn tick(bundle: &TestBundle) {
-    assert_eq!(bundle.functions().tick().await.failed, 0);
-    bundle.turn_when_idle(MINUTE).await;
+async fn tick(stack: &TestStack) {
+    assert_eq!(stack.functions().tick().await.failed, 0);
+    stack.advance_when_idle(MINUTE).await;
 }
 
-/// A bundle with a full pool.
-async fn pooled(links: u64) -> TestBundle {
-    let bundle = empty(&links.to_string()).await;
-    fill(&bundle, links).await;
-    bundle
+/// A local stack with a full pool.
+async fn pooled(links: u64) -> TestStack {
+    let stack = empty(&links.to_string()).await;
+    fill(&stack, links).await;
+    stack
 }
 
 /// What lies in the pool, by its link.
-async fn pool(bundle: &TestBundle) -> BTreeMap<String, PooledLink> {
-    let pool = LinkPool::from_env(bundle.dynamodb(), &mut env_of(bundle));
+async fn pool(stack: &TestStack) -> BTreeMap<String, PooledLink> {
+    let pool = LinkPool::from_env(stack.dynamodb(), &mut env_of(stack));
     let mut links = BTreeMap::new();
     for shard in 0..SHARDS {
-        for link in pool.shard(ChatId(bundle.chat_id), shard).await.unwrap() {
+        for link in pool.shard(ChatId(stack.chat_id), shard).await.unwrap() {
             assert_eq!(link.slot.shard(), shard);
             let url = link.invite_link.expose().to_owned();
             assert!(links.insert(url, link).is_none(), "one link in two slots");
@@ -77,8 +77,8 @@ async fn pool(bundle: &TestBundle) -> BTreeMap<String, PooledLink> {
 }
 
 /// Whose link it is by its lookup, if anybody's.
-async fn owner(bundle: &TestBundle, link: &str) -> Option<String> {
-    let links = Links::from_env(bundle.dynamodb(), &mut env_of(bundle));
+async fn owner(stack: &TestStack, link: &str) -> Option<String> {
+    let links = Links::from_env(stack.dynamodb(), &mut env_of(stack));
     let record = links.get(&InviteLink::new(link).hash()).await.unwrap();
     let owner = record.expect("every link of ours has a lookup").owner?;
     Some(owner.request_id.to_string())
@@ -91,28 +91,28 @@ fn link_in(answer: &Value) -> Option<String> {
 
 /// Checks that all requests are DONE with a link each, delivered once, and that no link is anybody else's, in the pool, or
 /// loose: but for `orphans`, which died with their makers.
-async fn all_is_well(bundle: &TestBundle, requests: &[String], orphans: usize) {
-    let in_pool = pool(bundle).await;
+async fn all_is_well(stack: &TestStack, requests: &[String], orphans: usize) {
+    let in_pool = pool(stack).await;
     let mut sold = BTreeSet::new();
     for id in requests {
-        let link = bundle.link(id).await;
-        assert_eq!(owner(bundle, &link).await.as_ref(), Some(id));
+        let link = stack.link(id).await;
+        assert_eq!(owner(stack, &link).await.as_ref(), Some(id));
         assert!(!in_pool.contains_key(&link), "a sold link is in the pool");
         assert!(sold.insert(link), "one link for two requests");
     }
     for link in in_pool.keys() {
-        assert_eq!(owner(bundle, link).await, None);
+        assert_eq!(owner(stack, link).await, None);
     }
-    let links = bundle.telegram.links();
+    let links = stack.telegram.links();
     let alive = links.iter().filter(|link| !link.revoked);
     let loose = alive
         .filter(|link| !sold.contains(&link.url) && !in_pool.contains_key(&link.url))
         .count();
     assert!(loose <= orphans, "{loose} links are nobody's");
     for url in sold.iter().chain(in_pool.keys()) {
-        assert!(!bundle.telegram.link(url).unwrap().revoked, "revoked");
+        assert!(!stack.telegram.link(url).unwrap().revoked, "revoked");
     }
-    let told = bundle.webengage.ingested();
+    let told = stack.webengage.ingested();
     let mut told: Vec<&str> = told
         .iter()
         .filter(|event| event.body["eventName"] == CREATED)
@@ -125,36 +125,36 @@ async fn all_is_well(bundle: &TestBundle, requests: &[String], orphans: usize) {
 /// Fault 4: whatever the order in which calls return, the pool ends at its target exactly.
 #[tokio::test]
 async fn a_pool_fills_to_its_target_at_the_pace_and_not_beyond() {
-    let bundle = empty("50").await;
-    bundle.telegram.set_limit(Some(Limit::per_minute(20, 5)));
+    let stack = empty("50").await;
+    stack.telegram.set_limit(Some(Limit::per_minute(20, 5)));
     for call in 0..25 {
         let late = Fault::AnswerLate(Duration::from_millis(7 * (call % 5)));
-        bundle
+        stack
             .telegram
             .fail(simulators::telegram::FaultRule::on("createChatInviteLink", late).times(1));
     }
-    fill(&bundle, 50).await;
+    fill(&stack, 50).await;
     for _ in 0..5 {
-        tick(&bundle).await;
+        tick(&stack).await;
     }
-    assert_eq!(pool(&bundle).await.len(), 50);
-    assert_eq!(bundle.telegram.link_count(), 50);
-    let now_s = bundle.clock.now_ms() / 1000;
-    for link in bundle.telegram.links() {
+    assert_eq!(pool(&stack).await.len(), 50);
+    assert_eq!(stack.telegram.link_count(), 50);
+    let now_s = stack.clock.now_ms() / 1000;
+    for link in stack.telegram.links() {
         assert_eq!(link.member_limit, Some(1));
         let left = link.expire_date.unwrap() - now_s;
         assert!(left > 29 * 86_400, "{left} s");
     }
-    all_is_well(&bundle, &[], 0).await;
+    all_is_well(&stack, &[], 0).await;
 }
 
 #[tokio::test]
 async fn the_schedule_fills_the_pool_by_itself() {
-    let bundle = TestBundle::with(&[("LINK_POOL_TARGET", "5")]).await;
+    let stack = TestStack::with(&[("LINK_POOL_TARGET", "5")]).await;
     for _ in 0..20 {
-        bundle.turn_when_idle(MINUTE).await;
-        bundle.settle().await;
-        if pool(&bundle).await.len() == 5 {
+        stack.advance_when_idle(MINUTE).await;
+        stack.run_until_idle().await;
+        if pool(&stack).await.len() == 5 {
             return;
         }
     }
@@ -163,9 +163,9 @@ async fn the_schedule_fills_the_pool_by_itself() {
 
 #[tokio::test]
 async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
-    let bundle = pooled(3).await;
-    let calls = bundle.telegram.calls().len();
-    let answer = bundle.buy("u1", "T1").await;
+    let stack = pooled(3).await;
+    let calls = stack.telegram.calls().len();
+    let answer = stack.buy("u1", "T1").await;
     assert_eq!(answer.status, 200);
     let link = link_in(&answer.body).expect("the link in the answer");
     let id = answer.request_id();
@@ -173,30 +173,30 @@ async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
         answer.body,
         json!({"ok": true, "status": "done", "requestId": id, "inviteLink": link, "linkExpiresAt": answer.body["linkExpiresAt"]})
     );
-    let status = bundle.status(&id).await;
+    let status = stack.status(&id).await;
     assert_eq!(
         (&status["status"], &status["attempts"]),
         (&json!("DONE"), &json!(0))
     );
     // A repeat is what it always was, and another user gets nothing.
-    let again = bundle.buy("u1", "T1").await;
+    let again = stack.buy("u1", "T1").await;
     assert_eq!(
         (&again.body["duplicate"], &again.body["inviteLink"]),
         (&json!(true), &json!(link))
     );
-    assert_eq!(bundle.buy("u2", "T1").await.code(), "transaction_conflict");
-    bundle.settle().await;
+    assert_eq!(stack.buy("u2", "T1").await.code(), "transaction_conflict");
+    stack.run_until_idle().await;
     assert_eq!(
-        bundle.telegram.calls().len(),
+        stack.telegram.calls().len(),
         calls,
         "Telegram was not asked"
     );
-    all_is_well(&bundle, std::slice::from_ref(&id), 0).await;
+    all_is_well(&stack, std::slice::from_ref(&id), 0).await;
 
     // The join and all that follows are as ever.
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    let status = bundle.status(&id).await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    let status = stack.status(&id).await;
     assert_eq!(
         (
             &status["joined"],
@@ -205,30 +205,30 @@ async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
         ),
         (&json!(true), &json!(true), &json!(true))
     );
-    assert!(bundle.telegram.link(&link).unwrap().revoked);
-    assert_eq!(bundle.webengage.ingested_count(), 2);
+    assert!(stack.telegram.link(&link).unwrap().revoked);
+    assert_eq!(stack.webengage.ingested_count(), 2);
 }
 
 #[tokio::test]
 async fn an_empty_pool_leaves_the_dispatcher_to_serve_and_is_not_looked_at_each_time() {
-    let bundle = empty("5").await;
+    let stack = empty("5").await;
     let mut requests = Vec::new();
     for number in 0..5 {
-        let answer = bundle.buy("u", &format!("T{number}")).await;
+        let answer = stack.buy("u", &format!("T{number}")).await;
         assert_eq!(answer.body["status"], "queued");
         requests.push(answer.request_id());
     }
-    let looks = bundle.aws().wire().count(Service::DynamoDb, "Query");
+    let looks = stack.aws().wire().count(Service::DynamoDb, "Query");
     assert!(looks <= 64, "{looks} looks for 5 orders");
-    bundle.settle().await;
-    all_is_well(&bundle, &requests, 0).await;
+    stack.run_until_idle().await;
+    all_is_well(&stack, &requests, 0).await;
     // Filled, it serves.
-    fill(&bundle, 5).await;
-    let answer = bundle.buy("u", "T9").await;
+    fill(&stack, 5).await;
+    let answer = stack.buy("u", "T9").await;
     assert!(link_in(&answer.body).is_some());
     requests.push(answer.request_id());
-    bundle.settle().await;
-    all_is_well(&bundle, &requests, 0).await;
+    stack.run_until_idle().await;
+    all_is_well(&stack, &requests, 0).await;
 }
 
 #[tokio::test]
@@ -239,162 +239,162 @@ async fn a_pool_that_cannot_be_reached_leaves_the_dispatcher_to_serve() {
             WireFault::ResetAfter,
             WireFault::Throttle,
         ] {
-            let bundle = pooled(2).await;
-            let hits = bundle.aws().wire().fail(
+            let stack = pooled(2).await;
+            let hits = stack.aws().wire().fail(
                 FaultRule::new(fault)
                     .on(Service::DynamoDb, operation)
                     .times(times),
             );
-            let answer = bundle.buy("u1", "T1").await;
+            let answer = stack.buy("u1", "T1").await;
             assert_eq!(answer.status, 200, "{operation} {fault:?}");
             assert!(hits.count() > 0);
-            bundle.aws().wire().clear_faults();
-            bundle.settle().await;
-            all_is_well(&bundle, &[answer.request_id()], 0).await;
+            stack.aws().wire().clear_faults();
+            stack.run_until_idle().await;
+            all_is_well(&stack, &[answer.request_id()], 0).await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_lost_answer_to_the_taking_is_no_duplicate_and_takes_one_link() {
-    let bundle = pooled(3).await;
-    bundle
+    let stack = pooled(3).await;
+    stack
         .aws()
         .wire()
         .fail(FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "TransactWriteItems"));
-    let answer = bundle.buy("u1", "T1").await;
+    let answer = stack.buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some(), "{}", answer.body);
     assert_eq!(answer.body.get("duplicate"), None);
-    bundle.settle().await;
-    assert_eq!(pool(&bundle).await.len(), 2);
-    all_is_well(&bundle, &[answer.request_id()], 0).await;
+    stack.run_until_idle().await;
+    assert_eq!(pool(&stack).await.len(), 2);
+    all_is_well(&stack, &[answer.request_id()], 0).await;
 }
 
 #[tokio::test]
 async fn an_event_that_cannot_be_queued_is_pending_and_sent_by_the_sweeper() {
-    let bundle = pooled(2).await;
+    let stack = pooled(2).await;
     let rule = FaultRule::new(WireFault::InternalError).on(Service::Sqs, "SendMessage");
-    bundle.aws().wire().fail(rule.named("EventQueue").times(3));
-    let answer = bundle.buy("u1", "T1").await;
+    stack.aws().wire().fail(rule.named("EventQueue").times(3));
+    let answer = stack.buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some(), "the buyer has the link");
-    bundle.settle().await;
-    assert_eq!(bundle.webengage.ingested_count(), 0);
-    bundle.turn(MINUTE * 61);
-    assert_eq!(bundle.functions().sweep().await.events, 1);
-    bundle.settle().await;
-    all_is_well(&bundle, &[answer.request_id()], 0).await;
+    stack.run_until_idle().await;
+    assert_eq!(stack.webengage.ingested_count(), 0);
+    stack.advance(MINUTE * 61);
+    assert_eq!(stack.functions().sweep().await.events, 1);
+    stack.run_until_idle().await;
+    all_is_well(&stack, &[answer.request_id()], 0).await;
 }
 
 #[tokio::test]
 async fn what_is_too_old_is_never_sold_but_evicted_revoked_and_replaced() {
-    let bundle = pooled(40).await;
-    let old = pool(&bundle).await;
+    let stack = pooled(40).await;
+    let old = pool(&stack).await;
     // 30 days less 2: what is left is a buyer's time and no more.
-    bundle.turn(Duration::from_secs(28 * 86_400) - MINUTE * 5);
-    let answer = bundle.buy("u1", "T1").await;
+    stack.advance(Duration::from_secs(28 * 86_400) - MINUTE * 5);
+    let answer = stack.buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some(), "still good");
-    bundle.turn(MINUTE * 30);
-    let late = bundle.buy("u2", "T2").await;
+    stack.advance(MINUTE * 30);
+    let late = stack.buy("u2", "T2").await;
     assert_eq!(late.body["status"], "queued", "too old");
-    bundle.settle().await;
-    fill(&bundle, 40).await;
+    stack.run_until_idle().await;
+    fill(&stack, 40).await;
     for _ in 0..3 {
-        tick(&bundle).await;
+        tick(&stack).await;
     }
-    let new = pool(&bundle).await;
+    let new = pool(&stack).await;
     assert_eq!(new.len(), 40);
     for (link, pooled) in &old {
         assert!(!new.contains_key(link));
         let sold = answer.body["inviteLink"] == json!(link);
-        let revoked = bundle.telegram.link(link).unwrap().revoked;
+        let revoked = stack.telegram.link(link).unwrap().revoked;
         assert_eq!(revoked, !sold, "slot {}", pooled.slot.number);
     }
-    all_is_well(&bundle, &[answer.request_id(), late.request_id()], 0).await;
+    all_is_well(&stack, &[answer.request_id(), late.request_id()], 0).await;
 }
 
 #[tokio::test]
 async fn a_link_that_was_sold_while_it_was_put_again_is_never_sold_twice() {
-    let bundle = pooled(1).await;
-    let (_, pooled) = pool(&bundle).await.into_iter().next().unwrap();
-    let answer = bundle.buy("u1", "T1").await;
+    let stack = pooled(1).await;
+    let (_, pooled) = pool(&stack).await.into_iter().next().unwrap();
+    let answer = stack.buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some());
     // A put whose answer was lost, repeated late: the sold link lies in its slot again.
-    let store = LinkPool::from_env(bundle.dynamodb(), &mut env_of(&bundle));
+    let store = LinkPool::from_env(stack.dynamodb(), &mut env_of(&stack));
     store.add(&pooled).await.unwrap();
-    let other = bundle.buy("u2", "T2").await;
+    let other = stack.buy("u2", "T2").await;
     assert_eq!(other.body["status"], "queued", "{}", other.body);
-    bundle.settle().await;
-    fill(&bundle, 1).await;
-    all_is_well(&bundle, &[answer.request_id(), other.request_id()], 0).await;
+    stack.run_until_idle().await;
+    fill(&stack, 1).await;
+    all_is_well(&stack, &[answer.request_id(), other.request_id()], 0).await;
 }
 
 #[tokio::test]
 async fn a_raised_target_is_new_slots_and_a_lowered_one_sells_out() {
-    let bundle = pooled(10).await;
+    let stack = pooled(10).await;
     let worker = |target| {
-        let env = bundle.env().iter();
+        let env = stack.env().iter();
         let others = env.filter(|(name, _)| *name != "LINK_POOL_TARGET");
         let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
         let mut env: Env = others.chain([("LINK_POOL_TARGET", target)]).collect();
-        let clock = common::clock::Clock::turned_by(bundle.clock.offset_ms());
+        let clock = runtime::clock::Clock::advanced_by(stack.clock.offset_ms());
         worker::App::from_env(&mut env, clock)
     };
     let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
     worker::tick(&worker("14"), deadline).await;
-    bundle.settle().await;
-    assert_eq!(pool(&bundle).await.len(), 14);
+    stack.run_until_idle().await;
+    assert_eq!(pool(&stack).await.len(), 14);
     for _ in 0..3 {
         worker::tick(&worker("4"), deadline).await;
-        bundle.turn_when_idle(MINUTE).await;
+        stack.advance_when_idle(MINUTE).await;
     }
-    assert_eq!(pool(&bundle).await.len(), 14, "nothing is thrown away");
+    assert_eq!(pool(&stack).await.len(), 14, "nothing is thrown away");
     let mut ids = Vec::new();
     for n in 0..14 {
-        let answer = bundle.buy("u", &format!("T{n}")).await;
+        let answer = stack.buy("u", &format!("T{n}")).await;
         assert!(link_in(&answer.body).is_some());
         ids.push(answer.request_id());
     }
-    // The functions of the bundle know a target of 10, that worker one of 4.
-    bundle.settle().await;
-    let left = pool(&bundle).await.len();
+    // The functions of the local stack know a target of 10, that worker one of 4.
+    stack.run_until_idle().await;
+    let left = pool(&stack).await.len();
     assert!(left <= 10, "{left}");
-    all_is_well(&bundle, &ids, 0).await;
+    all_is_well(&stack, &ids, 0).await;
 }
 
 #[tokio::test]
 async fn a_join_by_a_link_that_was_never_sold_evicts_it() {
-    let bundle = pooled(3).await;
-    let links: Vec<String> = pool(&bundle).await.into_keys().collect();
+    let stack = pooled(3).await;
+    let links: Vec<String> = pool(&stack).await.into_keys().collect();
     // The first notice dies after the link was evicted; Telegram sends it again.
     let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "PutItem");
-    let hits = bundle.aws().wire().fail(rule.named("ChatTasks").times(3));
-    assert_eq!(bundle.tap(&links[0], 77), Tap::Joined);
-    bundle.settle().await;
+    let hits = stack.aws().wire().fail(rule.named("ChatTasks").times(3));
+    assert_eq!(stack.tap(&links[0], 77), Tap::Joined);
+    stack.run_until_idle().await;
     assert_eq!(hits.count(), 3);
-    assert!(bundle.telegram.link(&links[0]).unwrap().revoked);
-    let left = pool(&bundle).await;
+    assert!(stack.telegram.link(&links[0]).unwrap().revoked);
+    let left = pool(&stack).await;
     assert_eq!(left.len(), 2);
     assert!(!left.contains_key(&links[0]));
-    assert_eq!(bundle.webengage.ingested_count(), 0);
-    fill(&bundle, 3).await;
+    assert_eq!(stack.webengage.ingested_count(), 0);
+    fill(&stack, 3).await;
 }
 
 #[tokio::test]
 async fn fills_yield_to_links_that_are_sold() {
-    let bundle = empty("100").await;
-    bundle.telegram.set_limit(Some(Limit::per_minute(60, 1)));
-    let filling = bundle.functions().tick();
+    let stack = empty("100").await;
+    stack.telegram.set_limit(Some(Limit::per_minute(60, 1)));
+    let filling = stack.functions().tick();
     let selling = async {
-        bundle.run_until(|| bundle.telegram.link_count() > 2).await;
+        stack.run_until(|| stack.telegram.link_count() > 2).await;
         let mut requests = Vec::new();
         for number in 0..10 {
-            requests.push(bundle.bought("u", &format!("T{number}")).await);
+            requests.push(stack.bought("u", &format!("T{number}")).await);
         }
         requests
     };
     let (_, requests) = tokio::join!(filling, selling);
-    bundle.settle().await;
-    let names: Vec<String> = bundle
+    stack.run_until_idle().await;
+    let names: Vec<String> = stack
         .telegram
         .links()
         .into_iter()
@@ -408,55 +408,55 @@ async fn fills_yield_to_links_that_are_sold() {
         between <= 4,
         "{between} fills among the links that were sold"
     );
-    all_is_well(&bundle, &requests, 0).await;
+    all_is_well(&stack, &requests, 0).await;
 }
 
 #[tokio::test]
 async fn a_pool_whose_chat_was_broken_ends_with_its_target() {
-    let bundle = empty("10").await;
-    bundle
+    let stack = empty("10").await;
+    stack
         .telegram
-        .make_admin(bundle.bot_id, bundle.chat_id, Rights::none());
+        .make_admin(stack.bot_id, stack.chat_id, Rights::none());
     for _ in 0..30 {
-        tick(&bundle).await;
+        tick(&stack).await;
     }
-    bundle
+    stack
         .telegram
-        .make_admin(bundle.bot_id, bundle.chat_id, Rights::all());
-    fill(&bundle, 10).await;
+        .make_admin(stack.bot_id, stack.chat_id, Rights::all());
+    fill(&stack, 10).await;
     for _ in 0..5 {
-        tick(&bundle).await;
+        tick(&stack).await;
     }
-    assert_eq!(pool(&bundle).await.len(), 10);
-    assert_eq!(bundle.telegram.link_count(), 10, "none was made twice");
+    assert_eq!(pool(&stack).await.len(), 10);
+    assert_eq!(stack.telegram.link_count(), 10, "none was made twice");
 }
 
 #[tokio::test]
 async fn a_group_that_moves_while_its_pool_fills_is_followed() {
-    let bundle = empty("30").await;
-    let (old, new) = (bundle.chat_id, bundle.chat_id - 7);
-    let filling = bundle.functions().tick();
+    let stack = empty("30").await;
+    let (old, new) = (stack.chat_id, stack.chat_id - 7);
+    let filling = stack.functions().tick();
     let moving = async {
-        bundle.run_until(|| bundle.telegram.link_count() >= 3).await;
-        bundle.telegram.migrate_chat(old, new);
+        stack.run_until(|| stack.telegram.link_count() >= 3).await;
+        stack.telegram.migrate_chat(old, new);
     };
     tokio::join!(filling, moving);
-    fill(&bundle, 30).await;
-    let links = pool(&bundle).await;
+    fill(&stack, 30).await;
+    let links = pool(&stack).await;
     assert_eq!(links.len(), 30);
     assert!(links.values().any(|link| link.chat == ChatId(new)));
-    let answer = bundle.buy("u1", "T1").await;
+    let answer = stack.buy("u1", "T1").await;
     let link = link_in(&answer.body).unwrap();
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    assert_eq!(bundle.status(&answer.request_id()).await["joined"], true);
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&answer.request_id()).await["joined"], true);
 }
 
 #[tokio::test]
 async fn slots_whose_links_answers_are_lost_are_filled_in_the_end() {
-    let bundle = empty("5").await;
+    let stack = empty("5").await;
     let lost = simulators::telegram::FaultRule::on("createChatInviteLink", Fault::ResetAfter);
-    bundle.telegram.fail(lost.times(2));
-    fill(&bundle, 5).await;
-    all_is_well(&bundle, &[], 2).await;
+    stack.telegram.fail(lost.times(2));
+    fill(&stack, 5).await;
+    all_is_well(&stack, &[], 2).await;
 }

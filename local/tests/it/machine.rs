@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use local::alarms;
-use local::bundle::Data;
-use local::harness::{Outside, TestBundle, any_port, until};
-use local::proof::process::Process;
+use local::harness::process::Process;
+use local::harness::{Outside, TestStack, any_port, until};
+use local::stack::Data;
 use serde_json::{Value, json};
 use setup::check::Verdict;
 use simulators::aws::{FaultRule, Service, WireFault};
@@ -24,17 +24,17 @@ fn signal(process: &Process, name: &str) {
 
 #[tokio::test]
 async fn healthz_needs_no_key_and_says_whether_the_stores_answer() {
-    let bundle = TestBundle::start().await;
-    let healthy = bundle.get("/healthz", &[]).await;
+    let stack = TestStack::start().await;
+    let healthy = stack.get("/healthz", &[]).await;
     assert_eq!((healthy.status, healthy.body), (200, json!({"ok": true})));
     for (service, operation) in [
         (Service::DynamoDb, "GetItem"),
         (Service::Sqs, "GetQueueAttributes"),
     ] {
         let rule = FaultRule::new(WireFault::InternalError).on(service, operation);
-        bundle.aws().wire().fail(rule.always());
+        stack.aws().wire().fail(rule.always());
         let ill = until("an ill answer", async || {
-            let answer = bundle.get("/healthz", &[]).await;
+            let answer = stack.get("/healthz", &[]).await;
             (answer.status != 200).then_some(answer)
         })
         .await;
@@ -43,26 +43,19 @@ async fn healthz_needs_no_key_and_says_whether_the_stores_answer() {
             (503, "unavailable"),
             "{operation}"
         );
-        bundle.aws().wire().clear_faults();
+        stack.aws().wire().clear_faults();
         until("health", async || {
-            (bundle.get("/healthz", &[]).await.status == 200).then_some(())
+            (stack.get("/healthz", &[]).await.status == 200).then_some(())
         })
         .await;
     }
     // Whoever asks how often: the stores are asked once a second.
-    let before = bundle
-        .aws()
-        .wire()
-        .count(Service::Sqs, "GetQueueAttributes");
+    let before = stack.aws().wire().count(Service::Sqs, "GetQueueAttributes");
     let began = Instant::now();
     for _ in 0..50 {
-        bundle.get("/healthz", &[]).await;
+        stack.get("/healthz", &[]).await;
     }
-    let asked = bundle
-        .aws()
-        .wire()
-        .count(Service::Sqs, "GetQueueAttributes")
-        - before;
+    let asked = stack.aws().wire().count(Service::Sqs, "GetQueueAttributes") - before;
     assert!(asked <= 2 + began.elapsed().as_secs(), "{asked}");
 }
 
@@ -147,12 +140,12 @@ async fn a_stop_amid_a_backlog_begins_no_call_and_ends_in_time() {
 
 #[tokio::test]
 async fn a_key_that_was_given_is_not_printed() {
-    let made_up = TestBundle::start().await;
-    let words = local::greeting::words(&made_up.bundle);
-    assert!(words.contains(made_up.bundle.api_key()));
+    let made_up = TestStack::start().await;
+    let words = local::banner::words(&made_up.local);
+    assert!(words.contains(made_up.local.api_key()));
     let given = "a-shops-own-key-0123456789";
-    let bundle = TestBundle::with(&[("API_KEYS", given)]).await;
-    let words = local::greeting::words(&bundle.bundle);
+    let stack = TestStack::with(&[("API_KEYS", given)]).await;
+    let words = local::banner::words(&stack.local);
     assert!(!words.contains(given), "{words}");
     assert!(words.contains("-H \"x-api-key: $API_KEY\""), "{words}");
 }
@@ -203,14 +196,14 @@ async fn a_wrong_chat_and_ignored_settings_are_told_at_the_start() {
 
 #[tokio::test]
 async fn a_public_chat_is_warned_of() {
-    let bundle = TestBundle::start().await;
-    let checks = bundle.bundle.examine().await;
+    let stack = TestStack::start().await;
+    let checks = stack.local.examine().await;
     assert!(
         checks.iter().all(|check| check.verdict == Verdict::Ok),
         "{checks:#?}"
     );
-    bundle.telegram.set_chat_username(bundle.chat_id, "club");
-    let checks = bundle.bundle.examine().await;
+    stack.telegram.set_chat_username(stack.chat_id, "club");
+    let checks = stack.local.examine().await;
     let wrong: Vec<_> = checks
         .iter()
         .filter(|check| check.verdict != Verdict::Ok)
@@ -229,31 +222,31 @@ async fn a_webhook_that_telegram_refuses_for_now_is_tried_again() {
     let rule = telegram::FaultRule::on("setWebhook", Fault::Refuse(refused));
     outside.telegram.fail(rule.times(1));
     let env = [("PUBLIC_URL", "https://shop.example")];
-    let bundle = outside
-        .bundle(any_port(), Data::Ephemeral, &env)
+    let stack = outside
+        .stack(any_port(), Data::Ephemeral, &env)
         .await
         .unwrap();
-    assert_eq!(bundle.buy("u1", "T1").await.status, 200);
+    assert_eq!(stack.buy("u1", "T1").await.status, 200);
     until("the webhook", async || {
         (outside.telegram.count("setWebhook") >= 2).then_some(())
     })
     .await;
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]
 async fn the_pages_state_is_all_of_it_once_and_then_what_changed() {
-    let bundle = TestBundle::start().await;
-    let key = [("x-api-key", bundle.bundle.api_key())];
+    let stack = TestStack::start().await;
+    let key = [("x-api-key", stack.local.api_key())];
     let state = async |query: &str| -> Value {
-        let answer = bundle.get(&format!("/bundle/state?{query}"), &key).await;
+        let answer = stack.get(&format!("/local/state?{query}"), &key).await;
         assert_eq!(answer.status, 200);
         answer.body
     };
     for n in 0..3 {
-        bundle.admitted(&format!("u{n}"), &format!("T{n}")).await;
+        stack.admitted(&format!("u{n}"), &format!("T{n}")).await;
     }
-    bundle.settle().await;
+    stack.run_until_idle().await;
     let all = state("").await;
     assert_eq!(all["whole"], true);
     assert_eq!(all["invites"].as_array().unwrap().len(), 3);
@@ -262,14 +255,14 @@ async fn the_pages_state_is_all_of_it_once_and_then_what_changed() {
     // What changes while it waits ends the wait, and nothing else is told.
     let since = format!("since={cursor}");
     let waiting = state(&since);
-    let buying = bundle.bought("late", "T-late");
+    let buying = stack.bought("late", "T-late");
     let (news, id) = tokio::join!(waiting, buying);
     assert_eq!(news["whole"], false);
     let told = news["invites"].as_array().unwrap();
     assert_eq!(told.len(), 1, "{news}");
     assert_eq!(told[0]["requestId"], id.as_str());
     assert_eq!(news["totals"]["requests"], 4);
-    bundle.settle().await;
+    stack.run_until_idle().await;
     // Another process's cursor is not believed.
     assert_eq!(state("since=1.9.9.9").await["whole"], true);
     // One that is not told of yet is told at once, whatever else is new.

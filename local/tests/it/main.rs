@@ -1,4 +1,4 @@
-//! What a user would see, shown on the whole bundle at the wire: the real SDK clients against embedded AWS, and
+//! What a user would see, shown on the whole local stack at the wire: the real SDK clients against embedded AWS, and
 //! simulated Telegram and WebEngage.
 
 #![allow(
@@ -11,20 +11,19 @@ mod abuse;
 mod account;
 mod admin;
 mod bad_input;
+mod chat_faults;
+mod consistency;
 mod dispatch;
-mod durability;
-mod house;
 mod incident;
 mod joins;
 mod link_pool;
 mod machine;
 mod marketing;
+mod observability;
 mod poison;
 mod rate_limit;
 mod real_mode;
 mod secrets;
-mod seen;
 mod shop;
 mod startup;
 mod structure;
-mod trouble;

@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::json;
 use simulators::telegram::Tap;
 use simulators::webengage::{Failure, Mode};
 
 /// A buyer gets in while WebEngage is in `mode`; both events arrive when it is up again.
 async fn survives(mode: Mode, outage: Duration) {
-    let bundle = TestBundle::start().await;
-    bundle.webengage.set_mode(mode);
-    let id = bundle.bought("u1", "T1").await;
-    bundle
-        .run_until(|| bundle.telegram.link_count() == 1 && bundle.webengage.attempt_count() > 0)
+    let stack = TestStack::start().await;
+    stack.webengage.set_mode(mode);
+    let id = stack.bought("u1", "T1").await;
+    stack
+        .run_until(|| stack.telegram.link_count() == 1 && stack.webengage.attempt_count() > 0)
         .await;
-    let link = bundle.link(&id).await;
-    assert_eq!(bundle.status(&id).await["linkEventFired"], false);
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    let since = bundle.clock.now_ms();
-    bundle
-        .run_until(|| bundle.clock.now_ms() - since > i64::try_from(outage.as_millis()).unwrap())
+    let link = stack.link(&id).await;
+    assert_eq!(stack.status(&id).await["linkEventFired"], false);
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    let since = stack.clock.now_ms();
+    stack
+        .run_until(|| stack.clock.now_ms() - since > i64::try_from(outage.as_millis()).unwrap())
         .await;
-    let status = bundle.status(&id).await;
+    let status = stack.status(&id).await;
     assert_eq!(
         (
             &status["joined"],
@@ -31,14 +31,14 @@ async fn survives(mode: Mode, outage: Duration) {
         ),
         (&json!(true), &json!(false), &json!(false))
     );
-    bundle.webengage.set_mode(Mode::Up);
-    bundle.settle().await;
-    let status = bundle.status(&id).await;
+    stack.webengage.set_mode(Mode::Up);
+    stack.run_until_idle().await;
+    let status = stack.status(&id).await;
     assert_eq!(
         (&status["linkEventFired"], &status["joinEventFired"]),
         (&json!(true), &json!(true))
     );
-    let mut names: Vec<String> = bundle
+    let mut names: Vec<String> = stack
         .webengage
         .ingested()
         .iter()
@@ -84,11 +84,11 @@ async fn an_event_that_is_not_said_to_be_taken_is_told_again_under_the_same_id()
         Mode::ErrorWithin200,
         Mode::Forbidden,
     ] {
-        let bundle = TestBundle::start().await;
-        bundle.webengage.fail(Failure::of(mode).times(1));
-        let (id, _) = bundle.admitted("u1", "T1").await;
-        assert_eq!(bundle.status(&id).await["linkEventFired"], true);
-        let attempts = bundle.webengage.attempts();
+        let stack = TestStack::start().await;
+        stack.webengage.fail(Failure::of(mode).times(1));
+        let (id, _) = stack.admitted("u1", "T1").await;
+        assert_eq!(stack.status(&id).await["linkEventFired"], true);
+        let attempts = stack.webengage.attempts();
         assert_eq!(attempts.len(), 2);
         assert!(attempts[0].request_id.is_some());
         assert_eq!(attempts[0].request_id, attempts[1].request_id);
@@ -97,13 +97,13 @@ async fn an_event_that_is_not_said_to_be_taken_is_told_again_under_the_same_id()
 
 #[tokio::test]
 async fn a_wait_of_more_than_an_hour_is_not_believed() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let limited = Mode::RateLimited {
         retry_after: Some(1_000_000),
     };
-    bundle.webengage.fail(Failure::of(limited).times(1));
-    bundle.admitted("u1", "T1").await;
-    let attempts = bundle.webengage.attempts();
+    stack.webengage.fail(Failure::of(limited).times(1));
+    stack.admitted("u1", "T1").await;
+    let attempts = stack.webengage.attempts();
     let waited = attempts[1].at_ms - attempts[0].at_ms;
     assert!((3_600_000..5_400_000).contains(&waited), "{waited} ms");
 }
@@ -127,14 +127,14 @@ async fn resets_of_webengage_delay_both_events_and_nothing_else() {
 #[tokio::test]
 async fn an_event_that_was_ingested_without_an_answer_is_not_ingested_twice() {
     for mode in [Mode::ResetAfter, Mode::InternalErrorAfterIngesting] {
-        let bundle = TestBundle::start().await;
-        bundle.webengage.fail(Failure::of(mode).times(2));
-        let (id, _) = bundle.admitted("u1", "T1").await;
-        assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+        let stack = TestStack::start().await;
+        stack.webengage.fail(Failure::of(mode).times(2));
+        let (id, _) = stack.admitted("u1", "T1").await;
+        assert_eq!(stack.status(&id).await["linkEventFired"], true);
         assert_eq!(
             (
-                bundle.webengage.ingested().len(),
-                bundle.webengage.attempt_count()
+                stack.webengage.ingested().len(),
+                stack.webengage.attempt_count()
             ),
             (1, 3)
         );
@@ -143,39 +143,39 @@ async fn an_event_that_was_ingested_without_an_answer_is_not_ingested_twice() {
 
 #[tokio::test]
 async fn a_wait_that_webengage_asks_for_is_kept_even_beyond_what_sqs_delays() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let limited = Mode::RateLimited {
         retry_after: Some(2000),
     };
-    bundle.webengage.fail(Failure::of(limited).times(1));
-    bundle.admitted("u1", "T1").await;
-    let attempts = bundle.webengage.attempts();
+    stack.webengage.fail(Failure::of(limited).times(1));
+    stack.admitted("u1", "T1").await;
+    let attempts = stack.webengage.attempts();
     assert_eq!(attempts.len(), 2);
     assert!(attempts[1].at_ms - attempts[0].at_ms >= 2_000_000);
 }
 
 /// What a person must mend ends as a dead letter, with the flag still false, and is delivered once re-driven.
 async fn ends_as_a_dead_letter(mode: Mode) {
-    let mut bundle = TestBundle::start().await;
-    bundle.leaves_something();
-    bundle.webengage.set_mode(mode);
-    let (id, _) = bundle.admitted("u1", "T1").await;
+    let mut stack = TestStack::start().await;
+    stack.leaves_something();
+    stack.webengage.set_mode(mode);
+    let (id, _) = stack.admitted("u1", "T1").await;
     assert_eq!(
         (
-            bundle.depth("EventQueue"),
-            bundle.depth("EventDeadLetterQueue")
+            stack.depth("EventQueue"),
+            stack.depth("EventDeadLetterQueue")
         ),
         (0, 1)
     );
-    assert_eq!(bundle.status(&id).await["linkEventFired"], false);
-    bundle.webengage.set_mode(Mode::Up);
-    bundle.redrive("EventDeadLetterQueue").await;
-    bundle
-        .run_until(|| bundle.webengage.ingested_count() == 1)
+    assert_eq!(stack.status(&id).await["linkEventFired"], false);
+    stack.webengage.set_mode(Mode::Up);
+    stack.redrive("EventDeadLetterQueue").await;
+    stack
+        .run_until(|| stack.webengage.ingested_count() == 1)
         .await;
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["linkEventFired"], true);
-    assert_eq!(bundle.depth("EventDeadLetterQueue"), 0);
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["linkEventFired"], true);
+    assert_eq!(stack.depth("EventDeadLetterQueue"), 0);
 }
 
 #[tokio::test]
@@ -195,35 +195,35 @@ async fn a_refused_event_ends_as_a_dead_letter() {
 
 #[tokio::test]
 async fn after_thirteen_days_without_webengage_an_event_is_a_dead_letter_not_lost() {
-    let mut bundle = TestBundle::start().await;
-    bundle.leaves_something();
-    bundle.webengage.set_mode(Mode::Down);
-    let id = bundle.bought("u1", "T1").await;
-    bundle
-        .run_until(|| bundle.webengage.attempt_count() > 2)
+    let mut stack = TestStack::start().await;
+    stack.leaves_something();
+    stack.webengage.set_mode(Mode::Down);
+    let id = stack.bought("u1", "T1").await;
+    stack
+        .run_until(|| stack.webengage.attempt_count() > 2)
         .await;
     // In thirteen days that pass, `events` moves the record on with each try. In a jump it can't, and the sweeper would take
     // the message for lost.
-    bundle.pause_schedule();
-    bundle
-        .turn_when_idle(Duration::from_secs(13 * 24 * 3600))
+    stack.pause_schedule();
+    stack
+        .advance_when_idle(Duration::from_secs(13 * 24 * 3600))
         .await;
-    bundle.settle().await;
-    assert_eq!(bundle.depth("EventDeadLetterQueue"), 1);
-    assert_eq!(bundle.status(&id).await["linkEventFired"], false);
+    stack.run_until_idle().await;
+    assert_eq!(stack.depth("EventDeadLetterQueue"), 1);
+    assert_eq!(stack.status(&id).await["linkEventFired"], false);
     // Redriven with many others it meets a rate limit, which ends no event, however old it is.
-    bundle.webengage.mend();
-    bundle.webengage.set_limit(0);
-    let attempts = bundle.webengage.attempt_count();
-    let key = [("x-admin-key", bundle.bundle.admin_key())];
+    stack.webengage.mend();
+    stack.webengage.set_limit(0);
+    let attempts = stack.webengage.attempt_count();
+    let key = [("x-admin-key", stack.local.admin_key())];
     let queue = json!({"queue": "events"}).to_string();
-    let answer = bundle.post("/v1/admin/dead-letters/redrive", queue, &key);
+    let answer = stack.post("/v1/admin/dead-letters/redrive", queue, &key);
     assert_eq!(answer.await.status, 200);
-    bundle
-        .run_until(|| bundle.webengage.attempt_count() > attempts + 6)
+    stack
+        .run_until(|| stack.webengage.attempt_count() > attempts + 6)
         .await;
-    bundle.webengage.set_limit(u32::MAX);
-    bundle.settle().await;
-    assert_eq!(bundle.depth("EventDeadLetterQueue"), 0);
-    assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+    stack.webengage.set_limit(u32::MAX);
+    stack.run_until_idle().await;
+    assert_eq!(stack.depth("EventDeadLetterQueue"), 0);
+    assert_eq!(stack.status(&id).await["linkEventFired"], true);
 }

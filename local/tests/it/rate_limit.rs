@@ -3,42 +3,42 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::bundle::Data;
-use local::harness::{Outside, TestBundle, any_port};
+use local::harness::{Outside, TestStack, any_port};
+use local::stack::Data;
 use simulators::telegram::{ChatKind, Fault, FaultRule, Limit, Rights};
 
 async fn waits_out(retry_after: u32) {
-    let bundle = TestBundle::start().await;
-    bundle.telegram.fail(
+    let stack = TestStack::start().await;
+    stack.telegram.fail(
         FaultRule::on(
             "createChatInviteLink",
             Fault::TooManyRequests { retry_after },
         )
         .times(1),
     );
-    let id = bundle.bought("u1", "T1").await;
-    bundle
-        .run_until(|| bundle.telegram.too_many_requests() > 0)
+    let id = stack.bought("u1", "T1").await;
+    stack
+        .run_until(|| stack.telegram.too_many_requests() > 0)
         .await;
-    let refused_at = bundle.clock.now_ms();
-    let status = bundle.status(&id).await;
+    let refused_at = stack.clock.now_ms();
+    let status = stack.status(&id).await;
     assert_eq!(
         (status["status"].as_str(), status["attempts"].as_u64()),
         (Some("QUEUED"), Some(0)),
         "{status}"
     );
     // Another buyer of the same chat must wait as well.
-    let other = bundle.bought("u2", "T2").await;
-    bundle.settle().await;
+    let other = stack.bought("u2", "T2").await;
+    stack.run_until_idle().await;
     for id in [&id, &other] {
-        let status = bundle.status(id).await;
+        let status = stack.status(id).await;
         assert_eq!(
             (status["status"].as_str(), status["attempts"].as_u64()),
             (Some("DONE"), Some(1)),
             "{status}"
         );
     }
-    let calls = bundle.telegram.calls();
+    let calls = stack.telegram.calls();
     let minted: Vec<i64> = calls
         .iter()
         .filter(|call| call.status == 200 && call.method == "createChatInviteLink")
@@ -51,7 +51,7 @@ async fn waits_out(retry_after: u32) {
         waited >= i64::from(retry_after) * 1000 - 200,
         "waited {waited} ms of {retry_after} s"
     );
-    assert_eq!(bundle.telegram.violation_count(), 0);
+    assert_eq!(stack.telegram.violation_count(), 0);
 }
 
 #[tokio::test]
@@ -71,36 +71,36 @@ async fn a_429_of_2000_seconds_is_waited_out_by_all_of_the_chat() {
 
 #[tokio::test]
 async fn a_429_without_json_is_a_rate_limit_too() {
-    let bundle = TestBundle::start().await;
-    bundle
+    let stack = TestStack::start().await;
+    stack
         .telegram
         .fail(FaultRule::on("createChatInviteLink", Fault::TooManyRequestsHtml).times(2));
-    let (id, _) = bundle.admitted("u1", "T1").await;
-    assert_eq!(bundle.status(&id).await["attempts"], 1);
+    let (id, _) = stack.admitted("u1", "T1").await;
+    assert_eq!(stack.status(&id).await["attempts"], 1);
 }
 
 #[tokio::test]
 async fn a_hundred_buyers_at_five_links_a_second_all_get_in_and_nothing_is_dropped() {
-    let bundle = TestBundle::start().await;
-    bundle.telegram.set_limit(Some(Limit {
+    let stack = TestStack::start().await;
+    stack.telegram.set_limit(Some(Limit {
         calls: 5,
         per: Duration::from_secs(1),
         burst: 20,
     }));
     let ids =
-        join_all((0..100).map(async |n| bundle.bought(&format!("u{n}"), &format!("T{n}")).await))
+        join_all((0..100).map(async |n| stack.bought(&format!("u{n}"), &format!("T{n}")).await))
             .await;
-    bundle.settle().await;
+    stack.run_until_idle().await;
     for id in &ids {
-        let status = bundle.status(id).await;
+        let status = stack.status(id).await;
         assert_eq!(
             (status["status"].as_str(), status["attempts"].as_u64()),
             (Some("DONE"), Some(1)),
             "{status}"
         );
     }
-    assert_eq!(bundle.telegram.link_count(), 100);
-    assert_eq!(bundle.telegram.violation_count(), 0);
+    assert_eq!(stack.telegram.link_count(), 100);
+    assert_eq!(stack.telegram.violation_count(), 0);
 }
 
 #[tokio::test]
@@ -112,8 +112,8 @@ async fn one_chats_pause_does_not_hold_another_chat() {
     telegram.make_admin(externals.bot_id, elsewhere, Rights::all());
     let chats = format!("{busy},{elsewhere}");
     let env = [("TELEGRAM_CHAT_ID", chats.as_str())];
-    let bundle = externals.bundle(any_port(), Data::Ephemeral, &env).await;
-    let bundle = bundle.unwrap();
+    let stack = externals.stack(any_port(), Data::Ephemeral, &env).await;
+    let stack = stack.unwrap();
     telegram.fail(
         FaultRule::on(
             "createChatInviteLink",
@@ -122,14 +122,14 @@ async fn one_chats_pause_does_not_hold_another_chat() {
         .chat(busy)
         .times(1),
     );
-    let id = bundle.bought("u1", "T1").await;
-    bundle.run_until(|| telegram.too_many_requests() > 0).await;
+    let id = stack.bought("u1", "T1").await;
+    stack.run_until(|| telegram.too_many_requests() > 0).await;
     // The limiter is that of one bot and one chat: a link of another chat of the bot is made at once.
-    let before = bundle.clock.now_ms();
+    let before = stack.clock.now_ms();
     let body = serde_json::json!({"userId": "u2", "transactionId": "T2", "chatId": elsewhere});
-    assert_eq!(bundle.request(&body, &[]).await.status, 200);
-    bundle.run_until(|| telegram.link_count() > 0).await;
-    assert!(bundle.clock.now_ms() - before < 60_000);
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["status"], "DONE");
+    assert_eq!(stack.request(&body, &[]).await.status, 200);
+    stack.run_until(|| telegram.link_count() > 0).await;
+    assert!(stack.clock.now_ms() - before < 60_000);
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["status"], "DONE");
 }

@@ -1,12 +1,12 @@
-//! With a bot token in the environment the bundle serves the real Telegram: here a Telegram, and a WebEngage, that the
-//! bundle has not started and takes for the real ones.
+//! With a bot token in the environment the local stack serves the real Telegram: here a Telegram, and a WebEngage, that the
+//! local stack has not started and takes for the real ones.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
-use local::bundle::Data;
-use local::harness::{Outside, TestBundle, any_port, until};
+use local::harness::{Outside, TestStack, any_port, until};
+use local::stack::Data;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::{self, Call, Fault, Tap, User};
@@ -17,28 +17,28 @@ async fn outside() -> Outside {
     Outside::start(TOKEN, "outside-webengage-key").await
 }
 
-/// A port that is free now, for a bundle whose URL must be known before it starts.
+/// A port that is free now, for a local stack whose URL must be known before it starts.
 fn free_port() -> SocketAddr {
     TcpListener::bind(any_port()).unwrap().local_addr().unwrap()
 }
 
-/// A bundle that Telegram reaches by webhook.
-async fn by_webhook(outside: &Outside, data: Data) -> TestBundle {
+/// A local stack that Telegram reaches by webhook.
+async fn by_webhook(outside: &Outside, data: Data) -> TestStack {
     let listen = free_port();
     // With a slash at its end, as people write it.
     let url = format!("http://{listen}/");
     let env = [("PUBLIC_URL", url.as_str())];
-    outside.bundle(listen, data, &env).await.unwrap()
+    outside.stack(listen, data, &env).await.unwrap()
 }
 
-/// A bundle that asks for updates.
-async fn by_polling(outside: &Outside, data: Data) -> TestBundle {
-    outside.bundle(any_port(), data, &[]).await.unwrap()
+/// A local stack that asks for updates.
+async fn by_polling(outside: &Outside, data: Data) -> TestStack {
+    outside.stack(any_port(), data, &[]).await.unwrap()
 }
 
-/// The sentence by which a bundle refuses to start. It holds no secret.
+/// The sentence by which a local stack refuses to start. It holds no secret.
 async fn refusal(outside: &Outside, env: &[(&str, &str)]) -> String {
-    let started = outside.bundle(any_port(), Data::Ephemeral, env).await;
+    let started = outside.stack(any_port(), Data::Ephemeral, env).await;
     let sentence = format!("{:#}", started.err().expect("it refuses to start"));
     assert!(!sentence.contains("AAF-outside"), "{sentence}");
     assert!(!sentence.contains('\n'), "{sentence}");
@@ -59,21 +59,21 @@ fn update_calls(outside: &Outside) -> Vec<Call> {
 }
 
 /// One payment all the way: link, join, both events.
-async fn a_payment_lives(bundle: &TestBundle) {
-    assert!(!bundle.bundle.is_simulated);
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+async fn a_payment_lives(stack: &TestStack) {
+    assert!(!stack.local.is_simulated);
+    let (id, link) = stack.admitted("u1", "T1").await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
     until("the join", async || {
-        bundle.status(&id).await["joined"].as_bool()?.then_some(())
+        stack.status(&id).await["joined"].as_bool()?.then_some(())
     })
     .await;
-    bundle.settle().await;
-    let status = bundle.status(&id).await;
+    stack.run_until_idle().await;
+    let status = stack.status(&id).await;
     let facts = ["linkEventFired", "joined", "joinEventFired"].map(|fact| &status[fact]);
     assert_eq!(facts, [true, true, true], "{status}");
     assert_eq!(status["telegramUserId"], 77);
-    assert!(bundle.telegram.link(&link).unwrap().revoked);
-    let names: Vec<Value> = bundle
+    assert!(stack.telegram.link(&link).unwrap().revoked);
+    let names: Vec<Value> = stack
         .webengage
         .ingested()
         .iter()
@@ -91,18 +91,18 @@ async fn a_payment_lives(bundle: &TestBundle) {
 #[tokio::test]
 async fn by_webhook_a_payment_becomes_a_link_a_join_and_two_events() {
     let outside = outside().await;
-    let bundle = by_webhook(&outside, Data::Ephemeral).await;
-    a_payment_lives(&bundle).await;
+    let stack = by_webhook(&outside, Data::Ephemeral).await;
+    a_payment_lives(&stack).await;
     let calls = update_calls(&outside);
     let methods: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
     // Registered once, and what Telegram made of it read back.
     assert_eq!(methods, ["setWebhook", "getWebhookInfo"]);
-    let secret = &bundle.env()["TELEGRAM_WEBHOOK_SECRET"];
+    let secret = &stack.env()["TELEGRAM_WEBHOOK_SECRET"];
     assert!(secret.len() >= 32);
     assert_eq!(
         calls[0].params,
         json!({
-            "url": format!("{}/v1/telegram/webhook", bundle.bundle.url),
+            "url": format!("{}/v1/telegram/webhook", stack.local.url),
             "secret_token": secret,
             "allowed_updates": ["chat_member"],
             "max_connections": 40,
@@ -114,8 +114,8 @@ async fn by_webhook_a_payment_becomes_a_link_a_join_and_two_events() {
 #[tokio::test]
 async fn by_long_polling_a_payment_becomes_a_link_a_join_and_two_events() {
     let outside = outside().await;
-    let bundle = by_polling(&outside, Data::Ephemeral).await;
-    a_payment_lives(&bundle).await;
+    let stack = by_polling(&outside, Data::Ephemeral).await;
+    a_payment_lives(&stack).await;
     let calls = update_calls(&outside);
     let is_poll = |call: &Call| call.method == "getUpdates";
     let (before, polls) = calls.split_at(calls.iter().position(is_poll).unwrap());
@@ -131,7 +131,7 @@ async fn by_long_polling_a_payment_becomes_a_link_a_join_and_two_events() {
 }
 
 #[tokio::test]
-async fn a_join_while_the_bundle_was_down_is_seen_after_its_old_webhook_gave_way_to_polling() {
+async fn a_join_while_the_local_stack_was_down_is_seen_after_its_old_webhook_gave_way_to_polling() {
     let outside = outside().await;
     let folder = tempfile::tempdir().unwrap();
     let data = || Data::Folder(folder.path().to_owned());
@@ -140,46 +140,46 @@ async fn a_join_while_the_bundle_was_down_is_seen_after_its_old_webhook_gave_way
     drop(before);
     assert_eq!(outside.telegram.tap(&link, User::new(77)), Tap::Joined);
     // The one before gives its folder back once all its tasks have ended.
-    let bundle = until("a free folder", async || {
-        outside.bundle(any_port(), data(), &[]).await.ok()
+    let stack = until("a free folder", async || {
+        outside.stack(any_port(), data(), &[]).await.ok()
     })
     .await;
     until("the join", async || {
-        bundle.status(&id).await["joined"].as_bool()?.then_some(())
+        stack.status(&id).await["joined"].as_bool()?.then_some(())
     })
     .await;
-    bundle.settle().await;
-    assert_eq!(bundle.status(&id).await["joinEventFired"], true);
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    stack.run_until_idle().await;
+    assert_eq!(stack.status(&id).await["joinEventFired"], true);
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
 #[tokio::test]
 async fn a_polled_update_answered_503_is_asked_for_again_and_those_behind_it_wait() {
     let outside = outside().await;
-    let bundle = by_polling(&outside, Data::Ephemeral).await;
-    let (first, link) = bundle.admitted("u1", "T1").await;
-    let (second, other_link) = bundle.admitted("u2", "T2").await;
-    let hits = bundle.aws().wire().fail(
+    let stack = by_polling(&outside, Data::Ephemeral).await;
+    let (first, link) = stack.admitted("u1", "T1").await;
+    let (second, other_link) = stack.admitted("u2", "T2").await;
+    let hits = stack.aws().wire().fail(
         FaultRule::new(WireFault::InternalError)
             .on(Service::DynamoDb, "GetItem")
             .named("InviteLinks")
             .always(),
     );
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    assert_eq!(bundle.tap(&other_link, 78), Tap::Joined);
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    assert_eq!(stack.tap(&other_link, 78), Tap::Joined);
     // Three tries of the SDK, and then a 503.
     until("a 503", async || (hits.count() >= 3).then_some(())).await;
     assert_eq!(outside.telegram.pending_updates(outside.bot_id), 2);
-    bundle.aws().wire().clear_faults();
+    stack.aws().wire().clear_faults();
     for id in [&first, &second] {
         until("the join", async || {
-            bundle.status(id).await["joined"].as_bool()?.then_some(())
+            stack.status(id).await["joined"].as_bool()?.then_some(())
         })
         .await;
     }
-    bundle.settle().await;
+    stack.run_until_idle().await;
     assert_eq!(outside.telegram.pending_updates(outside.bot_id), 0);
-    assert_eq!(bundle.webengage.ingested().len(), 4);
+    assert_eq!(stack.webengage.ingested().len(), 4);
 }
 
 /// A Telegram that takes every webhook and tells this of it afterwards.
@@ -228,7 +228,7 @@ async fn it_refuses_to_start_when_telegram_keeps_another_webhook_than_was_asked_
         ("PUBLIC_URL", "https://shop.example"),
         ("TELEGRAM_API_BASE", kept.as_str()),
     ];
-    let started = outside.bundle(any_port(), Data::Ephemeral, &env).await;
+    let started = outside.stack(any_port(), Data::Ephemeral, &env).await;
     assert!(started.is_ok(), "the same webhook, kept as asked, will do");
 }
 
@@ -269,61 +269,61 @@ async fn it_refuses_to_start_with_a_token_and_without_a_chat() {
 #[tokio::test]
 async fn polling_survives_an_outage_of_telegram() {
     let outside = outside().await;
-    let bundle = by_polling(&outside, Data::Ephemeral).await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
+    let stack = by_polling(&outside, Data::Ephemeral).await;
+    let (id, link) = stack.admitted("u1", "T1").await;
     for fault in [Fault::BadGateway, Fault::ResetBefore] {
         let rule = telegram::FaultRule::on("getUpdates", fault);
         outside.telegram.fail(rule.times(1));
     }
     // Ends the poll that waits, so that the next ones meet the faults.
-    bundle.turn(Duration::from_secs(30));
+    stack.advance(Duration::from_secs(30));
     until("three polls", async || {
         (outside.telegram.count("getUpdates") >= 3).then_some(())
     })
     .await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
     until("the join", async || {
-        bundle.status(&id).await["joined"].as_bool()?.then_some(())
+        stack.status(&id).await["joined"].as_bool()?.then_some(())
     })
     .await;
-    bundle.settle().await;
-    assert_eq!(bundle.webengage.ingested().len(), 2);
+    stack.run_until_idle().await;
+    assert_eq!(stack.webengage.ingested().len(), 2);
 }
 
-async fn page(bundle: &TestBundle) -> String {
-    let answer = common::http::client(Duration::from_secs(10)).unwrap();
-    let answer = answer.get(&bundle.bundle.url).send().await.unwrap();
+async fn page(stack: &TestStack) -> String {
+    let answer = runtime::http::client(Duration::from_secs(10)).unwrap();
+    let answer = answer.get(&stack.local.url).send().await.unwrap();
     answer.text().await.unwrap()
 }
 
 #[tokio::test]
 async fn the_page_holds_no_key_in_real_mode_and_its_acts_do_nothing_to_the_real_world() {
-    let simulated = TestBundle::start().await;
-    assert!(page(&simulated).await.contains(simulated.bundle.api_key()));
+    let simulated = TestStack::start().await;
+    assert!(page(&simulated).await.contains(simulated.local.api_key()));
     let outside = outside().await;
-    let bundle = by_polling(&outside, Data::Ephemeral).await;
-    let served = page(&bundle).await;
+    let stack = by_polling(&outside, Data::Ephemeral).await;
+    let served = page(&stack).await;
     for secret in ["API_KEYS", "TELEGRAM_WEBHOOK_SECRET", "WEBENGAGE_API_KEY"] {
-        assert!(!served.contains(&bundle.env()[secret]), "{secret}");
+        assert!(!served.contains(&stack.env()[secret]), "{secret}");
     }
     assert!(!served.contains(TOKEN));
-    assert_eq!(bundle.get("/bundle/state", &[]).await.status, 401);
-    let key = [("x-api-key", bundle.bundle.api_key())];
-    assert_eq!(bundle.get("/bundle/state", &key).await.status, 200);
-    let (_, link) = bundle.admitted("u1", "T1").await;
+    assert_eq!(stack.get("/local/state", &[]).await.status, 401);
+    let key = [("x-api-key", stack.local.api_key())];
+    assert_eq!(stack.get("/local/state", &key).await.status, 200);
+    let (_, link) = stack.admitted("u1", "T1").await;
     for (act, body) in [
         ("tap", json!({"inviteLink": link, "as": "stranger"})),
         ("telegram-limit", json!({"calls": 1, "perSeconds": 60})),
         ("telegram-storm", json!({"retryAfter": 60, "times": 9})),
         ("telegram-rights", json!({"canInvite": false})),
         ("webengage", json!({"mode": "down"})),
-        ("unplug-worker", json!({})),
-        ("turn-clock", json!({"seconds": 60})),
+        ("kill-worker", json!({})),
+        ("advance-clock", json!({"seconds": 60})),
     ] {
-        let path = format!("/bundle/demo/{act}");
-        let without_key = bundle.post(&path, body.to_string(), &[]).await;
+        let path = format!("/local/actions/{act}");
+        let without_key = stack.post(&path, body.to_string(), &[]).await;
         assert_eq!(without_key.status, 401, "{act}");
-        let answer = bundle.post(&path, body.to_string(), &key).await;
+        let answer = stack.post(&path, body.to_string(), &key).await;
         assert_eq!(
             (answer.status, answer.code()),
             (409, "not_simulated"),

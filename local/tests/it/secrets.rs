@@ -1,9 +1,9 @@
 //! No secret, no link, no e-mail address and no raw body in anything that the processes write, at the chattiest level.
 
-use common::domain::id::ChatId;
-use common::domain::task::{Mint, Task, Work};
-use common::domain::time::Timestamp;
-use local::harness::{Outside, TestBundle, until};
+use domain::id::ChatId;
+use domain::task::{Mint, Task, Work};
+use domain::time::Timestamp;
+use local::harness::{Outside, TestStack, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use simulators::lambda::Function;
@@ -11,7 +11,7 @@ use simulators::telegram::{Fault, FaultRule, Tap, User};
 use simulators::webengage::Mode;
 
 use crate::startup::{purchase, spawn};
-use local::proof::process::Process;
+use local::harness::process::Process;
 
 const TOKEN: &str = "987654321:AAPlantedBotTokenPlantedBotToken012";
 const WEBENGAGE_KEY: &str = "planted-webengage-key";
@@ -35,13 +35,13 @@ fn assert_clean(lines: &[String], links: &[String]) {
 /// Sends a message to one of the process's queues, as anybody with its AWS address can.
 async fn sends(process: &Process, queue: &str, body: &str) {
     let mut env = process.env.clone().into_iter().collect();
-    let sqs = common::aws::Shared::from_env(&mut env).sqs();
+    let sqs = runtime::aws::Shared::from_env(&mut env).sqs();
     let sent = sqs.send_message().queue_url(&process.env[queue]);
     sent.message_body(body).send().await.unwrap();
 }
 
 #[tokio::test]
-async fn the_bundle_writes_no_secret_and_no_link_whatever_goes_wrong_at_trace_level() {
+async fn the_local_stack_writes_no_secret_and_no_link_whatever_goes_wrong_at_trace_level() {
     let outside = Outside::start(TOKEN, WEBENGAGE_KEY).await;
     let mut env = outside.env();
     env.extend([
@@ -200,19 +200,19 @@ async fn answer(function: &Function, event: Vec<u8>) -> Value {
 
 #[tokio::test]
 async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_nothing_does() {
-    let bundle = TestBundle::with(&[
+    let stack = TestStack::with(&[
         ("API_KEYS", API_KEY),
         ("TELEGRAM_WEBHOOK_SECRET", WEBHOOK_SECRET),
         ("WEBENGAGE_LICENSE_CODE", ""),
     ])
     .await;
-    let (id, link) = bundle.admitted("buyer@example.com", RAW).await;
-    let token = bundle.env()["TELEGRAM_BOT_TOKEN"]
+    let (id, link) = stack.admitted("buyer@example.com", RAW).await;
+    let token = stack.env()["TELEGRAM_BOT_TOKEN"]
         .rsplit_once(':')
         .unwrap()
         .1
         .to_owned();
-    let mut env: Vec<(&str, &str)> = bundle
+    let mut env: Vec<(&str, &str)> = stack
         .env()
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -223,8 +223,8 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
         ("RUST_LOG", "trace"),
         ("AWS_SECRET_ACCESS_KEY", AWS_SECRET),
     ]);
-    let now = Timestamp::from_ms(bundle.clock.now_ms());
-    // Another pair of hands than the bundle's own: nothing of its queues is in the way.
+    let now = Timestamp::from_ms(stack.clock.now_ms());
+    // Another pair of hands than the local stack's own: nothing of its queues is in the way.
     let put = async |n: u32| {
         let id = format!("00000000-0000-8000-8000-{n:012}");
         let mint = Mint {
@@ -233,17 +233,17 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
             transaction_id: format!("{RAW}-{n}"),
             link_version: 0,
         };
-        let task = Task::new(ChatId(bundle.chat_id), Work::Mint(mint), now);
-        bundle.put(&task).await;
+        let task = Task::new(ChatId(stack.chat_id), Work::Mint(mint), now);
+        stack.put(&task).await;
     };
-    let bell = json!({"kind": "work", "chatId": bundle.chat_id}).to_string();
+    let bell = json!({"kind": "work", "chatId": stack.chat_id}).to_string();
     let poison = format!(r#"{{"kind": "mint", "inviteLink": "{link}", "userId": "{RAW}""#);
     let event = json!({"eventId": "981c3a7157524b880b965971391d0dcd", "requestId": id,
         "eventName": "pass_paid_community_telegram_joined", "userId": "buyer@example.com", "eventTime": now,
         "eventData": {"transactionId": RAW, "inviteLink": link}})
     .to_string();
     let user = json!({"id": 77, "is_bot": false, "first_name": "A"});
-    let join = json!({"update_id": 1, "chat_member": {"chat": {"id": bundle.chat_id, "type": "supergroup"}, "from": user, "date": 1_795_190_253,
+    let join = json!({"update_id": 1, "chat_member": {"chat": {"id": stack.chat_id, "type": "supergroup"}, "from": user, "date": 1_795_190_253,
         "old_chat_member": {"status": "left", "user": user}, "new_chat_member": {"status": "member", "user": user},
         "invite_link": {"invite_link": link}}})
     .to_string();
@@ -298,12 +298,12 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
         .into_iter()
         .enumerate()
     {
-        bundle
+        stack
             .telegram
             .fail(FaultRule::on("createChatInviteLink", fault).times(1));
         put(2 + u32::try_from(n).unwrap()).await;
         let _ = answer(&worker, sqs("InviteQueue", std::slice::from_ref(&bell))).await;
-        bundle.settle().await;
+        stack.run_until_idle().await;
     }
     keep("worker", &worker);
 
@@ -328,11 +328,11 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
 
     let events = spawn("events", &env).await;
     for mode in [Mode::Down, Mode::Unauthorized, Mode::Up] {
-        bundle.webengage.set_mode(mode);
+        stack.webengage.set_mode(mode);
         let _ = answer(&events, sqs("EventQueue", &[event.clone(), poison.clone()])).await;
     }
     keep("events", &events);
-    bundle.settle().await;
+    stack.run_until_idle().await;
 
     // What a function tells its caller or Lambda when AWS itself is away.
     let mut cut_off = env.clone();
@@ -353,13 +353,13 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
         );
         written.extend(logs);
     }
-    let mut links: Vec<String> = bundle
+    let mut links: Vec<String> = stack
         .telegram
         .links()
         .into_iter()
         .map(|link| link.url)
         .collect();
     links.push(format!("+{token}"));
-    links.push(format!("+{}", bundle.env()["WEBENGAGE_API_KEY"]));
+    links.push(format!("+{}", stack.env()["WEBENGAGE_API_KEY"]));
     assert_clean(&written, &links);
 }

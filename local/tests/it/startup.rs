@@ -5,8 +5,8 @@ use std::process::Output;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use local::bundle::{Bundle, Data, Options};
-use local::harness::{Outside, TestBundle, any_port};
+use local::harness::{Outside, TestStack, any_port};
+use local::stack::{Data, Options, Stack};
 use local::supervision::Supervision;
 use local::timeline::Timeline;
 use serde_json::{Value, json};
@@ -80,13 +80,13 @@ const FUNCTIONS: [(&str, &[&str]); 8] = [
 ];
 const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:admit-one-AbCdEf";
 
-/// The binary of a function, or of the bundle (`local`), built if it is not up to date: cargo builds the binaries of
+/// The binary of a function, or of the local stack (`local`), built if it is not up to date: cargo builds the binaries of
 /// the package under test alone.
 pub(crate) fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let bundle = PathBuf::from(env!("CARGO_BIN_EXE_local"));
-        let folder = bundle.parent().unwrap().to_owned();
+        let stack = PathBuf::from(env!("CARGO_BIN_EXE_local"));
+        let folder = stack.parent().unwrap().to_owned();
         let mut build = std::process::Command::new(env!("CARGO"));
         build
             .args(["build", "--quiet", "--bins"])
@@ -225,9 +225,9 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
     }
 }
 
-/// The environment of a bundle's functions, without these names.
-pub(crate) fn env_without<'a>(bundle: &'a TestBundle, names: &[&str]) -> Vec<(&'a str, &'a str)> {
-    let all = bundle.env().iter();
+/// The environment of a local stack's functions, without these names.
+pub(crate) fn env_without<'a>(stack: &'a TestStack, names: &[&str]) -> Vec<(&'a str, &'a str)> {
+    let all = stack.env().iter();
     all.map(|(name, value)| (name.as_str(), value.as_str()))
         .filter(|(name, value)| !names.contains(name) && !value.is_empty())
         .collect()
@@ -248,11 +248,11 @@ pub(crate) async fn status_of(function: &Function, event: Vec<u8>) -> Value {
 
 #[tokio::test]
 async fn secrets_that_the_environment_lacks_come_from_the_json_secret_and_those_that_it_has_win() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let secret =
         json!({"API_KEYS": "key-of-the-secret", "TELEGRAM_CHAT_ID": "-42", "NOTE": "unused"});
-    bundle.aws().put_secret(SECRET_ARN, &secret.to_string());
-    let mut env = env_without(&bundle, &["API_KEYS", "SECRETS_ARN"]);
+    stack.aws().put_secret(SECRET_ARN, &secret.to_string());
+    let mut env = env_without(&stack, &["API_KEYS", "SECRETS_ARN"]);
     env.push(("SECRETS_ARN", SECRET_ARN));
     let function = spawn("request", &env).await;
     assert_eq!(
@@ -261,7 +261,7 @@ async fn secrets_that_the_environment_lacks_come_from_the_json_secret_and_those_
     );
     assert_eq!(status_of(&function, purchase("another-key")).await, 401);
     assert_eq!(
-        status_of(&function, purchase(bundle.bundle.api_key())).await,
+        status_of(&function, purchase(stack.local.api_key())).await,
         401
     );
     env.push(("API_KEYS", "key-of-the-environment"));
@@ -274,13 +274,13 @@ async fn secrets_that_the_environment_lacks_come_from_the_json_secret_and_those_
         status_of(&function, purchase("key-of-the-secret")).await,
         401
     );
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_read_or_is_none_refuses_the_start_and_names_secrets_arn() {
-    let bundle = TestBundle::start().await;
-    let mut env = env_without(&bundle, &["API_KEYS", "SECRETS_ARN"]);
+    let stack = TestStack::start().await;
+    let mut env = env_without(&stack, &["API_KEYS", "SECRETS_ARN"]);
     env.push(("SECRETS_ARN", SECRET_ARN));
     let unreadable = refusal("status", &env).await;
     assert!(unreadable.contains("SECRETS_ARN"), "{unreadable}");
@@ -293,15 +293,13 @@ async fn a_secret_that_cannot_be_read_or_is_none_refuses_the_start_and_names_sec
         r#"{"API_KEYS": 7, "s3cret": null}"#,
         "",
     ] {
-        bundle.aws().put_secret(SECRET_ARN, text);
+        stack.aws().put_secret(SECRET_ARN, text);
         let sentence = refusal("status", &env).await;
         assert!(sentence.contains("SECRETS_ARN"), "{text}: {sentence}");
     }
-    bundle.aws().put_secret(SECRET_ARN, "{}");
+    stack.aws().put_secret(SECRET_ARN, "{}");
     assert_eq!(missing(&refusal("status", &env).await), ["API_KEYS"]);
-    bundle
-        .aws()
-        .put_secret(SECRET_ARN, r#"{"API_KEYS": " , "}"#);
+    stack.aws().put_secret(SECRET_ARN, r#"{"API_KEYS": " , "}"#);
     let empty = refusal("status", &env).await;
     assert!(
         empty.contains("API_KEYS holds nothing but commas"),
@@ -309,11 +307,11 @@ async fn a_secret_that_cannot_be_read_or_is_none_refuses_the_start_and_names_sec
     );
 }
 
-async fn start(env: &[(&str, &str)]) -> anyhow::Result<Bundle> {
+async fn start(env: &[(&str, &str)]) -> anyhow::Result<Stack> {
     let env = env
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Bundle::start(Options {
+    Stack::start(Options {
         listen: any_port(),
         aws_listen: any_port(),
         data: Data::Ephemeral,
@@ -326,16 +324,16 @@ async fn start(env: &[(&str, &str)]) -> anyhow::Result<Bundle> {
 }
 
 #[tokio::test]
-async fn a_bundle_whose_secrets_are_blank_makes_some_up_or_refuses_but_opens_no_door() {
+async fn a_local_stack_whose_secrets_are_blank_makes_some_up_or_refuses_but_opens_no_door() {
     let refused = start(&[("API_KEYS", " , ")]).await.err().unwrap();
     let sentence = format!("{refused:#}");
     assert!(
         sentence.contains("API_KEYS holds nothing but commas"),
         "{sentence}"
     );
-    let bundle = TestBundle::with(&[("API_KEYS", " "), ("TELEGRAM_WEBHOOK_SECRET", " ")]).await;
+    let stack = TestStack::with(&[("API_KEYS", " "), ("TELEGRAM_WEBHOOK_SECRET", " ")]).await;
     for name in ["API_KEYS", "TELEGRAM_WEBHOOK_SECRET"] {
-        assert!(bundle.env()[name].len() >= 32, "{name} is made up");
+        assert!(stack.env()[name].len() >= 32, "{name} is made up");
     }
     for (path, header) in [
         ("/v1/invite/request", "x-api-key"),
@@ -343,13 +341,13 @@ async fn a_bundle_whose_secrets_are_blank_makes_some_up_or_refuses_but_opens_no_
     ] {
         let calls: [&[(&str, &str)]; 3] = [&[], &[(header, "")], &[(header, ",")]];
         for headers in calls {
-            let answer = bundle.post(path, r#"{"userId": "u1"}"#, headers).await;
+            let answer = stack.post(path, r#"{"userId": "u1"}"#, headers).await;
             assert_eq!(answer.status, 401, "{path} {headers:?}");
         }
     }
 }
 
-/// Runs the bundle's binary, which must end by itself.
+/// Runs the local stack's binary, which must end by itself.
 async fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(binary("local"));
     command.env_clear().envs(env.iter().copied());
@@ -364,7 +362,7 @@ async fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
 const PORT_0: [&str; 4] = ["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"];
 
 #[tokio::test]
-async fn the_bundle_names_a_flag_that_it_does_not_know() {
+async fn the_local_stack_names_a_flag_that_it_does_not_know() {
     for arguments in [
         &["--bogus"][..],
         &["--listen", "nowhere"],
@@ -381,7 +379,7 @@ async fn the_bundle_names_a_flag_that_it_does_not_know() {
 }
 
 #[tokio::test]
-async fn the_bundle_says_in_one_sentence_why_it_does_not_start() {
+async fn the_local_stack_says_in_one_sentence_why_it_does_not_start() {
     let taken = std::net::TcpListener::bind(any_port()).unwrap();
     let taken = taken
         .local_addr()

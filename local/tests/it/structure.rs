@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
-use common::config::Env;
-use common::domain::id::{ChatId, InviteLink};
-use common::redaction::is_secret;
-use common::telegram::Bots;
-use common::telemetry::chain;
-use local::bundle::Data;
-use local::harness::{Outside, TestBundle, any_port, until};
+use domain::id::{ChatId, InviteLink};
+use local::harness::{Outside, TestStack, any_port, until};
+use local::stack::Data;
+use runtime::config::Env;
+use runtime::redaction::is_secret;
+use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use simulators::clock::Clock;
 use simulators::telegram::{ChatKind, Fault, FaultRule, Refusal, Rights, Telegram};
+use telegram::Bots;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
@@ -26,14 +26,14 @@ use super::startup::spawn;
 const TOKEN: &str = "987654321:AAF-structure-bot-token-0123456789";
 
 /// A join as Telegram tells it, by a link in this form.
-fn join_update(bundle: &TestBundle, link: &str, person: i64) -> Value {
+fn join_update(stack: &TestStack, link: &str, person: i64) -> Value {
     let user = json!({"id": person, "is_bot": false, "first_name": "A"});
     json!({"update_id": 1, "chat_member": {
-        "chat": {"id": bundle.chat_id, "type": "supergroup", "title": "Premium Club"},
-        "from": user, "date": bundle.clock.now_ms() / 1000,
+        "chat": {"id": stack.chat_id, "type": "supergroup", "title": "Premium Club"},
+        "from": user, "date": stack.clock.now_ms() / 1000,
         "old_chat_member": {"status": "left", "user": user},
         "new_chat_member": {"status": "member", "user": user},
-        "invite_link": {"invite_link": link, "creator": {"id": bundle.bot_id, "is_bot": true, "first_name": "B"},
+        "invite_link": {"invite_link": link, "creator": {"id": stack.bot_id, "is_bot": true, "first_name": "B"},
             "creates_join_request": false, "is_primary": false, "is_revoked": false},
     }})
 }
@@ -55,14 +55,14 @@ fn forms(link: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_join_is_recorded_in_whatever_form_its_link_is_told() {
-    let bundle = TestBundle::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
+    let stack = TestStack::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
     for (n, _) in forms("+x").iter().enumerate() {
-        let (id, link) = bundle.admitted(&format!("u{n}"), &format!("T{n}")).await;
+        let (id, link) = stack.admitted(&format!("u{n}"), &format!("T{n}")).await;
         let (form, person) = (&forms(&link)[n], 100 + i64::try_from(n).unwrap());
-        let answer = bundle.update(&join_update(&bundle, form, person)).await;
+        let answer = stack.update(&join_update(&stack, form, person)).await;
         assert_eq!(answer.body["result"], "joined", "{form}");
-        bundle.settle().await;
-        let status = bundle.status(&id).await;
+        stack.run_until_idle().await;
+        let status = stack.status(&id).await;
         assert_eq!(
             (
                 &status["joined"],
@@ -73,26 +73,26 @@ async fn a_join_is_recorded_in_whatever_form_its_link_is_told() {
             "{form}"
         );
         // What is revoked and told is the link as it was given.
-        assert!(bundle.telegram.link(&link).unwrap().revoked, "{form}");
-        let told = bundle.webengage.ingested().pop().unwrap().body;
+        assert!(stack.telegram.link(&link).unwrap().revoked, "{form}");
+        let told = stack.webengage.ingested().pop().unwrap().body;
         assert_eq!(told["eventData"]["inviteLink"], link, "{form}");
         // The next update tells it as before: one join.
-        let again = bundle.update(&join_update(&bundle, &link, person)).await;
+        let again = stack.update(&join_update(&stack, &link, person)).await;
         assert_eq!(again.body["result"], "duplicate", "{form}");
     }
     for cut in [
         "https://t.me/+AbCdEfGh...",
         "https://t.me/+AbCdEfGh\u{2026}",
     ] {
-        let answer = bundle.update(&join_update(&bundle, cut, 7)).await;
+        let answer = stack.update(&join_update(&stack, cut, 7)).await;
         assert_eq!(answer.body["result"], "ignored", "{cut}");
     }
 }
 
 #[tokio::test]
 async fn an_operator_finds_a_request_by_its_link_in_any_form_its_part_or_its_hash() {
-    let bundle = TestBundle::start().await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
+    let stack = TestStack::start().await;
+    let (id, link) = stack.admitted("u1", "T1").await;
     let part = link.rsplit_once('+').unwrap().1;
     let hash = InviteLink::new(link.as_str()).hash();
     let mut sought = forms(&link);
@@ -102,10 +102,10 @@ async fn an_operator_finds_a_request_by_its_link_in_any_form_its_part_or_its_has
         hash.as_str().to_owned(),
         hash.as_str().to_uppercase(),
     ]);
-    let key = [("x-admin-key", bundle.bundle.admin_key())];
+    let key = [("x-admin-key", stack.local.admin_key())];
     let find = async |query: String| {
         let path = format!("/v1/admin/invites?{query}");
-        bundle.get(&path, &key).await.body
+        stack.get(&path, &key).await.body
     };
     for text in sought {
         for encoded in [
@@ -127,10 +127,10 @@ async fn an_operator_finds_a_request_by_its_link_in_any_form_its_part_or_its_has
 
 #[tokio::test]
 async fn one_payment_stays_one_however_it_was_copied_and_encoded() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
-    let chat = bundle.chat_id;
-    let plain = bundle.bought("u1", "T-1").await;
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
+    let chat = stack.chat_id;
+    let plain = stack.bought("u1", "T-1").await;
     for body in [
         "\u{feff}{\"userId\": \"u1\", \"transactionId\": \"T-1\"}".to_owned(),
         "{\"userId\": \"u1\u{200b}\", \"transactionId\": \"T-1\u{200b}\"}".to_owned(),
@@ -139,31 +139,31 @@ async fn one_payment_stays_one_however_it_was_copied_and_encoded() {
         format!(r#"{{"userId": "u1", "transactionId": "T-1", "chatId": "{chat}"}}"#),
         format!(r#"{{"userId": "u1", "transactionId": "T-1", "chatId": " {chat}\u200b "}}"#),
     ] {
-        let answer = bundle
+        let answer = stack
             .post(REQUEST, body.clone(), &[("x-api-key", &key)])
             .await;
         assert_eq!(answer.status, 200, "{body}: {}", answer.body);
         assert_eq!(answer.request_id(), plain, "{body}");
     }
-    bundle.settle().await;
-    assert_eq!(bundle.telegram.link_count(), 1);
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.link_count(), 1);
     // A mark before an update and before an operator's call, too.
     let update = format!("\u{feff}{}", json!({"update_id": 1, "message": {}}));
-    let secret = bundle.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
+    let secret = stack.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
     let secret = [("x-telegram-bot-api-secret-token", secret.as_str())];
-    let answer = bundle.post("/v1/telegram/webhook", update, &secret).await;
+    let answer = stack.post("/v1/telegram/webhook", update, &secret).await;
     assert_eq!(answer.body["result"], "ignored");
     let path = format!("/v1/admin/chats/{chat}/resume");
-    let admin = [("x-admin-key", bundle.bundle.admin_key())];
-    let answer = bundle.post(&path, "\u{feff}{}".to_owned(), &admin).await;
+    let admin = [("x-admin-key", stack.local.admin_key())];
+    let answer = stack.post(&path, "\u{feff}{}".to_owned(), &admin).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]
 async fn a_header_that_is_sent_twice_is_one_value_as_behind_the_gateway() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     let call = |headers: &[(&'static str, &str)]| {
         let mut case = Case::new("POST", REQUEST, 200, "").body(r#"{"userId": "u1"}"#);
         for (name, value) in headers {
@@ -172,7 +172,7 @@ async fn a_header_that_is_sent_twice_is_one_value_as_behind_the_gateway() {
         case
     };
     let twice = call(&[("x-api-key", &key), ("X-Api-Key", &key)]);
-    assert_eq!(send(&bundle, &twice).await.status, 401);
+    assert_eq!(send(&stack, &twice).await.status, 401);
     let keyed = |keys: &[&str]| {
         let mut case = call(&[("x-api-key", &key)]);
         for key in keys {
@@ -180,36 +180,34 @@ async fn a_header_that_is_sent_twice_is_one_value_as_behind_the_gateway() {
         }
         case
     };
-    let twice = send(&bundle, &keyed(&["k1", "k2"])).await.body["requestId"].clone();
-    let joined = send(&bundle, &keyed(&["k1,k2"])).await.body["requestId"].clone();
-    let once = send(&bundle, &keyed(&["k1"])).await.body["requestId"].clone();
+    let twice = send(&stack, &keyed(&["k1", "k2"])).await.body["requestId"].clone();
+    let joined = send(&stack, &keyed(&["k1,k2"])).await.body["requestId"].clone();
+    let once = send(&stack, &keyed(&["k1"])).await.body["requestId"].clone();
     assert!(twice.is_string() && once.is_string());
     assert_eq!(twice, joined);
     assert_ne!(twice, once);
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]
 async fn a_clock_that_telegram_contradicts_holds_the_chat_and_is_named() {
     let outside = Outside::start(TOKEN, "structure-webengage-key").await;
-    // Telegram's own clock is three days ahead of the bundle's: links of two days are over when they are asked for.
+    // Telegram's own clock is three days ahead of the local stack's: links of two days are over when they are asked for.
     let clock = Clock::new();
-    clock.turn(Duration::from_secs(3 * 24 * 3600));
+    clock.advance(Duration::from_secs(3 * 24 * 3600));
     let telegram = Telegram::start(any_port(), clock).await.unwrap();
     let bot = telegram.add_bot(TOKEN);
     telegram.add_chat(outside.chat_id, "Outside", ChatKind::Supergroup);
     telegram.make_admin(bot, outside.chat_id, Rights::all());
     let env = [("TELEGRAM_API_BASE", telegram.url())];
     let env = env.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let bundle = outside
-        .bundle(any_port(), Data::Ephemeral, &env)
+    let stack = outside
+        .stack(any_port(), Data::Ephemeral, &env)
         .await
         .unwrap();
-    let id = bundle.bought("u1", "T1").await;
+    let id = stack.bought("u1", "T1").await;
     let error = until("a reason", async || {
-        bundle.status(&id).await["error"]
-            .as_str()
-            .map(str::to_owned)
+        stack.status(&id).await["error"].as_str().map(str::to_owned)
     })
     .await;
     // To the minute, or one less.
@@ -219,22 +217,22 @@ async fn a_clock_that_telegram_contradicts_holds_the_chat_and_is_named() {
             || error.contains("the clock of this machine is 2 d 23 h 59 min behind Telegram's"),
         "{error}"
     );
-    let status = bundle.status(&id).await;
+    let status = stack.status(&id).await;
     assert_eq!(
         (&status["status"], &status["attempts"]),
         (&json!("QUEUED"), &json!(0)),
         "{status}"
     );
     // The clock is set right, which ends the hold as well.
-    bundle.turn(Duration::from_secs(3 * 24 * 3600));
+    stack.advance(Duration::from_secs(3 * 24 * 3600));
     let done = until("the link", async || {
-        let status = bundle.status(&id).await;
+        let status = stack.status(&id).await;
         (status["status"] == "DONE").then_some(status)
     })
     .await;
     assert_eq!(done["attempts"], 1, "{done}");
     until("empty queues", async || {
-        let left = bundle.depth("InviteQueue") + bundle.depth("EventQueue");
+        let left = stack.depth("InviteQueue") + stack.depth("EventQueue");
         (left == 0).then_some(())
     })
     .await;
@@ -272,7 +270,7 @@ async fn an_answer_that_repeats_a_secret_or_a_link_leaves_none_in_the_record() {
         ("TELEGRAM_WEBHOOK_SECRET", "structure-webhook-secret"),
     ];
     let mut env = Env::from_iter(outside.env().into_iter().chain(env));
-    let bots = Bots::from_env(&mut env, &common::clock::Clock::real());
+    let bots = Bots::from_env(&mut env, &runtime::clock::Clock::real());
     let bot = bots.iter().next().unwrap();
     let link = InviteLink::new("https://t.me/+AbCdEfGhIjKlMnOp");
     let chat = ChatId(outside.chat_id);
@@ -296,21 +294,19 @@ async fn an_answer_that_repeats_a_secret_or_a_link_leaves_none_in_the_record() {
 
 #[tokio::test]
 async fn what_telegram_repeats_of_a_secret_is_not_in_the_status_of_a_request() {
-    let bundle = TestBundle::with(&[("MAX_ATTEMPTS", "1")]).await;
-    let token = bundle.env()["TELEGRAM_BOT_TOKEN"].clone();
+    let stack = TestStack::with(&[("MAX_ATTEMPTS", "1")]).await;
+    let token = stack.env()["TELEGRAM_BOT_TOKEN"].clone();
     let words = format!("Bad Request: /bot{token}/createChatInviteLink t.me/+AbCdEfGhIjKlMnOp");
-    bundle.telegram.fail(
+    stack.telegram.fail(
         FaultRule::on(
             "createChatInviteLink",
             Fault::Refuse(Refusal::new(400, words)),
         )
         .times(1),
     );
-    let id = bundle.bought("u1", "T1").await;
+    let id = stack.bought("u1", "T1").await;
     let error = until("a reason", async || {
-        bundle.status(&id).await["error"]
-            .as_str()
-            .map(str::to_owned)
+        stack.status(&id).await["error"].as_str().map(str::to_owned)
     })
     .await;
     assert!(
@@ -321,7 +317,7 @@ async fn what_telegram_repeats_of_a_secret_is_not_in_the_status_of_a_request() {
         error.contains("[link]") && !error.contains("AbCdEf"),
         "{error}"
     );
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 /// Reads one call, head and body, from a connection; `None` if it is closed.
@@ -386,7 +382,7 @@ async fn connections_that_died_without_a_word_cost_a_call_one_try() {
         ("AWS_REGION", "us-east-1"),
         ("AWS_ENDPOINT_URL", url.as_str()),
     ]);
-    let dynamo = common::aws::Shared::from_env(&mut env).dynamodb();
+    let dynamo = runtime::aws::Shared::from_env(&mut env).dynamodb();
     let at_once = (0..DYING).map(|_| dynamo.list_tables().send());
     for answer in futures_util::future::join_all(at_once).await {
         answer.unwrap();
@@ -397,8 +393,8 @@ async fn connections_that_died_without_a_word_cost_a_call_one_try() {
 
 #[tokio::test]
 async fn a_function_answers_an_event_that_is_none_of_its_gateways_with_a_sentence() {
-    let bundle = TestBundle::start().await;
-    let env: Vec<_> = bundle
+    let stack = TestStack::start().await;
+    let env: Vec<_> = stack
         .env()
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::World;
+use super::AwsState;
 use super::answer::{AMZ_JSON_1_1, Answer};
+use super::call::{Service, WireCall};
 use super::capacity::Units;
 use super::faults::WireFault;
 use super::group_commit::NotDurable;
-use super::wire::{Phase, Service, WireCall};
+use super::wire::Phase;
 use super::{dynamodb, secrets, sqs};
 
 /// What becomes of a call.
@@ -55,19 +56,19 @@ pub(crate) fn unauthenticated(
 
 /// Runs one call, through the faults and past the recorder.
 pub(crate) async fn call(
-    world: &Arc<World>,
+    state: &Arc<AwsState>,
     service: Service,
     operation: &'static str,
     body: &Bytes,
 ) -> Outcome {
-    world.wire.count_call(service, operation);
-    if !world.wire.is_watched() {
-        return Outcome::Answer(perform(world, service, operation, body, None).await.0);
+    state.wire.count_call(service, operation);
+    if !state.wire.is_watched() {
+        return Outcome::Answer(perform(state, service, operation, body, None).await.0);
     }
 
     let request: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let mut call = WireCall {
-        seq: world.wire.next_seq(),
+        seq: state.wire.next_seq(),
         service,
         operation,
         table_or_queue: table_or_queue(&request),
@@ -75,55 +76,55 @@ pub(crate) async fn call(
         status: 0,
         read_units: 0.0,
         write_units: 0.0,
-        at_ms: world.clock.now_ms(),
+        at_ms: state.clock.now_ms(),
     };
-    world.wire.tell(Phase::Before, &call);
+    state.wire.tell(Phase::Before, &call);
     let mut lose_the_answer = false;
-    match world.wire.fault_for(&call) {
+    match state.wire.fault_for(&call) {
         None => {}
-        Some(WireFault::Throttle) => return settled(world, call, throttled(service)),
+        Some(WireFault::Throttle) => return settled(state, call, throttled(service)),
         Some(WireFault::TransactionConflict) => {
-            return settled(world, call, dynamodb::in_transaction());
+            return settled(state, call, dynamodb::in_transaction());
         }
-        Some(WireFault::InternalError) => return settled(world, call, failed(service)),
+        Some(WireFault::InternalError) => return settled(state, call, failed(service)),
         Some(WireFault::ResetBefore) => {
-            world.wire.record(call);
+            state.wire.record(call);
             return Outcome::Reset;
         }
         Some(WireFault::ResetAfter) => lose_the_answer = true,
         Some(WireFault::Delay(by)) => {
             let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-            world
+            state
                 .clock
-                .sleep_until(world.clock.now_ms().saturating_add(by_ms))
+                .sleep_until(state.clock.now_ms().saturating_add(by_ms))
                 .await;
         }
         Some(WireFault::Hang) => {
-            world.wire.record(call);
+            state.wire.record(call);
             std::future::pending::<()>().await;
             return Outcome::Reset;
         }
     }
-    let recorded = world.wire.is_recording().then_some(&call.request);
-    let (answer, units) = perform(world, service, operation, body, recorded).await;
+    let recorded = state.wire.is_recording().then_some(&call.request);
+    let (answer, units) = perform(state, service, operation, body, recorded).await;
     call.read_units = units.read;
     call.write_units = units.write;
-    match settled(world, call, answer) {
+    match settled(state, call, answer) {
         Outcome::Answer(_) if lose_the_answer => Outcome::Reset,
         outcome => outcome,
     }
 }
 
-fn settled(world: &World, mut call: WireCall, answer: Answer) -> Outcome {
+fn settled(state: &AwsState, mut call: WireCall, answer: Answer) -> Outcome {
     call.status = answer.status.as_u16();
-    world.wire.tell(Phase::After, &call);
-    world.wire.record(call);
+    state.wire.tell(Phase::After, &call);
+    state.wire.record(call);
     Outcome::Answer(answer)
 }
 
 /// The call itself. `recorded` is the parsed request if its units are wanted.
 async fn perform(
-    world: &Arc<World>,
+    state: &Arc<AwsState>,
     service: Service,
     operation: &'static str,
     body: &Bytes,
@@ -133,23 +134,23 @@ async fn perform(
         Service::DynamoDb => {
             let (answer, commit, units) = match recorded {
                 Some(request) if request.is_object() => {
-                    world.dynamodb.call_measured(operation, request)
+                    state.dynamodb.call_measured(operation, request)
                 }
                 _ => {
-                    let (answer, commit) = world.dynamodb.call(operation, body);
+                    let (answer, commit) = state.dynamodb.call(operation, body);
                     (answer, commit, Units::default())
                 }
             };
-            match world.dynamodb.durable(commit).await {
+            match state.dynamodb.durable(commit).await {
                 Ok(()) => (answer, units),
                 Err(NotDurable) => (dynamodb::failed(), units),
             }
         }
         Service::Sqs => (
-            sqs::call(&world.sqs, operation, body).await,
+            sqs::call(&state.sqs, operation, body).await,
             Units::default(),
         ),
-        Service::SecretsManager => (world.secrets.call(body), Units::default()),
+        Service::SecretsManager => (state.secrets.call(body), Units::default()),
     }
 }
 

@@ -18,7 +18,7 @@ use super::capacity::{self, Units};
 use super::changes::Watchers;
 use super::expiry::{Expiry, PAGE};
 use super::group_commit::{GroupCommit, NotDurable};
-use super::{AwsError, Storage, World};
+use super::{AwsError, AwsState, Storage};
 use crate::clock::Clock;
 
 /// How often items past their time to live are deleted, at most. AWS promises days.
@@ -80,7 +80,7 @@ operations! {
     "UpdateTimeToLive" => update_time_to_live,
 }
 
-/// The engine's clock is the world's, so that what expires by a turned clock is found expired.
+/// The engine's clock is the state's, so that what expires by a turned clock is found expired.
 struct EngineClock(Clock);
 
 impl dynoxide::storage_backend::Clock for EngineClock {
@@ -254,14 +254,14 @@ impl DynamoDb {
 }
 
 /// Deletes what is past its time to live, every minute, until aborted.
-pub(crate) async fn expire_forever(world: Arc<World>) {
+pub(crate) async fn expire_forever(state: Arc<AwsState>) {
     let mut wait = EXPIRY_INTERVAL;
     loop {
         tokio::time::sleep(wait).await;
         let began = Instant::now();
         let swept = {
-            let world = Arc::clone(&world);
-            tokio::task::spawn_blocking(move || world.dynamodb.expire()).await
+            let state = Arc::clone(&state);
+            tokio::task::spawn_blocking(move || state.dynamodb.expire()).await
         };
         wait = EXPIRY_INTERVAL.max(began.elapsed() * EXPIRY_REST);
         match swept {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::wire::{Service, WireCall};
+use super::call::{Service, WireCall};
 
 /// What happens to a call instead of, or around, its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

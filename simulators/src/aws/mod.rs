@@ -13,6 +13,7 @@
 //! own task.
 
 mod answer;
+mod call;
 mod capacity;
 mod changes;
 mod dispatch;
@@ -40,9 +41,10 @@ use crate::clock::Clock;
 use crate::server::until;
 use crate::socket::Reset;
 
+pub use call::{Service, WireCall};
 pub use changes::Changes;
 pub use faults::{FaultHits, FaultRule, WireFault};
-pub use wire::{Hook, Phase, Service, Wire, WireCall};
+pub use wire::{Hook, Phase, Wire};
 
 use dynamodb::DynamoDb;
 use secrets::Secrets;
@@ -111,7 +113,7 @@ pub enum AwsError {
 }
 
 /// What every call reaches: the three services, the clock and the recorder.
-pub(crate) struct World {
+pub(crate) struct AwsState {
     pub(crate) dynamodb: DynamoDb,
     pub(crate) sqs: Arc<Sqs>,
     pub(crate) secrets: Secrets,
@@ -119,7 +121,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
 }
 
-impl World {
+impl AwsState {
     fn open(storage: &Storage, clock: Clock, url: &str) -> Result<Self, AwsError> {
         Ok(Self {
             dynamodb: DynamoDb::open(storage, &clock)?,
@@ -134,7 +136,7 @@ impl World {
 struct Running {
     url: String,
     stopping: watch::Sender<bool>,
-    world: Arc<World>,
+    state: Arc<AwsState>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -182,11 +184,11 @@ impl Aws {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
         let url = format!("http://{address}");
-        let world = Arc::new(World::open(&storage, clock, &url)?);
-        let mut tasks = sqs::resume_move_tasks(&world.sqs);
-        tasks.push(tokio::spawn(server::serve(listener, Arc::clone(&world))));
-        tasks.push(tokio::spawn(dynamodb::expire_forever(Arc::clone(&world))));
-        Ok(Self::running(url, world, tasks))
+        let state = Arc::new(AwsState::open(&storage, clock, &url)?);
+        let mut tasks = sqs::resume_move_tasks(&state.sqs);
+        tasks.push(tokio::spawn(server::serve(listener, Arc::clone(&state))));
+        tasks.push(tokio::spawn(dynamodb::expire_forever(Arc::clone(&state))));
+        Ok(Self::running(url, state, tasks))
     }
 
     /// A server that listens nowhere: [`Aws::call`] is the only way to it. Must be made within a tokio runtime. Nothing
@@ -200,17 +202,17 @@ impl Aws {
     /// When the data can't be opened.
     pub fn in_process(storage: Storage, clock: Clock) -> Result<Aws, AwsError> {
         make_folder(&storage)?;
-        let world = Arc::new(World::open(&storage, clock, IN_PROCESS)?);
-        let tasks = sqs::resume_move_tasks(&world.sqs);
-        Ok(Self::running(IN_PROCESS.to_owned(), world, tasks))
+        let state = Arc::new(AwsState::open(&storage, clock, IN_PROCESS)?);
+        let tasks = sqs::resume_move_tasks(&state.sqs);
+        Ok(Self::running(IN_PROCESS.to_owned(), state, tasks))
     }
 
-    fn running(url: String, world: Arc<World>, tasks: Vec<JoinHandle<()>>) -> Self {
+    fn running(url: String, state: Arc<AwsState>, tasks: Vec<JoinHandle<()>>) -> Self {
         Self {
             running: Arc::new(Running {
                 url,
                 stopping: watch::Sender::new(false),
-                world,
+                state,
                 tasks: Mutex::new(tasks),
             }),
         }
@@ -226,7 +228,7 @@ impl Aws {
         tokio::select! {
             biased;
             () = until(running.stopping.subscribe()) => Err(Reset),
-            answered = server::answer(request.map(Full::new), &running.world) => answered,
+            answered = server::answer(request.map(Full::new), &running.state) => answered,
         }
     }
 
@@ -246,27 +248,27 @@ impl Aws {
     /// Sets what `GetSecretValue` answers for this ARN or name. Kept in memory only, in every [`Storage`].
     pub fn put_secret(&self, arn_or_name: &str, json: &str) {
         self.running
-            .world
+            .state
             .secrets
-            .put(arn_or_name, json, self.running.world.clock.now_ms());
+            .put(arn_or_name, json, self.running.state.clock.now_ms());
     }
 
     /// The recorder and the faults.
     #[must_use]
     pub fn wire(&self) -> &Wire {
-        &self.running.world.wire
+        &self.running.state.wire
     }
 
     /// A queue's messages, counted without a call on the wire. `None` if there is no such queue.
     #[must_use]
     pub fn queue_depth(&self, name: &str) -> Option<sqs::Depth> {
-        self.running.world.sqs.depth(name)
+        self.running.state.sqs.depth(name)
     }
 
     /// Waits, without a call on the wire, until a message of the queue can be received: for pollers that would otherwise
     /// ask again and again through idle days.
     pub async fn until_due(&self, queue: &str) {
-        self.running.world.sqs.until_due(queue).await;
+        self.running.state.sqs.until_due(queue).await;
     }
 
     /// Deletes what is past its time to live now, instead of within the next minutes. Returns how many items went.
@@ -274,13 +276,13 @@ impl Aws {
     /// # Errors
     /// When the tables can't be read or written.
     pub fn expire_items(&self) -> Result<usize, AwsError> {
-        self.running.world.dynamodb.expire()
+        self.running.state.dynamodb.expire()
     }
 
     /// Watches which items of a table are written from now on, by its partition key, a string.
     #[must_use]
     pub fn watch(&self, table: &str, key: &str) -> Changes {
-        self.running.world.dynamodb.watchers.add(table, key)
+        self.running.state.dynamodb.watchers.add(table, key)
     }
 
     /// What a reading operation of DynamoDB answers, without a call on the wire: nothing is recorded, and no fault met.
@@ -288,19 +290,19 @@ impl Aws {
     /// # Errors
     /// When the tables can't be read, or refuse the request.
     pub fn inspect(&self, operation: &str, request: &Value) -> Result<Value, AwsError> {
-        self.running.world.dynamodb.inspect(operation, request)
+        self.running.state.dynamodb.inspect(operation, request)
     }
 
     /// Whether the disk did not take what was written: from then on, what must be on it is refused until a new start.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.running.world.dynamodb.has_failed() || self.running.world.sqs.has_failed()
+        self.running.state.dynamodb.has_failed() || self.running.state.sqs.has_failed()
     }
 
     /// How often tables and queues were flushed to the disk.
     #[must_use]
     pub fn flushes(&self) -> u64 {
-        self.running.world.dynamodb.flushes() + self.running.world.sqs.flushes()
+        self.running.state.dynamodb.flushes() + self.running.state.sqs.flushes()
     }
 
     /// Stops listening and closes every connection. Calls under way are cut off; what they had stored stays.

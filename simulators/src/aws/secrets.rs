@@ -56,7 +56,7 @@ impl Secrets {
             );
         };
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((known_as, secret)) = secrets
+        let Some((canonical_id, secret)) = secrets
             .get_key_value(id)
             .or_else(|| secrets.iter().find(|(key, _)| name(key) == name(id)))
         else {
@@ -82,10 +82,10 @@ impl Secrets {
                 ),
             );
         }
-        let arn = if known_as.starts_with("arn:") {
-            known_as.clone()
+        let arn = if canonical_id.starts_with("arn:") {
+            canonical_id.clone()
         } else {
-            format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{known_as}-AdmitO")
+            format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{canonical_id}-AdmitO")
         };
         #[expect(
             clippy::cast_precision_loss,
@@ -97,7 +97,7 @@ impl Secrets {
             &json!({
                 "ARN": arn,
                 "CreatedDate": created,
-                "Name": name(known_as),
+                "Name": name(canonical_id),
                 "SecretString": secret.text,
                 "VersionId": secret.version.to_string(),
                 "VersionStages": ["AWSCURRENT"],

@@ -13,10 +13,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::World;
+use super::AwsState;
 use super::answer::Answer;
+use super::call::Service;
 use super::dispatch::{self, Outcome};
-use super::wire::Service;
 use crate::socket::{Cut, Reset, Stream};
 
 /// DynamoDB's own limit.
@@ -25,7 +25,7 @@ const DYNAMODB_BODY_BYTES: usize = 16 * 1024 * 1024;
 const SQS_BODY_BYTES: usize = 6 * 1024 * 1024 + 256 * 1024;
 
 /// Accepts until aborted. The connections are this task's own, so they end with it.
-pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
+pub(crate) async fn serve(listener: TcpListener, state: Arc<AwsState>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -33,7 +33,7 @@ pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&world)));
+                    connections.spawn(connection(stream, Arc::clone(&state)));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: the listener is sound and a pause lets some go.
@@ -45,14 +45,14 @@ pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
     }
 }
 
-async fn connection(stream: TcpStream, world: Arc<World>) {
+async fn connection(stream: TcpStream, state: Arc<AwsState>) {
     let cut = Cut::default();
     let io = TokioIo::new(Stream::new(stream, cut.clone()));
     let service = service_fn(move |request| {
-        let world = Arc::clone(&world);
+        let state = Arc::clone(&state);
         let cut = cut.clone();
         async move {
-            let answered = answer(request, &world).await;
+            let answered = answer(request, &state).await;
             if answered.is_err() {
                 cut.cut();
             }
@@ -70,7 +70,7 @@ async fn connection(stream: TcpStream, world: Arc<World>) {
 /// Answers one request, on the task that asks.
 pub(crate) async fn answer<B>(
     request: Request<B>,
-    world: &Arc<World>,
+    state: &Arc<AwsState>,
 ) -> Result<Response<Bytes>, Reset>
 where
     B: Body,
@@ -102,7 +102,7 @@ where
     if let Some(refusal) = dispatch::unauthenticated(service, &head.headers, head.uri.query()) {
         return Ok(refusal.into_response());
     }
-    match dispatch::call(world, service, operation, &body).await {
+    match dispatch::call(state, service, operation, &body).await {
         Outcome::Answer(answer) => Ok(answer.into_response()),
         Outcome::Reset => Err(Reset),
     }

@@ -8,13 +8,14 @@
 //! [`inbox::MOST_PENDING`] updates, the world at most [`world::MOST_LINKS`] links. People are kept for good.
 
 mod chat;
-mod fault;
-mod hand;
+mod control;
+mod fault_rule;
+mod faults;
 pub mod inbox;
+mod inspect;
 pub mod journal;
 mod limit;
 mod link;
-mod look;
 mod member;
 mod methods;
 mod params;
@@ -23,9 +24,9 @@ mod refusal;
 mod schema;
 mod server;
 mod shared;
-mod trouble;
+pub mod state;
+mod transport;
 mod webhook;
-pub mod world;
 
 use std::io;
 use std::net::SocketAddr;
@@ -35,14 +36,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 pub use chat::{ChatKind, OWNER_ID};
-pub use fault::{Fault, FaultRule};
-pub use hand::Tap;
+pub use control::Tap;
+pub use fault_rule::{Fault, FaultRule};
 pub use journal::{Call, Delivery, Violation};
 pub use limit::{Limit, VIOLATION_GRACE_MS};
 pub use link::{Link, REMEMBERED_JOINERS};
 pub use member::{Rights, Status, User};
 pub use refusal::Refusal;
-pub use webhook::Deliver;
+pub use transport::Deliver;
 
 use crate::clock::Clock;
 use crate::server::Server;
@@ -67,8 +68,8 @@ impl Telegram {
             server::router(Arc::clone(&shared), stopped)
         })
         .await?;
-        let road = webhook::Road::network();
-        Ok(Self::running(shared, server, road))
+        let transport = transport::WebhookTransport::network();
+        Ok(Self::running(shared, server, transport))
     }
 
     /// A Telegram that listens nowhere: [`Telegram::call`] is the only way to it, and updates leave by
@@ -79,11 +80,15 @@ impl Telegram {
         let server = Server::in_process("http://telegram.invalid", |stopped| {
             server::router(Arc::clone(&shared), stopped)
         });
-        Self::running(shared, server, webhook::Road::default())
+        Self::running(shared, server, transport::WebhookTransport::default())
     }
 
-    fn running(shared: Arc<Shared>, server: Server, road: webhook::Road) -> Self {
-        *shared.road() = road;
+    fn running(
+        shared: Arc<Shared>,
+        server: Server,
+        transport: transport::WebhookTransport,
+    ) -> Self {
+        *shared.transport() = transport;
         tokio::spawn(webhook::deliver_all(Arc::clone(&shared), server.stopped()));
         Self {
             shared,

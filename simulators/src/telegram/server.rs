@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::fault::Fault;
+use super::fault_rule::Fault;
 use super::journal::{Call, Violation};
 use super::limit::Flood;
 use super::methods::{self, Answer, Request};

@@ -1,28 +1,28 @@
-//! What the server, the delivery of webhooks and the tests' own hand share.
+//! What the server, the delivery of webhooks and what tests do share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::fault::Faults;
+use super::fault_rule::Faults;
 use super::journal::Journal;
 use super::limit::Limits;
-use super::webhook::Road;
-use super::world::World;
+use super::state::TelegramState;
+use super::transport::WebhookTransport;
 use crate::clock::Clock;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
     state: Mutex<State>,
-    road: Mutex<Road>,
+    transport: Mutex<WebhookTransport>,
     /// Woken after every change of the state.
     pub(crate) changed: Notify,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) world: World,
+    pub(crate) world: TelegramState,
     pub(crate) limits: Limits,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
@@ -36,7 +36,7 @@ impl Shared {
         Self {
             clock,
             state: Mutex::default(),
-            road: Mutex::default(),
+            transport: Mutex::default(),
             changed: Notify::new(),
         }
     }
@@ -47,8 +47,10 @@ impl Shared {
     }
 
     /// The way of updates to webhooks.
-    pub(crate) fn road(&self) -> MutexGuard<'_, Road> {
-        self.road.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn transport(&self) -> MutexGuard<'_, WebhookTransport> {
+        self.transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the state, and wakes whoever waits for a change.

@@ -4,15 +4,12 @@
 //! or after the `Retry-After` of the answer. The rules are the inbox's; here they meet the network, or the function that
 //! stands for it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response};
-use reqwest::Client;
-use reqwest::redirect::Policy;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,65 +18,14 @@ use super::inbox::{Attempt, Outcome, Webhook};
 use super::journal::Delivery;
 use super::server;
 use super::shared::Shared;
+use super::transport::LONGEST_REPLY;
 use crate::clock::Clock;
 use crate::server::until;
-use crate::socket::Reset;
 
 const RESPONSE_TIMEOUT_MS: i64 = 60_000;
 /// Of real time: a test that turns the clock far does not time out an answer that is about to come.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
-const LONGEST_REPLY: usize = 1 << 20;
 const TIMED_OUT: &str = "Read timeout expired";
-const REFUSED: &str = "Connection refused";
-const CLOSED: &str = "Webhook connection closed";
-
-/// A function in the place of the network: it is given the request of one delivery, and answers as the webhook would.
-pub type Deliver = Arc<
-    dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, Reset>> + Send>>
-        + Send
-        + Sync,
->;
-
-/// The way of an update to its webhook.
-#[derive(Clone, Default)]
-pub(crate) enum Road {
-    /// None: every connection is refused.
-    #[default]
-    Closed,
-    Network(Client),
-    Function(Deliver),
-}
-
-impl std::fmt::Debug for Road {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "Closed",
-            Self::Network(_) => "Network",
-            Self::Function(_) => "Function",
-        })
-    }
-}
-
-impl Road {
-    pub(crate) fn network() -> Self {
-        match client() {
-            Ok(client) => Self::Network(client),
-            Err(error) => {
-                tracing::error!(%error, "no HTTP client for webhooks: none will be delivered");
-                Self::Closed
-            }
-        }
-    }
-
-    /// The answer, or why there is none, as `getWebhookInfo` tells it.
-    async fn carry(self, request: Request<Bytes>) -> Result<Response<Bytes>, &'static str> {
-        match self {
-            Self::Closed => Err(REFUSED),
-            Self::Network(client) => send(&client, request).await,
-            Self::Function(deliver) => deliver(request).await.map_err(|Reset| CLOSED),
-        }
-    }
-}
 
 /// One delivery under way.
 struct Parcel {
@@ -110,26 +56,6 @@ pub(crate) async fn deliver_all(shared: Arc<Shared>, stopped: watch::Receiver<bo
             () = sleep(&shared.clock, wakes_at_ms) => {}
         }
     }
-}
-
-/// A client as Telegram's: no redirects, and a limit on connecting; on the answer, the clock's.
-fn client() -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let client = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(Policy::none())
-        .no_proxy()
-        .connect_timeout(Duration::from_secs(10))
-        .timeout(Duration::from_secs(120))
-        .build()?;
-    Ok(client)
 }
 
 fn ready(shared: &Shared) -> (Vec<Parcel>, Option<i64>) {
@@ -171,10 +97,10 @@ async fn deliver(shared: Arc<Shared>, parcel: Parcel) {
         attempt,
     } = parcel;
     let at_ms = shared.clock.now_ms();
-    let road = shared.road().clone();
+    let transport = shared.transport().clone();
     let answer = tokio::select! {
         biased;
-        answer = road.carry(request(&webhook, &attempt)) => answer,
+        answer = transport.carry(request(&webhook, &attempt)) => answer,
         () = time_out(&shared.clock, at_ms) => Err(TIMED_OUT),
     };
     let (outcome, status, reply) = judge(answer);
@@ -217,32 +143,6 @@ fn request(webhook: &Webhook, attempt: &Attempt) -> Request<Bytes> {
         headers.insert("x-telegram-bot-api-secret-token", secret);
     }
     request
-}
-
-async fn send(client: &Client, request: Request<Bytes>) -> Result<Response<Bytes>, &'static str> {
-    let (head, body) = request.into_parts();
-    let sent = client
-        .post(head.uri.to_string())
-        .headers(head.headers)
-        .body(body)
-        .send();
-    let mut response = match sent.await {
-        Ok(response) => response,
-        Err(error) if error.is_timeout() => return Err(TIMED_OUT),
-        Err(error) if error.is_connect() => return Err(REFUSED),
-        Err(_) => return Err(CLOSED),
-    };
-    let mut answer = Response::new(Bytes::new());
-    *answer.status_mut() = response.status();
-    *answer.headers_mut() = std::mem::take(response.headers_mut());
-    if response
-        .content_length()
-        .is_some_and(|length| length <= LONGEST_REPLY as u64)
-    {
-        // A body that breaks off is no call in reply; the status stands.
-        *answer.body_mut() = response.bytes().await.unwrap_or_default();
-    }
-    Ok(answer)
 }
 
 async fn time_out(clock: &Clock, since_ms: i64) {

@@ -46,8 +46,8 @@ impl World {
         }
     }
 
-    pub(crate) fn turn(&self, seconds: u64) {
-        self.clock.turn(Duration::from_secs(seconds));
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
     }
 
     /// A queue with default settings; its URL.

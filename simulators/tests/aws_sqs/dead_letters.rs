@@ -15,7 +15,7 @@ async fn the_receive_that_would_be_one_too_many_moves_the_message_instead() {
             message.attributes().unwrap()[&"ApproximateReceiveCount".into()],
             count
         );
-        world.turn(30);
+        world.advance(30);
     }
     assert!(
         world.receive(&dead).await.is_empty(),
@@ -45,7 +45,7 @@ async fn one_poison_message_does_not_keep_its_neighbours_from_being_received() {
         world.send(&url, &format!("poison {number}")).await;
     }
     assert_eq!(world.receive(&url).await.len(), 5);
-    world.turn(30);
+    world.advance(30);
     for number in 0..3 {
         world.send(&url, &format!("good {number}")).await;
     }
@@ -77,10 +77,10 @@ async fn a_dead_letters_age_counts_from_its_first_sending() {
         .unwrap();
     world.send(&url, "x").await;
     world.receive(&url).await;
-    world.turn(60);
+    world.advance(60);
     assert!(world.receive(&url).await.is_empty());
     assert_eq!(world.aws.queue_depth("Dead").unwrap().visible, 1);
-    world.turn(41);
+    world.advance(41);
     assert!(
         world.receive(&dead).await.is_empty(),
         "101 seconds old, though 41 in this queue"
@@ -93,7 +93,7 @@ async fn a_handle_from_before_the_move_deletes_nothing() {
     let (url, _) = world.queue_and_dead("Orders", "Dead", 1).await;
     world.send(&url, "x").await;
     let handle = world.receive(&url).await.remove(0).receipt_handle.unwrap();
-    world.turn(30);
+    world.advance(30);
     assert!(world.receive(&url).await.is_empty());
     world
         .sqs

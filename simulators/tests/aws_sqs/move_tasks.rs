@@ -13,7 +13,7 @@ async fn with_dead_letters(world: &World, count: usize) -> (String, String) {
         world.send(&url, &number.to_string()).await;
     }
     while !world.receive(&url).await.is_empty() {}
-    world.turn(30);
+    world.advance(30);
     assert!(world.receive(&url).await.is_empty());
     while world.aws.queue_depth("Orders").unwrap().total() > 0 {
         world.receive(&url).await;
@@ -145,7 +145,7 @@ async fn a_task_keeps_its_rate_and_can_be_cancelled() {
         );
         assert_eq!(task.task_handle(), Some(handle.as_str()));
         if moved == 5 {
-            world.turn(1);
+            world.advance(1);
         }
     }
     let cancelled = world
@@ -220,7 +220,7 @@ async fn a_task_goes_on_after_a_restart() {
         while again.aws.queue_depth("Orders").unwrap().total() < moved {
             tokio::task::yield_now().await;
         }
-        again.turn(1);
+        again.advance(1);
     }
     assert_eq!(
         ended(&again).await.approximate_number_of_messages_moved(),

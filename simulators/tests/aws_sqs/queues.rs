@@ -159,7 +159,7 @@ async fn attributes_outside_of_their_ranges_are_refused_and_change_nothing() {
 async fn attributes_at_the_ends_of_their_ranges_are_taken_and_told() {
     let world = World::start().await;
     let url = world.queue("Orders").await;
-    world.turn(5);
+    world.advance(5);
     for (name, values) in [
         ("VisibilityTimeout", ["0", "43200"]),
         ("MessageRetentionPeriod", ["60", "1209600"]),
@@ -332,7 +332,7 @@ async fn purging_empties_a_queue_and_not_twice_within_a_minute() {
         .unwrap_err()
         .into_service_error();
     assert!(again.is_purge_queue_in_progress(), "{again:?}");
-    world.turn(60);
+    world.advance(60);
     world
         .sqs
         .purge_queue()
@@ -381,7 +381,7 @@ async fn counts_tell_visible_in_flight_and_delayed_messages_apart() {
         }
     );
     assert_eq!(depth.total(), 4);
-    world.turn(31);
+    world.advance(31);
     assert_eq!(
         world.aws.queue_depth("Orders"),
         Some(Depth {

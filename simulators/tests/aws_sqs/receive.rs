@@ -45,9 +45,9 @@ async fn a_message_is_shown_again_after_its_visibility_time_out_with_a_fresh_han
         .await;
     world.send(&url, "x").await;
     let first = world.receive(&url).await.remove(0);
-    world.turn(39);
+    world.advance(39);
     assert!(world.receive(&url).await.is_empty());
-    world.turn(1);
+    world.advance(1);
     let second = world.receive(&url).await.remove(0);
     assert_eq!(first.message_id(), second.message_id());
     assert_ne!(first.receipt_handle(), second.receipt_handle());
@@ -93,9 +93,9 @@ async fn a_receive_may_choose_its_own_visibility_time_out() {
         1,
         "zero hides for no time"
     );
-    world.turn(599);
+    world.advance(599);
     assert_eq!(receive(1).await.unwrap().messages().len(), 0);
-    world.turn(1);
+    world.advance(1);
     assert_eq!(receive(43_200).await.unwrap().messages().len(), 1);
     assert_eq!(code(receive(43_201).await), "InvalidParameterValue");
     assert_eq!(code(receive(-1).await), "InvalidParameterValue");
@@ -141,11 +141,11 @@ async fn what_is_older_than_the_retention_period_is_gone() {
         .queue_with("Orders", &[("MessageRetentionPeriod", "60")])
         .await;
     world.send(&url, "old").await;
-    world.turn(30);
+    world.advance(30);
     world.send(&url, "young").await;
-    world.turn(30);
+    world.advance(30);
     assert_eq!(world.bodies(&url).await, ["young"]);
-    world.turn(60);
+    world.advance(60);
     assert!(world.bodies(&url).await.is_empty());
     assert_eq!(world.aws.queue_depth("Orders").unwrap().total(), 0);
 }
@@ -232,7 +232,7 @@ async fn a_long_poll_wakes_when_a_delay_lapses_also_one_that_began_after_it() {
         .send()
         .await
         .unwrap();
-    world.turn(10);
+    world.advance(10);
     assert_eq!(soon(poll).await, ["x"]);
 }
 
@@ -245,7 +245,7 @@ async fn a_long_poll_wakes_when_a_visibility_time_out_lapses_or_is_changed() {
     world.send(&url, "x").await;
     world.receive(&url).await;
     let poll = long_poll(&world, &url).await;
-    world.turn(15);
+    world.advance(15);
     assert_eq!(soon(poll).await, ["x"]);
 
     let url = world.queue("Changed").await;
@@ -266,7 +266,7 @@ async fn a_long_poll_that_finds_nothing_ends_empty_when_its_time_is_over() {
     let world = World::start().await;
     let url = world.queue("Orders").await;
     let poll = long_poll(&world, &url).await;
-    world.turn(20);
+    world.advance(20);
     assert!(soon(poll).await.is_empty());
 }
 

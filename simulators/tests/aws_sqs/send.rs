@@ -75,9 +75,9 @@ async fn delays_run_from_0_to_900_seconds_and_901_is_refused() {
         .send()
         .await
         .unwrap();
-    world.turn(899);
+    world.advance(899);
     assert!(world.receive(&url).await.is_empty());
-    world.turn(1);
+    world.advance(1);
     assert_eq!(world.bodies(&url).await, ["late"]);
 }
 
@@ -96,7 +96,7 @@ async fn a_queues_own_delay_counts_unless_the_message_has_one() {
         .await
         .unwrap();
     assert_eq!(world.bodies(&url).await, ["at once"]);
-    world.turn(60);
+    world.advance(60);
     assert!(
         world
             .bodies(&url)

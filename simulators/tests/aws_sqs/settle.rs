@@ -26,7 +26,7 @@ async fn a_deleted_message_does_not_come_back_and_deleting_it_twice_is_no_error(
             .await
             .unwrap();
     }
-    world.turn(31);
+    world.advance(31);
     assert!(world.receive(&url).await.is_empty());
 }
 
@@ -36,7 +36,7 @@ async fn an_old_handle_deletes_nothing_once_the_message_was_received_again() {
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let old = receive_handle(&world, &url).await;
-    world.turn(31);
+    world.advance(31);
     let new = receive_handle(&world, &url).await;
     world
         .sqs
@@ -68,7 +68,7 @@ async fn a_handle_still_deletes_after_its_time_out_while_nobody_else_received() 
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let handle = receive_handle(&world, &url).await;
-    world.turn(31);
+    world.advance(31);
     world
         .sqs
         .delete_message()
@@ -131,9 +131,9 @@ async fn changed_visibility_counts_from_the_change() {
             .visibility_timeout(seconds)
             .send()
     };
-    world.turn(20);
+    world.advance(20);
     change(100).await.unwrap();
-    world.turn(99);
+    world.advance(99);
     assert!(world.receive(&url).await.is_empty());
     change(0).await.unwrap();
     assert_eq!(world.bodies(&url).await, ["x"]);
@@ -157,14 +157,14 @@ async fn visibility_is_changed_only_in_flight_by_the_latest_handle_and_within_tw
     assert_eq!(code(change(&handle, 43_201).await), "InvalidParameterValue");
     assert_eq!(code(change(&handle, -1).await), "InvalidParameterValue");
     change(&handle, 43_000).await.unwrap();
-    world.turn(10);
+    world.advance(10);
     assert_eq!(
         code(change(&handle, 43_195).await),
         "InvalidParameterValue",
         "more than 12 hours from the receive"
     );
     change(&handle, 5).await.unwrap();
-    world.turn(6);
+    world.advance(6);
     let late = change(&handle, 5).await.unwrap_err().into_service_error();
     assert!(late.is_message_not_inflight(), "{late:?}");
     let newer = receive_handle(&world, &url).await;

@@ -28,7 +28,7 @@ async fn a_simulated_clock_follows_the_runtime_and_wakes_at_once_when_turned() {
     assert_eq!(watch.passed_ms(), 3_600_000);
     let turning = async {
         tokio::task::yield_now().await;
-        clock.turn(Duration::from_secs(60));
+        clock.advance(Duration::from_secs(60));
     };
     let before = tokio::time::Instant::now();
     tokio::join!(clock.sleep_until(START_MS + 3_660_000), turning);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use common::domain::time::Timestamp;
-use common::queue::BELL_DELAY_MAX;
-use common::store::{Released, Releasing, StoreError};
-use common::telemetry::chain;
+use domain::time::Timestamp;
+use runtime::telemetry::chain;
+use store::queue::BELL_DELAY_MAX;
+use store::{Released, Releasing, StoreError};
 use tracing::{info, warn};
 
 use super::{BELL_EARLY, Over, Run, WAIT_MAX};

@@ -1,6 +1,6 @@
 //! JSON on which readers disagree: there is one reading, and it is tested.
 
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::{Value, json};
 use simulators::telegram::{Tap, User};
 
@@ -11,51 +11,51 @@ const LEVELS: usize = 100_000;
 
 #[tokio::test]
 async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_the_rest() {
-    let mut bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let mut stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     let twice = br#"{"userId": "first", "transactionId": "first", "userId": "last", "transactionId": "last"}"#;
-    let answer = ask(&bundle, "POST", REQUEST, &[("x-api-key", &key)], twice).await;
+    let answer = ask(&stack, "POST", REQUEST, &[("x-api-key", &key)], twice).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    bundle.settle().await;
+    stack.run_until_idle().await;
     let id = answer.json()["requestId"].as_str().unwrap().to_owned();
-    let stored = bundle.status(&id).await;
+    let stored = stack.status(&id).await;
     assert_eq!(
         (&stored["userId"], &stored["transactionId"]),
         (&json!("last"), &json!("last"))
     );
     // The same words by another way are the same payment: no second reader saw the first.
-    let again = bundle.buy("last", "last").await;
+    let again = stack.buy("last", "last").await;
     assert_eq!(
         (again.request_id(), &again.body["duplicate"]),
         (id.clone(), &json!(true))
     );
-    let told = &bundle.webengage.ingested()[0].body;
+    let told = &stack.webengage.ingested()[0].body;
     assert_eq!(
         (&told["userId"], &told["eventData"]["transactionId"]),
         (&json!("last"), &json!("last"))
     );
 
     // An update with one is no update that Telegram sends.
-    let link = bundle.link(&id).await;
+    let link = stack.link(&id).await;
     let user = r#"{"id": 77, "is_bot": false, "first_name": "A"}"#;
     let change = |twice: &str| {
         format!(
             r#"{{"update_id": 1, "chat_member": {{"chat": {{"id": {}, "type": "supergroup"}}, "from": {user}, "date": 1795176000,
             "old_chat_member": {{"status": "left", "user": {user}}}, "new_chat_member": {{"status": "member", "user": {user}}},
             "invite_link": {{"invite_link": "{link}"}}{twice}}}}}"#,
-            bundle.chat_id
+            stack.chat_id
         )
     };
-    let secret = secret(&bundle);
+    let secret = secret(&stack);
     for twice in [
-        format!(r#", "chat": {{"id": {}}}"#, bundle.chat_id),
+        format!(r#", "chat": {{"id": {}}}"#, stack.chat_id),
         r#", "date": 1"#.to_owned(),
         format!(r#", "new_chat_member": {{"status": "member", "user": {user}, "user": {user}}}"#),
         format!(r#", "invite_link": {{"invite_link": "{link}"}}"#),
     ] {
         let body = change(&twice);
         let answer = ask(
-            &bundle,
+            &stack,
             "POST",
             WEBHOOK,
             &[(SECRET_HEADER, &secret)],
@@ -68,22 +68,22 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
             "{body}"
         );
     }
-    assert_eq!(bundle.status(&id).await["joined"], false);
+    assert_eq!(stack.status(&id).await["joined"], false);
 
     // A bell or an event with one is poison.
-    let bell = json!({"kind": "work", "chatId": bundle.chat_id});
+    let bell = json!({"kind": "work", "chatId": stack.chat_id});
     let body = bell.to_string().replace('{', r#"{"chatId": -1, "#);
-    bundle.send_raw("InviteQueue", &body).await;
-    bundle.leaves_something();
-    bundle.settle().await;
-    assert_eq!(bundle.depth("InviteDeadLetterQueue"), 1);
-    assert_eq!(bundle.status(&id).await["userId"], "last");
+    stack.send_raw("InviteQueue", &body).await;
+    stack.leaves_something();
+    stack.run_until_idle().await;
+    assert_eq!(stack.depth("InviteDeadLetterQueue"), 1);
+    assert_eq!(stack.status(&id).await["userId"], "last");
 }
 
 #[tokio::test]
 async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     for id in [
         "9007199254740991",
         "-9007199254740991",
@@ -93,7 +93,7 @@ async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
         let body = format!(r#"{{"userId": {id}, "transactionId": {id}}}"#);
         let id = id.trim_matches('"');
         let answer = ask(
-            &bundle,
+            &stack,
             "POST",
             REQUEST,
             &[("x-api-key", &key)],
@@ -101,38 +101,38 @@ async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
         )
         .await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        bundle.settle().await;
+        stack.run_until_idle().await;
         let request_id = answer.json()["requestId"].as_str().unwrap().to_owned();
-        let stored = bundle.status(&request_id).await;
+        let stored = stack.status(&request_id).await;
         assert_eq!(
             (&stored["userId"], &stored["transactionId"]),
             (&json!(id), &json!(id))
         );
-        let event = bundle.webengage.ingested().pop().unwrap().body;
+        let event = stack.webengage.ingested().pop().unwrap().body;
         assert_eq!(
             (&event["userId"], &event["eventData"]["transactionId"]),
             (&json!(id), &json!(id))
         );
     }
     // And a person's, which has up to 52 bits today.
-    let (request_id, link) = bundle.admitted("u", "T").await;
+    let (request_id, link) = stack.admitted("u", "T").await;
     assert_eq!(
-        bundle.telegram.tap(&link, User::new(9_007_199_254_740_993)),
+        stack.telegram.tap(&link, User::new(9_007_199_254_740_993)),
         Tap::Joined
     );
-    bundle.settle().await;
+    stack.run_until_idle().await;
     assert_eq!(
-        bundle.status(&request_id).await["telegramUserId"],
+        stack.status(&request_id).await["telegramUserId"],
         9_007_199_254_740_993_i64
     );
-    let event = bundle.webengage.ingested().pop().unwrap().body;
+    let event = stack.webengage.ingested().pop().unwrap().body;
     assert_eq!(event["eventData"]["telegramUserId"], "9007199254740993");
 }
 
 #[tokio::test]
 async fn numbers_that_no_two_readers_agree_on_are_no_ids() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     for number in [
         "1e400",
         "-1e400",
@@ -149,7 +149,7 @@ async fn numbers_that_no_two_readers_agree_on_are_no_ids() {
     ] {
         let body = format!(r#"{{"userId": {number}, "transactionId": "T"}}"#);
         let answer = ask(
-            &bundle,
+            &stack,
             "POST",
             REQUEST,
             &[("x-api-key", &key)],
@@ -164,11 +164,11 @@ async fn numbers_that_no_two_readers_agree_on_are_no_ids() {
         );
     }
     // Where no field of ours is meant, a number beyond all bounds spoils nothing, and is not taken for another.
-    let secret = secret(&bundle);
+    let secret = secret(&stack);
     for number in ["1e400", "-0", "1e999999999999999999999"] {
         let body = format!(r#"{{"update_id": {number}, "message": {{"date": {number}}}}}"#);
         let answer = ask(
-            &bundle,
+            &stack,
             "POST",
             WEBHOOK,
             &[(SECRET_HEADER, &secret)],
@@ -185,8 +185,8 @@ async fn numbers_that_no_two_readers_agree_on_are_no_ids() {
 
 #[tokio::test]
 async fn a_hundred_thousand_levels_end_no_process_whoever_reads_them() {
-    let mut bundle = TestBundle::start().await;
-    let (key, secret) = (bundle.bundle.api_key().to_owned(), secret(&bundle));
+    let mut stack = TestStack::start().await;
+    let (key, secret) = (stack.local.api_key().to_owned(), secret(&stack));
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         let nested = format!("{}1{}", open.repeat(LEVELS), close.repeat(LEVELS));
         let endless = open.repeat(LEVELS);
@@ -197,7 +197,7 @@ async fn a_hundred_thousand_levels_end_no_process_whoever_reads_them() {
             format!(r#"{{"userId": {nested}}}"#),
         ] {
             let answer = ask(
-                &bundle,
+                &stack,
                 "POST",
                 REQUEST,
                 &[("x-api-key", &key)],
@@ -207,7 +207,7 @@ async fn a_hundred_thousand_levels_end_no_process_whoever_reads_them() {
             assert!([400, 413].contains(&answer.status), "{}", answer.body);
             let cut = &body[..body.len().min(64_000)];
             let answer = ask(
-                &bundle,
+                &stack,
                 "POST",
                 REQUEST,
                 &[("x-api-key", &key)],
@@ -219,7 +219,7 @@ async fn a_hundred_thousand_levels_end_no_process_whoever_reads_them() {
                 (400, "invalid_json")
             );
             let answer = ask(
-                &bundle,
+                &stack,
                 "POST",
                 WEBHOOK,
                 &[(SECRET_HEADER, &secret)],
@@ -228,9 +228,9 @@ async fn a_hundred_thousand_levels_end_no_process_whoever_reads_them() {
             .await;
             assert!([200, 400].contains(&answer.status), "{}", answer.body);
             let answer = ask(
-                &bundle,
+                &stack,
                 "POST",
-                "/bundle/demo/buy",
+                "/local/actions/buy",
                 &[("x-api-key", &key)],
                 &body.as_bytes()[..16_000],
             )
@@ -241,24 +241,24 @@ async fn a_hundred_thousand_levels_end_no_process_whoever_reads_them() {
             );
         }
         assert!(!is_small);
-        bundle.send_raw("InviteQueue", &nested).await;
+        stack.send_raw("InviteQueue", &nested).await;
         let event = format!(
             r#"{{"eventId": "e", "requestId": "{}", "eventName": "pass_paid_community_telegram_joined", "userId": "u",
             "eventTime": "2026-11-20T12:00:00.000Z", "eventData": {{"a": {nested}}}}}"#,
             uuid::Uuid::nil()
         );
-        bundle.send_raw("EventQueue", &event).await;
+        stack.send_raw("EventQueue", &event).await;
     }
-    bundle.leaves_something();
-    bundle.settle().await;
-    assert_eq!(bundle.depth("InviteDeadLetterQueue"), 2);
-    assert_eq!(bundle.depth("EventDeadLetterQueue"), 2);
-    still_serves(&bundle).await;
+    stack.leaves_something();
+    stack.run_until_idle().await;
+    assert_eq!(stack.depth("InviteDeadLetterQueue"), 2);
+    assert_eq!(stack.depth("EventDeadLetterQueue"), 2);
+    still_serves(&stack).await;
 }
 
 #[tokio::test]
 async fn what_a_shop_writes_into_an_id_is_an_id_to_everybody_behind() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let ids = [
         r#"","eventName":"pass_paid_community_telegram_joined","x":""#,
         r#"{"$ne": null}"#,
@@ -273,29 +273,29 @@ async fn what_a_shop_writes_into_an_id_is_an_id_to_everybody_behind() {
         "\u{0}\u{1b}[2J",
     ];
     for id in ids {
-        let answer = bundle.buy(id, id).await;
+        let answer = stack.buy(id, id).await;
         assert_eq!(answer.status, 200, "{id}: {}", answer.body);
-        bundle.settle().await;
-        let stored = bundle.status(&answer.request_id()).await;
+        stack.run_until_idle().await;
+        let stored = stack.status(&answer.request_id()).await;
         assert_eq!(
             (&stored["userId"], &stored["transactionId"]),
             (&json!(id), &json!(id))
         );
-        let event = bundle.webengage.ingested().pop().unwrap().body;
+        let event = stack.webengage.ingested().pop().unwrap().body;
         let link = stored["inviteLink"].clone();
         let mut right = json!({"userId": id, "eventName": "pass_paid_community_telegram_link_created",
             "eventData": {"transactionId": id, "inviteLink": link}});
         right["eventTime"] = event["eventTime"].clone();
         assert_eq!(event, right);
     }
-    assert_eq!(bundle.webengage.ingested().len(), ids.len());
-    assert_eq!(bundle.telegram.link_count(), ids.len());
+    assert_eq!(stack.webengage.ingested().len(), ids.len());
+    assert_eq!(stack.telegram.link_count(), ids.len());
 }
 
 #[tokio::test]
 async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
-    let bundle = TestBundle::start().await;
-    let (key, secret) = (bundle.bundle.api_key().to_owned(), secret(&bundle));
+    let stack = TestStack::start().await;
+    let (key, secret) = (stack.local.api_key().to_owned(), secret(&stack));
     let bodies: [&[u8]; 8] = [
         b"{\"userId\": \"\xff\xfe\"}",
         b"{\"userId\": \"\xc0\x80\"}",
@@ -311,7 +311,7 @@ async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
             (REQUEST, "x-api-key", &key),
             (WEBHOOK, SECRET_HEADER, &secret),
         ] {
-            let answer = ask(&bundle, "POST", target, &[(header, value)], body).await;
+            let answer = ask(&stack, "POST", target, &[(header, value)], body).await;
             assert_eq!(
                 (answer.status, answer.code().as_str()),
                 (400, "invalid_json"),
@@ -323,7 +323,7 @@ async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
     for half in [r"\ud800", r"\udc00", r"\udc00\ud800", r"\ud83dx"] {
         let body = GOOD.replace("u1", half);
         let answer = ask(
-            &bundle,
+            &stack,
             "POST",
             REQUEST,
             &[("x-api-key", &key)],
@@ -337,7 +337,7 @@ async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
         );
         let body = format!(r#"{{"chat_member": {{"invite_link": {{"invite_link": "{half}"}}}}}}"#);
         let answer = ask(
-            &bundle,
+            &stack,
             "POST",
             WEBHOOK,
             &[(SECRET_HEADER, &secret)],
@@ -350,6 +350,6 @@ async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
             "{half}"
         );
     }
-    assert_eq!(bundle.telegram.link_count(), 0);
-    let _: Value = bundle.status("x").await;
+    assert_eq!(stack.telegram.link_count(), 0);
+    let _: Value = stack.status("x").await;
 }

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use futures_util::future::join_all;
-use local::harness::{TestBundle, any_port};
+use local::harness::{TestStack, any_port};
 use local::serve::{Bounds, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::{GOOD, PATIENCE, REQUEST, SECRET_HEADER, WEBHOOK, answers, connect, still_serves};
+use super::{GOOD, REQUEST, SECRET_HEADER, TIMEOUT, WEBHOOK, answers, connect, still_serves};
 
 /// What a dripping caller got, and how long it was let.
 async fn drip(mut stream: TcpStream, bytes: &[u8]) -> (Vec<super::Answer>, Duration) {
@@ -33,18 +33,18 @@ async fn drip(mut stream: TcpStream, bytes: &[u8]) -> (Vec<super::Answer>, Durat
     tokio::select! {
         () = ended => {}
         () = dripping => {}
-        () = tokio::time::sleep(PATIENCE) => {}
+        () = tokio::time::sleep(TIMEOUT) => {}
     }
     (answers(&read), start.elapsed())
 }
 
 #[tokio::test]
 async fn a_head_or_a_body_that_drips_is_cut_off_after_10_seconds() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
-    let secret = super::secret(&bundle);
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
+    let secret = super::secret(&stack);
     let begun = async |bytes: String| {
-        let mut stream = connect(&bundle).await;
+        let mut stream = connect(&stack).await;
         stream.write_all(bytes.as_bytes()).await.unwrap();
         stream
     };
@@ -67,7 +67,7 @@ async fn a_head_or_a_body_that_drips_is_cut_off_after_10_seconds() {
         with_length(head(REQUEST, "x-api-key", &key)),
         with_length(head(REQUEST, "x-api-key", "wrong")),
         with_length(head(WEBHOOK, SECRET_HEADER, &secret)),
-        with_length(head("/bundle/demo/buy", "x-api-key", &key)),
+        with_length(head("/local/actions/buy", "x-api-key", &key)),
         format!(
             "{}transfer-encoding: chunked\r\n\r\n",
             head(REQUEST, "x-api-key", &key)
@@ -99,15 +99,15 @@ async fn a_head_or_a_body_that_drips_is_cut_off_after_10_seconds() {
     // Nor is a connection held that says nothing at all.
     let idle = async {
         let start = Instant::now();
-        let _ = connect(&bundle).await.read_to_end(&mut Vec::new()).await;
+        let _ = connect(&stack).await.read_to_end(&mut Vec::new()).await;
         start.elapsed()
     };
     let (heads, bodies, idle) = tokio::join!(heads, bodies, idle);
     for took in heads.into_iter().chain(bodies).chain([idle]) {
         assert!((9..15).contains(&took.as_secs()), "let for {took:?}");
     }
-    bundle.settle().await;
-    still_serves(&bundle).await;
+    stack.run_until_idle().await;
+    still_serves(&stack).await;
 }
 
 const SHORT: Duration = Duration::from_millis(500);
@@ -131,7 +131,7 @@ async fn small(connections: usize, life: Duration) -> (std::net::SocketAddr, Joi
 
 #[tokio::test]
 async fn who_takes_all_connections_is_put_out_and_the_others_are_served() {
-    let (address, server) = small(8, PATIENCE).await;
+    let (address, server) = small(8, TIMEOUT).await;
     // They take every place, and take it again as soon as they are put out.
     let greedy = async || {
         loop {
@@ -149,7 +149,7 @@ async fn who_takes_all_connections_is_put_out_and_the_others_are_served() {
             let call = b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
             stream.write_all(call).await.unwrap();
             let mut answer = Vec::new();
-            let answered = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+            let answered = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
             answered.unwrap().unwrap();
             assert_eq!(answers(&answer)[0].body, "served");
         }
@@ -166,7 +166,7 @@ async fn idle_for(bounds: Bounds, busy: usize) -> Duration {
     let listener = TcpListener::bind(any_port()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let slow = async || {
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(TIMEOUT).await;
         "late"
     };
     let router = Router::new()
@@ -203,7 +203,7 @@ async fn an_answered_connection_outlives_the_pool_of_a_proxy_unless_places_are_s
     let bounds = Bounds {
         head: SHORT,
         idle: 4 * SHORT,
-        life: PATIENCE,
+        life: TIMEOUT,
         connections: 8,
     };
     let let_idle = idle_for(bounds, 0).await;
@@ -230,7 +230,7 @@ async fn who_does_not_read_the_answers_is_put_out_when_the_connections_life_is_o
         .await
         .unwrap();
     let mut answer = Vec::new();
-    tokio::time::timeout(PATIENCE, next.read_to_end(&mut answer))
+    tokio::time::timeout(TIMEOUT, next.read_to_end(&mut answer))
         .await
         .unwrap()
         .unwrap();

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::clock::Clock;
-use common::config::Env;
 use futures_util::{StreamExt as _, stream};
 use http::Request;
-use local::harness::TestBundle;
+use local::harness::TestStack;
+use runtime::clock::Clock;
+use runtime::config::Env;
 use serde_json::Value;
 
 use super::{SECRET_HEADER, WEBHOOK, secret};
@@ -67,20 +67,20 @@ fn the_maker_makes_every_kind_and_every_field_of_the_list() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_update_is_answered_200_and_what_is_no_join_costs_no_call_of_aws() {
-    let bundle = TestBundle::start().await;
-    bundle.settle().await;
-    let updates = Maker::new(2, bundle.chat_id).updates(MIXTURES);
+    let stack = TestStack::start().await;
+    stack.run_until_idle().await;
+    let updates = Maker::new(2, stack.chat_id).updates(MIXTURES);
     assert!(updates.len() > 2000, "only {} updates", updates.len());
-    bundle.aws().wire().record_calls(true);
+    stack.aws().wire().record_calls(true);
     let orphans = updates
         .iter()
-        .filter(|(_, update)| expected(update, bundle.chat_id) == "orphan")
+        .filter(|(_, update)| expected(update, stack.chat_id) == "orphan")
         .count();
     assert!(orphans >= 10, "only {orphans} joins among them");
     let wrong: Vec<String> = stream::iter(&updates)
         .map(async |(kind, update)| {
-            let answer = bundle.update(update).await;
-            let right = expected(update, bundle.chat_id);
+            let answer = stack.update(update).await;
+            let right = expected(update, stack.chat_id);
             let is_right = answer.status == 200 && answer.body["result"] == right;
             (!is_right).then(|| format!("{kind}: {} {} for {update}", answer.status, answer.body))
         })
@@ -95,7 +95,7 @@ async fn every_kind_of_update_is_answered_200_and_what_is_no_join_costs_no_call_
         wrong[0]
     );
     // One lookup for each join, by whatever link, and nothing else.
-    let calls = bundle.aws().wire().take_calls();
+    let calls = stack.aws().wire().take_calls();
     let mut reads = 0;
     for call in calls
         .iter()
@@ -109,12 +109,12 @@ async fn every_kind_of_update_is_answered_200_and_what_is_no_join_costs_no_call_
 
 #[tokio::test]
 async fn an_update_that_is_no_join_is_answered_within_5_milliseconds() {
-    let bundle = TestBundle::start().await;
-    let mut env: Env = bundle.env().clone().into_iter().collect();
+    let stack = TestStack::start().await;
+    let mut env: Env = stack.env().clone().into_iter().collect();
     let app = webhook::App::from_env(&mut env, Clock::real());
-    let secret = secret(&bundle);
+    let secret = secret(&stack);
     let mut best: Vec<(Duration, usize, String)> = Vec::new();
-    for (kind, update) in Maker::new(3, bundle.chat_id).updates(MIXTURES) {
+    for (kind, update) in Maker::new(3, stack.chat_id).updates(MIXTURES) {
         if expected(
             &update,
             update["chat_member"]["chat"]["id"].as_i64().unwrap_or(1),

@@ -1,9 +1,9 @@
-//! Bytes that no honest client sends, to the bundle's API.
+//! Bytes that no honest client sends, to the local stack's API.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -11,14 +11,14 @@ use super::{
     GOOD, REQUEST, SECRET_HEADER, WEBHOOK, answers, ask, call, connect, exchange, secret,
     still_serves,
 };
-use local::proof::process::Process;
+use local::harness::process::Process;
 
 const MB_10: usize = 10_000_000;
 
 #[tokio::test]
 async fn a_body_of_10_megabytes_is_refused_with_and_without_a_secret_and_however_it_is_sent() {
-    let bundle = TestBundle::start().await;
-    let (key, secret) = (bundle.bundle.api_key().to_owned(), secret(&bundle));
+    let stack = TestStack::start().await;
+    let (key, secret) = (stack.local.api_key().to_owned(), secret(&stack));
     let big = vec![b' '; MB_10];
     let status = format!("/v1/invite/{}", uuid::Uuid::nil());
     let chunks: Vec<u8> = [b"989680\r\n", big.as_slice(), b"\r\n0\r\n\r\n"].concat();
@@ -28,11 +28,11 @@ async fn a_body_of_10_megabytes_is_refused_with_and_without_a_secret_and_however
         ("GET", &status, "x-api-key", &key),
         ("POST", WEBHOOK, SECRET_HEADER, &secret),
         ("POST", WEBHOOK, SECRET_HEADER, "wrong"),
-        ("POST", "/bundle/demo/buy", "x-api-key", &key),
+        ("POST", "/local/actions/buy", "x-api-key", &key),
     ] {
-        let whole = ask(&bundle, method, target, &[(header, value)], &big).await;
+        let whole = ask(&stack, method, target, &[(header, value)], &big).await;
         let in_chunks = [(header, value), ("transfer-encoding", "chunked")];
-        let chunked = ask(&bundle, method, target, &in_chunks, &chunks).await;
+        let chunked = ask(&stack, method, target, &in_chunks, &chunks).await;
         for answer in [whole, chunked] {
             assert_eq!(
                 (answer.status, answer.code().as_str()),
@@ -46,7 +46,7 @@ async fn a_body_of_10_megabytes_is_refused_with_and_without_a_secret_and_however
         ("x-api-key", key.as_str()),
         ("content-length", "99999999999"),
     ];
-    let stream = connect(&bundle).await;
+    let stream = connect(&stack).await;
     let (mut reading, mut writing) = stream.into_split();
     let mut sent = 0;
     writing
@@ -59,8 +59,8 @@ async fn a_body_of_10_megabytes_is_refused_with_and_without_a_secret_and_however
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(10), reading.read_to_end(&mut answer)).await;
     assert!(sent < 4 * MB_10, "all of it was read");
-    assert_eq!(bundle.telegram.link_count(), 0);
-    still_serves(&bundle).await;
+    assert_eq!(stack.telegram.link_count(), 0);
+    still_serves(&stack).await;
 }
 
 /// The most memory that a process had, in MB.
@@ -97,8 +97,8 @@ async fn a_hundred_strangers_with_10_megabytes_each_do_not_fill_the_memory() {
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     let long = "x".repeat(64 * 1024);
     let names: Vec<String> = (0..1000).map(|n| format!("x-h{n}")).collect();
     let flood: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
@@ -114,25 +114,25 @@ async fn a_head_that_is_too_large_is_refused() {
         (REQUEST, same),
         (target.as_str(), vec![("x-api-key", key.as_str())]),
     ] {
-        let answer = &exchange(&bundle, &call("POST", target, &headers, GOOD.as_bytes())).await[0];
+        let answer = &exchange(&stack, &call("POST", target, &headers, GOOD.as_bytes())).await[0];
         assert_eq!(answer.status, 431, "{}", answer.head);
     }
     // An Idempotency-Key that fits into a head and is too long all the same is said to be.
     let long = "k".repeat(20_000);
     let headers = [("x-api-key", key.as_str()), ("idempotency-key", &long)];
-    let answer = ask(&bundle, "POST", REQUEST, &headers, br#"{"userId": "u"}"#).await;
+    let answer = ask(&stack, "POST", REQUEST, &headers, br#"{"userId": "u"}"#).await;
     assert_eq!(
         (answer.status, answer.code().as_str()),
         (400, "invalid_transaction_id")
     );
-    assert_eq!(bundle.telegram.link_count(), 0);
-    still_serves(&bundle).await;
+    assert_eq!(stack.telegram.link_count(), 0);
+    still_serves(&stack).await;
 }
 
 #[tokio::test]
 async fn requests_in_one_packet_are_answered_each_in_order_each_by_its_own_key() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     let head = |key: &str, more: &str| {
         format!(
             "POST {REQUEST} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: {key}\r\ncontent-length: {}\r\n{more}\r\n{GOOD}",
@@ -145,20 +145,20 @@ async fn requests_in_one_packet_are_answered_each_in_order_each_by_its_own_key()
         bytes += &head(&key, "");
     }
     bytes += &head("wrong", "connection: close\r\n");
-    let answers = exchange(&bundle, bytes.as_bytes()).await;
+    let answers = exchange(&stack, bytes.as_bytes()).await;
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     let right: Vec<u16> = (0..102)
         .map(|n| if n % 2 == 0 { 200 } else { 401 })
         .collect();
     assert_eq!(statuses, right);
-    bundle.settle().await;
-    assert_eq!(bundle.telegram.link_count(), 1);
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.link_count(), 1);
 }
 
 #[tokio::test]
 async fn a_length_and_chunks_together_smuggle_no_second_request() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     // What a proxy in front has taken for a body, and a lax server takes for a request of its own.
     let hidden = format!(
         "POST {REQUEST} HTTP/1.1\r\nhost: h\r\nx-api-key: {key}\r\ncontent-length: {}\r\n\r\n{GOOD}",
@@ -200,31 +200,31 @@ async fn a_length_and_chunks_together_smuggle_no_second_request() {
     ];
     for form in forms {
         let bytes = format!("POST {REQUEST} HTTP/1.1\r\nhost: h\r\n{form}");
-        let answers = what_comes(&bundle, bytes.as_bytes()).await;
+        let answers = what_comes(&stack, bytes.as_bytes()).await;
         let shown: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
         // Refused, or a request without key; or the rest of its body is waited for. What is hidden is never a request.
         let is_one = shown.is_empty() || (shown.len() == 1 && (400..500).contains(&shown[0]));
         assert!(is_one, "{shown:?} for {form:.120}");
     }
-    assert_eq!(bundle.telegram.link_count(), 0);
-    bundle.settle().await;
-    still_serves(&bundle).await;
+    assert_eq!(stack.telegram.link_count(), 0);
+    stack.run_until_idle().await;
+    still_serves(&stack).await;
 }
 
-/// As [`exchange`], with the sending side closed, so that the bundle closes as well.
-async fn exchange_and_close(bundle: &TestBundle, bytes: &[u8]) -> Vec<super::Answer> {
-    let mut stream = connect(bundle).await;
+/// As [`exchange`], with the sending side closed, so that the local stack closes as well.
+async fn exchange_and_close(stack: &TestStack, bytes: &[u8]) -> Vec<super::Answer> {
+    let mut stream = connect(stack).await;
     let _ = stream.write_all(bytes).await;
     let _ = stream.shutdown().await;
     let mut read = Vec::new();
-    let ended = tokio::time::timeout(super::PATIENCE, stream.read_to_end(&mut read)).await;
+    let ended = tokio::time::timeout(super::TIMEOUT, stream.read_to_end(&mut read)).await;
     assert!(ended.is_ok(), "the connection was left open");
     answers(&read)
 }
 
 /// As [`exchange`], until nothing more comes for a while.
-async fn what_comes(bundle: &TestBundle, bytes: &[u8]) -> Vec<super::Answer> {
-    let mut stream = connect(bundle).await;
+async fn what_comes(stack: &TestStack, bytes: &[u8]) -> Vec<super::Answer> {
+    let mut stream = connect(stack).await;
     let _ = stream.write_all(bytes).await;
     let mut read = vec![0; 64 * 1024];
     let mut length = 0;
@@ -240,8 +240,8 @@ async fn what_comes(bundle: &TestBundle, bytes: &[u8]) -> Vec<super::Answer> {
 
 #[tokio::test]
 async fn what_is_no_http_1_is_no_request() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     let with_key = format!(
         "POST {REQUEST} HTTP/2.0\r\nx-api-key: {key}\r\ncontent-length: {}\r\n\r\n{GOOD}",
         GOOD.len()
@@ -264,29 +264,29 @@ async fn what_is_no_http_1_is_no_request() {
         b"SSH-2.0-OpenSSH_9.6\r\n".to_vec(),
         b"*1\r\n$4\r\nPING\r\n".to_vec(),
     ] {
-        let answers = exchange_and_close(&bundle, &bytes).await;
+        let answers = exchange_and_close(&stack, &bytes).await;
         let is_refused = answers
             .iter()
             .all(|answer| (400..600).contains(&answer.status));
         assert!(is_refused, "{answers:?}");
     }
-    assert_eq!(bundle.telegram.link_count(), 0);
+    assert_eq!(stack.telegram.link_count(), 0);
     // An upgrade is not taken up, and its request is an ordinary one.
     let headers = [
         ("x-api-key", key.as_str()),
         ("upgrade", "h2c"),
         ("http2-settings", "AAMAAABkAAQAAP__"),
     ];
-    let answer = ask(&bundle, "POST", REQUEST, &headers, GOOD.as_bytes()).await;
+    let answer = ask(&stack, "POST", REQUEST, &headers, GOOD.as_bytes()).await;
     assert_eq!(answer.status, 200, "{}", answer.head);
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]
 async fn no_spelling_of_a_path_leads_past_a_route() {
-    let bundle = TestBundle::start().await;
-    let (known, link) = bundle.admitted("u1", "T1").await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let (known, link) = stack.admitted("u1", "T1").await;
+    let key = stack.local.api_key().to_owned();
     let spellings = [
         "//v1/invite/KNOWN",
         "/v1//invite/KNOWN",
@@ -314,14 +314,14 @@ async fn no_spelling_of_a_path_leads_past_a_route() {
         "/v1/invite/KNOWN%3fx",
         "/%76%31/invite/KNOWN",
         "/v1/%69nvite/KNOWN",
-        "/bundle/state/../../v1/invite/KNOWN",
+        "/local/state/../../v1/invite/KNOWN",
         "*",
         "/v1/invite/\u{ff0e}\u{ff0e}/KNOWN",
     ];
     for spelling in spellings {
         let target = spelling.replace("KNOWN", &known);
         for headers in [&[("x-api-key", key.as_str())][..], &[]] {
-            let answers = exchange(&bundle, &call("GET", &target, headers, b"")).await;
+            let answers = exchange(&stack, &call("GET", &target, headers, b"")).await;
             let answer = &answers[0];
             assert!(
                 [400, 401, 404, 405].contains(&answer.status),
@@ -338,13 +338,13 @@ async fn no_spelling_of_a_path_leads_past_a_route() {
         "/v1/invite/KNOWN?;/../",
     ] {
         let target = spelling.replace("KNOWN", &known).replace("KEY", &key);
-        let answer = ask(&bundle, "GET", &target, &[], b"").await;
+        let answer = ask(&stack, "GET", &target, &[], b"").await;
         assert_eq!(
             (answer.status, answer.code().as_str()),
             (401, "unauthorized"),
             "{target}"
         );
-        let answer = ask(&bundle, "GET", &target, &[("x-api-key", &key)], b"").await;
+        let answer = ask(&stack, "GET", &target, &[("x-api-key", &key)], b"").await;
         assert_eq!(
             (answer.status, &answer.json()["inviteLink"]),
             (200, &json!(link)),
@@ -355,9 +355,9 @@ async fn no_spelling_of_a_path_leads_past_a_route() {
 
 #[tokio::test]
 async fn no_header_changes_the_method_the_path_or_the_caller() {
-    let bundle = TestBundle::start().await;
-    let (known, _) = bundle.admitted("u1", "T1").await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let (known, _) = stack.admitted("u1", "T1").await;
+    let key = stack.local.api_key().to_owned();
     let status = format!("/v1/invite/{known}");
     let tricks = [
         ("x-http-method-override", "POST"),
@@ -387,19 +387,19 @@ async fn no_header_changes_the_method_the_path_or_the_caller() {
     ];
     for trick in tricks {
         // Without a key: as ever.
-        let answer = exchange(&bundle, &call("GET", &status, &[trick], b""))
+        let answer = exchange(&stack, &call("GET", &status, &[trick], b""))
             .await
             .pop()
             .unwrap();
         assert_eq!(answer.status, 401, "{trick:?}");
-        let answer = exchange(&bundle, &call("POST", REQUEST, &[trick], GOOD.as_bytes()))
+        let answer = exchange(&stack, &call("POST", REQUEST, &[trick], GOOD.as_bytes()))
             .await
             .pop()
             .unwrap();
         assert_eq!(answer.status, 401, "{trick:?}");
         // With a key: the method and the path of the first line count.
         let answer = exchange(
-            &bundle,
+            &stack,
             &call(
                 "GET",
                 REQUEST,
@@ -412,7 +412,7 @@ async fn no_header_changes_the_method_the_path_or_the_caller() {
         .unwrap();
         assert_eq!(answer.status, 405, "{trick:?}");
         let answer = exchange(
-            &bundle,
+            &stack,
             &call("GET", "/nowhere", &[trick, ("x-api-key", &key)], b""),
         )
         .await
@@ -426,7 +426,7 @@ async fn no_header_changes_the_method_the_path_or_the_caller() {
         GOOD.len()
     );
     let headers = [("transfer-encoding", "chunked"), ("trailer", "x-api-key")];
-    let answer = ask(&bundle, "POST", REQUEST, &headers, chunked.as_bytes()).await;
+    let answer = ask(&stack, "POST", REQUEST, &headers, chunked.as_bytes()).await;
     assert_eq!(answer.status, 401);
-    assert_eq!(bundle.telegram.link_count(), 1);
+    assert_eq!(stack.telegram.link_count(), 1);
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::process::Output;
 use std::time::Duration;
 
-use common::domain::time::Timestamp;
+use domain::time::Timestamp;
 use local::doctor::examine;
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::Value;
 use setup::check::{Check, Verdict};
 use simulators::telegram::{Fault, FaultRule, Refusal, Rights};
@@ -15,16 +15,16 @@ use tokio::process::Command;
 
 use super::{assert_clean, env};
 
-async fn checks(bundle: &TestBundle, env: &HashMap<String, String>) -> Vec<Check> {
-    let now = Timestamp::from_ms(bundle.clock.now_ms());
+async fn checks(stack: &TestStack, env: &HashMap<String, String>) -> Vec<Check> {
+    let now = Timestamp::from_ms(stack.clock.now_ms());
     let checks = examine(env, None, now).await;
     assert_clean(env, &serde_json::to_string(&checks).unwrap());
     checks
 }
 
 /// What is not as it should be: how it came out, and the line.
-async fn wrong(bundle: &TestBundle, env: &HashMap<String, String>) -> Vec<(Verdict, String)> {
-    let mut all = checks(bundle, env).await;
+async fn wrong(stack: &TestStack, env: &HashMap<String, String>) -> Vec<(Verdict, String)> {
+    let mut all = checks(stack, env).await;
     all.retain(|check| check.verdict != Verdict::Ok);
     all.into_iter()
         .map(|check| (check.verdict, format!("{}: {}", check.what, check.says)))
@@ -33,13 +33,13 @@ async fn wrong(bundle: &TestBundle, env: &HashMap<String, String>) -> Vec<(Verdi
 
 #[tokio::test]
 async fn a_deployment_that_can_work_is_green_all_over() {
-    let bundle = TestBundle::start().await;
-    let all = checks(&bundle, &env(&bundle)).await;
+    let stack = TestStack::start().await;
+    let all = checks(&stack, &env(&stack)).await;
     assert!(
         all.iter().all(|check| check.verdict == Verdict::Ok),
         "{all:#?}"
     );
-    let (bot, chat) = (bundle.bot_id, bundle.chat_id);
+    let (bot, chat) = (stack.bot_id, stack.chat_id);
     let lines: Vec<String> = all
         .iter()
         .map(|check| format!("{}: {}", check.what, check.says))
@@ -63,12 +63,12 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "EventDeadLetterQueue: empty".to_owned(),
         ]
     );
-    assert_eq!(bundle.webengage.ingested_count(), 0);
+    assert_eq!(stack.webengage.ingested_count(), 0);
 }
 
 #[tokio::test]
 async fn each_red_says_what_to_do() {
-    type Spoil = fn(&TestBundle, &mut HashMap<String, String>);
+    type Spoil = fn(&TestStack, &mut HashMap<String, String>);
     fn set(env: &mut HashMap<String, String>, name: &str, value: &str) {
         env.insert(name.to_owned(), value.to_owned());
     }
@@ -89,24 +89,24 @@ async fn each_red_says_what_to_do() {
             "environment: TELEGRAM_CHAT_ID must be chat ids such as",
         ),
         (
-            |bundle, _| bundle.telegram.revoke_token(bundle.bot_id),
+            |stack, _| stack.telegram.revoke_token(stack.bot_id),
             Verdict::Failed,
             "put the bot's present token, from @BotFather, into TELEGRAM_BOT_TOKEN",
         ),
         (
-            |bundle, _| {
+            |stack, _| {
                 let frozen = Refusal::new(400, "Bad Request: FROZEN_METHOD_INVALID");
                 let rule = FaultRule::on("getChatMember", Fault::Refuse(frozen));
-                bundle.telegram.fail(rule);
+                stack.telegram.fail(rule);
             },
             Verdict::Failed,
             "the bot's account is frozen by Telegram: appeal",
         ),
         (
-            |bundle, _| {
+            |stack, _| {
                 let frozen = Refusal::new(400, "Bad Request: FROZEN_PARTICIPANT_MISSING");
                 let rule = FaultRule::on("getMe", Fault::Refuse(frozen));
-                bundle.telegram.fail(rule);
+                stack.telegram.fail(rule);
             },
             Verdict::Failed,
             "the bot's account is frozen by Telegram: appeal",
@@ -120,19 +120,19 @@ async fn each_red_says_what_to_do() {
             "put the address of a reverse proxy into TELEGRAM_API_BASE, since HTTPS_PROXY and its kind are not used",
         ),
         (
-            |bundle, _| bundle.telegram.demote_bot(bundle.bot_id, bundle.chat_id),
+            |stack, _| stack.telegram.demote_bot(stack.bot_id, stack.chat_id),
             Verdict::Failed,
             "make it one who may invite users",
         ),
         (
-            |bundle, _| {
+            |stack, _| {
                 let rights = Rights {
                     can_restrict_members: false,
                     ..Rights::all()
                 };
-                bundle
+                stack
                     .telegram
-                    .make_admin(bundle.bot_id, bundle.chat_id, rights);
+                    .make_admin(stack.bot_id, stack.chat_id, rights);
             },
             Verdict::Warning,
             "the bot may not ban users",
@@ -146,7 +146,7 @@ async fn each_red_says_what_to_do() {
                 )
             },
             Verdict::Failed,
-            "is another deployment using the same bot?; register it with the setup function, or start the bundle with PUBLIC_URL",
+            "is another deployment using the same bot?; register it with the setup function, or start the local stack with PUBLIC_URL",
         ),
         (
             |_, env| {
@@ -157,13 +157,13 @@ async fn each_red_says_what_to_do() {
             "another URL than https://shop.example/v1/telegram/webhook, on 127.0.0.1",
         ),
         (
-            |bundle, _| bundle.webengage.set_mode(Mode::NotFound),
+            |stack, _| stack.webengage.set_mode(Mode::NotFound),
             Verdict::Failed,
             "check WEBENGAGE_LICENSE_CODE, and WEBENGAGE_API_BASE for the data centre",
         ),
         (
-            |bundle, _| {
-                bundle
+            |stack, _| {
+                stack
                     .webengage
                     .set_mode(Mode::RateLimited { retry_after: None })
             },
@@ -213,10 +213,10 @@ async fn each_red_says_what_to_do() {
         ),
     ];
     for (spoil, verdict, words) in spoils {
-        let bundle = TestBundle::start().await;
-        let mut env = env(&bundle);
-        spoil(&bundle, &mut env);
-        let wrong = wrong(&bundle, &env).await;
+        let stack = TestStack::start().await;
+        let mut env = env(&stack);
+        spoil(&stack, &mut env);
+        let wrong = wrong(&stack, &env).await;
         let found = wrong.iter().find(|(_, line)| line.contains(words));
         assert_eq!(
             found.map(|(verdict, _)| *verdict),
@@ -229,11 +229,11 @@ async fn each_red_says_what_to_do() {
 
 #[tokio::test]
 async fn dead_letters_and_deliveries_that_fail_are_red() {
-    let mut bundle = TestBundle::start().await;
-    bundle.leaves_something();
-    let env = env(&bundle);
-    bundle.send_raw("EventDeadLetterQueue", "{}").await;
-    let lines = wrong(&bundle, &env).await;
+    let mut stack = TestStack::start().await;
+    stack.leaves_something();
+    let env = env(&stack);
+    stack.send_raw("EventDeadLetterQueue", "{}").await;
+    let lines = wrong(&stack, &env).await;
     let [(Verdict::Failed, line)] = &lines[..] else {
         panic!("{lines:#?}");
     };
@@ -242,23 +242,22 @@ async fn dead_letters_and_deliveries_that_fail_are_red() {
         "{line}"
     );
     // The webhook's secret was changed and not registered.
-    let (_, link) = bundle.admitted("u1", "T1").await;
-    let bot =
-        common::telegram::Bots::from_env(&mut super::read(&env), &common::clock::Clock::real());
+    let (_, link) = stack.admitted("u1", "T1").await;
+    let bot = telegram::Bots::from_env(&mut super::read(&env), &runtime::clock::Clock::real());
     let bot = bot.iter().next().unwrap();
     let url = &env["WEBHOOK_URL"];
     bot.set_webhook(url, &"another".into(), &["chat_member"])
         .await
         .unwrap();
-    let _ = bundle.tap(&link, 77);
+    let _ = stack.tap(&link, 77);
     local::harness::until("a failed delivery", async || {
-        let mut deliveries = bundle.telegram.deliveries().into_iter();
+        let mut deliveries = stack.telegram.deliveries().into_iter();
         deliveries
             .any(|delivery| delivery.status == Some(401))
             .then_some(())
     })
     .await;
-    let lines = wrong(&bundle, &env).await;
+    let lines = wrong(&stack, &env).await;
     let words = "run the setup function again";
     assert!(
         lines
@@ -283,8 +282,8 @@ async fn run(arguments: &[&str], env: &HashMap<String, String>) -> Output {
 
 #[tokio::test]
 async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
-    let bundle = TestBundle::start().await;
-    let mut env = env(&bundle);
+    let stack = TestStack::start().await;
+    let mut env = env(&stack);
     let output = run(&[], &env).await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
@@ -307,7 +306,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
         .filter(|check| check["verdict"] == "failed")
         .map(|check| check["what"].as_str().unwrap())
         .collect();
-    let bot = bundle.bot_id;
+    let bot = stack.bot_id;
     assert_eq!(
         failed,
         [

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use common::clock::Clock;
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use monitor::Seen;
+use runtime::clock::Clock;
 use serde_json::json;
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::{self, Fault};
 
 use super::{add_second_bot, env, read, webhook_url};
 
-async fn measure(bundle: &TestBundle, env: &HashMap<String, String>) -> Seen {
+async fn measure(stack: &TestStack, env: &HashMap<String, String>) -> Seen {
     let mut env = read(env);
-    let clock = Clock::turned_by(bundle.clock.offset_ms());
+    let clock = Clock::advanced_by(stack.clock.offset_ms());
     let app = monitor::App::from_env(&mut env, clock);
     env.check().unwrap();
     monitor::handle(&app).await
@@ -35,9 +35,9 @@ const IDLE: Seen = Seen {
 
 #[tokio::test]
 async fn an_idle_deployment_has_nothing_waiting() {
-    let bundle = TestBundle::start().await;
-    bundle.admitted("u1", "T1").await;
-    assert_eq!(measure(&bundle, &env(&bundle)).await, IDLE);
+    let stack = TestStack::start().await;
+    stack.admitted("u1", "T1").await;
+    assert_eq!(measure(&stack, &env(&stack)).await, IDLE);
     assert_eq!(
         serde_json::to_value(IDLE).unwrap(),
         json!({
@@ -49,48 +49,48 @@ async fn an_idle_deployment_has_nothing_waiting() {
 
 #[tokio::test]
 async fn who_was_given_up_is_counted_until_the_request_is_retried_or_voided() {
-    let bundle = TestBundle::with(&[("MAX_ATTEMPTS", "1")]).await;
-    bundle
+    let stack = TestStack::with(&[("MAX_ATTEMPTS", "1")]).await;
+    stack
         .telegram
         .fail(telegram::FaultRule::on("createChatInviteLink", Fault::Internal).times(2));
-    let first = bundle.bought("u1", "T1").await;
-    bundle.settle().await;
-    let second = bundle.bought("u2", "T2").await;
-    bundle.settle().await;
-    let failed = async || measure(&bundle, &env(&bundle)).await.failed_invites;
+    let first = stack.bought("u1", "T1").await;
+    stack.run_until_idle().await;
+    let second = stack.bought("u2", "T2").await;
+    stack.run_until_idle().await;
+    let failed = async || measure(&stack, &env(&stack)).await.failed_invites;
     assert_eq!(failed().await, Some(2));
-    let admin = [("x-admin-key", bundle.bundle.admin_key())];
+    let admin = [("x-admin-key", stack.local.admin_key())];
     let retry = format!("/v1/admin/invites/{first}/retry");
-    assert_eq!(bundle.post(&retry, "", &admin).await.status, 200);
+    assert_eq!(stack.post(&retry, "", &admin).await.status, 200);
     assert_eq!(failed().await, Some(1));
-    let shop = [("x-api-key", bundle.bundle.api_key())];
+    let shop = [("x-api-key", stack.local.api_key())];
     let void = format!("/v1/invite/{second}/void");
-    assert_eq!(bundle.post(&void, "", &shop).await.status, 200);
+    assert_eq!(stack.post(&void, "", &shop).await.status, 200);
     assert_eq!(failed().await, Some(0));
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]
 async fn what_waits_is_counted_whatever_its_state() {
-    let mut bundle = TestBundle::start().await;
-    bundle.leaves_something();
+    let mut stack = TestStack::start().await;
+    stack.leaves_something();
     // A rate limit has the chat wait, with a bell for its end.
     let limit = Fault::TooManyRequests { retry_after: 600 };
-    bundle
+    stack
         .telegram
         .fail(telegram::FaultRule::on("createChatInviteLink", limit));
-    bundle.bought("u1", "T1").await;
-    bundle
+    stack.bought("u1", "T1").await;
+    stack
         .run_until(|| {
-            let depth = bundle.aws().queue_depth("InviteQueue").unwrap_or_default();
+            let depth = stack.aws().queue_depth("InviteQueue").unwrap_or_default();
             depth.delayed > 0 && depth.in_flight == 0
         })
         .await;
     for queue in ["InviteDeadLetterQueue", "EventDeadLetterQueue"] {
-        bundle.send_raw(queue, "{}").await;
+        stack.send_raw(queue, "{}").await;
     }
-    bundle.turn(Duration::from_secs(100));
-    let seen = measure(&bundle, &env(&bundle)).await;
+    stack.advance(Duration::from_secs(100));
+    let seen = measure(&stack, &env(&stack)).await;
     let waits = seen.oldest_unserved_seconds.unwrap();
     assert!((100..200).contains(&waits), "{waits}");
     assert_eq!(
@@ -109,32 +109,32 @@ async fn what_waits_is_counted_whatever_its_state() {
 
 #[tokio::test]
 async fn a_buyer_who_has_the_link_waits_for_none_while_webengage_is_down() {
-    let mut bundle = TestBundle::start().await;
-    bundle.leaves_something();
-    bundle.webengage.set_mode(simulators::webengage::Mode::Down);
+    let mut stack = TestStack::start().await;
+    stack.leaves_something();
+    stack.webengage.set_mode(simulators::webengage::Mode::Down);
     for n in 0..30 {
-        bundle.bought(&format!("u{n}"), &format!("T{n}")).await;
+        stack.bought(&format!("u{n}"), &format!("T{n}")).await;
     }
-    bundle
-        .run_until(|| bundle.telegram.link_count() == 30 && bundle.depth("InviteQueue") == 0)
+    stack
+        .run_until(|| stack.telegram.link_count() == 30 && stack.depth("InviteQueue") == 0)
         .await;
-    bundle.turn(Duration::from_secs(1000));
-    let seen = measure(&bundle, &env(&bundle)).await;
+    stack.advance(Duration::from_secs(1000));
+    let seen = measure(&stack, &env(&stack)).await;
     assert_eq!(seen.oldest_unserved_seconds, Some(0), "{seen:?}");
     assert!(seen.event_queue_depth >= Some(30), "{seen:?}");
 }
 
 #[tokio::test]
 async fn one_source_that_fails_hides_no_other() {
-    let bundle = TestBundle::start().await;
-    let env = env(&bundle);
+    let stack = TestStack::start().await;
+    let env = env(&stack);
     let on = |service, operation: &str, name: &str| {
         let rule = FaultRule::new(WireFault::InternalError).on(service, operation);
         rule.named(name).always()
     };
-    let wire = bundle.aws().wire();
+    let wire = stack.aws().wire();
     wire.fail(on(Service::Sqs, "GetQueueAttributes", "EventQueue"));
-    let seen = measure(&bundle, &env).await;
+    let seen = measure(&stack, &env).await;
     let expected = Seen {
         event_queue_depth: None,
         failed: 1,
@@ -143,7 +143,7 @@ async fn one_source_that_fails_hides_no_other() {
     assert_eq!(seen, expected);
     wire.clear_faults();
     wire.fail(on(Service::DynamoDb, "Query", "ChatTasks"));
-    let seen = measure(&bundle, &env).await;
+    let seen = measure(&stack, &env).await;
     let expected = Seen {
         oldest_unserved_seconds: None,
         failed_invites: None,
@@ -153,8 +153,8 @@ async fn one_source_that_fails_hides_no_other() {
     assert_eq!(seen, expected);
     wire.clear_faults();
     let down = telegram::FaultRule::on("getWebhookInfo", Fault::BadGateway);
-    bundle.telegram.fail(down);
-    let seen = measure(&bundle, &env).await;
+    stack.telegram.fail(down);
+    let seen = measure(&stack, &env).await;
     let expected = Seen {
         webhook_pending_updates: None,
         webhook_errors: None,
@@ -166,44 +166,44 @@ async fn one_source_that_fails_hides_no_other() {
 
 #[tokio::test]
 async fn a_webhook_that_is_another_or_fails_or_a_token_that_is_refused_is_an_error() {
-    let bundle = TestBundle::start().await;
-    let mut env = env(&bundle);
+    let stack = TestStack::start().await;
+    let mut env = env(&stack);
     // The second bot has no webhook.
-    let second = add_second_bot(&bundle, &mut env);
-    assert_eq!(measure(&bundle, &env).await.webhook_errors, Some(1));
-    bundle.telegram.revoke_token(second);
-    assert_eq!(measure(&bundle, &env).await.webhook_errors, Some(1));
+    let second = add_second_bot(&stack, &mut env);
+    assert_eq!(measure(&stack, &env).await.webhook_errors, Some(1));
+    stack.telegram.revoke_token(second);
+    assert_eq!(measure(&stack, &env).await.webhook_errors, Some(1));
     env.insert(
         "WEBHOOK_URL".to_owned(),
         "https://ours.example/v1/telegram/webhook".to_owned(),
     );
-    assert_eq!(measure(&bundle, &env).await.webhook_errors, Some(2));
-    env.insert("WEBHOOK_URL".to_owned(), webhook_url(&bundle));
+    assert_eq!(measure(&stack, &env).await.webhook_errors, Some(2));
+    env.insert("WEBHOOK_URL".to_owned(), webhook_url(&stack));
     env.insert(
         "TELEGRAM_BOT_TOKEN".to_owned(),
-        bundle.env()["TELEGRAM_BOT_TOKEN"].clone(),
+        stack.env()["TELEGRAM_BOT_TOKEN"].clone(),
     );
-    assert_eq!(measure(&bundle, &env).await, IDLE);
+    assert_eq!(measure(&stack, &env).await, IDLE);
     // A join that the webhook can't take.
     let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "GetItem");
-    let (_, link) = bundle.admitted("u1", "T1").await;
-    bundle.aws().wire().fail(rule.named("InviteLinks").always());
-    let _ = bundle.tap(&link, 77);
+    let (_, link) = stack.admitted("u1", "T1").await;
+    stack.aws().wire().fail(rule.named("InviteLinks").always());
+    let _ = stack.tap(&link, 77);
     local::harness::until("a failed delivery", async || {
-        let mut deliveries = bundle.telegram.deliveries().into_iter();
+        let mut deliveries = stack.telegram.deliveries().into_iter();
         deliveries
             .any(|delivery| delivery.status == Some(503))
             .then_some(())
     })
     .await;
-    let seen = measure(&bundle, &env).await;
+    let seen = measure(&stack, &env).await;
     assert_eq!(
         (seen.webhook_pending_updates, seen.webhook_errors),
         (Some(1), Some(1)),
         "{seen:?}"
     );
-    bundle.aws().wire().clear_faults();
-    bundle.settle().await;
-    bundle.turn(Duration::from_secs(120));
-    assert_eq!(measure(&bundle, &env).await, IDLE);
+    stack.aws().wire().clear_faults();
+    stack.run_until_idle().await;
+    stack.advance(Duration::from_secs(120));
+    assert_eq!(measure(&stack, &env).await, IDLE);
 }

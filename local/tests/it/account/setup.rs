@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use local::harness::{TestBundle, any_port, until};
+use local::harness::{TestStack, any_port, until};
 use serde_json::{Value, json};
 use setup::{Outcome, Status, Unanswered};
 use simulators::telegram::Tap;
@@ -112,14 +112,14 @@ async fn invoke(env: &HashMap<String, String>, event: &Value) -> Result<Outcome,
 
 #[tokio::test]
 async fn a_created_stack_has_its_webhook_registered_and_is_told_so() {
-    let bundle = TestBundle::start().await;
-    let env = env(&bundle);
-    let url = webhook_url(&bundle);
+    let stack = TestStack::start().await;
+    let env = env(&stack);
+    let url = webhook_url(&stack);
     let waiting = Waiting::start().await;
     // Nobody has registered it.
     let deleted = call("Delete", &waiting, &url);
     invoke(&env, &deleted).await.unwrap();
-    assert!(registered(&bundle, bundle.bot_id).is_none());
+    assert!(registered(&stack, stack.bot_id).is_none());
     waiting.answer();
     let outcome = invoke(&env, &call("Create", &waiting, &url)).await.unwrap();
     assert_eq!(outcome.status, Status::Success, "{outcome:?}");
@@ -132,7 +132,7 @@ async fn a_created_stack_has_its_webhook_registered_and_is_told_so() {
             "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/admit-one/1",
         })
     );
-    let asked = registered(&bundle, bundle.bot_id).unwrap();
+    let asked = registered(&stack, stack.bot_id).unwrap();
     assert_eq!(
         asked,
         json!({
@@ -141,22 +141,22 @@ async fn a_created_stack_has_its_webhook_registered_and_is_told_so() {
         })
     );
     // No event reached WebEngage, and joins come.
-    assert_eq!(bundle.webengage.ingested_count(), 0);
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    assert_eq!(stack.webengage.ingested_count(), 0);
+    let (id, link) = stack.admitted("u1", "T1").await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
     until("the join", async || {
-        bundle.status(&id).await["joined"].as_bool()?.then_some(())
+        stack.status(&id).await["joined"].as_bool()?.then_some(())
     })
     .await;
-    bundle.settle().await;
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]
 async fn the_same_call_again_changes_nothing_and_each_bot_has_its_own_secret() {
-    let bundle = TestBundle::start().await;
-    let mut env = env(&bundle);
-    let second = add_second_bot(&bundle, &mut env);
-    let url = webhook_url(&bundle);
+    let stack = TestStack::start().await;
+    let mut env = env(&stack);
+    let second = add_second_bot(&stack, &mut env);
+    let url = webhook_url(&stack);
     let waiting = Waiting::start().await;
     let mut update = call("Update", &waiting, &url);
     update["PhysicalResourceId"] = json!("as-it-was");
@@ -171,12 +171,12 @@ async fn the_same_call_again_changes_nothing_and_each_bot_has_its_own_secret() {
         );
         for (bot, secret) in [
             (
-                bundle.bot_id,
-                bundle.env()["TELEGRAM_WEBHOOK_SECRET"].as_str(),
+                stack.bot_id,
+                stack.env()["TELEGRAM_WEBHOOK_SECRET"].as_str(),
             ),
             (second, "s3cret-of-the-second-bot"),
         ] {
-            let asked = registered(&bundle, bot).unwrap();
+            let asked = registered(&stack, bot).unwrap();
             assert_eq!(
                 (&asked["url"], &asked["secret_token"]),
                 (&json!(url), &json!(secret))
@@ -187,10 +187,10 @@ async fn the_same_call_again_changes_nothing_and_each_bot_has_its_own_secret() {
 
 #[tokio::test]
 async fn a_deleted_stack_takes_its_own_webhook_along_and_no_other() {
-    let bundle = TestBundle::start().await;
-    let mut env = env(&bundle);
-    let second = add_second_bot(&bundle, &mut env);
-    let url = webhook_url(&bundle);
+    let stack = TestStack::start().await;
+    let mut env = env(&stack);
+    let second = add_second_bot(&stack, &mut env);
+    let url = webhook_url(&stack);
     let waiting = Waiting::start().await;
     invoke(&env, &call("Create", &waiting, &url)).await.unwrap();
     waiting.answer();
@@ -214,22 +214,22 @@ async fn a_deleted_stack_takes_its_own_webhook_along_and_no_other() {
         outcome.says,
         format!(
             "Webhook of bot {}: removed. Webhook of bot {second}: left alone, since it is not ours.",
-            bundle.bot_id
+            stack.bot_id
         )
     );
     assert_eq!(waiting.answer()["Status"], "SUCCESS");
-    assert!(registered(&bundle, bundle.bot_id).is_none());
+    assert!(registered(&stack, stack.bot_id).is_none());
     assert_eq!(
-        registered(&bundle, second).unwrap()["url"],
+        registered(&stack, second).unwrap()["url"],
         moved["WebhookUrl"]
     );
 }
 
 #[tokio::test]
 async fn a_person_s_call_is_answered_directly_and_registers_only_what_it_names() {
-    let bundle = TestBundle::start().await;
-    let env = env(&bundle);
-    let before = bundle.telegram.count("setWebhook");
+    let stack = TestStack::start().await;
+    let env = env(&stack);
+    let before = stack.telegram.count("setWebhook");
     let outcome = invoke(&env, &json!({})).await.unwrap();
     assert_eq!(outcome.status, Status::Success, "{outcome:?}");
     assert!(
@@ -237,13 +237,13 @@ async fn a_person_s_call_is_answered_directly_and_registers_only_what_it_names()
         "{}",
         outcome.says
     );
-    assert_eq!(bundle.telegram.count("setWebhook"), before);
+    assert_eq!(stack.telegram.count("setWebhook"), before);
     let whats: Vec<&str> = outcome
         .checks
         .iter()
         .map(|check| check.what.as_str())
         .collect();
-    let (bot, chat) = (bundle.bot_id, bundle.chat_id);
+    let (bot, chat) = (stack.bot_id, stack.chat_id);
     assert_eq!(
         whats,
         [
@@ -253,18 +253,18 @@ async fn a_person_s_call_is_answered_directly_and_registers_only_what_it_names()
             format!("webhook of bot {bot}"),
         ]
     );
-    let named = json!({"WebhookUrl": webhook_url(&bundle)});
+    let named = json!({"WebhookUrl": webhook_url(&stack)});
     let outcome = invoke(&env, &named).await.unwrap();
     assert_eq!(outcome.status, Status::Success, "{outcome:?}");
-    assert_eq!(bundle.telegram.count("setWebhook"), before + 1);
+    assert_eq!(stack.telegram.count("setWebhook"), before + 1);
 }
 
 /// What Lambda runs: the secret is read at each call, since it is filled in between the first and the second.
 #[tokio::test]
 async fn on_lambda_the_first_deploy_says_what_to_fill_in_and_the_call_after_it_is_ready() {
     const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:admit-one-AbCdEf";
-    let bundle = TestBundle::start().await;
-    let mut env = env(&bundle);
+    let stack = TestStack::start().await;
+    let mut env = env(&stack);
     let names = [
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_WEBHOOK_SECRET",
@@ -279,7 +279,7 @@ async fn on_lambda_the_first_deploy_says_what_to_fill_in_and_the_call_after_it_i
         .collect();
     env.insert("SECRETS_ARN".to_owned(), ARN.to_owned());
     env.remove("WEBHOOK_URL");
-    bundle.aws().put_secret(ARN, "{}");
+    stack.aws().put_secret(ARN, "{}");
     let pairs: Vec<(&str, &str)> = env
         .iter()
         .filter(|(_, value)| !value.is_empty())
@@ -287,7 +287,7 @@ async fn on_lambda_the_first_deploy_says_what_to_fill_in_and_the_call_after_it_i
         .collect();
     let function = spawn("setup", &pairs).await;
     let waiting = Waiting::start().await;
-    let url = webhook_url(&bundle);
+    let url = webhook_url(&stack);
     let created = call("Create", &waiting, &url).to_string().into_bytes();
     function.invoke(created).await.unwrap();
     let answer = waiting.answer();
@@ -302,7 +302,7 @@ async fn on_lambda_the_first_deploy_says_what_to_fill_in_and_the_call_after_it_i
     ] {
         assert!(says.contains(words), "{words}: {says}");
     }
-    bundle
+    stack
         .aws()
         .put_secret(ARN, &serde_json::to_string(&secret).unwrap());
     let by_hand = json!({"WebhookUrl": url}).to_string().into_bytes();

@@ -12,19 +12,19 @@ use super::{
 
 #[tokio::test]
 async fn a_failed_request_is_retried_and_gets_its_link() {
-    let bundle = quiet(&[]).await;
-    let id = failed(&bundle, "u1", "T1").await;
-    assert_eq!(pending(&bundle).await, 0, "what is given up has no event");
-    let answer = acted(&bundle, &id, "retry", json!({})).await;
+    let stack = quiet(&[]).await;
+    let id = failed(&stack, "u1", "T1").await;
+    assert_eq!(pending(&stack).await, 0, "what is given up has no event");
+    let answer = acted(&stack, &id, "retry", json!({})).await;
     assert_eq!(
         (&answer["repeated"], &answer["invite"]["status"]),
         (&json!(false), &json!("QUEUED"))
     );
     assert_eq!(answer["invite"]["attempts"], 0);
     assert_eq!(answer["invite"].get("error"), None);
-    bundle.settle().await;
-    let link = bundle.link(&id).await;
-    let story = story(&bundle, &id).await;
+    stack.run_until_idle().await;
+    let link = stack.link(&id).await;
+    let story = story(&stack, &id).await;
     assert_eq!(history(&story), ["retry"]);
     let detail = story["history"][0]["detail"].as_str().unwrap();
     assert!(
@@ -35,11 +35,11 @@ async fn a_failed_request_is_retried_and_gets_its_link() {
         (&story["attempts"], story.get("pendingSince")),
         (&json!(1), None)
     );
-    assert_eq!(told(&bundle, CREATED), [link]);
-    let again = act(&bundle, &id, "retry", json!({})).await;
+    assert_eq!(told(&stack, CREATED), [link]);
+    let again = act(&stack, &id, "retry", json!({})).await;
     assert_eq!((again.status, again.code()), (409, "already_done"));
     assert_eq!(
-        history(&super::story(&bundle, &id).await),
+        history(&super::story(&stack, &id).await),
         ["retry"],
         "a refusal is no action"
     );
@@ -47,66 +47,66 @@ async fn a_failed_request_is_retried_and_gets_its_link() {
 
 #[tokio::test]
 async fn a_retry_without_a_bell_is_found_by_the_tick() {
-    let bundle = quiet(&[]).await;
-    let id = failed(&bundle, "u1", "T1").await;
-    bundle.pause_schedule();
-    queues_are_down(&bundle);
-    let answer = acted(&bundle, &id, "retry", json!({})).await;
+    let stack = quiet(&[]).await;
+    let id = failed(&stack, "u1", "T1").await;
+    stack.pause_schedule();
+    queues_are_down(&stack);
+    let answer = acted(&stack, &id, "retry", json!({})).await;
     assert_eq!(answer["repeated"], false);
-    assert_eq!(bundle.status(&id).await["status"], "QUEUED");
-    bundle.functions().tick().await;
-    bundle.link(&id).await;
-    bundle.aws().wire().clear_faults();
-    bundle.turn(HOUR * 2);
-    assert_eq!(bundle.functions().sweep().await.events, 1);
-    bundle.settle().await;
-    assert_eq!(history(&story(&bundle, &id).await), ["retry"]);
+    assert_eq!(stack.status(&id).await["status"], "QUEUED");
+    stack.functions().tick().await;
+    stack.link(&id).await;
+    stack.aws().wire().clear_faults();
+    stack.advance(HOUR * 2);
+    assert_eq!(stack.functions().sweep().await.events, 1);
+    stack.run_until_idle().await;
+    assert_eq!(history(&story(&stack, &id).await), ["retry"]);
 }
 
 #[tokio::test]
 async fn a_retry_whose_answer_was_lost_is_in_the_history_once() {
-    let bundle = quiet(&[]).await;
-    let id = failed(&bundle, "u1", "T1").await;
+    let stack = quiet(&[]).await;
+    let id = failed(&stack, "u1", "T1").await;
     let rule = FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "TransactWriteItems");
-    let hits = bundle.aws().wire().fail(rule);
-    let answer = acted(&bundle, &id, "retry", json!({})).await;
+    let hits = stack.aws().wire().fail(rule);
+    let answer = acted(&stack, &id, "retry", json!({})).await;
     assert_eq!((hits.count(), &answer["repeated"]), (1, &json!(false)));
-    bundle.settle().await;
-    bundle.link(&id).await;
-    assert_eq!(history(&story(&bundle, &id).await), ["retry"]);
+    stack.run_until_idle().await;
+    stack.link(&id).await;
+    assert_eq!(history(&story(&stack, &id).await), ["retry"]);
 }
 
 #[tokio::test]
 async fn who_waits_after_a_failure_is_due_at_once_by_a_retry() {
-    let bundle = quiet(&[("BASE_BACKOFF_SEC", "600")]).await;
+    let stack = quiet(&[("BASE_BACKOFF_SEC", "600")]).await;
     let fault = simulators::telegram::Fault::Internal;
     let rule = simulators::telegram::FaultRule::on("createChatInviteLink", fault);
-    bundle.telegram.fail(rule.times(2));
-    let id = bundle.bought("u1", "T1").await;
-    let tried = || bundle.telegram.count("createChatInviteLink") == 1;
-    bundle.run_until(tried).await;
+    stack.telegram.fail(rule.times(2));
+    let id = stack.bought("u1", "T1").await;
+    let tried = || stack.telegram.count("createChatInviteLink") == 1;
+    stack.run_until(tried).await;
     local::harness::until("the try is noted", async || {
-        (bundle.status(&id).await["status"] == "PROCESSING").then_some(())
+        (stack.status(&id).await["status"] == "PROCESSING").then_some(())
     })
     .await;
-    let began = bundle.clock.now_ms();
-    let answer = acted(&bundle, &id, "retry", json!({})).await;
+    let began = stack.clock.now_ms();
+    let answer = acted(&stack, &id, "retry", json!({})).await;
     assert_eq!(answer["repeated"], true);
-    bundle
-        .run_until(|| bundle.telegram.count("createChatInviteLink") == 2)
+    stack
+        .run_until(|| stack.telegram.count("createChatInviteLink") == 2)
         .await;
-    assert!(bundle.clock.now_ms() - began < 120_000, "at once");
-    bundle.settle().await;
-    bundle.link(&id).await;
-    assert_eq!(history(&story(&bundle, &id).await), ["retry"]);
+    assert!(stack.clock.now_ms() - began < 120_000, "at once");
+    stack.run_until_idle().await;
+    stack.link(&id).await;
+    assert_eq!(history(&story(&stack, &id).await), ["retry"]);
 }
 
 #[tokio::test]
 async fn twenty_operators_at_once_have_one_request_made_once() {
-    let bundle = quiet(&[]).await;
-    let id = failed(&bundle, "u1", "T1").await;
-    let before = bundle.telegram.link_count();
-    let calls = (0..20).map(|_| act(&bundle, &id, "retry", json!({})));
+    let stack = quiet(&[]).await;
+    let id = failed(&stack, "u1", "T1").await;
+    let before = stack.telegram.link_count();
+    let calls = (0..20).map(|_| act(&stack, &id, "retry", json!({})));
     let answers = futures_util::future::join_all(calls).await;
     let done = answers.iter().filter(|answer| answer.status == 200).count();
     assert!(done >= 1, "{answers:?}");
@@ -116,101 +116,101 @@ async fn twenty_operators_at_once_have_one_request_made_once() {
             "{refused:?}"
         );
     }
-    bundle.settle().await;
-    bundle.link(&id).await;
-    assert_eq!(bundle.telegram.link_count(), before + 1);
-    let story = story(&bundle, &id).await;
+    stack.run_until_idle().await;
+    stack.link(&id).await;
+    assert_eq!(stack.telegram.link_count(), before + 1);
+    let story = story(&stack, &id).await;
     assert_eq!(history(&story).len(), done);
 }
 
 #[tokio::test]
 async fn a_fact_is_told_again_and_webengage_counts_it_once_within_four_hours() {
-    let bundle = quiet(&[]).await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
+    let stack = quiet(&[]).await;
+    let (id, link) = stack.admitted("u1", "T1").await;
     let resend = json!({"event": "link_created"});
     let joined = json!({"event": "joined"});
-    let answer = act(&bundle, &id, "resend-event", joined.clone()).await;
+    let answer = act(&stack, &id, "resend-event", joined.clone()).await;
     assert_eq!((answer.status, answer.code()), (409, "no_such_event"));
 
-    let attempts = bundle.webengage.attempt_count();
-    let answer = acted(&bundle, &id, "resend-event", resend.clone()).await;
+    let attempts = stack.webengage.attempt_count();
+    let answer = acted(&stack, &id, "resend-event", resend.clone()).await;
     assert!(answer["note"].as_str().unwrap().contains("4 hours"));
     assert_eq!(answer["invite"]["events"]["linkCreated"]["fired"], false);
-    bundle.settle().await;
-    assert_eq!(bundle.webengage.attempt_count(), attempts + 1);
-    assert_eq!(told(&bundle, CREATED), std::slice::from_ref(&link));
-    bundle.turn(HOUR * 5);
-    acted(&bundle, &id, "resend-event", resend).await;
-    bundle.settle().await;
-    assert_eq!(told(&bundle, CREATED), [link.clone(), link.clone()]);
+    stack.run_until_idle().await;
+    assert_eq!(stack.webengage.attempt_count(), attempts + 1);
+    assert_eq!(told(&stack, CREATED), std::slice::from_ref(&link));
+    stack.advance(HOUR * 5);
+    acted(&stack, &id, "resend-event", resend).await;
+    stack.run_until_idle().await;
+    assert_eq!(told(&stack, CREATED), [link.clone(), link.clone()]);
 
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    bundle.turn(HOUR * 5);
-    acted(&bundle, &id, "resend-event", joined).await;
-    bundle.settle().await;
-    assert_eq!(told(&bundle, JOINED), [link.clone(), link]);
-    let story = story(&bundle, &id).await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    stack.advance(HOUR * 5);
+    acted(&stack, &id, "resend-event", joined).await;
+    stack.run_until_idle().await;
+    assert_eq!(told(&stack, JOINED), [link.clone(), link]);
+    let story = story(&stack, &id).await;
     assert_eq!(history(&story), ["resend_event"; 3]);
     assert_eq!(story["history"][2]["detail"], "joined");
     assert_eq!(story.get("pendingSince"), None);
-    assert_eq!(pending(&bundle).await, 0);
+    assert_eq!(pending(&stack).await, 0);
 }
 
 #[tokio::test]
 async fn a_telling_that_died_before_its_message_is_swept() {
-    let bundle = quiet(&[]).await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    bundle.turn(HOUR * 5);
-    queues_are_down(&bundle);
+    let stack = quiet(&[]).await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    stack.advance(HOUR * 5);
+    queues_are_down(&stack);
     let answer = act(
-        &bundle,
+        &stack,
         &id,
         "resend-event",
         json!({"event": "link_created"}),
     )
     .await;
     assert_eq!(answer.status, 503);
-    bundle.aws().wire().clear_faults();
-    bundle.turn(HOUR * 2);
-    assert_eq!(bundle.functions().sweep().await.events, 1);
-    bundle.settle().await;
-    assert_eq!(told(&bundle, CREATED), [link.clone(), link]);
-    assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+    stack.aws().wire().clear_faults();
+    stack.advance(HOUR * 2);
+    assert_eq!(stack.functions().sweep().await.events, 1);
+    stack.run_until_idle().await;
+    assert_eq!(told(&stack, CREATED), [link.clone(), link]);
+    assert_eq!(stack.status(&id).await["linkEventFired"], true);
 }
 
 #[tokio::test]
 async fn a_history_keeps_its_newest_fifty_lines() {
-    let bundle = quiet(&[]).await;
-    let (id, _) = bundle.admitted("u1", "T1").await;
+    let stack = quiet(&[]).await;
+    let (id, _) = stack.admitted("u1", "T1").await;
     for _ in 0..55 {
         acted(
-            &bundle,
+            &stack,
             &id,
             "resend-event",
             json!({"event": "link_created"}),
         )
         .await;
     }
-    bundle.settle().await;
-    let story = story(&bundle, &id).await;
+    stack.run_until_idle().await;
+    let story = story(&stack, &id).await;
     assert_eq!(history(&story).len(), 50);
-    assert_eq!(bundle.status(&id).await["linkEventFired"], true);
+    assert_eq!(stack.status(&id).await["linkEventFired"], true);
 }
 
 #[tokio::test]
 async fn an_event_that_cannot_be_delivered_is_given_up_with_the_reason_and_may_come_back() {
-    let bundle = quiet(&[]).await;
+    let stack = quiet(&[]).await;
     let give_up = json!({"event": "link_created", "reason": "the account is closed"});
-    bundle.webengage.set_mode(Mode::Down);
-    let id = bundle.bought("u1", "T1").await;
-    bundle
-        .run_until(|| bundle.webengage.attempt_count() > 0)
+    stack.webengage.set_mode(Mode::Down);
+    let id = stack.bought("u1", "T1").await;
+    stack
+        .run_until(|| stack.webengage.attempt_count() > 0)
         .await;
-    let link = bundle.link(&id).await;
-    assert_eq!(pending(&bundle).await, 1);
+    let link = stack.link(&id).await;
+    assert_eq!(pending(&stack).await, 1);
     let answer = act(
-        &bundle,
+        &stack,
         &id,
         "give-up-event",
         json!({"event": "joined", "reason": "r"}),
@@ -223,79 +223,79 @@ async fn an_event_that_cannot_be_delivered_is_given_up_with_the_reason_and_may_c
         json!({"event": "link_created", "reason": "x".repeat(181)}),
         json!({"event": "x", "reason": "r"}),
     ] {
-        let answer = act(&bundle, &id, "give-up-event", wrong).await;
+        let answer = act(&stack, &id, "give-up-event", wrong).await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_parameter"));
     }
-    let answer = acted(&bundle, &id, "give-up-event", give_up.clone()).await;
+    let answer = acted(&stack, &id, "give-up-event", give_up.clone()).await;
     let event = &answer["invite"]["events"]["linkCreated"];
     assert_eq!(
         (&answer["repeated"], &event["givenUp"], &event["fired"]),
         (&json!(false), &json!(true), &json!(false))
     );
-    assert_eq!(pending(&bundle).await, 0);
+    assert_eq!(pending(&stack).await, 0);
     // Its message is dropped when it is met, though WebEngage would take it by now.
-    bundle.webengage.mend();
-    let attempts = bundle.webengage.attempt_count();
-    bundle.settle().await;
-    assert_eq!(bundle.webengage.attempt_count(), attempts);
-    bundle.turn(HOUR * 30);
-    assert_eq!(bundle.functions().sweep().await.events, 0);
-    let answer = acted(&bundle, &id, "give-up-event", give_up.clone()).await;
+    stack.webengage.mend();
+    let attempts = stack.webengage.attempt_count();
+    stack.run_until_idle().await;
+    assert_eq!(stack.webengage.attempt_count(), attempts);
+    stack.advance(HOUR * 30);
+    assert_eq!(stack.functions().sweep().await.events, 0);
+    let answer = acted(&stack, &id, "give-up-event", give_up.clone()).await;
     assert_eq!(answer["repeated"], true);
-    let shown = story(&bundle, &id).await;
+    let shown = story(&stack, &id).await;
     assert_eq!(history(&shown), ["give_up_event"], "a repeat is no action");
     assert_eq!(
         shown["history"][0]["detail"],
         "link_created: the account is closed"
     );
     // The other event of the request goes on, and the last of both leaves nothing pending.
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
-    bundle.settle().await;
-    assert_eq!(told(&bundle, JOINED), std::slice::from_ref(&link));
-    assert_eq!(pending(&bundle).await, 0);
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.run_until_idle().await;
+    assert_eq!(told(&stack, JOINED), std::slice::from_ref(&link));
+    assert_eq!(pending(&stack).await, 0);
     // Who thinks better of it sends it again.
     acted(
-        &bundle,
+        &stack,
         &id,
         "resend-event",
         json!({"event": "link_created"}),
     )
     .await;
-    bundle.settle().await;
-    assert_eq!(told(&bundle, CREATED), [link]);
-    let event = &story(&bundle, &id).await["events"]["linkCreated"];
+    stack.run_until_idle().await;
+    assert_eq!(told(&stack, CREATED), [link]);
+    let event = &story(&stack, &id).await["events"]["linkCreated"];
     assert_eq!(
         (&event["givenUp"], &event["fired"]),
         (&json!(false), &json!(true))
     );
-    let answer = act(&bundle, &id, "give-up-event", give_up).await;
+    let answer = act(&stack, &id, "give-up-event", give_up).await;
     assert_eq!((answer.status, answer.code()), (409, "already_delivered"));
 }
 
 #[tokio::test]
 async fn one_of_two_events_given_up_leaves_the_other_one_pending() {
-    let bundle = quiet(&[]).await;
-    bundle.webengage.set_mode(Mode::Down);
-    let id = bundle.bought("u1", "T1").await;
-    bundle
-        .run_until(|| bundle.webengage.attempt_count() > 0)
+    let stack = quiet(&[]).await;
+    stack.webengage.set_mode(Mode::Down);
+    let id = stack.bought("u1", "T1").await;
+    stack
+        .run_until(|| stack.webengage.attempt_count() > 0)
         .await;
-    let link = bundle.link(&id).await;
-    assert_eq!(bundle.tap(&link, 77), Tap::Joined);
+    let link = stack.link(&id).await;
+    assert_eq!(stack.tap(&link, 77), Tap::Joined);
     local::harness::until("the join is recorded", async || {
-        (bundle.status(&id).await["joined"] == true).then_some(())
+        (stack.status(&id).await["joined"] == true).then_some(())
     })
     .await;
     let rule = FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "TransactWriteItems");
-    let hits = bundle.aws().wire().fail(rule);
+    let hits = stack.aws().wire().fail(rule);
     let give_up = |event: &str| json!({"event": event, "reason": "closed"});
-    acted(&bundle, &id, "give-up-event", give_up("link_created")).await;
+    acted(&stack, &id, "give-up-event", give_up("link_created")).await;
     assert_eq!(hits.count(), 1);
-    assert_eq!(pending(&bundle).await, 1, "of the join");
-    acted(&bundle, &id, "give-up-event", give_up("joined")).await;
-    assert_eq!(pending(&bundle).await, 0);
-    bundle.webengage.mend();
-    bundle.settle().await;
-    assert!(bundle.webengage.ingested().is_empty());
-    assert_eq!(history(&story(&bundle, &id).await), ["give_up_event"; 2]);
+    assert_eq!(pending(&stack).await, 1, "of the join");
+    acted(&stack, &id, "give-up-event", give_up("joined")).await;
+    assert_eq!(pending(&stack).await, 0);
+    stack.webengage.mend();
+    stack.run_until_idle().await;
+    assert!(stack.webengage.ingested().is_empty());
+    assert_eq!(history(&story(&stack, &id).await), ["give_up_event"; 2]);
 }

@@ -8,8 +8,8 @@ const ID: &str = "00000000-0000-8000-8000-00000000000a";
 
 #[tokio::test]
 async fn nobody_but_an_operator_gets_in_by_any_route_and_an_operator_is_no_shop() {
-    let bundle = quiet(&[]).await;
-    let chat = bundle.chat_id;
+    let stack = quiet(&[]).await;
+    let chat = stack.chat_id;
     let routes = [
         ("GET", "invites?userId=u1".to_owned()),
         ("POST", format!("invites/{ID}/retry")),
@@ -24,12 +24,12 @@ async fn nobody_but_an_operator_gets_in_by_any_route_and_an_operator_is_no_shop(
         ("POST", format!("chats/{chat}/pause")),
         ("POST", format!("chats/{chat}/resume")),
     ];
-    let shop = bundle.bundle.api_key();
-    let operator = bundle.bundle.admin_key();
+    let shop = stack.local.api_key();
+    let operator = stack.local.admin_key();
     let bearer = format!("Bearer {shop}");
     let named = format!("operator:{operator}");
     let cut = &operator[..operator.len() - 1];
-    let secret = bundle.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
+    let secret = stack.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
     let strangers: [&[(&str, &str)]; 8] = [
         &[],
         &[("x-api-key", shop)],
@@ -44,8 +44,8 @@ async fn nobody_but_an_operator_gets_in_by_any_route_and_an_operator_is_no_shop(
         let path = format!("/v1/admin/{route}");
         for headers in strangers {
             let answer = match *method {
-                "GET" => bundle.get(&path, headers).await,
-                _ => bundle.post(&path, "{}", headers).await,
+                "GET" => stack.get(&path, headers).await,
+                _ => stack.post(&path, "{}", headers).await,
             };
             assert_eq!(
                 (answer.status, answer.code()),
@@ -57,32 +57,32 @@ async fn nobody_but_an_operator_gets_in_by_any_route_and_an_operator_is_no_shop(
     // As a bearer token it does as well; and it is no key of a shop.
     let bearer = format!("Bearer {operator}");
     let by_bearer = [("authorization", bearer.as_str())];
-    assert_eq!(bundle.get("/v1/admin/chats", &by_bearer).await.status, 200);
+    assert_eq!(stack.get("/v1/admin/chats", &by_bearer).await.status, 200);
     for headers in [&by_bearer[..], &[("x-api-key", operator)]] {
         let path = format!("/v1/invite/{ID}");
-        assert_eq!(bundle.get(&path, headers).await.status, 401);
+        assert_eq!(stack.get(&path, headers).await.status, 401);
     }
 }
 
 #[tokio::test]
 async fn a_request_is_found_by_all_that_people_know_of_it() {
-    let bundle = quiet(&[]).await;
-    let (id, link) = bundle.admitted("ann lee", "T/1 &2").await;
-    bundle.bought("bob", "T-9").await;
-    bundle.settle().await;
+    let stack = quiet(&[]).await;
+    let (id, link) = stack.admitted("ann lee", "T/1 &2").await;
+    stack.bought("bob", "T-9").await;
+    stack.run_until_idle().await;
     let encoded = link.replace('+', "%2B");
     for query in [
         format!("requestId={id}"),
         "transactionId=T%2F1%20%262".to_owned(),
         "transactionId=T%2F1+%262".to_owned(),
-        format!("transactionId=T%2F1%20%262&chatId={}", bundle.chat_id),
+        format!("transactionId=T%2F1%20%262&chatId={}", stack.chat_id),
         "userId=ann%20lee".to_owned(),
         "userId=ann+lee&else=1".to_owned(),
         format!("link={encoded}"),
         // As somebody types it.
         format!("link={link}"),
     ] {
-        let found = get(&bundle, &format!("invites?{query}")).await;
+        let found = get(&stack, &format!("invites?{query}")).await;
         assert_eq!(found.status, 200, "{query}: {}", found.body);
         let invites = found.body["invites"].as_array().unwrap();
         assert_eq!(invites.len(), 1, "{query}");
@@ -94,16 +94,16 @@ async fn a_request_is_found_by_all_that_people_know_of_it() {
         "userId=ann".to_owned(),
         "link=https://t.me/%2Bnobodys".to_owned(),
     ] {
-        let found = get(&bundle, &format!("invites?{query}")).await;
+        let found = get(&stack, &format!("invites?{query}")).await;
         assert_eq!(found.body, json!({"ok": true, "invites": []}), "{query}");
     }
 }
 
 #[tokio::test]
 async fn all_of_a_request_is_told() {
-    let bundle = quiet(&[]).await;
-    let (id, link) = bundle.admitted("u1", "T1").await;
-    let told = story(&bundle, &id).await;
+    let stack = quiet(&[]).await;
+    let (id, link) = stack.admitted("u1", "T1").await;
+    let told = story(&stack, &id).await;
     assert_eq!(
         [&told["status"], &told["userId"], &told["transactionId"]],
         ["DONE", "u1", "T1"]
@@ -116,7 +116,7 @@ async fn all_of_a_request_is_told() {
     );
     assert_eq!(told["events"]["linkCreated"]["fired"], true);
     assert_eq!(told["events"]["joined"]["isTrue"], false);
-    let ids: Vec<String> = bundle
+    let ids: Vec<String> = stack
         .webengage
         .ingested()
         .into_iter()
@@ -128,9 +128,9 @@ async fn all_of_a_request_is_told() {
         (None, &json!([]))
     );
     assert_eq!(told.get("join"), None);
-    let _ = bundle.tap(&link, 77);
-    bundle.settle().await;
-    let told = story(&bundle, &id).await;
+    let _ = stack.tap(&link, 77);
+    stack.run_until_idle().await;
+    let told = story(&stack, &id).await;
     assert_eq!(told["join"]["telegramUserId"], 77);
     assert_eq!(told["join"]["inviteLink"], link);
     assert_eq!(told["events"]["joined"]["fired"], true);
@@ -139,15 +139,15 @@ async fn all_of_a_request_is_told() {
 
 #[tokio::test]
 async fn a_users_requests_come_page_by_page_the_newest_first() {
-    let bundle = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
+    let stack = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
     let mut bought = Vec::new();
     for number in 0..45 {
-        bought.push(bundle.bought("ann", &format!("T{number}")).await);
+        bought.push(stack.bought("ann", &format!("T{number}")).await);
     }
-    bundle.settle().await;
+    stack.run_until_idle().await;
     let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
     loop {
-        let page = get(&bundle, &format!("invites?userId=ann{cursor}"))
+        let page = get(&stack, &format!("invites?userId=ann{cursor}"))
             .await
             .body;
         let invites = page["invites"].as_array().unwrap();
@@ -168,7 +168,7 @@ async fn a_users_requests_come_page_by_page_the_newest_first() {
 
 #[tokio::test]
 async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
-    let bundle = quiet(&[]).await;
+    let stack = quiet(&[]).await;
     let long = |most: usize| "x".repeat(most + 1);
     for (query, status, code) in [
         (String::new(), 400, "invalid_query"),
@@ -197,7 +197,7 @@ async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
         ("status=failed&chatId=-7".to_owned(), 400, "unknown_chat"),
         (format!("link={}", long(256)), 400, "invalid_parameter"),
     ] {
-        let answer = get(&bundle, &format!("invites?{query}")).await;
+        let answer = get(&stack, &format!("invites?{query}")).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{query}");
     }
     for (path, body, status, code) in [
@@ -234,15 +234,15 @@ async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
         ("chats/-7/pause", r#"{"reason": "r"}"#, 400, "unknown_chat"),
         ("chats/-7/resume", "{}", 400, "unknown_chat"),
     ] {
-        let key = [("x-admin-key", bundle.bundle.admin_key())];
-        let answer = bundle.post(&format!("/v1/admin/{path}"), body, &key).await;
+        let key = [("x-admin-key", stack.local.admin_key())];
+        let answer = stack.post(&format!("/v1/admin/{path}"), body, &key).await;
         assert_eq!(
             (answer.status, answer.code()),
             (status, code),
             "{path} {body}"
         );
     }
-    let chat = format!("chats/{}/pause", bundle.chat_id);
+    let chat = format!("chats/{}/pause", stack.chat_id);
     for body in [
         json!({}),
         json!({"reason": " "}),
@@ -251,7 +251,7 @@ async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
         json!({"reason": "r", "untilMinutes": 43_201}),
         json!({"reason": "r", "untilMinutes": "5"}),
     ] {
-        let answer = post(&bundle, &chat, &body).await;
+        let answer = post(&stack, &chat, &body).await;
         assert_eq!(
             (answer.status, answer.code()),
             (400, "invalid_parameter"),
@@ -259,6 +259,6 @@ async fn a_call_that_is_no_question_is_refused_by_what_is_wrong() {
         );
     }
     let big = json!({"linkVersion": 0, "note": "x".repeat(70_000)});
-    let answer = post(&bundle, &format!("invites/{ID}/reissue"), &big).await;
+    let answer = post(&stack, &format!("invites/{ID}/reissue"), &big).await;
     assert_eq!((answer.status, answer.code()), (413, "too_large"));
 }

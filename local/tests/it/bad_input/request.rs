@@ -1,6 +1,6 @@
 //! `POST /v1/invite/request`.
 
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::json;
 
 use super::{
@@ -124,8 +124,8 @@ false
 
 #[tokio::test]
 async fn what_is_no_usable_purchase_is_refused_by_the_part_that_is_wrong_and_nothing_is_done() {
-    let bundle = TestBundle::start().await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let key = stack.local.api_key().to_owned();
     let post =
         |status, word| Case::new("POST", REQUEST, status, word).header("x-api-key", key.as_bytes());
     let bad = |word, body: String| post(400, word).body(body);
@@ -199,15 +199,15 @@ async fn what_is_no_usable_purchase_is_refused_by_the_part_that_is_wrong_and_not
     ] {
         cases.push(post(413, "too_large").body(body));
     }
-    refuse_all(&bundle, cases).await;
+    refuse_all(&stack, cases).await;
 }
 
 #[tokio::test]
 async fn nobody_gets_in_without_a_key_whatever_header_it_is_tried_in() {
     let both_keys = "first-key-0123456789,second-key-0123456789";
     let key = "first-key-0123456789";
-    let bundle = TestBundle::with(&[("API_KEYS", both_keys)]).await;
-    let webhook_secret = bundle.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
+    let stack = TestStack::with(&[("API_KEYS", both_keys)]).await;
+    let webhook_secret = stack.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
     let status = format!("/v1/invite/{}", uuid::Uuid::nil());
     let mut cases = Vec::new();
     for (method, target) in [("POST", REQUEST), ("GET", status.as_str())] {
@@ -225,15 +225,15 @@ async fn nobody_gets_in_without_a_key_whatever_header_it_is_tried_in() {
         cases.push(Case::new(method, with_query, 401, "unauthorized").body(GOOD));
     }
     cases.push(Case::new("GET", "/v1/invite/no-id", 401, "unauthorized"));
-    cases.push(Case::new("GET", "/bundle/state", 401, "unauthorized"));
-    cases.push(Case::new("POST", "/bundle/demo/buy", 401, "unauthorized").body("{}"));
-    refuse_all(&bundle, cases).await;
+    cases.push(Case::new("GET", "/local/state", 401, "unauthorized"));
+    cases.push(Case::new("POST", "/local/actions/buy", 401, "unauthorized").body("{}"));
+    refuse_all(&stack, cases).await;
 }
 
 #[tokio::test]
 async fn input_at_the_edge_of_what_is_allowed_is_taken_as_it_was_sent() {
-    let bundle = TestBundle::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
-    let bearer = format!("bearer  {}", bundle.bundle.api_key());
+    let stack = TestStack::with(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
+    let bearer = format!("bearer  {}", stack.local.api_key());
     let (ascii, wide, emoji) = ("t".repeat(256), "語".repeat(256), "😀".repeat(100));
     let bodies = [
         format!(
@@ -273,7 +273,7 @@ async fn input_at_the_edge_of_what_is_allowed_is_taken_as_it_was_sent() {
         ("u1".to_owned(), "T1".to_owned()),
     ];
     for (body, (user_id, transaction_id)) in bodies.iter().zip(&stored_as) {
-        let answer = bundle
+        let answer = stack
             .post(REQUEST, body.clone(), &[("authorization", bearer.as_str())])
             .await;
         assert_eq!(
@@ -282,14 +282,14 @@ async fn input_at_the_edge_of_what_is_allowed_is_taken_as_it_was_sent() {
             "{body:.80}: {}",
             answer.body
         );
-        let stored = bundle.status(&answer.request_id()).await;
+        let stored = stack.status(&answer.request_id()).await;
         assert_eq!(
             (&stored["userId"], &stored["transactionId"]),
             (&json!(user_id), &json!(transaction_id)),
             "{body:.80}"
         );
     }
-    bundle.settle().await;
-    assert_eq!(bundle.telegram.link_count(), bodies.len());
-    assert_eq!(bundle.webengage.ingested().len(), bodies.len());
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.link_count(), bodies.len());
+    assert_eq!(stack.webengage.ingested().len(), bodies.len());
 }

@@ -1,6 +1,6 @@
 //! `GET /v1/invite/{requestId}`, and what is no route at all.
 
-use local::harness::TestBundle;
+use local::harness::TestStack;
 
 use super::{Case, KIB_64, REQUEST, WEBHOOK, lines, refuse_all, send};
 
@@ -89,14 +89,14 @@ const NOWHERE: &str = r#"
 /invite/KNOWN
 /v1/%69nvite/KNOWN
 /../../etc/passwd
-/bundle/nothing
+/stack/nothing
 "#;
 
 #[tokio::test]
 async fn a_status_is_found_by_its_id_alone() {
-    let bundle = TestBundle::start().await;
-    let (known, _) = bundle.admitted("u1", "T1").await;
-    let key = bundle.bundle.api_key().to_owned();
+    let stack = TestStack::start().await;
+    let (known, _) = stack.admitted("u1", "T1").await;
+    let key = stack.local.api_key().to_owned();
     let id = "00000000-0000-8000-8000-000000000001";
     let fill = |target: &str| {
         target
@@ -120,21 +120,21 @@ async fn a_status_is_found_by_its_id_alone() {
         let target = format!("/v1/invite/{known}");
         cases.push(Case::new(method, target, 405, "method_not_allowed"));
     }
-    refuse_all(&bundle, cases).await;
+    refuse_all(&stack, cases).await;
     for spelling in [
         known.clone(),
         known.to_uppercase(),
         known.replace('-', ""),
         format!("{known}?x=y"),
     ] {
-        let found = bundle.status(&spelling).await;
+        let found = stack.status(&spelling).await;
         assert_eq!(found["requestId"], known.as_str(), "{spelling}");
     }
 }
 
 #[tokio::test]
 async fn a_wrong_method_is_told_the_right_one_on_every_route() {
-    let bundle = TestBundle::start().await;
+    let stack = TestStack::start().await;
     let status = format!("/v1/invite/{}", uuid::Uuid::nil());
     let mut wrong = Vec::new();
     for (target, right) in [
@@ -142,10 +142,10 @@ async fn a_wrong_method_is_told_the_right_one_on_every_route() {
         (WEBHOOK, "POST"),
         (status.as_str(), "GET"),
         ("/", "GET"),
-        ("/bundle/state", "GET"),
-        ("/bundle/demo/buy", "POST"),
-        ("/bundle/demo/tap", "POST"),
-        ("/bundle/demo/turn-clock", "POST"),
+        ("/local/state", "GET"),
+        ("/local/actions/buy", "POST"),
+        ("/local/actions/tap", "POST"),
+        ("/local/actions/advance-clock", "POST"),
     ] {
         for method in [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
@@ -153,7 +153,7 @@ async fn a_wrong_method_is_told_the_right_one_on_every_route() {
             if method == right || (method == "HEAD" && right == "GET") {
                 continue;
             }
-            let answer = send(&bundle, &Case::new(method, target, 405, "")).await;
+            let answer = send(&stack, &Case::new(method, target, 405, "")).await;
             let mut allowed = answer.header("allow").split(',').map(str::trim);
             if answer.status != 405 || !allowed.any(|allowed| allowed == right) {
                 let (status, allow) = (answer.status, answer.header("allow"));

@@ -1,6 +1,6 @@
 //! `POST /v1/telegram/webhook`.
 
-use local::harness::TestBundle;
+use local::harness::TestStack;
 use serde_json::{Value, json};
 
 use super::{Case, KIB_64, SECRET_HEADER, WEBHOOK, break_ins, lines, nested, no_json, refuse_all};
@@ -41,15 +41,15 @@ const SPOILED: &str = r#"
 "#;
 
 /// The update of a join by `link`.
-fn join(bundle: &TestBundle, link: &str) -> Value {
+fn join(stack: &TestStack, link: &str) -> Value {
     let user = json!({"id": 77, "is_bot": false, "first_name": "A"});
     json!({"update_id": 1, "chat_member": {
-        "chat": {"id": bundle.chat_id, "type": "supergroup", "title": "Premium Club"},
+        "chat": {"id": stack.chat_id, "type": "supergroup", "title": "Premium Club"},
         "from": user,
-        "date": bundle.clock.now_ms() / 1000,
+        "date": stack.clock.now_ms() / 1000,
         "old_chat_member": {"status": "left", "user": user},
         "new_chat_member": {"status": "member", "user": user},
-        "invite_link": {"invite_link": link, "creator": {"id": bundle.bot_id, "is_bot": true, "first_name": "B"},
+        "invite_link": {"invite_link": link, "creator": {"id": stack.bot_id, "is_bot": true, "first_name": "B"},
             "creates_join_request": false, "is_primary": false, "is_revoked": false},
     }})
 }
@@ -77,10 +77,10 @@ fn spoiled(join: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn an_update_that_is_no_join_is_ignored_and_what_is_no_json_refused() {
-    let bundle = TestBundle::start().await;
-    let (_, link) = bundle.admitted("u1", "T1").await;
-    let join = join(&bundle, &link);
-    let secret = bundle.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
+    let stack = TestStack::start().await;
+    let (_, link) = stack.admitted("u1", "T1").await;
+    let join = join(&stack, &link);
+    let secret = stack.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
     let post = |status, word| {
         Case::new("POST", WEBHOOK, status, word).header(SECRET_HEADER, secret.as_bytes())
     };
@@ -114,7 +114,7 @@ async fn an_update_that_is_no_join_is_ignored_and_what_is_no_json_refused() {
     let forged = || Case::new("POST", WEBHOOK, 401, "unauthorized").body(whole.clone());
     let tries = break_ins(SECRET_HEADER, &secret).into_iter();
     cases.extend(tries.map(|headers| forged().headers(headers)));
-    let api_key = bundle.bundle.api_key().as_bytes();
+    let api_key = stack.local.api_key().as_bytes();
     cases.push(forged().header("x-api-key", api_key));
     cases.push(forged().header("x-api-key", secret.as_bytes()));
     cases.push(forged().header(SECRET_HEADER, api_key));
@@ -127,8 +127,8 @@ async fn an_update_that_is_no_join_is_ignored_and_what_is_no_json_refused() {
     for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] {
         cases.push(Case::new(method, WEBHOOK, 405, "method_not_allowed").body(whole.clone()));
     }
-    refuse_all(&bundle, cases).await;
+    refuse_all(&stack, cases).await;
     // The join that all were made of is one.
-    assert_eq!(bundle.update(&join).await.body["result"], "joined");
-    bundle.settle().await;
+    assert_eq!(stack.update(&join).await.body["result"], "joined");
+    stack.run_until_idle().await;
 }

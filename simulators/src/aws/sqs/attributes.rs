@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::arn::arn;
 use super::error::SqsError;
 use super::redrive_policy::{self, RedrivePolicy};
-use crate::aws::{ACCOUNT, REGION};
 
 /// 1 MiB: the largest message, and the largest batch.
 pub(super) const MAX_MESSAGE_BYTES: usize = 1_048_576;
@@ -193,18 +193,4 @@ impl Queue {
     pub(super) fn arn(&self) -> String {
         arn(&self.name)
     }
-}
-
-/// The ARN of a queue by its name.
-pub(super) fn arn(name: &str) -> String {
-    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
-}
-
-/// The name within the ARN of a queue, in whatever region and account.
-pub(super) fn name_in_arn(arn: &str) -> Option<&str> {
-    let mut parts = arn.splitn(6, ':');
-    let is_queue =
-        parts.next() == Some("arn") && parts.next().is_some() && parts.next() == Some("sqs");
-    let name = parts.nth(2)?;
-    (is_queue && !name.is_empty()).then_some(name)
 }

@@ -59,7 +59,7 @@ pub(super) fn check_target(store: &Store, source: &str, queue: &Queue) -> Result
     let target = store
         .queue(policy.target())
         .map_err(|_| refused("Dead letter target does not exist."))?;
-    if !redrive_policy::allows(&target, source) {
+    if !redrive_policy::allows(target.settings.get("RedriveAllowPolicy"), source) {
         return Err(refused(
             "Queue does not have permission to use this dead letter target.",
         ));
@@ -91,7 +91,7 @@ impl Sqs {
             .map(|name| self.queue_url(name))
             .collect();
         drop(store);
-        let (page, next) = super::queues::page(urls, params)?;
+        let (page, next) = super::page::page(urls, params)?;
         let mut answer = json!({"queueUrls": page});
         if let Some(next) = next {
             answer["NextToken"] = next.into();

@@ -4,6 +4,7 @@
 //! [`Clock`], so a turned clock ends delays, visibility time-outs, retention and long polls.
 //! FIFO queues are refused: nothing here orders by group.
 
+mod arn;
 mod attributes;
 mod batch;
 mod dead_letter;
@@ -11,6 +12,7 @@ mod error;
 mod handle;
 mod message;
 mod move_task;
+mod page;
 mod params;
 mod queues;
 mod receive;

@@ -11,7 +11,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::attributes::{Queue, arn, name_in_arn};
+use super::arn::{arn, name_in_arn};
+use super::attributes::Queue;
 use super::error::SqsError;
 use super::params::Params;
 use super::store::Store;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::attributes::{Queue, arn};
+use super::arn::arn;
+use super::attributes::Queue;
 use super::dead_letter::DeadLetters;
 use super::error::SqsError;
 use super::handle::Handle;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::attributes::{Queue, arn, name_in_arn};
+use super::arn::{arn, name_in_arn};
 use super::error::SqsError;
 
 /// `RedrivePolicy`: after so many receives without a deletion, to that queue.
@@ -92,9 +92,9 @@ pub(super) fn parse_allow(text: &str) -> Result<String, SqsError> {
     }
 }
 
-/// Whether `source` may name `target` as its dead-letter queue.
-pub(super) fn allows(target: &Queue, source: &str) -> bool {
-    let Some(policy) = target.settings.get("RedriveAllowPolicy") else {
+/// Whether `source` may name a queue of this `RedriveAllowPolicy` as its dead-letter queue.
+pub(super) fn allows(policy: Option<String>, source: &str) -> bool {
+    let Some(policy) = policy else {
         return true;
     };
     let Ok(policy) = serde_json::from_str::<AllowPolicy>(&policy) else {

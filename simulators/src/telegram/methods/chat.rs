@@ -6,9 +6,9 @@ use super::Request;
 use crate::telegram::chat::ChatKind;
 use crate::telegram::member::Status;
 use crate::telegram::refusal::Refusal;
-use crate::telegram::world::World;
+use crate::telegram::state::TelegramState;
 
-pub(super) fn get_me(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn get_me(world: &TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let bot = world
         .bots
         .get(&request.bot_id)
@@ -31,7 +31,7 @@ pub(super) fn get_me(world: &World, request: &Request<'_>) -> Result<Value, Refu
     Ok(me)
 }
 
-pub(super) fn get_chat(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn get_chat(world: &TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat = world.chat_for(request.bot_id, &request.chat_id(), request.now_ms)?;
     let mut full = chat.json();
     full["accent_color_id"] = json!(0);
@@ -43,7 +43,7 @@ pub(super) fn get_chat(world: &World, request: &Request<'_>) -> Result<Value, Re
     Ok(full)
 }
 
-pub(super) fn get_member(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn get_member(world: &TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat = world.chat_for(request.bot_id, &request.chat_id(), request.now_ms)?;
     let user_id = request.user_id();
     let here = chat.members.get(&user_id).map(|member| &member.user);
@@ -63,7 +63,10 @@ pub(super) fn get_member(world: &World, request: &Request<'_>) -> Result<Value, 
         .json(user, chat.kind == ChatKind::Channel))
 }
 
-pub(super) fn get_administrators(world: &World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn get_administrators(
+    world: &TelegramState,
+    request: &Request<'_>,
+) -> Result<Value, Refusal> {
     let chat = world.chat_for(request.bot_id, &request.chat_id(), request.now_ms)?;
     let bots_too = request.params.flag("return_bots");
     let mut members: Vec<_> = chat

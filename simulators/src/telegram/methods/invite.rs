@@ -6,12 +6,12 @@ use super::Request;
 use crate::telegram::link::{Link, Terms, clean_name};
 use crate::telegram::member::Status;
 use crate::telegram::refusal::Refusal;
-use crate::telegram::world::{Via, World};
+use crate::telegram::state::{TelegramState, Via};
 
 /// Above this Telegram's own clamp has already cut, and the server behind it refuses.
 const MOST_MEMBERS: i64 = 99_999;
 
-pub(super) fn create(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn create(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat_id = world
         .inviting_chat(request.bot_id, &request.chat_id(), request.now_ms)?
         .id;
@@ -22,7 +22,7 @@ pub(super) fn create(world: &mut World, request: &Request<'_>) -> Result<Value, 
     Ok(shown)
 }
 
-pub(super) fn edit(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn edit(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let url = own_link(world, request)?;
     let terms = terms(request)?;
     if let Some(link) = world.links.get_mut(&url) {
@@ -31,7 +31,7 @@ pub(super) fn edit(world: &mut World, request: &Request<'_>) -> Result<Value, Re
     shown(world, &url, request.bot_id)
 }
 
-pub(super) fn revoke(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn revoke(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let url = own_link(world, request)?;
     if let Some(link) = world.links.get_mut(&url) {
         link.revoked = true;
@@ -40,7 +40,7 @@ pub(super) fn revoke(world: &mut World, request: &Request<'_>) -> Result<Value, 
 }
 
 /// A new primary link; the former one is dead from then on.
-pub(super) fn export(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn export(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat_id = world
         .inviting_chat(request.bot_id, &request.chat_id(), request.now_ms)?
         .id;
@@ -56,7 +56,7 @@ pub(super) fn export(world: &mut World, request: &Request<'_>) -> Result<Value, 
     Ok(json!(url))
 }
 
-pub(super) fn approve(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn approve(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat = world.inviting_chat(request.bot_id, &request.chat_id(), request.now_ms)?;
     let chat_id = chat.id;
     if chat.status(request.user_id(), request.now_ms).is_present() {
@@ -72,7 +72,7 @@ pub(super) fn approve(world: &mut World, request: &Request<'_>) -> Result<Value,
     Ok(json!(true))
 }
 
-pub(super) fn decline(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn decline(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat_id = world
         .inviting_chat(request.bot_id, &request.chat_id(), request.now_ms)?
         .id;
@@ -88,7 +88,7 @@ pub(super) fn decline(world: &mut World, request: &Request<'_>) -> Result<Value,
 }
 
 /// A live link of this bot in this chat.
-fn own_link(world: &World, request: &Request<'_>) -> Result<String, Refusal> {
+fn own_link(world: &TelegramState, request: &Request<'_>) -> Result<String, Refusal> {
     let chat_id = world
         .inviting_chat(request.bot_id, &request.chat_id(), request.now_ms)?
         .id;
@@ -131,7 +131,7 @@ fn terms(request: &Request<'_>) -> Result<Terms, Refusal> {
     })
 }
 
-fn shown(world: &World, url: &str, bot_id: i64) -> Result<Value, Refusal> {
+fn shown(world: &TelegramState, url: &str, bot_id: i64) -> Result<Value, Refusal> {
     let link = world
         .links
         .get(url)
@@ -139,7 +139,7 @@ fn shown(world: &World, url: &str, bot_id: i64) -> Result<Value, Refusal> {
     Ok(show(world, link, bot_id))
 }
 
-fn show(world: &World, link: &Link, bot_id: i64) -> Value {
+fn show(world: &TelegramState, link: &Link, bot_id: i64) -> Value {
     world
         .bots
         .get(&link.creator_bot_id)

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::schema::Params;
-use super::world::World;
+use super::state::TelegramState;
 
 /// One call, already authenticated and checked against the field list.
 pub(crate) struct Request<'a> {
@@ -49,7 +49,7 @@ impl From<Value> for Answer {
 
 /// Carries the call out. `getUpdates` waits, and is the server's own.
 pub(crate) fn run(
-    world: &mut World,
+    world: &mut TelegramState,
     method: &str,
     request: &Request<'_>,
 ) -> Result<Answer, Refusal> {

@@ -6,12 +6,12 @@ use super::Request;
 use crate::telegram::chat::{Chat, ChatKind};
 use crate::telegram::member::{Status, User};
 use crate::telegram::refusal::Refusal;
-use crate::telegram::world::{Via, World};
+use crate::telegram::state::{TelegramState, Via};
 
 const SHORTEST_BAN_SECONDS: i64 = 30;
 const LONGEST_BAN_SECONDS: i64 = 366 * 24 * 3600;
 
-pub(super) fn ban(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn ban(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat = world.restricting_chat(request.bot_id, &request.chat_id(), request.now_ms)?;
     let (chat_id, user) = target(world, chat, request)?;
     let ahead = request.params.integer("until_date").unwrap_or_default() - request.now_ms / 1000;
@@ -32,7 +32,7 @@ pub(super) fn ban(world: &mut World, request: &Request<'_>) -> Result<Value, Ref
 }
 
 /// Without `only_if_banned` this removes a present member.
-pub(super) fn unban(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn unban(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let chat = world.restricting_chat(request.bot_id, &request.chat_id(), request.now_ms)?;
     if chat.kind == ChatKind::Group {
         return Err(Refusal::bad_request(
@@ -48,7 +48,11 @@ pub(super) fn unban(world: &mut World, request: &Request<'_>) -> Result<Value, R
     apply(world, chat_id, &user, Status::Left, request)
 }
 
-fn target(world: &World, chat: &Chat, request: &Request<'_>) -> Result<(i64, User), Refusal> {
+fn target(
+    world: &TelegramState,
+    chat: &Chat,
+    request: &Request<'_>,
+) -> Result<(i64, User), Refusal> {
     let user_id = request.user_id();
     match chat.status(user_id, request.now_ms) {
         Status::Creator => return Err(Refusal::bad_request("can't remove chat owner")),
@@ -67,7 +71,7 @@ fn target(world: &World, chat: &Chat, request: &Request<'_>) -> Result<(i64, Use
 }
 
 fn apply(
-    world: &mut World,
+    world: &mut TelegramState,
     chat_id: i64,
     user: &User,
     status: Status,

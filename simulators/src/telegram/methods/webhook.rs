@@ -9,13 +9,13 @@ use super::{Answer, Request};
 use crate::telegram::inbox::{Inbox, Webhook};
 use crate::telegram::refusal::Refusal;
 use crate::telegram::schema;
-use crate::telegram::world::World;
+use crate::telegram::state::TelegramState;
 
 const DEFAULT_CONNECTIONS: i64 = 40;
 const LONGEST_SECRET: usize = 256;
 const PORTS: [u16; 4] = [443, 80, 88, 8443];
 
-pub(super) fn set(world: &mut World, request: &Request<'_>) -> Result<Answer, Refusal> {
+pub(super) fn set(world: &mut TelegramState, request: &Request<'_>) -> Result<Answer, Refusal> {
     let params = request.params;
     let address = params.text("url").unwrap_or_default();
     if address.is_empty() {
@@ -61,7 +61,7 @@ pub(super) fn set(world: &mut World, request: &Request<'_>) -> Result<Answer, Re
     })
 }
 
-pub(super) fn delete(world: &mut World, request: &Request<'_>) -> Result<Answer, Refusal> {
+pub(super) fn delete(world: &mut TelegramState, request: &Request<'_>) -> Result<Answer, Refusal> {
     let inbox = inbox(world, request)?;
     let was_set = inbox.webhook.is_some();
     if request.params.flag("drop_pending_updates") {
@@ -81,7 +81,7 @@ pub(super) fn delete(world: &mut World, request: &Request<'_>) -> Result<Answer,
     })
 }
 
-pub(super) fn info(world: &mut World, request: &Request<'_>) -> Result<Value, Refusal> {
+pub(super) fn info(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
     let inbox = inbox(world, request)?;
     let url = inbox
         .webhook
@@ -151,7 +151,10 @@ fn check_url(address: &str, allow_http: bool) -> Result<Url, Refusal> {
     Ok(url)
 }
 
-fn inbox<'a>(world: &'a mut World, request: &Request<'_>) -> Result<&'a mut Inbox, Refusal> {
+fn inbox<'a>(
+    world: &'a mut TelegramState,
+    request: &Request<'_>,
+) -> Result<&'a mut Inbox, Refusal> {
     world
         .bots
         .get_mut(&request.bot_id)

@@ -11,7 +11,7 @@ const ALL_LEVELS: usize = 3;
 /// Beyond this depth choices are the first and arrays are empty: the types refer to themselves.
 const DEEP: usize = 12;
 
-/// Texts of all sorts. The links are none that the bundle has made.
+/// Texts of all sorts. The links are none that the local stack has made.
 const TEXTS: [&str; 12] = [
     "",
     "text",

@@ -51,10 +51,10 @@ const WRONG: [(&[(&str, &str)], &str); 12] = [
 
 #[tokio::test]
 async fn settings_that_another_function_would_refuse_fail_the_deploy_and_change_nothing() {
-    let bundle = TestBundle::start().await;
-    let right = env(&bundle);
-    let url = webhook_url(&bundle);
-    let before = bundle.telegram.count("setWebhook");
+    let stack = TestStack::start().await;
+    let right = env(&stack);
+    let url = webhook_url(&stack);
+    let before = stack.telegram.count("setWebhook");
     for (set, words) in WRONG {
         let mut env = right.clone();
         env.extend(
@@ -69,11 +69,11 @@ async fn settings_that_another_function_would_refuse_fail_the_deploy_and_change_
         let reason = answer["Reason"].as_str().unwrap();
         assert!(reason.contains(words), "{words}: {reason}");
     }
-    assert_eq!(bundle.telegram.count("setWebhook"), before);
+    assert_eq!(stack.telegram.count("setWebhook"), before);
     // The same pairs that fit each other.
     let mut env = right;
     let fitting = [
-        ("LINK_POOL_TARGET", format!("{}=5", bundle.chat_id)),
+        ("LINK_POOL_TARGET", format!("{}=5", stack.chat_id)),
         ("LINK_POOL_TTL_SEC", "172801".to_owned()),
         ("RETENTION_DAYS", "28".to_owned()),
     ];

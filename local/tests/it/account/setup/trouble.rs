@@ -6,12 +6,12 @@ use simulators::webengage::Mode;
 use super::*;
 
 /// Spoils something, of the world or of the environment.
-type Spoil = fn(&TestBundle, &mut HashMap<String, String>);
+type Spoil = fn(&TestStack, &mut HashMap<String, String>);
 
 /// What is spoiled, and the words of the reason.
 const SPOILED: [(Spoil, &str); 16] = [
     (
-        |bundle, _| bundle.telegram.revoke_token(bundle.bot_id),
+        |stack, _| stack.telegram.revoke_token(stack.bot_id),
         "bot 123456789: Telegram refused getMe: 401 Unauthorized: put the bot's present token, from @BotFather, into TELEGRAM_BOT_TOKEN",
     ),
     (
@@ -19,31 +19,31 @@ const SPOILED: [(Spoil, &str); 16] = [
         "bot 123456789 in chat -100404: Telegram refused getChat: 400 Bad Request: chat not found: add the bot to the chat as an administrator, and check TELEGRAM_CHAT_ID",
     ),
     (
-        |bundle, _| bundle.telegram.kick_bot(bundle.bot_id, bundle.chat_id),
+        |stack, _| stack.telegram.kick_bot(stack.bot_id, stack.chat_id),
         "403 Forbidden: bot was kicked from the supergroup chat: add the bot to the chat as an administrator who may invite users",
     ),
     (
-        |bundle, _| bundle.telegram.demote_bot(bundle.bot_id, bundle.chat_id),
+        |stack, _| stack.telegram.demote_bot(stack.bot_id, stack.chat_id),
         "“Premium Club”, a supergroup: the bot is no administrator (it is “member”); make it one who may invite users",
     ),
     (
-        |bundle, _| {
+        |stack, _| {
             let rights = Rights {
                 can_invite_users: false,
                 ..Rights::all()
             };
-            bundle
+            stack
                 .telegram
-                .make_admin(bundle.bot_id, bundle.chat_id, rights);
+                .make_admin(stack.bot_id, stack.chat_id, rights);
         },
         "the bot may not invite users; give it the right to invite users by link",
     ),
     (
-        |bundle, _| bundle.telegram.migrate_chat(bundle.chat_id, -1_009_999),
+        |stack, _| stack.telegram.migrate_chat(stack.chat_id, -1_009_999),
         "put -1009999=-1001234567890 into TELEGRAM_CHAT_ID",
     ),
     (
-        |bundle, _| bundle.webengage.set_mode(Mode::Unauthorized),
+        |stack, _| stack.webengage.set_mode(Mode::Unauthorized),
         "WebEngage: WebEngage refused the event: HTTP 401 (check WEBENGAGE_API_KEY",
     ),
     (
@@ -86,26 +86,26 @@ const SPOILED: [(Spoil, &str); 16] = [
         "webhook of bot 123456789: Telegram refused setWebhook: 400 Bad Request: secret token contains unallowed characters",
     ),
     (
-        |bundle, _| {
-            bundle
+        |stack, _| {
+            stack
                 .telegram
                 .fail(FaultRule::on("getChat", Fault::BadGateway))
         },
         "Telegram answered getChat with HTTP 502 and no Bot API answer: try again in a minute",
     ),
     (
-        |bundle, _| {
+        |stack, _| {
             let limit = Fault::TooManyRequests { retry_after: 600 };
-            bundle.telegram.fail(FaultRule::on("getMe", limit));
+            stack.telegram.fail(FaultRule::on("getMe", limit));
         },
         "429 Too Many Requests: retry after 600: try again in a minute",
     ),
     (
-        |bundle, _| {
+        |stack, _| {
             let refusal = Refusal::bad_request(
                 "bad webhook: Failed to resolve host: Name or service not known",
             );
-            bundle
+            stack
                 .telegram
                 .fail(FaultRule::on("setWebhook", Fault::Refuse(refusal)));
         },
@@ -120,10 +120,10 @@ fn set(env: &mut HashMap<String, String>, name: &str, value: &str) {
 #[tokio::test]
 async fn what_is_not_right_fails_the_deploy_with_what_to_do_and_changes_nothing() {
     for (spoil, words) in SPOILED {
-        let bundle = TestBundle::start().await;
-        let mut env = env(&bundle);
-        let before = registered(&bundle, bundle.bot_id).unwrap();
-        spoil(&bundle, &mut env);
+        let stack = TestStack::start().await;
+        let mut env = env(&stack);
+        let before = registered(&stack, stack.bot_id).unwrap();
+        spoil(&stack, &mut env);
         let waiting = Waiting::start().await;
         let event = call(
             "Create",
@@ -143,10 +143,10 @@ async fn what_is_not_right_fails_the_deploy_with_what_to_do_and_changes_nothing(
             "{reason}"
         );
         assert_clean(&env, reason);
-        let mut calls = bundle.telegram.calls();
+        let mut calls = stack.telegram.calls();
         calls.retain(|call| call.method == "setWebhook" && call.status == 200);
         assert_eq!(calls.last().unwrap().params, before, "{words}");
-        assert_eq!(bundle.webengage.ingested_count(), 0);
+        assert_eq!(stack.webengage.ingested_count(), 0);
         // On the way back from an update the same is told, and stops nothing.
         let mut back = call(
             "Update",
@@ -168,28 +168,28 @@ async fn what_is_not_right_fails_the_deploy_with_what_to_do_and_changes_nothing(
 async fn what_a_person_should_know_and_can_wait_does_not_fail_the_deploy() {
     let spoils: [(Spoil, &str); 3] = [
         (
-            |bundle, _| {
+            |stack, _| {
                 let rights = Rights {
                     can_restrict_members: false,
                     ..Rights::all()
                 };
-                bundle
+                stack
                     .telegram
-                    .make_admin(bundle.bot_id, bundle.chat_id, rights);
+                    .make_admin(stack.bot_id, stack.chat_id, rights);
             },
             "the bot may not ban users; give it that right",
         ),
         (
-            |bundle, _| bundle.webengage.set_mode(Mode::Down),
+            |stack, _| stack.webengage.set_mode(Mode::Down),
             "WebEngage: WebEngage answered HTTP 503: licence and key are not checked.",
         ),
         (
-            |bundle, _| {
+            |stack, _| {
                 let limit = Fault::TooManyRequests { retry_after: 1 };
-                bundle
+                stack
                     .telegram
                     .fail(FaultRule::on("setWebhook", limit).times(1));
-                bundle
+                stack
                     .telegram
                     .fail(FaultRule::on("getMe", Fault::ResetBefore).times(2));
             },
@@ -197,11 +197,11 @@ async fn what_a_person_should_know_and_can_wait_does_not_fail_the_deploy() {
         ),
     ];
     for (spoil, words) in spoils {
-        let bundle = TestBundle::start().await;
-        let mut env = env(&bundle);
-        spoil(&bundle, &mut env);
+        let stack = TestStack::start().await;
+        let mut env = env(&stack);
+        spoil(&stack, &mut env);
         let waiting = Waiting::start().await;
-        invoke(&env, &call("Create", &waiting, &webhook_url(&bundle)))
+        invoke(&env, &call("Create", &waiting, &webhook_url(&stack)))
             .await
             .unwrap();
         let answer = waiting.answer();
@@ -229,20 +229,20 @@ async fn a_stack_can_always_be_deleted() {
             "can't be read",
         ),
         (
-            |bundle, _| bundle.telegram.revoke_token(bundle.bot_id),
+            |stack, _| stack.telegram.revoke_token(stack.bot_id),
             "left: Telegram refused getWebhookInfo: 401 Unauthorized",
         ),
         (
-            |bundle, _| bundle.telegram.fail(FaultRule::always(Fault::ResetBefore)),
+            |stack, _| stack.telegram.fail(FaultRule::always(Fault::ResetBefore)),
             "left: Telegram did not answer",
         ),
     ];
     for (spoil, words) in spoils {
-        let bundle = TestBundle::start().await;
-        let mut env = env(&bundle);
-        spoil(&bundle, &mut env);
+        let stack = TestStack::start().await;
+        let mut env = env(&stack);
+        spoil(&stack, &mut env);
         let waiting = Waiting::start().await;
-        invoke(&env, &call("Delete", &waiting, &webhook_url(&bundle)))
+        invoke(&env, &call("Delete", &waiting, &webhook_url(&stack)))
             .await
             .unwrap();
         let answer = waiting.answer();
@@ -256,10 +256,10 @@ async fn a_stack_can_always_be_deleted() {
 
 #[tokio::test]
 async fn a_call_of_no_known_kind_is_answered_too() {
-    let bundle = TestBundle::start().await;
-    let env = env(&bundle);
+    let stack = TestStack::start().await;
+    let env = env(&stack);
     let waiting = Waiting::start().await;
-    let mut event = call("Rename", &waiting, &webhook_url(&bundle));
+    let mut event = call("Rename", &waiting, &webhook_url(&stack));
     for words in ["RequestType is none of Create", "RequestType is missing"] {
         invoke(&env, &event).await.unwrap();
         let answer = waiting.answer();
@@ -275,13 +275,13 @@ async fn a_call_of_no_known_kind_is_answered_too() {
 
 #[tokio::test]
 async fn an_answer_comes_before_the_time_is_over() {
-    let bundle = TestBundle::start().await;
-    let env = env(&bundle);
-    bundle
+    let stack = TestStack::start().await;
+    let env = env(&stack);
+    stack
         .telegram
         .fail(FaultRule::on("getMe", Fault::HangForever));
     let waiting = Waiting::start().await;
-    let event = call("Create", &waiting, &webhook_url(&bundle));
+    let event = call("Create", &waiting, &webhook_url(&stack));
     let deadline = Instant::now() + Duration::from_secs(2);
     let outcome = setup::handle(read(&env), &event, "setup", deadline).await;
     assert!(Instant::now() < deadline);
@@ -292,10 +292,10 @@ async fn an_answer_comes_before_the_time_is_over() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_taken_is_given_again_and_in_the_end_lambda_calls_again() {
-    let bundle = TestBundle::start().await;
-    let env = env(&bundle);
+    let stack = TestStack::start().await;
+    let env = env(&stack);
     let patient = Waiting::refusing(&[503, 500]).await;
-    let url = webhook_url(&bundle);
+    let url = webhook_url(&stack);
     invoke(&env, &call("Create", &patient, &url)).await.unwrap();
     assert_eq!(patient.answer()["Status"], "SUCCESS");
     let deaf = Waiting::refusing(&[403; 4]).await;
@@ -311,23 +311,21 @@ async fn an_answer_that_is_not_taken_is_given_again_and_in_the_end_lambda_calls_
 
 #[tokio::test]
 async fn a_long_answer_is_cut_to_what_cloudformation_takes() {
-    let bundle = TestBundle::start().await;
-    let mut env = env(&bundle);
+    let stack = TestStack::start().await;
+    let mut env = env(&stack);
     let chats: Vec<String> = (1..=60)
         .map(|n| {
             let id = -1_007_000_000_000 - n;
-            bundle
+            stack
                 .telegram
                 .add_chat(id, &"“\\\"ö\n".repeat(50), ChatKind::Channel);
-            bundle
-                .telegram
-                .make_admin(bundle.bot_id, id, Rights::none());
+            stack.telegram.make_admin(stack.bot_id, id, Rights::none());
             id.to_string()
         })
         .collect();
     set(&mut env, "TELEGRAM_CHAT_ID", &chats.join(","));
     let waiting = Waiting::start().await;
-    let outcome = invoke(&env, &call("Create", &waiting, &webhook_url(&bundle)))
+    let outcome = invoke(&env, &call("Create", &waiting, &webhook_url(&stack)))
         .await
         .unwrap();
     assert_eq!(outcome.checks.len(), 62);

@@ -1,0 +1,20 @@
+//! What decides: records, a command and `now` in, a decision out.
+//!
+//! Nothing here waits, reads a clock, draws a random number or knows AWS, Lambda or HTTP; whoever calls passes in what
+//! it read and carries out what is decided.
+
+pub mod action;
+pub mod event;
+pub mod fault;
+pub mod history;
+pub mod id;
+pub mod invite;
+pub mod join;
+pub mod lease;
+pub mod limiter;
+pub mod link_pool;
+pub mod purchase;
+pub mod retry;
+pub mod task;
+pub mod text;
+pub mod time;

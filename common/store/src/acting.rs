@@ -1,0 +1,149 @@
+//! Carrying out what an operator or a shop does to a request.
+//!
+//! ```text
+//! read the record, decide
+//! write it, with the entry in its history and the task that follows    one transaction
+//! ring the bell, or send the event     die here: the tick looks within a minute; the sweeper sends within the hour
+//! ```
+
+use tracing::error;
+
+use crate::queue::EventQueue;
+use crate::{Acted, Invites, Links, StoreError, Tasks};
+use domain::action::{Change, Refused};
+use domain::history::{Action, Entry};
+use domain::id::{BotId, RequestId};
+use domain::invite::Invite;
+use runtime::clock::Clock;
+use runtime::response::Rejection;
+use runtime::telemetry::chain;
+
+/// How often an action is decided anew because the record had changed.
+const TRIES: u32 = 5;
+
+/// What an action needs.
+#[derive(Clone, Copy)]
+pub struct Acting<'a> {
+    /// The table of requests.
+    pub invites: &'a Invites,
+    /// The table of links, which tells who made one.
+    pub links: &'a Links,
+    /// The table of tasks.
+    pub tasks: &'a Tasks,
+    /// The queue of events.
+    pub events: &'a EventQueue,
+    /// What tells the time.
+    pub clock: &'a Clock,
+    /// A bot that finds a link expired whose record is forgotten.
+    pub any_bot: Option<BotId>,
+}
+
+impl Acting<'_> {
+    /// Decides by the record of the request as it is, and writes that with `who` and `detail` in its history. Answers the
+    /// record then, and what was done. Durable then; a decision for [`Change::Nothing`] writes nothing.
+    ///
+    /// # Errors
+    /// Why it is not done; what keeps it from being done is logged. Doing it again is harmless.
+    pub async fn act(
+        &self,
+        who: &str,
+        id: RequestId,
+        action: Action,
+        decide: impl Fn(&Invite) -> Result<Change, Refused>,
+        detail: impl Fn(&Invite) -> String,
+    ) -> Result<(Invite, Change), Rejection> {
+        let found = self.invites.get(id).await.map_err(unavailable(id))?;
+        let read = found.ok_or(Rejection::NotFound)?;
+        self.act_on(who, read, action, decide, detail).await
+    }
+
+    /// The same of a request whose record was read a moment ago.
+    ///
+    /// # Errors
+    /// As of [`Acting::act`].
+    pub async fn act_on(
+        &self,
+        who: &str,
+        read: Invite,
+        action: Action,
+        decide: impl Fn(&Invite) -> Result<Change, Refused>,
+        detail: impl Fn(&Invite) -> String,
+    ) -> Result<(Invite, Change), Rejection> {
+        let (id, mut invite) = (read.request_id, read);
+        for _ in 0..TRIES {
+            let change = decide(&invite)?;
+            if change == Change::Nothing {
+                return Ok((invite, change));
+            }
+            let bot = self.bot_of(&invite, change).await?;
+            self.send_join(&invite, change).await?;
+            let entry = Entry::new(self.clock.now(), who, action, &detail(&invite));
+            let acted = self
+                .invites
+                .act(self.tasks, &invite, change, bot, &entry)
+                .await;
+            match acted {
+                Ok(Acted::Done(acted)) => return Ok((*acted, change)),
+                Ok(Acted::Newer(newer)) => invite = *newer,
+                Ok(Acted::Missing) => return Err(Rejection::NotFound),
+                // Somebody else writes it at this very moment.
+                Err(StoreError::Contended { .. }) => {
+                    let found = self.invites.get(id).await.map_err(unavailable(id))?;
+                    invite = found.ok_or(Rejection::NotFound)?;
+                }
+                Err(fault) => return Err(unavailable(id)(fault)),
+            }
+        }
+        error!(invite.id = %id, fault = "unavailable", "an action was not done, since the record of its request changes all the time");
+        Err(Rejection::Unavailable)
+    }
+
+    /// Who made the present link of `invite`, as far as `change` must know.
+    async fn bot_of(&self, invite: &Invite, change: Change) -> Result<Option<BotId>, Rejection> {
+        let id = invite.request_id;
+        let Some(link) = &invite.invite_link else {
+            return Ok(None);
+        };
+        if !matches!(change, Change::Reissue | Change::Void) {
+            return Ok(None);
+        }
+        let record = self.links.get(&link.hash()).await;
+        let record = record.map_err(unavailable(id))?;
+        // The record of a link is kept as long as the link works at least.
+        let bot = record.and_then(|record| record.bot).or(self.any_bot);
+        let now = self.clock.now();
+        let is_expired = invite.link_expires_at.is_some_and(|at| at <= now);
+        if bot.is_none() && !is_expired {
+            error!(invite.id = %id, fault = "unknown_bot",
+                "a link can't be revoked, since its record does not name the bot that made it; it works until it expires");
+            if change == Change::Reissue {
+                return Err(Rejection::Unavailable);
+            }
+        }
+        Ok(bot)
+    }
+
+    /// The record will forget who joined before: an event of that which was not delivered must be queued first.
+    async fn send_join(&self, invite: &Invite, change: Change) -> Result<(), Rejection> {
+        if change != Change::Reissue || invite.left_at.is_none() {
+            return Ok(());
+        }
+        let event = invite
+            .link_of_join()
+            .and_then(|link| invite.unsent_join_event(link));
+        match event {
+            Some(event) => {
+                let sent = self.events.send(&event).await;
+                sent.map_err(unavailable(invite.request_id))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn unavailable<E: std::error::Error>(id: RequestId) -> impl Fn(E) -> Rejection {
+    move |fault| {
+        error!(invite.id = %id, fault = "unavailable", "an action could not be done: {}", chain(&fault));
+        Rejection::Unavailable
+    }
+}

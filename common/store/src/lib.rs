@@ -1,0 +1,94 @@
+//! The tables and queues: every change of state is one conditional write, and a loser reads the current record from the
+//! failure.
+
+pub mod acting;
+mod attributes;
+mod dedup;
+mod invites;
+mod item;
+mod link_pool;
+mod links;
+pub mod queue;
+mod rate_limits;
+mod tasks;
+
+use aws_sdk_dynamodb::error::SdkError;
+
+use runtime::config::Env;
+
+pub use dedup::Dedup;
+pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
+pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
+pub use links::{LinkRecord, Links, Owner};
+pub use rate_limits::{Marking, RateLimits, Released, Releasing, Taking};
+pub use tasks::{Found, LanePage, Malformed, Tasks};
+
+/// What went wrong with a table.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB refused the call or did not answer; the write may have happened.
+    #[error("DynamoDB {operation} on {table} failed")]
+    Call {
+        /// The DynamoDB operation and what it was for.
+        operation: &'static str,
+        /// The table.
+        table: String,
+        /// What the SDK says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A record does not have the form that this version writes.
+    #[error("a record of {table} has no usable {attribute}")]
+    Malformed {
+        /// The table.
+        table: String,
+        /// The attribute.
+        attribute: &'static str,
+    },
+    /// So many others wrote the same record at once that this writer never came first.
+    #[error("gave up on a contended record of {table}")]
+    Contended {
+        /// The table.
+        table: String,
+    },
+}
+
+/// A table and the client that reaches it.
+#[derive(Clone)]
+struct Table {
+    client: aws_sdk_dynamodb::Client,
+    name: String,
+}
+
+impl Table {
+    /// The table called `name`, unless `variable` names another one.
+    fn from_env(
+        client: aws_sdk_dynamodb::Client,
+        env: &mut Env,
+        name: &str,
+        variable: &str,
+    ) -> Self {
+        Self {
+            client,
+            name: env.table(name, variable),
+        }
+    }
+
+    fn fault<E>(&self, operation: &'static str) -> impl FnOnce(SdkError<E>) -> StoreError
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| StoreError::Call {
+            operation,
+            table: self.name.clone(),
+            source: Box::new(source),
+        }
+    }
+
+    fn malformed(&self, attribute: &'static str) -> StoreError {
+        StoreError::Malformed {
+            table: self.name.clone(),
+            attribute,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The bell of a chat: a message that wakes its dispatcher, and carries no work.
+//!
+//! A process that has sent a bell which is still to arrive sends none: whoever puts a task before that is covered by it.
+//!
+//! ```text
+//! task   task task    task          task
+//!  |      |    |       |             |
+//!  ring   ring in 1 s, which covers  ring        at most one bell a second, process and chat
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Outgoing, Queue, QueueError};
+use domain::id::ChatId;
+use runtime::config::Env;
+use runtime::telemetry::chain;
+
+/// At most one bell in this time, but for the first.
+const APART: Duration = Duration::from_secs(1);
+/// The longest delay of a bell. A longer wait is left to the tick.
+pub const BELL_DELAY_MAX: Duration = Duration::from_secs(900);
+
+/// The body of a bell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Bell {
+    /// There may be tasks of a chat that are due.
+    Work {
+        /// The chat by which its payments are known.
+        chat_id: ChatId,
+    },
+}
+
+/// The queue of bells. Copies share what they know of the bells that were sent.
+#[derive(Clone)]
+pub struct InviteQueue {
+    queue: Queue,
+    sent: Arc<Mutex<HashMap<ChatId, Sent>>>,
+}
+
+/// The last bell of a chat.
+#[derive(Clone, Copy)]
+struct Sent {
+    at: Instant,
+    /// Tasks that are put before this are covered: a bell arrives later.
+    covers_until: Instant,
+}
+
+/// What to do about a task that was put.
+enum Plan {
+    Covered,
+    Send(Duration),
+}
+
+impl InviteQueue {
+    /// The queue that `INVITE_QUEUE_URL` names.
+    pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
+        Self {
+            queue: Queue {
+                client,
+                url: env.required("INVITE_QUEUE_URL"),
+            },
+            sent: Arc::default(),
+        }
+    }
+
+    /// Wakes the dispatcher of a chat, whose task is put already, unless a bell is on its way. A bell that can't be sent is
+    /// logged and left to the tick, which looks each minute.
+    pub async fn ring(&self, chat: ChatId) {
+        let Plan::Send(delay) = self.plan(chat, Instant::now()) else {
+            return;
+        };
+        if let Err(fault) = self.send(chat, delay).await {
+            self.lock().remove(&chat);
+            warn!(chat.id = %chat, fault = "unavailable", "no bell could be sent, the tick will look: {}", chain(&fault));
+        }
+    }
+
+    /// Sends a bell that arrives in `delay`, as the holder of the chat's lease, who knows that there is no other.
+    ///
+    /// # Errors
+    /// [`QueueError`] if it can't be told whether it was sent; a second one is harmless.
+    pub async fn send(&self, chat: ChatId, delay: Duration) -> Result<(), QueueError> {
+        let bell = Bell::Work { chat_id: chat };
+        // Without a trace: the task has its own.
+        let outgoing = Outgoing::now(&bell)?.traced(None).delayed(delay);
+        self.queue.send(outgoing).await
+    }
+
+    fn plan(&self, chat: ChatId, now: Instant) -> Plan {
+        let mut sent = self.lock();
+        let last = sent.get(&chat).copied();
+        let (plan, covers_until) = match last {
+            Some(last) if now < last.covers_until => return Plan::Covered,
+            Some(last) if now < last.at + APART => (Plan::Send(APART), now + APART),
+            _ => (Plan::Send(Duration::ZERO), now),
+        };
+        sent.insert(
+            chat,
+            Sent {
+                at: covers_until,
+                covers_until,
+            },
+        );
+        plan
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ChatId, Sent>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> InviteQueue {
+        let mut env = Env::from_iter([
+            ("INVITE_QUEUE_URL", "http://127.0.0.1:1/q"),
+            ("AWS_REGION", "x"),
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+        ]);
+        InviteQueue::from_env(runtime::aws::Shared::from_env(&mut env).sqs(), &mut env)
+    }
+
+    #[test]
+    fn a_burst_rings_twice_a_second_at_most_and_covers_every_task() {
+        let queue = queue();
+        let (chat, other) = (ChatId(-1), ChatId(-2));
+        let start = Instant::now();
+        let delay = |chat, ms| match queue.plan(chat, start + Duration::from_millis(ms)) {
+            Plan::Covered => None,
+            Plan::Send(delay) => Some(delay.as_secs()),
+        };
+        assert_eq!(delay(chat, 0), Some(0), "the first rings at once");
+        assert_eq!(
+            delay(other, 0),
+            Some(0),
+            "another chat has a bell of its own"
+        );
+        let bells = (1..=100).filter(|step| delay(chat, step * 50).is_some());
+        let bells = bells.count();
+        assert!((4..=6).contains(&bells), "{bells} in 5 s");
+        assert_eq!(delay(chat, 10_000), Some(0));
+    }
+
+    #[test]
+    fn a_bell_reads_as_the_contract_writes_it() {
+        let body = r#"{"kind":"work","chatId":-1001}"#;
+        let bell: Bell = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            bell,
+            Bell::Work {
+                chat_id: ChatId(-1001)
+            }
+        );
+        assert_eq!(serde_json::to_string(&bell).unwrap(), body);
+    }
+}

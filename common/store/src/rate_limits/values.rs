@@ -1,0 +1,123 @@
+//! How limiters and pauses are written as attributes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::super::StoreError;
+use super::super::attributes::*;
+use super::super::item::{Reader, n, s};
+use domain::id::BotId;
+use domain::lease::OperatorPause;
+use domain::limiter::{Cause, Circuit, Limiter, Pause};
+use domain::time::Timestamp;
+
+fn map<const N: usize>(fields: [(&str, Option<AttributeValue>); N]) -> AttributeValue {
+    let fields = fields.into_iter();
+    let fields: HashMap<String, AttributeValue> = fields
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    AttributeValue::M(fields)
+}
+
+pub(super) fn limiters_value(limiters: &BTreeMap<BotId, Limiter>) -> AttributeValue {
+    let limiters = limiters.iter().map(|(bot, limiter)| {
+        let circuit = &limiter.circuit;
+        let cause = circuit.cause.as_ref().map(|cause| match cause {
+            Cause::Trouble => s(""),
+            Cause::Refused(words) => s(words),
+        });
+        let is_known = circuit.is_open();
+        let value = map([
+            (
+                INTERVAL_MS,
+                Some(n(format_args!("{:.3}", limiter.interval_ms))),
+            ),
+            (
+                CEILING_MS,
+                limiter.ceiling_ms.map(|ms| n(format_args!("{ms:.3}"))),
+            ),
+            (STEP, Some(n(limiter.step))),
+            (DROP, Some(n(limiter.drop))),
+            (STREAK, Some(n(limiter.streak))),
+            (NEXT_SLOT_MS, Some(n(limiter.next_slot.ms()))),
+            (OPENED, is_known.then(|| n(circuit.opened))),
+            (OPEN_UNTIL, is_known.then(|| n(circuit.open_until.ms()))),
+            (LENGTH_MS, is_known.then(|| n(circuit.open_for.as_millis()))),
+            (CAUSE, cause),
+            (
+                TASKS,
+                (!circuit.tasks.is_empty()).then(|| s(circuit.tasks.join(" "))),
+            ),
+        ]);
+        (bot.to_string(), value)
+    });
+    AttributeValue::M(limiters.collect())
+}
+
+pub(super) fn pause_value(pause: Pause) -> AttributeValue {
+    map([
+        (UNTIL, Some(n(pause.until.ms()))),
+        (LENGTH_MS, Some(n(pause.length.as_millis()))),
+        (STORED_AT, Some(n(pause.stored_at.ms()))),
+    ])
+}
+
+pub(super) fn pause_of(reader: &Reader<'_>) -> Result<Pause, StoreError> {
+    Ok(Pause {
+        until: Timestamp::from_ms(reader.number(UNTIL)?),
+        length: Duration::from_millis(reader.number(LENGTH_MS)?),
+        stored_at: Timestamp::from_ms(reader.number(STORED_AT)?),
+    })
+}
+
+pub(super) fn operator_pause_value(pause: &OperatorPause) -> AttributeValue {
+    let lifted = pause.lifted.as_ref();
+    map([
+        (REASON, Some(s(&pause.reason))),
+        (WHO, Some(s(&pause.who))),
+        (AT, Some(s(pause.at))),
+        (UNTIL, pause.until.map(s)),
+        (LIFTED_AT, lifted.map(|(at, _)| s(at))),
+        (LIFTED_BY, lifted.map(|(_, who)| s(who))),
+    ])
+}
+
+pub(super) fn operator_pause_of(reader: &Reader<'_>) -> Result<OperatorPause, StoreError> {
+    let lifted_by = reader.optional_text(LIFTED_BY)?.map(str::to_owned);
+    Ok(OperatorPause {
+        reason: reader.text(REASON)?.to_owned(),
+        who: reader.text(WHO)?.to_owned(),
+        at: reader.parsed(AT)?,
+        until: reader.optional_instant(UNTIL)?,
+        lifted: reader.optional_instant(LIFTED_AT)?.zip(lifted_by),
+    })
+}
+
+/// The limiter of a bot; what its record does not tell is as in `fresh`.
+pub(super) fn limiter_of(reader: &Reader<'_>, fresh: Limiter) -> Result<Limiter, StoreError> {
+    let open_until: Option<i64> = reader.optional_number(OPEN_UNTIL)?;
+    let open_for = reader.optional_number(LENGTH_MS)?.unwrap_or_default();
+    let cause = reader.optional_text(CAUSE)?.map(|cause| match cause {
+        "" => Cause::Trouble,
+        refusal => Cause::Refused(refusal.to_owned()),
+    });
+    let tasks = reader.optional_text(TASKS)?.unwrap_or_default();
+    Ok(Limiter {
+        interval_ms: Limiter::bounded_interval(reader.number(INTERVAL_MS)?),
+        ceiling_ms: reader.optional_number(CEILING_MS)?,
+        step: reader.number(STEP)?,
+        drop: reader.number(DROP)?,
+        streak: reader.number(STREAK)?,
+        next_slot: Timestamp::from_ms(reader.number(NEXT_SLOT_MS)?),
+        circuit: Circuit {
+            opened: reader.optional_number(OPENED)?.unwrap_or_default(),
+            open_until: Timestamp::from_ms(open_until.unwrap_or_default()),
+            open_for: Duration::from_millis(open_for),
+            cause,
+            tasks: tasks.split_whitespace().map(str::to_owned).collect(),
+        },
+        ..fresh
+    })
+}

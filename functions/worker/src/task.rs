@@ -1,0 +1,25 @@
+//! Which kind of task does what.
+
+use domain::task::{Task, Work};
+use store::StoreError;
+
+use crate::call::{Call, End};
+use crate::{fill, given_up, mint, replace, revoke};
+
+/// Does a task. One whose records can't be read is set aside: met again it would end in the same way, before its
+/// neighbours.
+pub(crate) async fn run(call: &Call<'_>, task: &Task) -> Result<End, StoreError> {
+    let end = match &task.work {
+        Work::Mint(mint) => mint::run(call, task, mint).await,
+        Work::Replace(replace) => replace::run(call, task, replace).await,
+        Work::Revoke(revoke) => revoke::run(call, task, revoke).await,
+        Work::Fill(slot) => fill::run(call, task, *slot).await,
+    };
+    match end {
+        Err(fault @ StoreError::Malformed { .. }) => {
+            given_up::set_aside(call.app, task, &fault).await?;
+            Ok(End::Done)
+        }
+        end => end,
+    }
+}

@@ -1,0 +1,135 @@
+//! The routes of the API gateway.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use bytes::Bytes;
+use http::Method;
+use http::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use runtime::response::Rejection;
+
+use crate::body::{Fate, answer, read_within};
+use crate::functions::Functions;
+
+/// The largest body that is taken, in bytes: API Gateway's own limit is 10 MB, Lambda's 6 MB.
+const BODY_MAX_BYTES: usize = 6 * 1024 * 1024;
+/// The routes of the API gateway.
+pub fn routes(functions: Arc<Functions>) -> Router {
+    Router::new()
+        .route("/v1/invite/request", post(request))
+        .route("/v1/invite/{request_id}", get(status))
+        .route("/v1/invite/{request_id}/{action}", any(change))
+        .route("/v1/telegram/webhook", post(webhook))
+        .route("/v1/admin/{*rest}", any(admin))
+        .with_state(Served(functions))
+}
+
+/// A router as it is served: what it lacks is answered as the gateway does.
+pub fn served(routes: Router) -> Router {
+    routes
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(async || answer(Rejection::NotFound.answer()))
+        .layer(from_fn(close_after_chunks))
+}
+
+/// What the routes reach.
+#[derive(Clone)]
+struct Served(Arc<Functions>);
+
+/// A body in chunks ends its connection. If it told a length as well, a proxy in front may have believed that one, and
+/// take what follows for somebody else's (RFC 9112, section 6.3); the server below shows us no such length.
+async fn close_after_chunks(request: Request, next: Next) -> Response {
+    let is_in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
+    let mut response = next.run(request).await;
+    if is_in_chunks {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+impl Served {
+    async fn whole(&self, request: Request) -> Result<http::Request<Bytes>, Response> {
+        let request = with_headers_joined(request);
+        let fate = match self.0.knows(request.headers()) {
+            true => Fate::Kept,
+            false => Fate::Forgotten,
+        };
+        read_within(request, BODY_MAX_BYTES, fate).await
+    }
+}
+
+/// The request as API Gateway passes it on: of a header that is sent several times, the values are one, with commas between.
+fn with_headers_joined(mut request: Request) -> Request {
+    let headers = request.headers_mut();
+    let names: Vec<HeaderName> = headers.keys().cloned().collect();
+    for name in names {
+        let values: Vec<&[u8]> = headers
+            .get_all(&name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if values.len() > 1 {
+            // Bytes of header values with commas between are a header value.
+            if let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..])) {
+                headers.insert(name, joined);
+            }
+        }
+    }
+    request
+}
+
+async fn request(State(served): State<Served>, request: Request) -> Response {
+    match served.whole(request).await {
+        Ok(request) => answer(request::handle(&served.0.request, request).await),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn change(State(served): State<Served>, request: Request) -> Response {
+    match served.whole(request).await {
+        Ok(request) => answer(request::handle(&served.0.request, request).await),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn status(State(served): State<Served>, request: Request) -> Response {
+    match served.whole(request).await {
+        Ok(request) => answer(status::handle(&served.0.status, request).await),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn webhook(State(served): State<Served>, request: Request) -> Response {
+    match served.whole(request).await {
+        Ok(request) => answer(webhook::handle(&served.0.webhook, request).await),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn admin(State(served): State<Served>, request: Request) -> Response {
+    // A route of `GET` takes `HEAD` too, and the function knows none.
+    let is_head = request.method() == Method::HEAD;
+    match served.whole(request).await {
+        Ok(mut request) => {
+            if is_head {
+                *request.method_mut() = Method::GET;
+            }
+            answer(served.0.administer(request).await)
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn method_not_allowed(request: Request) -> Response {
+    let path = request.uri().path();
+    let takes_post = ["/v1/invite/request", "/v1/telegram/webhook"].contains(&path)
+        || path.starts_with("/local/actions/");
+    let allowed = if takes_post { "POST" } else { "GET" };
+    answer(Rejection::MethodNotAllowed(allowed).answer())
+}

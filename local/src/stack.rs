@@ -1,0 +1,379 @@
+//! The local stack: everything of one process, started and stopped together.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::FutureExt as _;
+use runtime::aws;
+use runtime::clock::Clock;
+use setup::check::Check;
+use setup::registration::WEBHOOK_PATH;
+use simulators::aws::{Aws, Storage};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::warn;
+
+use crate::api;
+use crate::data_dir::DataDir;
+use crate::env::env_of;
+use crate::event_source_mapping::{EventSourceMapping, Handler};
+use crate::externals::Externals;
+use crate::functions::Functions;
+use crate::keys::{self, Keys};
+use crate::page::{self, Handles, Page};
+use crate::resources::{self, EVENTS, INVITES, MINUTE};
+use crate::schedule::{Run, Schedule};
+use crate::serve::{Bounds, serve_until};
+use crate::supervision::{self, Machine, Supervision, Watch};
+use crate::timeline::Timeline;
+use crate::updates;
+
+/// How long a stop waits for what is under way: with what follows it is within ten seconds.
+const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+/// How often it looks meanwhile.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Where the local stack's data lies.
+pub enum Data {
+    /// In this folder: it survives a restart and a `kill -9`.
+    Folder(PathBuf),
+    /// In this folder, but nothing waits for the disk: a power cut may take what was answered last.
+    Unsynced(PathBuf),
+    /// In memory.
+    Ephemeral,
+}
+
+/// How to start.
+pub struct Options {
+    /// Where the API listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where the AWS wire listens; port 0 picks a free one.
+    pub aws_listen: SocketAddr,
+    /// Where the data lies.
+    pub data: Data,
+    /// The environment, as `template.yaml` would set it; what is missing is made up or simulated.
+    pub env: HashMap<String, String>,
+    /// The clock of everything in the process.
+    pub clock: simulators::clock::Clock,
+    /// Where the page finds the log lines.
+    pub timeline: Timeline,
+    /// Whether it watches itself.
+    pub supervision: Supervision,
+}
+
+/// A running local stack; dropped, it stops.
+pub struct Stack {
+    /// Where the API is.
+    pub url: String,
+    /// The embedded AWS.
+    pub aws: Aws,
+    /// The environment that the functions were started with.
+    pub env: HashMap<String, String>,
+    /// Whether Telegram is simulated.
+    pub is_simulated: bool,
+    pub(crate) externals: Externals,
+    pub(crate) functions: Arc<Functions>,
+    /// The mapping of the worker's queue.
+    pub worker: Arc<EventSourceMapping>,
+    /// The mapping of the queue of events.
+    pub events: Arc<EventSourceMapping>,
+    pub(crate) ticker: Arc<Schedule>,
+    pub(crate) sweeper: Arc<Schedule>,
+    pub(crate) monitor: Arc<Schedule>,
+    watch: Arc<Watch>,
+    machine: Machine,
+    clock: Clock,
+    stopping: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    _tasks: JoinSet<()>,
+}
+
+impl Stack {
+    /// Starts everything; on return it serves.
+    ///
+    /// # Errors
+    /// A sentence about what could not be started: an address in use, a missing name, an unusable folder.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let Options {
+            listen,
+            aws_listen,
+            data,
+            mut env,
+            clock,
+            timeline,
+            supervision,
+        } = options;
+        let given = env.clone();
+        let is_synced = matches!(data, Data::Folder(_));
+        let folder = match data {
+            Data::Ephemeral => None,
+            Data::Folder(path) | Data::Unsynced(path) => Some(DataDir::take(path).await?),
+        };
+        let (storage, keys) = match &folder {
+            None => (Storage::Memory, Keys::new()),
+            Some(folder) => {
+                let path = folder.path().to_owned();
+                let keys = Keys::of_folder(&path)?;
+                match is_synced {
+                    true => (Storage::Folder(path), keys),
+                    false => (Storage::Unsynced(path), keys),
+                }
+            }
+        };
+        let machine = |externals: &Externals| Machine {
+            given,
+            telegram_is_simulated: externals.telegram.is_some(),
+            webengage_is_simulated: externals.webengage.is_some(),
+            folder: folder.as_ref().map(|folder| folder.path().to_owned()),
+            is_synced,
+        };
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("listening on {listen}"))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let aws = Aws::start(aws_listen, storage, clock.clone()).await?;
+        let externals = Externals::start(&mut env, &clock).await?;
+        let is_simulated = externals.telegram.is_some() && externals.webengage.is_some();
+        if let Some(folder) = &folder {
+            folder.recall_clock(&clock, is_simulated)?;
+        }
+        // A key of the caller's own may open more than a simulation: the page asks for it.
+        let is_key_ours = !supervision::is_set(&env, "API_KEYS");
+        let is_admin_key_ours = !supervision::is_set(&env, "ADMIN_KEYS");
+        let machine = machine(&externals);
+        keys::fill_in_keys(&mut env, keys);
+        env.extend(embedded_aws(&aws));
+        let in_simulation = || {
+            externals
+                .telegram
+                .as_ref()
+                .map(|_| format!("{url}{WEBHOOK_PATH}"))
+        };
+        let webhook_url = updates::public_webhook(&env).or_else(in_simulation);
+        if let Some(url) = &webhook_url {
+            env.insert("WEBHOOK_URL".to_owned(), url.clone());
+        }
+        let shared = aws::Shared::from_env(&mut env_of(&env));
+        let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
+        resources::create_tables(&dynamo).await?;
+        for (queue, queue_url) in resources::create_queues(&sqs).await? {
+            match queue {
+                "InviteQueue" => env.insert("INVITE_QUEUE_URL".to_owned(), queue_url),
+                "EventQueue" => env.insert("EVENT_QUEUE_URL".to_owned(), queue_url),
+                "InviteDeadLetterQueue" => {
+                    env.insert("INVITE_DEAD_LETTER_QUEUE_URL".to_owned(), queue_url)
+                }
+                "EventDeadLetterQueue" => {
+                    env.insert("EVENT_DEAD_LETTER_QUEUE_URL".to_owned(), queue_url)
+                }
+                _ => None,
+            };
+        }
+        let product_clock = Clock::advanced_by(clock.offset_ms());
+        let functions = Arc::new(Functions::start(&mut env_of(&env), &product_clock)?);
+
+        let mut tasks = JoinSet::new();
+        // What a process left that was killed is gone on with at once.
+        let first_tick = match folder {
+            Some(_) => {
+                resources::free_leases(&dynamo, &env).await?;
+                Duration::ZERO
+            }
+            None => MINUTE,
+        };
+        let on_worker = Arc::clone(&functions);
+        let worker: Handler = Arc::new(move |batch, deadline| {
+            let functions = Arc::clone(&on_worker);
+            async move { functions.work(batch, deadline).await }.boxed()
+        });
+        let on_events = Arc::clone(&functions);
+        let events: Handler = Arc::new(move |batch, _| {
+            let functions = Arc::clone(&on_events);
+            async move { events::handle(&functions.events, batch).await }.boxed()
+        });
+        let worker = EventSourceMapping::start(
+            &mut tasks,
+            &sqs,
+            &INVITES,
+            env["INVITE_QUEUE_URL"].clone(),
+            worker,
+        );
+        let events = EventSourceMapping::start(
+            &mut tasks,
+            &sqs,
+            &EVENTS,
+            env["EVENT_QUEUE_URL"].clone(),
+            events,
+        );
+
+        let on_ticker = Arc::clone(&functions);
+        let tick: Run = Arc::new(move || {
+            let functions = Arc::clone(&on_ticker);
+            async move {
+                functions.tick().await;
+            }
+            .boxed()
+        });
+        let ticker =
+            Schedule::start_in(&mut tasks, product_clock.clone(), first_tick, MINUTE, tick);
+        let on_sweeper = Arc::clone(&functions);
+        let sweep: Run = Arc::new(move || {
+            let functions = Arc::clone(&on_sweeper);
+            async move {
+                functions.sweep().await;
+            }
+            .boxed()
+        });
+        let sweeper = Schedule::start(&mut tasks, product_clock.clone(), MINUTE, sweep);
+        let watch = Arc::<Watch>::default();
+        let monitor = match supervision {
+            Supervision::Off => Arc::default(),
+            Supervision::On => {
+                let run = supervision::monitor(
+                    Arc::clone(&functions),
+                    Arc::clone(&watch),
+                    timeline.clone(),
+                    product_clock.clone(),
+                    aws.clone(),
+                );
+                Schedule::start(&mut tasks, product_clock.clone(), MINUTE, run)
+            }
+        };
+
+        let stopping = watch::Sender::new(false);
+        let handles = Handles {
+            aws: aws.clone(),
+            dynamo,
+            sqs,
+            queue_url: env["INVITE_QUEUE_URL"].clone(),
+            externals: externals.clone(),
+            clock,
+            worker: Arc::clone(&worker),
+            timeline,
+            watch: Arc::clone(&watch),
+            stopping: stopping.subscribe(),
+            data_dir: folder,
+            shows_key: is_simulated && is_key_ours,
+            shows_admin_key: is_simulated && is_admin_key_ours,
+        };
+        let page = Arc::new(Page::new(&env, handles));
+        let routes = api::routes(Arc::clone(&functions));
+        let router = api::served(routes.merge(page::routes(page, Arc::clone(&functions))));
+        let serving = serve_until(listener, router, Bounds::default(), stopping.subscribe());
+        let server = tokio::spawn(serving);
+        let started = updates::start(
+            &mut tasks,
+            &env,
+            webhook_url.as_deref(),
+            Arc::clone(&functions),
+        );
+        if let Err(problem) = started.await {
+            server.abort();
+            return Err(problem);
+        }
+        Ok(Self {
+            url,
+            aws,
+            env,
+            is_simulated: externals.telegram.is_some(),
+            externals,
+            functions,
+            worker,
+            events,
+            ticker,
+            sweeper,
+            monitor,
+            watch,
+            machine,
+            clock: product_clock,
+            stopping,
+            server,
+            _tasks: tasks,
+        })
+    }
+
+    /// Makes the checks of the start, for who started it and for the page. It serves meanwhile.
+    pub async fn examine(&self) -> Vec<Check> {
+        let checks = supervision::examine(&self.machine, &self.env, &self.clock).await;
+        self.watch.found(checks.clone());
+        checks
+    }
+
+    /// Ends it in order: nothing is taken any more, what is under way is finished. What has not ended by then is cut off,
+    /// as a `kill -9` would, and loses nothing by it.
+    pub async fn stop(mut self) {
+        self.stopping.send_replace(true);
+        self.functions.worker.stop();
+        let schedules = [&self.ticker, &self.sweeper, &self.monitor].map(Arc::clone);
+        for schedule in &schedules {
+            schedule.pause();
+        }
+        for mapping in [&self.worker, &self.events] {
+            mapping.stop();
+        }
+        let idle = async {
+            let running = || {
+                let mappings = self.worker.running() + self.events.running();
+                mappings + schedules.iter().map(|one| one.running()).sum::<usize>()
+            };
+            while running() > 0 {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+        };
+        let ended = async { tokio::join!(idle, &mut self.server) };
+        if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_err() {
+            warn!(
+                "not all that was under way has ended in time; it is done again after the next start"
+            );
+        }
+        self.aws.stop().await;
+    }
+
+    /// An operator's key that the API takes.
+    #[must_use]
+    pub fn admin_key(&self) -> &str {
+        keys::admin_key(&self.env)
+    }
+
+    /// Whether the shops' key was made up here, so that it may be shown.
+    #[must_use]
+    pub fn is_key_made_up(&self) -> bool {
+        !supervision::is_set(&self.machine.given, "API_KEYS")
+    }
+
+    /// A key that the API takes.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        self.env
+            .get("API_KEYS")
+            .and_then(|keys| keys.split(',').next())
+            .unwrap_or_default()
+            .trim()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The variables by which the functions find the embedded AWS. Its credentials open nothing, but SDKs want some.
+fn embedded_aws(aws: &Aws) -> impl Iterator<Item = (String, String)> {
+    let variables = [
+        ("AWS_ENDPOINT_URL", aws.url()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", String::new()),
+        ("SECRETS_ARN", String::new()),
+        ("TABLE_PREFIX", String::new()),
+    ];
+    variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+}

@@ -1,0 +1,99 @@
+//! What the functions are measured on: an embedded AWS of their own, the simulated outside, and the local stack's routes.
+//!
+//! Nothing here works off the queues, so that what is measured is the function that is called and nothing beside it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use local::env::env_of;
+use local::functions::Functions;
+use local::harness::TestStack;
+use local::serve::{Bounds, serve};
+use local::{api, resources};
+use runtime::aws::Shared;
+use runtime::clock::Clock;
+use simulators::aws::{Aws, Storage};
+use simulators::telegram::{ChatKind, Rights};
+use tokio::task::JoinSet;
+
+/// The chats that mints are spread over: each has a limiter of its own, so that none has to wait for its slot.
+pub(crate) const CHATS: i64 = 100;
+
+/// A running fixture; dropped, it stops.
+pub(crate) struct Fixture {
+    /// The environment of the functions.
+    pub(crate) env: HashMap<String, String>,
+    /// Where the local stack's routes are served, in this process.
+    pub(crate) url: String,
+    /// The tables and queues.
+    pub(crate) shared: Shared,
+    /// The first of the chats.
+    pub(crate) first_chat: i64,
+    aws: Aws,
+    /// Keeps the simulated outside alive; its own queues stay empty.
+    _stack: TestStack,
+    _api: JoinSet<()>,
+}
+
+impl Fixture {
+    /// Starts one, in memory.
+    ///
+    /// # Errors
+    /// What could not be started.
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let any_port = local::harness::any_port();
+        let stack = TestStack::start().await;
+        let aws = Aws::start(any_port, Storage::Memory, stack.clock.clone()).await?;
+        let mut env = stack.env().clone();
+        env.insert("AWS_ENDPOINT_URL".to_owned(), aws.url());
+        // As deployed: metrics are a part of what logs cost.
+        env.insert("METRICS_NAMESPACE".to_owned(), "AdmitOne/bench".to_owned());
+        for (name, queue) in [
+            ("INVITE_QUEUE_URL", resources::INVITES.queue),
+            ("EVENT_QUEUE_URL", resources::EVENTS.queue),
+        ] {
+            env.insert(name.to_owned(), aws.queue_url(queue));
+        }
+        let shared = Shared::from_env(&mut env_of(&env));
+        resources::create_tables(&shared.dynamodb()).await?;
+        resources::create_queues(&shared.sqs()).await?;
+
+        let chats = stack.chat_id..stack.chat_id + CHATS;
+        for chat in chats.clone().skip(1) {
+            let telegram = &stack.telegram;
+            telegram.add_chat(chat, "Benchmark", ChatKind::Supergroup);
+            telegram.make_admin(stack.bot_id, chat, Rights::all());
+        }
+        stack.webengage.set_limit(u32::MAX);
+        let first_chat = stack.chat_id;
+        let chats: Vec<String> = chats.map(|chat| chat.to_string()).collect();
+        env.insert("TELEGRAM_CHAT_ID".to_owned(), chats.join(","));
+
+        let functions = Arc::new(Functions::start(&mut env_of(&env), &Clock::real())?);
+        let listener = tokio::net::TcpListener::bind(any_port).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let router = api::served(api::routes(functions));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, router, Bounds::default()));
+        Ok(Self {
+            env,
+            url,
+            shared,
+            first_chat,
+            aws,
+            _stack: stack,
+            _api: tasks,
+        })
+    }
+
+    /// Calls of AWS since the start.
+    pub(crate) fn aws_calls(&self) -> u64 {
+        self.aws.wire().counts().values().sum()
+    }
+
+    /// A variable of the functions' environment.
+    #[must_use]
+    pub(crate) fn value(&self, name: &str) -> &str {
+        self.env.get(name).map(String::as_str).unwrap_or_default()
+    }
+}

@@ -1,0 +1,88 @@
+//! A load of HTTP calls over kept connections, from this process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+
+use super::figures::{ms, percentile};
+
+/// Longest call.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes the body of call number n; nothing when there are no more.
+pub(crate) type Bodies = Arc<dyn Fn(u64) -> Option<String> + Send + Sync>;
+
+/// One kind of call.
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// Where it goes.
+    pub(crate) url: String,
+    /// The header that opens the door.
+    pub(crate) key: (&'static str, String),
+    /// The bodies.
+    pub(crate) bodies: Bodies,
+    /// What every answer must contain, so that nothing but success is measured.
+    pub(crate) answer: &'static str,
+}
+
+/// What a load came to.
+pub(crate) struct Load {
+    pub(crate) per_second: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) answers: usize,
+}
+
+/// Calls from `callers` callers at once, each sending its next call when the last one is answered, until `length` is
+/// over or the bodies run out.
+///
+/// # Errors
+/// The first call that did not succeed.
+pub(crate) async fn run(target: &Target, callers: usize, length: Duration) -> anyhow::Result<Load> {
+    let http = runtime::http::client(TIMEOUT).map_err(anyhow::Error::msg)?;
+    let next = Arc::new(AtomicU64::new(0));
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..callers {
+        let (http, next, target) = (http.clone(), Arc::clone(&next), target.clone());
+        tasks.spawn(async move {
+            let mut took = Vec::new();
+            while began.elapsed() < length {
+                let Some(body) = (target.bodies)(next.fetch_add(1, Ordering::Relaxed)) else {
+                    break;
+                };
+                took.push(ms(call(&http, &target, body).await?));
+            }
+            anyhow::Ok(took)
+        });
+    }
+    let mut took = Vec::new();
+    while let Some(caller) = tasks.join_next().await {
+        took.extend(caller??);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    Ok(Load {
+        per_second: took.len() as f64 / seconds,
+        p50_ms: percentile(&mut took, 0.5),
+        p99_ms: percentile(&mut took, 0.99),
+        answers: took.len(),
+    })
+}
+
+async fn call(http: &reqwest::Client, target: &Target, body: String) -> anyhow::Result<Duration> {
+    let (name, key) = &target.key;
+    let call = http.post(&target.url).header(*name, key).body(body);
+    let began = Instant::now();
+    let answer = call.send().await.context("a call was not answered")?;
+    let status = answer.status();
+    let text = answer.text().await?;
+    let took = began.elapsed();
+    anyhow::ensure!(
+        status.is_success() && text.contains(target.answer),
+        "a call was answered {status} {text}"
+    );
+    Ok(took)
+}

@@ -1,0 +1,215 @@
+//! `request` beside the same route in Node, under the same emulator, against the same AWS, in turns.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use simulators::lambda::Function;
+use tokio::process::Command;
+
+use super::environment::{Run, Start, Subject};
+use super::figures::median;
+use super::fixture::Fixture;
+use super::report::{Report, Section};
+use super::{Effort, binary, payload};
+
+const PACKAGE: &str = include_str!("../../node-baseline/package.json");
+const LOCK: &str = include_str!("../../node-baseline/package-lock.json");
+const BASELINE: &str = include_str!("../../node-baseline/baseline.mjs");
+/// Calls of each before its time is counted: V8 compiles what it has seen run often.
+const WARM_UP: usize = 1000;
+/// How many times as much processor time the Node baseline must use.
+const AT_LEAST_TIMES: f64 = 8.0;
+
+/// Compares, or says in a section of its own why it can't.
+///
+/// # Errors
+/// A missing binary of ours, or a call that did not succeed.
+pub(crate) async fn measure(
+    report: &mut Report,
+    folder: &Path,
+    effort: Effort,
+) -> anyhow::Result<()> {
+    let ours = binary::find(folder, "request")?;
+    let mut section = Section {
+        name: "baseline",
+        title: "`request` and the same route in Node with the AWS SDK for JavaScript, in turns"
+            .to_owned(),
+        columns: vec![
+            "program",
+            "AWS calls",
+            "CPU ms per request",
+            "CPU ms, start and first 1000",
+            "warm p50 ms",
+            "ready ms",
+            "first answer ms",
+            "peak RSS MB",
+        ],
+        ..Section::default()
+    };
+    let (node, baseline) = match install(folder).await {
+        Ok(installed) => installed,
+        Err(reason) => {
+            section.notes = vec![format!("Skipped: {reason:#}.")];
+            report.add(section);
+            return Ok(());
+        }
+    };
+    let fixture = &Fixture::start().await?;
+    let mut ours = Side::start(fixture, "request", ours, effort.starts).await?;
+    let mut baseline = Side::start(fixture, "Node", baseline, effort.starts.div_ceil(3)).await?;
+    for _ in 0..effort.rounds {
+        ours.round(fixture, effort.calls).await?;
+        baseline.round(fixture, effort.calls).await?;
+    }
+    let mut ratios: Vec<f64> = ours
+        .runs
+        .iter()
+        .zip(&baseline.runs)
+        .map(|(ours, baseline)| baseline.cpu_ms / ours.cpu_ms)
+        .collect();
+    let ratio = median(&mut ratios);
+    let rounds: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.1}")).collect();
+    section.rows = vec![ours.row()?, baseline.row()?];
+    section.notes = vec![
+        format!("Node {node} uses {ratio:.1} times the CPU (median of {} rounds of {} calls each, after {WARM_UP}; the rounds: {}).", effort.rounds, effort.calls, rounds.join(", ")),
+        "New payments. Both make the same calls in the same order: GetItem, PutItem of the task, then PutItem of the record and, at most once a second, SendMessage.".to_owned(),
+    ];
+    section.figures = json!({"cpuRatio": ratio, "ratios": ratios, "nodeVersion": node,
+        "ours": ours.figures()?, "baseline": baseline.figures()?});
+    report.add(section);
+    let at_most = 1.0 / AT_LEAST_TIMES;
+    report.target(
+        "request: CPU as a share of the Node baseline's",
+        1.0 / ratio,
+        at_most,
+        "",
+    );
+    Ok(())
+}
+
+/// One of the two programs.
+struct Side<'a> {
+    name: &'static str,
+    subject: Subject<'a>,
+    process: Function,
+    start: Start,
+    /// Processor time of the process's start and its first calls.
+    youth_cpu_ms: u64,
+    runs: Vec<Run>,
+}
+
+impl<'a> Side<'a> {
+    /// Starts the program `starts` times, and once more to stay, warmed up.
+    async fn start(
+        fixture: &'a Fixture,
+        name: &'static str,
+        binary: PathBuf,
+        starts: usize,
+    ) -> anyhow::Result<Self> {
+        let mut number = 0_u64;
+        let mut subject = Subject {
+            binary,
+            events: Box::new(move || {
+                number += 1;
+                payload::request_event(fixture, &format!("{name}-{number}"))
+            }),
+            answer: r#"\"status\":\"queued\",\"requestId\""#,
+        };
+        let start = subject.starts(fixture, starts).await?;
+        let process = subject.spawn(fixture).await?;
+        subject.run(fixture, &process, WARM_UP).await?;
+        let youth_cpu_ms = process.cpu_ms()?;
+        Ok(Self {
+            name,
+            subject,
+            process,
+            start,
+            youth_cpu_ms,
+            runs: Vec::new(),
+        })
+    }
+
+    async fn round(&mut self, fixture: &Fixture, calls: usize) -> anyhow::Result<()> {
+        let run = self.subject.run(fixture, &self.process, calls).await?;
+        self.runs.push(run);
+        Ok(())
+    }
+
+    fn middle(&self, figure: impl Fn(&Run) -> f64) -> f64 {
+        median(&mut self.runs.iter().map(figure).collect::<Vec<_>>())
+    }
+
+    fn rss_mb(&self) -> anyhow::Result<f64> {
+        Ok(self.process.peak_rss_kb()? as f64 * 1024.0 / 1e6)
+    }
+
+    fn row(&self) -> anyhow::Result<Vec<String>> {
+        Ok(vec![
+            self.name.to_owned(),
+            format!("{:.2}", self.middle(|run| run.aws_calls)),
+            format!("{:.3}", self.middle(|run| run.cpu_ms)),
+            self.youth_cpu_ms.to_string(),
+            format!("{:.2}", self.middle(|run| run.p50_ms)),
+            format!("{:.1}", self.start.ready_ms),
+            format!("{:.1}", self.start.first_ms),
+            format!("{:.1}", self.rss_mb()?),
+        ])
+    }
+
+    fn figures(&self) -> anyhow::Result<Value> {
+        Ok(
+            json!({"awsCalls": self.middle(|run| run.aws_calls), "cpuMsPerRequest": self.middle(|run| run.cpu_ms), "youthCpuMs": self.youth_cpu_ms,
+            "p50Ms": self.middle(|run| run.p50_ms), "readyMs": self.start.ready_ms, "firstAnswerMs": self.start.first_ms, "peakRssMb": self.rss_mb()?}),
+        )
+    }
+}
+
+/// Installs the Node baseline with its pinned packages beside the build; answers Node's version and the program.
+async fn install(folder: &Path) -> anyhow::Result<(String, PathBuf)> {
+    let node = output("node", &["--version"], folder)
+        .await
+        .context("there is no Node to compare with")?;
+    let home = folder.parent().unwrap_or(folder).join("node-baseline");
+    let installed = home.join("node_modules/.package-lock.json").exists()
+        && std::fs::read_to_string(home.join("package-lock.json")).is_ok_and(|lock| lock == LOCK);
+    std::fs::create_dir_all(&home)?;
+    for (name, content) in [
+        ("package.json", PACKAGE),
+        ("package-lock.json", LOCK),
+        ("baseline.mjs", BASELINE),
+    ] {
+        std::fs::write(home.join(name), content)?;
+    }
+    let program = home.join("baseline.mjs");
+    let mut permissions = std::fs::metadata(&program)?.permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    std::fs::set_permissions(&program, permissions)?;
+    if !installed {
+        output(
+            "npm",
+            &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            &home,
+        )
+        .await
+        .context("npm can't install the Node baseline's packages")?;
+    }
+    Ok((node, program))
+}
+
+async fn output(program: &str, arguments: &[&str], folder: &Path) -> anyhow::Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .with_context(|| format!("running {program}"))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{program} ended with {}",
+        output.status
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

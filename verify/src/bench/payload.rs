@@ -1,0 +1,106 @@
+//! What the functions are called with: the sample events, with names of this run put in.
+
+use anyhow::Context as _;
+use domain::id::RequestId;
+use runtime::auth::WEBHOOK_SECRET_HEADER;
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::queue::Bell;
+
+use super::fixture::Fixture;
+use super::seed::{self, Seeded};
+
+const REQUEST: &str = include_str!("../../../events/request-new.json");
+const STATUS: &str = include_str!("../../../events/status-found.json");
+const JOIN: &str = include_str!("../../../events/webhook-join.json");
+const MESSAGE: &str = include_str!("../../../events/webhook-message.json");
+const BELL: &str = include_str!("../../../events/worker-bell.json");
+const EVENT: &str = include_str!("../../../events/events-link-created.json");
+
+/// The body of a purchase.
+#[must_use]
+pub(crate) fn purchase(name: &str) -> String {
+    json!({"userId": format!("user-{name}"), "transactionId": format!("order-{name}")}).to_string()
+}
+
+/// The update of somebody who joins by the link of `invite`.
+pub(crate) fn join(invite: &Seeded, person: u64) -> anyhow::Result<String> {
+    let mut update: Value = serde_json::from_str(body_of(&sample(JOIN)?))?;
+    update["update_id"] = json!(person);
+    let change = &mut update["chat_member"];
+    for part in [
+        "/from/id",
+        "/old_chat_member/user/id",
+        "/new_chat_member/user/id",
+    ] {
+        *change.pointer_mut(part).context("no such part")? = json!(700_000_000 + person);
+    }
+    change["invite_link"]["invite_link"] = json!(invite.link.expose());
+    change["invite_link"]["name"] = json!(invite.id.link_name());
+    Ok(update.to_string())
+}
+
+/// The update of a message, which is no join.
+pub(crate) fn message() -> anyhow::Result<String> {
+    Ok(body_of(&sample(MESSAGE)?).to_owned())
+}
+
+/// API Gateway's event for a purchase.
+pub(crate) fn request_event(fixture: &Fixture, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(REQUEST)?;
+    event["headers"]["x-api-key"] = json!(fixture.value("API_KEYS"));
+    event["body"] = json!(purchase(name));
+    bytes(&event)
+}
+
+/// API Gateway's event for a look at a request.
+pub(crate) fn status_event(fixture: &Fixture, id: RequestId) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(STATUS)?;
+    event["headers"]["x-api-key"] = json!(fixture.value("API_KEYS"));
+    event["rawPath"] = json!(format!("/v1/invite/{id}"));
+    event["requestContext"]["http"]["path"] = event["rawPath"].clone();
+    event["pathParameters"]["requestId"] = json!(id.to_string());
+    bytes(&event)
+}
+
+/// API Gateway's event for a join.
+pub(crate) fn join_event(
+    fixture: &Fixture,
+    invite: &Seeded,
+    person: u64,
+) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(JOIN)?;
+    event["headers"][WEBHOOK_SECRET_HEADER] = json!(fixture.value("TELEGRAM_WEBHOOK_SECRET"));
+    event["body"] = json!(join(invite, person)?);
+    bytes(&event)
+}
+
+/// A batch of one bell: of the chat that the task of this number is for.
+pub(crate) fn bell_event(fixture: &Fixture, number: u64) -> anyhow::Result<Vec<u8>> {
+    let chat_id = seed::chat_of(fixture, number)?;
+    batch(BELL, &Bell::Work { chat_id })
+}
+
+/// A batch of one event to deliver.
+pub(crate) fn delivery_event(invite: &Seeded) -> anyhow::Result<Vec<u8>> {
+    batch(EVENT, &invite.event)
+}
+
+fn batch(sample_text: &str, message: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(sample_text)?;
+    let record = event.pointer_mut("/Records/0").context("no record")?;
+    record["body"] = json!(serde_json::to_string(message)?);
+    bytes(&event)
+}
+
+fn sample(text: &str) -> anyhow::Result<Value> {
+    serde_json::from_str(text).context("a sample event is no JSON")
+}
+
+fn body_of(event: &Value) -> &str {
+    event["body"].as_str().unwrap_or_default()
+}
+
+fn bytes(event: &Value) -> anyhow::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(event)?)
+}

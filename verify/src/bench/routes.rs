@@ -1,0 +1,125 @@
+//! Requests per second and latency of the HTTP routes, in this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::auth::WEBHOOK_SECRET_HEADER;
+use serde_json::{Map, json};
+
+use super::fixture::Fixture;
+use super::load::{self, Bodies, Target};
+use super::report::{Report, Section};
+use super::{payload, seed};
+
+/// How many callers call at once.
+const CALLERS: [usize; 3] = [1, 16, 64];
+/// How many calls go before those that count.
+const WARM_UP: Duration = Duration::from_millis(200);
+/// Joins that are made ready for each second of load: more than are answered in one.
+const JOINS_PER_SECOND: f64 = 4000.0;
+
+/// Measures new payments, repeats, joins and updates that are none, each for `length` at each number of callers.
+///
+/// # Errors
+/// A call that did not succeed.
+pub(crate) async fn measure(report: &mut Report, length: Duration) -> anyhow::Result<()> {
+    let mut section = Section {
+        name: "load",
+        title: "The HTTP routes over loopback, in the local stack's process".to_owned(),
+        columns: vec!["call", "callers", "accepted/s", "p50 ms", "p99 ms"],
+        notes: vec![
+            "The callers (HTTP keep-alive), the API, the handlers and the embedded AWS (in memory) share this process and this machine's processors; \
+             the queues are not worked off meanwhile. So this is a floor for the handlers, not their limit on Lambda.".to_owned(),
+        ],
+        ..Section::default()
+    };
+    let mut figures = Map::new();
+    for kind in [
+        "request, new payment",
+        "request, repeat",
+        "webhook, join",
+        "webhook, no join",
+    ] {
+        // A fixture for each, so that none finds the other's tables grown.
+        let fixture = Fixture::start().await?;
+        for callers in CALLERS {
+            let warm_up = target(&fixture, kind, &format!("warm-{callers}"), WARM_UP).await?;
+            load::run(&warm_up, callers, WARM_UP).await?;
+            let target = target(&fixture, kind, &format!("load-{callers}"), length).await?;
+            let load = load::run(&target, callers, length).await?;
+            section.rows.push(vec![
+                kind.to_owned(),
+                callers.to_string(),
+                format!("{:.0}", load.per_second),
+                format!("{:.2}", load.p50_ms),
+                format!("{:.2}", load.p99_ms),
+            ]);
+            figures.insert(
+                format!("{kind}, {callers}"),
+                json!({"perSecond": load.per_second, "p50Ms": load.p50_ms, "p99Ms": load.p99_ms, "answers": load.answers}),
+            );
+        }
+    }
+    section.figures = figures.into();
+    report.add(section);
+    Ok(())
+}
+
+/// One kind of call, with bodies of its own.
+async fn target(
+    fixture: &Fixture,
+    kind: &str,
+    prefix: &str,
+    length: Duration,
+) -> anyhow::Result<Target> {
+    let prefix = prefix.to_owned();
+    let (bodies, answer): (Bodies, _) = match kind {
+        "request, new payment" => (
+            Arc::new(move |number| Some(payload::purchase(&format!("{prefix}-{number}")))),
+            r#""status":"queued","requestId""#,
+        ),
+        "request, repeat" => {
+            seed::invites(fixture, &prefix, 1).await?;
+            let body = payload::purchase(&format!("{prefix}-0"));
+            (Arc::new(move |_| Some(body.clone())), r#""duplicate":true"#)
+        }
+        "webhook, join" => {
+            let joins = (JOINS_PER_SECOND * length.as_secs_f64()) as usize;
+            let updates = seed::invites(fixture, &prefix, joins)
+                .await?
+                .iter()
+                .zip(1..)
+                .map(|(invite, person)| payload::join(invite, person))
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let update = move |number| updates.get(usize::try_from(number).ok()?).cloned();
+            (Arc::new(update), r#""result":"joined""#)
+        }
+        _ => {
+            let update = payload::message()?;
+            (
+                Arc::new(move |_| Some(update.clone())),
+                r#""result":"ignored""#,
+            )
+        }
+    };
+    let is_webhook = kind.starts_with("webhook");
+    let (path, key) = match is_webhook {
+        true => (
+            "/v1/telegram/webhook",
+            (
+                WEBHOOK_SECRET_HEADER,
+                fixture.value("TELEGRAM_WEBHOOK_SECRET").to_owned(),
+            ),
+        ),
+        false => (
+            "/v1/invite/request",
+            ("x-api-key", fixture.value("API_KEYS").to_owned()),
+        ),
+    };
+    Ok(Target {
+        url: format!("{}{path}", fixture.url),
+        key,
+        bodies,
+        answer,
+    })
+}

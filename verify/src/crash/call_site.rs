@@ -1,0 +1,124 @@
+//! The calls of a flow, counted, and the faults that they meet.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::invariants::Allowed;
+
+use super::case::{Case, InjectedFault, What};
+use super::flow::Flow;
+use crate::wire::{Call, FaultPolicy, Verdict};
+
+struct State {
+    flow: Flow,
+    open: bool,
+    /// The parity of the calls that are made twice.
+    twice: Option<usize>,
+    seen: Vec<Call>,
+    injected: Vec<InjectedFault>,
+    hits: usize,
+    unheard: bool,
+}
+
+/// Clones are the same.
+#[derive(Clone)]
+pub(crate) struct CallSites(Arc<Mutex<State>>);
+
+impl CallSites {
+    pub(crate) fn new(case: &Case) -> Self {
+        let injected = match &case.what {
+            What::Injected(injected) => injected.clone(),
+            _ => Vec::new(),
+        };
+        Self(Arc::new(Mutex::new(State {
+            flow: case.flow,
+            open: false,
+            twice: match case.what {
+                What::CallsTwice { first } => Some(usize::from(!first)),
+                _ => None,
+            },
+            seen: Vec::new(),
+            injected,
+            hits: 0,
+            unheard: false,
+        })))
+    }
+
+    /// From here on the calls count.
+    pub(crate) fn open(&self) {
+        self.state().open = true;
+    }
+
+    /// From here on they don't.
+    pub(crate) fn close(&self) {
+        self.state().open = false;
+    }
+
+    pub(crate) fn fault_policy(&self) -> FaultPolicy {
+        let call_sites = self.clone();
+        Box::new(move |call, _| call_sites.state().decide(call))
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Call> {
+        self.state().seen.clone()
+    }
+
+    /// The faults that met no call: a case must be what its name says.
+    pub(crate) fn missed(&self) -> Vec<String> {
+        let state = self.state();
+        let missed = state.injected.iter().skip(state.hits);
+        missed
+            .map(|injected| {
+                let calls = state.seen.len();
+                format!("the fault {injected} met no call: there were {calls}")
+            })
+            .collect()
+    }
+
+    /// Whether an answer of Telegram was lost: the product can't obey what it never observed.
+    pub(crate) fn lost_an_answer_of_telegram(&self) -> bool {
+        self.state().unheard
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn decide(&mut self, call: &Call) -> Verdict {
+        if !self.open || !self.flow.covers(call) {
+            return Verdict::Pass;
+        }
+        let at = self.seen.len();
+        let same = self.seen.iter().filter(|known| *known == call).count();
+        self.seen.push(call.clone());
+        let verdict = match self.injected.get(self.hits).filter(|next| next.at == at) {
+            Some(injected) => {
+                self.hits += 1;
+                injected.fault.verdict()
+            }
+            None if self.twice == Some(same % 2) => Verdict::Twice,
+            None => Verdict::Pass,
+        };
+        let is_unheard = matches!(
+            verdict,
+            Verdict::DieAfter
+                | Verdict::CutAfter
+                | Verdict::Twice
+                | Verdict::FreezeBefore(_)
+                | Verdict::FreezeAfter(_)
+        );
+        self.unheard |= call.service == "Telegram" && is_unheard;
+        verdict
+    }
+}
+
+impl CallSites {
+    /// What the case may end with.
+    pub(crate) fn allowed(&self, case: &Case) -> Allowed {
+        Allowed {
+            flood_calls: self.lost_an_answer_of_telegram(),
+            ..case.flow.allowed()
+        }
+    }
+}

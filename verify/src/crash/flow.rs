@@ -1,0 +1,203 @@
+//! What is ran: each thing that the product does, alone.
+
+use std::str::FromStr;
+
+use anyhow::Context as _;
+
+use super::payment::Payment;
+use crate::invariants::Allowed;
+use crate::wire::Call;
+use crate::world::Plan;
+
+/// A flow of the product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is explained by its script")]
+pub enum Flow {
+    Request,
+    RequestInWindow,
+    RequestByKey,
+    Copies,
+    TwoUsers,
+    Mint,
+    MintLimited,
+    MintTimedOut,
+    MintNotSingleUse,
+    GivenUp,
+    Crowd,
+    Poison,
+    TwoBots,
+    Moved,
+    ChatBroken,
+    Careful,
+    Revoke,
+    Join,
+    EarlyJoin,
+    Events,
+    Outage,
+    PoolTaken,
+    PoolFilled,
+    PoolTooOld,
+    Reissued,
+    Restored,
+    Tick,
+    Sweeper,
+}
+
+impl Flow {
+    /// All of them.
+    pub const ALL: [Self; 28] = [
+        Self::Request,
+        Self::RequestInWindow,
+        Self::RequestByKey,
+        Self::Copies,
+        Self::TwoUsers,
+        Self::Mint,
+        Self::MintLimited,
+        Self::MintTimedOut,
+        Self::MintNotSingleUse,
+        Self::GivenUp,
+        Self::Crowd,
+        Self::Poison,
+        Self::TwoBots,
+        Self::Moved,
+        Self::ChatBroken,
+        Self::Careful,
+        Self::Revoke,
+        Self::Join,
+        Self::EarlyJoin,
+        Self::Events,
+        Self::Outage,
+        Self::PoolTaken,
+        Self::PoolFilled,
+        Self::PoolTooOld,
+        Self::Reissued,
+        Self::Restored,
+        Self::Tick,
+        Self::Sweeper,
+    ];
+
+    /// Its name in a case's.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::RequestInWindow => "request-in-window",
+            Self::RequestByKey => "request-by-key",
+            Self::Copies => "copies",
+            Self::TwoUsers => "two-users",
+            Self::Mint => "mint",
+            Self::MintLimited => "mint-limited",
+            Self::MintTimedOut => "mint-timed-out",
+            Self::MintNotSingleUse => "mint-not-single-use",
+            Self::GivenUp => "given-up",
+            Self::Crowd => "crowd",
+            Self::Poison => "poison",
+            Self::TwoBots => "two-bots",
+            Self::Moved => "moved",
+            Self::ChatBroken => "chat-broken",
+            Self::Careful => "careful",
+            Self::Revoke => "revoke",
+            Self::Join => "join",
+            Self::EarlyJoin => "early-join",
+            Self::Events => "events",
+            Self::Outage => "outage",
+            Self::PoolTaken => "pool-taken",
+            Self::PoolFilled => "pool-filled",
+            Self::PoolTooOld => "pool-too-old",
+            Self::Reissued => "reissued",
+            Self::Restored => "restored",
+            Self::Tick => "tick",
+            Self::Sweeper => "sweeper",
+        }
+    }
+
+    /// Whether a second death on the way back from the first is ran too.
+    #[must_use]
+    pub const fn has_second_fault(self) -> bool {
+        matches!(
+            self,
+            Self::Mint | Self::Join | Self::PoolTaken | Self::Reissued
+        )
+    }
+
+    /// Whether a call is one of its call sites.
+    pub(super) fn covers(self, call: &Call) -> bool {
+        let callers: &[&str] = match self {
+            Self::Request | Self::RequestInWindow | Self::RequestByKey => &["request"],
+            Self::Copies | Self::TwoUsers => &["request", "worker"],
+            Self::Mint
+            | Self::MintLimited
+            | Self::MintTimedOut
+            | Self::MintNotSingleUse
+            | Self::GivenUp
+            | Self::Crowd
+            | Self::Poison
+            | Self::Moved
+            | Self::ChatBroken
+            | Self::Careful
+            | Self::Revoke => &["worker"],
+            Self::TwoBots => &["worker", "webhook"],
+            Self::Join | Self::EarlyJoin => &["webhook", "worker", "events"],
+            Self::Events | Self::Outage => &["events"],
+            Self::PoolTaken => &["request", "events", "worker"],
+            Self::PoolFilled | Self::PoolTooOld | Self::Tick => &["worker"],
+            Self::Reissued => &["admin", "worker"],
+            Self::Restored => &["webhook", "worker"],
+            Self::Sweeper => &["sweeper"],
+        };
+        callers.contains(&call.caller)
+    }
+
+    pub(crate) fn plan(self) -> Plan {
+        let env: &[(&str, &str)] = match self {
+            Self::GivenUp => &[("MAX_ATTEMPTS", "2")],
+            Self::PoolTaken | Self::PoolFilled => &[("LINK_POOL_TARGET", "2")],
+            Self::PoolTooOld => &[
+                ("LINK_POOL_TARGET", "2"),
+                ("INVITE_TTL_SEC", "86400"),
+                ("LINK_POOL_TTL_SEC", "86700"),
+            ],
+            _ => &[],
+        };
+        let env = env.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        Plan {
+            bots: if self == Self::TwoBots { 2 } else { 1 },
+            env: env.collect(),
+            ..Plan::default()
+        }
+    }
+
+    pub(super) fn allowed(self) -> Allowed {
+        Allowed {
+            failed: self == Self::GivenUp,
+            dead_letters: if self == Self::Poison { [1, 1] } else { [0, 0] },
+            ..Allowed::default()
+        }
+    }
+
+    /// What the shops report in it.
+    pub(crate) fn payments(self) -> Vec<Payment> {
+        match self {
+            Self::RequestInWindow => vec![Payment::without_transaction()],
+            Self::RequestByKey => vec![Payment::by_key()],
+            Self::Copies => vec![Payment::number(1); 3],
+            Self::TwoUsers => {
+                let (one, mut other) = (Payment::number(1), Payment::number(2));
+                other.body["transactionId"] = one.body["transactionId"].clone();
+                vec![one, other]
+            }
+            Self::Crowd => (1..=5).map(Payment::number).collect(),
+            Self::TwoBots => (1..=3).map(Payment::number).collect(),
+            _ => vec![Payment::number(1)],
+        }
+    }
+}
+
+impl FromStr for Flow {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> anyhow::Result<Self> {
+        let known = Self::ALL.into_iter().find(|known| known.name() == name);
+        known.with_context(|| format!("there is no flow `{name}`"))
+    }
+}

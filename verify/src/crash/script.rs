@@ -1,0 +1,185 @@
+//! What happens in each flow.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use local::resources::{EVENTS, INVITES};
+use serde_json::json;
+use simulators::aws::{FaultRule as AwsRule, Service, WireFault};
+use simulators::telegram::{Fault, FaultRule, Rights};
+use simulators::webengage::Mode;
+
+use super::flow::Flow;
+use super::flow_runner::FlowRunner;
+use super::payment::Payment;
+
+/// The group that a chat becomes.
+const NEW_CHAT: i64 = -1_002_000_000_000;
+/// The method whose faults are ran.
+const MINT: &str = "createChatInviteLink";
+
+impl FlowRunner {
+    /// Runs a flow until all is quiet.
+    pub(super) async fn run(&self, flow: Flow) -> anyhow::Result<()> {
+        let (world, payments) = (&self.world, flow.payments());
+        let chat = world.chats[0];
+        let fail = |fault| world.telegram.fail(FaultRule::on(MINT, fault).times(1));
+        match flow {
+            Flow::Request
+            | Flow::RequestInWindow
+            | Flow::RequestByKey
+            | Flow::Mint
+            | Flow::Copies
+            | Flow::TwoUsers
+            | Flow::Crowd => {}
+            Flow::MintLimited => fail(Fault::TooManyRequests { retry_after: 3 }),
+            Flow::MintTimedOut => fail(Fault::AnswerLate(Duration::from_secs(25))),
+            Flow::MintNotSingleUse => fail(Fault::WrongMemberLimit(None)),
+            Flow::GivenUp => world.telegram.fail(FaultRule::on(MINT, Fault::Internal)),
+            Flow::Poison => {
+                for queue in [INVITES.queue, EVENTS.queue] {
+                    world.send(queue, &json!({"kind": "nonsense"})).await?;
+                }
+            }
+            Flow::Moved => world.telegram.migrate_chat(chat, NEW_CHAT),
+            Flow::ChatBroken => world.telegram.demote_bot(world.bots[0], chat),
+            // As if two holders had died: then one task at a time is named before it is begun.
+            Flow::Careful => world.set_lease("deaths", 2).await?,
+            Flow::Revoke | Flow::Join => {
+                self.sell(&payments[0]).await?;
+                self.run_until_idle().await?;
+                let link = self.link_of(&payments[0]).await?;
+                self.call_sites.open();
+                self.join(&link, 1000)?;
+                return self.quiet().await;
+            }
+            Flow::EarlyJoin | Flow::Outage => return self.run_through_an_outage(flow).await,
+            Flow::Events | Flow::TwoBots => {}
+            Flow::PoolTaken | Flow::PoolFilled | Flow::PoolTooOld => {
+                return self.run_pool(flow).await;
+            }
+            Flow::Reissued | Flow::Restored => return self.run_reissue(flow).await,
+            Flow::Tick => return self.run_tick(&payments[0]).await,
+            Flow::Sweeper => return self.run_sweeper(&payments[0]).await,
+        }
+        self.call_sites.open();
+        if flow == Flow::Crowd {
+            // One after the other, so that they have an order.
+            for payment in &payments {
+                self.sell(payment).await?;
+                world.wait(Duration::from_millis(50)).await;
+            }
+        }
+        for told in join_all(payments.iter().map(|payment| self.sell(payment))).await {
+            told?;
+        }
+        if flow == Flow::Poison {
+            // It is shown for 45 minutes; the calls of the ticks meanwhile are like those of any other flow.
+            world.wait(Duration::from_secs(30)).await;
+            self.call_sites.close();
+        }
+        if flow == Flow::ChatBroken {
+            world.wait(Duration::from_secs(100)).await;
+            world
+                .telegram
+                .make_admin(world.bots[0], chat, Rights::all());
+        }
+        self.run_until_idle().await?;
+        if matches!(flow, Flow::Events | Flow::TwoBots) {
+            for (payment, person) in payments.iter().zip(1000..) {
+                self.join(&self.link_of(payment).await?, person)?;
+            }
+        }
+        self.quiet().await
+    }
+
+    /// Waits until nothing moves; from then on no call is a call site.
+    pub(super) async fn quiet(&self) -> anyhow::Result<()> {
+        self.run_until_idle().await?;
+        self.call_sites.close();
+        Ok(())
+    }
+
+    /// WebEngage is down while the customer joins.
+    async fn run_through_an_outage(&self, flow: Flow) -> anyhow::Result<()> {
+        let payment = &flow.payments()[0];
+        self.world.webengage.set_mode(Mode::Down);
+        if flow == Flow::Outage {
+            self.call_sites.open();
+        }
+        self.sell(payment).await?;
+        let link = self.link_of(payment).await?;
+        self.call_sites.open();
+        self.join(&link, 1000)?;
+        self.world.wait(Duration::from_secs(10)).await;
+        self.world.webengage.set_mode(Mode::Up);
+        self.quiet().await
+    }
+
+    /// Links of the pool: made, sold and made again, or too old to be sold.
+    async fn run_pool(&self, flow: Flow) -> anyhow::Result<()> {
+        if flow == Flow::PoolFilled {
+            self.call_sites.open();
+        }
+        self.run_until_idle().await?;
+        if flow == Flow::PoolTooOld {
+            self.world.wait(Duration::from_secs(290)).await;
+            self.call_sites.open();
+            self.world.wait(Duration::from_secs(80)).await;
+            self.run_until_idle().await?;
+        }
+        self.call_sites.open();
+        self.sell(&flow.payments()[0]).await?;
+        self.quiet().await
+    }
+
+    /// An operator has a link replaced; in one of the flows somebody joins by the old one before it is revoked.
+    async fn run_reissue(&self, flow: Flow) -> anyhow::Result<()> {
+        let payment = &flow.payments()[0];
+        self.sell(payment).await?;
+        self.run_until_idle().await?;
+        let link = self.link_of(payment).await?;
+        if flow == Flow::Restored {
+            let wait = Fault::TooManyRequests { retry_after: 5 };
+            let rule = FaultRule::on("revokeChatInviteLink", wait);
+            self.world.telegram.fail(rule.times(1));
+        } else {
+            self.call_sites.open();
+        }
+        self.reissue().await?;
+        if flow == Flow::Restored {
+            self.world.wait(Duration::from_secs(2)).await;
+            self.call_sites.open();
+            self.join(&link, 1000)?;
+        }
+        self.quiet().await
+    }
+
+    /// No bell could be sent: the tick finds the task.
+    async fn run_tick(&self, payment: &Payment) -> anyhow::Result<()> {
+        let wire = self.world.aws.wire();
+        wire.fail(without(INVITES.queue));
+        self.sell(payment).await?;
+        self.world.wait(Duration::from_secs(5)).await;
+        wire.clear_faults();
+        self.call_sites.open();
+        self.quiet().await
+    }
+
+    /// No event could be queued: the sweeper finds it pending an hour later.
+    async fn run_sweeper(&self, payment: &Payment) -> anyhow::Result<()> {
+        let wire = self.world.aws.wire();
+        wire.fail(without(EVENTS.queue));
+        self.sell(payment).await?;
+        self.world.wait(Duration::from_secs(3575)).await;
+        wire.clear_faults();
+        self.call_sites.open();
+        self.quiet().await
+    }
+}
+
+/// SQS takes no message for this queue.
+fn without(queue: &str) -> AwsRule {
+    let rule = AwsRule::new(WireFault::InternalError).on(Service::Sqs, "SendMessage");
+    rule.named(queue).always()
+}

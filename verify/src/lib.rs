@@ -1,0 +1,25 @@
+//! Proof that the invariants hold: the real handlers with the real clients, on one thread, in time that stands still
+//! while anything can run.
+//!
+//! [`world`] is that world, [`wire`] what every call in it passes, [`logs`] what it logs, [`invariants`] what must hold in
+//! the end. [`crash`] lets every caller die at every call, [`processes`] does so to real processes.
+//! [`rate_limit`] measures how much of Telegram's limit is used.
+
+pub mod bench;
+mod consistency;
+pub mod crash;
+pub mod durability;
+pub mod fairness;
+mod freeze;
+pub mod invariants;
+pub mod logs;
+pub mod plot;
+pub mod processes;
+pub mod rate_limit;
+pub mod report;
+pub mod sale;
+pub mod scenarios;
+pub mod seeds;
+pub mod wire;
+pub mod workers;
+pub mod world;

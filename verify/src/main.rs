@@ -1,0 +1,37 @@
+//! `cargo run --release -p verify`: what shows that the invariants hold, and what the functions cost.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Verify Admit One: crashes, simulated worlds, rate limits, a sale, `kill -9`, and what all costs.
+#[derive(Parser)]
+#[command(name = "verify", version)]
+enum Command {
+    /// Measure the functions: speed, memory, size, and what a million invites cost.
+    Bench(verify::bench::Arguments),
+    /// Run simulated worlds in which everything goes wrong, drawn from seeds, and check the invariants.
+    Simulate(verify::seeds::Arguments),
+    /// Let every caller die at every call, and check the invariants.
+    Crash(verify::crash::Arguments),
+    /// Run all of it, measure, and write docs/REPORT.md.
+    Report(verify::report::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let verified = match Command::parse() {
+        Command::Bench(arguments) => verify::bench::run(arguments).await,
+        Command::Simulate(arguments) => verify::seeds::command(&arguments),
+        Command::Crash(arguments) => verify::crash::command(&arguments),
+        Command::Report(arguments) => verify::report::command(arguments).await,
+    };
+    match verified {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr().lock(), "verify: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Who buys and who joins: shops that call until they are answered, customers who wait for their link.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use simulators::telegram::Tap;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::super::world::{Reply, World};
+use super::plan::Order;
+use super::script::ActiveFaults;
+use super::trace::Trace;
+
+/// How often a shop calls until it gives up; the longest trouble of ours is much shorter.
+const SHOP_TRIES: u32 = 200;
+/// How often the customers look for letters.
+const INBOX_POLL: Duration = Duration::from_secs(10);
+
+/// What the shops were answered, and what looked wrong at once.
+#[derive(Debug, Default)]
+pub(crate) struct Purchases {
+    /// By order: the request's ids of all answers with 200.
+    pub(crate) ids: BTreeMap<usize, BTreeSet<String>>,
+    pub(crate) wrong: Vec<String>,
+}
+
+/// All clients of one run.
+pub(crate) struct Clients<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) active_faults: &'a ActiveFaults,
+    pub(crate) trace: &'a Trace,
+    pub(crate) orders: &'a [Order],
+    pub(crate) purchases: Mutex<Purchases>,
+}
+
+impl Clients<'_> {
+    /// All orders, to the last repeat.
+    pub(crate) async fn shop(&self) {
+        let start = Instant::now();
+        join_all(self.orders.iter().map(async |order| {
+            sleep_until(start + order.at).await;
+            self.report(order).await;
+        }))
+        .await;
+    }
+
+    async fn report(&self, order: &Order) {
+        join_all((0..order.at_once).map(|_| self.call(order))).await;
+        let conflict = async {
+            if let Some(after) = order.conflict {
+                sleep(after).await;
+                self.call_as_another(order).await;
+            }
+        };
+        let repeats = async {
+            for after in &order.repeats {
+                sleep(*after).await;
+                self.call(order).await;
+            }
+        };
+        let asks = join_all(order.asks_after.iter().map(async |after| {
+            sleep(*after).await;
+            self.ask(order).await;
+        }));
+        tokio::join!(conflict, repeats, asks);
+    }
+
+    fn body(&self, order: &Order, user: &str) -> Value {
+        let mut body = json!({"userId": user, "chatId": self.world.chats[order.chat]});
+        if order.transaction {
+            body["transactionId"] = json!(format!("T{}", order.number));
+        }
+        body
+    }
+
+    /// Calls until it is accepted.
+    async fn call(&self, order: &Order) {
+        let body = self.body(order, &format!("u{}", order.number));
+        let key = order.key.then(|| format!("K{}", order.number));
+        let told = self.until_told(&body, key.as_deref()).await;
+        let mut purchases = self.purchases();
+        match told {
+            Some(told) if told.status == 200 => {
+                let id = told.body["requestId"].as_str().unwrap_or_default();
+                let ids = purchases.ids.entry(order.number).or_default();
+                ids.insert(id.to_owned());
+            }
+            told => purchases
+                .wrong
+                .push(format!("I2: order {} was answered {told:?}", order.number)),
+        }
+    }
+
+    /// Another user reports the same transaction: a conflict, and nothing changes.
+    async fn call_as_another(&self, order: &Order) {
+        let body = self.body(order, "thief");
+        let told = self.until_told(&body, None).await;
+        if told.as_ref().is_none_or(|told| told.status != 409) {
+            let wrong = format!("I1: order {} of another user: {told:?}", order.number);
+            self.purchases().wrong.push(wrong);
+        }
+    }
+
+    async fn until_told(&self, body: &Value, key: Option<&str>) -> Option<Reply> {
+        let mut nap = Duration::from_secs(1);
+        for _ in 0..SHOP_TRIES {
+            let told = self.world.buy_as(body, key).await;
+            let status = told.as_ref().map(|told| told.status);
+            self.trace
+                .tell(format_args!("shop: {body} is answered {status:?}"));
+            if let Some(told) = told.filter(|told| told.status < 500) {
+                return Some(told);
+            }
+            sleep(nap).await;
+            nap = (nap * 2).min(Duration::from_secs(30));
+        }
+        None
+    }
+
+    async fn ask(&self, order: &Order) {
+        let id = self
+            .purchases()
+            .ids
+            .get(&order.number)
+            .and_then(|ids| ids.first().cloned());
+        let Some(id) = id else {
+            return;
+        };
+        let status = self.world.status_of(&id).await;
+        let shown = status.as_ref().map(|status| status["status"].clone());
+        self.trace
+            .tell(format_args!("customer {}: sees {shown:?}", order.number));
+    }
+
+    /// Waits for letters and actions on them, for ever.
+    pub(crate) async fn live(&self, inbox: &mut Inbox) {
+        loop {
+            let next = self.step(inbox).await;
+            sleep_until(next).await;
+        }
+    }
+
+    /// Reads new letters, does what is due, and answers when to look again.
+    pub(crate) async fn step(&self, inbox: &mut Inbox) -> Instant {
+        let now = Instant::now();
+        let ingested = self.world.webengage.ingested_count();
+        if ingested > inbox.read {
+            let events = self.world.webengage.ingested();
+            let new = usize::try_from(ingested - inbox.read).unwrap_or_default();
+            for event in &events[events.len().saturating_sub(new)..] {
+                self.read(inbox, &event.body, now);
+            }
+            inbox.read = ingested;
+        }
+        while inbox.plans.peek().is_some_and(|plan| plan.at <= now) {
+            if let Some(plan) = inbox.plans.pop() {
+                self.act(inbox, plan);
+            }
+        }
+        let next = inbox.plans.peek().map(|plan| plan.at);
+        next.unwrap_or(now + INBOX_POLL).min(now + INBOX_POLL)
+    }
+
+    fn read(&self, inbox: &mut Inbox, body: &Value, now: Instant) {
+        let user = body["userId"].as_str().unwrap_or_default();
+        let number = user.strip_prefix('u').and_then(|user| user.parse().ok());
+        let order = number.and_then(|number: usize| {
+            let mut orders = self.orders.iter();
+            orders.find(|order| order.number == number)
+        });
+        let link = body["eventData"]["inviteLink"].as_str();
+        let (Some(order), Some(link)) = (order, link) else {
+            return;
+        };
+        if body["eventData"].get("telegramUserId").is_some() || !inbox.known.insert(link.to_owned())
+        {
+            return;
+        }
+        let Some(after) = order.taps_after else {
+            return;
+        };
+        inbox.plan(now + after, order.number, link, Act::Tap);
+    }
+
+    fn act(&self, inbox: &mut Inbox, plan: Planned) {
+        let Planned {
+            order: number,
+            link,
+            act,
+            ..
+        } = plan;
+        let Some(order) = self.orders.iter().find(|order| order.number == number) else {
+            return;
+        };
+        let (customer, now) = (10_000 + number as i64, Instant::now());
+        match act {
+            Act::Tap => {
+                let strangers =
+                    (0..order.strangers).map(|n| 1_000_000 + 10 * customer + i64::from(n));
+                let mut clients: Vec<i64> = strangers.chain([customer]).collect();
+                fastrand::shuffle(&mut clients);
+                for person in clients {
+                    let tap = self.tap(&link, person);
+                    if tap == Tap::Joined
+                        && let Some(after) = order.leaves_after
+                    {
+                        inbox.plan(now + after, number, &link, Act::Leave { person, waits: 0 });
+                    }
+                }
+            }
+            Act::Leave { person, waits } => {
+                let Some(known) = self.world.telegram.link(&link) else {
+                    return;
+                };
+                // Until it is revoked a link works again when its user leaves: that is Telegram's, and no fault.
+                if !known.revoked {
+                    if waits < 500 {
+                        let again = Act::Leave {
+                            person,
+                            waits: waits + 1,
+                        };
+                        inbox.plan(now + Duration::from_secs(600), number, &link, again);
+                    }
+                    return;
+                }
+                self.world.telegram.leave(known.chat_id, person);
+                for person in [person, 5_000_000 + person] {
+                    let tap = self.tap(&link, person);
+                    if tap == Tap::Joined {
+                        let wrong = format!("I1: {person} came by a used link");
+                        self.purchases().wrong.push(wrong);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tap(&self, link: &str, person: i64) -> Tap {
+        let sees = self.world.telegram.link(link).is_some_and(|link| {
+            let kicked = &self.active_faults.rates().kicked;
+            !kicked.contains(&(link.creator_bot_id, link.chat_id))
+        });
+        let tap = if sees {
+            self.world.tap(link, person)
+        } else {
+            // Nobody is told of it.
+            let user = simulators::telegram::User::new(person);
+            self.world.telegram.tap(link, user)
+        };
+        self.trace
+            .tell(format_args!("person {person}: taps, {tap:?}"));
+        tap
+    }
+
+    pub(crate) fn purchases(&self) -> std::sync::MutexGuard<'_, Purchases> {
+        self.purchases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the customers know and mean to do.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    read: u64,
+    known: BTreeSet<String>,
+    plans: BinaryHeap<Planned>,
+    drawn: u64,
+}
+
+impl Inbox {
+    /// Whether somebody still means to do something.
+    pub(crate) fn is_idle(&self, world: &World) -> bool {
+        self.plans.is_empty() && self.read == world.webengage.ingested_count()
+    }
+
+    fn plan(&mut self, at: Instant, order: usize, link: &str, act: Act) {
+        self.drawn += 1;
+        let number = self.drawn;
+        let link = link.to_owned();
+        self.plans.push(Planned {
+            at,
+            number,
+            order,
+            link,
+            act,
+        });
+    }
+}
+
+#[derive(Debug)]
+enum Act {
+    Tap,
+    Leave { person: i64, waits: u32 },
+}
+
+#[derive(Debug)]
+struct Planned {
+    at: Instant,
+    number: u64,
+    order: usize,
+    link: String,
+    act: Act,
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Planned {}
+
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The earliest is the greatest.
+impl Ord for Planned {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}

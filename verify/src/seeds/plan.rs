@@ -1,0 +1,389 @@
+//! What a seed means: the world, the orders, the customers and the troubles, all drawn before anything happens.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use fastrand::Rng;
+use simulators::telegram::Limit;
+
+use super::super::world;
+
+/// How much a seed draws.
+#[derive(Clone, Debug)]
+pub struct Size {
+    /// Orders.
+    pub orders: RangeInclusive<usize>,
+    /// Minutes over which they come.
+    pub minutes: RangeInclusive<u64>,
+}
+
+impl Size {
+    /// What CI runs, built for release.
+    #[must_use]
+    pub fn full() -> Self {
+        Self {
+            orders: 15..=45,
+            minutes: 5..=600,
+        }
+    }
+
+    /// What a longer run may draw: hundreds of orders a seed.
+    #[must_use]
+    pub fn large() -> Self {
+        Self {
+            orders: 100..=400,
+            minutes: 5..=600,
+        }
+    }
+
+    /// What a debug build can do in seconds.
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            orders: 5..=15,
+            minutes: 5..=60,
+        }
+    }
+}
+
+/// What Telegram's limit counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope {
+    Pair,
+    Bot,
+    Chat,
+}
+
+/// A payment and who made it.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) at: Duration,
+    pub(crate) number: usize,
+    pub(crate) chat: usize,
+    /// Whether it has a transaction; if not, whether it has an `Idempotency-Key`.
+    pub(crate) transaction: bool,
+    pub(crate) key: bool,
+    /// Calls at the same instant.
+    pub(crate) at_once: usize,
+    /// Further calls, each so long after the one before.
+    pub(crate) repeats: Vec<Duration>,
+    /// When another user reports the same transaction.
+    pub(crate) conflict: Option<Duration>,
+    /// How long after the link came it is tapped; never, if there is none.
+    pub(crate) taps_after: Option<Duration>,
+    /// Strangers who tap at the same time.
+    pub(crate) strangers: u8,
+    /// How long after joining the customer leaves, to come back.
+    pub(crate) leaves_after: Option<Duration>,
+    /// When the customer asks for the status.
+    pub(crate) asks_after: Vec<Duration>,
+}
+
+/// What goes wrong for a while.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    /// Calls of AWS are throttled, fail, are reset, late or never answered: a burst of orders at most so long apart.
+    Aws { apart: Duration },
+    /// Invocations die, connections break, calls are made twice: one in so many calls.
+    Calls { one_in: u32 },
+    /// SQS delivers messages again, at most so much later.
+    Copies { one_in: u32, later: Duration },
+    /// Telegram answers 429 whatever the rate limit.
+    Flood { retry_after: u32, html: bool },
+    /// Telegram is ill: 5xx with and without effect, hangs, resets, garbage.
+    Ill { apart: Duration },
+    /// Telegram's limit is another one.
+    Limit(Limit),
+    /// A bot may not invite any more, but sees the chat.
+    Rights { bot: usize, chat: usize },
+    /// A bot is thrown out of a chat.
+    Kicked { bot: usize, chat: usize },
+    /// A bot's token is refused.
+    Token { bot: usize },
+    /// WebEngage is down in one of its ways.
+    WebEngage { way: u8 },
+    /// Updates are lost before or after they are handled, late, or delivered twice: one in so many.
+    Updates { one_in: u32 },
+    /// No update arrives at all.
+    NoUpdates,
+    /// A message that is none.
+    Poison { events: bool },
+    /// A dead letter from times when messages were work.
+    DeadTask,
+    /// All bells that wait are lost.
+    Purge,
+    /// An operator pauses a chat.
+    Paused { chat: usize },
+    /// An operator has a link replaced.
+    Reissue,
+    /// A refusal that is final, or that is not known, for one request.
+    Refused { known: bool },
+    /// Telegram makes a link for more than one member, once.
+    WrongLimit,
+}
+
+/// A trouble and when it is.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultWindow {
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
+    pub(crate) trouble: Trouble,
+    /// What it draws its details from.
+    pub(crate) seed: u64,
+}
+
+impl FaultWindow {
+    /// Whether it can spend receives of messages, lose pauses and marks: our own faults, not the world's.
+    pub(crate) fn is_hard(&self) -> bool {
+        matches!(self.trouble, Trouble::Aws { .. } | Trouble::Calls { .. })
+    }
+}
+
+/// All that a seed draws.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) world: world::Plan,
+    pub(crate) scope: Scope,
+    pub(crate) limit: Limit,
+    pub(crate) way: RangeInclusive<Duration>,
+    pub(crate) sleeps_through: Duration,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) windows: Vec<FaultWindow>,
+    pub(crate) faults_end: Duration,
+}
+
+/// The longest window of our own faults. A message is a dead letter after five receives, at least 180 s apart.
+const HARD_MAX_SECONDS: u64 = 700;
+/// The least time between two of them: what was received within one is received, and served, before the next.
+const HARD_GAP_SECONDS: u64 = 1000;
+
+/// How long around a window of our own faults its traces show: the longest call with all its tries.
+const TRACE: Duration = Duration::from_secs(10);
+
+fn seconds(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
+    Duration::from_secs(rng.u64(range))
+}
+
+/// A duration within the range whose logarithm is even: minutes are as likely as hours.
+fn spread(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
+    let (least, most) = ((*range.start() as f64).ln(), (*range.end() as f64).ln());
+    Duration::from_secs_f64((least + rng.f64() * (most - least)).exp())
+}
+
+fn chance(rng: &mut Rng, percent: u32) -> bool {
+    rng.u32(0..100) < percent
+}
+
+impl Plan {
+    /// Whether our own faults may show at that time, to the end of the longest call with all its tries.
+    pub(crate) fn is_hard(&self, at: Duration) -> bool {
+        let mut hard = self.windows.iter().filter(|window| window.is_hard());
+        hard.any(|window| (window.from.saturating_sub(TRACE)..=window.to + TRACE).contains(&at))
+    }
+
+    /// Whether Telegram may hang at that time.
+    pub(crate) fn is_ill(&self, at: Duration) -> bool {
+        let mut windows = self.windows.iter();
+        windows.any(|window| {
+            let is_ill = matches!(window.trouble, Trouble::Ill { .. });
+            is_ill && (window.from..=window.to + TRACE + TRACE).contains(&at)
+        })
+    }
+
+    pub(crate) fn draw(seed: u64, size: &Size) -> Self {
+        // Of its own, so that a plan stays the same when a run draws differently.
+        let mut rng = Rng::with_seed(seed ^ 0x5eed_0f1a_7e57_ab1e);
+        let rng = &mut rng;
+        let (bots, chats) = (rng.usize(1..=4), rng.usize(1..=5));
+        let shop = spread(rng, size.minutes.start() * 60..=size.minutes.end() * 60);
+        let world = world::Plan {
+            bots,
+            chats,
+            workers: rng.usize(1..=10),
+            latency: Duration::from_millis([0, 2, 5, 15][rng.usize(0..4)]),
+            events: true,
+            event_workers: rng.usize(1..=5),
+            schedules: true,
+            skews_ms: vec![0],
+            idle_polls: false,
+            env: vec![
+                ("MAX_ATTEMPTS", "1000".to_owned()),
+                // A shop's own repeats must not outlast it.
+                ("DUPLICATE_WINDOW_SEC", "86400".to_owned()),
+                ("INVITE_TTL_SEC", (14 * 86_400).to_string()),
+            ],
+        };
+        let limit = draw_limit(rng);
+        let least = Duration::from_millis(rng.u64(0..=150));
+        let way = least..=least + Duration::from_millis(rng.u64(0..=300));
+        let sleeps_through = Duration::from_secs(if chance(rng, 30) { 8 } else { 0 });
+        let count = rng.usize(size.orders.clone());
+        let mut orders: Vec<Order> = (0..count)
+            .map(|number| draw_order(rng, number, chats, shop))
+            .collect();
+        orders.sort_by_key(|order| order.at);
+        let mut windows = draw_hard(rng, shop);
+        for _ in 0..rng.usize(2..=9) {
+            windows.extend(draw_soft(rng, shop, bots, chats));
+        }
+        windows.sort_by_key(|window| window.from);
+        let faults_end = windows.iter().map(|window| window.to).max();
+        Self {
+            world,
+            scope: [Scope::Pair, Scope::Bot, Scope::Chat][rng.usize(0..3)],
+            limit,
+            way,
+            sleeps_through,
+            orders,
+            faults_end: faults_end.unwrap_or_default(),
+            windows,
+        }
+    }
+}
+
+fn draw_limit(rng: &mut Rng) -> Limit {
+    let calls = [20, 30, 60, 120, 300, 1200][rng.usize(0..6)];
+    Limit::per_minute(calls, [1, 2, 5, 20][rng.usize(0..4)])
+}
+
+fn draw_order(rng: &mut Rng, number: usize, chats: usize, shop: Duration) -> Order {
+    let transaction = !chance(rng, 15);
+    let repeats = match rng.u32(0..100) {
+        0..70 => 0,
+        70..95 => rng.usize(1..=2),
+        // The incident: nine calls over eight minutes.
+        _ => 8,
+    };
+    Order {
+        at: shop.mul_f64(rng.f64()),
+        number,
+        chat: rng.usize(0..chats),
+        transaction,
+        key: !transaction && chance(rng, 50),
+        at_once: if chance(rng, 5) { rng.usize(2..=8) } else { 1 },
+        repeats: (0..repeats).map(|_| spread(rng, 1..=600)).collect(),
+        conflict: (transaction && chance(rng, 5)).then(|| spread(rng, 1..=3600)),
+        taps_after: match rng.u32(0..100) {
+            0..40 => Some(seconds(rng, 0..=5)),
+            40..85 => Some(spread(rng, 10..=20_000)),
+            _ => None,
+        },
+        strangers: if chance(rng, 10) { rng.u8(1..=3) } else { 0 },
+        leaves_after: chance(rng, 10).then(|| spread(rng, 1..=7200)),
+        asks_after: (0..rng.usize(0..=8).saturating_sub(6))
+            .map(|_| spread(rng, 1..=3600))
+            .collect(),
+    }
+}
+
+/// Spells of our own faults, apart from each other.
+fn draw_hard(rng: &mut Rng, shop: Duration) -> Vec<FaultWindow> {
+    let mut windows = Vec::new();
+    let mut from = seconds(rng, 0..=600);
+    while from < shop && windows.len() < 12 {
+        let to = from + seconds(rng, 20..=HARD_MAX_SECONDS);
+        let aws = Trouble::Aws {
+            apart: Duration::from_millis(rng.u64(200..=20_000)),
+        };
+        let calls = Trouble::Calls {
+            one_in: [10, 30, 100, 300][rng.usize(0..4)],
+        };
+        let both = match rng.u32(0..3) {
+            0 => vec![aws],
+            1 => vec![calls],
+            _ => vec![aws, calls],
+        };
+        windows.extend(both.into_iter().map(|trouble| FaultWindow {
+            from,
+            to,
+            trouble,
+            seed: rng.u64(..),
+        }));
+        from = to + spread(rng, HARD_GAP_SECONDS..=4 * HARD_GAP_SECONDS);
+    }
+    windows
+}
+
+/// A trouble of the world outside.
+fn draw_soft(rng: &mut Rng, shop: Duration, bots: usize, chats: usize) -> Vec<FaultWindow> {
+    let from = shop.mul_f64(rng.f64());
+    let (bot, chat) = (rng.usize(0..bots), rng.usize(0..chats));
+    let (lasts, trouble) = match rng.u32(0..21) {
+        0 => (
+            spread(rng, 10..=600),
+            Trouble::Flood {
+                retry_after: spread(rng, 1..=3600).as_secs() as u32,
+                html: chance(rng, 10),
+            },
+        ),
+        1 => (
+            spread(rng, 60..=3600),
+            Trouble::Flood {
+                retry_after: rng.u32(1..=30),
+                html: chance(rng, 20),
+            },
+        ),
+        2 | 3 => (
+            spread(rng, 30..=7200),
+            Trouble::Ill {
+                apart: Duration::from_millis(rng.u64(500..=30_000)),
+            },
+        ),
+        4 => (spread(rng, 60..=7200), Trouble::Limit(draw_limit(rng))),
+        5 => (spread(rng, 60..=86_400), Trouble::Rights { bot, chat }),
+        6 => (spread(rng, 60..=86_400), Trouble::Kicked { bot, chat }),
+        7 => (spread(rng, 60..=14_400), Trouble::Token { bot }),
+        8..=10 => (
+            spread(rng, 60..=60_000),
+            Trouble::WebEngage {
+                way: rng.u8(0..WEBENGAGE_WAYS),
+            },
+        ),
+        11 => (
+            spread(rng, 60..=7200),
+            Trouble::Updates {
+                one_in: rng.u32(2..=10),
+            },
+        ),
+        12 => (spread(rng, 60..=40_000), Trouble::NoUpdates),
+        13 => (
+            spread(rng, 60..=7200),
+            Trouble::Copies {
+                one_in: rng.u32(2..=50),
+                later: spread(rng, 1..=20_000),
+            },
+        ),
+        14 => (Duration::ZERO, Trouble::Poison { events: rng.bool() }),
+        15 => (Duration::ZERO, Trouble::DeadTask),
+        16 => (Duration::ZERO, Trouble::Purge),
+        17 => (spread(rng, 10..=3600), Trouble::Paused { chat }),
+        18 | 19 => (Duration::ZERO, Trouble::Reissue),
+        _ if chance(rng, 70) => (spread(rng, 60..=600), Trouble::WrongLimit),
+        _ => (
+            spread(rng, 60..=600),
+            Trouble::Refused { known: rng.bool() },
+        ),
+    };
+    // All bots of a chat at once: nobody can work there.
+    let bots = match trouble {
+        Trouble::Rights { .. } | Trouble::Kicked { .. } if chance(rng, 50) => (0..bots).collect(),
+        _ => vec![bot],
+    };
+    let of = |bot| match trouble {
+        Trouble::Rights { chat, .. } => Trouble::Rights { bot, chat },
+        Trouble::Kicked { chat, .. } => Trouble::Kicked { bot, chat },
+        _ => trouble.clone(),
+    };
+    let (to, seed) = (from + lasts, rng.u64(..));
+    bots.into_iter()
+        .map(|bot| FaultWindow {
+            from,
+            to,
+            trouble: of(bot),
+            seed,
+        })
+        .collect()
+}
+
+/// How many ways WebEngage has of being down.
+pub(crate) const WEBENGAGE_WAYS: u8 = 8;

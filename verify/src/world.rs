@@ -1,0 +1,593 @@
+//! The whole product on one thread: the functions, Lambda's pollers, the schedules, AWS, Telegram and WebEngage, without
+//! a socket. Time stands still while anything can run and jumps when all wait, so a day takes moments, and what happens
+//! is the same for the same seed.
+
+mod actions;
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_lambda_events::sqs::SqsEvent;
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use domain::id::PendingShard;
+use domain::time::Timestamp;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use http::{Request, StatusCode};
+use runtime::clock::Clock;
+use runtime::config::Env;
+use runtime::transport::Transport;
+use serde_json::{Value, json};
+use simulators::Reset;
+use simulators::aws::{Aws, Storage};
+use simulators::telegram::{ChatKind, Deliver, Rights, Telegram, User};
+use simulators::webengage::WebEngage;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::logs::{self, Logs};
+use super::wire::{self, LAMBDA, Wire};
+use super::workers::Workers;
+use local::env::env_of;
+use local::event_source_mapping::{EventSourceMapping, Gate, Handler, Terms};
+use local::resources::{self, EVENTS, INVITES, MINUTE, SWEEP_TIMEOUT, Source};
+
+/// When every simulated world begins, in milliseconds since the Unix epoch.
+const START_MS: i64 = 1_763_640_000_000;
+/// The API key of the shop.
+const API_KEY: &str = "verify-key";
+/// The key of the operator.
+const ADMIN_KEY: &str = "verify-admin-key-0123456789";
+/// The first bot; the others count on.
+const FIRST_BOT: i64 = 100;
+/// The first chat; the others count down.
+const FIRST_CHAT: i64 = -1_001_000_000_000;
+/// The longest that a world may take to settle, of its own time.
+const SETTLE_MAX: Duration = Duration::from_secs(40 * 24 * 3600);
+
+/// What a world consists of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many bots share the chats.
+    pub bots: usize,
+    /// How many chats there are; the first is the default.
+    pub chats: usize,
+    /// Workers at once.
+    pub workers: usize,
+    /// The longest way of a call of AWS, each direction.
+    pub latency: Duration,
+    /// Whether events are delivered; if not, they wait in their queue.
+    pub events: bool,
+    /// Invocations of `events` at once.
+    pub event_workers: usize,
+    /// Whether the tick of the worker and the sweeper run every minute.
+    pub schedules: bool,
+    /// How far the clocks of the worker's processes are off, one after the other, in milliseconds.
+    pub skews_ms: Vec<i64>,
+    /// Whether Lambda asks an empty queue again and again, as it does, or waits without a call.
+    pub idle_polls: bool,
+    /// Variables of the functions.
+    pub env: Vec<(&'static str, String)>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            bots: 1,
+            chats: 1,
+            workers: INVITES.maximum_concurrency,
+            latency: Duration::ZERO,
+            events: true,
+            event_workers: EVENTS.maximum_concurrency,
+            schedules: true,
+            skews_ms: vec![0],
+            idle_polls: false,
+            env: Vec::new(),
+        }
+    }
+}
+
+/// An answer that a shop got.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+}
+
+/// What the world outside was told by the product, for the invariants.
+#[derive(Default)]
+pub(crate) struct Observed {
+    /// Answers with 200, by request.
+    pub(crate) accepted: BTreeMap<String, Vec<Value>>,
+    /// What shops asked, and what they were told.
+    pub(crate) asked: Vec<(Value, Reply)>,
+    /// When each accepted request was first asked for, and first answered.
+    pub(crate) times: BTreeMap<String, (Timestamp, Timestamp)>,
+    /// When each body was first sent.
+    first_asked: BTreeMap<String, Timestamp>,
+    /// Joins, as Telegram saw them.
+    pub(crate) joins: Vec<Join>,
+}
+
+/// Somebody joined by a link.
+#[derive(Clone, Debug)]
+pub(crate) struct Join {
+    pub(crate) link: String,
+    pub(crate) person: i64,
+    pub(crate) at: Timestamp,
+}
+
+/// A simulated world. Dropped, everything in it stops.
+pub struct World {
+    /// Tables and queues.
+    pub aws: Aws,
+    /// Telegram.
+    pub telegram: Telegram,
+    /// WebEngage.
+    pub webengage: WebEngage,
+    /// The way of every call.
+    pub wire: Wire,
+    /// The ids of the bots.
+    pub bots: Vec<i64>,
+    /// The ids of the chats.
+    pub chats: Vec<i64>,
+    /// The worker's pollers.
+    pub worker: Arc<EventSourceMapping>,
+    /// The pollers of `events`.
+    pub events: Arc<EventSourceMapping>,
+    /// Its clock.
+    pub clock: Clock,
+    /// The worker's processes.
+    pub workers: Arc<Workers>,
+    /// What the functions logged.
+    pub logs: Logs,
+    pub(crate) observed: Mutex<Observed>,
+    /// The environment of the functions.
+    pub(crate) env: HashMap<String, String>,
+    /// The clock of what is simulated around them.
+    pub(crate) sim_clock: simulators::clock::Clock,
+    pub(crate) request: Arc<request::App>,
+    pub(crate) status: Arc<status::App>,
+    pub(crate) webhook: Arc<webhook::App>,
+    operators: Arc<admin::App>,
+    schedules: Arc<Schedules>,
+    /// Reads and writes past the wire: it takes no time, is not counted, and nobody decides over it.
+    pub(crate) admin: runtime::aws::Shared,
+    /// How many links the pool of each chat is to hold.
+    pool_target: AtomicUsize,
+    _tasks: JoinSet<()>,
+}
+
+/// What runs by the clock.
+#[derive(Default)]
+struct Schedules {
+    running: AtomicUsize,
+    paused: AtomicBool,
+}
+
+/// A run by the clock; dropped, it is over, however it ended.
+struct Running(Arc<Schedules>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Schedules {
+    fn begin(self: &Arc<Self>) -> Running {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Running(Arc::clone(self))
+    }
+}
+
+/// Runs a world to its end, on this thread, by this seed. Nothing of it outlives the call.
+///
+/// # Errors
+/// If there is no runtime.
+pub fn run<T, F: Future<Output = anyhow::Result<T>>>(seed: u64, world: F) -> anyhow::Result<T> {
+    fastrand::seed(seed);
+    let _listening = logs::listen();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()?;
+    runtime.block_on(world)
+}
+
+impl World {
+    /// Builds the world. To be called within [`run`].
+    ///
+    /// # Errors
+    /// What refuses to start.
+    pub async fn start(plan: &Plan) -> anyhow::Result<Self> {
+        Self::start_at(START_MS, plan).await
+    }
+
+    /// As [`World::start`], in a world that begins at this time, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// What refuses to start.
+    pub async fn start_at(start_ms: i64, plan: &Plan) -> anyhow::Result<Self> {
+        let sim_clock = simulators::clock::Clock::simulated(start_ms);
+        let clock = Clock::simulated(Timestamp::from_ms(start_ms));
+        let aws = Aws::in_process(Storage::Memory, sim_clock.clone())?;
+        let telegram = Telegram::in_process(sim_clock.clone());
+        let webengage = WebEngage::in_process(sim_clock.clone(), "in~verify", "verify-webengage-key");
+        webengage.set_limit(u32::MAX);
+        let wire = Wire::new(
+            aws.clone(),
+            telegram.clone(),
+            webengage.clone(),
+            plan.latency,
+        );
+
+        let chats: Vec<i64> = (0..plan.chats as i64).map(|n| FIRST_CHAT - n).collect();
+        let bots: Vec<i64> = (0..plan.bots as i64).map(|n| FIRST_BOT + n).collect();
+        let (mut tokens, mut secrets) = (Vec::new(), Vec::new());
+        for chat in &chats {
+            telegram.add_chat(*chat, "Verified", ChatKind::Supergroup);
+        }
+        for bot in &bots {
+            let token = format!("{bot}:verify-token-of-bot-{bot}");
+            telegram.add_bot(&token);
+            for chat in &chats {
+                telegram.make_admin(*bot, *chat, Rights::all());
+            }
+            tokens.push(token);
+            secrets.push(format!("verify-secret-{bot}"));
+        }
+        let chat_ids: Vec<String> = chats.iter().map(ToString::to_string).collect();
+        let mut env: HashMap<String, String> = [
+            ("API_KEYS", API_KEY.to_owned()),
+            ("ADMIN_KEYS", format!("operator:{ADMIN_KEY}")),
+            ("TELEGRAM_BOT_TOKEN", tokens.join(",")),
+            ("TELEGRAM_WEBHOOK_SECRET", secrets.join(",")),
+            ("TELEGRAM_CHAT_ID", chat_ids.join(",")),
+            ("TELEGRAM_API_BASE", telegram.url()),
+            ("WEBENGAGE_LICENSE_CODE", "in~verify".to_owned()),
+            ("WEBENGAGE_API_KEY", "verify-webengage-key".to_owned()),
+            ("WEBENGAGE_API_BASE", webengage.url()),
+            ("AWS_ENDPOINT_URL", aws.url()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "proof".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "proof".to_owned()),
+            ("INVITE_QUEUE_URL", aws.queue_url(INVITES.queue)),
+            ("EVENT_QUEUE_URL", aws.queue_url(EVENTS.queue)),
+            (
+                "INVITE_DEAD_LETTER_QUEUE_URL",
+                aws.queue_url(INVITES.dead_letters),
+            ),
+            (
+                "EVENT_DEAD_LETTER_QUEUE_URL",
+                aws.queue_url(EVENTS.dead_letters),
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        for (name, value) in &plan.env {
+            env.insert((*name).to_owned(), value.clone());
+        }
+        let of_each = env.get("LINK_POOL_TARGET");
+        let of_each: usize = of_each.map_or(Ok(0), |target| target.parse())?;
+        let pool_target = AtomicUsize::new(of_each);
+        let env_of_all = env_of;
+        let env_of = |caller| env_of_all(&env).on(wire.transport(caller));
+        let mut on_admin = env_of_all(&env).on(past_the_wire(&aws));
+        let admin = runtime::aws::Shared::from_env(&mut on_admin);
+        resources::create_tables(&admin.dynamodb()).await?;
+        resources::create_queues(&admin.sqs()).await?;
+
+        let request = Arc::new(app(env_of("request"), &clock, request::App::from_env)?);
+        let status = Arc::new(app(env_of("status"), &clock, status::App::from_env)?);
+        let webhook = Arc::new(app(env_of("webhook"), &clock, webhook::App::from_env)?);
+        let events = Arc::new(app(env_of("events"), &clock, events::App::from_env)?);
+        let operators = Arc::new(app(env_of("admin"), &clock, admin::App::from_env)?);
+        let sweeper = Arc::new(app(env_of("sweeper"), &clock, sweeper::App::from_env)?);
+        app(env_of("worker"), &clock, worker::App::from_env)?;
+        let workers = Workers::new(&wire, &env, start_ms, &plan.skews_ms);
+
+        let mut tasks = JoinSet::new();
+        let terms = |concurrency, source: &'static Source| {
+            let (wire, queues) = (wire.clone(), aws.clone());
+            let gate = move || {
+                let queues = queues.clone();
+                async move { queues.until_due(source.queue).await }.boxed()
+            };
+            Terms {
+                concurrency,
+                watch: Some(Box::new(move |invocation| wire.watch(invocation))),
+                gate: (!plan.idle_polls).then_some(Box::new(gate) as Gate),
+            }
+        };
+        let (of_worker, processes) = (wire.clone(), Arc::clone(&workers));
+        let on_worker: Handler = Arc::new(move |batch, deadline| {
+            let (wire, ids) = (of_worker.clone(), message_ids(&batch));
+            let processes = Arc::clone(&processes);
+            async move { wire.show_again(ids, processes.answer(batch, deadline).await) }.boxed()
+        });
+        let of_events = wire.clone();
+        let on_events: Handler = Arc::new(move |batch, _| {
+            let (wire, ids) = (of_events.clone(), message_ids(&batch));
+            let events = Arc::clone(&events);
+            async move { wire.show_again(ids, events::handle(&events, batch).await) }.boxed()
+        });
+        let sqs = runtime::aws::Shared::from_env(&mut env_of(LAMBDA)).sqs();
+        let worker = EventSourceMapping::start_on(
+            &mut tasks,
+            &sqs,
+            &INVITES,
+            terms(plan.workers, &INVITES),
+            aws.queue_url(INVITES.queue),
+            on_worker,
+        );
+        let events = EventSourceMapping::start_on(
+            &mut tasks,
+            &sqs,
+            &EVENTS,
+            terms(if plan.events { plan.event_workers } else { 0 }, &EVENTS),
+            aws.queue_url(EVENTS.queue),
+            on_events,
+        );
+        let schedules = Arc::<Schedules>::default();
+        if plan.schedules {
+            let (schedules, wire) = (Arc::clone(&schedules), wire.clone());
+            let workers = Arc::clone(&workers);
+            let tables = admin.dynamodb();
+            let always = pool_target.load(Ordering::SeqCst) > 0;
+            let is_due = move || is_due(tables.clone(), always).boxed();
+            tasks.spawn(run_every_minute(schedules, wire, workers, sweeper, is_due));
+        }
+        let world = Self {
+            aws,
+            telegram,
+            webengage,
+            wire,
+            bots,
+            chats,
+            worker,
+            events,
+            clock,
+            workers,
+            logs: logs::here(),
+            observed: Mutex::default(),
+            env: env.clone(),
+            sim_clock,
+            request,
+            status,
+            webhook,
+            operators,
+            schedules,
+            admin,
+            pool_target,
+            _tasks: tasks,
+        };
+        world.take_updates(&secrets).await?;
+        Ok(world)
+    }
+
+    /// Registers a webhook for each bot and takes what is delivered to them.
+    async fn take_updates(&self, secrets: &[String]) -> anyhow::Result<()> {
+        self.telegram.deliver_to(self.transport());
+        self.telegram.only_https_webhooks(false);
+        for (bot, secret) in self.bots.iter().zip(secrets) {
+            let set = json!({"url": "http://127.0.0.1/v1/telegram/webhook", "secret_token": secret,
+                "allowed_updates": telegram::ALLOWED_UPDATES});
+            let uri = format!(
+                "{}/bot{bot}:verify-token-of-bot-{bot}/setWebhook",
+                self.telegram.url()
+            );
+            let request = Request::post(uri).header("content-type", "application/json");
+            let request = request.body(Bytes::from(set.to_string()))?;
+            let answer = self.telegram.call(request).await?;
+            anyhow::ensure!(answer.status() == StatusCode::OK, "setWebhook: {answer:?}");
+        }
+        Ok(())
+    }
+
+    /// The way of an update to the webhook, for [`Telegram::deliver_to`].
+    #[must_use]
+    pub fn transport(&self) -> Deliver {
+        let (webhook, wire) = (Arc::clone(&self.webhook), self.wire.clone());
+        Arc::new(move |request| {
+            let (webhook, wire) = (Arc::clone(&webhook), wire.clone());
+            async move {
+                let invocation =
+                    tokio::spawn(async move { webhook::handle(&webhook, request).await });
+                wire.watch(invocation.abort_handle());
+                invocation.await.map_err(|_| Reset)
+            }
+            .boxed()
+        })
+    }
+
+    /// A shop reports a payment; `None` if the function died over it, or could not be reached.
+    pub async fn buy(&self, body: &Value) -> Option<Reply> {
+        self.buy_as(body, None).await
+    }
+
+    /// As [`World::buy`], with an `Idempotency-Key` if there is one.
+    pub async fn buy_as(&self, body: &Value, idempotency_key: Option<&str>) -> Option<Reply> {
+        let mut request = Request::post("/v1/invite/request").header("x-api-key", API_KEY);
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request.body(Bytes::from(body.to_string())).ok()?;
+        let asked = self.clock.now();
+        let name = format!("{body}{idempotency_key:?}");
+        let asked = *self.observed().first_asked.entry(name).or_insert(asked);
+        let app = Arc::clone(&self.request);
+        let invocation = tokio::spawn(async move { request::handle(&app, request).await });
+        self.wire.watch(invocation.abort_handle());
+        let answer = invocation.await.ok()?;
+        let told = Reply {
+            status: answer.status().as_u16(),
+            body: serde_json::from_slice(answer.body()).unwrap_or_default(),
+        };
+        let mut observed = self.observed();
+        observed.asked.push((body.clone(), told.clone()));
+        if told.status == 200 {
+            let id = told.body["requestId"].as_str().unwrap_or_default();
+            let times = (asked, self.clock.now());
+            observed.times.entry(id.to_owned()).or_insert(times);
+            let answers = observed.accepted.entry(id.to_owned()).or_default();
+            answers.push(told.body.clone());
+        }
+        Some(told)
+    }
+
+    /// As [`World::buy`], again and again until it is accepted, as a shop does; gives up after `tries`.
+    pub async fn buy_until_accepted(&self, body: &Value, tries: u32) -> Option<Reply> {
+        for _ in 0..tries {
+            match self.buy(body).await {
+                Some(told) if told.status < 500 => return Some(told),
+                _ => tokio::time::sleep(Duration::from_secs(2)).await,
+            }
+        }
+        None
+    }
+
+    /// The tick of the worker, past its schedule. `None` if the function died over it.
+    pub async fn tick(&self) -> Option<worker::Ticked> {
+        let workers = Arc::clone(&self.workers);
+        let invocation = tokio::spawn(async move { workers.tick().await });
+        self.wire.watch(invocation.abort_handle());
+        invocation.await.ok()
+    }
+
+    /// No run by the clock begins until [`World::resume_schedules`].
+    pub fn pause_schedules(&self) {
+        self.schedules.paused.store(true, Ordering::SeqCst);
+    }
+
+    /// What runs by the clock runs again.
+    pub fn resume_schedules(&self) {
+        self.schedules.paused.store(false, Ordering::SeqCst);
+    }
+
+    /// An operator calls; `None` if the function died over it.
+    pub async fn operate(&self, path: &str, body: &Value) -> Option<Reply> {
+        let request = Request::post(format!("/v1/admin/{path}")).header("x-admin-key", ADMIN_KEY);
+        let request = request.body(Bytes::from(body.to_string())).ok()?;
+        let app = Arc::clone(&self.operators);
+        let invocation = tokio::spawn(async move { admin::handle(&app, request).await });
+        self.wire.watch(invocation.abort_handle());
+        let answer = invocation.await.ok()?;
+        Some(Reply {
+            status: answer.status().as_u16(),
+            body: serde_json::from_slice(answer.body()).unwrap_or_default(),
+        })
+    }
+
+    /// Where a request stands, by the API.
+    pub async fn status_of(&self, request_id: &str) -> Option<Value> {
+        let request = common_http_get(&format!("/v1/invite/{request_id}"))?;
+        let answer = status::handle(&self.status, request).await;
+        (answer.status() == StatusCode::OK)
+            .then(|| serde_json::from_slice(answer.body()).ok())
+            .flatten()
+    }
+}
+
+/// Runs the tick and the sweeper every minute, each run beside those that still go on.
+async fn run_every_minute(
+    schedules: Arc<Schedules>,
+    wire: Wire,
+    workers: Arc<Workers>,
+    sweeper: Arc<sweeper::App>,
+    is_due: impl Fn() -> BoxFuture<'static, bool> + Send,
+) {
+    let mut at = Instant::now();
+    loop {
+        at += MINUTE;
+        tokio::time::sleep_until(at).await;
+        if schedules.paused.load(Ordering::SeqCst) || !is_due().await {
+            continue;
+        }
+        let (running, workers) = (schedules.begin(), Arc::clone(&workers));
+        let tick = tokio::spawn(async move {
+            let _running = running;
+            workers.tick().await;
+        });
+        wire.watch(tick.abort_handle());
+        let (running, sweeper) = (schedules.begin(), Arc::clone(&sweeper));
+        let sweep = tokio::spawn(async move {
+            let _running = running;
+            sweeper::handle(&sweeper, Instant::now() + SWEEP_TIMEOUT).await;
+        });
+        wire.watch(sweep.abort_handle());
+    }
+}
+
+/// Whether a run by the clock would find anything: a task, a pending event, a pool. Without, it reads and does nothing, and
+/// a world that idles for days is spared that.
+#[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
+async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool) -> bool {
+    let tasks = tables.scan().table_name("ChatTasks").limit(1).send().await;
+    let pending = tables
+        .scan()
+        .table_name("InviteRequests")
+        .index_name("Pending");
+    let pending = pending.limit(1).send().await;
+    always
+        || tasks.map_or(true, |page| page.count > 0)
+        || pending.map_or(true, |page| page.count > 0)
+}
+
+/// The way of calls that are no part of what is simulated.
+fn past_the_wire(aws: &Aws) -> Transport {
+    let aws = aws.clone();
+    Transport::new(move |request| {
+        let aws = aws.clone();
+        async move { aws.call(request).await.map_err(|Reset| wire::broken()) }.boxed()
+    })
+}
+
+fn app<A>(
+    mut env: Env,
+    clock: &Clock,
+    from_env: impl FnOnce(&mut Env, Clock) -> A,
+) -> anyhow::Result<A> {
+    let app = from_env(&mut env, clock.clone());
+    env.check().context("starting a function")?;
+    Ok(app)
+}
+
+fn message_ids(batch: &SqsEvent) -> Vec<String> {
+    let messages = batch.records.iter();
+    messages
+        .filter_map(|message| message.message_id.clone())
+        .collect()
+}
+
+fn common_http_get(path: &str) -> Option<Request<Bytes>> {
+    Request::get(path)
+        .header("x-api-key", API_KEY)
+        .body(Bytes::new())
+        .ok()
+}
+
+/// An item as plain JSON: texts, numbers and flags.
+fn plain(item: &HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> Value {
+    use aws_sdk_dynamodb::types::AttributeValue::{Bool, M, N, S};
+    let value = |value: &_| match value {
+        S(text) => json!(text),
+        N(number) => number.parse::<i64>().map_or_else(
+            |_| json!(number.parse::<f64>().unwrap_or_default()),
+            |whole| json!(whole),
+        ),
+        Bool(flag) => json!(flag),
+        M(map) => plain(map),
+        _ => Value::Null,
+    };
+    item.iter()
+        .map(|(name, of)| (name.clone(), value(of)))
+        .collect()
+}

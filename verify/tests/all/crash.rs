@@ -1,0 +1,18 @@
+//! The crash matrix, as far as `cargo test` has time for it; `cargo run --release -p verify -- crash` runs all of it.
+
+use verify::crash::{Flow, Size, matrix};
+
+#[test]
+fn whoever_dies_at_whatever_call_every_invariant_holds() {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let outcomes = matrix(threads, Size::Few, &Flow::ALL);
+    let mut violations = Vec::new();
+    for outcome in &outcomes {
+        println!(
+            "{:<20} {:>3} call_sites {:>5} cases {:>6.1} s",
+            outcome.flow, outcome.call_sites, outcome.cases, outcome.seconds
+        );
+        violations.extend(outcome.violations.iter().map(ToString::to_string));
+    }
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}

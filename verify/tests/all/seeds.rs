@@ -1,0 +1,65 @@
+//! Seeds and scenarios, at the size that a debug build can do. CI runs more, built for release:
+//! `cargo run --release -p verify -- simulate --seeds 300`, and `simulate --special`.
+
+use verify::scenarios;
+use verify::seeds::{Size, many_as, simulate_as};
+
+/// Runs these seeds and answers the hash of each.
+fn run(seeds: std::ops::Range<u64>) -> Vec<(u64, u64)> {
+    let hashes = std::sync::Mutex::new(Vec::new());
+    let summary = many_as(seeds, 2, &Size::small(), |report| {
+        hashes.lock().unwrap().push((report.seed, report.hash));
+    })
+    .unwrap();
+    let broken = summary.failures.iter();
+    let broken: Vec<String> = broken
+        .map(|report| format!("seed {}: {:#?}", report.seed, report.broken))
+        .collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(
+        summary.faults > 0 && summary.deaths > 0,
+        "nothing went wrong"
+    );
+    let mut hashes = hashes.into_inner().unwrap();
+    hashes.sort_unstable();
+    hashes
+}
+
+#[test]
+fn seeds_break_nothing_and_replay_exactly() {
+    assert_eq!(run(4..7), run(4..7));
+}
+
+#[test]
+fn a_story_tells_of_orders_calls_verdicts_and_log_lines() {
+    let plain = |seed| simulate_as(seed, &Size::small(), false).unwrap();
+    let plain = (4..20).map(plain).find(|report| report.deaths > 0);
+    let plain = plain.unwrap();
+    let report = simulate_as(plain.seed, &Size::small(), true).unwrap();
+    let trace = report.trace.unwrap();
+    for part in [
+        "trouble: ",
+        "shop: {",
+        "worker: Telegram createChatInviteLink",
+        "** ",
+        "log  INFO request: request accepted",
+        "at rest: true",
+    ] {
+        assert!(trace.contains(part), "{part:?} is not told");
+    }
+    // To be told changes nothing.
+    assert_eq!(report.hash, plain.hash);
+}
+
+#[test]
+fn what_no_draw_would_meet_breaks_nothing() {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut broken = Vec::new();
+    for (name, told) in scenarios::all(scenarios::Size::Small, threads, "") {
+        match told {
+            Ok(sentence) => println!("{name}: {sentence}"),
+            Err(error) => broken.push(format!("{name}: {error:#}")),
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
