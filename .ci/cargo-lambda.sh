@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the functions as they are deployed, then serves them with `cargo lambda watch` against the bundle's AWS and
+# Builds the functions as they are deployed, then serves them with `cargo lambda watch` against the local stack's AWS and
 # replays every sample of `events/`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +9,7 @@ mapfile -t functions < <(ls functions)
 logs=$PWD/target/ci-logs
 rm -rf "$logs"
 mkdir -p "$logs"
-bundle='' watch=''
+stack='' watch=''
 
 # Each runs in a process group of its own, so that what they started ends with them.
 stop() {
@@ -26,7 +26,7 @@ finish() {
   local status=$?
   trap - EXIT
   stop "$watch"
-  stop "$bundle"
+  stop "$stack"
   if [ "$status" -ne 0 ]; then
     # The logs of what ran last.
     (cd "$logs" && ls -t -- *.log 2>/dev/null | head -n 2) | while read -r log; do
@@ -59,19 +59,19 @@ fi
 cargo build >"$logs/cargo-build.log" 2>&1
 set -m
 target/debug/local --ephemeral --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 --print-env \
-  >"$logs/bundle.out" 2>"$logs/bundle.log" &
-bundle=$!
+  >"$logs/stack.out" 2>"$logs/stack.log" &
+stack=$!
 set +m
 for _ in {1..300}; do
   # The line after the last one that is needed tells that all are there.
-  grep -q '^ADMIT_ONE_READY ' "$logs/bundle.out" && grep -q '^export AWS_ENDPOINT_URL=' "$logs/bundle.out" && break
-  kill -0 "$bundle" 2>/dev/null || { echo 'the bundle ended before it was ready' >&2; exit 1; }
+  grep -q '^ADMIT_ONE_READY ' "$logs/stack.out" && grep -q '^export AWS_ENDPOINT_URL=' "$logs/stack.out" && break
+  kill -0 "$stack" 2>/dev/null || { echo 'the local stack ended before it was ready' >&2; exit 1; }
   sleep 0.1
 done
-grep -q '^ADMIT_ONE_READY ' "$logs/bundle.out" || { echo 'the bundle was not ready within 30 s' >&2; exit 1; }
+grep -q '^ADMIT_ONE_READY ' "$logs/stack.out" || { echo 'the local stack was not ready within 30 s' >&2; exit 1; }
 
-# What the functions run with: the bundle's environment, with the demo values that the samples are written for.
-python3 - "$logs/bundle.out" >"$logs/functions.env" <<'PYTHON'
+# What the functions run with: the local stack's environment, with the demo values that the samples are written for.
+python3 - "$logs/stack.out" >"$logs/functions.env" <<'PYTHON'
 import shlex, sys
 env = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 for line in open(sys.argv[1]):

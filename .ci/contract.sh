@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Calls every route of the bundle with whatever docs/openapi.yaml allows and forbids, and fails on an answer that it does
+# Calls every route of the local stack with whatever docs/openapi.yaml allows and forbids, and fails on an answer that it does
 # not document: a status, a body, a header, a 5xx.
 #   .ci/contract.sh [EXAMPLES]     of each route, 60 by default
 set -euo pipefail
@@ -21,11 +21,11 @@ cargo build --locked --quiet -p local
 API_KEYS=demo-shop-key-0123456789abcdef ADMIN_KEYS=operator:demo-admin-key-0123456789abcdef \
   TELEGRAM_WEBHOOK_SECRET=demo-webhook-secret-0123456789 \
   target/debug/local --ephemeral --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 --print-env >"$folder/out" 2>"$folder/log" &
-bundle=$!
-trap 'kill "$bundle" 2>/dev/null || true; rm -rf "$folder"' EXIT
+stack=$!
+trap 'kill "$stack" 2>/dev/null || true; rm -rf "$folder"' EXIT
 for _ in {1..300}; do
   grep -q '^ADMIT_ONE_READY ' "$folder/out" && break
-  kill -0 "$bundle" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
+  kill -0 "$stack" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
   sleep 0.1
 done
 url=$(sed -n 's/^ADMIT_ONE_READY http=\([^ ]*\).*/\1/p' "$folder/out")
@@ -42,7 +42,7 @@ TOML
   -H 'x-api-key: demo-shop-key-0123456789abcdef' -H 'x-admin-key: demo-admin-key-0123456789abcdef' \
   -H 'X-Telegram-Bot-Api-Secret-Token: demo-webhook-secret-0123456789' >"$folder/told" 2>&1 || {
   cat "$folder/told" >&2
-  echo 'contract.sh: the bundle and docs/openapi.yaml do not agree' >&2
+  echo 'contract.sh: the local stack and docs/openapi.yaml do not agree' >&2
   exit 1
 }
 grep -E 'passed|generated|Operations' "$folder/told" || tail -n 5 "$folder/told"

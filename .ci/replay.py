@@ -87,7 +87,7 @@ def undone(case, dynamodb, env):
         return None
     key = {"requestId": {"S": case["done"]}}
     give_up = time.monotonic() + DONE_SECONDS
-    # A bell that finds the chat's lease held leaves word with its holder, which may be the bundle's own worker.
+    # A bell that finds the chat's lease held leaves word with its holder, which may be the local stack's own worker.
     while True:
         item = dynamodb.get_item(TableName=env.get("TABLE_PREFIX", "") + "InviteRequests", Key=key, ConsistentRead=True).get("Item", {})
         status = item.get("status", {}).get("S")

@@ -1,5 +1,5 @@
-// The page at `GET /` of the bundle, in a real browser. Needs a running bundle in simulated mode.
-//   BUNDLE_URL   where it is, such as http://127.0.0.1:9000
+// The page at `GET /` of the local stack, in a real browser. Needs a running local stack in simulated mode.
+//   STACK_URL   where it is, such as http://127.0.0.1:9000
 //   SCREENSHOTS  a folder to put page*.png into (optional); a failing test leaves a picture there too
 //   CHROMIUM     the browser, /usr/bin/chromium unless told
 import assert from "node:assert/strict";
@@ -9,7 +9,7 @@ import path from "node:path";
 import test, { after, before } from "node:test";
 import { chromium } from "playwright-core";
 
-const url = process.env.BUNDLE_URL;
+const url = process.env.STACK_URL;
 const folder = process.env.SCREENSHOTS;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const run = Date.now().toString(36);
@@ -22,7 +22,7 @@ const errors = [];
 if (folder) mkdirSync(folder, { recursive: true });
 
 before(async () => {
-  assert.ok(url, "BUNDLE_URL is not set");
+  assert.ok(url, "STACK_URL is not set");
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -52,7 +52,7 @@ const until = async (what, condition, { seconds = 30, nudge } = {}) => {
     if (await condition()) return;
     if (Date.now() > end) assert.fail(`not within ${seconds} s: ${what}`);
     await page.waitForTimeout(150);
-    // Backoffs and leases are waited out by turning the bundle's clock, not ours.
+    // Backoffs and leases are waited out by turning the local stack's clock, not ours.
     if (nudge && round % 20 === 0) await nudge();
   }
 };
@@ -93,7 +93,7 @@ step("it_opens_live_and_says_that_the_world_is_simulated", async () => {
   assert.equal(await hook("mode").textContent(), "Simulated");
   assert.equal(await hook("gate").isVisible(), false, "in simulated mode the page has its key");
   assert.equal(await overflow(page), 0);
-  // A bundle that was played with before may still be broken on purpose.
+  // A local stack that was played with before may still be broken on purpose.
   if (await hook("mend").isVisible()) await hook("mend").click();
   await until("nothing is broken", async () => !(await hook("mend").isVisible()));
 });

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Tests the page of a running bundle in a headless browser: BUNDLE_URL=http://127.0.0.1:9000 [SCREENSHOTS=folder] .ci/page/run.sh
+# Tests the page of a running local stack in a headless browser: STACK_URL=http://127.0.0.1:9000 [SCREENSHOTS=folder] .ci/page/run.sh
 set -eu
-: "${BUNDLE_URL:?where the bundle listens, such as http://127.0.0.1:9000}"
+: "${STACK_URL:?where the local stack listens, such as http://127.0.0.1:9000}"
 browser=${CHROMIUM:-/usr/bin/chromium}
 if [ -n "${SCREENSHOTS:-}" ]; then
   mkdir -p "$SCREENSHOTS"
