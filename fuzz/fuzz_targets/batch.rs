@@ -10,10 +10,10 @@ use std::sync::LazyLock;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::event::{Event, PendingEvents};
-use store::queue::Bell;
 use fuzz::{World, operation};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use store::queue::Bell;
 
 static WORLD: LazyLock<World> = LazyLock::new(World::default);
 static WORKER: LazyLock<worker::App> = LazyLock::new(|| WORLD.start(worker::App::from_env));

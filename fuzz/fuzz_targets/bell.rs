@@ -5,9 +5,9 @@
 #![no_main]
 
 use domain::task::TaskKey;
-use store::queue::Bell;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
+use store::queue::Bell;
 
 fuzz_target!(|text: &str| {
     if let Ok(key) = text.parse::<TaskKey>() {

@@ -8,13 +8,13 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use runtime::response::Rejection;
-use runtime::gateway::ApiGatewayRequest;
-use store::queue::Bell;
 use fuzz::{API_KEY, WEBHOOK_SECRET, World, operation};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
+use runtime::gateway::ApiGatewayRequest;
+use runtime::response::Rejection;
 use serde_json::Value;
+use store::queue::Bell;
 
 static WORLD: LazyLock<World> = LazyLock::new(World::default);
 static REQUEST: LazyLock<request::App> = LazyLock::new(|| WORLD.start(request::App::from_env));

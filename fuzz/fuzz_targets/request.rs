@@ -6,13 +6,13 @@
 
 #![no_main]
 
-use runtime::auth::{Verifier, WEBHOOK_SECRET_HEADER};
-use runtime::config::Env;
 use domain::purchase::{Chats, Purchase, TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
 use domain::text::{is_invisible, without_mark};
 use fuzz::API_KEY;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
+use runtime::auth::{Verifier, WEBHOOK_SECRET_HEADER};
+use runtime::config::Env;
 use serde_json::{Value, json};
 
 fn headers(mut input: &[u8]) -> (HeaderMap, &[u8]) {

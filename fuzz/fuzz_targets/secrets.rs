@@ -6,9 +6,9 @@
 
 use std::sync::LazyLock;
 
-use runtime::config::Env;
 use fuzz::World;
 use libfuzzer_sys::fuzz_target;
+use runtime::config::Env;
 use serde_json::{Value, json};
 
 static WORLD: LazyLock<World> = LazyLock::new(World::default);

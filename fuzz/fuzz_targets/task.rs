@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
 use domain::task::{Lane, Task};
-use store::{Found, Tasks};
 use fuzz::{World, operation, well};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
+use store::{Found, Tasks};
 
 /// The table by itself.
 static TABLE: LazyLock<World> = LazyLock::new(World::default);

@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 
 use domain::id::ChatId;
 use domain::time::Timestamp;
-use telegram::{Bots, TelegramError};
 use fuzz::{API_KEY, BOT_TOKEN, WEBENGAGE_KEY, WEBHOOK_SECRET, World, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;
 use serde_json::Value;
+use telegram::{Bots, TelegramError};
 
 static WORLD: LazyLock<World> = LazyLock::new(World::default);
 static BOTS: LazyLock<Bots> =

@@ -20,15 +20,15 @@ fuzz_target!(|body: &[u8]| {
     match seen {
         Err(NotJson) => assert!(!is_json, "JSON was refused"),
         Ok(UpdateKind::Ignored(reason)) => assert!(is_json && !reason.is_empty()),
-        Ok(UpdateKind::Leave(leave)) => {
+        Ok(UpdateKind::Leave(presence) | UpdateKind::Entry(presence)) => {
             assert!(is_json);
             let whole = serde_json::from_slice::<Value>(text).unwrap_or_default();
             let change = &whole["chat_member"];
             let user = &change["new_chat_member"]["user"];
             let parts = [change, &change["chat"], &change["new_chat_member"], user];
             if parts.into_iter().all(Value::is_object) {
-                assert_eq!(change["chat"]["id"], leave.chat.0);
-                assert_eq!(user["id"], leave.person.0);
+                assert_eq!(change["chat"]["id"], presence.chat.0);
+                assert_eq!(user["id"], presence.person.0);
             }
         }
         Ok(UpdateKind::Join(join)) => {

@@ -8,10 +8,10 @@
 use std::sync::LazyLock;
 
 use domain::event::Event;
-use webengage::WebEngage;
 use fuzz::{WEBENGAGE_KEY, World, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
+use webengage::WebEngage;
 
 static WORLD: LazyLock<World> = LazyLock::new(World::default);
 static WEBENGAGE: LazyLock<WebEngage> =

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use domain::time::Timestamp;
+use http::{Request, Response};
 use runtime::clock::Clock;
 use runtime::config::Env;
-use domain::time::Timestamp;
 use runtime::transport::Transport;
-use http::{Request, Response};
 use tokio::runtime::Runtime;
 
 /// The shop's key; the samples in `events/` have it.

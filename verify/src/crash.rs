@@ -151,7 +151,7 @@ pub fn matrix(threads: usize, size: Size, flows: &[Flow]) -> Vec<Outcome> {
     state.outcomes
 }
 
-/// What is still to be ran, and what became of the rest.
+/// What is still to be run, and what became of the rest.
 #[derive(Default)]
 struct Board {
     state: Mutex<State>,

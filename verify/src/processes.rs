@@ -24,7 +24,7 @@ use super::invariants::{self, Allowed};
 use super::logs;
 use cluster::ProcessCluster;
 
-/// What is ran.
+/// What is run.
 const FLOWS: [Flow; 6] = [
     Flow::Request,
     Flow::RequestInWindow,

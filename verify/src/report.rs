@@ -39,7 +39,7 @@ pub struct Arguments {
     /// Where the functions' release binaries are, to be killed as processes; without it they are not.
     #[arg(long)]
     functions: Option<PathBuf>,
-    /// Scenario only these.
+    /// Run only these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
 }
@@ -63,7 +63,7 @@ enum Part {
     Bench,
 }
 
-/// One in so many seeds is ran once more with hundreds of orders.
+/// One in so many seeds is run once more with hundreds of orders.
 const LARGE_IN: u64 = 20;
 
 /// A figure and what it must be.
@@ -116,7 +116,7 @@ impl Report {
 /// Runs, measures and writes.
 ///
 /// # Errors
-/// What does not hold, after the report is written; or what could not be ran.
+/// What does not hold, after the report is written; or what could not be run.
 pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -206,7 +206,7 @@ fn crashes(report: &mut Report, threads: usize, size: crash::Size) {
         .flat_map(|outcome| &outcome.violations)
         .map(ToString::to_string)
         .collect();
-    let mut text = "Each flow is ran once and its calls are listed. Then it is ran again for each call: its \
+    let mut text = "Each flow is run once and its calls are listed. Then it is run again for each call: its \
         caller dies just before it, or just after its effect, or the connection breaks there, or it is frozen for longer than a lease; for mint, join, pool and \
         re-issue two such deaths, for each pair; and everything is repeated twice and five times. SQS and Telegram deliver again until all is quiet, \
         and the invariants are checked.\n\n| flow | calls | cases | violations |\n| --- | --- | --- | --- |\n"
@@ -461,6 +461,7 @@ fn fuzzed(report: &mut Report, seconds: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes the report. Parts that were not run this time stay as an earlier run has written them.
 fn write_report(out: &Path, report: &Report, began: Instant) -> anyhow::Result<()> {
     let plots = out.join("report");
     std::fs::create_dir_all(&plots)?;
@@ -479,22 +480,46 @@ fn write_report(out: &Path, report: &Report, began: Instant) -> anyhow::Result<(
         .map_or("unknown", |(_, name)| name);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let mut text = format!(
-        "# Report\n\nWhat was verified and measured, by one command that anyone can run:\n\n    cargo run --release -p verify -- {}\n\n\
-        Commit {commit} (and what was not committed then), {processor}, {threads} processors, {:.0} minutes. Times are of this machine; counts and ratios are not.\n\n\
-        | what | figure | bound | |\n| --- | --- | --- | --- |\n",
-        asked.join(" "),
-        began.elapsed().as_secs_f64() / 60.0
-    );
+    let command = format!("cargo run --release -p verify -- {}", asked.join(" "));
+
+    let path = out.join("REPORT.md");
+    let earlier = std::fs::read_to_string(&path).unwrap_or_default();
+    let mut parts = earlier.split("\n## ");
+    let rows = parts.next().unwrap_or_default().lines();
+    let rows = rows.filter(|line| line.starts_with("| ")).skip(2);
+    let mut rows: Vec<String> = rows.map(str::to_owned).collect();
     for bound in &report.bounds {
         let holds = if bound.holds { "holds" } else { "**missed**" };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {holds} |",
-            bound.what, bound.figure, bound.bound
-        );
+        let start = format!("| {} |", bound.what);
+        let row = format!("{start} {} | {} | {holds} |", bound.figure, bound.bound);
+        match rows.iter_mut().find(|row| row.starts_with(&start)) {
+            Some(known) => *known = row,
+            None => rows.push(row),
+        }
     }
-    text += &report.sections;
-    std::fs::write(out.join("REPORT.md"), text)?;
+    let title = |section: &str| section.lines().next().unwrap_or_default().to_owned();
+    let mut sections: Vec<String> = parts.map(|part| part.trim_end().to_owned()).collect();
+    for new in report.sections.split("\n## ").skip(1) {
+        let (name, text) = new.split_once('\n').unwrap_or((new, ""));
+        let minutes = began.elapsed().as_secs_f64() / 60.0;
+        let new = format!(
+            "{name}\n\nCommit {commit}, one of the parts that took {minutes:.0} minutes: `{command}`.\n{}",
+            text.trim_end()
+        );
+        match sections.iter_mut().find(|known| title(known) == name) {
+            Some(known) => *known = new,
+            None => sections.push(new),
+        }
+    }
+    let mut text = format!(
+        "# Report\n\nWhat was verified and measured, by a command that anyone can run; each part names it, and its commit. \
+        {processor}, {threads} processors. Times are of this machine; counts and ratios are not.\n\n\
+        | what | figure | bound | |\n| --- | --- | --- | --- |\n{}\n",
+        rows.join("\n")
+    );
+    for section in sections {
+        let _ = write!(text, "\n## {section}\n");
+    }
+    std::fs::write(path, text)?;
     Ok(())
 }

@@ -297,7 +297,7 @@ pub struct Arguments {
     /// Draw hundreds of orders a seed.
     #[arg(long, conflicts_with = "small")]
     large: bool,
-    /// Scenario the scenarios instead that no draw would meet: at their full size, or with --small as the tests do.
+    /// Run the scenarios instead that no draw would meet: at their full size, or with --small as the tests do.
     #[arg(long, conflicts_with_all = ["seed", "from", "seeds"])]
     special: bool,
     /// Of the scenarios those whose name holds this.

@@ -297,6 +297,7 @@ impl Wire {
         let is_cut = matches!(verdict, Verdict::CutBefore | Verdict::CutAfter);
         let is_telegram = request.uri().host() == Some("telegram.invalid");
         self.state().cuts += u64::from(is_cut && is_telegram);
+        let mut given_up = GivenUp(is_telegram.then_some(self));
         match verdict {
             Verdict::DieBefore => return self.die(caller).await,
             Verdict::CutBefore => return Err(broken()),
@@ -307,6 +308,7 @@ impl Wire {
             Verdict::Pass | Verdict::DieAfter | Verdict::CutAfter | Verdict::FreezeAfter(_) => {}
         }
         let answer = self.deliver_for(caller, request).await;
+        given_up.0 = None;
         match verdict {
             Verdict::DieAfter => self.die(caller).await,
             Verdict::CutAfter => Err(broken()),
@@ -434,5 +436,17 @@ fn describe(caller: &'static str, request: &Request<Bytes>) -> Call {
         service,
         operation,
         target,
+    }
+}
+
+/// Counts a call of Telegram as cut off if its caller gives it up before it is answered: Telegram may sleep through a flood
+/// wait, and knows nothing of a call that was given up meanwhile.
+struct GivenUp<'a>(Option<&'a Wire>);
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if let Some(wire) = self.0 {
+            wire.state().cuts += 1;
+        }
     }
 }

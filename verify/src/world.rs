@@ -220,7 +220,8 @@ impl World {
         let clock = Clock::simulated(Timestamp::from_ms(start_ms));
         let aws = Aws::in_process(Storage::Memory, sim_clock.clone())?;
         let telegram = Telegram::in_process(sim_clock.clone());
-        let webengage = WebEngage::in_process(sim_clock.clone(), "in~verify", "verify-webengage-key");
+        let webengage =
+            WebEngage::in_process(sim_clock.clone(), "in~verify", "verify-webengage-key");
         webengage.set_limit(u32::MAX);
         let wire = Wire::new(
             aws.clone(),

@@ -57,8 +57,9 @@ const PAGE: i32 = 25;
 const TAKES: u32 = 3;
 /// How many deaths in a row are no chance: then the tasks are done one by one.
 const DEATHS: u32 = 2;
-/// How often the process may die of a task before it is given up.
-const CRASHES: u32 = 3;
+/// How often the process may die of a task before it is given up. Deaths of other causes meet a task as well: so many in a
+/// row are no chance.
+const CRASHES: u32 = 5;
 /// How long a task waits that the process died of, for each time, more or less: its neighbours go first.
 const CRASH_WAIT: Duration = Duration::from_secs(60);
 
@@ -541,7 +542,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The last holder died while it worked on one task alone: that task waits, and is given up at the third time.
+    /// The last holder died while it worked on one task alone: that task waits, and is given up at the fifth time.
     async fn after_crash(&mut self) -> Result<(), StoreError> {
         let Some(key) = self.lease.doing.take() else {
             return Ok(());
@@ -557,7 +558,7 @@ impl<'a> Run<'a> {
                 given_up::give_up(
                     app,
                     &task,
-                    "the process died three times while it worked on this",
+                    "the process died five times while it worked on this",
                 )
                 .await?;
             } else {

@@ -1,4 +1,4 @@
-//! A case: which flow is ran, and what happens on the way. Its name replays it.
+//! A case: which flow is run, and what happens on the way. Its name replays it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -126,7 +126,7 @@ pub enum What {
 /// One case of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// What is ran.
+    /// What is run.
     pub flow: Flow,
     /// What happens on the way.
     pub what: What,

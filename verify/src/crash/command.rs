@@ -12,19 +12,19 @@ use super::{Case, CaseResult, Flow, Outcome, Size, matrix, run};
 /// What to run.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Scenario this one case and tell its trace, for example `mint/7-after`.
+    /// Run this one case and print its trace, for example `mint/7-after`.
     #[arg(long)]
     case: Option<Case>,
     /// Name the flows and their calls, and run nothing else.
     #[arg(long, conflicts_with = "case")]
     list: bool,
-    /// Scenario these flows instead of all.
+    /// Run these flows instead of all.
     #[arg(long)]
     flow: Vec<Flow>,
-    /// Scenario a sample instead of all.
+    /// Run a sample instead of all.
     #[arg(long)]
     sample: bool,
-    /// Scenario with real processes, killed by SIGKILL, instead of on one thread.
+    /// Run with real processes, killed by SIGKILL, instead of on one thread.
     #[arg(long)]
     processes: bool,
     /// Where the functions' binaries are, for `--processes`.

@@ -1,4 +1,4 @@
-//! What is ran: each thing that the product does, alone.
+//! The flows of the crash matrix, one operation of the product each.
 
 use std::str::FromStr;
 
@@ -76,7 +76,7 @@ impl Flow {
         Self::Sweeper,
     ];
 
-    /// Its name in a case's.
+    /// Its part of a case's name, such as `mint` in `mint/7-after`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ impl Flow {
         }
     }
 
-    /// Whether a second death on the way back from the first is ran too.
+    /// Whether a second fault is injected on the way back from the first, too.
     #[must_use]
     pub const fn has_second_fault(self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! Where a flow is ran: the world, the shop that never gives up, and the customers.
+//! Where a flow runs: the world, the shop that never gives up, and the customers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

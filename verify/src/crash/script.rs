@@ -15,7 +15,7 @@ use super::payment::Payment;
 
 /// The group that a chat becomes.
 const NEW_CHAT: i64 = -1_002_000_000_000;
-/// The method whose faults are ran.
+/// The method whose faults are run.
 const MINT: &str = "createChatInviteLink";
 
 impl FlowRunner {

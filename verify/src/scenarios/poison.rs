@@ -118,7 +118,7 @@ pub(super) fn revocation(_: Size) -> anyhow::Result<String> {
             world.wait(Duration::from_secs(1)).await;
         }
         let took = world.clock.now().since(began);
-        // It is given up at the third time; what an operator does then is his.
+        // It is given up at the fifth time; what an operator does then is his.
         world.run_until_idle().await?;
         anyhow::ensure!(!is_revoked(&links[0].url), "it was not deadly");
         let failed = world.items("ChatTasks").await?;

@@ -282,13 +282,13 @@ impl Stage<'_> {
                     2 => json!([{}]),
                     _ => json!({"kind": "mint", "requestId": 7}),
                 };
-                active_faults.rates().poison[usize::from(events)] += 1;
                 // It must arrive, and once: the faults are for the functions.
                 let start = end - window.to;
                 while plan.is_hard(Instant::now() - start) {
                     sleep(Duration::from_secs(30)).await;
                 }
                 world.send(queue, &body).await?;
+                active_faults.rates().poison[usize::from(events)] += 1;
             }
             Trouble::DeadTask => {
                 let dead =
@@ -298,6 +298,9 @@ impl Stage<'_> {
             }
             Trouble::Purge => {
                 world.purge(INVITES.queue).await?;
+                // Poison that was on its way to the dead letters is gone as well.
+                let dead = world.aws.queue_depth(INVITES.dead_letters);
+                active_faults.rates().poison[0] = dead.map_or(0, |depth| depth.total());
             }
             Trouble::Paused { chat } => {
                 let chat = world.chats[chat];

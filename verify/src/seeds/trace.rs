@@ -86,7 +86,7 @@ impl Trace {
     }
 }
 
-/// Log lines become lines of the text, and are no part of the hash: names of claims are random.
+/// Log lines become lines of the text, and are no part of the hash: names of claims are rundom.
 impl io::Write for Trace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);

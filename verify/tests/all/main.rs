@@ -48,3 +48,10 @@ fn the_limit_is_found_and_used() {
     assert!(found.longest_invocation < 13.0, "{found:?}");
     assert!(found.sqs_per_link <= 1.0, "{found:?}");
 }
+
+#[test]
+fn a_slow_limit_without_bursts_is_found_and_used() {
+    let found = Case::new("20/min", 1.0 / 3.0, 1, 30).run(1).unwrap();
+    assert!(found.used > 0.9, "{found:?}");
+    assert_eq!(found.during_pause, 0, "{found:?}");
+}

@@ -7,7 +7,9 @@ use std::path::Path;
 fn tests() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (mut names, mut folders) = (BTreeSet::new(), Vec::new());
-    folders.extend(["common", "functions", "local", "simulators", "verify"].map(|folder| root.join(folder)));
+    folders.extend(
+        ["common", "functions", "local", "simulators", "verify"].map(|folder| root.join(folder)),
+    );
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
