@@ -98,13 +98,13 @@ pub(crate) async fn find(app: &App, query: &str) -> Result<Value, Rejection> {
     };
     let records = try_join_all(ids.into_iter().map(|id| app.invites.get(id))).await;
     let records: Vec<Option<Invite>> = records.map_err(unavailable)?;
-    let stories: Vec<InviteView> = records
+    let views: Vec<InviteView> = records
         .into_iter()
         .flatten()
         .map(InviteView::from)
         .collect();
-    let is_nothing = stories.is_empty();
-    let mut found = json!({"invites": stories});
+    let is_nothing = views.is_empty();
+    let mut found = json!({"invites": views});
     if is_nothing && query.contains('+') {
         found["hint"] = PLUS_HINT.into();
     }

@@ -80,7 +80,7 @@ impl Cursor {
 }
 
 impl Listing {
-    /// Reads a query; nothing if it does not call for a status.
+    /// Reads a query; nothing if it does not ask for a status.
     ///
     /// # Errors
     /// What of it is wrong.

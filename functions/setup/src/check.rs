@@ -219,7 +219,7 @@ fn webhook(what: String, info: &WebhookInfo, expected: Option<&str>, now: Timest
     let mismatch = match expected {
         Some(url) => info.mismatch(url, &ALLOWED_UPDATES),
         None if info.url.is_empty() => {
-            let says = "none is registered, which is right for a stack that asks for updates itself and wrong for any other";
+            let says = "none is registered, which is right for a local stack that asks for updates itself and wrong for any other";
             return Check::warning(what, says);
         }
         // The same URL: what remains is whether the updates are the right ones.

@@ -69,6 +69,9 @@ impl Call<'_> {
         self.app.clock.sleep_until(self.slot).await;
         let now = self.app.clock.now();
         let mut board = self.board.lock();
+        if board.is_broken || self.app.clock.monotonic() >= board.ends {
+            return false;
+        }
         let Some(limiter) = board.limiters.get_mut(&self.bot.bot()) else {
             return false;
         };
@@ -76,7 +79,7 @@ impl Call<'_> {
         if may_call {
             limiter.called(self.slot, now);
         }
-        may_call && !board.is_broken && self.app.clock.monotonic() < board.ends
+        may_call
     }
 
     /// A call went well.
