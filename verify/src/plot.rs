@@ -12,7 +12,7 @@ pub struct Line {
     /// Whether it is dashed: what is allowed, not what was.
     pub dashed: bool,
     /// Its call sites.
-    pub call_sites: Vec<(f64, f64)>,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// A chart.
@@ -39,15 +39,12 @@ impl Chart {
     /// The chart as an SVG document.
     #[must_use]
     pub fn svg(&self) -> String {
-        let call_sites = || self.lines.iter().flat_map(|line| &line.call_sites);
-        let far = |of: fn(&(f64, f64)) -> f64| call_sites().map(of).fold(0.0_f64, f64::max);
-        let (x_step, y_step) = (
-            step(far(|call_site| call_site.0)),
-            step(far(|call_site| call_site.1)),
-        );
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let far = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(0.0_f64, f64::max);
+        let (x_step, y_step) = (step(far(|point| point.0)), step(far(|point| point.1)));
         let (x_end, y_end) = (
-            (far(|call_site| call_site.0) / x_step).ceil().max(1.0) * x_step,
-            (far(|call_site| call_site.1) / y_step).ceil().max(1.0) * y_step,
+            (far(|point| point.0) / x_step).ceil().max(1.0) * x_step,
+            (far(|point| point.1) / y_step).ceil().max(1.0) * y_step,
         );
         let at_x = |x: f64| LEFT + x / x_end * (WIDTH - LEFT - RIGHT);
         let at_y = |y: f64| HEIGHT - BOTTOM - y / y_end * (HEIGHT - TOP - BOTTOM);
@@ -100,7 +97,7 @@ impl Chart {
         let mut legend = LEFT;
         for line in &self.lines {
             let mut path = String::new();
-            for (position, (x, y)) in line.call_sites.iter().enumerate() {
+            for (position, (x, y)) in line.points.iter().enumerate() {
                 let letter = if position == 0 { 'M' } else { 'L' };
                 let _ = write!(path, "{letter}{:.1} {:.1}", at_x(*x), at_y(*y));
             }
@@ -161,7 +158,7 @@ mod tests {
                 name: "made".to_owned(),
                 colour: "#2a7",
                 dashed: false,
-                call_sites: vec![(0.0, 0.0), (30.0, 20.0), (60.0, 19.5)],
+                points: vec![(0.0, 0.0), (30.0, 20.0), (60.0, 19.5)],
             }],
         };
         let svg = chart.svg();

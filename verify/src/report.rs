@@ -383,7 +383,7 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
                 name: "answered with a link".to_owned(),
                 colour: "#2a7",
                 dashed: false,
-                call_sites: sale
+                points: sale
                     .by_second
                     .iter()
                     .enumerate()

@@ -140,8 +140,38 @@ fn row(found: &Found, who: &str) -> String {
     )
 }
 
-const HEAD: &str = "| limit | burst | chats | workers | rate_limit | used | found after | 429s | 429s late | in a pause | longest | billed | SQS | writes | fair |\n\
+const HEAD: &str = "| limit | burst | chats | workers | rate | used | found after | 429s | 429s late | in a pause | longest | billed | SQS | writes | fair |\n\
     | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+
+/// What must hold of limits that do not change.
+fn constant(report: &mut Report, of: &str, steady: &[&Found]) {
+    // 30 calls a second take the five workers of the template.
+    let able = steady
+        .iter()
+        .filter(|found| found.case.per_second < 20.0 || found.case.workers >= 5);
+    let least = able.map(|found| found.used).fold(f64::MAX, f64::min);
+    let late = steady.iter().map(|found| found.refused_late);
+    let most = late.fold(0.0, f64::max);
+    let pauses: u64 = steady.iter().map(|found| found.during_pause).sum();
+    report.aim(
+        &format!("{of}: least part used"),
+        format!("{:.1} %", least * 100.0),
+        "at least 97 %",
+        least >= 0.97,
+    );
+    report.aim(
+        &format!("{of}: most 429s once settled"),
+        format!("{:.2} %", most * 100.0),
+        "at most 0.5 %",
+        most <= 0.005,
+    );
+    report.bound(
+        &format!("{of}: calls in a pause"),
+        pauses.to_string(),
+        "0",
+        pauses == 0,
+    );
+}
 
 pub(super) fn rate_limits(report: &mut Report, small: bool, threads: usize) -> anyhow::Result<()> {
     let began = Instant::now();
@@ -175,41 +205,25 @@ pub(super) fn rate_limits(report: &mut Report, small: bool, threads: usize) -> a
         cases.len() + fixed.len(),
         began.elapsed().as_secs_f64()
     );
-    report.section("The rate_limit", &text);
-    let steady = || {
-        found
+    report.section("Rate limits", &text);
+    for (scope, of) in [
+        (Scope::Chat, "limit of a chat"),
+        (Scope::Bot, "limit of a bot over its chats"),
+    ] {
+        let steady: Vec<&Found> = found
             .iter()
-            .filter(|found| found.case.change == Change::Constant)
-    };
-    // A batch of ten lasts until its last call is answered: 30 calls a second take the five workers of the template.
-    let able = || steady().filter(|found| found.case.per_second < 20.0 || found.case.workers >= 5);
-    let least = able().map(|found| found.used).fold(f64::MAX, f64::min);
-    let most = steady().map(|found| found.refused_late).fold(0.0, f64::max);
-    let pauses: u64 = steady().map(|found| found.during_pause).sum();
+            .filter(|found| found.case.change == Change::Constant && found.case.scope == scope)
+            .collect();
+        if !steady.is_empty() {
+            constant(report, of, &steady);
+        }
+    }
     let longest = found
         .iter()
         .map(|found| found.longest_invocation)
         .fold(0.0, f64::max);
     report.aim(
-        "rate_limit: least part of a constant limit used",
-        format!("{:.1} %", least * 100.0),
-        "at least 97 %",
-        least >= 0.97,
-    );
-    report.aim(
-        "rate_limit: most 429s once settled",
-        format!("{:.2} %", most * 100.0),
-        "at most 0.5 %",
-        most <= 0.005,
-    );
-    report.bound(
-        "rate_limit: calls in a pause",
-        pauses.to_string(),
-        "0",
-        pauses == 0,
-    );
-    report.aim(
-        "rate_limit: longest invocation",
+        "rate limits: longest invocation",
         format!("{longest:.1} s"),
         "10 s of calls, and the last answer: under 15 s",
         longest < 15.0,
@@ -219,7 +233,7 @@ pub(super) fn rate_limits(report: &mut Report, small: bool, threads: usize) -> a
         name: name.to_owned(),
         colour,
         dashed: false,
-        call_sites: found
+        points: found
             .by_minute
             .iter()
             .enumerate()
@@ -230,7 +244,7 @@ pub(super) fn rate_limits(report: &mut Report, small: bool, threads: usize) -> a
         name: "allowed".to_owned(),
         colour: "#888",
         dashed: true,
-        call_sites: (0..case.minutes)
+        points: (0..case.minutes)
             .map(|minute| {
                 (
                     minute as f64 + 0.5,
