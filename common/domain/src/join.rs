@@ -48,7 +48,7 @@ pub enum UpdateKind {
     Ignored(&'static str),
 }
 
-/// The body is no JSON.
+/// The body is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson;
 

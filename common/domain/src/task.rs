@@ -44,7 +44,7 @@ impl fmt::Display for Lane {
     }
 }
 
-/// A text that names no lane.
+/// A text that does not name a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoLane;
 

@@ -34,7 +34,7 @@ pub enum Acted {
     Done(Box<Invite>),
     /// The record is not as it was read any more: this is it now, and nothing was changed.
     Newer(Box<Invite>),
-    /// There is no such request, any more.
+    /// The request does not exist any more.
     Missing,
 }
 

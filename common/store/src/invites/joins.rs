@@ -20,7 +20,7 @@ pub enum Joined {
     Again(Box<Invite>),
     /// Who joined has left since then, and the seat is free again; nothing changed.
     Past(Box<Invite>),
-    /// There is no such request, any more.
+    /// The request does not exist any more.
     Missing,
 }
 

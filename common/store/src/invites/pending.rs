@@ -24,7 +24,7 @@ const RESEND_MAX: Duration = Duration::from_secs(24 * 3600);
 pub enum Marked {
     /// It is marked.
     Delivered,
-    /// There is no such request, any more.
+    /// The request does not exist any more.
     Missing,
     /// The link that it is about was replaced, or who joined has left and the seat is free again; nothing changed.
     Replaced,
