@@ -456,7 +456,7 @@ impl TestStack {
         self.run_until(|| false).await;
     }
 
-    /// As [`TestStack::settle`], but stops early once `reached`.
+    /// As [`TestStack::run_until_idle`], but stops early once `reached`.
     ///
     /// # Panics
     /// If neither comes within three minutes of real time.

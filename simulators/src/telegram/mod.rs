@@ -5,7 +5,7 @@
 //! number that is none, an unknown update type) is refused with a description that says `simulator:`.
 //!
 //! Memory is bounded for a server that runs for weeks: logs are rings (`journal`), an inbox holds at most
-//! [`inbox::MOST_PENDING`] updates, the world at most [`world::MOST_LINKS`] links. People are kept for good.
+//! [`inbox::MOST_PENDING`] updates, the world at most [`state::MOST_LINKS`] links. People are kept for good.
 
 mod chat;
 mod control;
