@@ -8,37 +8,46 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
-use http::Method;
 use http::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use runtime::response::Rejection;
 
 use crate::body::{Fate, answer, read_within};
-use crate::functions::Functions;
+use crate::functions::{Function, Functions, Method, Trigger};
 
 /// The largest body that is taken, in bytes: API Gateway's own limit is 10 MB, Lambda's 6 MB.
 const BODY_MAX_BYTES: usize = 6 * 1024 * 1024;
 /// The routes of the API gateway.
-pub fn routes(functions: Arc<Functions>) -> Router {
-    Router::new()
-        .route("/v1/invite/request", post(request))
-        .route("/v1/invite/{request_id}", get(status))
-        .route("/v1/invite/{request_id}/{action}", any(change))
-        .route("/v1/telegram/webhook", post(webhook))
-        .route("/v1/admin/{*rest}", any(admin))
-        .with_state(Served(functions))
+pub fn routes(functions: &Arc<Functions>) -> Router {
+    let mut router = Router::new();
+    for function in functions.registry() {
+        for trigger in function.triggers {
+            if let Trigger::Route(method, path) = trigger {
+                let served = Served(Arc::clone(functions), function.name);
+                let route = match method {
+                    Method::Get => get(call),
+                    Method::Post => post(call),
+                    Method::Any => any(call),
+                };
+                router = router.route(path, route.with_state(served));
+            }
+        }
+    }
+    router
 }
 
 /// A router as it is served: what it lacks is answered as the gateway does.
-pub fn served(routes: Router) -> Router {
+pub fn served(routes: Router, registry: &'static [Function]) -> Router {
     routes
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(async move |request: Request| {
+            method_not_allowed(&request, registry)
+        })
         .fallback(async || answer(Rejection::NotFound.answer()))
         .layer(from_fn(close_after_chunks))
 }
 
-/// What the routes reach.
+/// What a route reaches: one of the functions.
 #[derive(Clone)]
-struct Served(Arc<Functions>);
+struct Served(Arc<Functions>, &'static str);
 
 /// A body in chunks ends its connection. If it told a length as well, a proxy in front may have believed that one, and
 /// take what follows for somebody else's (RFC 9112, section 6.3); the server below shows us no such length.
@@ -84,52 +93,27 @@ fn with_headers_joined(mut request: Request) -> Request {
     request
 }
 
-async fn request(State(served): State<Served>, request: Request) -> Response {
-    match served.whole(request).await {
-        Ok(request) => answer(request::handle(&served.0.request, request).await),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn change(State(served): State<Served>, request: Request) -> Response {
-    match served.whole(request).await {
-        Ok(request) => answer(request::handle(&served.0.request, request).await),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn status(State(served): State<Served>, request: Request) -> Response {
-    match served.whole(request).await {
-        Ok(request) => answer(status::handle(&served.0.status, request).await),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn webhook(State(served): State<Served>, request: Request) -> Response {
-    match served.whole(request).await {
-        Ok(request) => answer(webhook::handle(&served.0.webhook, request).await),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn admin(State(served): State<Served>, request: Request) -> Response {
-    // A route of `GET` takes `HEAD` too, and the function knows none.
-    let is_head = request.method() == Method::HEAD;
+async fn call(State(served): State<Served>, request: Request) -> Response {
+    // A route of `GET` takes `HEAD` too, and the functions know none.
+    let is_head = request.method() == http::Method::HEAD;
     match served.whole(request).await {
         Ok(mut request) => {
             if is_head {
-                *request.method_mut() = Method::GET;
+                *request.method_mut() = http::Method::GET;
             }
-            answer(served.0.administer(request).await)
+            answer(served.0.get(served.1).call(request).await)
         }
         Err(refusal) => refusal,
     }
 }
 
-async fn method_not_allowed(request: Request) -> Response {
+fn method_not_allowed(request: &Request, registry: &[Function]) -> Response {
     let path = request.uri().path();
-    let takes_post = ["/v1/invite/request", "/v1/telegram/webhook"].contains(&path)
-        || path.starts_with("/local/actions/");
+    let of_all = registry.iter().flat_map(|function| function.triggers);
+    let takes_post = path.starts_with("/local/actions/")
+        || of_all.into_iter().any(
+            |trigger| matches!(trigger, Trigger::Route(Method::Post, of_route) if *of_route == path),
+        );
     let allowed = if takes_post { "POST" } else { "GET" };
     answer(Rejection::MethodNotAllowed(allowed).answer())
 }

@@ -25,7 +25,7 @@ use simulators::telegram::{Tap, Telegram, User};
 use simulators::webengage::WebEngage;
 use store::Tasks;
 
-use crate::functions::Functions;
+use crate::functions::{FUNCTIONS, Function, Functions};
 use crate::resources::{EVENTS, INVITES};
 use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
@@ -107,9 +107,22 @@ impl TestStack {
         Self::with_data(Data::Folder(folder), &[]).await
     }
 
+    /// A local stack in memory that runs these functions, with these variables.
+    pub async fn with_functions(functions: &'static [Function], env: &[(&str, &str)]) -> Self {
+        let options = options(any_port(), Data::Ephemeral, env, &Clock::new());
+        Self::of(Options {
+            functions,
+            ..options
+        })
+        .await
+    }
+
     async fn with_data(data: Data, env: &[(&str, &str)]) -> Self {
-        let clock = Clock::new();
-        let options = options(any_port(), data, env, &clock);
+        Self::of(options(any_port(), data, env, &Clock::new())).await
+    }
+
+    async fn of(options: Options) -> Self {
+        let clock = options.clock.clone();
         let stack = Stack::start(options).await.expect("the local stack starts");
         let telegram = stack
             .externals
@@ -289,27 +302,25 @@ impl TestStack {
 
     /// Stops the schedules, so that what runs by the clock runs only when a test says so.
     pub fn pause_schedule(&self) {
-        self.local.ticker.pause();
-        self.local.sweeper.pause();
-        self.local.monitor.pause();
+        for schedule in self.local.schedules.values() {
+            schedule.pause();
+        }
     }
 
     /// Stops the sweeper alone, so that it runs only when a test says so.
     pub fn pause_sweeper(&self) {
-        self.local.sweeper.pause();
+        self.local.schedules["sweeper"].pause();
     }
 
     /// How many invocations run now, of the functions that no caller waits for.
     fn running(&self) -> usize {
-        let pollers = self.local.worker.running() + self.local.events.running();
-        let schedules = [&self.local.ticker, &self.local.sweeper, &self.local.monitor];
-        pollers + schedules.iter().map(|one| one.running()).sum::<usize>()
+        self.local.running()
     }
 
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
     #[must_use]
     pub fn kill_worker(&self) -> usize {
-        self.local.worker.kill()
+        self.local.mappings["worker"].kill()
     }
 
     /// Sends a message to a queue.
@@ -489,7 +500,7 @@ impl TestStack {
             }
             if idle > IDLE_POLLS {
                 // Without the tick, a task whose bell is over waits for the test.
-                let is_ticking = !self.local.ticker.is_paused();
+                let is_ticking = !self.local.schedules["worker"].is_paused();
                 if waiting == 0 && pending == 0 && (!is_ticking || self.tasks().await.is_empty()) {
                     return;
                 }
@@ -523,6 +534,7 @@ pub fn any_port() -> SocketAddr {
 
 fn options(listen: SocketAddr, data: Data, env: &[(&str, &str)], clock: &Clock) -> Options {
     Options {
+        functions: &FUNCTIONS,
         listen,
         aws_listen: any_port(),
         data,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use local::functions::FUNCTIONS;
 use local::stack::{Data, Options, Stack};
 use local::supervision::{Supervision, log_levels};
 use local::timeline::Timeline;
@@ -87,6 +88,7 @@ async fn run() -> anyhow::Result<()> {
     let timeline = Timeline::new(runtime::clock::Clock::advanced_by(clock.offset_ms()));
     log(&env, &timeline);
     let starting = Stack::start(Options {
+        functions: &FUNCTIONS,
         listen: arguments.listen,
         aws_listen: arguments.aws_listen,
         data: match (arguments.ephemeral, arguments.fsync) {
@@ -153,7 +155,7 @@ fn log(env: &HashMap<String, String>, timeline: &Timeline) {
         .unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     let ours = || {
         tracing_subscriber::filter::filter_fn(|metadata| {
-            runtime::telemetry::is_ours(metadata.target())
+            local::functions::is_ours(metadata.target())
         })
     };
     let lines = tracing_subscriber::fmt::layer()

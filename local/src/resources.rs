@@ -91,8 +91,12 @@ pub const INDEXES: [Index; 2] = [
 pub struct Source {
     /// The queue.
     pub queue: &'static str,
+    /// The variable by which functions find it.
+    pub url_variable: &'static str,
     /// Where messages go that were shown five times.
     pub dead_letters: &'static str,
+    /// The variable by which functions find that.
+    pub dead_letters_variable: &'static str,
     /// Longest run of the function, in seconds; a message is hidden for six times as long.
     pub timeout_seconds: u64,
     /// Most messages of one invocation.
@@ -104,7 +108,9 @@ pub struct Source {
 /// The queue of the worker.
 pub const INVITES: Source = Source {
     queue: "InviteQueue",
+    url_variable: "INVITE_QUEUE_URL",
     dead_letters: "InviteDeadLetterQueue",
+    dead_letters_variable: "INVITE_DEAD_LETTER_QUEUE_URL",
     timeout_seconds: 90,
     batch_size: 10,
     maximum_concurrency: 5,
@@ -112,7 +118,9 @@ pub const INVITES: Source = Source {
 /// The queue of `events`.
 pub const EVENTS: Source = Source {
     queue: "EventQueue",
+    url_variable: "EVENT_QUEUE_URL",
     dead_letters: "EventDeadLetterQueue",
+    dead_letters_variable: "EVENT_DEAD_LETTER_QUEUE_URL",
     timeout_seconds: 30,
     batch_size: 10,
     maximum_concurrency: 5,
@@ -123,6 +131,8 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
+/// Longest run of `monitor`.
+pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(50);
 /// How often a message is shown before it is a dead letter.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
 /// How long a message is kept, in seconds: 14 days.
@@ -259,15 +269,16 @@ fn part(name: &str, role: KeyType) -> anyhow::Result<KeySchemaElement> {
     Ok(part.key_type(role).build()?)
 }
 
-/// Creates the queues that are missing; answers their URLs by name.
+/// Creates the queues of `sources` that are missing; answers their URLs by the variables of the functions.
 ///
 /// # Errors
 /// What SQS says.
 pub async fn create_queues(
     sqs: &aws_sdk_sqs::Client,
+    sources: impl Iterator<Item = &'static Source>,
 ) -> anyhow::Result<HashMap<&'static str, String>> {
     let mut urls = HashMap::new();
-    for source in [&INVITES, &EVENTS] {
+    for source in sources {
         let dead_letters = sqs
             .create_queue()
             .queue_name(source.dead_letters)
@@ -307,10 +318,10 @@ pub async fn create_queues(
             .await
             .with_context(|| format!("creating the queue {}", source.queue))?;
         urls.insert(
-            source.queue,
+            source.url_variable,
             queue.queue_url.context("a queue without URL")?,
         );
-        urls.insert(source.dead_letters, dead_letters_url);
+        urls.insert(source.dead_letters_variable, dead_letters_url);
     }
     Ok(urls)
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use runtime::clock::Clock;
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::error;
 
-/// What runs.
-pub type Run = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+/// What runs, and what it answers.
+pub type Run = Arc<dyn Fn() -> BoxFuture<'static, Value> + Send + Sync>;
 
 /// A schedule; it ends with the tasks that it was started in.
 #[derive(Default)]
@@ -20,14 +21,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Runs `run` in `tasks` every `interval` of the clock, first when one is over. What the clock jumps over is left
-    /// out.
-    pub fn start(tasks: &mut JoinSet<()>, clock: Clock, interval: Duration, run: Run) -> Arc<Self> {
-        Self::start_in(tasks, clock, interval, interval, run)
-    }
-
-    /// As [`Schedule::start`], with the first run after `first`.
-    pub fn start_in(
+    /// Runs `run` in `tasks` every `interval` of the clock, first after `first`. What the clock jumps over is left out.
+    pub fn start(
         tasks: &mut JoinSet<()>,
         clock: Clock,
         first: Duration,

@@ -1,6 +1,6 @@
 //! The local stack: everything of one process, started and stopped together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use setup::registration::WEBHOOK_PATH;
 use simulators::aws::{Aws, Storage};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::api;
@@ -22,10 +23,10 @@ use crate::data_dir::DataDir;
 use crate::env::env_of;
 use crate::event_source_mapping::{EventSourceMapping, Handler};
 use crate::externals::Externals;
-use crate::functions::Functions;
+use crate::functions::{Function, Functions, Trigger, sources};
 use crate::keys::{self, Keys};
 use crate::page::{self, Handles, Page};
-use crate::resources::{self, EVENTS, INVITES, MINUTE};
+use crate::resources::{self, MINUTE};
 use crate::schedule::{Run, Schedule};
 use crate::serve::{Bounds, serve_until};
 use crate::supervision::{self, Machine, Supervision, Watch};
@@ -63,6 +64,8 @@ pub struct Options {
     pub timeline: Timeline,
     /// Whether it watches itself.
     pub supervision: Supervision,
+    /// The functions that it runs.
+    pub functions: &'static [Function],
 }
 
 /// A running local stack; dropped, it stops.
@@ -77,13 +80,10 @@ pub struct Stack {
     pub is_simulated: bool,
     pub(crate) externals: Externals,
     pub(crate) functions: Arc<Functions>,
-    /// The mapping of the worker's queue.
-    pub worker: Arc<EventSourceMapping>,
-    /// The mapping of the queue of events.
-    pub events: Arc<EventSourceMapping>,
-    pub(crate) ticker: Arc<Schedule>,
-    pub(crate) sweeper: Arc<Schedule>,
-    pub(crate) monitor: Arc<Schedule>,
+    /// The mappings of the queues, by function.
+    pub mappings: BTreeMap<&'static str, Arc<EventSourceMapping>>,
+    /// What runs by the clock, by function.
+    pub(crate) schedules: BTreeMap<&'static str, Arc<Schedule>>,
     watch: Arc<Watch>,
     machine: Machine,
     clock: Clock,
@@ -106,6 +106,7 @@ impl Stack {
             clock,
             timeline,
             supervision,
+            functions: registry,
         } = options;
         let given = env.clone();
         let is_synced = matches!(data, Data::Folder(_));
@@ -154,95 +155,71 @@ impl Stack {
                 .map(|_| format!("{url}{WEBHOOK_PATH}"))
         };
         let webhook_url = updates::public_webhook(&env).or_else(in_simulation);
-        if let Some(url) = &webhook_url {
-            env.insert("WEBHOOK_URL".to_owned(), url.clone());
-        }
+        let looked_at = webhook_url.as_deref().unwrap_or(monitor::POLLING);
+        env.insert("WEBHOOK_URL".to_owned(), looked_at.to_owned());
         let shared = aws::Shared::from_env(&mut env_of(&env));
         let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
         resources::create_tables(&dynamo).await?;
-        for (queue, queue_url) in resources::create_queues(&sqs).await? {
-            match queue {
-                "InviteQueue" => env.insert("INVITE_QUEUE_URL".to_owned(), queue_url),
-                "EventQueue" => env.insert("EVENT_QUEUE_URL".to_owned(), queue_url),
-                "InviteDeadLetterQueue" => {
-                    env.insert("INVITE_DEAD_LETTER_QUEUE_URL".to_owned(), queue_url)
-                }
-                "EventDeadLetterQueue" => {
-                    env.insert("EVENT_DEAD_LETTER_QUEUE_URL".to_owned(), queue_url)
-                }
-                _ => None,
-            };
-        }
+        let queues = resources::create_queues(&sqs, sources(registry)).await?;
+        env.extend(queues.into_iter().map(|(name, url)| (name.to_owned(), url)));
         let product_clock = Clock::advanced_by(clock.offset_ms());
-        let functions = Arc::new(Functions::start(&mut env_of(&env), &product_clock)?);
+        let functions = Arc::new(Functions::start(
+            registry,
+            &mut env_of(&env),
+            &product_clock,
+        )?);
 
         let mut tasks = JoinSet::new();
         // What a process left that was killed is gone on with at once.
-        let first_tick = match folder {
+        let first_run = match folder {
             Some(_) => {
                 resources::free_leases(&dynamo, &env).await?;
                 Duration::ZERO
             }
             None => MINUTE,
         };
-        let on_worker = Arc::clone(&functions);
-        let worker: Handler = Arc::new(move |batch, deadline| {
-            let functions = Arc::clone(&on_worker);
-            async move { functions.work(batch, deadline).await }.boxed()
-        });
-        let on_events = Arc::clone(&functions);
-        let events: Handler = Arc::new(move |batch, _| {
-            let functions = Arc::clone(&on_events);
-            async move { events::handle(&functions.events, batch).await }.boxed()
-        });
-        let worker = EventSourceMapping::start(
-            &mut tasks,
-            &sqs,
-            &INVITES,
-            env["INVITE_QUEUE_URL"].clone(),
-            worker,
-        );
-        let events = EventSourceMapping::start(
-            &mut tasks,
-            &sqs,
-            &EVENTS,
-            env["EVENT_QUEUE_URL"].clone(),
-            events,
-        );
-
-        let on_ticker = Arc::clone(&functions);
-        let tick: Run = Arc::new(move || {
-            let functions = Arc::clone(&on_ticker);
-            async move {
-                functions.tick().await;
-            }
-            .boxed()
-        });
-        let ticker =
-            Schedule::start_in(&mut tasks, product_clock.clone(), first_tick, MINUTE, tick);
-        let on_sweeper = Arc::clone(&functions);
-        let sweep: Run = Arc::new(move || {
-            let functions = Arc::clone(&on_sweeper);
-            async move {
-                functions.sweep().await;
-            }
-            .boxed()
-        });
-        let sweeper = Schedule::start(&mut tasks, product_clock.clone(), MINUTE, sweep);
         let watch = Arc::<Watch>::default();
-        let monitor = match supervision {
-            Supervision::Off => Arc::default(),
-            Supervision::On => {
-                let run = supervision::monitor(
-                    Arc::clone(&functions),
-                    Arc::clone(&watch),
-                    timeline.clone(),
-                    product_clock.clone(),
-                    aws.clone(),
-                );
-                Schedule::start(&mut tasks, product_clock.clone(), MINUTE, run)
+        let (mut mappings, mut schedules) = (BTreeMap::new(), BTreeMap::new());
+        for function in registry {
+            for trigger in function.triggers {
+                match *trigger {
+                    Trigger::Queue(source) => {
+                        let started = functions.get(function.name).clone();
+                        let handler: Handler = Arc::new(move |batch, deadline| {
+                            let started = started.clone();
+                            async move { started.batch(batch, deadline).await }.boxed()
+                        });
+                        let url = env[source.url_variable].clone();
+                        let mapping =
+                            EventSourceMapping::start(&mut tasks, &sqs, source, url, handler);
+                        mappings.insert(function.name, mapping);
+                    }
+                    Trigger::Schedule { every, timeout } => {
+                        let started = functions.get(function.name).clone();
+                        let run: Run = Arc::new(move || {
+                            let started = started.clone();
+                            async move { started.tick(Instant::now() + timeout).await }.boxed()
+                        });
+                        let run = match (function.name, supervision) {
+                            ("monitor", Supervision::Off) => continue,
+                            ("monitor", Supervision::On) => supervision::with_alarms(
+                                run,
+                                Arc::clone(&watch),
+                                timeline.clone(),
+                                product_clock.clone(),
+                                aws.clone(),
+                            ),
+                            _ => run,
+                        };
+                        let clock = product_clock.clone();
+                        let schedule =
+                            Schedule::start(&mut tasks, clock, first_run.min(every), every, run);
+                        schedules.insert(function.name, schedule);
+                    }
+                    Trigger::Route(..) | Trigger::Deployment => {}
+                }
             }
-        };
+        }
 
         let stopping = watch::Sender::new(false);
         let handles = Handles {
@@ -252,7 +229,7 @@ impl Stack {
             queue_url: env["INVITE_QUEUE_URL"].clone(),
             externals: externals.clone(),
             clock,
-            worker: Arc::clone(&worker),
+            worker: Arc::clone(&mappings["worker"]),
             timeline,
             watch: Arc::clone(&watch),
             stopping: stopping.subscribe(),
@@ -261,8 +238,11 @@ impl Stack {
             shows_admin_key: is_simulated && is_admin_key_ours,
         };
         let page = Arc::new(Page::new(&env, handles));
-        let routes = api::routes(Arc::clone(&functions));
-        let router = api::served(routes.merge(page::routes(page, Arc::clone(&functions))));
+        let routes = api::routes(&functions);
+        let router = api::served(
+            routes.merge(page::routes(page, Arc::clone(&functions))),
+            registry,
+        );
         let serving = serve_until(listener, router, Bounds::default(), stopping.subscribe());
         let server = tokio::spawn(serving);
         let started = updates::start(
@@ -282,11 +262,8 @@ impl Stack {
             is_simulated: externals.telegram.is_some(),
             externals,
             functions,
-            worker,
-            events,
-            ticker,
-            sweeper,
-            monitor,
+            mappings,
+            schedules,
             watch,
             machine,
             clock: product_clock,
@@ -305,32 +282,34 @@ impl Stack {
 
     /// Ends it in order: nothing is taken any more, what is under way is finished. What has not ended by then is cut off,
     /// as a `kill -9` would, and loses nothing by it.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.stopping.send_replace(true);
-        self.functions.worker.stop();
-        let schedules = [&self.ticker, &self.sweeper, &self.monitor].map(Arc::clone);
-        for schedule in &schedules {
+        self.functions.stop();
+        for schedule in self.schedules.values() {
             schedule.pause();
         }
-        for mapping in [&self.worker, &self.events] {
+        for mapping in self.mappings.values() {
             mapping.stop();
         }
-        let idle = async {
-            let running = || {
-                let mappings = self.worker.running() + self.events.running();
-                mappings + schedules.iter().map(|one| one.running()).sum::<usize>()
-            };
-            while running() > 0 {
+        let ended = async {
+            while self.running() > 0 || !self.server.is_finished() {
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
         };
-        let ended = async { tokio::join!(idle, &mut self.server) };
         if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_err() {
             warn!(
                 "not all that was under way has ended in time; it is done again after the next start"
             );
         }
         self.aws.stop().await;
+    }
+
+    /// How many invocations run now, of the functions that no caller waits for.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        let batches = self.mappings.values().map(|mapping| mapping.running());
+        let by_clock = self.schedules.values().map(|schedule| schedule.running());
+        batches.chain(by_clock).sum()
     }
 
     /// An operator's key that the API takes.

@@ -15,7 +15,6 @@ use webengage::WebEngage;
 
 use crate::alarms::{Alarms, Minute};
 use crate::env::env_of;
-use crate::functions::Functions;
 use crate::keys::Keys;
 use crate::schedule::Run;
 use crate::timeline::Timeline;
@@ -52,20 +51,21 @@ impl Watch {
     }
 }
 
-/// One run of `monitor`, judged.
-pub(crate) fn monitor(
-    functions: Arc<Functions>,
+/// A run of `monitor`, after which the alarms are looked at.
+pub(crate) fn with_alarms(
+    monitor: Run,
     watch: Arc<Watch>,
     timeline: Timeline,
     clock: Clock,
     aws: Aws,
 ) -> Run {
     Arc::new(move || {
-        let (functions, watch) = (Arc::clone(&functions), Arc::clone(&watch));
+        let (monitor, watch) = (Arc::clone(&monitor), Arc::clone(&watch));
         let (timeline, clock, aws) = (timeline.clone(), clock.clone(), aws.clone());
         async move {
+            let seen = monitor().await;
             let minute = Minute {
-                seen: functions.monitor().await,
+                seen: serde_json::from_value(seen.clone()).unwrap_or_default(),
                 counted: timeline.take_counted(),
             };
             watch.alarms.judge(minute, clock.now());
@@ -75,6 +75,7 @@ pub(crate) fn monitor(
                     "the disk did not take what was written, so nothing is accepted: check the disk, then start again"
                 );
             }
+            seen
         }
         .boxed()
     })
@@ -226,8 +227,10 @@ pub(crate) async fn examine(
     let chats = read.chats();
     checks.extend(check::bots(&bots, &chats).await);
     match read.optional("WEBHOOK_URL") {
-        Some(url) => checks.extend(check::webhooks(&bots, Some(&url), clock.now()).await),
-        None => checks.push(Check::ok(
+        Some(url) if url != monitor::POLLING => {
+            checks.extend(check::webhooks(&bots, Some(&url), clock.now()).await);
+        }
+        _ => checks.push(Check::ok(
             "updates",
             "Telegram is asked for joins (long polling), since PUBLIC_URL is not set",
         )),

@@ -177,8 +177,7 @@ async fn serve(functions: &Arc<Functions>, secret: &str, update: &Value) -> bool
     match request.body(Bytes::from(update.to_string())) {
         Ok(request) => {
             let functions = Arc::clone(functions);
-            let handled =
-                tokio::spawn(async move { webhook::handle(&functions.webhook, request).await });
+            let handled = tokio::spawn(async move { functions.get("webhook").call(request).await });
             match handled.await {
                 Ok(answer) => answer.status().is_success(),
                 // It would end in the same way each time, and all others would wait behind it.

@@ -125,7 +125,7 @@ pub(super) fn listen() -> DefaultGuard {
         .without_time()
         .with_writer(logs);
     let ours = tracing_subscriber::filter::filter_fn(|metadata| {
-        runtime::telemetry::is_ours(metadata.target())
+        local::functions::is_ours(metadata.target())
     });
     tracing::subscriber::set_default(tracing_subscriber::registry().with(lines.with_filter(ours)))
 }

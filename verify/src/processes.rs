@@ -23,6 +23,7 @@ use super::crash::{
 use super::invariants::{self, Allowed};
 use super::logs;
 use cluster::ProcessCluster;
+use local::functions::{FUNCTIONS, Trigger};
 
 /// What is run.
 const FLOWS: [Flow; 6] = [
@@ -35,15 +36,20 @@ const FLOWS: [Flow; 6] = [
 ];
 /// How many calls of a flow are injected.
 const POINTS_MAX: usize = 25;
-/// The functions that it takes.
-const FUNCTIONS: [&str; 4] = ["request", "worker", "webhook", "events"];
+/// The functions that a cluster drives: those that a route or a queue invokes.
+fn driven() -> impl Iterator<Item = &'static str> {
+    let is_driven = |trigger: &Trigger| matches!(trigger, Trigger::Route(..) | Trigger::Queue(_));
+    let all = FUNCTIONS.iter();
+    all.filter(move |function| function.triggers.iter().any(is_driven))
+        .map(|function| function.name)
+}
 
 /// Runs the matrix with the binaries in `folder`, on so many threads.
 ///
 /// # Errors
 /// A binary that is missing, with the command that builds it.
 pub fn matrix(threads: usize, folder: &Path) -> anyhow::Result<Vec<Outcome>> {
-    for function in FUNCTIONS {
+    for function in driven() {
         crate::bench::find_binary(folder, function)?;
     }
     let mut outcomes = Vec::new();

@@ -354,7 +354,8 @@ fn scenarios(report: &mut Report, threads: usize) {
 async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
     let sale = sale::run(orders).await?;
     let rate = sale.orders as f64 / sale.seconds;
-    let text = format!(
+    let accepted = sale::without_pool(orders).await?;
+    let mut text = format!(
         "{} orders from {} callers at once over HTTP, against {} links in the pool; API, functions, tables, queues and callers share one \
         machine.\n\n| | |\n| --- | --- |\n| orders a second | {rate:.0} |\n| with a link in the answer | {} |\n| links given twice | {} |\n\
         | p50, p99, longest | {:.1} ms, {:.1} ms, {:.0} ms |\n| calls of Telegram | {} |\n| an order costs | {:.2} write units, {:.2} read units, {:.2} SQS requests |\n\n\
@@ -371,6 +372,16 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
         sale.write_units,
         sale.read_units,
         sale.sqs,
+    );
+    let _ = writeln!(
+        text,
+        "\nWithout a pool the links are made later; {} orders from {} callers at once were accepted at {:.0} a second, p50 {:.1} ms, \
+        p99 {:.1} ms. How long the links then take: the scenario `sale-without-pool`.",
+        accepted.orders,
+        accepted.callers,
+        accepted.orders as f64 / accepted.seconds,
+        accepted.p50_ms,
+        accepted.p99_ms,
     );
     report.section("A sale", &text);
     report.plots.push((

@@ -127,6 +127,43 @@ pub async fn run(orders: u64) -> anyhow::Result<Sale> {
     })
 }
 
+/// What a sale without a pool came to: orders are accepted, and their links are made later.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    /// Orders made, each of another buyer, all of them accepted.
+    pub orders: u64,
+    /// Callers at once.
+    pub callers: usize,
+    /// How long it took.
+    pub seconds: f64,
+    /// Milliseconds that half of the orders took at most.
+    pub p50_ms: f64,
+    /// Milliseconds that 99 of 100 orders took at most.
+    pub p99_ms: f64,
+}
+
+/// Sells `orders` seats without a link pool, from as many callers at once as get their answers in time.
+///
+/// # Errors
+/// If an order is not answered 200.
+pub async fn without_pool(orders: u64) -> anyhow::Result<Accepted> {
+    let mut stack = TestStack::with(&[]).await;
+    stack.leaves_something();
+    let callers = callers(&stack).await?;
+    let began = Instant::now();
+    let answered = sell(&stack, callers, "sale", orders).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    let mut took: Vec<f64> = answered.iter().map(|order| order.took_ms).collect();
+    Ok(Accepted {
+        orders,
+        callers,
+        seconds,
+        p50_ms: percentile(&mut took, 0.5),
+        p99_ms: percentile(&mut took, 0.99),
+    })
+}
+
 /// How many callers at once this machine serves in time.
 async fn callers(stack: &TestStack) -> anyhow::Result<usize> {
     let mut fewest = 0;

@@ -47,13 +47,14 @@ impl Size {
 pub type Scenario = fn(Size) -> anyhow::Result<String>;
 
 /// All of them.
-pub const SCENARIOS: [(&str, Scenario); 21] = [
+pub const SCENARIOS: [(&str, Scenario); 22] = [
     ("rung-at-every-call", bells::rung_at_every_call),
     ("bells-all-the-time", bells::all_the_time),
     ("bells-in-a-pause", bells::in_a_pause),
     ("short-waits", bells::short_waits),
     ("first-come-first-served", order::first_come_first_served),
     ("backlog", order::backlog),
+    ("sale-without-pool", order::sale_without_pool),
     ("ten-chats", ten_chats),
     ("clocks", order::clocks),
     ("without-sqs", outages::without_sqs),

@@ -220,7 +220,7 @@ async fn rest(world: &World, clients: &Clients<'_>, inbox: &mut Inbox) -> anyhow
 /// Lets the functions' log lines be part of the trace, on this thread.
 fn listen(trace: &Trace) -> tracing::subscriber::DefaultGuard {
     let ours = tracing_subscriber::filter::filter_fn(|metadata| {
-        runtime::telemetry::is_ours(metadata.target())
+        local::functions::is_ours(metadata.target())
     });
     let lines = tracing_subscriber::fmt::layer()
         .compact()

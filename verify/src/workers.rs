@@ -8,11 +8,13 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::time::Timestamp;
 use runtime::clock::Clock;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::freeze::freezable;
 use super::wire::Wire;
 use local::env::env_of;
+use local::functions::{Started, function};
 use local::resources::TICK_TIMEOUT;
 
 /// The processes of the worker.
@@ -21,7 +23,7 @@ pub struct Workers {
     env: Mutex<HashMap<String, String>>,
     /// The clocks that processes have, one after the other.
     clocks: Vec<Clock>,
-    idle: Mutex<Vec<Arc<worker::App>>>,
+    idle: Mutex<Vec<Started>>,
     started: AtomicUsize,
     spans: Mutex<Vec<Duration>>,
 }
@@ -29,7 +31,7 @@ pub struct Workers {
 /// A process while it serves. Dropped before its invocation is over, it is dead.
 struct Process<'a> {
     of: &'a Workers,
-    app: Arc<worker::App>,
+    app: Started,
     began: Instant,
 }
 
@@ -88,7 +90,7 @@ impl Workers {
             let clock = self.clocks[number % self.clocks.len()].clone();
             let env = self.env.lock().unwrap_or_else(PoisonError::into_inner);
             let mut env = env_of(&env).on(self.wire.transport("worker"));
-            Arc::new(worker::App::from_env(&mut env, clock))
+            (function("worker").start)(&mut env, clock)
         });
         Process {
             of: self,
@@ -100,16 +102,16 @@ impl Workers {
     /// One invocation by a queue.
     pub async fn answer(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
         let process = self.take();
-        let answer = freezable(worker::answer_bells(&process.app, batch, deadline)).await;
+        let answer = freezable(process.app.batch(batch, deadline)).await;
         process.done();
         answer
     }
 
     /// One invocation by the clock.
-    pub async fn tick(&self) -> worker::Ticked {
+    pub async fn tick(&self) -> Value {
         let process = self.take();
         let deadline = Instant::now() + TICK_TIMEOUT;
-        let ticked = freezable(worker::tick(&process.app, deadline)).await;
+        let ticked = freezable(process.app.tick(deadline)).await;
         process.done();
         ticked
     }

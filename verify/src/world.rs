@@ -3,10 +3,11 @@
 //! is the same for the same seed.
 
 mod actions;
+mod schedules;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,10 +18,8 @@ use bytes::Bytes;
 use domain::id::PendingShard;
 use domain::time::Timestamp;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
 use runtime::clock::Clock;
-use runtime::config::Env;
 use runtime::transport::Transport;
 use serde_json::{Value, json};
 use simulators::Reset;
@@ -30,12 +29,14 @@ use simulators::webengage::WebEngage;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::schedules::{Schedules, is_due, run_every_minute};
 use super::logs::{self, Logs};
 use super::wire::{self, LAMBDA, Wire};
 use super::workers::Workers;
 use local::env::env_of;
 use local::event_source_mapping::{EventSourceMapping, Gate, Handler, Terms};
-use local::resources::{self, EVENTS, INVITES, MINUTE, SWEEP_TIMEOUT, Source};
+use local::functions::{FUNCTIONS, Started, Trigger, sources};
+use local::resources::{self, EVENTS, INVITES, Source};
 
 /// When every simulated world begins, in milliseconds since the Unix epoch.
 const START_MS: i64 = 1_763_640_000_000;
@@ -138,10 +139,8 @@ pub struct World {
     pub bots: Vec<i64>,
     /// The ids of the chats.
     pub chats: Vec<i64>,
-    /// The worker's pollers.
-    pub worker: Arc<EventSourceMapping>,
-    /// The pollers of `events`.
-    pub events: Arc<EventSourceMapping>,
+    /// The pollers of the queues, by function.
+    mappings: BTreeMap<&'static str, Arc<EventSourceMapping>>,
     /// Its clock.
     pub clock: Clock,
     /// The worker's processes.
@@ -153,39 +152,13 @@ pub struct World {
     pub(crate) env: HashMap<String, String>,
     /// The clock of what is simulated around them.
     pub(crate) sim_clock: simulators::clock::Clock,
-    pub(crate) request: Arc<request::App>,
-    pub(crate) status: Arc<status::App>,
-    pub(crate) webhook: Arc<webhook::App>,
-    operators: Arc<admin::App>,
+    functions: BTreeMap<&'static str, Started>,
     schedules: Arc<Schedules>,
     /// Reads and writes past the wire: it takes no time, is not counted, and nobody decides over it.
     pub(crate) admin: runtime::aws::Shared,
     /// How many links the pool of each chat is to hold.
     pool_target: AtomicUsize,
     _tasks: JoinSet<()>,
-}
-
-/// What runs by the clock.
-#[derive(Default)]
-struct Schedules {
-    running: AtomicUsize,
-    paused: AtomicBool,
-}
-
-/// A run by the clock; dropped, it is over, however it ended.
-struct Running(Arc<Schedules>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl Schedules {
-    fn begin(self: &Arc<Self>) -> Running {
-        self.running.fetch_add(1, Ordering::SeqCst);
-        Running(Arc::clone(self))
-    }
 }
 
 /// Runs a world to its end, on this thread, by this seed. Nothing of it outlives the call.
@@ -258,21 +231,18 @@ impl World {
             ("WEBENGAGE_API_BASE", webengage.url()),
             ("AWS_ENDPOINT_URL", aws.url()),
             ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "proof".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "proof".to_owned()),
-            ("INVITE_QUEUE_URL", aws.queue_url(INVITES.queue)),
-            ("EVENT_QUEUE_URL", aws.queue_url(EVENTS.queue)),
-            (
-                "INVITE_DEAD_LETTER_QUEUE_URL",
-                aws.queue_url(INVITES.dead_letters),
-            ),
-            (
-                "EVENT_DEAD_LETTER_QUEUE_URL",
-                aws.queue_url(EVENTS.dead_letters),
-            ),
+            ("AWS_ACCESS_KEY_ID", "verify".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "verify".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        for source in sources(&FUNCTIONS) {
+            let urls = [
+                (source.url_variable, source.queue),
+                (source.dead_letters_variable, source.dead_letters),
+            ];
+            env.extend(urls.map(|(name, queue)| (name.to_owned(), aws.queue_url(queue))));
+        }
         for (name, value) in &plan.env {
             env.insert((*name).to_owned(), value.clone());
         }
@@ -284,15 +254,18 @@ impl World {
         let mut on_admin = env_of_all(&env).on(past_the_wire(&aws));
         let admin = runtime::aws::Shared::from_env(&mut on_admin);
         resources::create_tables(&admin.dynamodb()).await?;
-        resources::create_queues(&admin.sqs()).await?;
+        resources::create_queues(&admin.sqs(), sources(&FUNCTIONS)).await?;
 
-        let request = Arc::new(app(env_of("request"), &clock, request::App::from_env)?);
-        let status = Arc::new(app(env_of("status"), &clock, status::App::from_env)?);
-        let webhook = Arc::new(app(env_of("webhook"), &clock, webhook::App::from_env)?);
-        let events = Arc::new(app(env_of("events"), &clock, events::App::from_env)?);
-        let operators = Arc::new(app(env_of("admin"), &clock, admin::App::from_env)?);
-        let sweeper = Arc::new(app(env_of("sweeper"), &clock, sweeper::App::from_env)?);
-        app(env_of("worker"), &clock, worker::App::from_env)?;
+        let mut functions = BTreeMap::new();
+        for function in &FUNCTIONS {
+            // `setup` and `monitor` have no part in what is simulated.
+            if !["setup", "monitor"].contains(&function.name) {
+                let mut env = env_of(function.name);
+                let started = (function.start)(&mut env, clock.clone());
+                env.check().context("starting a function")?;
+                functions.insert(function.name, started);
+            }
+        }
         let workers = Workers::new(&wire, &env, start_ms, &plan.skews_ms);
 
         let mut tasks = JoinSet::new();
@@ -308,35 +281,45 @@ impl World {
                 gate: (!plan.idle_polls).then_some(Box::new(gate) as Gate),
             }
         };
-        let (of_worker, processes) = (wire.clone(), Arc::clone(&workers));
-        let on_worker: Handler = Arc::new(move |batch, deadline| {
-            let (wire, ids) = (of_worker.clone(), message_ids(&batch));
-            let processes = Arc::clone(&processes);
-            async move { wire.show_again(ids, processes.answer(batch, deadline).await) }.boxed()
-        });
-        let of_events = wire.clone();
-        let on_events: Handler = Arc::new(move |batch, _| {
-            let (wire, ids) = (of_events.clone(), message_ids(&batch));
-            let events = Arc::clone(&events);
-            async move { wire.show_again(ids, events::handle(&events, batch).await) }.boxed()
-        });
         let sqs = runtime::aws::Shared::from_env(&mut env_of(LAMBDA)).sqs();
-        let worker = EventSourceMapping::start_on(
-            &mut tasks,
-            &sqs,
-            &INVITES,
-            terms(plan.workers, &INVITES),
-            aws.queue_url(INVITES.queue),
-            on_worker,
-        );
-        let events = EventSourceMapping::start_on(
-            &mut tasks,
-            &sqs,
-            &EVENTS,
-            terms(if plan.events { plan.event_workers } else { 0 }, &EVENTS),
-            aws.queue_url(EVENTS.queue),
-            on_events,
-        );
+        let mut mappings = BTreeMap::new();
+        for function in &FUNCTIONS {
+            for trigger in function.triggers {
+                let Trigger::Queue(source) = *trigger else {
+                    continue;
+                };
+                let (wire, started) = (wire.clone(), functions[function.name].clone());
+                // Each invocation of the worker has a process to itself.
+                let processes = (function.name == "worker").then(|| Arc::clone(&workers));
+                let handler: Handler = Arc::new(move |batch, deadline| {
+                    let (wire, ids) = (wire.clone(), message_ids(&batch));
+                    let (started, processes) = (started.clone(), processes.clone());
+                    async move {
+                        let answer = match processes {
+                            Some(processes) => processes.answer(batch, deadline).await,
+                            None => started.batch(batch, deadline).await,
+                        };
+                        wire.show_again(ids, answer)
+                    }
+                    .boxed()
+                });
+                let at_once = match function.name {
+                    "worker" => plan.workers,
+                    "events" if plan.events => plan.event_workers,
+                    "events" => 0,
+                    _ => source.maximum_concurrency,
+                };
+                let mapping = EventSourceMapping::start_on(
+                    &mut tasks,
+                    &sqs,
+                    source,
+                    terms(at_once, source),
+                    aws.queue_url(source.queue),
+                    handler,
+                );
+                mappings.insert(function.name, mapping);
+            }
+        }
         let schedules = Arc::<Schedules>::default();
         if plan.schedules {
             let (schedules, wire) = (Arc::clone(&schedules), wire.clone());
@@ -344,7 +327,8 @@ impl World {
             let tables = admin.dynamodb();
             let always = pool_target.load(Ordering::SeqCst) > 0;
             let is_due = move || is_due(tables.clone(), always).boxed();
-            tasks.spawn(run_every_minute(schedules, wire, workers, sweeper, is_due));
+            let by_clock = functions["sweeper"].clone();
+            tasks.spawn(run_every_minute(schedules, wire, workers, by_clock, is_due));
         }
         let world = Self {
             aws,
@@ -353,18 +337,14 @@ impl World {
             wire,
             bots,
             chats,
-            worker,
-            events,
+            mappings,
             clock,
             workers,
             logs: logs::here(),
             observed: Mutex::default(),
             env: env.clone(),
             sim_clock,
-            request,
-            status,
-            webhook,
-            operators,
+            functions,
             schedules,
             admin,
             pool_target,
@@ -393,15 +373,34 @@ impl World {
         Ok(())
     }
 
+    /// The function of this name.
+    #[must_use]
+    pub fn function(&self, name: &str) -> &Started {
+        &self.functions[name]
+    }
+
+    /// How many invocations by queues run now.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.mappings
+            .values()
+            .map(|mapping| mapping.running())
+            .sum()
+    }
+
+    /// Kills the invocations of the worker by its queue that run now.
+    pub fn kill_worker(&self) {
+        self.mappings["worker"].kill();
+    }
+
     /// The way of an update to the webhook, for [`Telegram::deliver_to`].
     #[must_use]
     pub fn transport(&self) -> Deliver {
-        let (webhook, wire) = (Arc::clone(&self.webhook), self.wire.clone());
+        let (webhook, wire) = (self.function("webhook").clone(), self.wire.clone());
         Arc::new(move |request| {
-            let (webhook, wire) = (Arc::clone(&webhook), wire.clone());
+            let (webhook, wire) = (webhook.clone(), wire.clone());
             async move {
-                let invocation =
-                    tokio::spawn(async move { webhook::handle(&webhook, request).await });
+                let invocation = tokio::spawn(async move { webhook.call(request).await });
                 wire.watch(invocation.abort_handle());
                 invocation.await.map_err(|_| Reset)
             }
@@ -424,8 +423,8 @@ impl World {
         let asked = self.clock.now();
         let name = format!("{body}{idempotency_key:?}");
         let asked = *self.observed().first_asked.entry(name).or_insert(asked);
-        let app = Arc::clone(&self.request);
-        let invocation = tokio::spawn(async move { request::handle(&app, request).await });
+        let function = self.function("request").clone();
+        let invocation = tokio::spawn(async move { function.call(request).await });
         self.wire.watch(invocation.abort_handle());
         let answer = invocation.await.ok()?;
         let told = Reply {
@@ -456,7 +455,7 @@ impl World {
     }
 
     /// The tick of the worker, past its schedule. `None` if the function died over it.
-    pub async fn tick(&self) -> Option<worker::Ticked> {
+    pub async fn tick(&self) -> Option<Value> {
         let workers = Arc::clone(&self.workers);
         let invocation = tokio::spawn(async move { workers.tick().await });
         self.wire.watch(invocation.abort_handle());
@@ -477,8 +476,8 @@ impl World {
     pub async fn operate(&self, path: &str, body: &Value) -> Option<Reply> {
         let request = Request::post(format!("/v1/admin/{path}")).header("x-admin-key", ADMIN_KEY);
         let request = request.body(Bytes::from(body.to_string())).ok()?;
-        let app = Arc::clone(&self.operators);
-        let invocation = tokio::spawn(async move { admin::handle(&app, request).await });
+        let function = self.function("admin").clone();
+        let invocation = tokio::spawn(async move { function.call(request).await });
         self.wire.watch(invocation.abort_handle());
         let answer = invocation.await.ok()?;
         Some(Reply {
@@ -490,56 +489,11 @@ impl World {
     /// Where a request stands, by the API.
     pub async fn status_of(&self, request_id: &str) -> Option<Value> {
         let request = common_http_get(&format!("/v1/invite/{request_id}"))?;
-        let answer = status::handle(&self.status, request).await;
+        let answer = self.function("status").call(request).await;
         (answer.status() == StatusCode::OK)
             .then(|| serde_json::from_slice(answer.body()).ok())
             .flatten()
     }
-}
-
-/// Runs the tick and the sweeper every minute, each run beside those that still go on.
-async fn run_every_minute(
-    schedules: Arc<Schedules>,
-    wire: Wire,
-    workers: Arc<Workers>,
-    sweeper: Arc<sweeper::App>,
-    is_due: impl Fn() -> BoxFuture<'static, bool> + Send,
-) {
-    let mut at = Instant::now();
-    loop {
-        at += MINUTE;
-        tokio::time::sleep_until(at).await;
-        if schedules.paused.load(Ordering::SeqCst) || !is_due().await {
-            continue;
-        }
-        let (running, workers) = (schedules.begin(), Arc::clone(&workers));
-        let tick = tokio::spawn(async move {
-            let _running = running;
-            workers.tick().await;
-        });
-        wire.watch(tick.abort_handle());
-        let (running, sweeper) = (schedules.begin(), Arc::clone(&sweeper));
-        let sweep = tokio::spawn(async move {
-            let _running = running;
-            sweeper::handle(&sweeper, Instant::now() + SWEEP_TIMEOUT).await;
-        });
-        wire.watch(sweep.abort_handle());
-    }
-}
-
-/// Whether a run by the clock would find anything: a task, a pending event, a pool. Without, it reads and does nothing, and
-/// a world that idles for days is spared that.
-#[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
-async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool) -> bool {
-    let tasks = tables.scan().table_name("ChatTasks").limit(1).send().await;
-    let pending = tables
-        .scan()
-        .table_name("InviteRequests")
-        .index_name("Pending");
-    let pending = pending.limit(1).send().await;
-    always
-        || tasks.map_or(true, |page| page.count > 0)
-        || pending.map_or(true, |page| page.count > 0)
 }
 
 /// The way of calls that are no part of what is simulated.
@@ -549,16 +503,6 @@ fn past_the_wire(aws: &Aws) -> Transport {
         let aws = aws.clone();
         async move { aws.call(request).await.map_err(|Reset| wire::broken()) }.boxed()
     })
-}
-
-fn app<A>(
-    mut env: Env,
-    clock: &Clock,
-    from_env: impl FnOnce(&mut Env, Clock) -> A,
-) -> anyhow::Result<A> {
-    let app = from_env(&mut env, clock.clone());
-    env.check().context("starting a function")?;
-    Ok(app)
 }
 
 fn message_ids(batch: &SqsEvent) -> Vec<String> {

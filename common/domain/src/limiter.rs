@@ -103,8 +103,10 @@ impl Limiter {
         }
     }
 
-    /// Whole milliseconds, rounded up: a slot that comes a fraction early would meet a strict limit.
-    fn interval(&self) -> Duration {
+    /// The time between two calls: whole milliseconds, rounded up, since a strict limit would refuse a call that comes a
+    /// fraction early.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
         Duration::from_secs_f64(self.interval_ms.ceil() / 1000.0)
     }
 
@@ -139,13 +141,9 @@ impl Limiter {
         (slot, pacing)
     }
 
-    /// The call of the slot at `slot` leaves at `now`. One that leaves late must not make the next one early, which a
-    /// strict limit would refuse.
-    pub fn called(&mut self, slot: Timestamp, now: Timestamp) {
-        let is_last = self.next_slot == slot.plus(self.interval());
-        if is_last && now > slot {
-            self.next_slot = now.plus(self.interval());
-        }
+    /// A call leaves at `now`. If it leaves late, the next slot must not be early: a strict limit would refuse it.
+    pub fn called(&mut self, now: Timestamp) {
+        self.next_slot = self.next_slot.max(now.plus(self.interval()));
     }
 
     /// A call went well: the circuit is closed, and after a call that followed the one before it at the interval, a

@@ -32,12 +32,15 @@ pub struct Function<A> {
 }
 
 impl<A> Function<A> {
-    /// Starts the logs and builds what the handler needs from the environment of the process.
+    /// Starts the logs of the function, whose crate is called `name`, and builds what the handler needs from the environment of the process.
     ///
     /// # Errors
     /// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
-    pub async fn start(from_env: fn(&mut Env, Clock) -> A) -> Result<Self, ConfigError> {
-        telemetry::start(&Env::of_process());
+    pub async fn start(
+        name: &'static str,
+        from_env: fn(&mut Env, Clock) -> A,
+    ) -> Result<Self, ConfigError> {
+        telemetry::start(name, &Env::of_process());
         let app = build(from_env).await.inspect_err(|refusal| {
             tracing::error!(fault = "configuration", "refusing to start: {refusal}");
             metrics::tell(&Clock::real());
@@ -111,15 +114,16 @@ impl<A> Function<A> {
     }
 }
 
-/// Runs a function that API Gateway calls, until Lambda ends it.
+/// Runs the function `name`, a crate, that API Gateway calls, until Lambda ends it.
 ///
 /// # Errors
 /// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
 pub async fn answer_calls<A>(
+    name: &'static str,
     from_env: fn(&mut Env, Clock) -> A,
     handle: impl AsyncFn(&A, Request<Bytes>) -> Response<Bytes>,
 ) -> Result<(), lambda_runtime::Error> {
-    let (function, handle) = (&Function::start(from_env).await?, &handle);
+    let (function, handle) = (&Function::start(name, from_env).await?, &handle);
     let answer = async move |event: LambdaEvent<ApiGatewayRequest>| {
         let trace = event.context.xray_trace_id.as_deref();
         let answer = match event.payload.into_request() {

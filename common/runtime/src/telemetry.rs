@@ -15,34 +15,19 @@ use crate::config::Env;
 use crate::metrics::Meter;
 use crate::redaction::of_others;
 
-/// The crates whose lines are let through.
-pub const OURS: [&str; 15] = [
-    "domain",
-    "runtime",
-    "store",
-    "telegram",
-    "webengage",
-    "request",
-    "status",
-    "worker",
-    "webhook",
-    "events",
-    "setup",
-    "monitor",
-    "admin",
-    "sweeper",
-    "local",
-];
+/// The crates of ours that functions share.
+pub const SHARED: [&str; 5] = ["domain", "runtime", "store", "telegram", "webengage"];
 
-/// Whether a line comes from our own code.
+/// Whether a line comes from a crate that `is_ours`.
 #[must_use]
-pub fn is_ours(target: &str) -> bool {
-    OURS.contains(&target.split("::").next().unwrap_or_default())
+pub fn is_of(target: &str, is_ours: impl Fn(&str) -> bool) -> bool {
+    is_ours(target.split("::").next().unwrap_or_default())
 }
 
 /// Starts logging for a function, at the level of `AWS_LAMBDA_LOG_LEVEL` (set by Lambda's logging configuration) or
 /// `RUST_LOG`, by default INFO; and counting, at whatever level, if `METRICS_NAMESPACE` is set.
-pub fn start(env: &Env) {
+/// Lines of other crates than the function's own and ours are left out at any level: libraries print headers and bodies.
+pub fn start(function: &'static str, env: &Env) {
     let level = env
         .optional("AWS_LAMBDA_LOG_LEVEL")
         .or_else(|| env.optional("RUST_LOG"));
@@ -54,7 +39,13 @@ pub fn start(env: &Env) {
         .flatten_event(true)
         .with_current_span(false)
         .with_ansi(false);
-    let ours = || tracing_subscriber::filter::filter_fn(|metadata| is_ours(metadata.target()));
+    let ours = || {
+        tracing_subscriber::filter::filter_fn(move |metadata| {
+            is_of(metadata.target(), |name| {
+                name == function || SHARED.contains(&name)
+            })
+        })
+    };
     let meter = env.optional("METRICS_NAMESPACE").map(Meter::start);
     // A second start in one process keeps the first.
     let _ = tracing_subscriber::registry()

@@ -87,12 +87,6 @@ impl App {
             any_bot: self.bots.first().copied(),
         }
     }
-
-    /// Whether a caller shows an operator's key.
-    #[must_use]
-    pub fn knows(&self, headers: &http::HeaderMap) -> bool {
-        self.operators.who(headers).is_some()
-    }
 }
 
 /// What an operator asks for.

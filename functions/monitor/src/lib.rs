@@ -16,7 +16,7 @@ use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::redaction::of_others;
 use runtime::telemetry::chain;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{RateLimits, Tasks};
 use telegram::ALLOWED_UPDATES;
 use telegram::{Bots, Telegram, WebhookInfo};
@@ -27,6 +27,9 @@ use tracing::{error, info, warn};
 const TIMEOUT: Duration = Duration::from_secs(25);
 /// How long ago a delivery failed that counts: since about the last run but one, so that none is missed.
 const JUST_NOW: Duration = Duration::from_secs(120);
+
+/// `WEBHOOK_URL` where Telegram is asked for updates: no webhook is looked at.
+pub const POLLING: &str = "polling";
 
 /// What the handler needs.
 pub struct App {
@@ -47,19 +50,11 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let webhook_url = env.required("WEBHOOK_URL");
-        Self {
-            webhook_url: Some(webhook_url),
-            ..Self::without_webhook(env, clock)
-        }
-    }
-
-    /// As [`App::from_env`], where updates are asked for: no webhook is looked at.
-    pub fn without_webhook(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         let gauge = |url| QueueDepth::new(aws.sqs(), url);
         Self {
             bots: Bots::from_env(env, &clock),
-            webhook_url: None,
+            webhook_url: (webhook_url != POLLING).then_some(webhook_url),
             invite_queue: gauge(env.required("INVITE_QUEUE_URL")),
             event_queue: gauge(env.required("EVENT_QUEUE_URL")),
             invite_dead_letters: gauge(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
@@ -73,7 +68,7 @@ impl App {
 }
 
 /// What was measured; what could not be is left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
     /// Bells on their way, whatever their state.

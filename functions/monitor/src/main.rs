@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let function = &Function::start(monitor::App::from_env).await?;
+    let function = &Function::start(env!("CARGO_CRATE_NAME"), monitor::App::from_env).await?;
     // What the schedule sends tells nothing but that it is time.
     run(service_fn(
         move |event: LambdaEvent<IgnoredAny>| async move {

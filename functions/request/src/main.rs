@@ -5,5 +5,10 @@ use runtime::lambda;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda::answer_calls(request::App::from_env, request::handle).await
+    lambda::answer_calls(
+        env!("CARGO_CRATE_NAME"),
+        request::App::from_env,
+        request::handle,
+    )
+    .await
 }

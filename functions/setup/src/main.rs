@@ -7,7 +7,7 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    telemetry::start(&Env::of_process());
+    telemetry::start(env!("CARGO_CRATE_NAME"), &Env::of_process());
     run(service_fn(async |event: LambdaEvent<Value>| {
         let deadline = lambda::deadline(event.context.deadline);
         let name = &event.context.env_config.function_name;

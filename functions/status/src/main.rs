@@ -5,5 +5,10 @@ use runtime::lambda;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda::answer_calls(status::App::from_env, status::handle).await
+    lambda::answer_calls(
+        env!("CARGO_CRATE_NAME"),
+        status::App::from_env,
+        status::handle,
+    )
+    .await
 }

@@ -5,5 +5,10 @@ use runtime::lambda;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda::answer_calls(webhook::App::from_env, webhook::handle).await
+    lambda::answer_calls(
+        env!("CARGO_CRATE_NAME"),
+        webhook::App::from_env,
+        webhook::handle,
+    )
+    .await
 }

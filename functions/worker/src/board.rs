@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
 use domain::lease::ChatLease;
@@ -12,7 +13,7 @@ use crate::lanes::{BotState, SHARE};
 use tokio::time::Instant;
 
 /// How long before its slot a task is begun: what it reads before it calls Telegram must not make the calls uneven.
-pub(crate) const LEAD: std::time::Duration = std::time::Duration::from_millis(30);
+pub(crate) const LEAD: Duration = Duration::from_millis(30);
 /// The most calls of a chat under way at once: Telegram answers late when it sleeps through a flood wait.
 const UNDER_WAY_MAX: u32 = 64;
 
@@ -37,7 +38,19 @@ pub(crate) struct State {
     /// The same of each bot, from a number on that chance gives: a run is too short for a turn that comes by counting.
     turns: BTreeMap<BotId, u32>,
     under_way: BTreeMap<BotId, u32>,
+    /// When the last call of each bot left.
+    left_at: BTreeMap<BotId, Instant>,
     resumes: u64,
+}
+
+/// Whether a call may leave at its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    Now,
+    /// The call before it left late: a strict limit would refuse one that follows it sooner than this.
+    After(Duration),
+    /// The bot was told to wait meanwhile.
+    Paused,
 }
 
 impl Board {
@@ -65,6 +78,7 @@ impl Board {
             calls: 0,
             turns,
             under_way: BTreeMap::new(),
+            left_at: BTreeMap::new(),
             resumes: lease.resumes,
         }))
     }
@@ -121,6 +135,26 @@ impl State {
         Some(self.limiters.get_mut(&bot)?.take_slot(now))
     }
 
+    /// The call of a slot is about to leave.
+    pub(crate) fn leave(&mut self, bot: BotId, now: Timestamp, monotonic: Instant) -> Leaving {
+        let Some(limiter) = self.limiters.get_mut(&bot) else {
+            return Leaving::Paused;
+        };
+        if limiter.waits_until(now) > now {
+            return Leaving::Paused;
+        }
+        if let Some(left_at) = self.left_at.get(&bot) {
+            let earliest = *left_at + limiter.interval();
+            let rest = earliest.saturating_duration_since(monotonic);
+            if !rest.is_zero() {
+                return Leaving::After(rest);
+            }
+        }
+        self.left_at.insert(bot, monotonic);
+        limiter.called(now);
+        Leaving::Now
+    }
+
     /// A call is over.
     pub(crate) fn end(&mut self, bot: BotId) {
         if let Some(count) = self.under_way.get_mut(&bot) {
@@ -137,7 +171,7 @@ mod tests {
     fn runs_of_three_calls_leave_one_call_in_twenty_of_each_bot_to_revocations() {
         fastrand::seed(7);
         let bots = [BotId(1), BotId(2)];
-        let fresh = Limiter::new(std::time::Duration::from_secs(3));
+        let fresh = Limiter::new(Duration::from_secs(3));
         let now = Timestamp::from_ms(1_763_640_000_000);
         let mut turns = [0_u32; 2];
         for _ in 0..2000 {

@@ -15,7 +15,7 @@ use telegram::{Telegram, TelegramError};
 use tracing::{error, warn};
 
 use crate::App;
-use crate::board::Board;
+use crate::board::{Board, Leaving};
 
 /// How much later than the probe of an open circuit the task is due that opened it: another one probes.
 const AFTER_PROBE: Duration = Duration::from_secs(1);
@@ -66,20 +66,20 @@ impl Call<'_> {
     /// Waits for the slot; answers whether the call may be made then: its bot may have been told to wait meanwhile, and a
     /// process that was frozen has lost the lease.
     pub(crate) async fn reach_slot(&self) -> bool {
-        self.app.clock.sleep_until(self.slot).await;
-        let now = self.app.clock.now();
-        let mut board = self.board.lock();
-        if board.is_broken || self.app.clock.monotonic() >= board.ends {
-            return false;
+        let mut at = self.slot;
+        loop {
+            self.app.clock.sleep_until(at).await;
+            let (now, monotonic) = (self.app.clock.now(), self.app.clock.monotonic());
+            let mut board = self.board.lock();
+            if board.is_broken || monotonic >= board.ends {
+                return false;
+            }
+            match board.leave(self.bot.bot(), now, monotonic) {
+                Leaving::Now => return true,
+                Leaving::Paused => return false,
+                Leaving::After(rest) => at = now.plus(rest),
+            }
         }
-        let Some(limiter) = board.limiters.get_mut(&self.bot.bot()) else {
-            return false;
-        };
-        let may_call = limiter.waits_until(now) <= now;
-        if may_call {
-            limiter.called(self.slot, now);
-        }
-        may_call
     }
 
     /// A call went well.

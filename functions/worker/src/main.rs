@@ -7,7 +7,7 @@ use runtime::lambda::{self, Function};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let function = &Function::start(worker::App::from_env).await?;
+    let function = &Function::start(env!("CARGO_CRATE_NAME"), worker::App::from_env).await?;
     run(service_fn(
         move |event: LambdaEvent<worker::Invocation>| async move {
             let deadline = lambda::deadline(event.context.deadline);

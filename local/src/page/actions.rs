@@ -157,7 +157,7 @@ act!(buy, Buy, async |served: &Served, buy: Buy| -> Act {
         let call = call
             .body(Bytes::from(purchase.to_string()))
             .map_err(|_| bad())?;
-        let response = request::handle(&served.functions.request, call).await;
+        let response = served.functions.get("request").call(call).await;
         serde_json::from_slice::<Value>(response.body()).map_err(|_| bad())
     }))
     .await;
@@ -241,11 +241,8 @@ act!(leave, OfRequest, async |served: &Served,
     let telegram = telegram(served)?;
     let call = http::Request::get(format!("/v1/invite/{}", of.request_id))
         .header("x-api-key", &served.page.api_key);
-    let response = status::handle(
-        &served.functions.status,
-        call.body(Bytes::new()).map_err(|_| bad())?,
-    )
-    .await;
+    let call = call.body(Bytes::new()).map_err(|_| bad())?;
+    let response = served.functions.get("status").call(call).await;
     let invite: Value = serde_json::from_slice(response.body()).map_err(|_| bad())?;
     let person = invite["telegramUserId"]
         .as_i64()

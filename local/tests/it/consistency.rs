@@ -1,5 +1,6 @@
 //! House rules: lists that live in two places are the same list, and what the code's shape promises it keeps.
 
+mod adding;
 mod alarms;
 mod budget;
 mod deploying;
@@ -15,42 +16,9 @@ use std::time::Duration;
 
 use domain::fault::Fault;
 use domain::id::ChatId;
-use runtime::clock::Clock;
-use runtime::config::Env;
+use local::functions::FUNCTIONS;
 use runtime::response::Rejection;
 use serde_json::{Map, Value, json};
-
-/// What a function reads of its environment.
-type Reader = fn(&mut Env);
-
-/// The functions.
-const READERS: [(&str, Reader); 9] = [
-    ("request", |env| {
-        drop(request::App::from_env(env, Clock::real()))
-    }),
-    ("status", |env| {
-        drop(status::App::from_env(env, Clock::real()))
-    }),
-    ("worker", |env| {
-        drop(worker::App::from_env(env, Clock::real()))
-    }),
-    ("webhook", |env| {
-        drop(webhook::App::from_env(env, Clock::real()))
-    }),
-    ("events", |env| {
-        drop(events::App::from_env(env, Clock::real()))
-    }),
-    ("setup", |env| drop(setup::App::from_env(env))),
-    ("monitor", |env| {
-        drop(monitor::App::from_env(env, Clock::real()))
-    }),
-    ("admin", |env| {
-        drop(admin::App::from_env(env, Clock::real()))
-    }),
-    ("sweeper", |env| {
-        drop(sweeper::App::from_env(env, Clock::real()))
-    }),
-];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -234,8 +202,11 @@ fn mains_are_wiring_and_files_are_one_concept() {
 #[test]
 fn every_function_is_in_every_list() {
     let folders = entries("functions");
-    let read: BTreeSet<String> = READERS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(read, folders, "the tests");
+    let registered: BTreeSet<String> = FUNCTIONS
+        .iter()
+        .map(|function| function.name.to_owned())
+        .collect();
+    assert_eq!(registered, folders, "local/src/functions.rs");
     let deployed: BTreeSet<String> = template::functions().into_keys().collect();
     assert_eq!(deployed, folders, "template.yaml");
     let workspace = text("Cargo.toml");

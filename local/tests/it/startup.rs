@@ -1,5 +1,6 @@
 //! A start that can't come to good is refused at once, by name, and no door is ever left open by what is not set.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::OnceLock;
@@ -156,6 +157,17 @@ fn missing(sentence: &str) -> Vec<&str> {
 #[tokio::test]
 async fn a_function_without_its_environment_refuses_within_a_second_and_names_all_that_is_missing()
 {
+    let named: BTreeSet<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
+    let registered = local::functions::FUNCTIONS.iter();
+    let registered: BTreeSet<&str> = registered.map(|function| function.name).collect();
+    // `setup` starts whatever it lacks, and answers what that is.
+    assert_eq!(
+        named,
+        registered
+            .into_iter()
+            .filter(|name| *name != "setup")
+            .collect()
+    );
     for (name, required) in FUNCTIONS {
         let sentence = refusal(name, &[]).await;
         assert!(
@@ -312,6 +324,7 @@ async fn start(env: &[(&str, &str)]) -> anyhow::Result<Stack> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Stack::start(Options {
+        functions: &local::functions::FUNCTIONS,
         listen: any_port(),
         aws_listen: any_port(),
         data: Data::Ephemeral,

@@ -127,7 +127,6 @@ async fn counted(
     work: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<Usage> {
     let wire = stack.aws().wire();
-    let (worker, events) = (&stack.local.worker, &stack.local.events);
     drop(wire.take_calls());
     wire.record_calls(true);
     let mut usage = Usage::default();
@@ -141,11 +140,11 @@ async fn counted(
             tokio::time::sleep(POLL_INTERVAL).await;
             let passed_ms = (stack.clock.now_ms() - looked_ms) as f64;
             looked_ms = stack.clock.now_ms();
-            usage.worker_ms += worker.running() as f64 * passed_ms;
-            usage.events_ms += events.running() as f64 * passed_ms;
+            usage.worker_ms += stack.local.mappings["worker"].running() as f64 * passed_ms;
+            usage.events_ms += stack.local.mappings["events"].running() as f64 * passed_ms;
             let left = stack.depth(INVITES.queue) + stack.depth(EVENTS.queue);
             let pending = stack.telegram.pending_updates(stack.bot_id);
-            let is_idle = left == 0 && pending == 0 && worker.running() + events.running() == 0;
+            let is_idle = left == 0 && pending == 0 && stack.local.running() == 0;
             idle = if is_idle { idle + 1 } else { 0 };
         }
         Ok(())

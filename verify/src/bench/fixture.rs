@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use local::env::env_of;
-use local::functions::Functions;
+use local::functions::{FUNCTIONS, Functions, sources};
 use local::harness::TestStack;
 use local::serve::{Bounds, serve};
 use local::{api, resources};
@@ -48,15 +48,11 @@ impl Fixture {
         env.insert("AWS_ENDPOINT_URL".to_owned(), aws.url());
         // As deployed: metrics are a part of what logs cost.
         env.insert("METRICS_NAMESPACE".to_owned(), "AdmitOne/bench".to_owned());
-        for (name, queue) in [
-            ("INVITE_QUEUE_URL", resources::INVITES.queue),
-            ("EVENT_QUEUE_URL", resources::EVENTS.queue),
-        ] {
-            env.insert(name.to_owned(), aws.queue_url(queue));
-        }
         let shared = Shared::from_env(&mut env_of(&env));
         resources::create_tables(&shared.dynamodb()).await?;
-        resources::create_queues(&shared.sqs()).await?;
+        let queues = resources::create_queues(&shared.sqs(), sources(&FUNCTIONS)).await?;
+        let queues = queues.into_iter();
+        env.extend(queues.map(|(name, url)| (name.to_owned(), url)));
 
         let chats = stack.chat_id..stack.chat_id + CHATS;
         for chat in chats.clone().skip(1) {
@@ -69,10 +65,14 @@ impl Fixture {
         let chats: Vec<String> = chats.map(|chat| chat.to_string()).collect();
         env.insert("TELEGRAM_CHAT_ID".to_owned(), chats.join(","));
 
-        let functions = Arc::new(Functions::start(&mut env_of(&env), &Clock::real())?);
+        let functions = Arc::new(Functions::start(
+            &FUNCTIONS,
+            &mut env_of(&env),
+            &Clock::real(),
+        )?);
         let listener = tokio::net::TcpListener::bind(any_port).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let router = api::served(api::routes(functions));
+        let router = api::served(api::routes(&functions), &FUNCTIONS);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, router, Bounds::default()));
         Ok(Self {

@@ -107,17 +107,20 @@ impl FlowRunner {
         ] {
             let request = Request::post("/v1/invite/request").header(name, key);
             let request = request.body(Bytes::from(payment.to_string()))?;
-            let answer = request::handle(&world.request, request).await;
+            let answer = world.function("request").call(request).await;
             expect_closed(answer.status(), "a request", broken);
             let request = Request::get(format!("/v1/invite/{id}")).header(name, key);
-            let answer = status::handle(&world.status, request.body(Bytes::new())?).await;
+            let answer = world
+                .function("status")
+                .call(request.body(Bytes::new())?)
+                .await;
             expect_closed(answer.status(), "a look", broken);
         }
         for secret in ["", "verify-secret-99"] {
             let request = Request::post("/v1/telegram/webhook")
                 .header("x-telegram-bot-api-secret-token", secret)
                 .body(Bytes::from(join.to_string()))?;
-            let answer = webhook::handle(&world.webhook, request).await;
+            let answer = world.function("webhook").call(request).await;
             expect_closed(answer.status(), "a join", broken);
         }
         if world.wire.calls() != before {

@@ -20,12 +20,13 @@ use simulators::telegram::{Fault, FaultRule, Tap};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::FUNCTIONS;
+use super::driven;
 use crate::crash::{CallSites, Case, Flow};
 use crate::wire::Wire;
 use crate::world::{Plan, Reply, World};
 use local::event_source_mapping;
-use local::resources::{EVENTS, INVITES, Source};
+use local::functions::{FUNCTIONS, Trigger};
+use local::resources::{INVITES, Source};
 
 const SHOP: &str = include_str!("../../../events/request-new.json");
 const UPDATE: &str = include_str!("../../../events/webhook-join.json");
@@ -111,7 +112,7 @@ impl ProcessCluster {
             running: Arc::default(),
         };
         let mut gates = JoinSet::new();
-        for name in FUNCTIONS {
+        for name in driven() {
             let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
             let listener = TcpListener::bind(any_port).await?;
             let url = format!("http://{}", listener.local_addr()?);
@@ -228,8 +229,14 @@ impl ProcessCluster {
     async fn quiet(&self) -> anyhow::Result<()> {
         let all = async {
             loop {
-                let worked =
-                    self.feed(&INVITES, "worker").await? | self.feed(&EVENTS, "events").await?;
+                let mut worked = false;
+                for function in &FUNCTIONS {
+                    for trigger in function.triggers {
+                        if let Trigger::Queue(source) = trigger {
+                            worked |= self.feed(source, function.name).await?;
+                        }
+                    }
+                }
                 if self.world.is_quiet().await? {
                     return anyhow::Ok(());
                 }

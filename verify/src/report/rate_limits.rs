@@ -144,7 +144,11 @@ const HEAD: &str = "| limit | burst | chats | workers | rate | used | found afte
     | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
 
 /// What must hold of limits that do not change.
-fn constant(report: &mut Report, of: &str, steady: &[&Found]) {
+fn constant(report: &mut Report, scope: Scope, steady: &[&Found]) {
+    let of = match scope {
+        Scope::Chat => "limit of a chat",
+        Scope::Bot => "limit of a bot over its chats",
+    };
     // 30 calls a second take the five workers of the template.
     let able = steady
         .iter()
@@ -165,12 +169,12 @@ fn constant(report: &mut Report, of: &str, steady: &[&Found]) {
         "at most 0.5 %",
         most <= 0.005,
     );
-    report.bound(
-        &format!("{of}: calls in a pause"),
-        pauses.to_string(),
-        "0",
-        pauses == 0,
-    );
+    let what = format!("{of}: calls in a pause");
+    match scope {
+        Scope::Chat => report.bound(&what, pauses.to_string(), "0", pauses == 0),
+        // Limits are learned for each bot and chat (docs/design/dispatch.md, "Decisions").
+        Scope::Bot => report.aim(&what, pauses.to_string(), "0", pauses == 0),
+    }
 }
 
 pub(super) fn rate_limits(report: &mut Report, small: bool, threads: usize) -> anyhow::Result<()> {
@@ -206,16 +210,13 @@ pub(super) fn rate_limits(report: &mut Report, small: bool, threads: usize) -> a
         began.elapsed().as_secs_f64()
     );
     report.section("Rate limits", &text);
-    for (scope, of) in [
-        (Scope::Chat, "limit of a chat"),
-        (Scope::Bot, "limit of a bot over its chats"),
-    ] {
+    for scope in [Scope::Chat, Scope::Bot] {
         let steady: Vec<&Found> = found
             .iter()
             .filter(|found| found.case.change == Change::Constant && found.case.scope == scope)
             .collect();
         if !steady.is_empty() {
-            constant(report, of, &steady);
+            constant(report, scope, &steady);
         }
     }
     let longest = found

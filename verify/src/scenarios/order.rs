@@ -47,12 +47,12 @@ pub(super) fn first_come_first_served(size: Size) -> anyhow::Result<String> {
             let away = AwsRule::new(WireFault::InternalError).on(Service::Sqs, "ReceiveMessage");
             world.aws.wire().fail(away.named(INVITES.queue).always());
             world.pause_schedules();
-            world.worker.kill();
+            world.kill_worker();
             world.wait(Duration::from_secs(75)).await;
             world.aws.wire().clear_faults();
             world.resume_schedules();
             world.wait(part).await;
-            world.worker.kill();
+            world.kill_worker();
             world.wait(part).await;
             limit(40);
             world.wait(part).await;
@@ -141,6 +141,45 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
     })
 }
 
+/// A sale without a link pool: all orders at once, and four bots that each may make 30 links a second.
+pub(super) fn sale_without_pool(size: Size) -> anyhow::Result<String> {
+    let (orders, per_minute) = size.pick((400, 120), (100_000, 1800));
+    run(1, async {
+        let plan = Plan {
+            bots: 4,
+            events: false,
+            ..Plan::default()
+        };
+        let bots = plan.bots;
+        let world = world(plan).await?;
+        world
+            .telegram
+            .set_limit(Some(Limit::per_minute(per_minute, 1)));
+        let way = Duration::from_millis(80);
+        world.telegram.set_latency(way..=way);
+        let start = world.clock.now();
+        buy_all(&world, 0..orders).await?;
+        world.run_until_idle().await?;
+        let all = served(&world).await?;
+        anyhow::ensure!(all.len() == orders, "{} requests", all.len());
+        let last = all.iter().map(|served| served.done).max().unwrap_or(start);
+        let seconds = last.since(start).as_secs_f64();
+        let used = orders as f64 / seconds * 60.0 / f64::from(per_minute) / bots as f64;
+        let refused = world.telegram.too_many_requests() as f64 / orders as f64;
+        let sqs = world.bell_calls() as f64 / orders as f64;
+        let links = world.telegram.link_count();
+        let figures = format!(
+            "{orders} orders without a pool, {bots} bots at {per_minute} links a minute each: served in {seconds:.0} s, {:.1} % of the limit \
+             used, {links} links, {:.2} % of the calls met a 429, {sqs:.2} SQS requests a link",
+            used * 100.0,
+            refused * 100.0
+        );
+        let least = size.pick(0.7, 0.9);
+        anyhow::ensure!(used >= least && links == orders, "{figures}");
+        Ok(figures)
+    })
+}
+
 /// Clocks of workers that are off by five minutes, in both directions, with waits and orders all the while: waits may
 /// move, nobody is overtaken or given up.
 pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
@@ -161,7 +200,7 @@ pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
                 world.telegram.fail(rule.times(2));
             }
             if number % 16 == 8 {
-                world.worker.kill();
+                world.kill_worker();
             }
             let body = payment(&world, number, number % 2);
             let told = world.buy_until_accepted(&body, 5).await;

@@ -34,7 +34,7 @@ impl World {
             .map(|bot| self.telegram.pending_updates(*bot))
             .sum();
         let by_clock = self.schedules.running.load(Ordering::SeqCst);
-        left == 0 && pending == 0 && self.worker.running() + self.events.running() + by_clock == 0
+        left == 0 && pending == 0 && self.running() + by_clock == 0
     }
 
     /// Whether nothing is left to do: nothing is under way, no task is due ever, no event is pending, the pool is full.

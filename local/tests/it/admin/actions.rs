@@ -58,7 +58,7 @@ async fn a_retry_without_a_bell_is_found_by_the_tick() {
     stack.link(&id).await;
     stack.aws().wire().clear_faults();
     stack.advance(HOUR * 2);
-    assert_eq!(stack.functions().sweep().await.events, 1);
+    assert_eq!(stack.functions().sweep().await["events"], 1);
     stack.run_until_idle().await;
     assert_eq!(history(&story(&stack, &id).await), ["retry"]);
 }
@@ -173,7 +173,7 @@ async fn a_telling_that_died_before_its_message_is_swept() {
     assert_eq!(answer.status, 503);
     stack.aws().wire().clear_faults();
     stack.advance(HOUR * 2);
-    assert_eq!(stack.functions().sweep().await.events, 1);
+    assert_eq!(stack.functions().sweep().await["events"], 1);
     stack.run_until_idle().await;
     assert_eq!(told(&stack, CREATED), [link.clone(), link]);
     assert_eq!(stack.status(&id).await["linkEventFired"], true);
@@ -239,7 +239,7 @@ async fn an_event_that_cannot_be_delivered_is_given_up_with_the_reason_and_may_c
     stack.run_until_idle().await;
     assert_eq!(stack.webengage.attempt_count(), attempts);
     stack.advance(HOUR * 30);
-    assert_eq!(stack.functions().sweep().await.events, 0);
+    assert_eq!(stack.functions().sweep().await["events"], 0);
     let answer = acted(&stack, &id, "give-up-event", give_up.clone()).await;
     assert_eq!(answer["repeated"], true);
     let shown = story(&stack, &id).await;

@@ -164,7 +164,7 @@ async fn a_replacement_without_a_bell_is_found_by_the_tick() {
     assert!(stack.telegram.link(&old).unwrap().revoked);
     stack.aws().wire().clear_faults();
     stack.advance(HOUR * 2);
-    assert_eq!(stack.functions().sweep().await.events, 1);
+    assert_eq!(stack.functions().sweep().await["events"], 1);
     stack.run_until_idle().await;
 }
 
@@ -229,7 +229,7 @@ async fn who_joined_by_the_old_link_before_it_was_dead_keeps_the_seat() {
     stack.functions().tick().await;
     stack.aws().wire().clear_faults();
     stack.advance(HOUR * 2);
-    assert_eq!(stack.functions().sweep().await.events, 1);
+    assert_eq!(stack.functions().sweep().await["events"], 1);
     stack.run_until_idle().await;
     assert_eq!(stack.link(&id).await, old, "the link that they came by");
     let story = story(&stack, &id).await;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use local::functions::{FUNCTIONS, function};
 use serde_json::{Value, json};
 
 use super::template::{
     NUMBERS, functions, problems, referent, referents, resources, template, triggers,
 };
-use super::{READERS, code, none, text, yaml};
+use super::{code, none, text, yaml};
 
 /// The statements of a function's role.
 fn rights(function: &Value) -> Vec<Value> {
@@ -288,7 +289,6 @@ fn the_role_of_github_may_deploy_all_that_the_template_has() {
 /// A wrong setting fails the deployment, not the first sale.
 #[test]
 fn setup_refuses_whatever_another_function_would_refuse() {
-    let read = |name: &str| READERS.iter().find(|(known, _)| *known == name).unwrap().1;
     let variables = functions()["setup"]["Properties"]["Environment"]["Variables"].clone();
     let secrets = functions()["setup"]["Metadata"]["Secrets"].clone();
     let numbers = NUMBERS.map(|(name, _)| (name, "x"));
@@ -306,20 +306,21 @@ fn setup_refuses_whatever_another_function_would_refuse() {
     ];
     let mut refused = BTreeSet::new();
     for (name, value) in numbers.into_iter().chain(others) {
-        for (function, reader) in READERS.iter().filter(|(function, _)| *function != "setup") {
-            let about = |read| {
-                let problems = problems(read, &[(name, value)]);
+        for other in FUNCTIONS.iter().filter(|other| other.name != "setup") {
+            let about = |function| {
+                let problems = problems(function, &[(name, value)]);
                 problems
                     .into_iter()
                     .find(|problem| problem.starts_with(name) && !problem.ends_with(" is missing"))
             };
-            let Some(problem) = about(*reader) else {
+            let Some(problem) = about(other) else {
                 continue;
             };
             refused.insert(name);
             assert!(
-                about(read("setup")).is_some(),
-                "{function} refuses to start: {problem}; setup does not see it"
+                about(function("setup")).is_some(),
+                "{} refuses to start: {problem}; setup does not see it",
+                other.name
             );
             let given =
                 variables.get(name).is_some() || secrets.as_array().unwrap().contains(&json!(name));

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use local::functions::{FUNCTIONS, Trigger};
+
 use super::template::{functions, resources, triggers};
-use super::{code, text, yaml};
+use super::yaml;
 
 /// A method in lower case, and a path.
 type Route = (String, String);
@@ -39,29 +41,30 @@ fn documented() -> BTreeSet<Route> {
     calls
 }
 
-/// The routes of the gateway.
-fn deployed() -> BTreeSet<Route> {
+/// The routes of the gateway, each with its function.
+fn deployed() -> BTreeSet<(String, Route)> {
     let mut routes = BTreeSet::new();
-    for function in functions().values() {
-        for event in triggers(function).filter(|event| event["Type"] == "HttpApi") {
+    for (name, function) in functions() {
+        for event in triggers(&function).filter(|event| event["Type"] == "HttpApi") {
             let part = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
-            routes.insert((part("Method").to_lowercase(), part("Path")));
+            let route = (part("Method").to_lowercase(), part("Path"));
+            routes.insert((name.clone(), route));
         }
     }
     routes
 }
 
-/// The routes of the local stack, without those of its page.
-fn served() -> BTreeSet<Route> {
-    let source = code(&text("local/src/api.rs"));
+/// The routes of the registry, each with its function.
+fn served() -> BTreeSet<(String, Route)> {
     let mut routes = BTreeSet::new();
-    for (at, start) in source.match_indices(".route(\"") {
-        let (path, rest) = source[at + start.len()..].split_once('"').unwrap();
-        let rest = rest.trim_start_matches([',', ' ', '\n']);
-        let method = rest.split('(').next().unwrap();
-        routes.insert((method.to_owned(), path.to_owned()));
+    for function in &FUNCTIONS {
+        for trigger in function.triggers {
+            if let Trigger::Route(method, path) = trigger {
+                let method = format!("{method:?}").to_lowercase();
+                routes.insert((function.name.to_owned(), (method, (*path).to_owned())));
+            }
+        }
     }
-    routes.retain(|(_, path)| path.starts_with("/v1/"));
     routes
 }
 
@@ -88,17 +91,23 @@ fn a_route_takes_what_it_names() {
 #[test]
 fn the_gateway_and_the_local_stack_take_what_the_contract_knows_and_nothing_else() {
     let documented = documented();
+    let (deployed, served) = (deployed(), served());
+    // The most narrow route takes a call.
+    let taken_by = |routes: &BTreeSet<(String, Route)>, call: &Route| {
+        let taking = routes.iter().filter(|(_, route)| takes(route, call));
+        let by_width = taking.min_by_key(|(_, route)| route.1.matches('{').count());
+        by_width.map(|(function, _)| function.clone())
+    };
+    for call in &documented {
+        let function = taken_by(&deployed, call);
+        assert!(function.is_some(), "template.yaml lacks {call:?}");
+        assert_eq!(taken_by(&served, call), function, "{call:?}");
+    }
     for (where_, routes) in [
-        ("template.yaml", deployed()),
-        ("local/src/api.rs", served()),
+        ("template.yaml", &deployed),
+        ("local/src/functions.rs", &served),
     ] {
-        for call in &documented {
-            assert!(
-                routes.iter().any(|route| takes(route, call)),
-                "{where_} lacks {call:?}"
-            );
-        }
-        for route in &routes {
+        for (_, route) in routes {
             let is_known = documented.iter().any(|call| takes(route, call));
             assert!(
                 is_known,
@@ -127,5 +136,6 @@ fn routes_at_the_gateway_are_few_and_each_has_its_limit() {
         .map(|route| route.split_once(' ').unwrap())
         .map(|(method, path)| (method.to_lowercase(), path.to_owned()))
         .collect();
+    let deployed: BTreeSet<Route> = deployed.into_iter().map(|(_, route)| route).collect();
     assert_eq!(throttled, deployed, "RouteSettings");
 }

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::KeySchemaElement;
+use local::functions::{FUNCTIONS, Function, Trigger};
 use local::harness::TestStack;
-use local::resources::{EVENTS, INVITES, MAX_RECEIVE_COUNT, MINUTE, RETENTION_SECONDS};
+use local::resources::{MAX_RECEIVE_COUNT, RETENTION_SECONDS, Source};
 use runtime::aws::Shared;
+use runtime::clock::Clock;
 use runtime::config::Env;
 use serde_json::{Value, json};
 
-use super::{READERS, Reader, code, none, product, quoted_after, text, yaml};
+use super::{code, none, product, quoted_after, text, yaml};
 
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
@@ -176,11 +178,25 @@ async fn the_local_stack_makes_the_tables_of_the_template() {
     assert_eq!(there, tables.keys().cloned().collect());
 }
 
+/// The functions that a queue feeds.
+fn fed() -> impl Iterator<Item = (&'static str, &'static Source)> {
+    FUNCTIONS.iter().flat_map(|function| {
+        let sources = function
+            .triggers
+            .iter()
+            .filter_map(|trigger| match trigger {
+                Trigger::Queue(source) => Some(*source),
+                _ => None,
+            });
+        sources.map(|source| (function.name, source))
+    })
+}
+
 #[test]
 fn the_local_stack_makes_the_queues_of_the_template_and_feeds_the_functions_as_it_says() {
     let (queues, template) = (resources("AWS::SQS::Queue"), template());
     let mut known = BTreeSet::new();
-    for (source, function) in [(&INVITES, "worker"), (&EVENTS, "events")] {
+    for (function, source) in fed() {
         known.extend([source.queue, source.dead_letters]);
         let queue = &queues[source.queue]["Properties"];
         let name = source.queue;
@@ -248,18 +264,24 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
             );
         }
     }
-    let every_minute = |name: &str| (name.to_owned(), "rate(1 minute)".to_owned());
-    assert_eq!(
-        scheduled,
-        ["monitor", "sweeper", "worker"].map(every_minute).into()
-    );
-    assert_eq!(MINUTE.as_secs(), 60);
+    let mut registered = BTreeMap::new();
+    for function in &FUNCTIONS {
+        for trigger in function.triggers {
+            if let Trigger::Schedule { every, timeout } = trigger {
+                assert_eq!(every.as_secs(), 60, "{}", function.name);
+                registered.insert(function.name.to_owned(), "rate(1 minute)".to_owned());
+                let deployed = &functions()[function.name]["Properties"]["Timeout"];
+                assert_eq!(*deployed, timeout.as_secs(), "{}", function.name);
+            }
+        }
+    }
+    assert_eq!(scheduled, registered);
 }
 
 /// The problems that a function has with an environment.
-pub(super) fn problems(read: Reader, values: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn problems(function: &Function, values: &[(&str, &str)]) -> Vec<String> {
     let mut env = Env::from_iter(values.iter().copied());
-    read(&mut env);
+    drop((function.start)(&mut env, Clock::real()));
     let report = env
         .check()
         .err()
@@ -273,8 +295,8 @@ pub(super) fn problems(read: Reader, values: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// The names that a function reads and can't do without, and the numbers that it reads with their bounds.
-fn read_by(read: Reader) -> (BTreeSet<String>, BTreeMap<String, (i64, i64)>) {
-    let missing = problems(read, &[]);
+fn read_by(function: &Function) -> (BTreeSet<String>, BTreeMap<String, (i64, i64)>) {
+    let missing = problems(function, &[]);
     let missing = missing
         .iter()
         .filter_map(|problem| problem.strip_suffix(" is missing"));
@@ -283,7 +305,7 @@ fn read_by(read: Reader) -> (BTreeSet<String>, BTreeMap<String, (i64, i64)>) {
         .map(str::to_owned)
         .collect();
     let names: Vec<(&str, &str)> = NUMBERS.iter().map(|(name, _)| (*name, "x")).collect();
-    let bounds = problems(read, &names);
+    let bounds = problems(function, &names);
     let bounds = bounds.iter().filter_map(|problem| {
         let (name, bounds) = problem.split_once(" must be a whole number from ")?;
         let (least, most) = bounds.split_once(" to ")?;
@@ -309,8 +331,9 @@ pub(super) const NUMBERS: [(&str, &str); 7] = [
 #[test]
 fn each_function_is_given_exactly_the_names_that_it_reads() {
     let functions = functions();
-    for (name, read) in READERS {
-        let (required, numbers) = read_by(read);
+    for of_registry in &FUNCTIONS {
+        let name = of_registry.name;
+        let (required, numbers) = read_by(of_registry);
         let function = &functions[name];
         let variables = function["Properties"]["Environment"]["Variables"]
             .as_object()
@@ -389,7 +412,7 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
         );
         // And so with tables, which it finds by the stack's name.
         let impossible = TABLES.map(|(_, variable)| (variable, "!"));
-        let refused = problems(read, &impossible);
+        let refused = problems(of_registry, &impossible);
         let reads = |variable: &str| refused.iter().any(|problem| problem.starts_with(variable));
         let read_tables = TABLES.iter().filter(|(_, variable)| reads(variable));
         let read_tables: BTreeSet<String> =
@@ -430,9 +453,9 @@ fn numbers_have_one_default_and_one_range() {
     let template = template();
     let book = text("docs/OPERATIONS.md");
     for (variable, parameter) in NUMBERS {
-        let readers = READERS
+        let readers = FUNCTIONS
             .iter()
-            .filter_map(|(_, read)| read_by(*read).1.remove(variable));
+            .filter_map(|function| read_by(function).1.remove(variable));
         let ranges: BTreeSet<(i64, i64)> = readers.collect();
         assert_eq!(
             ranges.len(),

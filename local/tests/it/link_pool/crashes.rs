@@ -79,7 +79,7 @@ async fn a_request_that_dies_at_any_call_leaves_nothing_behind() {
                 .unwrap();
             let of = move |call: &WireCall| call.operation == operation;
             let died = dies_at(&stack, (0, phase), of, async move {
-                functions.request(call).await;
+                functions.get("request").call(call).await;
             })
             .await;
             stack.run_until_idle().await;
@@ -115,7 +115,7 @@ async fn a_taking_whose_caller_never_comes_again_is_delivered_all_the_same() {
         .unwrap();
     let taken = |call: &WireCall| call.operation == "TransactWriteItems";
     let died = dies_at(&stack, (0, Phase::After), taken, async move {
-        functions.request(call).await;
+        functions.get("request").call(call).await;
     });
     assert!(died.await.is_some());
     stack.advance(MINUTE * 61);
