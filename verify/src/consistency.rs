@@ -116,23 +116,23 @@ async fn pool(
 /// What shops were told is what the records say.
 fn answers(world: &World, requests: &BTreeMap<String, Value>, broken: &mut Vec<String>) {
     let observed = world.observed();
-    for (asked, told) in &observed.asked {
+    for (asked, reply) in &observed.asked {
         let (user, transaction) = (id_of(&asked["userId"]), id_of(&asked["transactionId"]));
-        match told.status {
+        match reply.status {
             200 => {
-                let id = told.body["requestId"].as_str().unwrap_or_default();
+                let id = reply.body["requestId"].as_str().unwrap_or_default();
                 let Some(item) = requests.get(id) else {
                     continue;
                 };
                 if item["userId"] != user || item["transactionId"] != transaction {
                     broken.push(format!("I1: {user} was told {id}, which is another's"));
                 }
-                let link = &told.body["inviteLink"];
+                let link = &reply.body["inviteLink"];
                 let is_first = item["linkVersion"].as_u64().unwrap_or_default() == 0;
                 if is_first && !link.is_null() && *link != item["inviteLink"] {
                     broken.push(format!("I1: {id} was told another link than its own"));
                 }
-                if (told.body["status"] == "done") == link.is_null() {
+                if (reply.body["status"] == "done") == link.is_null() {
                     broken.push(format!("I2: {id} was told a status without its link"));
                 }
             }

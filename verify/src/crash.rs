@@ -105,7 +105,7 @@ pub struct CaseResult {
 #[must_use]
 pub fn run(case: &Case) -> CaseResult {
     let call_sites = CallSites::new(case);
-    let told = catch_unwind(AssertUnwindSafe(|| {
+    let ended = catch_unwind(AssertUnwindSafe(|| {
         world::run(SEED, async {
             let world = World::start(&case.flow.plan()).await?;
             let runner = FlowRunner::new(world, call_sites.clone(), case);
@@ -119,7 +119,7 @@ pub fn run(case: &Case) -> CaseResult {
             Ok((broken, runner.world.logs.lines()))
         })
     }));
-    let (broken, trace) = match told {
+    let (broken, trace) = match ended {
         Ok(Ok(ran)) => ran,
         Ok(Err(error)) => (vec![format!("the world ended: {error:#}")], Vec::new()),
         Err(_) => (vec!["a panic".to_owned()], Vec::new()),

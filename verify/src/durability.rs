@@ -131,12 +131,14 @@ pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
             broken.push(format!("{transaction} was accepted and is {status}"));
             continue;
         }
-        let told: Vec<_> = events
+        let delivered: Vec<_> = events
             .iter()
             .filter(|event| event.body["eventData"]["transactionId"] == transaction.as_str())
             .collect();
-        if told.len() != 1 || told[0].body["eventData"]["inviteLink"] != status["inviteLink"] {
-            broken.push(format!("{transaction} is told {} times", told.len()));
+        if delivered.len() != 1
+            || delivered[0].body["eventData"]["inviteLink"] != status["inviteLink"]
+        {
+            broken.push(format!("{transaction} is told {} times", delivered.len()));
         }
         let user = status["userId"].as_str().unwrap_or_default();
         let again = stack.buy(user, transaction).await;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::world::World;
 
 /// When a buyer asked, was answered and was served.
-struct Turn {
+struct Buyer {
     id: String,
     asked: Timestamp,
     answered: Timestamp,
@@ -36,7 +36,7 @@ pub async fn overtaken(
         .collect();
     let requests = world.items("InviteRequests").await?;
     let observed = world.observed();
-    let mut chats: BTreeMap<i64, Vec<Turn>> = BTreeMap::new();
+    let mut chats: BTreeMap<i64, Vec<Buyer>> = BTreeMap::new();
     for item in requests {
         let id = item["requestId"].as_str().unwrap_or_default();
         let times = observed.times.get(id);
@@ -49,7 +49,7 @@ pub async fn overtaken(
             continue;
         }
         let chat = item["chatId"].as_i64().unwrap_or_default();
-        chats.entry(chat).or_default().push(Turn {
+        chats.entry(chat).or_default().push(Buyer {
             id: id.to_owned(),
             asked: *asked,
             answered: *answered,
@@ -58,20 +58,21 @@ pub async fn overtaken(
     }
     drop(observed);
     let mut overtaken = Vec::new();
-    for turns in chats.values_mut() {
-        turns.sort_by_key(|turn| turn.served);
-        let (mut before, mut youngest) = (turns.iter().peekable(), None::<&Turn>);
-        for turn in turns.iter() {
-            while let Some(other) = before.next_if(|other| other.served.plus(slack) < turn.served) {
+    for buyers in chats.values_mut() {
+        buyers.sort_by_key(|buyer| buyer.served);
+        let (mut before, mut youngest) = (buyers.iter().peekable(), None::<&Buyer>);
+        for buyer in buyers.iter() {
+            while let Some(other) = before.next_if(|other| other.served.plus(slack) < buyer.served)
+            {
                 if youngest.is_none_or(|youngest| youngest.asked < other.asked) {
                     youngest = Some(other);
                 }
             }
-            if let Some(other) = youngest.filter(|other| other.asked > turn.answered) {
-                let by = turn.served.since(other.served);
+            if let Some(other) = youngest.filter(|other| other.asked > buyer.answered) {
+                let by = buyer.served.since(other.served);
                 overtaken.push(format!(
                     "{} was overtaken by {} by {by:?}",
-                    turn.id, other.id
+                    buyer.id, other.id
                 ));
             }
         }

@@ -25,7 +25,7 @@ pub struct Allowed {
     /// Bells may be dead letters: those that the process died of five times. Nothing is lost by it.
     pub dead_bells: bool,
     /// Events may be ingested again after four hours; whoever allows it decides them.
-    pub told_again: bool,
+    pub delivered_again: bool,
     /// Buyers may be overtaken, and used links revoked late; whoever allows it decides them.
     pub out_of_order: bool,
     /// Calls may come during a flood wait (a pause could not be stored); whoever allows it decides them.
@@ -168,25 +168,25 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
     }
 
     // I3: each fact reached WebEngage, once.
-    let mut told: BTreeMap<(String, String), u32> = BTreeMap::new();
+    let mut delivered: BTreeMap<(String, String), u32> = BTreeMap::new();
     for event in &events {
         let name = event.body["eventName"].as_str().unwrap_or_default();
         let data = &event.body["eventData"];
         let transaction = data["transactionId"].as_str().unwrap_or_default();
         let user = event.body["userId"].as_str().unwrap_or_default();
-        *told
+        *delivered
             .entry((format!("{transaction}/{user}"), name.to_owned()))
             .or_default() += 1;
     }
-    let told = |item: &Value, name: &str| {
+    let delivered = |item: &Value, name: &str| {
         let of = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
         let key = format!("{}/{}", of("transactionId"), of("userId"));
-        told.get(&(key, name.to_owned())).copied().unwrap_or(0)
+        delivered.get(&(key, name.to_owned())).copied().unwrap_or(0)
     };
     for (id, item) in &requests {
         let done = item["status"] == "DONE";
         let joined = item.get("joinedAt").is_some();
-        for (fact, name, flag) in [
+        for (happened, name, flag) in [
             (
                 done,
                 "pass_paid_community_telegram_link_created",
@@ -198,13 +198,13 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
                 "joinEventFired",
             ),
         ] {
-            let times = told(item, name);
+            let times = delivered(item, name);
             let replaced = item["linkVersion"].as_u64().unwrap_or_default() > 0;
-            let again = (allowed.told_again || replaced) && fact && times > 1;
-            if times != u32::from(fact) && !again {
+            let again = (allowed.delivered_again || replaced) && happened && times > 1;
+            if times != u32::from(happened) && !again {
                 broken.push(format!("I3: {id}: {name} was told {times} times"));
             }
-            if fact && item[flag] != true {
+            if happened && item[flag] != true {
                 broken.push(format!("I3: {id}: {flag} is not set"));
             }
         }

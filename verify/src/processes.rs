@@ -114,7 +114,7 @@ pub fn run(case: &Case, folder: &Path) -> CaseResult {
 /// As [`run`]; the faults that met no call are told apart.
 fn run_once(case: &Case, folder: &Path) -> (CaseResult, Vec<String>) {
     let call_sites = CallSites::new(case);
-    let told = catch_unwind(AssertUnwindSafe(|| {
+    let ended = catch_unwind(AssertUnwindSafe(|| {
         let _listening = logs::listen();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -135,7 +135,7 @@ fn run_once(case: &Case, folder: &Path) -> (CaseResult, Vec<String>) {
             anyhow::Ok((broken, cluster.world.logs.lines()))
         })
     }));
-    let (broken, trace) = match told {
+    let (broken, trace) = match ended {
         Ok(Ok(ran)) => ran,
         Ok(Err(error)) => (vec![format!("the world ended: {error:#}")], Vec::new()),
         Err(_) => (vec!["a panic".to_owned()], Vec::new()),

@@ -233,10 +233,10 @@ impl Case {
             .filter(|at_ms| (start_ms..end_ms).contains(at_ms))
             .map(second)
             .collect();
-        Ok(self.fault_policy(&world, &made, &refusals, &(Counts::of(&world) - before)))
+        Ok(self.found(&world, &made, &refusals, &(Counts::of(&world) - before)))
     }
 
-    fn fault_policy(
+    fn found(
         &self,
         world: &World,
         made: &[(f64, i64)],
@@ -393,7 +393,7 @@ pub fn fixed_sleep(case: &Case, seed: u64) -> anyhow::Result<Found> {
             sqs: 0,
             lease_writes: 0,
         };
-        Ok(case.fault_policy(&world, &made, &refusals, &none))
+        Ok(case.found(&world, &made, &refusals, &none))
     })
 }
 

@@ -331,8 +331,8 @@ fn simulation(
 /// The cases that no draw would meet.
 fn scenarios(report: &mut Report, threads: usize) {
     let (mut text, mut broken) = (String::new(), 0);
-    for (name, told) in super::scenarios::all(Scale::Full, threads, "") {
-        match told {
+    for (name, results) in super::scenarios::all(Scale::Full, threads, "") {
+        match results {
             Ok(sentence) => {
                 let _ = writeln!(text, "- {name}: {sentence}");
             }

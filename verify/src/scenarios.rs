@@ -77,22 +77,22 @@ pub const SCENARIOS: [(&str, Scenario); 22] = [
 pub fn all(size: Size, threads: usize, only: &str) -> Vec<(&'static str, anyhow::Result<String>)> {
     let wanted = SCENARIOS.iter().filter(|(name, _)| name.contains(only));
     let wanted: Vec<&(&str, Scenario)> = wanted.collect();
-    let (next, told) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 while let Some((name, run)) = wanted.get(next.fetch_add(1, Ordering::SeqCst)) {
                     let sentence = run(size);
-                    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                    told.push((*name, sentence));
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.push((*name, sentence));
                 }
             });
         }
     });
-    let mut told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = |name: &str| SCENARIOS.iter().position(|(known, _)| *known == name);
-    told.sort_by_key(|(name, _)| place(name));
-    told
+    results.sort_by_key(|(name, _)| place(name));
+    results
 }
 
 /// The same again and again: requests, updates; and a chat that is broken for a day.
@@ -154,10 +154,10 @@ fn payment(world: &World, number: usize, chat: usize) -> Value {
 
 /// Reports a payment, and expects that it is accepted at once.
 async fn buy(world: &World, number: usize, chat: usize) -> anyhow::Result<()> {
-    let told = world.buy(&payment(world, number, chat)).await;
+    let reply = world.buy(&payment(world, number, chat)).await;
     anyhow::ensure!(
-        told.as_ref().is_some_and(|told| told.status == 200),
-        "order {number} was told {told:?}"
+        reply.as_ref().is_some_and(|reply| reply.status == 200),
+        "order {number} was told {reply:?}"
     );
     Ok(())
 }

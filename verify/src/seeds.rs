@@ -2,7 +2,7 @@
 //! number is the same trace, call by call.
 //!
 //! A seed draws a `plan`; `script` makes the trouble, `clients` buy and join, `watch` sees each call, `trace` keeps it,
-//! and when all is over `verdict` says what is broken.
+//! and when all is over `outcome` says what is broken.
 
 mod clients;
 mod outcome;
@@ -155,11 +155,11 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
         purchases: Mutex::default(),
     };
     let mut inbox = Inbox::default();
-    let troubles = script::perform(&world, &plan, &active_faults, &trace);
-    let phase = async { tokio::join!(clients.shop(), troubles) };
+    let faults = script::perform(&world, &plan, &active_faults, &trace);
+    let phase = async { tokio::join!(clients.shop(), faults) };
     tokio::select! {
         biased;
-        ((), troubles) = phase => troubles?,
+        ((), faults) = phase => faults?,
         () = clients.live(&mut inbox) => {}
     }
     world.wire.pass_all();
@@ -175,10 +175,10 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
         clients: &clients,
         start,
     };
-    let mut verdict = checker.fault_policy().await?;
+    let mut outcome = checker.check().await?;
     if !settled {
         let wrong = format!("I2: not at rest {SETTLE_MAX:?} after the troubles");
-        verdict.broken.insert(0, wrong);
+        outcome.broken.insert(0, wrong);
     }
     let faults = recorder.seen().faults + active_faults.aws_hits();
     Ok(Report {
@@ -187,13 +187,13 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
         calls: world.wire.calls(),
         faults,
         deaths: world.wire.deaths(),
-        links: verdict.links as u64,
-        failed: verdict.failed,
+        links: outcome.links as u64,
+        failed: outcome.failed,
         time: trace.now(),
-        allowed_repeats: verdict.allowed_repeats,
-        longest_wait: verdict.longest_wait,
+        allowed_repeats: outcome.allowed_repeats,
+        longest_wait: outcome.longest_wait,
         hash: trace.hash(),
-        broken: verdict.broken,
+        broken: outcome.broken,
         trace: trace.take_text(),
     })
 }
@@ -334,15 +334,18 @@ fn obey(arguments: &Arguments) -> anyhow::Result<()> {
             false => scenarios::Size::Full,
         };
         let only = arguments.only.as_deref().unwrap_or_default();
-        let told = scenarios::all(size, threads, only);
+        let results = scenarios::all(size, threads, only);
         let mut out = std::io::stdout().lock();
-        for (name, told) in &told {
-            match told {
+        for (name, results) in &results {
+            match results {
                 Ok(sentence) => writeln!(out, "{name}: {sentence}")?,
                 Err(error) => writeln!(out, "BROKEN {name}: {error:#}")?,
             }
         }
-        let broken = told.iter().filter(|(_, told)| told.is_err()).count();
+        let broken = results
+            .iter()
+            .filter(|(_, results)| results.is_err())
+            .count();
         anyhow::ensure!(broken == 0, "{broken} scenarios are broken");
         return Ok(());
     }

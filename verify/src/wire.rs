@@ -48,7 +48,7 @@ impl fmt::Display for Call {
 
 /// What is to become of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CallOutcome {
     /// It goes its way.
     Pass,
     /// Its caller dies before it has left.
@@ -68,7 +68,7 @@ pub enum Verdict {
 }
 
 /// Decides over each call of the functions (not over Lambda's own). It is asked in the order in which they are made.
-pub type FaultPolicy = Box<dyn FnMut(&Call, &Request<Bytes>) -> Verdict + Send>;
+pub type FaultPolicy = Box<dyn FnMut(&Call, &Request<Bytes>) -> CallOutcome + Send>;
 
 /// Ends a caller that is a process.
 pub(crate) type Killer = Box<dyn Fn() + Send>;
@@ -84,7 +84,7 @@ pub enum Step<'a> {
         /// The call.
         call: &'a Call,
         /// What is to become of it.
-        verdict: Verdict,
+        outcome: CallOutcome,
         /// As it is sent.
         request: &'a Request<Bytes>,
     },
@@ -279,8 +279,8 @@ impl Wire {
         caller: &'static str,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, CallError> {
-        let (number, verdict) = self.verdict(&describe(caller, &request), &request);
-        let answer = self.carry_by(caller, verdict, request).await;
+        let (number, outcome) = self.outcome(&describe(caller, &request), &request);
+        let answer = self.carry_by(caller, outcome, request).await;
         if let Some(watcher) = &mut self.state().watcher {
             let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
             watcher(&Step::Answered { number, status });
@@ -291,28 +291,31 @@ impl Wire {
     async fn carry_by(
         &self,
         caller: &'static str,
-        verdict: Verdict,
+        outcome: CallOutcome,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, CallError> {
-        let is_cut = matches!(verdict, Verdict::CutBefore | Verdict::CutAfter);
+        let is_cut = matches!(outcome, CallOutcome::CutBefore | CallOutcome::CutAfter);
         let is_telegram = request.uri().host() == Some("telegram.invalid");
         self.state().cuts += u64::from(is_cut && is_telegram);
         let mut given_up = GivenUp(is_telegram.then_some(self));
-        match verdict {
-            Verdict::DieBefore => return self.die(caller).await,
-            Verdict::CutBefore => return Err(broken()),
-            Verdict::FreezeBefore(time) => freeze(time).await,
-            Verdict::Twice => {
+        match outcome {
+            CallOutcome::DieBefore => return self.die(caller).await,
+            CallOutcome::CutBefore => return Err(broken()),
+            CallOutcome::FreezeBefore(time) => freeze(time).await,
+            CallOutcome::Twice => {
                 let _ = self.deliver_for(caller, request.clone()).await;
             }
-            Verdict::Pass | Verdict::DieAfter | Verdict::CutAfter | Verdict::FreezeAfter(_) => {}
+            CallOutcome::Pass
+            | CallOutcome::DieAfter
+            | CallOutcome::CutAfter
+            | CallOutcome::FreezeAfter(_) => {}
         }
         let answer = self.deliver_for(caller, request).await;
         given_up.0 = None;
-        match verdict {
-            Verdict::DieAfter => self.die(caller).await,
-            Verdict::CutAfter => Err(broken()),
-            Verdict::FreezeAfter(time) => {
+        match outcome {
+            CallOutcome::DieAfter => self.die(caller).await,
+            CallOutcome::CutAfter => Err(broken()),
+            CallOutcome::FreezeAfter(time) => {
                 freeze(time).await;
                 answer.map_err(|Reset| broken())
             }
@@ -320,29 +323,31 @@ impl Wire {
         }
     }
 
-    fn verdict(&self, call: &Call, request: &Request<Bytes>) -> (u64, Verdict) {
+    fn outcome(&self, call: &Call, request: &Request<Bytes>) -> (u64, CallOutcome) {
         let mut state = self.state();
         let (operation, target) = (call.operation.clone(), call.target.clone());
         let of = (call.caller, call.service, operation, target);
         *state.counts.entry(of).or_default() += 1;
         state.number += 1;
         let number = state.number;
-        let verdict = if call.caller == LAMBDA {
-            Verdict::Pass
+        let outcome = if call.caller == LAMBDA {
+            CallOutcome::Pass
         } else {
             state.calls += 1;
             let fault_policy = state.fault_policy.as_mut();
-            fault_policy.map_or(Verdict::Pass, |fault_policy| fault_policy(call, request))
+            fault_policy.map_or(CallOutcome::Pass, |fault_policy| {
+                fault_policy(call, request)
+            })
         };
         if let Some(watcher) = &mut state.watcher {
             watcher(&Step::Leaves {
                 number,
                 call,
-                verdict,
+                outcome,
                 request,
             });
         }
-        (number, verdict)
+        (number, outcome)
     }
 
     async fn deliver_for(

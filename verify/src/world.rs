@@ -427,27 +427,27 @@ impl World {
         let invocation = tokio::spawn(async move { function.call(request).await });
         self.wire.watch(invocation.abort_handle());
         let answer = invocation.await.ok()?;
-        let told = Reply {
+        let reply = Reply {
             status: answer.status().as_u16(),
             body: serde_json::from_slice(answer.body()).unwrap_or_default(),
         };
         let mut observed = self.observed();
-        observed.asked.push((body.clone(), told.clone()));
-        if told.status == 200 {
-            let id = told.body["requestId"].as_str().unwrap_or_default();
+        observed.asked.push((body.clone(), reply.clone()));
+        if reply.status == 200 {
+            let id = reply.body["requestId"].as_str().unwrap_or_default();
             let times = (asked, self.clock.now());
             observed.times.entry(id.to_owned()).or_insert(times);
             let answers = observed.accepted.entry(id.to_owned()).or_default();
-            answers.push(told.body.clone());
+            answers.push(reply.body.clone());
         }
-        Some(told)
+        Some(reply)
     }
 
     /// As [`World::buy`], again and again until it is accepted, as a shop does; gives up after `tries`.
     pub async fn buy_until_accepted(&self, body: &Value, tries: u32) -> Option<Reply> {
         for _ in 0..tries {
             match self.buy(body).await {
-                Some(told) if told.status < 500 => return Some(told),
+                Some(reply) if reply.status < 500 => return Some(reply),
                 _ => tokio::time::sleep(Duration::from_secs(2)).await,
             }
         }

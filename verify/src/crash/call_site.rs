@@ -6,7 +6,7 @@ use crate::invariants::Allowed;
 
 use super::case::{Case, InjectedFault, What};
 use super::flow::Flow;
-use crate::wire::{Call, FaultPolicy, Verdict};
+use crate::wire::{Call, CallOutcome, FaultPolicy};
 
 struct State {
     flow: Flow,
@@ -85,31 +85,31 @@ impl CallSites {
 }
 
 impl State {
-    fn decide(&mut self, call: &Call) -> Verdict {
+    fn decide(&mut self, call: &Call) -> CallOutcome {
         if !self.open || !self.flow.covers(call) {
-            return Verdict::Pass;
+            return CallOutcome::Pass;
         }
         let at = self.seen.len();
         let same = self.seen.iter().filter(|known| *known == call).count();
         self.seen.push(call.clone());
-        let verdict = match self.injected.get(self.hits).filter(|next| next.at == at) {
+        let outcome = match self.injected.get(self.hits).filter(|next| next.at == at) {
             Some(injected) => {
                 self.hits += 1;
-                injected.fault.verdict()
+                injected.fault.outcome()
             }
-            None if self.twice == Some(same % 2) => Verdict::Twice,
-            None => Verdict::Pass,
+            None if self.twice == Some(same % 2) => CallOutcome::Twice,
+            None => CallOutcome::Pass,
         };
         let is_unheard = matches!(
-            verdict,
-            Verdict::DieAfter
-                | Verdict::CutAfter
-                | Verdict::Twice
-                | Verdict::FreezeBefore(_)
-                | Verdict::FreezeAfter(_)
+            outcome,
+            CallOutcome::DieAfter
+                | CallOutcome::CutAfter
+                | CallOutcome::Twice
+                | CallOutcome::FreezeBefore(_)
+                | CallOutcome::FreezeAfter(_)
         );
         self.unheard |= call.service == "Telegram" && is_unheard;
-        verdict
+        outcome
     }
 }
 

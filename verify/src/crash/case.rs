@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::flow::Flow;
-use crate::wire::Verdict;
+use crate::wire::CallOutcome;
 
 /// What happens to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,15 +57,15 @@ impl FaultKind {
         }
     }
 
-    pub(super) const fn verdict(self) -> Verdict {
+    pub(super) const fn outcome(self) -> CallOutcome {
         match self {
-            Self::Before => Verdict::DieBefore,
-            Self::After => Verdict::DieAfter,
-            Self::CutBefore => Verdict::CutBefore,
-            Self::CutAfter => Verdict::CutAfter,
-            Self::Twice => Verdict::Twice,
-            Self::FrozenBefore => Verdict::FreezeBefore(FROZEN),
-            Self::FrozenAfter => Verdict::FreezeAfter(FROZEN),
+            Self::Before => CallOutcome::DieBefore,
+            Self::After => CallOutcome::DieAfter,
+            Self::CutBefore => CallOutcome::CutBefore,
+            Self::CutAfter => CallOutcome::CutAfter,
+            Self::Twice => CallOutcome::Twice,
+            Self::FrozenBefore => CallOutcome::FreezeBefore(FROZEN),
+            Self::FrozenAfter => CallOutcome::FreezeAfter(FROZEN),
         }
     }
 

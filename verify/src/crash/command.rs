@@ -46,8 +46,8 @@ pub fn command(arguments: &Arguments) -> anyhow::Result<()> {
         (None, false) => all(arguments),
     };
     // A thread without a runtime, since each world brings its own.
-    let told = std::thread::scope(|scope| scope.spawn(ask).join());
-    told.map_err(|_| anyhow::anyhow!("a panic"))?
+    let reply = std::thread::scope(|scope| scope.spawn(ask).join());
+    reply.map_err(|_| anyhow::anyhow!("a panic"))?
 }
 
 fn tell(case: &Case, arguments: &Arguments) -> anyhow::Result<()> {

@@ -37,11 +37,11 @@ impl FlowRunner {
             Step::Leaves {
                 number,
                 call,
-                verdict,
+                outcome,
                 ..
             } if call.operation != "ReceiveMessage" => {
                 known.push((*number, call.to_string()));
-                logs.note(&format!("#{number} {call} ({verdict:?})"));
+                logs.note(&format!("#{number} {call} ({outcome:?})"));
             }
             Step::Answered { number, status } => {
                 if let Some(at) = known.iter().position(|(known, _)| known == number) {
@@ -72,18 +72,18 @@ impl FlowRunner {
 
     /// The shop reports a payment until it is told something for good.
     pub(super) async fn sell(&self, payment: &Payment) -> anyhow::Result<Reply> {
-        let mut told = None;
+        let mut reply = None;
         // That it was told is lost on the way, but the last time.
         for _ in 0..self.times {
-            told = self.report(payment).await;
+            reply = self.report(payment).await;
         }
-        told.ok_or_else(|| anyhow::anyhow!("the shop was never answered: {}", payment.body))
+        reply.ok_or_else(|| anyhow::anyhow!("the shop was never answered: {}", payment.body))
     }
 
     async fn report(&self, payment: &Payment) -> Option<Reply> {
         for _ in 0..TIMEOUT {
             match self.world.buy_as(&payment.body, payment.key).await {
-                Some(told) if told.status < 500 => return Some(told),
+                Some(reply) if reply.status < 500 => return Some(reply),
                 _ => self.world.wait(Duration::from_secs(2)).await,
             }
         }
@@ -95,26 +95,26 @@ impl FlowRunner {
         let requests = self.requests().await?;
         let id = requests[0]["requestId"].as_str().unwrap_or_default();
         let path = format!("invites/{id}/reissue");
-        let mut told = None;
+        let mut reply = None;
         for _ in 0..TIMEOUT {
-            told = self.world.operate(&path, &json!({"linkVersion": 0})).await;
+            reply = self.world.operate(&path, &json!({"linkVersion": 0})).await;
             // A repeat of a call whose answer was lost is refused: there is another link by now.
-            if told
+            if reply
                 .as_ref()
-                .is_some_and(|told| matches!(told.status, 200 | 409))
+                .is_some_and(|reply| matches!(reply.status, 200 | 409))
             {
                 return Ok(());
             }
             self.world.wait(Duration::from_secs(2)).await;
         }
-        anyhow::bail!("the operator was told {told:?}")
+        anyhow::bail!("the operator was told {reply:?}")
     }
 
     /// Asks every second until the request has its link.
     pub(super) async fn link_of(&self, payment: &Payment) -> anyhow::Result<String> {
         for _ in 0..LOOKS {
-            if let Some(told) = self.report(payment).await
-                && let Some(link) = told.body["inviteLink"].as_str()
+            if let Some(reply) = self.report(payment).await
+                && let Some(link) = reply.body["inviteLink"].as_str()
             {
                 return Ok(link.to_owned());
             }

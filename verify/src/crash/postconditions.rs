@@ -20,9 +20,9 @@ impl FlowRunner {
         // After its window the same report is another payment.
         if flow != Flow::RequestInWindow {
             for payment in &flow.payments() {
-                let told = self.sell(payment).await?;
-                if !matches!(told.status, 200 | 409) {
-                    broken.push(format!("I2: a repeat was answered {}", told.status));
+                let reply = self.sell(payment).await?;
+                if !matches!(reply.status, 200 | 409) {
+                    broken.push(format!("I2: a repeat was answered {}", reply.status));
                 }
             }
         }
@@ -59,7 +59,7 @@ impl FlowRunner {
     /// What the API says is what the record says.
     async fn check_status(&self, request: &Value, broken: &mut Vec<String>) {
         let id = request["requestId"].as_str().unwrap_or_default();
-        let Some(told) = self.world.status_of(id).await else {
+        let Some(reply) = self.world.status_of(id).await else {
             broken.push(format!("I2: {id} has no status"));
             return;
         };
@@ -74,7 +74,7 @@ impl FlowRunner {
         ] {
             // Ids are numbers here and texts there.
             let text = |of: &Value| of.as_str().map_or_else(|| of.to_string(), str::to_owned);
-            if text(&told[told_as]) != text(&request[recorded_as]) {
+            if text(&reply[told_as]) != text(&request[recorded_as]) {
                 broken.push(format!("I2: {id}: {told_as} is told wrong"));
             }
         }

@@ -70,8 +70,8 @@ impl FlowRunner {
                 world.wait(Duration::from_millis(50)).await;
             }
         }
-        for told in join_all(payments.iter().map(|payment| self.sell(payment))).await {
-            told?;
+        for reply in join_all(payments.iter().map(|payment| self.sell(payment))).await {
+            reply?;
         }
         if flow == Flow::Poison {
             // It is shown for 45 minutes; the calls of the ticks meanwhile are like those of any other flow.

@@ -209,16 +209,16 @@ impl ProcessCluster {
         event["body"] = json!(body.to_string());
         for _ in 0..TRIES {
             if let Some(answer) = self.processes.invoke("request", &event).await? {
-                let told = Reply {
+                let reply = Reply {
                     status: status_of(&answer),
                     body: serde_json::from_str(answer["body"].as_str().unwrap_or_default())?,
                 };
-                anyhow::ensure!(told.status == 200, "the shop was told {}", told.status);
+                anyhow::ensure!(reply.status == 200, "the shop was told {}", reply.status);
                 let mut observed = self.world.observed();
-                observed.asked.push((body.clone(), told.clone()));
-                let id = told.body["requestId"].as_str().unwrap_or_default();
+                observed.asked.push((body.clone(), reply.clone()));
+                let id = reply.body["requestId"].as_str().unwrap_or_default();
                 let answers = observed.accepted.entry(id.to_owned()).or_default();
-                answers.push(told.body);
+                answers.push(reply.body);
                 return Ok(());
             }
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 use simulators::telegram::{Fault, FaultRule};
 
 use super::super::invariants::Allowed;
-use super::super::wire::Verdict;
+use super::super::wire::CallOutcome;
 use super::super::world::{Plan, run};
 use super::{Size, buy, check, longest_wait, within, world};
 use local::resources::INVITES;
@@ -18,7 +18,10 @@ const HELD: Duration = Duration::from_millis(300);
 pub(super) fn rung_at_every_call(size: Size) -> anyhow::Result<String> {
     let mut longest = Duration::ZERO;
     for at in (0..).step_by(size.pick(4, 1)) {
-        for fault in [Verdict::FreezeBefore(HELD), Verdict::FreezeAfter(HELD)] {
+        for fault in [
+            CallOutcome::FreezeBefore(HELD),
+            CallOutcome::FreezeAfter(HELD),
+        ] {
             let Some(wait) = run(1, rung_at(at, fault))? else {
                 anyhow::ensure!(at > 0, "no call was met");
                 return Ok(format!(
@@ -33,7 +36,7 @@ pub(super) fn rung_at_every_call(size: Size) -> anyhow::Result<String> {
 }
 
 /// The longest wait of both orders; nothing if there is no such call.
-async fn rung_at(at: u64, fault: Verdict) -> anyhow::Result<Option<Duration>> {
+async fn rung_at(at: u64, fault: CallOutcome) -> anyhow::Result<Option<Duration>> {
     let plan = Plan {
         schedules: false,
         ..Plan::default()
@@ -43,11 +46,11 @@ async fn rung_at(at: u64, fault: Verdict) -> anyhow::Result<Option<Duration>> {
     let mut number = 0;
     world.wire.fault_policy(Box::new(move |call, _| {
         if call.caller != "worker" {
-            return Verdict::Pass;
+            return CallOutcome::Pass;
         }
         number += 1;
         if number != at + 1 {
-            return Verdict::Pass;
+            return CallOutcome::Pass;
         }
         let _ = reached.send(());
         fault

@@ -55,8 +55,8 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
                 for chat in &world.chats {
                     let body = json!({"userId": format!("u{chat}"), "chatId": chat,
                         "transactionId": format!("T{day}-{minute}-{chat}")});
-                    let told = world.buy(&body).await;
-                    anyhow::ensure!(told.is_some_and(|told| told.status == 200), "refused");
+                    let reply = world.buy(&body).await;
+                    anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
                     orders += 1;
                 }
                 world.wait(Duration::from_secs(every * 60)).await;

@@ -43,11 +43,11 @@ pub fn identical(requests: usize, at_once: usize) -> anyhow::Result<Identical> {
         while left > 0 {
             let wave = left.min(at_once);
             left -= wave;
-            for told in join_all((0..wave).map(|_| world.buy(&body))).await {
-                let told = told.filter(|told| told.status == 200);
-                let told = told.ok_or_else(|| anyhow::anyhow!("a request was refused"))?;
-                ids.insert(told.body["requestId"].to_string());
-                links.extend(told.body["inviteLink"].as_str().map(str::to_owned));
+            for reply in join_all((0..wave).map(|_| world.buy(&body))).await {
+                let reply = reply.filter(|reply| reply.status == 200);
+                let reply = reply.ok_or_else(|| anyhow::anyhow!("a request was refused"))?;
+                ids.insert(reply.body["requestId"].to_string());
+                links.extend(reply.body["inviteLink"].as_str().map(str::to_owned));
             }
             // They are all the same: what was observed need not be kept a hundred thousand times.
             let mut observed = world.observed();
@@ -102,8 +102,8 @@ pub fn resent(orders: usize, times: usize) -> anyhow::Result<Resent> {
         .await?;
         for n in 0..orders {
             let body = json!({"userId": format!("u{n}"), "transactionId": format!("T{n}")});
-            let told = world.buy(&body).await;
-            anyhow::ensure!(told.is_some_and(|told| told.status == 200), "refused");
+            let reply = world.buy(&body).await;
+            anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
         }
         world.run_until_idle().await?;
         let caught: Arc<Mutex<Vec<Request<Bytes>>>> = Arc::default();

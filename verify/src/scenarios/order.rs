@@ -41,7 +41,7 @@ pub(super) fn first_come_first_served(size: Size) -> anyhow::Result<String> {
             world.wait(Duration::from_secs(4) * u32::try_from(n)?).await;
             buy(&world, waiting + n, 0).await
         }));
-        let troubles = async {
+        let faults = async {
             world.wait(part).await;
             // No worker runs, by a bell or by the tick.
             let away = AwsRule::new(WireFault::InternalError).on(Service::Sqs, "ReceiveMessage");
@@ -58,7 +58,7 @@ pub(super) fn first_come_first_served(size: Size) -> anyhow::Result<String> {
             world.wait(part).await;
             limit(20);
         };
-        let (sold, ()) = tokio::join!(shop, troubles);
+        let (sold, ()) = tokio::join!(shop, faults);
         sold.into_iter().collect::<anyhow::Result<Vec<()>>>()?;
         world.run_until_idle().await?;
         let wrong = broken(&world, Allowed::default()).await?;
@@ -203,8 +203,8 @@ pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
                 world.kill_worker();
             }
             let body = payment(&world, number, number % 2);
-            let told = world.buy_until_accepted(&body, 5).await;
-            anyhow::ensure!(told.is_some_and(|told| told.status == 200), "refused");
+            let reply = world.buy_until_accepted(&body, 5).await;
+            anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
             world.wait(Duration::from_secs(5)).await;
         }
         let allowed = Allowed {

@@ -51,8 +51,8 @@ pub(super) fn without_dynamodb(size: Size) -> anyhow::Result<String> {
         world.wait(Duration::from_secs(60)).await;
         world.aws.wire().clear_faults();
         let body = payment(&world, orders, 0);
-        let told = world.buy_until_accepted(&body, 60).await;
-        anyhow::ensure!(told.is_some_and(|told| told.status == 200), "refused");
+        let reply = world.buy_until_accepted(&body, 60).await;
+        anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
         check(&world, Allowed::default()).await?;
         let all = served(&world).await?;
         anyhow::ensure!(

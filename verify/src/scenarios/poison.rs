@@ -12,7 +12,7 @@ use simulators::telegram::Limit;
 use store::Tasks;
 
 use super::super::invariants::Allowed;
-use super::super::wire::{Step, Verdict};
+use super::super::wire::{CallOutcome, Step};
 use super::super::world::{Plan, World, run};
 use super::{Size, buy, check, longest_wait, within, world};
 use local::env::env_of;
@@ -27,7 +27,7 @@ fn kill_at(world: &World, deadly: &Deadly) {
     let deadly = Arc::clone(deadly);
     world.wire.fault_policy(Box::new(move |call, request| {
         if call.caller != "worker" || call.service != "Telegram" {
-            return Verdict::Pass;
+            return CallOutcome::Pass;
         }
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let deadly = deadly.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,9 +37,9 @@ fn kill_at(world: &World, deadly: &Deadly) {
                 .is_some_and(|text| deadly.contains(text))
         });
         if is_deadly {
-            Verdict::DieBefore
+            CallOutcome::DieBefore
         } else {
-            Verdict::Pass
+            CallOutcome::Pass
         }
     }));
 }
@@ -54,7 +54,7 @@ const ALLOWED: Allowed = Allowed {
     failed: true,
     dead_letters: [0, 0],
     dead_bells: true,
-    told_again: false,
+    delivered_again: false,
     out_of_order: true,
     flood_calls: true,
 };
@@ -73,7 +73,7 @@ pub(super) fn mint(_: Size) -> anyhow::Result<String> {
             buy(&world, number, 0).await?;
         }
         let first = world.buy(&super::payment(&world, 0, 0)).await;
-        let id = first.map(|told| told.body["requestId"].clone());
+        let id = first.map(|reply| reply.body["requestId"].clone());
         let id = id.and_then(|id| Some(id.as_str()?.to_owned()));
         add(&deadly, &id.unwrap_or_default().replace('-', ""));
         world

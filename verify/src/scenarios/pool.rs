@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use simulators::telegram::Limit;
 
 use super::super::invariants::Allowed;
-use super::super::wire::Verdict;
+use super::super::wire::CallOutcome;
 use super::super::world::{Plan, World, run};
 use super::{Size, buy, check, payment, world};
 
@@ -22,7 +22,7 @@ const ALLOWED: Allowed = Allowed {
     failed: false,
     dead_letters: [0, 0],
     dead_bells: true,
-    told_again: false,
+    delivered_again: false,
     out_of_order: true,
     flood_calls: true,
 };
@@ -30,11 +30,11 @@ const ALLOWED: Allowed = Allowed {
 /// Filled while processes die, sold meanwhile, the target up and down again.
 pub(super) fn exact(size: Size) -> anyhow::Result<String> {
     let targets: &[usize] = size.pick(&[20], &[200, 10_000]);
-    let mut told = Vec::new();
+    let mut reply = Vec::new();
     for target in targets {
-        told.push(run(1, exact_at(*target))?);
+        reply.push(run(1, exact_at(*target))?);
     }
-    Ok(told.join("; "))
+    Ok(reply.join("; "))
 }
 
 async fn exact_at(target: usize) -> anyhow::Result<String> {
@@ -44,11 +44,11 @@ async fn exact_at(target: usize) -> anyhow::Result<String> {
     let one_in = u32::try_from(target)?.max(100) / 2;
     world.wire.fault_policy(Box::new(move |call, _| {
         match (call.caller, rng.u32(0..one_in)) {
-            ("worker", 0) => Verdict::DieBefore,
-            ("worker", 1) => Verdict::DieAfter,
-            ("worker", 2) => Verdict::CutAfter,
-            ("worker", 3) => Verdict::FreezeAfter(Duration::from_secs(40)),
-            _ => Verdict::Pass,
+            ("worker", 0) => CallOutcome::DieBefore,
+            ("worker", 1) => CallOutcome::DieAfter,
+            ("worker", 2) => CallOutcome::CutAfter,
+            ("worker", 3) => CallOutcome::FreezeAfter(Duration::from_secs(40)),
+            _ => CallOutcome::Pass,
         }
     }));
     check(&world, ALLOWED).await?;
@@ -90,9 +90,9 @@ pub(super) fn put_again(_: Size) -> anyhow::Result<String> {
             if is_first && call.target == "LinkPool" && call.operation == "PutItem" {
                 is_first = false;
                 let _ = reached.send(());
-                return Verdict::CutAfter;
+                return CallOutcome::CutAfter;
             }
-            Verdict::Pass
+            CallOutcome::Pass
         }));
         reaches.recv().await;
         // Its effect is there a moment later.
@@ -101,8 +101,8 @@ pub(super) fn put_again(_: Size) -> anyhow::Result<String> {
         }
         let first = world.buy(&payment(&world, 1, 0)).await;
         let second = world.buy(&payment(&world, 2, 0)).await;
-        let link = |told: Option<super::super::world::Reply>| {
-            told.map(|told| told.body["inviteLink"].clone())
+        let link = |reply: Option<super::super::world::Reply>| {
+            reply.map(|reply| reply.body["inviteLink"].clone())
         };
         let (first, second) = (link(first), link(second));
         anyhow::ensure!(

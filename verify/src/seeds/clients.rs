@@ -80,39 +80,39 @@ impl Clients<'_> {
     async fn call(&self, order: &Order) {
         let body = self.body(order, &format!("u{}", order.number));
         let key = order.key.then(|| format!("K{}", order.number));
-        let told = self.until_told(&body, key.as_deref()).await;
+        let reply = self.until_answered(&body, key.as_deref()).await;
         let mut purchases = self.purchases();
-        match told {
-            Some(told) if told.status == 200 => {
-                let id = told.body["requestId"].as_str().unwrap_or_default();
+        match reply {
+            Some(reply) if reply.status == 200 => {
+                let id = reply.body["requestId"].as_str().unwrap_or_default();
                 let ids = purchases.ids.entry(order.number).or_default();
                 ids.insert(id.to_owned());
             }
-            told => purchases
+            reply => purchases
                 .wrong
-                .push(format!("I2: order {} was answered {told:?}", order.number)),
+                .push(format!("I2: order {} was answered {reply:?}", order.number)),
         }
     }
 
     /// Another user reports the same transaction: a conflict, and nothing changes.
     async fn call_as_another(&self, order: &Order) {
         let body = self.body(order, "thief");
-        let told = self.until_told(&body, None).await;
-        if told.as_ref().is_none_or(|told| told.status != 409) {
-            let wrong = format!("I1: order {} of another user: {told:?}", order.number);
+        let reply = self.until_answered(&body, None).await;
+        if reply.as_ref().is_none_or(|reply| reply.status != 409) {
+            let wrong = format!("I1: order {} of another user: {reply:?}", order.number);
             self.purchases().wrong.push(wrong);
         }
     }
 
-    async fn until_told(&self, body: &Value, key: Option<&str>) -> Option<Reply> {
+    async fn until_answered(&self, body: &Value, key: Option<&str>) -> Option<Reply> {
         let mut nap = Duration::from_secs(1);
         for _ in 0..SHOP_TRIES {
-            let told = self.world.buy_as(body, key).await;
-            let status = told.as_ref().map(|told| told.status);
+            let reply = self.world.buy_as(body, key).await;
+            let status = reply.as_ref().map(|reply| reply.status);
             self.trace
                 .tell(format_args!("shop: {body} is answered {status:?}"));
-            if let Some(told) = told.filter(|told| told.status < 500) {
-                return Some(told);
+            if let Some(reply) = reply.filter(|reply| reply.status < 500) {
+                return Some(reply);
             }
             sleep(nap).await;
             nap = (nap * 2).min(Duration::from_secs(30));

@@ -19,7 +19,7 @@ use super::trace::{Trace, clock_face};
 const KNOWN_FOR: Duration = Duration::from_secs(4 * 3600);
 /// The longest that a job may have been told to wait before the faults were over: the cap of the backoff, and Telegram's
 /// longest wait here.
-const TOLD_TO_WAIT: Duration = Duration::from_secs(3600);
+const DEFERRED_MAX: Duration = Duration::from_secs(3600);
 /// How long a mended chat may go unnoticed.
 const HELD: Duration = Duration::from_secs(600);
 /// SQS's visibility time-out of the invite queue.
@@ -52,7 +52,7 @@ pub(crate) struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    pub(crate) async fn fault_policy(&self) -> anyhow::Result<SeedOutcome> {
+    pub(crate) async fn check(&self) -> anyhow::Result<SeedOutcome> {
         let (refusals, poison) = {
             let rates = self.active_faults.rates();
             (rates.refusals, rates.poison)
@@ -61,11 +61,11 @@ impl Checker<'_> {
             failed: refusals > 0,
             dead_letters: poison,
             dead_bells: true,
-            told_again: true,
+            delivered_again: true,
             out_of_order: true,
             flood_calls: true,
         };
-        let mut verdict = SeedOutcome {
+        let mut outcome = SeedOutcome {
             broken: broken(self.world, allowed).await?,
             links: self.world.telegram.link_count(),
             ..SeedOutcome::default()
@@ -75,44 +75,44 @@ impl Checker<'_> {
             .iter()
             .filter(|item| item.get("status").is_some())
             .collect();
-        self.judge_payments(&requests, &mut verdict);
-        self.judge_repeats(&mut verdict);
-        self.judge_waits(&requests, &mut verdict);
-        self.judge_calls(&mut verdict);
-        self.judge_order(&mut verdict).await?;
-        verdict.failed = requests
+        self.check_payments(&requests, &mut outcome);
+        self.check_repeats(&mut outcome);
+        self.check_waits(&requests, &mut outcome);
+        self.check_calls(&mut outcome);
+        self.check_order(&mut outcome).await?;
+        outcome.failed = requests
             .iter()
             .filter(|item| item["status"] == "FAILED")
             .count() as u64;
-        if verdict.failed > refusals {
-            let wrong = format!("I4: {} FAILED by {refusals} refusals", verdict.failed);
-            verdict.broken.push(wrong);
+        if outcome.failed > refusals {
+            let wrong = format!("I4: {} FAILED by {refusals} refusals", outcome.failed);
+            outcome.broken.push(wrong);
         }
         let leaks = self.world.logs.leaks(&[]);
         for line in leaks.into_iter().chain(self.trace.leaks()) {
-            verdict
+            outcome
                 .broken
                 .push(format!("I6: a secret in a log line: {line}"));
         }
-        Ok(verdict)
+        Ok(outcome)
     }
 
     /// Each order has one request, and each request one order.
-    fn judge_payments(&self, requests: &[&Value], verdict: &mut SeedOutcome) {
+    fn check_payments(&self, requests: &[&Value], outcome: &mut SeedOutcome) {
         let purchases = self.clients.purchases();
-        verdict.broken.extend(purchases.wrong.iter().cloned());
+        outcome.broken.extend(purchases.wrong.iter().cloned());
         let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
         for order in self.clients.orders {
             let ids = purchases.ids.get(&order.number);
             let ids: Vec<&str> = ids.into_iter().flatten().map(String::as_str).collect();
             if ids.len() != 1 {
                 let wrong = format!("I1: order {} has the requests {ids:?}", order.number);
-                verdict.broken.push(wrong);
+                outcome.broken.push(wrong);
             }
             for id in ids {
                 if let Some(other) = owners.insert(id, order.number) {
                     let wrong = format!("I1: {id} is of the orders {other} and {}", order.number);
-                    verdict.broken.push(wrong);
+                    outcome.broken.push(wrong);
                 }
             }
         }
@@ -122,13 +122,13 @@ impl Checker<'_> {
             .collect();
         if known.iter().any(|id| !owners.contains_key(id)) || known.len() != owners.len() {
             let wrong = format!("I2: {} requests of {} orders", known.len(), owners.len());
-            verdict.broken.push(wrong);
+            outcome.broken.push(wrong);
         }
     }
 
     /// An event may be ingested again if its acceptance never reached us, or could not be noted, and WebEngage had
     /// forgotten it.
-    fn judge_repeats(&self, verdict: &mut SeedOutcome) {
+    fn check_repeats(&self, outcome: &mut SeedOutcome) {
         let mut at: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
         for event in self.world.webengage.ingested() {
             let ms = u64::try_from(event.at_ms - self.start.ms()).unwrap_or_default();
@@ -145,10 +145,10 @@ impl Checker<'_> {
                     .flatten()
                     .any(|at| *at < pair[1] && !self.plan.is_hard(*at));
                 if forgotten && !noted {
-                    verdict.allowed_repeats += 1;
+                    outcome.allowed_repeats += 1;
                 } else {
                     let times: Vec<String> = times.iter().map(|at| clock_face(*at)).collect();
-                    verdict
+                    outcome
                         .broken
                         .push(format!("I3: event {id} was ingested at {times:?}"));
                 }
@@ -157,7 +157,7 @@ impl Checker<'_> {
     }
 
     /// Once the faults are over, a link comes within the waits that were ordered before, and then at the limit's rate limit.
-    fn judge_waits(&self, requests: &[&Value], verdict: &mut SeedOutcome) {
+    fn check_waits(&self, requests: &[&Value], outcome: &mut SeedOutcome) {
         let end = self.start.plus(self.plan.faults_end);
         let instant = |item: &Value, name: &str| -> Option<Timestamp> {
             item[name].as_str().and_then(|text| text.parse().ok())
@@ -175,15 +175,15 @@ impl Checker<'_> {
             .per
             .mul_f64(waits.len() as f64 / f64::from(limit.calls));
         // Mints leave a part of the limit to revocations.
-        let bound = TOLD_TO_WAIT + HELD + 2 * HIDDEN + 2 * paced;
-        verdict.longest_wait = waits
+        let bound = DEFERRED_MAX + HELD + 2 * HIDDEN + 2 * paced;
+        outcome.longest_wait = waits
             .iter()
             .map(|(wait, _)| *wait)
             .max()
             .unwrap_or_default();
         for (wait, id) in waits {
             if wait > bound {
-                verdict.broken.push(format!(
+                outcome.broken.push(format!(
                     "liveness: {id} waited {wait:?} after the faults, more than {bound:?}"
                 ));
             }
@@ -192,7 +192,7 @@ impl Checker<'_> {
 
     /// Nobody is overtaken but by calls under way, and by those who were deferred for their own sake; used links are revoked
     /// soon after the troubles.
-    async fn judge_order(&self, verdict: &mut SeedOutcome) -> anyhow::Result<()> {
+    async fn check_order(&self, outcome: &mut SeedOutcome) -> anyhow::Result<()> {
         let mut called: BTreeMap<String, u32> = BTreeMap::new();
         for call in self.world.telegram.calls() {
             if let ("createChatInviteLink", Some(name)) =
@@ -207,18 +207,18 @@ impl Checker<'_> {
             deferred.contains(id) || calls > Some(1)
         };
         let overtaken = overtaken(self.world, UNDER_WAY, is_exempt).await?;
-        verdict.broken.extend(overtaken);
+        outcome.broken.extend(overtaken);
         let limit = self.plan.limit;
         let links = self.world.telegram.link_count() as f64;
         let paced = limit.per.mul_f64(2.0 * links / f64::from(limit.calls));
-        let bound = TOLD_TO_WAIT + HELD + 2 * HIDDEN + paced;
+        let bound = DEFERRED_MAX + HELD + 2 * HIDDEN + paced;
         let end = self.start.plus(self.plan.faults_end);
-        verdict.broken.extend(revoked_late(self.world, bound, end));
+        outcome.broken.extend(revoked_late(self.world, bound, end));
         Ok(())
     }
 
     /// Nobody calls for a chat within a wait that its bot was told of, beyond what was under way.
-    fn judge_calls(&self, verdict: &mut SeedOutcome) {
+    fn check_calls(&self, outcome: &mut SeedOutcome) {
         // From the arrival of the call that is told of the wait, until all know: its own sleep in Telegram, the way
         // back, and the writes of the rate limit.
         let way = *self.plan.way.end() + 20 * self.plan.world.latency + Duration::from_secs(1);
@@ -227,7 +227,7 @@ impl Checker<'_> {
             let grace = way + self.plan.sleeps_through + ill.unwrap_or_default();
             i64::try_from(grace.as_millis()).unwrap_or_default()
         };
-        let mut told: BTreeMap<(i64, i64), (i64, i64)> = BTreeMap::new();
+        let mut known: BTreeMap<(i64, i64), (i64, i64)> = BTreeMap::new();
         for call in self.world.telegram.calls() {
             let (Some(chat), true) = (call.chat_id, call.method.ends_with("ChatInviteLink")) else {
                 continue;
@@ -236,10 +236,10 @@ impl Checker<'_> {
             let at = Duration::from_millis(
                 u64::try_from(call.at_ms - self.start.ms()).unwrap_or_default(),
             );
-            if let Some((since, until)) = told.get(&pair)
+            if let Some((since, until)) = known.get(&pair)
                 && (since + grace(at)..*until).contains(&call.at_ms)
             {
-                verdict.broken.push(format!(
+                outcome.broken.push(format!(
                     "I4: {} of bot {} for {chat} at {} during a flood wait",
                     call.method,
                     call.bot_id,
@@ -252,7 +252,7 @@ impl Checker<'_> {
                 && !self.plan.is_hard(at)
             {
                 let until = call.at_ms + after * 1000;
-                let wait = told.entry(pair).or_insert((call.at_ms, until));
+                let wait = known.entry(pair).or_insert((call.at_ms, until));
                 if until > wait.1 {
                     *wait = (call.at_ms, until);
                 }

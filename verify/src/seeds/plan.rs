@@ -81,7 +81,7 @@ pub(crate) struct Order {
 
 /// What goes wrong for a while.
 #[derive(Clone, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum WorldFault {
     /// Calls of AWS are throttled, fail, are reset, late or never answered: a burst of orders at most so long apart.
     Aws { apart: Duration },
     /// Invocations die, connections break, calls are made twice: one in so many calls.
@@ -127,7 +127,7 @@ pub(crate) enum Trouble {
 pub(crate) struct FaultWindow {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
-    pub(crate) trouble: Trouble,
+    pub(crate) fault: WorldFault,
     /// What it draws its details from.
     pub(crate) seed: u64,
 }
@@ -135,7 +135,10 @@ pub(crate) struct FaultWindow {
 impl FaultWindow {
     /// Whether it can spend receives of messages, lose pauses and marks: our own faults, not the world's.
     pub(crate) fn is_hard(&self) -> bool {
-        matches!(self.trouble, Trouble::Aws { .. } | Trouble::Calls { .. })
+        matches!(
+            self.fault,
+            WorldFault::Aws { .. } | WorldFault::Calls { .. }
+        )
     }
 }
 
@@ -165,7 +168,7 @@ fn seconds(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
 }
 
 /// A duration within the range whose logarithm is even: minutes are as likely as hours.
-fn spread(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
+fn draw_duration(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
     let (least, most) = ((*range.start() as f64).ln(), (*range.end() as f64).ln());
     Duration::from_secs_f64((least + rng.f64() * (most - least)).exp())
 }
@@ -185,7 +188,7 @@ impl Plan {
     pub(crate) fn is_ill(&self, at: Duration) -> bool {
         let mut windows = self.windows.iter();
         windows.any(|window| {
-            let is_ill = matches!(window.trouble, Trouble::Ill { .. });
+            let is_ill = matches!(window.fault, WorldFault::Ill { .. });
             is_ill && (window.from..=window.to + TRACE + TRACE).contains(&at)
         })
     }
@@ -195,7 +198,7 @@ impl Plan {
         let mut rng = Rng::with_seed(seed ^ 0x5eed_0f1a_7e57_ab1e);
         let rng = &mut rng;
         let (bots, chats) = (rng.usize(1..=4), rng.usize(1..=5));
-        let shop = spread(rng, size.minutes.start() * 60..=size.minutes.end() * 60);
+        let shop = draw_duration(rng, size.minutes.start() * 60..=size.minutes.end() * 60);
         let world = world::Plan {
             bots,
             chats,
@@ -261,17 +264,17 @@ fn draw_order(rng: &mut Rng, number: usize, chats: usize, shop: Duration) -> Ord
         transaction,
         key: !transaction && chance(rng, 50),
         at_once: if chance(rng, 5) { rng.usize(2..=8) } else { 1 },
-        repeats: (0..repeats).map(|_| spread(rng, 1..=600)).collect(),
-        conflict: (transaction && chance(rng, 5)).then(|| spread(rng, 1..=3600)),
+        repeats: (0..repeats).map(|_| draw_duration(rng, 1..=600)).collect(),
+        conflict: (transaction && chance(rng, 5)).then(|| draw_duration(rng, 1..=3600)),
         taps_after: match rng.u32(0..100) {
             0..40 => Some(seconds(rng, 0..=5)),
-            40..85 => Some(spread(rng, 10..=20_000)),
+            40..85 => Some(draw_duration(rng, 10..=20_000)),
             _ => None,
         },
         strangers: if chance(rng, 10) { rng.u8(1..=3) } else { 0 },
-        leaves_after: chance(rng, 10).then(|| spread(rng, 1..=7200)),
+        leaves_after: chance(rng, 10).then(|| draw_duration(rng, 1..=7200)),
         asks_after: (0..rng.usize(0..=8).saturating_sub(6))
-            .map(|_| spread(rng, 1..=3600))
+            .map(|_| draw_duration(rng, 1..=3600))
             .collect(),
     }
 }
@@ -282,10 +285,10 @@ fn draw_hard(rng: &mut Rng, shop: Duration) -> Vec<FaultWindow> {
     let mut from = seconds(rng, 0..=600);
     while from < shop && windows.len() < 12 {
         let to = from + seconds(rng, 20..=HARD_MAX_SECONDS);
-        let aws = Trouble::Aws {
+        let aws = WorldFault::Aws {
             apart: Duration::from_millis(rng.u64(200..=20_000)),
         };
-        let calls = Trouble::Calls {
+        let calls = WorldFault::Calls {
             one_in: [10, 30, 100, 300][rng.usize(0..4)],
         };
         let both = match rng.u32(0..3) {
@@ -293,13 +296,13 @@ fn draw_hard(rng: &mut Rng, shop: Duration) -> Vec<FaultWindow> {
             1 => vec![calls],
             _ => vec![aws, calls],
         };
-        windows.extend(both.into_iter().map(|trouble| FaultWindow {
+        windows.extend(both.into_iter().map(|fault| FaultWindow {
             from,
             to,
-            trouble,
+            fault,
             seed: rng.u64(..),
         }));
-        from = to + spread(rng, HARD_GAP_SECONDS..=4 * HARD_GAP_SECONDS);
+        from = to + draw_duration(rng, HARD_GAP_SECONDS..=4 * HARD_GAP_SECONDS);
     }
     windows
 }
@@ -308,78 +311,89 @@ fn draw_hard(rng: &mut Rng, shop: Duration) -> Vec<FaultWindow> {
 fn draw_soft(rng: &mut Rng, shop: Duration, bots: usize, chats: usize) -> Vec<FaultWindow> {
     let from = shop.mul_f64(rng.f64());
     let (bot, chat) = (rng.usize(0..bots), rng.usize(0..chats));
-    let (lasts, trouble) = match rng.u32(0..21) {
+    let (lasts, fault) = match rng.u32(0..21) {
         0 => (
-            spread(rng, 10..=600),
-            Trouble::Flood {
-                retry_after: spread(rng, 1..=3600).as_secs() as u32,
+            draw_duration(rng, 10..=600),
+            WorldFault::Flood {
+                retry_after: draw_duration(rng, 1..=3600).as_secs() as u32,
                 html: chance(rng, 10),
             },
         ),
         1 => (
-            spread(rng, 60..=3600),
-            Trouble::Flood {
+            draw_duration(rng, 60..=3600),
+            WorldFault::Flood {
                 retry_after: rng.u32(1..=30),
                 html: chance(rng, 20),
             },
         ),
         2 | 3 => (
-            spread(rng, 30..=7200),
-            Trouble::Ill {
+            draw_duration(rng, 30..=7200),
+            WorldFault::Ill {
                 apart: Duration::from_millis(rng.u64(500..=30_000)),
             },
         ),
-        4 => (spread(rng, 60..=7200), Trouble::Limit(draw_limit(rng))),
-        5 => (spread(rng, 60..=86_400), Trouble::Rights { bot, chat }),
-        6 => (spread(rng, 60..=86_400), Trouble::Kicked { bot, chat }),
-        7 => (spread(rng, 60..=14_400), Trouble::Token { bot }),
+        4 => (
+            draw_duration(rng, 60..=7200),
+            WorldFault::Limit(draw_limit(rng)),
+        ),
+        5 => (
+            draw_duration(rng, 60..=86_400),
+            WorldFault::Rights { bot, chat },
+        ),
+        6 => (
+            draw_duration(rng, 60..=86_400),
+            WorldFault::Kicked { bot, chat },
+        ),
+        7 => (draw_duration(rng, 60..=14_400), WorldFault::Token { bot }),
         8..=10 => (
-            spread(rng, 60..=60_000),
-            Trouble::WebEngage {
+            draw_duration(rng, 60..=60_000),
+            WorldFault::WebEngage {
                 way: rng.u8(0..WEBENGAGE_WAYS),
             },
         ),
         11 => (
-            spread(rng, 60..=7200),
-            Trouble::Updates {
+            draw_duration(rng, 60..=7200),
+            WorldFault::Updates {
                 one_in: rng.u32(2..=10),
             },
         ),
-        12 => (spread(rng, 60..=40_000), Trouble::NoUpdates),
+        12 => (draw_duration(rng, 60..=40_000), WorldFault::NoUpdates),
         13 => (
-            spread(rng, 60..=7200),
-            Trouble::Copies {
+            draw_duration(rng, 60..=7200),
+            WorldFault::Copies {
                 one_in: rng.u32(2..=50),
-                later: spread(rng, 1..=20_000),
+                later: draw_duration(rng, 1..=20_000),
             },
         ),
-        14 => (Duration::ZERO, Trouble::Poison { events: rng.bool() }),
-        15 => (Duration::ZERO, Trouble::DeadTask),
-        16 => (Duration::ZERO, Trouble::Purge),
-        17 => (spread(rng, 10..=3600), Trouble::Paused { chat }),
-        18 | 19 => (Duration::ZERO, Trouble::Reissue),
-        _ if chance(rng, 70) => (spread(rng, 60..=600), Trouble::WrongLimit),
+        14 => (Duration::ZERO, WorldFault::Poison { events: rng.bool() }),
+        15 => (Duration::ZERO, WorldFault::DeadTask),
+        16 => (Duration::ZERO, WorldFault::Purge),
+        17 => (draw_duration(rng, 10..=3600), WorldFault::Paused { chat }),
+        18 | 19 => (Duration::ZERO, WorldFault::Reissue),
+        _ if chance(rng, 70) => (draw_duration(rng, 60..=600), WorldFault::WrongLimit),
         _ => (
-            spread(rng, 60..=600),
-            Trouble::Refused { known: rng.bool() },
+            draw_duration(rng, 60..=600),
+            WorldFault::Refused { known: rng.bool() },
         ),
     };
     // All bots of a chat at once: nobody can work there.
-    let bots = match trouble {
-        Trouble::Rights { .. } | Trouble::Kicked { .. } if chance(rng, 50) => (0..bots).collect(),
+    let bots = match fault {
+        WorldFault::Rights { .. } | WorldFault::Kicked { .. } if chance(rng, 50) => {
+            (0..bots).collect()
+        }
         _ => vec![bot],
     };
-    let of = |bot| match trouble {
-        Trouble::Rights { chat, .. } => Trouble::Rights { bot, chat },
-        Trouble::Kicked { chat, .. } => Trouble::Kicked { bot, chat },
-        _ => trouble.clone(),
+    let of = |bot| match fault {
+        WorldFault::Rights { chat, .. } => WorldFault::Rights { bot, chat },
+        WorldFault::Kicked { chat, .. } => WorldFault::Kicked { bot, chat },
+        _ => fault.clone(),
     };
     let (to, seed) = (from + lasts, rng.u64(..));
     bots.into_iter()
         .map(|bot| FaultWindow {
             from,
             to,
-            trouble: of(bot),
+            fault: of(bot),
             seed,
         })
         .collect()

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use serde_json::Value;
 use simulators::aws::Aws;
 
-use super::super::wire::{LAMBDA, Step, Verdict, Watcher};
+use super::super::wire::{CallOutcome, LAMBDA, Step, Watcher};
 use super::super::world::World;
 use super::script::ActiveFaults;
 use super::trace::Trace;
@@ -78,17 +78,17 @@ impl Watch {
             Step::Leaves {
                 number,
                 call,
-                verdict,
+                outcome,
                 request,
             } => {
-                match verdict {
-                    Verdict::Pass => self.trace.tell(format_args!("  {number} {call}")),
+                match outcome {
+                    CallOutcome::Pass => self.trace.tell(format_args!("  {number} {call}")),
                     _ => self
                         .trace
-                        .tell(format_args!("  {number} {call} ** {verdict:?}")),
+                        .tell(format_args!("  {number} {call} ** {outcome:?}")),
                 }
                 let mut seen = self.recorder.seen();
-                seen.faults += u64::from(*verdict != Verdict::Pass);
+                seen.faults += u64::from(*outcome != CallOutcome::Pass);
                 let event = request.headers().get("x-request-id");
                 let event = event.and_then(|id| id.to_str().ok()).map(str::to_owned);
                 match call.service {

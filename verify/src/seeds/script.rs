@@ -14,9 +14,9 @@ use simulators::telegram::{Deliver, Fault, FaultRule, Refusal, Rights};
 use simulators::webengage::Mode;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::super::wire::Verdict;
+use super::super::wire::CallOutcome;
 use super::super::world::World;
-use super::plan::{FaultWindow, Plan, Scope, Trouble};
+use super::plan::{FaultWindow, Plan, Scope, WorldFault};
 use super::trace::Trace;
 use local::resources::{EVENTS, INVITES};
 
@@ -84,20 +84,20 @@ pub(crate) fn set_up(
     let (of_judge, mut rng) = (active_faults.clone(), Rng::with_seed(seed ^ 0x1d6e));
     world.wire.fault_policy(Box::new(move |call, _| {
         let Some(one_in) = of_judge.rates().calls else {
-            return Verdict::Pass;
+            return CallOutcome::Pass;
         };
         // Nobody else lives in the invocation of a status call.
         if call.caller == "status" || rng.u32(0..one_in) > 0 {
-            return Verdict::Pass;
+            return CallOutcome::Pass;
         }
         match (rng.u32(0..5), call.service) {
-            (0, _) => Verdict::DieBefore,
-            (1, _) => Verdict::DieAfter,
+            (0, _) => CallOutcome::DieBefore,
+            (1, _) => CallOutcome::DieAfter,
             // A try that Telegram never saw is not in its journal, by which tries are counted.
-            (2, "Telegram") => Verdict::Pass,
-            (2, _) => Verdict::CutBefore,
-            (3, _) => Verdict::CutAfter,
-            _ => Verdict::Twice,
+            (2, "Telegram") => CallOutcome::Pass,
+            (2, _) => CallOutcome::CutBefore,
+            (3, _) => CallOutcome::CutAfter,
+            _ => CallOutcome::Twice,
         }
     }));
     world
@@ -159,23 +159,23 @@ pub(crate) async fn perform(
     let start = Instant::now();
     let windows = plan.windows.iter().map(async |window| {
         sleep_until(start + window.from).await;
-        trace.tell(format_args!("trouble: {:?}", window.trouble));
+        trace.tell(format_args!("trouble: {:?}", window.fault));
         let end = start + window.to;
-        let stage = Stage {
+        let runner = WindowRunner {
             world,
             plan,
             active_faults,
             end,
             rng: Rng::with_seed(window.seed),
         };
-        stage.run(window).await?;
-        trace.tell(format_args!("over: {:?}", window.trouble));
+        runner.run(window).await?;
+        trace.tell(format_args!("over: {:?}", window.fault));
         anyhow::Ok(())
     });
     join_all(windows).await.into_iter().collect()
 }
 
-struct Stage<'a> {
+struct WindowRunner<'a> {
     world: &'a World,
     plan: &'a Plan,
     active_faults: &'a ActiveFaults,
@@ -183,7 +183,7 @@ struct Stage<'a> {
     rng: Rng,
 }
 
-impl Stage<'_> {
+impl WindowRunner<'_> {
     async fn run(mut self, window: &FaultWindow) -> anyhow::Result<()> {
         let Self {
             world,
@@ -193,8 +193,8 @@ impl Stage<'_> {
             ..
         } = self;
         let telegram = &world.telegram;
-        match window.trouble {
-            Trouble::Aws { apart } => {
+        match window.fault {
+            WorldFault::Aws { apart } => {
                 while Instant::now() < end {
                     let rule = self.aws_rule();
                     active_faults.fail(world, rule);
@@ -202,19 +202,19 @@ impl Stage<'_> {
                 }
                 world.aws.wire().clear_faults();
             }
-            Trouble::Calls { one_in } => {
+            WorldFault::Calls { one_in } => {
                 active_faults.rates().calls = Some(one_in);
                 sleep_until(end).await;
                 active_faults.rates().calls = None;
             }
-            Trouble::Copies { one_in, later } => {
+            WorldFault::Copies { one_in, later } => {
                 active_faults.rates().copies = Some((one_in, later));
                 sleep_until(end).await;
                 active_faults.rates().copies = None;
                 // What was copied last is still under way.
                 sleep(later).await;
             }
-            Trouble::Flood { retry_after, html } => {
+            WorldFault::Flood { retry_after, html } => {
                 let fault = match html {
                     true => Fault::TooManyRequestsHtml,
                     false => Fault::TooManyRequests { retry_after },
@@ -223,19 +223,19 @@ impl Stage<'_> {
                 sleep_until(end).await;
                 telegram.clear_faults();
             }
-            Trouble::Ill { apart } => {
+            WorldFault::Ill { apart } => {
                 while Instant::now() < end {
                     telegram.fail(self.telegram_rule());
                     self.pause(apart).await;
                 }
                 telegram.clear_faults();
             }
-            Trouble::Limit(limit) => {
+            WorldFault::Limit(limit) => {
                 telegram.set_limit(Some(limit));
                 sleep_until(end).await;
                 telegram.set_limit(matches!(plan.scope, Scope::Pair).then_some(plan.limit));
             }
-            Trouble::Rights { bot, chat } => {
+            WorldFault::Rights { bot, chat } => {
                 let (bot, chat) = (world.bots[bot], world.chats[chat]);
                 let fewer = Rights {
                     can_invite_users: false,
@@ -245,7 +245,7 @@ impl Stage<'_> {
                 sleep_until(end).await;
                 telegram.make_admin(bot, chat, Rights::all());
             }
-            Trouble::Kicked { bot, chat } => {
+            WorldFault::Kicked { bot, chat } => {
                 let (bot, chat) = (world.bots[bot], world.chats[chat]);
                 telegram.kick_bot(bot, chat);
                 active_faults.rates().kicked.insert((bot, chat));
@@ -253,28 +253,28 @@ impl Stage<'_> {
                 telegram.make_admin(bot, chat, Rights::all());
                 active_faults.rates().kicked.remove(&(bot, chat));
             }
-            Trouble::Token { bot } => {
+            WorldFault::Token { bot } => {
                 telegram.revoke_token(world.bots[bot]);
                 sleep_until(end).await;
                 let bot = world.bots[bot];
                 telegram.restore_token(&format!("{bot}:verify-token-of-bot-{bot}"));
             }
-            Trouble::WebEngage { way } => {
+            WorldFault::WebEngage { way } => {
                 world.webengage.set_mode(mode(way));
                 sleep_until(end).await;
                 world.webengage.mend();
             }
-            Trouble::Updates { one_in } => {
+            WorldFault::Updates { one_in } => {
                 active_faults.rates().updates = Some(one_in);
                 sleep_until(end).await;
                 active_faults.rates().updates = None;
             }
-            Trouble::NoUpdates => {
+            WorldFault::NoUpdates => {
                 active_faults.rates().no_updates += 1;
                 sleep_until(end).await;
                 active_faults.rates().no_updates -= 1;
             }
-            Trouble::Poison { events } => {
+            WorldFault::Poison { events } => {
                 let queue = if events { EVENTS.queue } else { INVITES.queue };
                 let body = match self.rng.u8(0..4) {
                     0 => json!("no job"),
@@ -290,37 +290,37 @@ impl Stage<'_> {
                 world.send(queue, &body).await?;
                 active_faults.rates().poison[usize::from(events)] += 1;
             }
-            Trouble::DeadTask => {
+            WorldFault::DeadTask => {
                 let dead =
                     json!({"kind": "revoke", "inviteLink": "https://t.me/+dead", "chatId": 1});
                 world.send(INVITES.dead_letters, &dead).await?;
                 active_faults.rates().poison[0] += 1;
             }
-            Trouble::Purge => {
+            WorldFault::Purge => {
                 world.purge(INVITES.queue).await?;
                 // Poison that was on its way to the dead letters is gone as well.
                 let dead = world.aws.queue_depth(INVITES.dead_letters);
                 active_faults.rates().poison[0] = dead.map_or(0, |depth| depth.total());
             }
-            Trouble::Paused { chat } => {
+            WorldFault::Paused { chat } => {
                 let chat = world.chats[chat];
                 world
                     .operate(&format!("chats/{chat}/pause"), &json!({"reason": "audit"}))
                     .await;
                 sleep_until(end).await;
-                let mut told = None;
+                let mut reply = None;
                 for _ in 0..100 {
-                    told = world
+                    reply = world
                         .operate(&format!("chats/{chat}/resume"), &json!({}))
                         .await;
-                    if told.as_ref().is_some_and(|told| told.status == 200) {
+                    if reply.as_ref().is_some_and(|reply| reply.status == 200) {
                         return Ok(());
                     }
                     sleep(Duration::from_secs(20)).await;
                 }
-                anyhow::bail!("a chat could not be resumed: {told:?}");
+                anyhow::bail!("a chat could not be resumed: {reply:?}");
             }
-            Trouble::Reissue => {
+            WorldFault::Reissue => {
                 let items = world.items("InviteRequests").await?;
                 let done = items
                     .iter()
@@ -334,7 +334,7 @@ impl Stage<'_> {
                         .await;
                 }
             }
-            Trouble::Refused { known } => {
+            WorldFault::Refused { known } => {
                 let words = if known {
                     "USAGE_LIMIT_INVALID"
                 } else {
@@ -345,7 +345,7 @@ impl Stage<'_> {
                 telegram.fail(FaultRule::on("createChatInviteLink", refusal).times(1));
                 sleep_until(end).await;
             }
-            Trouble::WrongLimit => {
+            WorldFault::WrongLimit => {
                 let fault = Fault::WrongMemberLimit(self.rng.bool().then_some(2));
                 telegram.fail(FaultRule::on("createChatInviteLink", fault).times(1));
                 sleep_until(end).await;

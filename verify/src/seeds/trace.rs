@@ -19,7 +19,7 @@ const SECRETS: [&str; 2] = ["t.me/+", ":verify-token"];
 struct Inner {
     since: Instant,
     hash: u64,
-    told: u64,
+    count: u64,
     line: String,
     text: Option<String>,
     leaks: Vec<String>,
@@ -35,7 +35,7 @@ impl Trace {
         Self(Arc::new(Mutex::new(Inner {
             since: Instant::now(),
             hash: FNV.0,
-            told: 0,
+            count: 0,
             line: String::new(),
             text: text.then(String::new),
             leaks: Vec::new(),
@@ -55,7 +55,7 @@ impl Trace {
         for byte in inner.line.bytes() {
             inner.hash = (inner.hash ^ u64::from(byte)).wrapping_mul(FNV.1);
         }
-        inner.told += 1;
+        inner.count += 1;
         if let Some(text) = &mut inner.text {
             text.push_str(&inner.line);
         }
