@@ -120,7 +120,7 @@ pub struct Alarms(Mutex<State>);
 
 impl Alarms {
     /// Judges by one more minute, and says what has begun to ring or has ended.
-    pub fn judge(&self, minute: Minute, now: Timestamp) {
+    pub fn look_at(&self, minute: Minute, now: Timestamp) {
         let mut state = self.state();
         state.minutes.push_front(minute);
         state.minutes.truncate(MINUTES);
@@ -189,11 +189,11 @@ mod tests {
             })
         };
         for rings in [false, false, true, true] {
-            alarms.judge(late(), NOW);
+            alarms.look_at(late(), NOW);
             assert_eq!(!ringing(&alarms).is_empty(), rings);
         }
         assert_eq!(ringing(&alarms), ["UnservedAlarm"]);
-        alarms.judge(
+        alarms.look_at(
             measured(Seen {
                 oldest_unserved_seconds: Some(15 * 60),
                 ..Seen::default()
@@ -207,7 +207,7 @@ mod tests {
     fn what_could_not_be_measured_rings_nothing() {
         let alarms = Alarms::default();
         for _ in 0..20 {
-            alarms.judge(Minute::default(), NOW);
+            alarms.look_at(Minute::default(), NOW);
         }
         assert!(ringing(&alarms).is_empty());
     }
@@ -221,7 +221,7 @@ mod tests {
         };
         for minute in 0..15 {
             assert!(ringing(&alarms).is_empty(), "{minute}");
-            alarms.judge(
+            alarms.look_at(
                 if minute % 4 == 0 {
                     failing()
                 } else {
@@ -231,7 +231,7 @@ mod tests {
             );
         }
         assert_eq!(ringing(&alarms), ["EventsFailingAlarm"]);
-        alarms.judge(
+        alarms.look_at(
             measured(Seen {
                 event_dead_letters: Some(1),
                 ..Seen::default()

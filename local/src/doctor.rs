@@ -230,9 +230,9 @@ fn variable_of(table: &str) -> String {
 }
 
 async fn look_at_table(dynamo: &aws_sdk_dynamodb::Client, table: &str, name: &str) -> Check {
-    let told = dynamo.describe_table().table_name(name).send().await;
-    let told = match told {
-        Ok(told) => told
+    let answer = dynamo.describe_table().table_name(name).send().await;
+    let answer = match answer {
+        Ok(answer) => answer
             .table
             .unwrap_or_else(|| TableDescription::builder().build()),
         Err(error) => {
@@ -243,9 +243,9 @@ async fn look_at_table(dynamo: &aws_sdk_dynamodb::Client, table: &str, name: &st
             return Check::failed(table, says);
         }
     };
-    let indexes = told.global_secondary_indexes.unwrap_or_default();
+    let indexes = answer.global_secondary_indexes.unwrap_or_default();
     let is_ready = matches!(
-        told.table_status,
+        answer.table_status,
         Some(TableStatus::Active | TableStatus::Updating)
     ) && indexes
         .iter()

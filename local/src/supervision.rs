@@ -68,7 +68,7 @@ pub(crate) fn with_alarms(
                 seen: serde_json::from_value(seen.clone()).unwrap_or_default(),
                 counted: timeline.take_counted(),
             };
-            watch.alarms.judge(minute, clock.now());
+            watch.alarms.look_at(minute, clock.now());
             if aws.has_failed() {
                 error!(
                     fault = "unavailable",
@@ -93,7 +93,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// What can be said without asking anybody.
-    pub(crate) fn told(&self) -> Vec<Check> {
+    pub(crate) fn without_asking(&self) -> Vec<Check> {
         let mut checks = vec![
             simulated(
                 "Telegram",
@@ -221,7 +221,7 @@ pub(crate) async fn examine(
     env: &HashMap<String, String>,
     clock: &Clock,
 ) -> Vec<Check> {
-    let mut checks = machine.told();
+    let mut checks = machine.without_asking();
     let mut read: Env = env_of(env);
     let bots = Bot::all_from_env(&mut read, clock);
     let chats = read.chats();
@@ -306,7 +306,7 @@ mod tests {
             folder: Some("/data".into()),
             is_synced: true,
         };
-        let lines: Vec<String> = machine.told().iter().map(line).collect();
+        let lines: Vec<String> = machine.without_asking().iter().map(line).collect();
         assert_eq!(
             lines,
             [

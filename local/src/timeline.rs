@@ -82,13 +82,13 @@ impl Timeline {
 }
 
 #[derive(Default)]
-struct Line {
+struct LogLine {
     message: String,
     request_id: Option<String>,
     fields: Map<String, Value>,
 }
 
-impl Visit for Line {
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         let mut text = String::new();
         let _ = write!(text, "{value:?}");
@@ -111,7 +111,7 @@ impl<S: Subscriber> Layer<S> for Timeline {
         if !is_ours(event.metadata().target()) || *event.metadata().level() > tracing::Level::INFO {
             return;
         }
-        let mut line = Line::default();
+        let mut line = LogLine::default();
         event.record(&mut line);
         let counted = metrics::numbers_of(event);
         let mut kept = self.kept();

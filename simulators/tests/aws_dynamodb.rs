@@ -229,8 +229,8 @@ async fn writers_who_wait_together_share_a_flush_and_one_alone_has_its_own() {
     assert_eq!(world.aws.flushes() - before, 20);
     let before = world.aws.flushes();
     for round in 0..10 {
-        let crowd = (0..16).map(|caller| put(format!("crowd-{round}-{caller}")));
-        tokio::task::JoinSet::from_iter(crowd).join_all().await;
+        let callers = (0..16).map(|caller| put(format!("crowd-{round}-{caller}")));
+        tokio::task::JoinSet::from_iter(callers).join_all().await;
     }
     let flushes = world.aws.flushes() - before;
     assert!((10..160).contains(&flushes), "{flushes} for 160 writes");

@@ -469,8 +469,8 @@ async fn the_recorder_keeps_calls_of_all_services_in_order_with_what_was_asked()
 async fn the_hook_is_told_just_before_and_just_after_the_effect() {
     let world = World::start().await;
     let url = world.queue("Orders").await;
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let (aws, heard) = (world.aws.clone(), Arc::clone(&told));
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    let (aws, heard) = (world.aws.clone(), Arc::clone(&answered));
     world.aws.wire().on_call(Arc::new(move |phase, call| {
         let depth = aws.queue_depth("Orders").unwrap().total();
         heard
@@ -482,7 +482,7 @@ async fn the_hook_is_told_just_before_and_just_after_the_effect() {
     world.aws.wire().clear_hook();
     world.send(&url, "unheard").await;
     assert_eq!(
-        *told.lock().unwrap(),
+        *answered.lock().unwrap(),
         [
             (Phase::Before, "SendMessage", 0, 0),
             (Phase::After, "SendMessage", 200, 1)

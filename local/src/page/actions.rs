@@ -26,7 +26,7 @@ const BODY_MAX_BYTES: usize = 16 * 1024;
 /// The most purchases of one click.
 const PURCHASES_MAX: usize = 1000;
 /// The furthest that one click turns the clock.
-const TURN_MAX_SECONDS: u64 = 30 * 24 * 3600;
+const ADVANCE_MAX_SECONDS: u64 = 30 * 24 * 3600;
 
 pub(super) fn routes() -> Router<Served> {
     Router::new()
@@ -49,7 +49,7 @@ struct Refusal {
 }
 
 /// An act's good end, or its refusal.
-type Act = Result<Value, Refusal>;
+type Acted = Result<Value, Refusal>;
 
 fn refusal(status: StatusCode, code: &str, sentence: &str) -> Refusal {
     Refusal {
@@ -92,8 +92,8 @@ async fn read<T: DeserializeOwned>(page: &Page, request: Request) -> Result<T, R
     serde_json::from_slice(request.body()).map_err(|_| end(Err(bad())))
 }
 
-fn end(act: Act) -> Response {
-    answer(match act {
+fn end(action: Acted) -> Response {
+    answer(match action {
         Ok(mut result) => {
             result["ok"] = json!(true);
             json(StatusCode::OK, &result)
@@ -109,12 +109,12 @@ fn end(act: Act) -> Response {
     })
 }
 
-/// An act: reads its body as `$body`, then ends with what `$act` comes to.
-macro_rules! act {
-    ($name:ident, $body:ty, $act:expr) => {
+/// An act: reads its body as `$body`, then ends with what `$action` comes to.
+macro_rules! action {
+    ($name:ident, $body:ty, $action:expr) => {
         async fn $name(State(served): State<Served>, request: Request) -> Response {
             match read::<$body>(&served.page, request).await {
-                Ok(body) => end($act(&served, body).await),
+                Ok(body) => end($action(&served, body).await),
                 Err(refusal) => refusal,
             }
         }
@@ -136,7 +136,7 @@ const fn once() -> usize {
     1
 }
 
-act!(buy, Buy, async |served: &Served, buy: Buy| -> Act {
+action!(buy, Buy, async |served: &Served, buy: Buy| -> Acted {
     if buy.times == 0 || buy.times > PURCHASES_MAX {
         return Err(bad());
     }
@@ -176,7 +176,7 @@ act!(buy, Buy, async |served: &Served, buy: Buy| -> Act {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Touch {
+struct Tapped {
     invite_link: String,
     #[serde(rename = "as")]
     person: Person,
@@ -199,7 +199,9 @@ fn telegram(served: &Served) -> Result<&SimulatedTelegram, Refusal> {
         .ok_or_else(not_simulated)
 }
 
-act!(tap, Touch, async |served: &Served, touch: Touch| -> Act {
+action!(tap, Tapped, async |served: &Served,
+                            touch: Tapped|
+       -> Acted {
     let server = &telegram(served)?.server;
     // The buyer of a link is the same person each time: its number is made of the link's name, the request.
     let name = server
@@ -235,9 +237,9 @@ struct OfRequest {
     request_id: String,
 }
 
-act!(leave, OfRequest, async |served: &Served,
-                              of: OfRequest|
-       -> Act {
+action!(leave, OfRequest, async |served: &Served,
+                                 of: OfRequest|
+       -> Acted {
     let telegram = telegram(served)?;
     let call = http::Request::get(format!("/v1/invite/{}", of.request_id))
         .header("x-api-key", &served.page.api_key);
@@ -261,9 +263,9 @@ struct NewLimit {
     per_seconds: u64,
 }
 
-act!(telegram_limit, NewLimit, async |served: &Served,
-                                      limit: NewLimit|
-       -> Act {
+action!(telegram_limit, NewLimit, async |served: &Served,
+                                         limit: NewLimit|
+       -> Acted {
     if limit.calls == Some(0) || !(1..=86_400).contains(&limit.per_seconds) {
         return Err(bad());
     }
@@ -288,9 +290,9 @@ struct Storm {
     times: u32,
 }
 
-act!(telegram_storm, Storm, async |served: &Served,
-                                   storm: Storm|
-       -> Act {
+action!(telegram_storm, Storm, async |served: &Served,
+                                      storm: Storm|
+       -> Acted {
     let fault = Fault::TooManyRequests {
         retry_after: storm.retry_after,
     };
@@ -306,9 +308,9 @@ struct CanInvite {
     can_invite: bool,
 }
 
-act!(telegram_rights, CanInvite, async |served: &Served,
-                                        wanted: CanInvite|
-       -> Act {
+action!(telegram_rights, CanInvite, async |served: &Served,
+                                           wanted: CanInvite|
+       -> Acted {
     let telegram = telegram(served)?;
     let rights = if wanted.can_invite {
         Rights::all()
@@ -336,9 +338,9 @@ pub(super) const fn mode_name(mode: &Mode) -> &'static str {
     }
 }
 
-act!(webengage, NewMode, async |served: &Served,
-                                wanted: NewMode|
-       -> Act {
+action!(webengage, NewMode, async |served: &Served,
+                                   wanted: NewMode|
+       -> Acted {
     let mode = match wanted.mode.as_str() {
         "up" => Mode::Up,
         "down" => Mode::Down,
@@ -359,27 +361,27 @@ act!(webengage, NewMode, async |served: &Served,
     Ok(json!({}))
 });
 
-act!(kill_worker, Value, async |served: &Served,
-                                _: Value|
-       -> Act {
+action!(kill_worker, Value, async |served: &Served,
+                                   _: Value|
+       -> Acted {
     telegram(served)?;
     Ok(json!({"killed": served.page.handles.worker.kill()}))
 });
 
 #[derive(Deserialize)]
-struct Turn {
+struct Advance {
     seconds: u64,
 }
 
-act!(advance_clock, Turn, async |served: &Served,
-                                 turn: Turn|
-       -> Act {
+action!(advance_clock, Advance, async |served: &Served,
+                                       by: Advance|
+       -> Acted {
     telegram(served)?;
-    if turn.seconds > TURN_MAX_SECONDS {
+    if by.seconds > ADVANCE_MAX_SECONDS {
         return Err(bad());
     }
     let handles = &served.page.handles;
-    handles.clock.advance(Duration::from_secs(turn.seconds));
+    handles.clock.advance(Duration::from_secs(by.seconds));
     if let Some(folder) = &handles.data_dir
         && let Err(error) = folder.remember_clock(&handles.clock)
     {

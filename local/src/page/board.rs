@@ -134,9 +134,9 @@ impl Board {
             let keys: Vec<Value> = some.iter().map(|id| json!({KEY: {"S": id}})).collect();
             let ask = json!({"RequestItems": {TABLE: {"Keys": keys}}});
             let mut known = self.known();
-            let mut told = self.aws.inspect("BatchGetItem", &ask)?;
+            let mut answer = self.aws.inspect("BatchGetItem", &ask)?;
             let mut gone: Vec<&String> = some.iter().collect();
-            for item in items(told["Responses"][TABLE].take()) {
+            for item in items(answer["Responses"][TABLE].take()) {
                 gone.retain(|id| item[KEY] != id.as_str());
                 known.note(&item);
             }
@@ -164,10 +164,10 @@ impl Board {
     /// One request, though it may not be among the newest.
     pub(super) fn find(&self, id: &str) -> anyhow::Result<Option<Value>> {
         let ask = json!({"TableName": TABLE, "Key": {KEY: {"S": id}}});
-        let mut told = self.aws.inspect("GetItem", &ask)?;
-        Ok(told["Item"]
+        let mut answer = self.aws.inspect("GetItem", &ask)?;
+        Ok(answer["Item"]
             .is_object()
-            .then(|| view(plain(told["Item"].take()))))
+            .then(|| view(plain(answer["Item"].take()))))
     }
 
     /// How many requests there are, of each kind.

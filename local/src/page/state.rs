@@ -125,17 +125,17 @@ impl Page {
                 frame: hasher.finish(),
             };
             if known != Some(now) || asked.is_fresh || Instant::now() >= give_up {
-                return self.told(asked, known, now, frame);
+                return self.answer(asked, known, now, frame);
             }
             tokio::select! {
-                () = &mut stop => return self.told(asked, known, now, frame),
+                () = &mut stop => return self.answer(asked, known, now, frame),
                 () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
         }
     }
 
     /// What is in `now` and not in `known`.
-    fn told(
+    fn answer(
         &self,
         asked: &Asked,
         known: Option<Cursor>,
@@ -145,25 +145,25 @@ impl Page {
         let is_news =
             |part: fn(&Cursor) -> u64| known.is_none_or(|known| part(&known) != part(&now));
         let has_lines = is_news(|cursor| cursor.line);
-        let mut told = match is_news(|cursor| cursor.frame) {
+        let mut answer = match is_news(|cursor| cursor.frame) {
             true => frame,
             false => json!({}),
         };
-        told["cursor"] = json!(now.to_string());
-        told["whole"] = json!(known.is_none());
-        told["now"] = json!(Clock::advanced_by(self.handles.clock.offset_ms()).now());
-        told["invites"] = json!(self.board.rows_after(known.map_or(0, |known| known.rows)));
+        answer["cursor"] = json!(now.to_string());
+        answer["whole"] = json!(known.is_none());
+        answer["now"] = json!(Clock::advanced_by(self.handles.clock.offset_ms()).now());
+        answer["invites"] = json!(self.board.rows_after(known.map_or(0, |known| known.rows)));
         let line = known.map_or(0, |known| known.line);
-        told["timeline"] = json!(self.handles.timeline.after(line, LINES));
+        answer["timeline"] = json!(self.handles.timeline.after(line, LINES));
         if let Some(id) = &asked.invite {
             if asked.is_fresh || has_lines {
-                told["inviteTimeline"] = json!(self.handles.timeline.of_request(id));
+                answer["inviteTimeline"] = json!(self.handles.timeline.of_request(id));
             }
             if asked.is_fresh || is_news(|cursor| cursor.rows) {
-                told["invite"] = json!(self.board.find(id)?);
+                answer["invite"] = json!(self.board.find(id)?);
             }
         }
-        Ok(told)
+        Ok(answer)
     }
 
     /// How everything stands but for the requests and the timeline.

@@ -80,7 +80,7 @@ impl GroupCommit {
         mut flush: impl FnMut() -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let (told, flushed) = watch::channel(Flushed::default());
+        let (flushes, flushed) = watch::channel(Flushed::default());
         let of_thread = Arc::clone(&shared);
         let run = move || {
             let mut done = Flushed::default();
@@ -96,7 +96,7 @@ impl GroupCommit {
                         done.has_failed = true;
                     }
                 }
-                told.send_replace(done);
+                flushes.send_replace(done);
                 if done.has_failed {
                     return;
                 }

@@ -73,7 +73,7 @@ struct Bucket {
 struct Wait {
     until_ms: i64,
     /// The bots that were told of it, and since when they know.
-    told: BTreeMap<i64, i64>,
+    told_at: BTreeMap<i64, i64>,
 }
 
 /// What becomes of a call for which no bucket has a token.
@@ -115,7 +115,7 @@ impl Limits {
         let scopes = self.scopes(bot_id, chat_id, method);
         let mut floods = Vec::new();
         for (scope, limit) in &scopes {
-            if let Err(seconds) = self.look(scope, *limit, now_ms) {
+            if let Err(seconds) = self.check(scope, *limit, now_ms) {
                 floods.push((scope, seconds));
             }
         }
@@ -150,7 +150,7 @@ impl Limits {
         else {
             return false;
         };
-        let since_ms = *wait.told.entry(bot_id).or_insert(now_ms);
+        let since_ms = *wait.told_at.entry(bot_id).or_insert(now_ms);
         now_ms > since_ms + VIOLATION_GRACE_MS
     }
 
@@ -203,7 +203,7 @@ impl Limits {
     }
 
     /// Whether the bucket has a token, else the seconds to wait.
-    fn look(&mut self, scope: &Scope, limit: Limit, now_ms: i64) -> Result<(), u32> {
+    fn check(&mut self, scope: &Scope, limit: Limit, now_ms: i64) -> Result<(), u32> {
         let parts = limit.parts();
         let full = i128::from(limit.burst.max(1)) * parts;
         let fresh = Bucket {
@@ -232,7 +232,7 @@ impl Limits {
             .unwrap_or_else(|| seconds_to_token(parts - bucket.left, limit));
         bucket.wait = Some(Wait {
             until_ms: now_ms + i64::from(retry_after) * 1000,
-            told: BTreeMap::new(),
+            told_at: BTreeMap::new(),
         });
         Err(retry_after)
     }

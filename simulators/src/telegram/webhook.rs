@@ -103,7 +103,7 @@ async fn deliver(shared: Arc<Shared>, parcel: Parcel) {
         answer = transport.carry(request(&webhook, &attempt)) => answer,
         () = time_out(&shared.clock, at_ms) => Err(TIMED_OUT),
     };
-    let (outcome, status, reply) = judge(answer);
+    let (outcome, status, reply) = outcome_of(answer);
     let error = match &outcome {
         Outcome::Delivered => None,
         Outcome::Failed { error, .. } => Some(error.clone()),
@@ -150,7 +150,7 @@ async fn time_out(clock: &Clock, since_ms: i64) {
     clock.sleep_until(since_ms + RESPONSE_TIMEOUT_MS).await;
 }
 
-fn judge(
+fn outcome_of(
     answer: Result<Response<Bytes>, &str>,
 ) -> (Outcome, Option<u16>, Option<Map<String, Value>>) {
     let failed = |error: &str, status, retry_after_seconds| Outcome::Failed {

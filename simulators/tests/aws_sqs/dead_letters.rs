@@ -127,7 +127,7 @@ async fn redrive_policies_are_checked_when_they_are_set() {
         let set = set.attributes(QueueAttributeName::RedrivePolicy, &policy).send().await;
         assert_eq!(code(set), "InvalidParameterValue", "{policy}");
     }
-    let told = |url: String| {
+    let answered = |url: String| {
         let call = world
             .sqs
             .get_queue_attributes()
@@ -142,7 +142,7 @@ async fn redrive_policies_are_checked_when_they_are_set() {
                 .remove(&QueueAttributeName::RedrivePolicy)
         }
     };
-    assert_eq!(told(url.clone()).await, None);
+    assert_eq!(answered(url.clone()).await, None);
     let set = |policy: String| {
         let set = world.sqs.set_queue_attributes().queue_url(&url);
         set.attributes(QueueAttributeName::RedrivePolicy, policy)
@@ -154,13 +154,17 @@ async fn redrive_policies_are_checked_when_they_are_set() {
     .await
     .unwrap();
     assert_eq!(
-        told(url.clone()).await.as_deref(),
+        answered(url.clone()).await.as_deref(),
         Some(
             r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:Dead","maxReceiveCount":5}"#
         )
     );
     set(String::new()).await.unwrap();
-    assert_eq!(told(url.clone()).await, None, "an empty policy removes it");
+    assert_eq!(
+        answered(url.clone()).await,
+        None,
+        "an empty policy removes it"
+    );
 }
 
 #[tokio::test]

@@ -13,8 +13,9 @@ async fn attributes(world: &World, url: &str) -> HashMap<String, String> {
         .get_queue_attributes()
         .queue_url(url)
         .attribute_names(QueueAttributeName::All);
-    let told = call.send().await.unwrap().attributes.unwrap_or_default();
-    told.into_iter()
+    let answered = call.send().await.unwrap().attributes.unwrap_or_default();
+    answered
+        .into_iter()
         .map(|(name, value)| (name.as_str().to_owned(), value))
         .collect()
 }
@@ -24,7 +25,7 @@ async fn a_queue_is_made_with_the_defaults_of_aws() {
     let world = World::start().await;
     let url = world.queue("Orders").await;
     assert_eq!(url, format!("{}/000000000000/Orders", world.aws.url()));
-    let told = attributes(&world, &url).await;
+    let answered = attributes(&world, &url).await;
     for (name, value) in [
         ("VisibilityTimeout", "30"),
         ("MessageRetentionPeriod", "345600"),
@@ -37,11 +38,18 @@ async fn a_queue_is_made_with_the_defaults_of_aws() {
         ("ApproximateNumberOfMessagesDelayed", "0"),
         ("SqsManagedSseEnabled", "true"),
     ] {
-        assert_eq!(told.get(name).map(String::as_str), Some(value), "{name}");
+        assert_eq!(
+            answered.get(name).map(String::as_str),
+            Some(value),
+            "{name}"
+        );
     }
-    assert_eq!(told["CreatedTimestamp"], told["LastModifiedTimestamp"]);
+    assert_eq!(
+        answered["CreatedTimestamp"],
+        answered["LastModifiedTimestamp"]
+    );
     assert!(
-        !told.contains_key("RedrivePolicy"),
+        !answered.contains_key("RedrivePolicy"),
         "what was never set is not told"
     );
 }
@@ -177,8 +185,11 @@ async fn attributes_at_the_ends_of_their_ranges_are_taken_and_told() {
             assert_eq!(attributes(&world, &url).await[name], value, "{name}");
         }
     }
-    let told = attributes(&world, &url).await;
-    assert_ne!(told["CreatedTimestamp"], told["LastModifiedTimestamp"]);
+    let answered = attributes(&world, &url).await;
+    assert_ne!(
+        answered["CreatedTimestamp"],
+        answered["LastModifiedTimestamp"]
+    );
 }
 
 #[tokio::test]
@@ -367,10 +378,10 @@ async fn counts_tell_visible_in_flight_and_delayed_messages_apart() {
         .send()
         .await
         .unwrap();
-    let told = attributes(&world, &url).await;
-    assert_eq!(told["ApproximateNumberOfMessages"], "1");
-    assert_eq!(told["ApproximateNumberOfMessagesNotVisible"], "2");
-    assert_eq!(told["ApproximateNumberOfMessagesDelayed"], "1");
+    let answered = attributes(&world, &url).await;
+    assert_eq!(answered["ApproximateNumberOfMessages"], "1");
+    assert_eq!(answered["ApproximateNumberOfMessagesNotVisible"], "2");
+    assert_eq!(answered["ApproximateNumberOfMessagesDelayed"], "1");
     let depth = world.aws.queue_depth("Orders").unwrap();
     assert_eq!(
         depth,

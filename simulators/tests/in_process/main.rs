@@ -5,7 +5,7 @@
     reason = "a test that can't go on fails"
 )]
 
-mod story;
+mod trace;
 mod world;
 
 use std::time::Duration;
@@ -93,7 +93,7 @@ async fn a_stopped_server_resets_what_waits_and_what_comes() {
         telegram.stop().await;
         marketing.stop().await;
     };
-    let (polled, created, told, ()) = tokio::join!(
+    let (polled, created, answered, ()) = tokio::join!(
         poll(&aws, &url),
         create(&telegram, TOKEN),
         tell_marketing(&marketing, 1),
@@ -101,7 +101,7 @@ async fn a_stopped_server_resets_what_waits_and_what_comes() {
     );
     assert_eq!(polled, Err(Reset));
     assert_eq!(created.unwrap_err(), Reset);
-    assert_eq!(told, Err(Reset));
+    assert_eq!(answered, Err(Reset));
     assert_eq!(watch.passed_ms(), 4_000);
     assert_eq!(poll(&aws, &url).await, Err(Reset));
     assert_eq!(create(&telegram, TOKEN).await.unwrap_err(), Reset);

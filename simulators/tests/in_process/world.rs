@@ -171,7 +171,7 @@ pub(crate) fn webhook(clock: &Clock, answers: Vec<Respond>) -> (Deliver, Deliver
     let deliver: Deliver = Arc::new(move |request: Request<Bytes>| {
         let secret = request.headers()["x-telegram-bot-api-secret-token"].clone();
         let update: Value = serde_json::from_slice(request.body()).unwrap();
-        let turn = {
+        let number = {
             let mut seen = seen.lock().unwrap();
             seen.push((
                 clock.now_ms() - START_MS,
@@ -180,7 +180,7 @@ pub(crate) fn webhook(clock: &Clock, answers: Vec<Respond>) -> (Deliver, Deliver
             ));
             seen.len() - 1
         };
-        let respond = answers.get(turn).copied().unwrap_or(Respond::Status(200));
+        let respond = answers.get(number).copied().unwrap_or(Respond::Status(200));
         Box::pin(async move {
             let response = Response::builder();
             match respond {

@@ -119,18 +119,18 @@ impl Settings {
     }
 
     /// All that is told by name, the read-only ones aside.
-    pub(super) fn told(&self) -> BTreeMap<String, String> {
-        let mut told = self.0.clone();
+    pub(super) fn listed(&self) -> BTreeMap<String, String> {
+        let mut listed = self.0.clone();
         for name in NUMBERS
             .iter()
             .map(|(name, ..)| *name)
             .chain(["SqsManagedSseEnabled"])
         {
             if let Some(value) = self.get(name) {
-                told.insert(name.to_owned(), value);
+                listed.insert(name.to_owned(), value);
             }
         }
-        told
+        listed
     }
 
     fn number(&self, name: &str) -> i64 {

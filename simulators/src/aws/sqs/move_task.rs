@@ -79,8 +79,8 @@ impl MoveTask {
         Ok(())
     }
 
-    fn told(&self) -> Value {
-        let mut told = json!({
+    fn entry(&self) -> Value {
+        let mut entry = json!({
             "Status": self.status,
             "SourceArn": arn(&self.source),
             "ApproximateNumberOfMessagesMoved": self.moved,
@@ -88,18 +88,18 @@ impl MoveTask {
             "StartedTimestamp": self.started_ms,
         });
         if self.status == "RUNNING" {
-            told["TaskHandle"] = self.handle.clone().into();
+            entry["TaskHandle"] = self.handle.clone().into();
         }
         if let Some(destination) = &self.destination {
-            told["DestinationArn"] = arn(destination).into();
+            entry["DestinationArn"] = arn(destination).into();
         }
         if let Some(per_second) = self.per_second {
-            told["MaxNumberOfMessagesPerSecond"] = per_second.into();
+            entry["MaxNumberOfMessagesPerSecond"] = per_second.into();
         }
         if let Some(failure) = &self.failure {
-            told["FailureReason"] = failure.clone().into();
+            entry["FailureReason"] = failure.clone().into();
         }
-        told
+        entry
     }
 }
 
@@ -270,12 +270,12 @@ impl Sqs {
             })?;
         let tasks = MoveTask::of_source(&store, &source.name)?;
         drop(store);
-        let told: Vec<Value> = tasks
+        let entry: Vec<Value> = tasks
             .iter()
             .take(usize::try_from(most).unwrap_or(1))
-            .map(MoveTask::told)
+            .map(MoveTask::entry)
             .collect();
-        Ok(json!({"Results": told}))
+        Ok(json!({"Results": entry}))
     }
 
     pub(super) fn cancel_message_move_task(&self, params: &Params) -> Answered {

@@ -95,13 +95,13 @@ impl Sqs {
                 .iter()
                 .any(|wanted| *wanted == name || *wanted == "All")
         };
-        let mut told = queue.settings.told();
-        told.insert("QueueArn".to_owned(), queue.arn());
-        told.insert(
+        let mut listed = queue.settings.listed();
+        listed.insert("QueueArn".to_owned(), queue.arn());
+        listed.insert(
             "CreatedTimestamp".to_owned(),
             (queue.created_ms / 1000).to_string(),
         );
-        told.insert(
+        listed.insert(
             "LastModifiedTimestamp".to_owned(),
             (queue.modified_ms / 1000).to_string(),
         );
@@ -110,25 +110,25 @@ impl Sqs {
             .any(|name| name.starts_with("Approximate") && wants(name))
         {
             let depth = store.depth(&queue, self.clock.now_ms())?;
-            told.insert(
+            listed.insert(
                 "ApproximateNumberOfMessages".to_owned(),
                 depth.visible.to_string(),
             );
-            told.insert(
+            listed.insert(
                 "ApproximateNumberOfMessagesNotVisible".to_owned(),
                 depth.in_flight.to_string(),
             );
-            told.insert(
+            listed.insert(
                 "ApproximateNumberOfMessagesDelayed".to_owned(),
                 depth.delayed.to_string(),
             );
         }
         drop(store);
-        told.retain(|name, _| wants(name));
-        Ok(if told.is_empty() {
+        listed.retain(|name, _| wants(name));
+        Ok(if listed.is_empty() {
             json!({})
         } else {
-            json!({"Attributes": told})
+            json!({"Attributes": listed})
         })
     }
 

@@ -158,7 +158,7 @@ fn take(
             }
             let handle = Handle::fresh(queue.id, message.seq);
             store.hide(message.seq, handle.receipt, now_ms, visible_ms)?;
-            taken.push(told(message, handle, receive, now_ms));
+            taken.push(received(message, handle, receive, now_ms));
         }
         if buried == 0 || taken.len() >= receive.most {
             break;
@@ -178,7 +178,7 @@ fn take(
 }
 
 /// A message as the caller asked to see it.
-fn told(message: Stored, handle: Handle, receive: &Receive<'_>, now_ms: i64) -> Value {
+fn received(message: Stored, handle: Handle, receive: &Receive<'_>, now_ms: i64) -> Value {
     let mut answer = Map::new();
     answer.insert("MD5OfBody".to_owned(), body_md5(&message.body).into());
     if let Some(attributes) = message

@@ -24,7 +24,7 @@ fn an_hour(seed: u64) -> String {
         telegram.set_limit(Some(Limit::per_minute(20, 3)));
         telegram.sleep_through(Duration::from_secs(8));
         telegram.set_latency(Duration::from_millis(30)..=Duration::from_millis(2_500));
-        let answers = (0..30).map(|turn| match turn % 3 {
+        let answers = (0..30).map(|number| match number % 3 {
             0 => Respond::Status(500),
             1 => Respond::Reset,
             _ => Respond::Hang,
