@@ -94,8 +94,8 @@ step("it_opens_live_and_says_that_the_world_is_simulated", async () => {
   assert.equal(await hook("gate").isVisible(), false, "in simulated mode the page has its key");
   assert.equal(await overflow(page), 0);
   // A local stack that was played with before may still be broken on purpose.
-  if (await hook("mend").isVisible()) await hook("mend").click();
-  await until("nothing is broken", async () => !(await hook("mend").isVisible()));
+  if (await hook("reset-faults").isVisible()) await hook("reset-faults").click();
+  await until("nothing is broken", async () => !(await hook("reset-faults").isVisible()));
 });
 
 step("one_purchase_becomes_done_with_a_link_and_tells_webengage", async () => {
@@ -255,8 +255,8 @@ step("the_machine_says_what_is_simulated_and_dead_letters_can_be_read", async ()
   assert.match(await hook("checks").textContent(), /Premium Club.*may invite users/);
   assert.equal(await hook("alarms").isVisible(), false);
   await opened("operator");
-  await hook("read-letters").click();
-  await until("they are read", async () => /There are none/.test(await hook("letters").textContent()));
+  await hook("read-messages").click();
+  await until("they are read", async () => /There are none/.test(await hook("messages").textContent()));
 });
 
 step("the_guided_minute_breaks_everything_and_serves_everybody", async () => {
@@ -281,10 +281,10 @@ step("a_tight_limit_makes_429s_and_fails_nobody", async () => {
   for (let i = 0; i < 4; i += 1) await become(rowOf(`tight-${i}-${run}`), "data-status", "DONE", { seconds: 120, nudge: turnClock });
 });
 
-step("a_storm_and_an_unplugged_worker_lose_nothing", async () => {
+step("a_storm_and_a_killed_worker_lose_nothing", async () => {
   await hook("storm").click();
   for (let i = 0; i < 3; i += 1) await buy(`storm-${i}-${run}`, `pay-storm-${i}-${run}`);
-  await hook("unplug").click();
+  await hook("kill-worker").click();
   for (let i = 0; i < 3; i += 1) await become(rowOf(`storm-${i}-${run}`), "data-status", "DONE", { seconds: 240, nudge: () => hook("clock-300").click() });
 });
 
@@ -367,8 +367,8 @@ step("it_is_accessible_and_fits_in_light_dark_and_on_a_phone", async () => {
     await hook("drawer-close").click();
   }
   await page.setViewportSize(desktop);
-  await hook("mend").click();
-  await until("everything is mended", async () => !(await hook("mend").isVisible()));
+  await hook("reset-faults").click();
+  await until("all faults are reset", async () => !(await hook("reset-faults").isVisible()));
 });
 
 step("the_console_stayed_free_of_errors", async () => { assert.deepEqual(errors, []); });

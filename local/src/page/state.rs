@@ -171,11 +171,11 @@ impl Page {
         let now = Clock::advanced_by(self.handles.clock.offset_ms()).now();
         Ok(json!({
             "mode": if self.handles.externals.telegram.is_some() { "simulated" } else { "real" },
-            "stock": self.pools.count(&self.handles.dynamo, now).await?,
+            "pools": self.pools.count(&self.handles.dynamo, now).await?,
             "telegram": self.telegram(),
             "webengage": self.webengage(),
             "queues": self.queues(),
-            "pace": self.pace().await?,
+            "limiters": self.limiters().await?,
             "totals": self.board.totals(),
             "alarms": self.handles.watch.alarms.ringing(),
             "checks": self.handles.watch.checks(),
@@ -226,7 +226,7 @@ impl Page {
     }
 
     /// How each bot calls for each chat.
-    async fn pace(&self) -> anyhow::Result<Vec<Value>> {
+    async fn limiters(&self) -> anyhow::Result<Vec<Value>> {
         let mut limiters = Vec::new();
         let now = Clock::advanced_by(self.handles.clock.offset_ms()).now();
         for chat in &self.chats {
