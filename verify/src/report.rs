@@ -281,7 +281,7 @@ fn simulation(
 ) -> anyhow::Result<()> {
     let summary = seeds::many_as(1..count + 1, threads, size, |_| {})?;
     let mut text = format!(
-        "{} seeds, each a world with its own bots, chats, workers, limits, customers and troubles: throttled and failing DynamoDB and \
+        "{} seeds, each a world with its own bots, chats, workers, limits, customers and faults: throttled and failing DynamoDB and \
         SQS calls, resets, hangs, delays, duplicates, reordering, deaths, 429s, WebEngage outages, lost rights, updates \
         shuffled and sent again.\n\n| | |\n| --- | --- |\n",
         summary.seeds
@@ -298,7 +298,7 @@ fn simulation(
             summary.allowed_repeats.to_string(),
         ),
         (
-            "the longest wait for a link once the troubles were over",
+            "the longest wait for a link once the faults were over",
             format!("{:.0} s", summary.longest_wait.as_secs_f64()),
         ),
         ("real time", format!("{:.0} s", summary.seconds)),

@@ -1,7 +1,7 @@
 //! Seeds: a few hundred orders each, in a world that goes wrong in every way at once, drawn from a number. The same
 //! number is the same trace, call by call.
 //!
-//! A seed draws a `plan`; `script` makes the trouble, `clients` buy and join, `watch` sees each call, `trace` keeps it,
+//! A seed draws a `plan`; `script` injects the faults, `clients` buy and join, `recorder` sees each call, `trace` keeps it,
 //! and when all is over `outcome` says what is broken.
 
 mod clients;
@@ -33,7 +33,7 @@ use trace::Trace;
 
 /// How long a world is watched after it has come to rest.
 const REST: Duration = Duration::from_secs(1800);
-/// The longest that a world may take to come to rest after its troubles.
+/// The longest that a world may take to come to rest after its faults.
 const SETTLE_MAX: Duration = Duration::from_secs(10 * 24 * 3600);
 
 /// What came of one seed.
@@ -57,7 +57,7 @@ pub struct Report {
     pub time: Duration,
     /// Events that WebEngage ingested again because it had forgotten them, which only its own documentation allows.
     pub allowed_repeats: u64,
-    /// The longest that a link took after the troubles, or after its request if that came later.
+    /// The longest that a link took after the faults, or after its request if that came later.
     pub longest_wait: Duration,
     /// Over all that happened, in order.
     pub hash: u64,
@@ -88,7 +88,7 @@ pub struct Summary {
     pub virtual_days: f64,
     /// Events that WebEngage ingested again because it had forgotten them.
     pub allowed_repeats: u64,
-    /// The longest that a link took after the troubles.
+    /// The longest that a link took after the faults.
     pub longest_wait: Duration,
     /// The seeds that broke something.
     pub failures: Vec<Report>,
@@ -163,7 +163,7 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
         () = clients.live(&mut inbox) => {}
     }
     world.wire.pass_all();
-    trace.tell(format_args!("the troubles and the orders are over"));
+    trace.tell(format_args!("the faults and the orders are over"));
     let settled = rest(&world, &clients, &mut inbox).await?;
     trace.tell(format_args!("at rest: {settled}"));
     let checker = Checker {
@@ -177,7 +177,7 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
     };
     let mut outcome = checker.check().await?;
     if !settled {
-        let wrong = format!("I2: not at rest {SETTLE_MAX:?} after the troubles");
+        let wrong = format!("I2: not at rest {SETTLE_MAX:?} after the faults");
         outcome.broken.insert(0, wrong);
     }
     let faults = recorder.seen().faults + active_faults.aws_hits();
@@ -383,7 +383,7 @@ fn obey(arguments: &Arguments) -> anyhow::Result<()> {
     writeln!(
         out,
         "{} seeds, {} orders, {} links, {} calls, {} faults, {} deaths, {} failed by refusals, {:.1} virtual days in {:.0} s; \
-         longest wait after the troubles {:?}; {} events told again after four hours; {} seeds broken",
+         longest wait after the faults {:?}; {} events told again after four hours; {} seeds broken",
         summary.seeds,
         summary.orders,
         summary.links,

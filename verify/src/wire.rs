@@ -196,20 +196,20 @@ impl Wire {
             .sum()
     }
 
-    /// How many invocations died by a verdict.
+    /// How many invocations died by an injected fault.
     #[must_use]
     pub fn deaths(&self) -> u64 {
         self.state().deaths.values().sum()
     }
 
-    /// How many invocations of one function died by a verdict.
+    /// How many invocations of one function died by an injected fault.
     #[must_use]
     pub fn deaths_of(&self, caller: &str) -> u64 {
         let state = self.state();
         state.deaths.get(caller).copied().unwrap_or_default()
     }
 
-    /// How many calls of Telegram were cut by a verdict: tries, as far as their callers can know.
+    /// How many calls of Telegram were cut by an injected fault: tries, as far as their callers can know.
     #[must_use]
     pub fn cuts(&self) -> u64 {
         self.state().cuts

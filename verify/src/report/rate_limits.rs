@@ -22,7 +22,7 @@ fn cases(small: bool) -> Vec<Case> {
         Case::new("30/s", 30.0, 30, 10),
     ];
     if small {
-        // Each limit once, and each kind of trouble once.
+        // Each limit once, and each kind of change once.
         let workers = |limit: Case, workers| Case { workers, ..limit };
         let halves = |limit: Case| Case {
             change: Change::Halves,

@@ -14,7 +14,7 @@ use super::plan::Order;
 use super::script::ActiveFaults;
 use super::trace::Trace;
 
-/// How often a shop calls until it gives up; the longest trouble of ours is much shorter.
+/// How often a shop calls until it gives up; the longest fault of ours is much shorter.
 const SHOP_TRIES: u32 = 200;
 /// How often the customers look for letters.
 const INBOX_POLL: Duration = Duration::from_secs(10);

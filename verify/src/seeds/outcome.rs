@@ -191,7 +191,7 @@ impl Checker<'_> {
     }
 
     /// Nobody is overtaken but by calls under way, and by those who were deferred for their own sake; used links are revoked
-    /// soon after the troubles.
+    /// soon after the faults.
     async fn check_order(&self, outcome: &mut SeedOutcome) -> anyhow::Result<()> {
         let mut called: BTreeMap<String, u32> = BTreeMap::new();
         for call in self.world.telegram.calls() {

@@ -1,4 +1,4 @@
-//! What a seed means: the world, the orders, the customers and the troubles, all drawn before anything happens.
+//! What a seed means: the world, the orders, the customers and the faults, all drawn before anything happens.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -122,7 +122,7 @@ pub(crate) enum WorldFault {
     WrongLimit,
 }
 
-/// A trouble and when it is.
+/// A fault and when it is.
 #[derive(Clone, Debug)]
 pub(crate) struct FaultWindow {
     pub(crate) from: Duration,
@@ -307,7 +307,7 @@ fn draw_hard(rng: &mut Rng, shop: Duration) -> Vec<FaultWindow> {
     windows
 }
 
-/// A trouble of the world outside.
+/// A fault of the world outside.
 fn draw_soft(rng: &mut Rng, shop: Duration, bots: usize, chats: usize) -> Vec<FaultWindow> {
     let from = shop.mul_f64(rng.f64());
     let (bot, chat) = (rng.usize(0..bots), rng.usize(0..chats));

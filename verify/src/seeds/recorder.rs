@@ -1,4 +1,4 @@
-//! What the calls of a run tell about it: each is a line of its trace, and some are kept for the verdict.
+//! What the calls of a run tell about it: each is a line of its trace, and some are kept for the checker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -159,7 +159,7 @@ pub(crate) async fn perform(
     let start = Instant::now();
     let windows = plan.windows.iter().map(async |window| {
         sleep_until(start + window.from).await;
-        trace.tell(format_args!("trouble: {:?}", window.fault));
+        trace.tell(format_args!("fault: {:?}", window.fault));
         let end = start + window.to;
         let runner = WindowRunner {
             world,

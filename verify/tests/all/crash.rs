@@ -3,7 +3,7 @@
 use verify::crash::{Flow, Size, matrix};
 
 #[test]
-fn whoever_dies_at_whatever_call_every_invariant_holds() {
+fn a_death_at_any_call_breaks_no_invariant() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let outcomes = matrix(threads, Size::Few, &Flow::ALL);
     let mut violations = Vec::new();
