@@ -1,4 +1,4 @@
-//! Proof that the invariants hold: the real handlers with the real clients, on one thread, in time that stands still
+//! What shows that the invariants hold: the real handlers with the real clients, on one thread, in time that stands still
 //! while anything can run.
 //!
 //! [`world`] is that world, [`wire`] what every call in it passes, [`logs`] what it logs, [`invariants`] what must hold in
@@ -16,6 +16,7 @@ pub mod logs;
 pub mod plot;
 pub mod processes;
 pub mod rate_limit;
+pub mod replay;
 pub mod report;
 pub mod sale;
 pub mod scenarios;

@@ -15,6 +15,8 @@ enum Command {
     Simulate(verify::seeds::Arguments),
     /// Let every caller die at every call, and check the invariants.
     Crash(verify::crash::Arguments),
+    /// Replay every sample of `events/` by `cargo lambda invoke`, and compare the answers.
+    Replay(verify::replay::Arguments),
     /// Run all of it, measure, and write docs/REPORT.md.
     Report(verify::report::Arguments),
 }
@@ -25,6 +27,7 @@ async fn main() -> ExitCode {
         Command::Bench(arguments) => verify::bench::run(arguments).await,
         Command::Simulate(arguments) => verify::seeds::command(&arguments),
         Command::Crash(arguments) => verify::crash::command(&arguments),
+        Command::Replay(arguments) => verify::replay::command(arguments).await,
         Command::Report(arguments) => verify::report::command(arguments).await,
     };
     match verified {
