@@ -109,14 +109,14 @@ fn counted(minutes: &VecDeque<Minute>, ago: std::ops::Range<usize>, metric: &str
 }
 
 #[derive(Default)]
-struct State {
+struct AlarmState {
     minutes: VecDeque<Minute>,
     ringing: BTreeMap<&'static str, Timestamp>,
 }
 
 /// What rings.
 #[derive(Default)]
-pub struct Alarms(Mutex<State>);
+pub struct Alarms(Mutex<AlarmState>);
 
 impl Alarms {
     /// Judges by one more minute, and says what has begun to ring or has ended.
@@ -154,7 +154,7 @@ impl Alarms {
         ringing.collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AlarmState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

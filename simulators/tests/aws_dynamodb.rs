@@ -10,7 +10,7 @@ mod aws_client;
 
 use std::collections::HashMap;
 
-use aws_client::{World, code, post};
+use aws_client::{AwsWorld, code, post};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, ReturnValue,
     ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TimeToLiveSpecification,
@@ -22,7 +22,7 @@ fn s(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-async fn table(world: &World, name: &str) {
+async fn table(world: &AwsWorld, name: &str) {
     let key = AttributeDefinition::builder()
         .attribute_name("id")
         .attribute_type(ScalarAttributeType::S);
@@ -40,7 +40,7 @@ async fn table(world: &World, name: &str) {
     create.send().await.unwrap();
 }
 
-async fn get(world: &World, id: &str) -> Option<HashMap<String, AttributeValue>> {
+async fn get(world: &AwsWorld, id: &str) -> Option<HashMap<String, AttributeValue>> {
     world
         .dynamodb
         .get_item()
@@ -54,7 +54,7 @@ async fn get(world: &World, id: &str) -> Option<HashMap<String, AttributeValue>>
 
 #[tokio::test]
 async fn items_are_put_read_updated_and_deleted() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     table(&world, "Orders").await;
     world
         .dynamodb
@@ -98,7 +98,7 @@ async fn items_are_put_read_updated_and_deleted() {
 
 #[tokio::test]
 async fn a_failed_condition_tells_the_item_that_it_found() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     table(&world, "Orders").await;
     let put = |who: &str| {
         let put = world
@@ -124,7 +124,7 @@ async fn a_failed_condition_tells_the_item_that_it_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_fifty_writers_of_one_condition_one_wins() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     table(&world, "Orders").await;
     let writers: Vec<_> = (0..50)
         .map(|number| {
@@ -146,7 +146,7 @@ async fn of_fifty_writers_of_one_condition_one_wins() {
 
 #[tokio::test]
 async fn a_transaction_is_all_or_nothing_and_says_which_condition_failed() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     table(&world, "Orders").await;
     world
         .dynamodb
@@ -187,13 +187,13 @@ async fn a_transaction_is_all_or_nothing_and_says_which_condition_failed() {
 
 #[tokio::test]
 async fn items_past_their_time_to_live_go_by_the_turned_clock() {
-    expires_by_the_turned_clock(World::start().await).await;
+    expires_by_the_turned_clock(AwsWorld::start().await).await;
 }
 
 #[tokio::test]
 async fn items_in_a_folder_go_by_the_turned_clock_and_are_found_by_an_index() {
     let folder = tempfile::tempdir().unwrap();
-    expires_by_the_turned_clock(World::in_folder(folder.path()).await).await;
+    expires_by_the_turned_clock(AwsWorld::in_folder(folder.path()).await).await;
     let file = rusqlite::Connection::open(folder.path().join("dynamodb.sqlite")).unwrap();
     let plan: String = file
         .query_row(
@@ -210,7 +210,7 @@ async fn items_in_a_folder_go_by_the_turned_clock_and_are_found_by_an_index() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_who_wait_together_share_a_flush_and_one_alone_has_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::in_folder(folder.path()).await;
+    let world = AwsWorld::in_folder(folder.path()).await;
     table(&world, "Orders").await;
     let put = |id: String| {
         let call = world.dynamodb.put_item().table_name("Orders");
@@ -236,7 +236,7 @@ async fn writers_who_wait_together_share_a_flush_and_one_alone_has_its_own() {
     assert!((10..160).contains(&flushes), "{flushes} for 160 writes");
 }
 
-async fn expires_by_the_turned_clock(world: World) {
+async fn expires_by_the_turned_clock(world: AwsWorld) {
     table(&world, "Orders").await;
     let ttl = TimeToLiveSpecification::builder()
         .attribute_name("expiresAt")
@@ -274,7 +274,7 @@ async fn expires_by_the_turned_clock(world: World) {
 #[tokio::test]
 async fn tables_and_items_outlive_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::in_folder(&folder.path().join("made/if/missing")).await;
+    let world = AwsWorld::in_folder(&folder.path().join("made/if/missing")).await;
     table(&world, "Orders").await;
     world
         .dynamodb
@@ -286,7 +286,7 @@ async fn tables_and_items_outlive_the_server() {
         .unwrap();
     world.aws.stop().await;
     drop(world);
-    let again = World::in_folder(&folder.path().join("made/if/missing")).await;
+    let again = AwsWorld::in_folder(&folder.path().join("made/if/missing")).await;
     assert!(get(&again, "1").await.is_some());
     let missing = again
         .dynamodb
@@ -300,7 +300,7 @@ async fn tables_and_items_outlive_the_server() {
 
 #[tokio::test]
 async fn the_recorder_counts_units_as_dynamodb_does_and_leaves_the_answers_as_they_are() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     table(&world, "Orders").await;
     let wire = world.aws.wire();
     let put = |id: &str, bytes: usize| {
@@ -381,7 +381,7 @@ async fn the_recorder_counts_units_as_dynamodb_does_and_leaves_the_answers_as_th
 
 #[tokio::test]
 async fn transactions_cost_twice_also_when_they_are_cancelled() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     table(&world, "Orders").await;
     let put = |id: &str| {
         let put = Put::builder()
@@ -496,7 +496,7 @@ const RAW: [(&str, &str); 33] = [
 
 #[tokio::test]
 async fn raw_requests_are_answered_word_for_word_as_by_the_engines_own_server() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let engine = format!("http://{}", listener.local_addr().unwrap());
     let served = tokio::spawn(dynoxide::server::serve_on(

@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use aws_client::{World, dynamodb_client, sqs_client};
+use aws_client::{AwsWorld, dynamodb_client, sqs_client};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
 };
@@ -166,7 +166,7 @@ async fn killed_in_the_middle_of_a_rush_it_keeps_every_message_and_item_that_it_
     }
     assert!(sent.len() >= 100, "the rush was under way: {}", sent.len());
 
-    let again = World::in_folder(folder.path()).await;
+    let again = AwsWorld::in_folder(folder.path()).await;
     for id in &put {
         let get = again
             .dynamodb
@@ -239,7 +239,7 @@ async fn a_killed_server_leaves_in_flight_messages_hidden_with_their_handles_and
     assert_eq!(received.len(), 2);
     drop(server);
 
-    let again = World::in_folder(folder.path()).await;
+    let again = AwsWorld::in_folder(folder.path()).await;
     let url = again.aws.queue_url("Held");
     assert!(
         again.receive(&url).await.is_empty(),

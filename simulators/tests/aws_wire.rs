@@ -11,13 +11,13 @@ mod aws_client;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_client::{World, code, post};
+use aws_client::{AwsWorld, code, post};
 use aws_sdk_sqs::error::SdkError;
 use simulators::aws::{FaultRule, Phase, Service, WireFault};
 
 #[tokio::test]
 async fn unknown_targets_are_unknown_operations() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     for target in [
         None,
         Some(""),
@@ -41,7 +41,7 @@ async fn unknown_targets_are_unknown_operations() {
 
 #[tokio::test]
 async fn a_call_without_a_signature_is_refused_and_has_no_effect() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let body = format!(r#"{{"QueueUrl": "{url}", "MessageBody": "x"}}"#);
     for target in [
@@ -63,7 +63,7 @@ async fn a_call_without_a_signature_is_refused_and_has_no_effect() {
 
 #[tokio::test]
 async fn malformed_bodies_are_serialization_exceptions_and_never_a_panic() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let bodies: Vec<Vec<u8>> = vec![
@@ -141,7 +141,7 @@ async fn malformed_bodies_are_serialization_exceptions_and_never_a_panic() {
 
 #[tokio::test]
 async fn missing_members_are_named() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     for (operation, body, missing) in [
         ("CreateQueue", "{}", "QueueName"),
@@ -187,7 +187,7 @@ async fn missing_members_are_named() {
 
 #[tokio::test]
 async fn errors_carry_both_of_their_names() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let body = r#"{"QueueUrl": "http://x/000000000000/Nobody", "MessageBody": "x"}"#;
     let answer = post(&world.aws.url(), Some("AmazonSQS.SendMessage"), true, body).await;
     assert_eq!(
@@ -202,7 +202,7 @@ async fn errors_carry_both_of_their_names() {
 
 #[tokio::test]
 async fn bodies_beyond_the_limit_are_refused_before_they_are_read_whole() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     world.queue("Orders").await;
     for (target, bytes) in [
         ("AmazonSQS.SendMessage", 7 << 20),
@@ -228,7 +228,7 @@ async fn bodies_beyond_the_limit_are_refused_before_they_are_read_whole() {
 
 #[tokio::test]
 async fn secrets_are_answered_by_name_or_arn_and_unknown_ones_are_not_found() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:admit/prod-AbCdEf";
     world.aws.put_secret(arn, r#"{"TELEGRAM_BOT_TOKEN":"1:a"}"#);
     world.aws.put_secret("plain", "{}");
@@ -272,7 +272,7 @@ async fn secrets_are_answered_by_name_or_arn_and_unknown_ones_are_not_found() {
 
 #[tokio::test]
 async fn a_throttled_call_is_refused_in_the_services_own_words() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let hits = world
         .aws
@@ -296,7 +296,7 @@ async fn a_throttled_call_is_refused_in_the_services_own_words() {
 
 #[tokio::test]
 async fn a_failing_service_answers_500_without_effect() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.aws.wire().fail(
         FaultRule::new(WireFault::InternalError)
@@ -324,7 +324,7 @@ async fn a_failing_service_answers_500_without_effect() {
 
 #[tokio::test]
 async fn a_reset_before_has_no_effect_and_a_reset_after_has() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let send = || {
         world
@@ -360,7 +360,7 @@ async fn a_reset_before_has_no_effect_and_a_reset_after_has() {
 
 #[tokio::test]
 async fn a_fault_is_for_the_calls_that_it_names_after_those_that_it_skips() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (url, other) = (world.queue("Orders").await, world.queue("Other").await);
     let rule = FaultRule::new(WireFault::Throttle)
         .on(Service::Sqs, "SendMessage")
@@ -388,7 +388,7 @@ async fn a_fault_is_for_the_calls_that_it_names_after_those_that_it_skips() {
 
 #[tokio::test]
 async fn a_delayed_call_waits_by_the_clock_and_a_hanging_one_for_ever() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let rule = |action| FaultRule::new(action).on(Service::Sqs, "SendMessage");
     let hits = world
@@ -427,7 +427,7 @@ async fn a_delayed_call_waits_by_the_clock_and_a_hanging_one_for_ever() {
 
 #[tokio::test]
 async fn the_recorder_keeps_calls_of_all_services_in_order_with_what_was_asked() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.aws.wire().record_calls(true);
     world.send(&url, "x").await;
@@ -467,7 +467,7 @@ async fn the_recorder_keeps_calls_of_all_services_in_order_with_what_was_asked()
 
 #[tokio::test]
 async fn the_hook_is_told_just_before_and_just_after_the_effect() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let answered = Arc::new(Mutex::new(Vec::new()));
     let (aws, heard) = (world.aws.clone(), Arc::clone(&answered));
@@ -492,7 +492,7 @@ async fn the_hook_is_told_just_before_and_just_after_the_effect() {
 
 #[tokio::test]
 async fn a_stopped_server_refuses_connections_and_frees_its_port() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.aws.stop().await;
     let send = world
@@ -511,7 +511,7 @@ async fn a_stopped_server_refuses_connections_and_frees_its_port() {
 
 #[tokio::test]
 async fn a_server_stops_when_its_last_handle_is_dropped() {
-    let World { aws, sqs, .. } = World::start().await;
+    let AwsWorld { aws, sqs, .. } = AwsWorld::start().await;
     let other = aws.clone();
     drop(aws);
     sqs.list_queues().send().await.unwrap();

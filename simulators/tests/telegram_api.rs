@@ -5,11 +5,11 @@ mod telegram_support;
 
 use serde_json::{Value, json};
 use simulators::telegram::{ChatKind, Rights, Status, Tap, User};
-use telegram_support::{CHAT, TOKEN, World};
+use telegram_support::{CHAT, TOKEN, TelegramWorld};
 
 #[tokio::test]
 async fn a_link_is_made_as_asked_and_shown_as_documented() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let expires = world.clock.now_ms() / 1000 + 3600;
     let params =
         json!({"chat_id": CHAT, "name": "request 1", "expire_date": expires, "member_limit": 1});
@@ -29,7 +29,7 @@ async fn a_link_is_made_as_asked_and_shown_as_documented() {
 
 #[tokio::test]
 async fn every_object_in_an_answer_has_only_documented_fields_and_all_required_ones() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let list: Value = serde_json::from_str(include_str!("../bot-api/methods.json")).unwrap();
     let conforms = |name: &str, object: &Value| {
         let fields = list["types"][name].as_object().unwrap();
@@ -114,7 +114,7 @@ async fn every_object_in_an_answer_has_only_documented_fields_and_all_required_o
 
 #[tokio::test]
 async fn a_name_is_cleaned_and_cut_at_32_characters_in_silence() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     for (asked, kept) in [
         ("  two\n\t words  ", json!("two words")),
         (&"ж".repeat(40), json!("ж".repeat(32))),
@@ -136,7 +136,7 @@ async fn a_name_is_cleaned_and_cut_at_32_characters_in_silence() {
 
 #[tokio::test]
 async fn a_member_limit_is_clamped_and_zero_is_no_limit() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     for (asked, kept) in [
         (0, Value::Null),
         (-5, Value::Null),
@@ -162,7 +162,7 @@ async fn a_member_limit_is_clamped_and_zero_is_no_limit() {
 
 #[tokio::test]
 async fn a_call_is_checked_against_the_field_list() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let create = "createChatInviteLink";
     for (method, params, description) in [
         (
@@ -261,7 +261,7 @@ async fn a_call_is_checked_against_the_field_list() {
 
 #[tokio::test]
 async fn json_form_and_query_are_the_same_call_and_method_names_have_no_case() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let url = world.endpoint(TOKEN, "CREATEchatinvitelink");
     let query = format!("{url}?chat_id={CHAT}&member_limit=1&name=a%20b+c");
     let form = format!("chat_id={CHAT}&member_limit=1&name=a+b%20c");
@@ -297,7 +297,7 @@ async fn json_form_and_query_are_the_same_call_and_method_names_have_no_case() {
 
 #[tokio::test]
 async fn a_wrong_token_is_401_and_a_wrong_path_404() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let answer = world
         .call_as("4242:wrong", "getMe", json!({}))
         .await
@@ -327,7 +327,7 @@ async fn a_wrong_token_is_401_and_a_wrong_path_404() {
 
 #[tokio::test]
 async fn what_befalls_the_bot_is_told_in_telegrams_words() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let create = json!({"chat_id": CHAT, "member_limit": 1});
     let (bot, telegram) = (world.bot, &world.telegram);
     telegram.make_admin(
@@ -378,7 +378,7 @@ async fn what_befalls_the_bot_is_told_in_telegrams_words() {
 
 #[tokio::test]
 async fn an_upgraded_group_names_its_new_id_and_its_links_live_on() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world.telegram.add_chat(-77, "Group", ChatKind::Group);
     world.telegram.make_admin(world.bot, -77, Rights::all());
     let link = world
@@ -413,7 +413,7 @@ async fn an_upgraded_group_names_its_new_id_and_its_links_live_on() {
 
 #[tokio::test]
 async fn a_link_for_one_lets_one_in_and_works_again_once_he_left() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let url = world.link("one").await;
     assert_eq!(world.telegram.tap(&url, User::new(1)), Tap::Joined);
     assert_eq!(world.telegram.tap(&url, User::new(1)), Tap::AlreadyMember);
@@ -449,7 +449,7 @@ async fn a_link_for_one_lets_one_in_and_works_again_once_he_left() {
 
 #[tokio::test]
 async fn a_link_dies_at_its_expiry_and_lives_again_by_an_edit() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let now = world.clock.now_ms() / 1000;
     let params = json!({"chat_id": CHAT, "expire_date": now + 60, "member_limit": 1, "name": "a"});
     let url = world.ok("createChatInviteLink", params).await["invite_link"].clone();
@@ -477,7 +477,7 @@ async fn a_link_dies_at_its_expiry_and_lives_again_by_an_edit() {
 
 #[tokio::test]
 async fn only_the_bot_that_made_a_link_may_change_it_and_a_new_primary_link_kills_the_former() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let url = world.link("mine").await;
     let other = world.telegram.add_bot("77:other");
     world.telegram.make_admin(other, CHAT, Rights::all());
@@ -506,7 +506,7 @@ async fn only_the_bot_that_made_a_link_may_change_it_and_a_new_primary_link_kill
 
 #[tokio::test]
 async fn banning_removes_and_blocks_and_unbanning_a_member_removes_him() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let url = world.link("one").await;
     assert_eq!(world.telegram.tap(&url, User::new(1)), Tap::Joined);
     let member = json!({"chat_id": CHAT, "user_id": 1});
@@ -551,7 +551,7 @@ async fn banning_removes_and_blocks_and_unbanning_a_member_removes_him() {
 
 #[tokio::test]
 async fn a_join_request_waits_for_its_approval() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let link = world
         .ok(
             "createChatInviteLink",

@@ -5,19 +5,19 @@ mod telegram_support;
 
 use serde_json::{Value, json};
 use simulators::telegram::{Rights, Tap, User};
-use telegram_support::{CHAT, Hook, World};
+use telegram_support::{CHAT, Hook, TelegramWorld};
 
 const SECRET: &str = "A-secret_1";
 
-async fn hooked() -> (World, Hook) {
-    let world = World::new().await;
+async fn hooked() -> (TelegramWorld, Hook) {
+    let world = TelegramWorld::new().await;
     let hook = Hook::start().await;
     let params = json!({"url": hook.url, "secret_token": SECRET, "allowed_updates": ["chat_member"], "drop_pending_updates": true});
     world.ok("setWebhook", params).await;
     (world, hook)
 }
 
-async fn join(world: &World, user: i64) -> String {
+async fn join(world: &TelegramWorld, user: i64) -> String {
     let url = world.link(&format!("r{user}")).await;
     assert_eq!(world.telegram.tap(&url, User::new(user)), Tap::Joined);
     url
@@ -195,7 +195,7 @@ async fn approval_names_the_approver_and_only_a_request_without_a_link_says_so()
 
 #[tokio::test]
 async fn chat_member_comes_only_when_asked_for_and_only_to_administrators() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let hook = Hook::start().await;
     world
         .ok(

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use simulators::telegram::User;
-use telegram_support::{CHAT, World, eventually};
+use telegram_support::{CHAT, TelegramWorld, eventually};
 
 #[tokio::test]
 async fn get_updates_confirms_by_offset_and_remembers_what_was_asked_for() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let start = world
         .ok(
             "getUpdates",
@@ -53,7 +53,7 @@ async fn get_updates_confirms_by_offset_and_remembers_what_was_asked_for() {
 
 #[tokio::test]
 async fn a_long_poll_ends_with_the_update_or_with_its_time() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let clear = json!({"offset": -1, "allowed_updates": ["chat_member"]});
     let last = world.ok("getUpdates", clear).await[0]["update_id"]
         .as_i64()
@@ -77,7 +77,7 @@ async fn a_long_poll_ends_with_the_update_or_with_its_time() {
 
 #[tokio::test]
 async fn there_is_one_poller_and_none_beside_a_webhook() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world
         .ok(
             "getUpdates",

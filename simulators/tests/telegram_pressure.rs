@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use simulators::telegram::{Fault, FaultRule, Limit, Refusal};
-use telegram_support::{CHAT, World, eventually};
+use telegram_support::{CHAT, TelegramWorld, eventually};
 
 fn create() -> serde_json::Value {
     json!({"chat_id": CHAT, "member_limit": 1})
@@ -17,7 +17,7 @@ const CREATE: &str = "createChatInviteLink";
 
 #[tokio::test]
 async fn a_429_has_the_genuine_body_and_header_and_ends_when_it_says() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world.telegram.set_limit(Some(Limit::per_minute(20, 2)));
     world.ok(CREATE, create()).await;
     world.ok(CREATE, create()).await;
@@ -43,7 +43,7 @@ async fn a_429_has_the_genuine_body_and_header_and_ends_when_it_says() {
 
 #[tokio::test]
 async fn a_limit_changes_while_running_and_is_shared_by_the_link_methods_of_a_pair() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world.telegram.set_limit(Some(Limit {
         calls: 1,
         per: Duration::from_secs(3600),
@@ -99,7 +99,7 @@ async fn a_limit_changes_while_running_and_is_shared_by_the_link_methods_of_a_pa
 
 #[tokio::test]
 async fn a_limit_of_the_whole_bot_and_of_one_method() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world.telegram.set_method_limit(
         "setWebhook",
         Some(Limit {
@@ -123,7 +123,7 @@ async fn a_limit_of_the_whole_bot_and_of_one_method() {
 
 #[tokio::test]
 async fn faults_without_effect_leave_no_link() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let telegram = &world.telegram;
     let faults = [
         (Fault::TooManyRequests { retry_after: 40 }, 429),
@@ -175,7 +175,7 @@ async fn faults_without_effect_leave_no_link() {
 
 #[tokio::test]
 async fn faults_after_the_effect_leave_a_link_that_the_client_does_not_know() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let telegram = &world.telegram;
     telegram.fail(FaultRule::on(CREATE, Fault::ResetAfter).times(1));
     assert!(
@@ -206,7 +206,7 @@ async fn faults_after_the_effect_leave_a_link_that_the_client_does_not_know() {
 
 #[tokio::test]
 async fn a_call_that_hangs_succeeds_later_even_if_its_client_left() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let telegram = &world.telegram;
     telegram.fail(FaultRule::on(CREATE, Fault::HangThenSucceed(Duration::from_secs(8))).times(2));
     let (link, ()) = tokio::join!(world.ok(CREATE, create()), async {
@@ -240,7 +240,7 @@ async fn a_call_that_hangs_succeeds_later_even_if_its_client_left() {
 
 #[tokio::test]
 async fn a_call_that_hangs_for_ever_has_no_effect_and_ends_with_the_server() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world.telegram.fail(FaultRule::always(Fault::HangForever));
     let call = world
         .http
@@ -269,7 +269,7 @@ async fn a_call_that_hangs_for_ever_has_no_effect_and_ends_with_the_server() {
 
 #[tokio::test]
 async fn a_rule_skips_catches_its_times_and_can_be_cleared() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     let telegram = &world.telegram;
     telegram.fail(
         FaultRule::on(CREATE, Fault::Internal)
@@ -297,7 +297,7 @@ async fn a_rule_skips_catches_its_times_and_can_be_cleared() {
 
 #[tokio::test]
 async fn a_call_during_an_injected_wait_is_a_violation_but_is_served() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world
         .telegram
         .fail(FaultRule::on(CREATE, Fault::TooManyRequests { retry_after: 40 }).times(1));

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use serde_json::json;
 use simulators::telegram::{Tap, User};
-use telegram_support::{CHAT, Hook, Respond, World, eventually};
+use telegram_support::{CHAT, Hook, Respond, TelegramWorld, eventually};
 
 const SECRET: &str = "A-secret_1";
 
-async fn hooked() -> (World, Hook) {
-    let world = World::new().await;
+async fn hooked() -> (TelegramWorld, Hook) {
+    let world = TelegramWorld::new().await;
     let hook = Hook::start().await;
     let params = json!({"url": hook.url, "secret_token": SECRET, "allowed_updates": ["chat_member"], "drop_pending_updates": true});
     world.ok("setWebhook", params).await;
     (world, hook)
 }
 
-async fn join(world: &World, user: i64) -> String {
+async fn join(world: &TelegramWorld, user: i64) -> String {
     let url = world.link(&format!("r{user}")).await;
     assert_eq!(world.telegram.tap(&url, User::new(user)), Tap::Joined);
     url
@@ -238,7 +238,7 @@ async fn a_method_in_the_webhooks_answer_is_carried_out_unless_it_reads() {
 
 #[tokio::test]
 async fn a_webhook_must_be_https_with_a_plain_secret() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     for (params, description) in [
         (
             json!({"url": "http://example.com/x"}),
@@ -286,7 +286,7 @@ async fn a_webhook_must_be_https_with_a_plain_secret() {
 
 #[tokio::test]
 async fn what_waits_survives_a_change_of_webhook_and_is_dropped_only_on_demand() {
-    let world = World::new().await;
+    let world = TelegramWorld::new().await;
     world.ok("setWebhook", json!({"url": "http://127.0.0.1:9/", "allowed_updates": ["chat_member"], "drop_pending_updates": true})).await;
     world.telegram.add_by_admin(CHAT, User::new(1));
     eventually("a failure", || world.telegram.deliveries().len() >= 2).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use simulators::clock::Clock;
-use simulators::webengage::{DataType, Failure, Mode, Outcome, WebEngage};
+use simulators::webengage::{DataType, Failure, IngestOutcome, Mode, WebEngage};
 use telegram_support::{ANY, client, eventually};
 
 const LICENSE: &str = "in~abc123";
@@ -20,14 +20,14 @@ struct Site {
     http: reqwest::Client,
 }
 
-struct Answer {
+struct EventAnswer {
     status: u16,
     headers: reqwest::header::HeaderMap,
     text: String,
     body: Value,
 }
 
-impl Answer {
+impl EventAnswer {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -59,20 +59,20 @@ impl Site {
             .fold(request, |request, id| request.header("x-request-id", id))
     }
 
-    async fn send(&self, id: Option<&str>, body: &Value) -> reqwest::Result<Answer> {
+    async fn send(&self, id: Option<&str>, body: &Value) -> reqwest::Result<EventAnswer> {
         answer(self.request(LICENSE, KEY, id, body).send().await?).await
     }
 
-    async fn post(&self, id: &str, body: &Value) -> Answer {
+    async fn post(&self, id: &str, body: &Value) -> EventAnswer {
         self.send(Some(id), body).await.unwrap()
     }
 }
 
-async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
+async fn answer(response: reqwest::Response) -> reqwest::Result<EventAnswer> {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await?;
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Answer {
+    Ok(EventAnswer {
         status,
         headers,
         text,
@@ -108,7 +108,7 @@ async fn an_event_is_queued_and_logged_with_its_request_id() {
     assert_eq!(ingested[0].request_id.as_deref(), Some("0a1b"));
     assert_eq!(ingested[0].body, event());
     assert!((ingested[0].at_ms - site.clock.now_ms()).abs() < 5_000);
-    assert_eq!(site.engage.attempts()[0].outcome, Outcome::Ingested);
+    assert_eq!(site.engage.attempts()[0].outcome, IngestOutcome::Ingested);
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn a_repeated_request_id_is_taken_but_ingested_once_in_four_hours() {
         .iter()
         .map(|attempt| attempt.outcome)
         .collect();
-    use Outcome::{Ingested, Refused, Repeated};
+    use IngestOutcome::{Ingested, Refused, Repeated};
     assert_eq!(
         outcomes,
         [

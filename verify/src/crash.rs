@@ -57,7 +57,7 @@ const FEW: usize = 7;
 
 /// What became of one flow.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct FlowOutcome {
     /// The flow.
     pub flow: &'static str,
     /// How many calls it makes when nothing happens.
@@ -133,7 +133,7 @@ pub fn run(case: &Case) -> CaseResult {
 
 /// Runs the matrix of these flows on so many threads.
 #[must_use]
-pub fn matrix(threads: usize, size: Size, flows: &[Flow]) -> Vec<Outcome> {
+pub fn matrix(threads: usize, size: Size, flows: &[Flow]) -> Vec<FlowOutcome> {
     let board = Board::default();
     for flow in flows.iter().copied() {
         board.state().ready.push_back(Case {
@@ -154,15 +154,15 @@ pub fn matrix(threads: usize, size: Size, flows: &[Flow]) -> Vec<Outcome> {
 /// What is still to be run, and what became of the rest.
 #[derive(Default)]
 struct Board {
-    state: Mutex<State>,
+    state: Mutex<MatrixState>,
 }
 
 #[derive(Default)]
-struct State {
+struct MatrixState {
     ready: VecDeque<Case>,
     /// Cases under way: each may add further ones.
     playing: usize,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<FlowOutcome>,
 }
 
 impl Board {
@@ -195,17 +195,17 @@ impl Board {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MatrixState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl MatrixState {
     fn note(&mut self, case: Case, ran: CaseResult, seconds: f64) {
         let flow = case.flow.name();
         let known = self.outcomes.iter().position(|known| known.flow == flow);
         let index = known.unwrap_or_else(|| {
-            self.outcomes.push(Outcome {
+            self.outcomes.push(FlowOutcome {
                 flow,
                 call_sites: ran.calls.len(),
                 cases: 0,

@@ -30,14 +30,14 @@ thread_local! {
 }
 
 #[derive(Default)]
-struct State {
+struct LogState {
     began: Option<Instant>,
     lines: VecDeque<String>,
     leaks: Vec<String>,
     panics: u64,
 }
 
-impl State {
+impl LogState {
     fn remember(&mut self, line: &str) {
         let began = *self.began.get_or_insert_with(Instant::now);
         let at = began.elapsed().as_secs_f64();
@@ -50,7 +50,7 @@ impl State {
 
 /// The lines of one world, each with the second of its time. Clones are the same.
 #[derive(Clone, Default)]
-pub struct Logs(Arc<Mutex<State>>);
+pub struct Logs(Arc<Mutex<LogState>>);
 
 impl Logs {
     /// The lines, oldest first; only the newest are remembered.
@@ -89,7 +89,7 @@ impl Logs {
         state.remember(line);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LogState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

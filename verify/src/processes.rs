@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::crash::{
-    CallSites, Case, CaseResult, FaultKind, Flow, InjectedFault, Outcome, Violation, What,
+    CallSites, Case, CaseResult, FaultKind, Flow, FlowOutcome, InjectedFault, Violation, What,
 };
 use super::invariants::{self, Allowed};
 use super::logs;
@@ -48,7 +48,7 @@ fn driven() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// A binary that is missing, with the command that builds it.
-pub fn matrix(threads: usize, folder: &Path) -> anyhow::Result<Vec<Outcome>> {
+pub fn matrix(threads: usize, folder: &Path) -> anyhow::Result<Vec<FlowOutcome>> {
     for function in driven() {
         crate::bench::find_binary(folder, function)?;
     }
@@ -92,7 +92,7 @@ pub fn matrix(threads: usize, folder: &Path) -> anyhow::Result<Vec<Outcome>> {
                 });
             }
         });
-        outcomes.push(Outcome {
+        outcomes.push(FlowOutcome {
             flow: flow.name(),
             call_sites,
             cases: injected.into_inner(),

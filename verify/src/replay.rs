@@ -51,7 +51,7 @@ pub struct Arguments {
 /// A sample, and what is to come of it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Case {
+struct SampleCase {
     file: String,
     function: String,
     /// Of an answer of HTTP.
@@ -76,11 +76,11 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
         let path = arguments.events.join(name);
         std::fs::read(&path).with_context(|| path.display().to_string())
     };
-    let cases: Vec<Case> = serde_json::from_slice(&read("expected.json")?)?;
+    let cases: Vec<SampleCase> = serde_json::from_slice(&read("expected.json")?)?;
     let mut wrong = Vec::new();
     let stack = start_stack().await?;
     seed(&stack, &read("seed.json")?).await?;
-    let mut watched = Watch::start(&stack, &arguments.log).await?;
+    let mut watched = CargoLambdaWatch::start(&stack, &arguments.log).await?;
     let cloudformation = CloudFormation::start().await?;
     for case in &cases {
         let event: Value = serde_json::from_slice(&read(&case.file)?)?;
@@ -133,12 +133,12 @@ async fn seed(stack: &Stack, records: &[u8]) -> anyhow::Result<()> {
 }
 
 /// `cargo lambda watch`, with all that it started.
-struct Watch {
+struct CargoLambdaWatch {
     child: Child,
     port: String,
 }
 
-impl Watch {
+impl CargoLambdaWatch {
     async fn start(stack: &Stack, log: &Path) -> anyhow::Result<Self> {
         let folder = log.parent().context("a log without a folder")?;
         std::fs::create_dir_all(folder)?;
@@ -255,9 +255,9 @@ impl CloudFormation {
 
 /// Invokes the function of a case, and compares.
 async fn replay(
-    case: &Case,
+    case: &SampleCase,
     mut event: Value,
-    watch: &Watch,
+    watch: &CargoLambdaWatch,
     cloudformation: &CloudFormation,
     stack: &Stack,
 ) -> anyhow::Result<()> {
@@ -285,7 +285,7 @@ async fn replay(
 }
 
 /// Fails on an answer that is not as expected. More fields than expected are right.
-fn compare(case: &Case, answer: &Value) -> anyhow::Result<()> {
+fn compare(case: &SampleCase, answer: &Value) -> anyhow::Result<()> {
     let has = |of: &Value, fields: &Map<String, Value>| {
         fields
             .iter()

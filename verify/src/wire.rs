@@ -101,7 +101,7 @@ pub enum Step<'a> {
 pub type Watcher = Box<dyn FnMut(&Step<'_>) + Send>;
 
 #[derive(Default)]
-struct State {
+struct WireState {
     fault_policy: Option<FaultPolicy>,
     watcher: Option<Watcher>,
     number: u64,
@@ -134,7 +134,7 @@ pub struct Wire {
     webengage: WebEngage,
     /// The longest way of a call of AWS, each direction.
     latency: Duration,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<WireState>>,
 }
 
 impl Wire {
@@ -400,7 +400,7 @@ impl Wire {
         std::future::pending().await
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WireState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

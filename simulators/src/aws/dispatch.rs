@@ -7,17 +7,17 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::AwsState;
-use super::answer::{AMZ_JSON_1_1, Answer};
 use super::call::{Service, WireCall};
 use super::capacity::Units;
 use super::faults::WireFault;
 use super::group_commit::NotDurable;
+use super::response::{AMZ_JSON_1_1, AwsResponse};
 use super::wire::Phase;
 use super::{dynamodb, secrets, sqs};
 
 /// What becomes of a call.
-pub(crate) enum Outcome {
-    Answer(Answer),
+pub(crate) enum DispatchOutcome {
+    AwsResponse(AwsResponse),
     /// The connection is reset instead of an answer.
     Reset,
 }
@@ -39,7 +39,7 @@ pub(crate) fn unauthenticated(
     service: Service,
     headers: &HeaderMap,
     query: Option<&str>,
-) -> Option<Answer> {
+) -> Option<AwsResponse> {
     let refusal = dynoxide::auth_material::validate(dynoxide::auth_material::AuthMaterial {
         authorization: headers
             .get("authorization")
@@ -47,7 +47,7 @@ pub(crate) fn unauthenticated(
         query: query.unwrap_or_default(),
         has_date_header: headers.contains_key("x-amz-date") || headers.contains_key("date"),
     })?;
-    let mut answer = Answer::new(http::StatusCode::BAD_REQUEST, refusal);
+    let mut answer = AwsResponse::new(http::StatusCode::BAD_REQUEST, refusal);
     if service == Service::SecretsManager {
         answer.content_type = AMZ_JSON_1_1;
     }
@@ -60,10 +60,12 @@ pub(crate) async fn call(
     service: Service,
     operation: &'static str,
     body: &Bytes,
-) -> Outcome {
+) -> DispatchOutcome {
     state.wire.count_call(service, operation);
     if !state.wire.is_watched() {
-        return Outcome::Answer(perform(state, service, operation, body, None).await.0);
+        return DispatchOutcome::AwsResponse(
+            perform(state, service, operation, body, None).await.0,
+        );
     }
 
     let request: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
@@ -89,7 +91,7 @@ pub(crate) async fn call(
         Some(WireFault::InternalError) => return settled(state, call, failed(service)),
         Some(WireFault::ResetBefore) => {
             state.wire.record(call);
-            return Outcome::Reset;
+            return DispatchOutcome::Reset;
         }
         Some(WireFault::ResetAfter) => lose_the_answer = true,
         Some(WireFault::Delay(by)) => {
@@ -102,7 +104,7 @@ pub(crate) async fn call(
         Some(WireFault::Hang) => {
             state.wire.record(call);
             std::future::pending::<()>().await;
-            return Outcome::Reset;
+            return DispatchOutcome::Reset;
         }
     }
     let recorded = state.wire.is_recording().then_some(&call.request);
@@ -110,16 +112,16 @@ pub(crate) async fn call(
     call.read_units = units.read;
     call.write_units = units.write;
     match settled(state, call, answer) {
-        Outcome::Answer(_) if lose_the_answer => Outcome::Reset,
+        DispatchOutcome::AwsResponse(_) if lose_the_answer => DispatchOutcome::Reset,
         outcome => outcome,
     }
 }
 
-fn settled(state: &AwsState, mut call: WireCall, answer: Answer) -> Outcome {
+fn settled(state: &AwsState, mut call: WireCall, answer: AwsResponse) -> DispatchOutcome {
     call.status = answer.status.as_u16();
     state.wire.tell(Phase::After, &call);
     state.wire.record(call);
-    Outcome::Answer(answer)
+    DispatchOutcome::AwsResponse(answer)
 }
 
 /// The call itself. `recorded` is the parsed request if its units are wanted.
@@ -129,7 +131,7 @@ async fn perform(
     operation: &'static str,
     body: &Bytes,
     recorded: Option<&Value>,
-) -> (Answer, Units) {
+) -> (AwsResponse, Units) {
     match service {
         Service::DynamoDb => {
             let (answer, commit, units) = match recorded {
@@ -154,7 +156,7 @@ async fn perform(
     }
 }
 
-fn throttled(service: Service) -> Answer {
+fn throttled(service: Service) -> AwsResponse {
     match service {
         Service::DynamoDb => dynamodb::throttled(),
         Service::Sqs => sqs::SqsError::throttled().into_answer(),
@@ -162,7 +164,7 @@ fn throttled(service: Service) -> Answer {
     }
 }
 
-fn failed(service: Service) -> Answer {
+fn failed(service: Service) -> AwsResponse {
     match service {
         Service::DynamoDb => dynamodb::failed(),
         Service::Sqs => sqs::SqsError::internal().into_answer(),

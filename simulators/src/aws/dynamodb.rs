@@ -13,11 +13,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
 use super::capacity::{self, Units};
 use super::changes::Watchers;
 use super::expiry::{Expiry, PAGE};
 use super::group_commit::{GroupCommit, NotDurable};
+use super::response::AwsResponse;
 use super::{AwsError, AwsState, Storage};
 use crate::clock::Clock;
 
@@ -141,7 +141,7 @@ impl DynamoDb {
     }
 
     /// The answer, and the number of the commit that must be [durable](DynamoDb::durable) before it is given.
-    pub(crate) fn call(&self, operation: &str, body: &Bytes) -> (Answer, u64) {
+    pub(crate) fn call(&self, operation: &str, body: &Bytes) -> (AwsResponse, u64) {
         let mut commits = self.commits();
         let result = run(&self.db, operation, body);
         let commit = self.count(&mut commits, operation, body, &result);
@@ -150,7 +150,11 @@ impl DynamoDb {
     }
 
     /// As [`DynamoDb::call`], and says what the call used. The caller's answer is as if it had not been measured.
-    pub(crate) fn call_measured(&self, operation: &str, request: &Value) -> (Answer, u64, Units) {
+    pub(crate) fn call_measured(
+        &self,
+        operation: &str,
+        request: &Value,
+    ) -> (AwsResponse, u64, Units) {
         let mut asked = request.clone();
         let is_ours = capacity::ask(operation, &mut asked);
         let asked = asked.to_string();
@@ -274,9 +278,9 @@ pub(crate) async fn expire_forever(state: Arc<AwsState>) {
     }
 }
 
-fn answer(operation: &str, result: Result<Vec<u8>, DynoxideError>) -> Answer {
+fn answer(operation: &str, result: Result<Vec<u8>, DynoxideError>) -> AwsResponse {
     let mut answer = match result {
-        Ok(body) => Answer::ok(body),
+        Ok(body) => AwsResponse::ok(body),
         Err(DynoxideError::ConditionalCheckFailedException(message, Some(item)))
             if operation == "ExecuteStatement" =>
         {
@@ -290,17 +294,17 @@ fn answer(operation: &str, result: Result<Vec<u8>, DynoxideError>) -> Answer {
     answer
 }
 
-fn refusal(error: &DynoxideError) -> Answer {
+fn refusal(error: &DynoxideError) -> AwsResponse {
     let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
     if status.is_server_error() {
         tracing::error!(%error, "the tables failed");
     }
-    Answer::new(status, error.to_json())
+    AwsResponse::new(status, error.to_json())
 }
 
 /// Asked too fast.
-pub(crate) fn throttled() -> Answer {
-    let mut answer = Answer::json(
+pub(crate) fn throttled() -> AwsResponse {
+    let mut answer = AwsResponse::json(
         StatusCode::BAD_REQUEST,
         &json!({
             "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
@@ -313,8 +317,8 @@ pub(crate) fn throttled() -> Answer {
 }
 
 /// The item is part of a transaction.
-pub(crate) fn in_transaction() -> Answer {
-    let mut answer = Answer::json(
+pub(crate) fn in_transaction() -> AwsResponse {
+    let mut answer = AwsResponse::json(
         StatusCode::BAD_REQUEST,
         &json!({
             "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
@@ -326,7 +330,7 @@ pub(crate) fn in_transaction() -> Answer {
 }
 
 /// The service failed.
-pub(crate) fn failed() -> Answer {
+pub(crate) fn failed() -> AwsResponse {
     refusal(&DynoxideError::InternalServerError(
         "Internal server error".to_owned(),
     ))

@@ -12,7 +12,6 @@
 //! [`Aws::in_process`] is the same without a socket: [`Aws::call`] carries each request and answers it on the caller's
 //! own task.
 
-mod answer;
 mod call;
 mod capacity;
 mod changes;
@@ -21,6 +20,7 @@ mod dynamodb;
 mod expiry;
 mod faults;
 mod group_commit;
+mod response;
 mod secrets;
 mod server;
 pub mod sqs;

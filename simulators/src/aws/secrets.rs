@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{AMZ_JSON_1_1, Answer};
+use super::response::{AMZ_JSON_1_1, AwsResponse};
 use super::{ACCOUNT, REGION};
 
 struct Secret {
@@ -38,9 +38,9 @@ impl Secrets {
             .insert(id.to_owned(), secret);
     }
 
-    pub(crate) fn call(&self, body: &[u8]) -> Answer {
+    pub(crate) fn call(&self, body: &[u8]) -> AwsResponse {
         let Ok(Value::Object(request)) = serde_json::from_slice::<Value>(body) else {
-            let mut answer = Answer::unreadable();
+            let mut answer = AwsResponse::unreadable();
             answer.content_type = AMZ_JSON_1_1;
             return answer;
         };
@@ -92,7 +92,7 @@ impl Secrets {
             reason = "a date fits a double for the next 285,000 years"
         )]
         let created = secret.created_ms as f64 / 1000.0;
-        let mut answer = Answer::json(
+        let mut answer = AwsResponse::json(
             StatusCode::OK,
             &json!({
                 "ARN": arn,
@@ -120,7 +120,7 @@ fn name(id: &str) -> &str {
 }
 
 /// Asked too fast.
-pub(crate) fn throttled() -> Answer {
+pub(crate) fn throttled() -> AwsResponse {
     refused(
         StatusCode::BAD_REQUEST,
         "ThrottlingException",
@@ -129,7 +129,7 @@ pub(crate) fn throttled() -> Answer {
 }
 
 /// The service failed.
-pub(crate) fn failed() -> Answer {
+pub(crate) fn failed() -> AwsResponse {
     refused(
         StatusCode::INTERNAL_SERVER_ERROR,
         "InternalServiceError",
@@ -137,8 +137,8 @@ pub(crate) fn failed() -> Answer {
     )
 }
 
-fn refused(status: StatusCode, code: &str, message: &str) -> Answer {
-    let mut answer = Answer::json(status, &json!({"__type": code, "Message": message}));
+fn refused(status: StatusCode, code: &str, message: &str) -> AwsResponse {
+    let mut answer = AwsResponse::json(status, &json!({"__type": code, "Message": message}));
     answer.content_type = AMZ_JSON_1_1;
     answer
 }

@@ -14,9 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::AwsState;
-use super::answer::Answer;
 use super::call::Service;
-use super::dispatch::{self, Outcome};
+use super::dispatch::{self, DispatchOutcome};
+use super::response::AwsResponse;
 use crate::socket::{Cut, Reset, Stream};
 
 /// DynamoDB's own limit.
@@ -78,7 +78,7 @@ where
 {
     let (head, body) = request.into_parts();
     if head.method == Method::GET {
-        return Ok(Answer::ok("healthy").into_response());
+        return Ok(AwsResponse::ok("healthy").into_response());
     }
     let target = dispatch::target(&head.headers);
     let limit = match target {
@@ -87,23 +87,23 @@ where
     };
     // A length that is told is judged by itself: not one byte of such a body is read.
     if body.size_hint().lower() > limit as u64 {
-        return Ok(Answer::too_large().into_response());
+        return Ok(AwsResponse::too_large().into_response());
     }
     let body = match Limited::new(body, limit).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Ok(Answer::too_large().into_response());
+            return Ok(AwsResponse::too_large().into_response());
         }
         Err(_) => return Err(Reset),
     };
     let Some((service, operation)) = target else {
-        return Ok(Answer::unknown_operation().into_response());
+        return Ok(AwsResponse::unknown_operation().into_response());
     };
     if let Some(refusal) = dispatch::unauthenticated(service, &head.headers, head.uri.query()) {
         return Ok(refusal.into_response());
     }
     match dispatch::call(state, service, operation, &body).await {
-        Outcome::Answer(answer) => Ok(answer.into_response()),
-        Outcome::Reset => Err(Reset),
+        DispatchOutcome::AwsResponse(answer) => Ok(answer.into_response()),
+        DispatchOutcome::Reset => Err(Reset),
     }
 }

@@ -22,7 +22,7 @@ pub enum Phase {
 pub type Hook = Arc<dyn Fn(Phase, &WireCall) + Send + Sync>;
 
 #[derive(Default)]
-struct State {
+struct WireState {
     counts: BTreeMap<(Service, &'static str), u64>,
     calls: Vec<WireCall>,
     faults: Faults,
@@ -32,7 +32,7 @@ struct State {
 /// The recorder, the faults and the hook of one server.
 #[derive(Default)]
 pub struct Wire {
-    state: Mutex<State>,
+    state: Mutex<WireState>,
     seq: AtomicU64,
     recording: AtomicBool,
     /// Whether anything needs the parsed call: the recorder, a fault or the hook.
@@ -137,12 +137,12 @@ impl Wire {
         }
     }
 
-    fn settle_watch(&self, state: &State) {
+    fn settle_watch(&self, state: &WireState) {
         let watched = self.is_recording() || !state.faults.is_empty() || state.hook.is_some();
         self.watched.store(watched, Ordering::SeqCst);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WireState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::process;
-use super::runtime_api::{FunctionFault, Invocation, Outcome, Progress, RuntimeApi};
+use super::runtime_api::{FunctionFault, FunctionOutcome, Invocation, Progress, RuntimeApi};
 use crate::clock::Clock;
 
 /// Lambda gives a function this long to ask for its first event.
@@ -205,7 +205,7 @@ impl Function {
     pub async fn invoke(&self, payload: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
         self.ready().await?;
         let queue = self.queue.lock().await;
-        let (answer, answered) = oneshot::channel::<Outcome>();
+        let (answer, answered) = oneshot::channel::<FunctionOutcome>();
         let timeout_ms = i64::try_from(self.timeout.as_millis()).unwrap_or(i64::MAX);
         let invocation = Invocation {
             request_id: crate::random::uuid().to_string(),

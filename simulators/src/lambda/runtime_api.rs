@@ -39,14 +39,14 @@ impl FunctionFault {
 }
 
 /// What an invocation came to, as far as the function told.
-pub(super) type Outcome = Result<Vec<u8>, FunctionFault>;
+pub(super) type FunctionOutcome = Result<Vec<u8>, FunctionFault>;
 
 /// One event on its way to the function.
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) deadline_ms: i64,
     pub(super) payload: Vec<u8>,
-    pub(super) answer: oneshot::Sender<Outcome>,
+    pub(super) answer: oneshot::Sender<FunctionOutcome>,
 }
 
 /// How far the function has come; watched by whoever waits for it.
@@ -62,7 +62,7 @@ pub(super) struct RuntimeApi {
     spawned_at: Instant,
     function_arn: String,
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    in_flight: Mutex<Option<(String, oneshot::Sender<Outcome>)>>,
+    in_flight: Mutex<Option<(String, oneshot::Sender<FunctionOutcome>)>>,
     progress: watch::Sender<Progress>,
 }
 
@@ -99,13 +99,13 @@ impl RuntimeApi {
             .with_state(self)
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, Option<(String, oneshot::Sender<Outcome>)>> {
+    fn in_flight(&self) -> MutexGuard<'_, Option<(String, oneshot::Sender<FunctionOutcome>)>> {
         self.in_flight
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settle(&self, request_id: &str, outcome: Outcome) -> StatusCode {
+    fn settle(&self, request_id: &str, outcome: FunctionOutcome) -> StatusCode {
         match self.in_flight().take_if(|(id, _)| id == request_id) {
             Some((_, answer)) => {
                 // Nobody listens any more when the invocation has just timed out.

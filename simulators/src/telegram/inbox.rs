@@ -70,7 +70,7 @@ pub(crate) struct Attempt {
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum DeliveryOutcome {
     Delivered,
     Failed {
         status: Option<u16>,
@@ -248,11 +248,11 @@ impl Inbox {
     }
 
     /// Settles an attempt of the present webhook.
-    pub(crate) fn settle(&mut self, seq: u64, outcome: &Outcome, now_ms: i64) {
+    pub(crate) fn settle(&mut self, seq: u64, outcome: &DeliveryOutcome, now_ms: i64) {
         if !self.in_flight.remove(&seq) {
             return;
         }
-        let Outcome::Failed {
+        let DeliveryOutcome::Failed {
             status,
             error,
             retry_after_seconds,

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::fault_rule::Fault;
 use super::journal::{Call, Violation};
 use super::limit::Flood;
-use super::methods::{self, Answer, Request};
+use super::methods::{self, MethodAnswer, Request};
 use super::params;
 use super::poll;
 use super::refusal::Refusal;
@@ -34,7 +34,7 @@ const LONGEST_METHOD: usize = 64;
 
 /// What the client gets.
 enum Reply {
-    Answer(Answer),
+    MethodAnswer(MethodAnswer),
     Refused(Refusal),
     Html(u16, &'static str),
     Garbage,
@@ -44,7 +44,7 @@ enum Reply {
 impl Reply {
     fn status(&self) -> u16 {
         match self {
-            Self::Answer(_) | Self::Garbage => 200,
+            Self::MethodAnswer(_) | Self::Garbage => 200,
             Self::Refused(refusal) => refusal.code,
             Self::Html(status, _) => *status,
             Self::Cut => 0,
@@ -54,7 +54,7 @@ impl Reply {
     fn description(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.description.clone()),
-            Self::Answer(_) | Self::Html(..) | Self::Garbage | Self::Cut => None,
+            Self::MethodAnswer(_) | Self::Html(..) | Self::Garbage | Self::Cut => None,
         }
     }
 }
@@ -251,12 +251,12 @@ async fn dispatch(site: &Site, bot_id: i64, method: &str, params: &Params) -> Re
         }
         Fault::Refuse(refusal) => Reply::Refused(refusal),
         Fault::WrongMemberLimit(limit) => match perform(site, bot_id, method, params).await {
-            Reply::Answer(mut answer) => {
+            Reply::MethodAnswer(mut answer) => {
                 if let Some(link) = answer.result.as_object_mut() {
                     link.remove("member_limit");
                     link.extend(limit.map(|limit| ("member_limit".to_owned(), json!(limit))));
                 }
-                Reply::Answer(answer)
+                Reply::MethodAnswer(answer)
             }
             other => other,
         },
@@ -279,14 +279,14 @@ pub(crate) fn millis(span: std::time::Duration) -> i64 {
 async fn perform(site: &Site, bot_id: i64, method: &str, params: &Params) -> Reply {
     if method == "getUpdates" {
         return match poll::get_updates(&site.shared, bot_id, params, site.stopped.clone()).await {
-            Ok(result) => Reply::Answer(Answer::from(result)),
+            Ok(result) => Reply::MethodAnswer(MethodAnswer::from(result)),
             Err(refusal) => Reply::Refused(refusal),
         };
     }
     tokio::select! {
         biased;
         result = run(&site.shared, bot_id, method, params) => match result {
-            Ok(answer) => Reply::Answer(answer),
+            Ok(answer) => Reply::MethodAnswer(answer),
             Err(refusal) => Reply::Refused(refusal),
         },
         () = until(site.stopped.clone()) => Reply::Cut,
@@ -299,7 +299,7 @@ async fn run(
     bot_id: i64,
     method: &str,
     params: &Params,
-) -> Result<Answer, Refusal> {
+) -> Result<MethodAnswer, Refusal> {
     let mut slept_ms = 0;
     loop {
         let wait_ms = match attempt(shared, bot_id, method, params, slept_ms) {
@@ -321,7 +321,7 @@ fn attempt(
     method: &str,
     params: &Params,
     slept_ms: i64,
-) -> Result<Result<Answer, Refusal>, u32> {
+) -> Result<Result<MethodAnswer, Refusal>, u32> {
     shared.change(|state, now_ms| {
         // A chat that isn't there has no bucket, so that made-up ids don't pile up.
         let chat_id = params
@@ -401,7 +401,7 @@ pub(crate) async fn call_in_reply(shared: &Shared, bot_id: i64, mut reply: Map<S
 
 fn render(reply: Reply, cut: &Cut) -> Response {
     match reply {
-        Reply::Answer(answer) => {
+        Reply::MethodAnswer(answer) => {
             let mut body = json!({"ok": true, "result": answer.result});
             if let Some(description) = answer.description {
                 body["description"] = json!(description);

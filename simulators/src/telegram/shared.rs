@@ -14,14 +14,14 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<SharedState>,
     transport: Mutex<WebhookTransport>,
     /// Woken after every change of the state.
     pub(crate) changed: Notify,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct SharedState {
     pub(crate) world: TelegramState,
     pub(crate) limits: Limits,
     pub(crate) faults: Faults,
@@ -42,7 +42,7 @@ impl Shared {
     }
 
     /// Reads the state.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SharedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -54,7 +54,7 @@ impl Shared {
     }
 
     /// Changes the state, and wakes whoever waits for a change.
-    pub(crate) fn change<T>(&self, how: impl FnOnce(&mut State, i64) -> T) -> T {
+    pub(crate) fn change<T>(&self, how: impl FnOnce(&mut SharedState, i64) -> T) -> T {
         let result = how(&mut self.lock(), self.clock.now_ms());
         self.changed.notify_waiters();
         result

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::inbox::{Attempt, Outcome, Webhook};
+use super::inbox::{Attempt, DeliveryOutcome, Webhook};
 use super::journal::Delivery;
 use super::server;
 use super::shared::Shared;
@@ -105,8 +105,8 @@ async fn deliver(shared: Arc<Shared>, parcel: Parcel) {
     };
     let (outcome, status, reply) = outcome_of(answer);
     let error = match &outcome {
-        Outcome::Delivered => None,
-        Outcome::Failed { error, .. } => Some(error.clone()),
+        DeliveryOutcome::Delivered => None,
+        DeliveryOutcome::Failed { error, .. } => Some(error.clone()),
     };
     shared.change(|state, now_ms| {
         state.journal.delivery(Delivery {
@@ -152,8 +152,8 @@ async fn time_out(clock: &Clock, since_ms: i64) {
 
 fn outcome_of(
     answer: Result<Response<Bytes>, &str>,
-) -> (Outcome, Option<u16>, Option<Map<String, Value>>) {
-    let failed = |error: &str, status, retry_after_seconds| Outcome::Failed {
+) -> (DeliveryOutcome, Option<u16>, Option<Map<String, Value>>) {
+    let failed = |error: &str, status, retry_after_seconds| DeliveryOutcome::Failed {
         status,
         error: error.to_owned(),
         retry_after_seconds,
@@ -164,7 +164,7 @@ fn outcome_of(
     };
     let (status, code) = (response.status(), Some(response.status().as_u16()));
     if status.is_success() {
-        return (Outcome::Delivered, code, reply(response.body()));
+        return (DeliveryOutcome::Delivered, code, reply(response.body()));
     }
     let retry_after = response
         .headers()

@@ -18,7 +18,7 @@ use http::{Request, Response};
 
 pub use fault::{Failure, Mode};
 pub use rules::{DataType, StoppedAttribute};
-pub use store::{Attempt, Ingested, Outcome};
+pub use store::{Attempt, IngestOutcome, Ingested};
 
 use crate::clock::Clock;
 use crate::server::Server;

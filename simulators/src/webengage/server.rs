@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use super::fault::{self, Mode};
 use super::rules;
-use super::store::{Attempt, Outcome, Store};
+use super::store::{Attempt, IngestOutcome, Store};
 use crate::clock::Clock;
 use crate::server::until;
 use crate::socket::Cut;
@@ -69,7 +69,7 @@ struct Site {
 struct Reply {
     status: u16,
     body: Result<Value, &'static str>,
-    outcome: Outcome,
+    outcome: IngestOutcome,
     retry_after: Option<u32>,
     remaining: Option<(u32, u32)>,
 }
@@ -80,13 +80,13 @@ impl Reply {
         Self {
             status,
             body: Ok(body),
-            outcome: Outcome::Refused,
+            outcome: IngestOutcome::Refused,
             retry_after: None,
             remaining: None,
         }
     }
 
-    fn cut(outcome: Outcome) -> Self {
+    fn cut(outcome: IngestOutcome) -> Self {
         Self {
             status: 0,
             body: Err(""),
@@ -123,7 +123,7 @@ async fn events(
     // A task of its own: what was accepted goes on when the client leaves.
     match tokio::spawn(receive(site, license, headers, body)).await {
         Ok(reply) => render(reply, &cut),
-        Err(_) => render(Reply::cut(Outcome::Refused), &cut),
+        Err(_) => render(Reply::cut(IngestOutcome::Refused), &cut),
     }
 }
 
@@ -145,7 +145,7 @@ async fn receive(site: Site, license: String, headers: HeaderMap, body: Bytes) -
             request_id: request_id.clone(),
             body: body.clone().unwrap_or(Value::Null),
             status: 0,
-            outcome: Outcome::Waiting,
+            outcome: IngestOutcome::Waiting,
             message: None,
             at_ms,
         });
@@ -203,14 +203,14 @@ async fn receive(site: Site, license: String, headers: HeaderMap, body: Bytes) -
             tokio::select! {
                 biased;
                 () = shared.clock.sleep_until(at_ms + span) => genuine(),
-                () = until(site.stopped.clone()) => Reply::cut(Outcome::Refused),
+                () = until(site.stopped.clone()) => Reply::cut(IngestOutcome::Refused),
             }
         }
         Mode::HangForever => {
             until(site.stopped.clone()).await;
-            Reply::cut(Outcome::Refused)
+            Reply::cut(IngestOutcome::Refused)
         }
-        Mode::ResetBefore => Reply::cut(Outcome::Refused),
+        Mode::ResetBefore => Reply::cut(IngestOutcome::Refused),
         Mode::ResetAfter => Reply::cut(genuine().outcome),
     };
     shared

@@ -29,7 +29,7 @@ pub struct Ingested {
 
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum IngestOutcome {
     /// Not answered yet, or never.
     Waiting,
     /// Ingested.
@@ -50,7 +50,7 @@ pub struct Attempt {
     /// The status of the answer; 0 if the connection was cut or there was none yet.
     pub status: u16,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: IngestOutcome,
     /// The message of an error.
     pub message: Option<String>,
     /// When it came, in milliseconds.
@@ -102,7 +102,7 @@ impl Store {
         &mut self,
         number: u64,
         status: u16,
-        outcome: Outcome,
+        outcome: IngestOutcome,
         message: Option<String>,
     ) {
         let behind = usize::try_from(self.attempt_count - number).unwrap_or(usize::MAX);
@@ -126,7 +126,12 @@ impl Store {
     }
 
     /// Ingests the event, unless its request id was ingested less than four hours ago.
-    pub(super) fn ingest(&mut self, request_id: Option<&str>, body: Value, at_ms: i64) -> Outcome {
+    pub(super) fn ingest(
+        &mut self,
+        request_id: Option<&str>,
+        body: Value,
+        at_ms: i64,
+    ) -> IngestOutcome {
         while let Some((since, id)) = self.request_order.front() {
             if at_ms - since < REPEAT_WINDOW_MS && self.request_order.len() < MOST_REQUEST_IDS {
                 break;
@@ -136,7 +141,7 @@ impl Store {
         }
         if let Some(id) = request_id {
             if self.request_ids.contains_key(id) {
-                return Outcome::Repeated;
+                return IngestOutcome::Repeated;
             }
             self.request_ids.insert(id.to_owned(), at_ms);
             self.request_order.push_back((at_ms, id.to_owned()));
@@ -160,7 +165,7 @@ impl Store {
             },
         );
         self.ingested_count += 1;
-        Outcome::Ingested
+        IngestOutcome::Ingested
     }
 }
 

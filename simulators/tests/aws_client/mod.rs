@@ -12,14 +12,14 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use simulators::aws::{Aws, Storage};
 use simulators::clock::Clock;
 
-pub(crate) struct World {
+pub(crate) struct AwsWorld {
     pub(crate) aws: Aws,
     pub(crate) clock: Clock,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
 }
 
-impl World {
+impl AwsWorld {
     pub(crate) async fn start() -> Self {
         Self::with(Storage::Memory, Clock::new()).await
     }

@@ -2,11 +2,11 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use crate::aws_client::{World, code};
+use crate::aws_client::{AwsWorld, code};
 
 #[tokio::test]
 async fn the_receive_that_would_be_one_too_many_moves_the_message_instead() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (url, dead) = world.queue_and_dead("Orders", "Dead", 3).await;
     let id = world.send(&url, "poison").await;
     for count in ["1", "2", "3"] {
@@ -39,7 +39,7 @@ async fn the_receive_that_would_be_one_too_many_moves_the_message_instead() {
 
 #[tokio::test]
 async fn one_poison_message_does_not_keep_its_neighbours_from_being_received() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (url, dead) = world.queue_and_dead("Orders", "Dead", 1).await;
     for number in 0..5 {
         world.send(&url, &format!("poison {number}")).await;
@@ -68,7 +68,7 @@ async fn one_poison_message_does_not_keep_its_neighbours_from_being_received() {
 
 #[tokio::test]
 async fn a_dead_letters_age_counts_from_its_first_sending() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (url, dead) = world.queue_and_dead("Orders", "Dead", 1).await;
     let set = world.sqs.set_queue_attributes().queue_url(&dead);
     set.attributes(QueueAttributeName::MessageRetentionPeriod, "100")
@@ -89,7 +89,7 @@ async fn a_dead_letters_age_counts_from_its_first_sending() {
 
 #[tokio::test]
 async fn a_handle_from_before_the_move_deletes_nothing() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (url, _) = world.queue_and_dead("Orders", "Dead", 1).await;
     world.send(&url, "x").await;
     let handle = world.receive(&url).await.remove(0).receipt_handle.unwrap();
@@ -108,7 +108,7 @@ async fn a_handle_from_before_the_move_deletes_nothing() {
 
 #[tokio::test]
 async fn redrive_policies_are_checked_when_they_are_set() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     world.queue("Dead").await;
     let url = world.queue("Orders").await;
     let arn = "arn:aws:sqs:us-east-1:000000000000:Dead";
@@ -169,7 +169,7 @@ async fn redrive_policies_are_checked_when_they_are_set() {
 
 #[tokio::test]
 async fn a_queue_may_refuse_to_be_a_dead_letter_queue() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let dead = world.queue("Dead").await;
     let allow = |policy: &str| {
         let set = world.sqs.set_queue_attributes().queue_url(&dead);
@@ -206,7 +206,7 @@ async fn a_queue_may_refuse_to_be_a_dead_letter_queue() {
 
 #[tokio::test]
 async fn the_sources_of_a_dead_letter_queue_are_listed() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (orders, dead) = world.queue_and_dead("Orders", "Dead", 3).await;
     let (events, _) = world.queue_and_dead("Events", "Dead", 3).await;
     world.queue("Alone").await;

@@ -2,12 +2,12 @@
 
 use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry;
 
-use crate::aws_client::{World, code};
+use crate::aws_client::{AwsWorld, code};
 
 const DEAD: &str = "arn:aws:sqs:us-east-1:000000000000:Dead";
 
 /// `Orders` and `Dead`, with this many messages in the latter that came from the former.
-async fn with_dead_letters(world: &World, count: usize) -> (String, String) {
+async fn with_dead_letters(world: &AwsWorld, count: usize) -> (String, String) {
     let (url, dead) = world.queue_and_dead("Orders", "Dead", 1).await;
     for number in 0..count {
         world.send(&url, &number.to_string()).await;
@@ -22,7 +22,7 @@ async fn with_dead_letters(world: &World, count: usize) -> (String, String) {
     (url, dead)
 }
 
-async fn latest(world: &World) -> ListMessageMoveTasksResultEntry {
+async fn latest(world: &AwsWorld) -> ListMessageMoveTasksResultEntry {
     let listed = world
         .sqs
         .list_message_move_tasks()
@@ -33,7 +33,7 @@ async fn latest(world: &World) -> ListMessageMoveTasksResultEntry {
     listed.results.unwrap().remove(0)
 }
 
-async fn ended(world: &World) -> ListMessageMoveTasksResultEntry {
+async fn ended(world: &AwsWorld) -> ListMessageMoveTasksResultEntry {
     loop {
         let task = latest(world).await;
         if task.status() != Some("RUNNING") {
@@ -45,7 +45,7 @@ async fn ended(world: &World) -> ListMessageMoveTasksResultEntry {
 
 #[tokio::test]
 async fn dead_letters_go_back_to_where_they_came_from_as_new_messages() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (url, _) = with_dead_letters(&world, 25).await;
     let started = world
         .sqs
@@ -75,7 +75,7 @@ async fn dead_letters_go_back_to_where_they_came_from_as_new_messages() {
 
 #[tokio::test]
 async fn a_task_may_name_another_destination() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     with_dead_letters(&world, 2).await;
     let elsewhere = world.queue("Elsewhere").await;
     let start = world.sqs.start_message_move_task().source_arn(DEAD);
@@ -90,7 +90,7 @@ async fn a_task_may_name_another_destination() {
 
 #[tokio::test]
 async fn only_a_dead_letter_queue_can_be_the_source_and_only_one_task_runs() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     with_dead_letters(&world, 30).await;
     let start = |arn: &str| {
         world
@@ -126,7 +126,7 @@ async fn only_a_dead_letter_queue_can_be_the_source_and_only_one_task_runs() {
 
 #[tokio::test]
 async fn a_task_keeps_its_rate_and_can_be_cancelled() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     with_dead_letters(&world, 30).await;
     let start = world
         .sqs
@@ -176,7 +176,7 @@ async fn a_task_keeps_its_rate_and_can_be_cancelled() {
 
 #[tokio::test]
 async fn a_message_that_was_sent_to_the_dead_letter_queue_itself_has_no_way_back() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (_, dead) = with_dead_letters(&world, 0).await;
     world.send(&dead, "from nowhere").await;
     world
@@ -202,7 +202,7 @@ async fn a_message_that_was_sent_to_the_dead_letter_queue_itself_has_no_way_back
 #[tokio::test]
 async fn a_task_goes_on_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::in_folder(folder.path()).await;
+    let world = AwsWorld::in_folder(folder.path()).await;
     with_dead_letters(&world, 3).await;
     let start = world
         .sqs
@@ -214,7 +214,7 @@ async fn a_task_goes_on_after_a_restart() {
         tokio::task::yield_now().await;
     }
     world.aws.stop().await;
-    let again = World::in_folder_at(folder.path(), world.clock.clone()).await;
+    let again = AwsWorld::in_folder_at(folder.path(), world.clock.clone()).await;
     drop(world);
     for moved in 2..=3 {
         while again.aws.queue_depth("Orders").unwrap().total() < moved {

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_sqs::types::QueueAttributeName;
 use simulators::aws::sqs::Depth;
 
-use crate::aws_client::{World, code, post};
+use crate::aws_client::{AwsWorld, code, post};
 
-async fn attributes(world: &World, url: &str) -> HashMap<String, String> {
+async fn attributes(world: &AwsWorld, url: &str) -> HashMap<String, String> {
     let call = world
         .sqs
         .get_queue_attributes()
@@ -22,7 +22,7 @@ async fn attributes(world: &World, url: &str) -> HashMap<String, String> {
 
 #[tokio::test]
 async fn a_queue_is_made_with_the_defaults_of_aws() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     assert_eq!(url, format!("{}/000000000000/Orders", world.aws.url()));
     let answered = attributes(&world, &url).await;
@@ -56,7 +56,7 @@ async fn a_queue_is_made_with_the_defaults_of_aws() {
 
 #[tokio::test]
 async fn making_a_queue_again_with_the_same_attributes_finds_it() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("VisibilityTimeout", "90")])
         .await;
@@ -88,7 +88,7 @@ async fn making_a_queue_again_with_the_same_attributes_finds_it() {
 
 #[tokio::test]
 async fn queue_names_have_up_to_eighty_letters_digits_hyphens_and_underscores() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     world.queue(&"a".repeat(80)).await;
     world.queue("A-z_09").await;
     for name in [&"a".repeat(81), "with space", "with.dot", "ümlaut", "a/b"] {
@@ -103,7 +103,7 @@ async fn queue_names_have_up_to_eighty_letters_digits_hyphens_and_underscores() 
 
 #[tokio::test]
 async fn fifo_queues_are_refused_clearly() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let by_name = world
         .sqs
         .create_queue()
@@ -124,7 +124,7 @@ async fn fifo_queues_are_refused_clearly() {
 
 #[tokio::test]
 async fn attributes_outside_of_their_ranges_are_refused_and_change_nothing() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let before = attributes(&world, &url).await;
     for (name, values) in [
@@ -165,7 +165,7 @@ async fn attributes_outside_of_their_ranges_are_refused_and_change_nothing() {
 
 #[tokio::test]
 async fn attributes_at_the_ends_of_their_ranges_are_taken_and_told() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.advance(5);
     for (name, values) in [
@@ -194,7 +194,7 @@ async fn attributes_at_the_ends_of_their_ranges_are_taken_and_told() {
 
 #[tokio::test]
 async fn only_the_attributes_asked_for_are_told_and_unknown_ones_are_refused() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let call = || world.sqs.get_queue_attributes().queue_url(&url);
     assert_eq!(
@@ -217,7 +217,7 @@ async fn only_the_attributes_asked_for_are_told_and_unknown_ones_are_refused() {
 
 #[tokio::test]
 async fn queues_are_found_by_name_and_listed_by_prefix_and_page() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     for name in ["a-1", "a-2", "a-3", "b-1"] {
         world.queue(name).await;
     }
@@ -284,7 +284,7 @@ async fn queues_are_found_by_name_and_listed_by_prefix_and_page() {
 
 #[tokio::test]
 async fn a_deleted_queue_is_gone_with_its_messages() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, "lost").await;
     world
@@ -312,7 +312,7 @@ async fn a_deleted_queue_is_gone_with_its_messages() {
 
 #[tokio::test]
 async fn purging_empties_a_queue_and_not_twice_within_a_minute() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let other = world.queue("Other").await;
     for body in ["a", "b", "c"] {
@@ -356,7 +356,7 @@ async fn purging_empties_a_queue_and_not_twice_within_a_minute() {
 
 #[tokio::test]
 async fn counts_tell_visible_in_flight_and_delayed_messages_apart() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     for body in ["a", "b", "c"] {
         world.send(&url, body).await;
@@ -406,7 +406,7 @@ async fn counts_tell_visible_in_flight_and_delayed_messages_apart() {
 
 #[tokio::test]
 async fn tags_are_kept_replaced_and_removed() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let made = world
         .sqs
         .create_queue()
@@ -477,7 +477,7 @@ async fn tags_are_kept_replaced_and_removed() {
 #[tokio::test]
 async fn queues_settings_tags_and_messages_outlive_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::in_folder(folder.path()).await;
+    let world = AwsWorld::in_folder(folder.path()).await;
     let (url, _) = world.queue_and_dead("Orders", "Dead", 3).await;
     world
         .sqs
@@ -492,7 +492,7 @@ async fn queues_settings_tags_and_messages_outlive_the_server() {
     world.aws.stop().await;
     drop(world);
 
-    let again = World::in_folder(folder.path()).await;
+    let again = AwsWorld::in_folder(folder.path()).await;
     let url = again.aws.queue_url("Orders");
     assert_eq!(attributes(&again, &url).await, before);
     let tags = again
@@ -510,7 +510,7 @@ async fn queues_settings_tags_and_messages_outlive_the_server() {
 
 #[tokio::test]
 async fn a_queue_url_counts_by_its_end_whatever_host_it_names_and_whatever_path_is_posted_to() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let body = r#"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/Orders", "MessageBody": "x"}"#;
     let sent = post(&url, Some("AmazonSQS.SendMessage"), true, body).await;

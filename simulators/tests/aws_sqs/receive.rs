@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aws_client::{World, code};
+use crate::aws_client::{AwsWorld, code};
 
 #[tokio::test]
 async fn messages_come_at_most_ten_at_a_time_roughly_in_order_and_are_then_hidden() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     for number in 0..12 {
         world.send(&url, &number.to_string()).await;
@@ -39,7 +39,7 @@ async fn messages_come_at_most_ten_at_a_time_roughly_in_order_and_are_then_hidde
 
 #[tokio::test]
 async fn a_message_is_shown_again_after_its_visibility_time_out_with_a_fresh_handle() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("VisibilityTimeout", "40")])
         .await;
@@ -76,7 +76,7 @@ async fn a_message_is_shown_again_after_its_visibility_time_out_with_a_fresh_han
 
 #[tokio::test]
 async fn a_receive_may_choose_its_own_visibility_time_out() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let receive = |seconds| {
@@ -103,7 +103,7 @@ async fn a_receive_may_choose_its_own_visibility_time_out() {
 
 #[tokio::test]
 async fn system_attributes_come_only_when_asked_for_by_either_name_of_the_member() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("VisibilityTimeout", "0")])
         .await;
@@ -136,7 +136,7 @@ async fn system_attributes_come_only_when_asked_for_by_either_name_of_the_member
 
 #[tokio::test]
 async fn what_is_older_than_the_retention_period_is_gone() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("MessageRetentionPeriod", "60")])
         .await;
@@ -152,7 +152,7 @@ async fn what_is_older_than_the_retention_period_is_gone() {
 
 #[tokio::test]
 async fn wait_times_run_from_0_to_20_seconds() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     for refused in [-1, 21] {
         let call = world
@@ -167,7 +167,7 @@ async fn wait_times_run_from_0_to_20_seconds() {
 }
 
 /// Starts a long poll of twenty seconds and waits until it is there.
-async fn long_poll(world: &World, url: &str) -> tokio::task::JoinHandle<Vec<String>> {
+async fn long_poll(world: &AwsWorld, url: &str) -> tokio::task::JoinHandle<Vec<String>> {
     let calls = || {
         world
             .aws
@@ -205,7 +205,7 @@ async fn soon(poll: tokio::task::JoinHandle<Vec<String>>) -> Vec<String> {
 
 #[tokio::test]
 async fn a_long_poll_wakes_at_once_when_a_message_is_sent() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let poll = long_poll(&world, &url).await;
     let sent_at = Instant::now();
@@ -220,7 +220,7 @@ async fn a_long_poll_wakes_at_once_when_a_message_is_sent() {
 
 #[tokio::test]
 async fn a_long_poll_wakes_when_a_delay_lapses_also_one_that_began_after_it() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let poll = long_poll(&world, &url).await;
     world
@@ -238,7 +238,7 @@ async fn a_long_poll_wakes_when_a_delay_lapses_also_one_that_began_after_it() {
 
 #[tokio::test]
 async fn a_long_poll_wakes_when_a_visibility_time_out_lapses_or_is_changed() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("VisibilityTimeout", "15")])
         .await;
@@ -263,7 +263,7 @@ async fn a_long_poll_wakes_when_a_visibility_time_out_lapses_or_is_changed() {
 
 #[tokio::test]
 async fn a_long_poll_that_finds_nothing_ends_empty_when_its_time_is_over() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let poll = long_poll(&world, &url).await;
     world.advance(20);
@@ -272,7 +272,7 @@ async fn a_long_poll_that_finds_nothing_ends_empty_when_its_time_is_over() {
 
 #[tokio::test]
 async fn the_queues_own_wait_counts_unless_the_call_has_one() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("ReceiveMessageWaitTimeSeconds", "20")])
         .await;
@@ -301,7 +301,7 @@ async fn the_queues_own_wait_counts_unless_the_call_has_one() {
 
 #[tokio::test]
 async fn a_long_poll_ends_with_the_queue_it_waits_on() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let call = world
         .sqs
@@ -326,7 +326,7 @@ async fn a_long_poll_ends_with_the_queue_it_waits_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_pollers_share_the_messages_and_none_gets_one_twice() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let pollers: Vec<_> = (0..8)
         .map(|_| {

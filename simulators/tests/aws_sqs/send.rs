@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{
 };
 use simulators::aws::sqs::Depth;
 
-use crate::aws_client::{World, code, post};
+use crate::aws_client::{AwsWorld, code, post};
 
 const MIB: usize = 1_048_576;
 
@@ -29,7 +29,7 @@ fn entry(id: &str, body: &str) -> SendMessageBatchRequestEntry {
 
 #[tokio::test]
 async fn a_sent_message_is_answered_with_its_id_and_the_digest_of_its_body() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let sent = world
         .sqs
@@ -52,7 +52,7 @@ async fn a_sent_message_is_answered_with_its_id_and_the_digest_of_its_body() {
 
 #[tokio::test]
 async fn delays_run_from_0_to_900_seconds_and_901_is_refused() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     for refused in [-1, 901, i32::MAX] {
         let send = world
@@ -83,7 +83,7 @@ async fn delays_run_from_0_to_900_seconds_and_901_is_refused() {
 
 #[tokio::test]
 async fn a_queues_own_delay_counts_unless_the_message_has_one() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue_with("Orders", &[("DelaySeconds", "60")]).await;
     world.send(&url, "by the queue").await;
     world
@@ -107,7 +107,7 @@ async fn a_queues_own_delay_counts_unless_the_message_has_one() {
 
 #[tokio::test]
 async fn attributes_come_back_as_they_were_sent_with_the_digest_of_aws() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let binary = MessageAttributeValue::builder()
         .data_type("Binary.png")
@@ -134,7 +134,7 @@ async fn attributes_come_back_as_they_were_sent_with_the_digest_of_aws() {
 
 #[tokio::test]
 async fn the_attribute_digest_is_the_one_that_boto3_and_moto_compute() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let binary = MessageAttributeValue::builder()
         .data_type("Binary")
@@ -156,7 +156,7 @@ async fn the_attribute_digest_is_the_one_that_boto3_and_moto_compute() {
 
 #[tokio::test]
 async fn only_the_attributes_asked_for_come_back_by_name_prefix_or_all() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("VisibilityTimeout", "0")])
         .await;
@@ -195,7 +195,7 @@ async fn only_the_attributes_asked_for_come_back_by_name_prefix_or_all() {
 
 #[tokio::test]
 async fn attributes_with_wrong_names_types_or_values_are_refused() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let long = "a".repeat(257);
     for (name, value) in [
@@ -243,7 +243,7 @@ async fn attributes_with_wrong_names_types_or_values_are_refused() {
 
 #[tokio::test]
 async fn the_trace_header_travels_with_the_message() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let trace = MessageSystemAttributeValue::builder()
         .data_type("String")
@@ -277,7 +277,7 @@ async fn the_trace_header_travels_with_the_message() {
 
 #[tokio::test]
 async fn a_message_has_up_to_one_mebibyte_its_attributes_included() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, &"x".repeat(MIB)).await;
     let over = world
@@ -313,7 +313,7 @@ async fn a_message_has_up_to_one_mebibyte_its_attributes_included() {
 
 #[tokio::test]
 async fn a_queues_own_limit_counts_too() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world
         .queue_with("Orders", &[("MaximumMessageSize", "1024")])
         .await;
@@ -342,7 +342,7 @@ async fn a_queues_own_limit_counts_too() {
 
 #[tokio::test]
 async fn empty_bodies_and_characters_that_xml_lacks_are_refused() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     assert_eq!(
         code(
@@ -384,7 +384,7 @@ async fn empty_bodies_and_characters_that_xml_lacks_are_refused() {
 
 #[tokio::test]
 async fn a_batch_stores_the_right_entries_and_names_the_wrong_ones() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let late = SendMessageBatchRequestEntry::builder()
         .id("late")
@@ -432,7 +432,7 @@ async fn a_batch_stores_the_right_entries_and_names_the_wrong_ones() {
 
 #[tokio::test]
 async fn a_batch_has_one_to_ten_entries_with_distinct_ids() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let send = |entries: Vec<SendMessageBatchRequestEntry>| {
         world
@@ -478,7 +478,7 @@ async fn a_batch_has_one_to_ten_entries_with_distinct_ids() {
 
 #[tokio::test]
 async fn a_batch_has_up_to_one_mebibyte_in_all() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let half = "x".repeat(MIB / 2);
     let batch = |rest: &str| {
@@ -504,7 +504,7 @@ async fn a_batch_has_up_to_one_mebibyte_in_all() {
 
 #[tokio::test]
 async fn a_deduplication_id_is_for_fifo_queues_and_a_group_is_kept() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     let send = || world.sqs.send_message().queue_url(&url).message_body("x");
     assert_eq!(

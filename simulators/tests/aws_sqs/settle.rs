@@ -4,15 +4,15 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
 };
 
-use crate::aws_client::{World, code};
+use crate::aws_client::{AwsWorld, code};
 
-async fn receive_handle(world: &World, url: &str) -> String {
+async fn receive_handle(world: &AwsWorld, url: &str) -> String {
     world.receive(url).await.remove(0).receipt_handle.unwrap()
 }
 
 #[tokio::test]
 async fn a_deleted_message_does_not_come_back_and_deleting_it_twice_is_no_error() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let handle = receive_handle(&world, &url).await;
@@ -32,7 +32,7 @@ async fn a_deleted_message_does_not_come_back_and_deleting_it_twice_is_no_error(
 
 #[tokio::test]
 async fn an_old_handle_deletes_nothing_once_the_message_was_received_again() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let old = receive_handle(&world, &url).await;
@@ -64,7 +64,7 @@ async fn an_old_handle_deletes_nothing_once_the_message_was_received_again() {
 
 #[tokio::test]
 async fn a_handle_still_deletes_after_its_time_out_while_nobody_else_received() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let handle = receive_handle(&world, &url).await;
@@ -82,7 +82,7 @@ async fn a_handle_still_deletes_after_its_time_out_while_nobody_else_received() 
 
 #[tokio::test]
 async fn handles_that_were_never_given_are_refused_and_so_are_those_of_another_queue() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let (url, other) = (world.queue("Orders").await, world.queue("Other").await);
     world.send(&other, "x").await;
     let foreign = receive_handle(&world, &other).await;
@@ -118,7 +118,7 @@ async fn handles_that_were_never_given_are_refused_and_so_are_those_of_another_q
 
 #[tokio::test]
 async fn changed_visibility_counts_from_the_change() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let handle = receive_handle(&world, &url).await;
@@ -141,7 +141,7 @@ async fn changed_visibility_counts_from_the_change() {
 
 #[tokio::test]
 async fn visibility_is_changed_only_in_flight_by_the_latest_handle_and_within_twelve_hours() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     world.send(&url, "x").await;
     let handle = receive_handle(&world, &url).await;
@@ -190,7 +190,7 @@ async fn visibility_is_changed_only_in_flight_by_the_latest_handle_and_within_tw
 
 #[tokio::test]
 async fn batches_settle_what_they_can_and_name_the_rest() {
-    let world = World::start().await;
+    let world = AwsWorld::start().await;
     let url = world.queue("Orders").await;
     for body in ["a", "b"] {
         world.send(&url, body).await;

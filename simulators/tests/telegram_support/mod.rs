@@ -24,7 +24,7 @@ pub(crate) const CHAT: i64 = -1_001_234_567_890;
 pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A Telegram with one bot, an administrator of one supergroup.
-pub(crate) struct World {
+pub(crate) struct TelegramWorld {
     pub(crate) telegram: Telegram,
     pub(crate) clock: Clock,
     pub(crate) bot: i64,
@@ -33,14 +33,14 @@ pub(crate) struct World {
 
 /// What came back from a call.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct BotAnswer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
     pub(crate) text: String,
     pub(crate) body: Value,
 }
 
-impl World {
+impl TelegramWorld {
     pub(crate) async fn new() -> Self {
         let clock = Clock::new();
         let telegram = Telegram::start(ANY, clock.clone()).await.unwrap();
@@ -64,7 +64,7 @@ impl World {
         token: &str,
         method: &str,
         params: Value,
-    ) -> reqwest::Result<Answer> {
+    ) -> reqwest::Result<BotAnswer> {
         let response = self
             .http
             .post(self.endpoint(token, method))
@@ -78,7 +78,7 @@ impl World {
             .map(|value| value.to_str().unwrap().to_owned());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer {
+        Ok(BotAnswer {
             status,
             retry_after,
             text,
@@ -86,7 +86,7 @@ impl World {
         })
     }
 
-    pub(crate) async fn call(&self, method: &str, params: Value) -> Answer {
+    pub(crate) async fn call(&self, method: &str, params: Value) -> BotAnswer {
         self.call_as(TOKEN, method, params).await.unwrap()
     }
 

@@ -8,7 +8,7 @@ use super::case::{Case, InjectedFault, What};
 use super::flow::Flow;
 use crate::wire::{Call, CallOutcome, FaultPolicy};
 
-struct State {
+struct CallSiteState {
     flow: Flow,
     open: bool,
     /// The parity of the calls that are made twice.
@@ -21,7 +21,7 @@ struct State {
 
 /// Clones are the same.
 #[derive(Clone)]
-pub(crate) struct CallSites(Arc<Mutex<State>>);
+pub(crate) struct CallSites(Arc<Mutex<CallSiteState>>);
 
 impl CallSites {
     pub(crate) fn new(case: &Case) -> Self {
@@ -29,7 +29,7 @@ impl CallSites {
             What::Injected(injected) => injected.clone(),
             _ => Vec::new(),
         };
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(CallSiteState {
             flow: case.flow,
             open: false,
             twice: match case.what {
@@ -79,12 +79,12 @@ impl CallSites {
         self.state().unheard
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CallSiteState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl CallSiteState {
     fn decide(&mut self, call: &Call) -> CallOutcome {
         if !self.open || !self.flow.covers(call) {
             return CallOutcome::Pass;

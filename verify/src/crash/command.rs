@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::super::processes;
-use super::{Case, CaseResult, Flow, Outcome, Size, matrix, run};
+use super::{Case, CaseResult, Flow, FlowOutcome, Size, matrix, run};
 
 /// What to run.
 #[derive(clap::Args, Debug)]
@@ -120,7 +120,7 @@ fn all(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row(outcome: &Outcome) -> String {
+fn row(outcome: &FlowOutcome) -> String {
     format!(
         "{:<20} {:>3} call_sites {:>5} cases {:>3} violations {:>6.1} s",
         outcome.flow,

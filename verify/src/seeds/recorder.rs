@@ -46,7 +46,7 @@ impl Recorder {
         seed: u64,
     ) -> Self {
         let recorder = Self::default();
-        let watcher = Watch {
+        let watcher = CallWatch {
             recorder: recorder.clone(),
             active_faults: active_faults.clone(),
             trace: trace.clone(),
@@ -59,7 +59,7 @@ impl Recorder {
     }
 }
 
-struct Watch {
+struct CallWatch {
     recorder: Recorder,
     active_faults: ActiveFaults,
     trace: Trace,
@@ -68,7 +68,7 @@ struct Watch {
     copies: u32,
 }
 
-impl Watch {
+impl CallWatch {
     fn into_watcher(mut self) -> Watcher {
         Box::new(move |step| self.see(step))
     }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::aws::answer::Answer;
+use crate::aws::response::AwsResponse;
 
 /// A refusal, or a failure of the store.
 #[derive(Debug)]
@@ -213,13 +213,13 @@ impl SqsError {
         json!({"Id": id, "SenderFault": !self.is_ours, "Code": self.code, "Message": self.message})
     }
 
-    pub(crate) fn into_answer(self) -> Answer {
+    pub(crate) fn into_answer(self) -> AwsResponse {
         let status = if self.is_ours {
             StatusCode::INTERNAL_SERVER_ERROR
         } else {
             StatusCode::BAD_REQUEST
         };
-        let mut answer = Answer::json(
+        let mut answer = AwsResponse::json(
             status,
             &json!({"__type": self.kind, "message": self.message}),
         );

@@ -27,8 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::answer::Answer;
 use super::group_commit::{GroupCommit, NotDurable};
+use super::response::AwsResponse;
 use super::{ACCOUNT, AwsError, Storage};
 use crate::clock::Clock;
 
@@ -203,9 +203,9 @@ pub(crate) fn operation(name: &str) -> Option<&'static str> {
 }
 
 /// Runs one call.
-pub(crate) async fn call(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> Answer {
+pub(crate) async fn call(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> AwsResponse {
     let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(body) else {
-        return Answer::unreadable();
+        return AwsResponse::unreadable();
     };
     let params = Params::new(members);
     let answered = match operation {
@@ -230,15 +230,15 @@ pub(crate) async fn call(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> Answer
         "StartMessageMoveTask" => move_task::start(sqs, &params),
         "TagQueue" => sqs.tag_queue(&params),
         "UntagQueue" => sqs.untag_queue(&params),
-        _ => return Answer::unknown_operation(),
+        _ => return AwsResponse::unknown_operation(),
     };
     if answered.is_ok() && PROMISES.contains(&operation) && sqs.durable().await.is_err() {
         return SqsError::internal().into_answer();
     }
     match answered {
         // AWS answers an operation that has nothing to say with no body at all.
-        Ok(Value::Null) => Answer::ok(""),
-        Ok(answer) => Answer::ok(answer.to_string()),
+        Ok(Value::Null) => AwsResponse::ok(""),
+        Ok(answer) => AwsResponse::ok(answer.to_string()),
         Err(error) => error.into_answer(),
     }
 }

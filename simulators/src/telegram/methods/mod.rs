@@ -33,12 +33,12 @@ impl Request<'_> {
 }
 
 /// What a method answers: the result, and for some a description beside it.
-pub(crate) struct Answer {
+pub(crate) struct MethodAnswer {
     pub(crate) result: Value,
     pub(crate) description: Option<&'static str>,
 }
 
-impl From<Value> for Answer {
+impl From<Value> for MethodAnswer {
     fn from(result: Value) -> Self {
         Self {
             result,
@@ -52,23 +52,23 @@ pub(crate) fn run(
     world: &mut TelegramState,
     method: &str,
     request: &Request<'_>,
-) -> Result<Answer, Refusal> {
+) -> Result<MethodAnswer, Refusal> {
     match method {
-        "createChatInviteLink" => invite::create(world, request).map(Answer::from),
-        "editChatInviteLink" => invite::edit(world, request).map(Answer::from),
-        "revokeChatInviteLink" => invite::revoke(world, request).map(Answer::from),
-        "exportChatInviteLink" => invite::export(world, request).map(Answer::from),
-        "approveChatJoinRequest" => invite::approve(world, request).map(Answer::from),
-        "declineChatJoinRequest" => invite::decline(world, request).map(Answer::from),
-        "getMe" => chat::get_me(world, request).map(Answer::from),
-        "getChat" => chat::get_chat(world, request).map(Answer::from),
-        "getChatMember" => chat::get_member(world, request).map(Answer::from),
-        "getChatAdministrators" => chat::get_administrators(world, request).map(Answer::from),
-        "banChatMember" => moderation::ban(world, request).map(Answer::from),
-        "unbanChatMember" => moderation::unban(world, request).map(Answer::from),
+        "createChatInviteLink" => invite::create(world, request).map(MethodAnswer::from),
+        "editChatInviteLink" => invite::edit(world, request).map(MethodAnswer::from),
+        "revokeChatInviteLink" => invite::revoke(world, request).map(MethodAnswer::from),
+        "exportChatInviteLink" => invite::export(world, request).map(MethodAnswer::from),
+        "approveChatJoinRequest" => invite::approve(world, request).map(MethodAnswer::from),
+        "declineChatJoinRequest" => invite::decline(world, request).map(MethodAnswer::from),
+        "getMe" => chat::get_me(world, request).map(MethodAnswer::from),
+        "getChat" => chat::get_chat(world, request).map(MethodAnswer::from),
+        "getChatMember" => chat::get_member(world, request).map(MethodAnswer::from),
+        "getChatAdministrators" => chat::get_administrators(world, request).map(MethodAnswer::from),
+        "banChatMember" => moderation::ban(world, request).map(MethodAnswer::from),
+        "unbanChatMember" => moderation::unban(world, request).map(MethodAnswer::from),
         "setWebhook" => webhook::set(world, request),
         "deleteWebhook" => webhook::delete(world, request),
-        "getWebhookInfo" => webhook::info(world, request).map(Answer::from),
+        "getWebhookInfo" => webhook::info(world, request).map(MethodAnswer::from),
         other => Err(Refusal::bad_request(format!(
             "simulator: method not simulated: {other}"
         ))),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::{Answer, Request};
+use super::{MethodAnswer, Request};
 use crate::telegram::inbox::{Inbox, Webhook};
 use crate::telegram::refusal::Refusal;
 use crate::telegram::schema;
@@ -15,7 +15,10 @@ const DEFAULT_CONNECTIONS: i64 = 40;
 const LONGEST_SECRET: usize = 256;
 const PORTS: [u16; 4] = [443, 80, 88, 8443];
 
-pub(super) fn set(world: &mut TelegramState, request: &Request<'_>) -> Result<Answer, Refusal> {
+pub(super) fn set(
+    world: &mut TelegramState,
+    request: &Request<'_>,
+) -> Result<MethodAnswer, Refusal> {
     let params = request.params;
     let address = params.text("url").unwrap_or_default();
     if address.is_empty() {
@@ -55,13 +58,16 @@ pub(super) fn set(world: &mut TelegramState, request: &Request<'_>) -> Result<An
         inbox.clear();
     }
     inbox.set_webhook(Some(webhook), request.now_ms);
-    Ok(Answer {
+    Ok(MethodAnswer {
         result: json!(true),
         description: Some("Webhook was set"),
     })
 }
 
-pub(super) fn delete(world: &mut TelegramState, request: &Request<'_>) -> Result<Answer, Refusal> {
+pub(super) fn delete(
+    world: &mut TelegramState,
+    request: &Request<'_>,
+) -> Result<MethodAnswer, Refusal> {
     let inbox = inbox(world, request)?;
     let was_set = inbox.webhook.is_some();
     if request.params.flag("drop_pending_updates") {
@@ -75,7 +81,7 @@ pub(super) fn delete(world: &mut TelegramState, request: &Request<'_>) -> Result
     } else {
         "Webhook is already deleted"
     };
-    Ok(Answer {
+    Ok(MethodAnswer {
         result: json!(true),
         description: Some(description),
     })

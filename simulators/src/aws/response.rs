@@ -11,7 +11,7 @@ pub(crate) const AMZ_JSON_1_1: &str = "application/x-amz-json-1.1";
 
 /// Status and body, and what the protocol adds in headers.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct AwsResponse {
     pub(crate) status: StatusCode,
     pub(crate) content_type: &'static str,
     pub(crate) body: Bytes,
@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     pub(crate) checksum: bool,
 }
 
-impl Answer {
+impl AwsResponse {
     pub(crate) fn ok(body: impl Into<Bytes>) -> Self {
         Self::new(StatusCode::OK, body)
     }
