@@ -17,7 +17,7 @@ use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::history::Entry;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
-use super::purchase::Purchase;
+use super::purchase::{self, Purchase};
 use super::time::Timestamp;
 
 /// How long the message of an event has before the sweeper sends another one.
@@ -290,6 +290,26 @@ impl Invite {
             Fault::Retry | Fault::Unknown => is_spent,
             Fault::RateLimited { .. } | Fault::ChatFault => false,
         }
+    }
+
+    /// Whether a purchase that means this request is its buyer's.
+    ///
+    /// # Errors
+    /// [`purchase::Rejection::TransactionConflict`] if it is somebody else's.
+    pub fn check_buyer(&self, purchase: &Purchase) -> Result<(), purchase::Rejection> {
+        if self.user_id == purchase.user_id {
+            Ok(())
+        } else {
+            Err(purchase::Rejection::TransactionConflict)
+        }
+    }
+
+    /// Whether this is the record of a purchase that was accepted at `at`, written by another hand: the dispatcher was
+    /// faster, or the SDK repeated a write whose answer was lost. The record of a call in the very same millisecond can't be
+    /// told from it.
+    #[must_use]
+    pub fn is_of(&self, purchase: &Purchase, at: Timestamp) -> bool {
+        self.created_at == at && self.user_id == purchase.user_id
     }
 
     /// Whether somebody joined, and has not left.

@@ -10,7 +10,7 @@ use tracing::error;
 
 use crate::queue::EventQueue;
 use crate::{Acted, Invites, Links, StoreError, Tasks};
-use domain::action::{Change, Refused};
+use domain::action::{self, Change};
 use domain::history::{Action, Entry};
 use domain::id::{BotId, RequestId};
 use domain::invite::Invite;
@@ -49,7 +49,7 @@ impl Acting<'_> {
         who: &str,
         id: RequestId,
         action: Action,
-        decide: impl Fn(&Invite) -> Result<Change, Refused>,
+        decide: impl Fn(&Invite) -> Result<Change, action::Rejection>,
         detail: impl Fn(&Invite) -> String,
     ) -> Result<(Invite, Change), Rejection> {
         let found = self.invites.get(id).await.map_err(unavailable(id))?;
@@ -66,7 +66,7 @@ impl Acting<'_> {
         who: &str,
         read: Invite,
         action: Action,
-        decide: impl Fn(&Invite) -> Result<Change, Refused>,
+        decide: impl Fn(&Invite) -> Result<Change, action::Rejection>,
         detail: impl Fn(&Invite) -> String,
     ) -> Result<(Invite, Change), Rejection> {
         let (id, mut invite) = (read.request_id, read);

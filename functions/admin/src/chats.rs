@@ -71,7 +71,7 @@ pub(crate) async fn pause(
     if !is_reason || !is_length {
         return Err(Rejection::InvalidParameter);
     }
-    let (chat, pool) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
+    let (chat, pool) = app.chats.known(chat)?;
     let now = app.clock.now();
     let until = asked
         .until_minutes
@@ -91,7 +91,7 @@ pub(crate) async fn pause(
 
 /// Ends a pause by hand, and closes the circuit of a chat that was found broken; a wait that Telegram asked for goes on.
 pub(crate) async fn resume(app: &App, who: &str, chat: ChatId) -> Result<Value, Rejection> {
-    let (chat, pool) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
+    let (chat, pool) = app.chats.known(chat)?;
     let now = app.clock.now();
     let lease = app.limits.get(pool).await.map_err(unavailable)?;
     let is_open = lease

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use domain::action;
 use domain::history::Action;
 use domain::id::ChatId;
 use domain::invite::{Invite, Status};
@@ -141,13 +142,10 @@ pub(crate) async fn list(app: &App, listing: &Listing) -> Result<Value, Rejectio
 }
 
 /// The chat that is named, or all of them: the id of each, and the one that its payments are known by.
-fn chats(app: &App, named: Option<&str>) -> Result<Vec<(ChatId, ChatId)>, Rejection> {
+fn chats(app: &App, named: Option<&str>) -> Result<Vec<(ChatId, ChatId)>, purchase::Rejection> {
     match named {
         None => Ok(app.chats.all().collect()),
-        Some(text) => {
-            let named = app.chats.named(chat_id(text)?);
-            Ok(vec![named.ok_or(Rejection::UnknownChat)?])
-        }
+        Some(text) => Ok(vec![app.chats.known(chat_id(text)?)?]),
     }
 }
 
@@ -418,7 +416,7 @@ async fn retry(app: &App, who: &str, failed: &Task) -> Result<bool, Rejection> {
     let is_retried = match acted {
         Ok(_) => true,
         // It has its link, or is voided.
-        Err(Rejection::AlreadyDone | Rejection::Voided) => false,
+        Err(Rejection::Action(action::Rejection::AlreadyDone | action::Rejection::Voided)) => false,
         // Its record is forgotten, or was never written: the task of a mint has all that is needed.
         Err(Rejection::NotFound) if matches!(failed.work, Work::Mint(_)) => {
             app.tasks.retry(failed).await.map_err(unavailable)?;

@@ -2,16 +2,20 @@
 
 use super::super::id::IdentitySource;
 use super::super::purchase::Chats;
+use super::super::text::object;
 use super::*;
 
 const START: Timestamp = Timestamp::from_ms(1_763_640_000_000);
 
-fn queued() -> Invite {
+fn purchase(user: &str) -> Purchase {
     let chats = Chats::parse("-1").unwrap();
-    let body = br#"{"userId": "u", "transactionId": "T"}"#;
-    let purchase = Purchase::parse(body, None, &chats).unwrap();
+    let body = format!(r#"{{"userId": "{user}", "transactionId": "T"}}"#);
+    Purchase::parse(&object(body.as_bytes()).unwrap(), None, &chats).unwrap()
+}
+
+fn queued() -> Invite {
     let id = RequestId::derive(ChatId(-1), IdentitySource::Transaction("T"));
-    Invite::accept(id, &purchase, START)
+    Invite::accept(id, &purchase("u"), START)
 }
 
 fn done() -> Invite {
@@ -213,4 +217,15 @@ fn what_was_not_delivered_is_pending_with_the_link_that_it_came_by() {
         ..joined(done())
     };
     assert!(delivered.pending_events().is_empty());
+}
+
+#[test]
+fn a_transaction_is_of_the_user_who_reported_it_first() {
+    assert_eq!(queued().check_buyer(&purchase("u")), Ok(()));
+    let conflict = Err(purchase::Rejection::TransactionConflict);
+    assert_eq!(queued().check_buyer(&purchase("v")), conflict);
+    assert!(queued().is_of(&purchase("u"), START));
+    assert!(!queued().is_of(&purchase("v"), START));
+    let later = START.plus(Duration::from_millis(1));
+    assert!(!queued().is_of(&purchase("u"), later));
 }
