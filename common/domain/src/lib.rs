@@ -10,6 +10,7 @@ pub mod history;
 pub mod id;
 pub mod invite;
 pub mod join;
+pub mod lanes;
 pub mod lease;
 pub mod limiter;
 pub mod link_pool;

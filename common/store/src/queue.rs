@@ -18,7 +18,7 @@ use domain::time::Timestamp;
 use runtime::config::Env;
 use runtime::trace;
 
-pub use bell::{BELL_DELAY_MAX, Bell, InviteQueue};
+pub use bell::{Bell, InviteQueue};
 pub use dead_letters::{DeadLetter, DeadLetters, MoveTask, QueueName, Redriven, Sample};
 
 /// The longest `DelaySeconds` that SQS takes.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use domain::action;
 use domain::history::Action;
 use domain::id::ChatId;
-use domain::invite::{Invite, Status};
+use domain::invite::Invite;
 use domain::purchase;
 use domain::task::{KeyRange, Lane, Task, TaskKey, Work};
 use domain::time::Timestamp;
@@ -250,12 +250,10 @@ async fn row(app: &App, kind: Kind, found: &Found) -> Result<Option<Value>, Stor
         Err(fault) => return Err(fault),
     };
     let is_of_kind = |invite: &Invite| {
-        let is_waiting = matches!(invite.status, Status::Queued | Status::Processing);
-        let is_of_kind = match kind {
-            Kind::Waiting => is_waiting,
-            Kind::Failed => invite.status == Status::Failed,
-        };
-        is_of_kind && invite.voided_at.is_none() && Some(invite.link_version) == task.link_version()
+        task.link_version().is_some_and(|version| match kind {
+            Kind::Waiting => invite.waits_for(version),
+            Kind::Failed => invite.has_failed(version),
+        })
     };
     if record.as_ref().is_some_and(|invite| !is_of_kind(invite)) {
         return Ok(None);
@@ -405,7 +403,7 @@ async fn retry_lane(app: &App, who: &str, pool: ChatId, room: usize) -> Result<M
 
 /// Retries one failed task; answers whether its work is wanted still. In either case it is out of the lane.
 async fn retry(app: &App, who: &str, failed: &Task) -> Result<bool, Rejection> {
-    let (Some(id), Work::Mint(_) | Work::Replace(_)) = (failed.request_id(), &failed.work) else {
+    let Some(id) = failed.request_id().filter(|_| failed.work.is_awaited()) else {
         app.tasks.retry(failed).await.map_err(unavailable)?;
         return Ok(true);
     };

@@ -309,19 +309,14 @@ async fn revoke_by(
     Ok(())
 }
 
-/// The link by which somebody came in was replaced: the seat is taken, so the link that took its place must go. One that
-/// is being replaced needs nothing: its task finds the join.
+/// The link by which somebody came in was replaced: the one that took its place is revoked.
 async fn revoke_successor(
     app: &App,
     join: &Join,
     used: &LinkRecord,
     invite: &Invite,
 ) -> Result<(), Failure> {
-    let present = invite
-        .invite_link
-        .as_ref()
-        .filter(|link| invite.link_version > 0 && **link != used.invite_link);
-    let Some(present) = present else {
+    let Some(present) = invite.successor_of(&used.invite_link) else {
         return Ok(());
     };
     match app.links.get(&present.hash()).await? {

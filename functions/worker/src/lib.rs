@@ -11,7 +11,6 @@ mod call;
 mod fill;
 mod finish;
 mod given_up;
-mod lanes;
 mod mint;
 mod replace;
 mod revoke;

@@ -23,8 +23,6 @@ use runtime::telemetry::chain;
 
 /// At most one bell in this time, but for the first.
 const APART: Duration = Duration::from_secs(1);
-/// The longest delay of a bell. A longer wait is left to the tick.
-pub const BELL_DELAY_MAX: Duration = Duration::from_secs(900);
 
 /// The body of a bell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
