@@ -4,6 +4,7 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod delivery;
 pub mod event;
 pub mod fault;
 pub mod history;

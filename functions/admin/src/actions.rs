@@ -88,7 +88,7 @@ pub(crate) async fn resend_event(
     // Without one, WebEngage has taken it in the meantime.
     for event in invite.pending_events() {
         if event.event_name == name {
-            app.events.send(&event).await.map_err(unavailable)?;
+            app.events.send_now(event).await.map_err(unavailable)?;
         }
     }
     let note = "WebEngage takes an event of the same id once within 4 hours; after that it counts it again.";

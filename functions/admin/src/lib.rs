@@ -23,6 +23,7 @@ mod lanes;
 mod view;
 
 use bytes::Bytes;
+use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, RequestId};
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
@@ -35,7 +36,7 @@ use runtime::response::{Rejection, json};
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
-use store::queue::{DeadLetters, EventQueue, InviteQueue};
+use store::queue::{Bells, DeadLetters, Queue};
 use store::{Invites, Links, RateLimits, Tasks};
 use tracing::{error, info, warn};
 
@@ -48,8 +49,8 @@ pub struct App {
     links: Links,
     limits: RateLimits,
     tasks: Tasks,
-    bells: InviteQueue,
-    events: EventQueue,
+    bells: Bells,
+    events: Queue<EventMessage>,
     dead_letters: DeadLetters,
     clock: Clock,
 }
@@ -66,8 +67,8 @@ impl App {
             links: Links::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
             tasks: Tasks::from_env(aws.dynamodb(), env),
-            bells: InviteQueue::from_env(aws.sqs(), env),
-            events: EventQueue::from_env(aws.sqs(), env),
+            bells: Bells::from_env(aws.sqs(), env),
+            events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
             clock,
         }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::action::Change;
+use domain::event::EventMessage;
 use domain::history::{Action, SHOP};
 use domain::id::{InviteLink, RequestId};
 use domain::invite::{Invite, Status};
@@ -43,7 +44,7 @@ use runtime::telemetry::chain;
 use runtime::trace;
 use serde::Serialize;
 use store::acting::Acting;
-use store::queue::{EventQueue, InviteQueue};
+use store::queue::{Bells, Queue};
 use store::{Created, Dedup, Invites, LinkPool, Links, Tasks};
 use tracing::{error, info, warn};
 
@@ -56,8 +57,8 @@ pub struct App {
     tasks: Tasks,
     dedup: Dedup,
     pool: LinkPool,
-    bells: InviteQueue,
-    events: EventQueue,
+    bells: Bells,
+    events: Queue<EventMessage>,
     targets: Targets,
     empty: pool::Empty,
     invite_ttl: Duration,
@@ -80,8 +81,8 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             dedup: Dedup::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),
-            bells: InviteQueue::from_env(aws.sqs(), env),
-            events: EventQueue::from_env(aws.sqs(), env),
+            bells: Bells::from_env(aws.sqs(), env),
+            events: Queue::from_env(aws.sqs(), env),
             empty: pool::Empty::default(),
             invite_ttl: env.invite_ttl(),
             retention: env.retention(),

@@ -46,16 +46,17 @@ pub(crate) async fn retry_or_fail(
 }
 
 /// Queues an event. One that can't be queued holds up nobody: it is pending, and the sweeper sends it.
-pub(crate) async fn send(app: &App, event: &Event) {
-    if let Err(fault) = app.events.send(event).await {
-        warn!(invite.id = %event.request_id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
+pub(crate) async fn send(app: &App, event: Event) {
+    let id = event.request_id;
+    if let Err(fault) = app.events.send_now(event).await {
+        warn!(invite.id = %id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
     }
 }
 
 /// Queues what of a request was not delivered.
 pub(crate) async fn send_pending(app: &App, invite: &Invite) {
     for event in invite.pending_events() {
-        send(app, &event).await;
+        send(app, event).await;
     }
 }
 

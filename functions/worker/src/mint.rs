@@ -151,7 +151,7 @@ async fn hand_out(
                 &link,
                 now,
             );
-            send(app, &event.of_version(mint.link_version)).await;
+            send(app, event.of_version(mint.link_version)).await;
             let accepted_at = record.map_or(task.created_at, |invite| invite.created_at);
             info!(invite.id = %id, chat.id = %minted.chat, job.attempt = minted.attempts, outcome = "done",
                 waited_ms = u64::try_from(now.since(accepted_at).as_millis()).unwrap_or(u64::MAX), "link handed out");
