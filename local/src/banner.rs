@@ -86,7 +86,8 @@ fn example(stack: &Stack) -> String {
         .and_then(|list| Chats::parse(list))
         .unwrap_or_else(Chats::none);
     let purchase = Purchase::parse(
-        br#"{"userId": "alice", "transactionId": "T-1"}"#,
+        &domain::text::object(br#"{"userId": "alice", "transactionId": "T-1"}"#)
+            .unwrap_or_default(),
         None,
         &chats,
     );

@@ -27,9 +27,9 @@ pub enum Change {
     Nothing,
 }
 
-/// Why an action is not done; nothing is changed.
+/// Why an action is refused; nothing is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum Rejection {
     /// The link is there: there is nothing to be retried.
     AlreadyDone,
     /// There is no link to be replaced.
@@ -37,7 +37,7 @@ pub enum Refused {
     /// Somebody joined by the link: another one would be a second seat.
     AlreadyJoined,
     /// Another link than the one that was named is there by now.
-    Replaced,
+    LinkReplaced,
     /// The event has not come true.
     NoSuchEvent,
     /// WebEngage has accepted the event.
@@ -46,50 +46,101 @@ pub enum Refused {
     Voided,
 }
 
+impl Rejection {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::AlreadyDone,
+        Self::NotDone,
+        Self::AlreadyJoined,
+        Self::LinkReplaced,
+        Self::NoSuchEvent,
+        Self::AlreadyDelivered,
+        Self::Voided,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AlreadyDone => "already_done",
+            Self::NotDone => "not_done",
+            Self::AlreadyJoined => "already_joined",
+            Self::LinkReplaced => "link_replaced",
+            Self::NoSuchEvent => "no_such_event",
+            Self::AlreadyDelivered => "already_delivered",
+            Self::Voided => "voided",
+        }
+    }
+
+    /// What its caller is told.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::AlreadyDone => "The request has its link; to get another one, re-issue it.",
+            Self::NotDone => {
+                "The request has no link that could be replaced: wait until it is DONE; if it is FAILED, an operator has to retry it."
+            }
+            Self::AlreadyJoined => {
+                "Somebody joined by the link and has the seat; remove that person from the chat in Telegram, and call again once they have left."
+            }
+            Self::LinkReplaced => {
+                "Another link than the named one is there by now; nothing was changed."
+            }
+            Self::NoSuchEvent => "This has not come true, so there is nothing to be told.",
+            Self::AlreadyDelivered => {
+                "WebEngage has taken this event, so there is nothing to be given up."
+            }
+            Self::Voided => {
+                "The request was voided, so its seat is gone for good; a new payment needs a transactionId of its own."
+            }
+        }
+    }
+}
+
 impl Invite {
     /// What a retry does.
     ///
     /// # Errors
-    /// [`Refused::AlreadyDone`] and [`Refused::Voided`].
-    pub const fn retry(&self) -> Result<Change, Refused> {
+    /// [`Rejection::AlreadyDone`] and [`Rejection::Voided`].
+    pub const fn retry(&self) -> Result<Change, Rejection> {
         if self.voided_at.is_some() {
-            return Err(Refused::Voided);
+            return Err(Rejection::Voided);
         }
         match self.status {
             Status::Failed => Ok(Change::Anew),
             Status::Queued | Status::Processing => Ok(Change::Again),
-            Status::Done => Err(Refused::AlreadyDone),
+            Status::Done => Err(Rejection::AlreadyDone),
         }
     }
 
     /// What the replacement of the link of version `link_version` does, or of the present one if none is named.
     ///
     /// # Errors
-    /// [`Refused::Voided`], [`Refused::AlreadyJoined`], [`Refused::Replaced`] and [`Refused::NotDone`].
-    pub fn reissue(&self, link_version: Option<u32>) -> Result<Change, Refused> {
+    /// [`Rejection::Voided`], [`Rejection::AlreadyJoined`], [`Rejection::LinkReplaced`] and [`Rejection::NotDone`].
+    pub fn reissue(&self, link_version: Option<u32>) -> Result<Change, Rejection> {
         if self.voided_at.is_some() {
-            return Err(Refused::Voided);
+            return Err(Rejection::Voided);
         }
         if self.is_seat_taken() {
-            return Err(Refused::AlreadyJoined);
+            return Err(Rejection::AlreadyJoined);
         }
         let under_way = matches!(self.status, Status::Queued | Status::Processing);
         match link_version {
             // The same again, and perhaps a new link is there already.
             Some(version) if version.checked_add(1) == Some(self.link_version) => {
                 return match self.status {
-                    Status::Failed => Err(Refused::NotDone),
+                    Status::Failed => Err(Rejection::NotDone),
                     _ => Ok(Change::Again),
                 };
             }
-            Some(version) if version != self.link_version => return Err(Refused::Replaced),
+            Some(version) if version != self.link_version => return Err(Rejection::LinkReplaced),
             None if under_way && self.replaced.is_some() => return Ok(Change::Again),
             _ => {}
         }
         if self.status == Status::Done && self.invite_link.is_some() {
             Ok(Change::Reissue)
         } else {
-            Err(Refused::NotDone)
+            Err(Rejection::NotDone)
         }
     }
 
@@ -106,12 +157,12 @@ impl Invite {
     /// What taking the seat back does. Who holds it must have left first.
     ///
     /// # Errors
-    /// [`Refused::AlreadyJoined`].
-    pub const fn void(&self) -> Result<Change, Refused> {
+    /// [`Rejection::AlreadyJoined`].
+    pub const fn void(&self) -> Result<Change, Rejection> {
         if self.voided_at.is_some() {
             Ok(Change::Nothing)
         } else if self.is_seat_taken() {
-            Err(Refused::AlreadyJoined)
+            Err(Rejection::AlreadyJoined)
         } else {
             Ok(Change::Void)
         }
@@ -120,28 +171,28 @@ impl Invite {
     /// What sending an event again does.
     ///
     /// # Errors
-    /// [`Refused::NoSuchEvent`].
-    pub const fn resend(&self, event: EventName) -> Result<Change, Refused> {
+    /// [`Rejection::NoSuchEvent`].
+    pub const fn resend(&self, event: EventName) -> Result<Change, Rejection> {
         if self.is_true(event) {
             Ok(Change::ResetFlag(event))
         } else {
-            Err(Refused::NoSuchEvent)
+            Err(Rejection::NoSuchEvent)
         }
     }
 
     /// What giving an event up does.
     ///
     /// # Errors
-    /// [`Refused::NoSuchEvent`] and [`Refused::AlreadyDelivered`].
-    pub const fn give_up(&self, event: EventName) -> Result<Change, Refused> {
+    /// [`Rejection::NoSuchEvent`] and [`Rejection::AlreadyDelivered`].
+    pub const fn give_up(&self, event: EventName) -> Result<Change, Rejection> {
         let (is_fired, is_given_up) = match event {
             EventName::LinkCreated => (self.link_event_fired, self.link_event_given_up),
             EventName::Joined => (self.join_event_fired, self.join_event_given_up),
         };
         if !self.is_true(event) {
-            Err(Refused::NoSuchEvent)
+            Err(Rejection::NoSuchEvent)
         } else if is_fired {
-            Err(Refused::AlreadyDelivered)
+            Err(Rejection::AlreadyDelivered)
         } else if is_given_up {
             Ok(Change::Nothing)
         } else {
@@ -195,6 +246,7 @@ mod tests {
     use super::super::id::{BotId, ChatId, IdentitySource, InviteLink, RequestId, TelegramUserId};
     use super::super::invite::ReplacedLink;
     use super::super::purchase::{Chats, Purchase};
+    use super::super::text::object;
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_ms(1_763_640_000_000);
@@ -202,7 +254,7 @@ mod tests {
     fn queued() -> Invite {
         let chats = Chats::parse("-1").unwrap();
         let body = br#"{"userId": "u", "transactionId": "T"}"#;
-        let purchase = Purchase::parse(body, None, &chats).unwrap();
+        let purchase = Purchase::parse(&object(body).unwrap(), None, &chats).unwrap();
         let id = RequestId::derive(ChatId(-1), IdentitySource::Transaction("T"));
         Invite::accept(id, &purchase, NOW)
     }
@@ -249,7 +301,7 @@ mod tests {
         };
         assert_eq!(failed.retry(), Ok(Change::Anew));
         assert_eq!(queued().retry(), Ok(Change::Again));
-        assert_eq!(done(0).retry(), Err(Refused::AlreadyDone));
+        assert_eq!(done(0).retry(), Err(Rejection::AlreadyDone));
     }
 
     #[test]
@@ -260,23 +312,29 @@ mod tests {
         assert_eq!(being_replaced().reissue(Some(0)), Ok(Change::Again));
         assert_eq!(done(1).reissue(Some(0)), Ok(Change::Again));
         assert_eq!(done(1).reissue(Some(1)), Ok(Change::Reissue));
-        assert_eq!(done(2).reissue(Some(0)), Err(Refused::Replaced));
-        assert_eq!(done(0).reissue(Some(1)), Err(Refused::Replaced));
-        assert_eq!(done(0).reissue(Some(u32::MAX)), Err(Refused::Replaced));
-        assert_eq!(queued().reissue(None), Err(Refused::NotDone));
-        assert_eq!(queued().reissue(Some(0)), Err(Refused::NotDone));
+        assert_eq!(done(2).reissue(Some(0)), Err(Rejection::LinkReplaced));
+        assert_eq!(done(0).reissue(Some(1)), Err(Rejection::LinkReplaced));
+        assert_eq!(
+            done(0).reissue(Some(u32::MAX)),
+            Err(Rejection::LinkReplaced)
+        );
+        assert_eq!(queued().reissue(None), Err(Rejection::NotDone));
+        assert_eq!(queued().reissue(Some(0)), Err(Rejection::NotDone));
         let given_up = Invite {
             status: Status::Failed,
             ..being_replaced()
         };
-        assert_eq!(given_up.reissue(Some(0)), Err(Refused::NotDone));
+        assert_eq!(given_up.reissue(Some(0)), Err(Rejection::NotDone));
         assert_eq!(given_up.retry(), Ok(Change::Anew));
     }
 
     #[test]
     fn nobody_who_joined_gets_a_second_seat() {
         for invite in [done(0), being_replaced(), done(1)] {
-            assert_eq!(joined(invite).reissue(Some(0)), Err(Refused::AlreadyJoined));
+            assert_eq!(
+                joined(invite).reissue(Some(0)),
+                Err(Rejection::AlreadyJoined)
+            );
         }
     }
 
@@ -303,7 +361,7 @@ mod tests {
         for invite in [queued(), done(0), being_replaced(), failed.clone()] {
             assert_eq!(invite.void(), Ok(Change::Void));
         }
-        assert_eq!(joined(done(0)).void(), Err(Refused::AlreadyJoined));
+        assert_eq!(joined(done(0)).void(), Err(Rejection::AlreadyJoined));
         let voided = |invite: Invite| Invite {
             voided_at: Some(NOW),
             invite_link: None,
@@ -312,12 +370,12 @@ mod tests {
         for invite in [queued(), done(0), joined(done(0)), failed] {
             let invite = voided(invite);
             assert_eq!(invite.void(), Ok(Change::Nothing));
-            assert_eq!(invite.reissue(None), Err(Refused::Voided));
-            assert_eq!(invite.retry(), Err(Refused::Voided));
+            assert_eq!(invite.reissue(None), Err(Rejection::Voided));
+            assert_eq!(invite.retry(), Err(Rejection::Voided));
             assert_eq!(invite.repeat(NOW), Change::Nothing);
             assert_eq!(
                 invite.resend(EventName::LinkCreated),
-                Err(Refused::NoSuchEvent)
+                Err(Rejection::NoSuchEvent)
             );
         }
     }
@@ -338,7 +396,7 @@ mod tests {
     fn an_event_is_given_up_while_it_is_not_delivered() {
         for event in [EventName::LinkCreated, EventName::Joined] {
             let invite = joined(done(0));
-            assert_eq!(queued().give_up(event), Err(Refused::NoSuchEvent));
+            assert_eq!(queued().give_up(event), Err(Rejection::NoSuchEvent));
             assert_eq!(invite.give_up(event), Ok(Change::GiveUp(event)));
             let given_up = Invite {
                 link_event_given_up: true,
@@ -352,22 +410,22 @@ mod tests {
                 join_event_fired: true,
                 ..invite
             };
-            assert_eq!(delivered.give_up(event), Err(Refused::AlreadyDelivered));
+            assert_eq!(delivered.give_up(event), Err(Rejection::AlreadyDelivered));
         }
     }
 
     #[test]
     fn only_what_came_true_is_sent_again() {
         for event in [EventName::LinkCreated, EventName::Joined] {
-            assert_eq!(queued().resend(event), Err(Refused::NoSuchEvent));
+            assert_eq!(queued().resend(event), Err(Rejection::NoSuchEvent));
             assert_eq!(joined(done(0)).resend(event), Ok(Change::ResetFlag(event)));
         }
         let (link, join) = (EventName::LinkCreated, EventName::Joined);
         assert_eq!(done(0).resend(link), Ok(Change::ResetFlag(link)));
-        assert_eq!(done(0).resend(join), Err(Refused::NoSuchEvent));
+        assert_eq!(done(0).resend(join), Err(Rejection::NoSuchEvent));
         assert_eq!(
             being_replaced().resend(link),
-            Err(Refused::NoSuchEvent),
+            Err(Rejection::NoSuchEvent),
             "the old link is dead and there is no other one"
         );
     }

@@ -64,6 +64,28 @@ pub struct PendingEvents {
     pub request_id: RequestId,
 }
 
+/// A message of the event queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EventMessage {
+    /// One event.
+    Event(Event),
+    /// What of a request was not delivered.
+    Pending(PendingEvents),
+}
+
+impl From<Event> for EventMessage {
+    fn from(event: Event) -> Self {
+        Self::Event(event)
+    }
+}
+
+impl From<PendingEvents> for EventMessage {
+    fn from(pending: PendingEvents) -> Self {
+        Self::Pending(pending)
+    }
+}
+
 impl Event {
     /// The link of `request_id` was made at `at`.
     #[must_use]

@@ -33,6 +33,15 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether Telegram refused the call itself: asking again may never help.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::Permanent | Self::Refused | Self::Migrated(_) => true,
+            Self::RateLimited { .. } | Self::Retry | Self::Unknown | Self::ChatFault => false,
+        }
+    }
+
     /// The word for logs and records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -100,11 +100,24 @@ impl fmt::Display for RequestId {
 }
 
 impl FromStr for RequestId {
-    type Err = uuid::Error;
+    type Err = InvalidRequestId;
 
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        Uuid::try_parse(text).map(Self)
+    fn from_str(text: &str) -> Result<Self, InvalidRequestId> {
+        Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| InvalidRequestId)
     }
+}
+
+/// A text that is refused as the id of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidRequestId;
+
+impl InvalidRequestId {
+    /// The stable code.
+    pub const CODE: &'static str = "invalid_request_id";
+    /// What its caller is told.
+    pub const SENTENCE: &'static str = "The path must end in a requestId, which is a UUID.";
 }
 
 /// A Telegram chat. Groups, supergroups and channels are negative.

@@ -17,15 +17,25 @@ use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::history::Entry;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
-use super::purchase::Purchase;
+use super::purchase::{self, Purchase};
+use super::retry::Tries;
 use super::time::Timestamp;
 
 /// How long the message of an event has before the sweeper sends another one.
 pub const PENDING_AFTER: Duration = Duration::from_secs(3600);
-/// A refusal that is not understood is believed when it comes for the fifth time; other trouble between does not count.
-const REFUSALS_MAX: u32 = 5;
+/// The longest time between two messages that the sweeper sends of one event.
+const RESEND_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long a record is kept after its link has ended, at least: whoever asks then is told what became of it.
 pub const KEPT_AFTER_LINK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long the sweeper waits for the message that it sends of an event, after `sends` others: an hour, then two, and so on
+/// up to a day.
+#[must_use]
+pub fn resend_wait(sends: u32) -> Duration {
+    PENDING_AFTER
+        .saturating_mul(1_u32.checked_shl(sends).unwrap_or(u32::MAX))
+        .min(RESEND_MAX)
+}
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +156,27 @@ pub struct ReplacedLink {
     pub is_revoked: bool,
     /// When the other link was asked for first.
     pub reissued_at: Timestamp,
+}
+
+impl ReplacedLink {
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.link_expires_at.is_some_and(|at| at < now)
+    }
+
+    /// Whether it lets nobody in any more, although its revocation failed by `fault`.
+    #[must_use]
+    pub fn is_dead_after(&self, fault: Fault, now: Timestamp) -> bool {
+        match fault {
+            Fault::Permanent => true,
+            Fault::RateLimited { .. } | Fault::Migrated(_) => false,
+            // It has ended by itself: nothing of this must hold its buyer up.
+            Fault::Retry | Fault::Unknown | Fault::ChatFault | Fault::Refused => {
+                self.is_expired(now)
+            }
+        }
+    }
 }
 
 /// What a mint is to do next.
@@ -278,18 +309,65 @@ impl Invite {
         }
     }
 
-    /// Whether the request is given up when a try fails by `fault`, after the tries that the record counts.
+    /// The tries that it has behind it.
     #[must_use]
-    pub const fn is_last_try(&self, fault: Fault, max_attempts: u32) -> bool {
-        let is_spent = self.attempts.saturating_add(1) >= max_attempts;
-        match fault {
-            // What every buyer of a chat may meet alike is no one buyer's before it came often.
-            Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
-                is_spent || self.refusals + 1 >= REFUSALS_MAX
-            }
-            Fault::Retry | Fault::Unknown => is_spent,
-            Fault::RateLimited { .. } | Fault::ChatFault => false,
+    pub const fn tries(&self) -> Tries {
+        Tries {
+            attempts: self.attempts,
+            refusals: self.refusals,
         }
+    }
+
+    /// Whether it waits for its link of this version.
+    #[must_use]
+    pub const fn waits_for(&self, link_version: u32) -> bool {
+        matches!(self.status, Status::Queued | Status::Processing)
+            && self.voided_at.is_none()
+            && self.link_version == link_version
+    }
+
+    /// Whether it was given up before it had its link of this version.
+    #[must_use]
+    pub fn has_failed(&self, link_version: u32) -> bool {
+        self.status == Status::Failed
+            && self.voided_at.is_none()
+            && self.link_version == link_version
+    }
+
+    /// The link that is to make place for the one of this version; nothing if that is not wanted any more.
+    #[must_use]
+    pub fn to_be_replaced(&self, link_version: u32) -> Option<&ReplacedLink> {
+        self.replaced
+            .as_ref()
+            .filter(|_| self.waits_for(link_version))
+    }
+
+    /// The link that took the place of `used`, by which somebody joined: the seat is taken, so it must go. One that is being
+    /// replaced itself is seen to by its task.
+    #[must_use]
+    pub fn successor_of(&self, used: &InviteLink) -> Option<&InviteLink> {
+        let present = self.invite_link.as_ref();
+        present.filter(|link| self.link_version > 0 && *link != used)
+    }
+
+    /// Whether a purchase that means this request is its buyer's.
+    ///
+    /// # Errors
+    /// [`purchase::Rejection::TransactionConflict`] if it is somebody else's.
+    pub fn check_buyer(&self, purchase: &Purchase) -> Result<(), purchase::Rejection> {
+        if self.user_id == purchase.user_id {
+            Ok(())
+        } else {
+            Err(purchase::Rejection::TransactionConflict)
+        }
+    }
+
+    /// Whether this is the record of a purchase that was accepted at `at`, written by another hand: the dispatcher was
+    /// faster, or the SDK repeated a write whose answer was lost. The record of a call in the very same millisecond can't be
+    /// told from it.
+    #[must_use]
+    pub fn is_of(&self, purchase: &Purchase, at: Timestamp) -> bool {
+        self.created_at == at && self.user_id == purchase.user_id
     }
 
     /// Whether somebody joined, and has not left.

@@ -21,6 +21,18 @@ pub const LEASE: Duration = Duration::from_secs(30);
 pub const LEASE_RESERVE: Duration = Duration::from_secs(2);
 /// The longest that one holder renews it.
 pub const LEASE_MAX: Duration = Duration::from_secs(90);
+/// The longest wait that a run holds on for: releasing and coming again costs as much as the time that it saves.
+pub const WAIT_MAX: Duration = Duration::from_secs(4);
+/// The longest delay of a bell. A longer wait is left to the tick.
+pub const BELL_DELAY_MAX: Duration = Duration::from_secs(900);
+/// How long before its time a bell may arrive: it must find the lease to be had, and the run waits the rest.
+const BELL_EARLY: Duration = Duration::from_secs(2);
+/// How many deaths in a row are no chance: then the tasks are done one by one.
+const DEATHS_MAX: u32 = 2;
+/// The longest reason of a pause by a person, in characters.
+const REASON_MAX_CHARS: usize = 200;
+/// The longest pause by a person that ends by itself, in minutes: 30 days.
+const PAUSE_MAX_MINUTES: u64 = 30 * 24 * 60;
 /// How long a pause without an end is waited for before it is looked at again.
 const RECHECK: Duration = Duration::from_secs(3600);
 
@@ -59,7 +71,91 @@ pub struct ChatLease {
     pub migrated: Option<(ChatId, ChatId)>,
 }
 
+/// Why a run of the holder ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Nothing is due.
+    Idle,
+    /// Nothing is due before then.
+    Later(Timestamp),
+    /// The time is over; there may be more.
+    Budget,
+    /// The lease is lost, or a write failed.
+    Broken,
+}
+
+/// How a lease is released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Releasing {
+    /// Only if no bell came since the last renewal.
+    pub unless_rung: bool,
+    /// No bot may call before this.
+    pub wake_at: Option<Timestamp>,
+    /// The delayed bell that is to be sent.
+    pub bell_at: Option<Timestamp>,
+    /// How many times a person had resumed the chat when the limiters were as they are.
+    pub resumes: u64,
+}
+
 impl ChatLease {
+    /// How the holder of this lease releases it after `calls` calls, if the first bot may call again at `free_at`.
+    #[must_use]
+    pub fn releasing(
+        &self,
+        over: Over,
+        free_at: Option<Timestamp>,
+        calls: u32,
+        resumes: u64,
+        now: Timestamp,
+    ) -> Releasing {
+        let all_wait = free_at.filter(|at| *at > now.plus(WAIT_MAX));
+        let wake_at = all_wait.max(self.stopped_until(now));
+        let at = match over {
+            Over::Idle | Over::Broken => None,
+            // A bell of others that comes while all wait finds the lease not to be had: this one is for them too, whatever
+            // is due later.
+            Over::Later(at) => Some(wake_at.unwrap_or(at)),
+            Over::Budget => Some(wake_at.unwrap_or(now)),
+        };
+        // A run that made no call and waits for nothing does not ring: the tick does not need it.
+        let at = at.filter(|at| calls > 0 || *at > now);
+        // A bell that comes before the lease can be had wakes nobody.
+        let from = wake_at.map_or(now, |wake| wake.minus(BELL_EARLY));
+        let is_covered = |at: &Timestamp| {
+            self.bell_at
+                .is_some_and(|bell| bell > now && bell >= from && bell <= *at)
+        };
+        Releasing {
+            unless_rung: matches!(over, Over::Idle | Over::Later(_)) && wake_at.is_none(),
+            wake_at: wake_at
+                .filter(|_| over != Over::Idle)
+                .map(|at| at.minus(BELL_EARLY)),
+            bell_at: at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at)),
+            resumes,
+        }
+    }
+
+    /// Whether the process died so often that tasks are to be done one by one.
+    #[must_use]
+    pub const fn needs_care(&self) -> bool {
+        self.deaths >= DEATHS_MAX
+    }
+
+    /// What ends when a person resumes the chat: whether that is anything at all, and the pause, lifted by `who`.
+    #[must_use]
+    pub fn resumed(&self, who: &str, now: Timestamp) -> (bool, Option<OperatorPause>) {
+        let is_open = self
+            .limiters
+            .values()
+            .any(|limiter| limiter.circuit.is_open());
+        let lasting = self.operator_pause.clone().filter(|pause| pause.lasts(now));
+        let lifted = lasting.map(|pause| OperatorPause {
+            lifted: Some((now, who.to_owned())),
+            ..pause
+        });
+        (is_open || lifted.is_some(), lifted)
+    }
+
     /// The id to call the chat by, which is configured as `configured`.
     #[must_use]
     pub fn current_id(&self, configured: ChatId) -> ChatId {
@@ -116,6 +212,22 @@ pub struct OperatorPause {
 }
 
 impl OperatorPause {
+    /// The pause that `who` asks for at `now`, for so many minutes, or until somebody lifts it; nothing if the reason or the
+    /// length is out of bounds.
+    #[must_use]
+    pub fn ask(reason: &str, who: &str, minutes: Option<u64>, now: Timestamp) -> Option<Self> {
+        let reason = reason.trim();
+        let is_reason = (1..=REASON_MAX_CHARS).contains(&reason.chars().count());
+        let is_length = minutes.is_none_or(|minutes| (1..=PAUSE_MAX_MINUTES).contains(&minutes));
+        (is_reason && is_length).then(|| Self {
+            reason: reason.to_owned(),
+            who: who.to_owned(),
+            at: now,
+            until: minutes.map(|minutes| now.plus(Duration::from_secs(minutes * 60))),
+            lifted: None,
+        })
+    }
+
     /// When it ended, or will by itself; nothing if it lasts until it is lifted.
     fn end(&self) -> Option<Timestamp> {
         match (&self.lifted, self.until) {
@@ -169,6 +281,111 @@ mod tests {
             pause.lifted = Some((NOW, "bob".to_owned()));
         }
         assert_eq!(lease.stopped_until(NOW), None);
+    }
+
+    #[test]
+    fn a_pause_has_a_reason_and_at_most_thirty_days() {
+        let ask = |reason: &str, minutes| OperatorPause::ask(reason, "ann", minutes, NOW);
+        let pause = ask(" audit ", Some(60)).unwrap();
+        assert_eq!(
+            (pause.reason.as_str(), pause.until),
+            ("audit", Some(NOW.plus(HOUR)))
+        );
+        assert_eq!(ask("x", None).unwrap().until, None);
+        assert!(ask("x", Some(43_200)).is_some());
+        assert!(ask(&"\u{e9}".repeat(200), None).is_some());
+        for (reason, minutes) in [
+            (" ", None),
+            (&*"x".repeat(201), None),
+            ("x", Some(0)),
+            ("x", Some(43_201)),
+        ] {
+            assert_eq!(ask(reason, minutes), None, "{reason} {minutes:?}");
+        }
+    }
+
+    #[test]
+    fn a_resume_lifts_what_lasts_and_closes_what_is_open() {
+        let (resumed, lifted) = paused(None).resumed("bob", NOW);
+        assert!(resumed);
+        assert_eq!(lifted.unwrap().lifted, Some((NOW, "bob".to_owned())));
+        let over = paused(Some(NOW)).resumed("bob", NOW);
+        assert_eq!(over, (false, None));
+        let mut limiter = Limiter::new(Duration::from_secs(1));
+        limiter.circuit.chat_fault(NOW);
+        let open = ChatLease {
+            limiters: BTreeMap::from([(BotId(7), limiter)]),
+            ..ChatLease::default()
+        };
+        assert_eq!(open.resumed("bob", NOW), (true, None));
+    }
+
+    #[test]
+    fn a_run_that_is_over_rings_for_what_is_left_unless_a_bell_covers_it() {
+        let at = |seconds| NOW.plus(Duration::from_secs(seconds));
+        let free = ChatLease::default();
+        let release =
+            |lease: &ChatLease, over, free_at, calls| lease.releasing(over, free_at, calls, 3, NOW);
+        let nothing = Releasing {
+            resumes: 3,
+            ..Releasing::default()
+        };
+        let idle = release(&free, Over::Idle, None, 9);
+        let unless_rung = Releasing {
+            unless_rung: true,
+            ..nothing
+        };
+        assert_eq!(idle, unless_rung);
+        let waits = release(&free, Over::Idle, Some(at(60)), 9);
+        assert_eq!(waits, nothing, "a bell that comes meanwhile waits as well");
+        assert_eq!(release(&free, Over::Broken, None, 9), nothing);
+
+        let later = release(&free, Over::Later(at(30)), Some(at(4)), 0);
+        let bell_at = Some(at(30));
+        assert_eq!(
+            later,
+            Releasing {
+                bell_at,
+                ..unless_rung
+            }
+        );
+        let too_late = release(&free, Over::Later(at(901)), None, 9);
+        assert_eq!(too_late, unless_rung, "left to the tick");
+
+        let all_wait = release(&free, Over::Later(at(30)), Some(at(60)), 0);
+        let (wake_at, bell_at) = (Some(at(58)), Some(at(60)));
+        let woken = Releasing {
+            wake_at,
+            bell_at,
+            ..nothing
+        };
+        assert_eq!(all_wait, woken);
+        let broken = release(&free, Over::Broken, Some(at(60)), 9);
+        assert_eq!(broken, Releasing { wake_at, ..nothing });
+
+        let more = release(&free, Over::Budget, None, 1);
+        let bell_at = Some(NOW);
+        assert_eq!(more, Releasing { bell_at, ..nothing });
+        assert_eq!(release(&free, Over::Budget, None, 0), nothing);
+
+        for (bell, is_covered) in [(57, false), (58, true), (60, true), (61, false)] {
+            let rung = ChatLease {
+                bell_at: Some(at(bell)),
+                ..ChatLease::default()
+            };
+            let bell_at = release(&rung, Over::Later(at(30)), Some(at(60)), 1).bell_at;
+            assert_eq!(bell_at.is_none(), is_covered, "{bell}");
+        }
+    }
+
+    #[test]
+    fn two_deaths_in_a_row_are_no_chance() {
+        let died = |deaths| ChatLease {
+            deaths,
+            ..ChatLease::default()
+        };
+        assert!(!died(1).needs_care());
+        assert!(died(2).needs_care());
     }
 
     #[test]

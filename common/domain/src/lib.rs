@@ -4,12 +4,14 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod delivery;
 pub mod event;
 pub mod fault;
 pub mod history;
 pub mod id;
 pub mod invite;
 pub mod join;
+pub mod lanes;
 pub mod lease;
 pub mod limiter;
 pub mod link_pool;

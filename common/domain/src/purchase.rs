@@ -1,6 +1,6 @@
 //! What a shop asks for: who paid for what, and which calls mean the same payment.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::id::{ChatId, IdentitySource, RequestId};
 use super::text;
@@ -30,10 +30,6 @@ impl Chats {
     /// Reads a comma-separated list of chat ids; `None` if it is empty or a part is no chat id.
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
-        let parts = list
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
         let chat = |part: &str| {
             let (id, canonical_id) = part.split_once('=').unwrap_or((part, part));
             Some(Chat {
@@ -41,7 +37,7 @@ impl Chats {
                 canonical_id: ChatId(canonical_id.trim().parse().ok()?),
             })
         };
-        let all: Vec<Chat> = parts.map(chat).collect::<Option<_>>()?;
+        let all: Vec<Chat> = text::list(list).map(chat).collect::<Option<_>>()?;
         (!all.is_empty()).then_some(Self(all))
     }
 
@@ -68,6 +64,14 @@ impl Chats {
         self.find(chat).map(|chat| (chat.id, chat.canonical_id))
     }
 
+    /// The same of a chat that a caller names.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownChat`] if it is none of ours.
+    pub fn known(&self, chat: ChatId) -> Result<(ChatId, ChatId), Rejection> {
+        self.named(chat).ok_or(Rejection::UnknownChat)
+    }
+
     /// The chat of this id, by its present or its earlier one.
     fn find(&self, chat: ChatId) -> Option<Chat> {
         let by_id = self.0.iter().find(|known| known.id == chat);
@@ -77,18 +81,56 @@ impl Chats {
     }
 }
 
-/// A request that the rules refuse, by the part that is wrong.
+/// Why a purchase is refused; nothing is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Invalid {
-    /// The body is no JSON object.
-    Json,
+pub enum Rejection {
     /// `userId` is missing, no string or safe integer, an unfilled template, or not 1 to 100 characters.
-    UserId,
+    InvalidUserId,
     /// `transactionId` or `Idempotency-Key` is no string or safe integer, an unfilled template (blanks alone are one), or
     /// longer than 256 characters.
-    TransactionId,
+    InvalidTransactionId,
     /// `chatId` is none of our chats.
-    Chat,
+    UnknownChat,
+    /// The transaction belongs to another user.
+    TransactionConflict,
+}
+
+impl Rejection {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::InvalidUserId,
+        Self::InvalidTransactionId,
+        Self::UnknownChat,
+        Self::TransactionConflict,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::InvalidUserId => "invalid_user_id",
+            Self::InvalidTransactionId => "invalid_transaction_id",
+            Self::UnknownChat => "unknown_chat",
+            Self::TransactionConflict => "transaction_conflict",
+        }
+    }
+
+    /// What its caller is told.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::InvalidUserId => {
+                "userId must be a string that is filled in, or an integer below 2^53, of 1 to 100 characters."
+            }
+            Self::InvalidTransactionId => {
+                "transactionId and Idempotency-Key must be a string that is filled in, or an integer below 2^53, of at most 256 characters."
+            }
+            Self::UnknownChat => "chatId must be one of the chats of TELEGRAM_CHAT_ID.",
+            Self::TransactionConflict => {
+                "This transaction was already used for another userId; nothing was changed."
+            }
+        }
+    }
 }
 
 /// One payment for one seat, as the shop reports it.
@@ -116,34 +158,35 @@ pub enum Identity {
 }
 
 impl Purchase {
-    /// Reads the body of a request and its `Idempotency-Key` header. Unknown fields are ignored.
+    /// Reads the fields of a request's body and its `Idempotency-Key` header. Unknown fields are ignored.
     ///
     /// # Errors
     /// The first part that is wrong.
     pub fn parse(
-        body: &[u8],
+        fields: &Map<String, Value>,
         idempotency_key: Option<&str>,
         chats: &Chats,
-    ) -> Result<Self, Invalid> {
-        let Ok(Value::Object(fields)) = serde_json::from_slice(text::without_mark(body)) else {
-            return Err(Invalid::Json);
-        };
-        let user_id = fields.get("userId").and_then(id).ok_or(Invalid::UserId)?;
+    ) -> Result<Self, Rejection> {
+        let user_id = fields
+            .get("userId")
+            .and_then(id)
+            .ok_or(Rejection::InvalidUserId)?;
         if !(1..=USER_ID_MAX_CHARS).contains(&user_id.chars().count()) {
-            return Err(Invalid::UserId);
+            return Err(Rejection::InvalidUserId);
         }
         let transaction_id = match fields.get("transactionId") {
             None | Some(Value::Null) => String::new(),
-            Some(value) => id(value).ok_or(Invalid::TransactionId)?,
+            Some(value) => id(value).ok_or(Rejection::InvalidTransactionId)?,
         };
         // Without the blanks around it, which are no part of a header's value.
         let idempotency_key = idempotency_key.unwrap_or_default().trim_ascii();
-        let idempotency_key = text::filled_in(idempotency_key).ok_or(Invalid::TransactionId)?;
+        let idempotency_key =
+            text::filled_in(idempotency_key).ok_or(Rejection::InvalidTransactionId)?;
         if [&transaction_id, &idempotency_key]
             .iter()
             .any(|id| id.chars().count() > TRANSACTION_ID_MAX_CHARS)
         {
-            return Err(Invalid::TransactionId);
+            return Err(Rejection::InvalidTransactionId);
         }
         let chat = match fields.get("chatId") {
             None | Some(Value::Null) => chats.0.first().copied(),
@@ -152,7 +195,7 @@ impl Purchase {
         let Chat {
             id: chat,
             canonical_id,
-        } = chat.ok_or(Invalid::Chat)?;
+        } = chat.ok_or(Rejection::UnknownChat)?;
         Ok(Self {
             user_id,
             transaction_id,
@@ -225,8 +268,12 @@ pub fn chat_id(value: &Value) -> Option<ChatId> {
 mod tests {
     use super::*;
 
-    fn parse(body: &str) -> Result<Purchase, Invalid> {
-        Purchase::parse(body.as_bytes(), None, &Chats::parse("-1, -2").unwrap())
+    fn fields(body: &str) -> Map<String, Value> {
+        text::object(body.as_bytes()).unwrap()
+    }
+
+    fn parse(body: &str) -> Result<Purchase, Rejection> {
+        Purchase::parse(&fields(body), None, &Chats::parse("-1, -2").unwrap())
     }
 
     fn identity(body: &str) -> Identity {
@@ -254,7 +301,7 @@ mod tests {
     #[test]
     fn a_chat_that_moved_keeps_the_identity_of_its_payments() {
         let of = |chats: &str, body: &str| {
-            Purchase::parse(body.as_bytes(), None, &Chats::parse(chats).unwrap()).unwrap()
+            Purchase::parse(&fields(body), None, &Chats::parse(chats).unwrap()).unwrap()
         };
         let body = r#"{"userId": "u", "transactionId": "1"}"#;
         let (before, after) = (of("-5", body), of("-1005 = -5", body));
@@ -287,7 +334,7 @@ mod tests {
         let chats = Chats::parse("-1").unwrap();
         let keyed = |key| {
             Purchase::parse(
-                br#"{"userId": "a", "transactionId": ""}"#,
+                &fields(r#"{"userId": "a", "transactionId": ""}"#),
                 Some(key),
                 &chats,
             )
@@ -308,37 +355,36 @@ mod tests {
         let long_user = format!(r#"{{"userId": "{}"}}"#, "x".repeat(101));
         let long_payment = format!(r#"{{"userId": 1, "transactionId": "{}"}}"#, "x".repeat(257));
         let cases = [
-            ("", Invalid::Json),
-            ("[]", Invalid::Json),
-            ("{", Invalid::Json),
-            (r#"{"userId": "\ud800"}"#, Invalid::Json),
-            ("{}", Invalid::UserId),
-            (r#"{"userId": null}"#, Invalid::UserId),
-            (r#"{"userId": "  "}"#, Invalid::UserId),
-            (r#"{"userId": 1.5}"#, Invalid::UserId),
-            (r#"{"userId": 1e3}"#, Invalid::UserId),
-            (r#"{"userId": 99999999999999999999}"#, Invalid::UserId),
-            (&long_user, Invalid::UserId),
+            ("{}", Rejection::InvalidUserId),
+            (r#"{"userId": null}"#, Rejection::InvalidUserId),
+            (r#"{"userId": "  "}"#, Rejection::InvalidUserId),
+            (r#"{"userId": 1.5}"#, Rejection::InvalidUserId),
+            (r#"{"userId": 1e3}"#, Rejection::InvalidUserId),
+            (
+                r#"{"userId": 99999999999999999999}"#,
+                Rejection::InvalidUserId,
+            ),
+            (&long_user, Rejection::InvalidUserId),
             (
                 r#"{"userId": 1, "transactionId": {}}"#,
-                Invalid::TransactionId,
+                Rejection::InvalidTransactionId,
             ),
             (
                 r#"{"userId": 1, "transactionId": true}"#,
-                Invalid::TransactionId,
+                Rejection::InvalidTransactionId,
             ),
-            (&long_payment, Invalid::TransactionId),
-            (r#"{"userId": 1, "chatId": -3}"#, Invalid::Chat),
-            (r#"{"userId": 1, "chatId": "-3"}"#, Invalid::Chat),
-            (r#"{"userId": 1, "chatId": ""}"#, Invalid::Chat),
-            (r#"{"userId": 1, "chatId": "-1.0"}"#, Invalid::Chat),
+            (&long_payment, Rejection::InvalidTransactionId),
+            (r#"{"userId": 1, "chatId": -3}"#, Rejection::UnknownChat),
+            (r#"{"userId": 1, "chatId": "-3"}"#, Rejection::UnknownChat),
+            (r#"{"userId": 1, "chatId": ""}"#, Rejection::UnknownChat),
+            (r#"{"userId": 1, "chatId": "-1.0"}"#, Rejection::UnknownChat),
             (
                 r#"{"userId": 1, "transactionId": " "}"#,
-                Invalid::TransactionId,
+                Rejection::InvalidTransactionId,
             ),
             (
                 r#"{"userId": 1, "transactionId": "\u200b"}"#,
-                Invalid::TransactionId,
+                Rejection::InvalidTransactionId,
             ),
         ];
         for (body, wrong) in cases {
@@ -362,13 +408,18 @@ mod tests {
     fn a_template_that_was_not_filled_in_is_no_id_in_any_place() {
         for unfilled in ["undefined", "NULL", "{{ order.id }}", "${userId}", "%s"] {
             let as_user = format!(r#"{{"userId": "{unfilled}"}}"#);
-            assert_eq!(parse(&as_user).err(), Some(Invalid::UserId), "{unfilled}");
+            assert_eq!(
+                parse(&as_user).err(),
+                Some(Rejection::InvalidUserId),
+                "{unfilled}"
+            );
             let as_payment = format!(r#"{{"userId": "u", "transactionId": "{unfilled}"}}"#);
             let refused = parse(&as_payment).err();
-            assert_eq!(refused, Some(Invalid::TransactionId), "{unfilled}");
+            assert_eq!(refused, Some(Rejection::InvalidTransactionId), "{unfilled}");
             let chats = Chats::parse("-1").unwrap();
-            let refused = Purchase::parse(br#"{"userId": "u"}"#, Some(unfilled), &chats).err();
-            assert_eq!(refused, Some(Invalid::TransactionId), "{unfilled}");
+            let refused =
+                Purchase::parse(&fields(r#"{"userId": "u"}"#), Some(unfilled), &chats).err();
+            assert_eq!(refused, Some(Rejection::InvalidTransactionId), "{unfilled}");
         }
     }
 

@@ -13,11 +13,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::id::{BotId, ChatId, InviteLink, MINT_SHARDS, RequestId};
 use super::invite::Invite;
 use super::link_pool::SlotId;
+use super::retry::AfterFailure;
 use super::time::Timestamp;
+
+/// How often the process may die of a task before it is given up. Deaths of other causes meet a task as well: so many in a
+/// row are no chance.
+const CRASHES_MAX: u32 = 5;
+/// How long a task waits that the process died of, for each time, more or less: its neighbours go first.
+const CRASH_WAIT: Duration = Duration::from_secs(60);
 
 /// Where tasks of a chat lie. The chat is the one by which its payments are known, so it stays when a group becomes a
 /// supergroup.
@@ -198,6 +206,33 @@ pub struct Revoke {
     pub request_id: Option<RequestId>,
 }
 
+impl Mint {
+    /// The mint of the present link of a request.
+    #[must_use]
+    pub fn of(invite: &Invite) -> Self {
+        Self {
+            request_id: invite.request_id,
+            user_id: invite.user_id.clone(),
+            transaction_id: invite.transaction_id.clone(),
+            link_version: invite.link_version,
+        }
+    }
+}
+
+impl Work {
+    /// Whether a buyer waits for it.
+    #[must_use]
+    pub const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Mint(_) | Self::Replace(_))
+    }
+
+    /// Whether it makes a link, so that its failure tells whether the bot can work in the chat.
+    #[must_use]
+    pub const fn makes_link(&self) -> bool {
+        matches!(self, Self::Mint(_) | Self::Fill(_))
+    }
+}
+
 impl Task {
     /// A task that nothing has happened to yet.
     #[must_use]
@@ -217,13 +252,7 @@ impl Task {
     /// The mint of a request whose record is there, as wanted at `at`: when it was accepted, or re-issued.
     #[must_use]
     pub fn mint_of(invite: &Invite, at: Timestamp) -> Self {
-        let mint = Mint {
-            request_id: invite.request_id,
-            user_id: invite.user_id.clone(),
-            transaction_id: invite.transaction_id.clone(),
-            link_version: invite.link_version,
-        };
-        Self::new(invite.pool, Work::Mint(mint), at)
+        Self::new(invite.pool, Work::Mint(Mint::of(invite)), at)
     }
 
     /// The same task, of the trace `header`.
@@ -294,6 +323,18 @@ impl Task {
         self.key().key
     }
 
+    /// What follows when the process died once more while it worked on this task alone. `jitter` is drawn from [0, 1), so
+    /// that two tasks of one process that died of one of them come due apart.
+    #[must_use]
+    pub fn after_crash(&self, jitter: f64) -> AfterFailure {
+        let crashes = self.crashes.saturating_add(1);
+        if crashes >= CRASHES_MAX {
+            AfterFailure::GiveUp
+        } else {
+            AfterFailure::Wait(CRASH_WAIT.mul_f64(0.5 + jitter.clamp(0.0, 1.0)) * crashes)
+        }
+    }
+
     /// Whether it may be begun at `now`.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
@@ -307,6 +348,23 @@ mod tests {
     use super::*;
 
     const CHAT: ChatId = ChatId(-100);
+
+    #[test]
+    fn a_task_waits_longer_after_each_crash_and_is_given_up_at_the_fifth() {
+        let slot = SlotId {
+            pool: CHAT,
+            number: 0,
+        };
+        let task = |crashes| Task {
+            crashes,
+            ..Task::new(CHAT, Work::Fill(slot), Timestamp::from_ms(0))
+        };
+        let after = |crashes, jitter| task(crashes).after_crash(jitter);
+        let wait = |seconds| AfterFailure::Wait(Duration::from_secs(seconds));
+        assert_eq!((after(0, 0.0), after(0, 1.0)), (wait(30), wait(90)));
+        assert_eq!(after(3, 0.5), wait(240));
+        assert_eq!(after(4, 0.5), AfterFailure::GiveUp);
+    }
 
     #[test]
     fn a_lane_is_in_the_order_of_age_and_who_waits_comes_first() {

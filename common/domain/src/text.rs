@@ -1,5 +1,7 @@
 //! What callers write, and what their tools make of it: marks, invisible characters, templates that nobody filled in.
 
+use serde_json::{Map, Value};
+
 /// What begins a text of some tools, and is none of it (RFC 8259 lets a reader of JSON skip it).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -7,6 +9,12 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 #[must_use]
 pub fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
+}
+
+/// The fields of a JSON object, with or without the mark; `None` if it is anything else.
+#[must_use]
+pub fn object(body: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice(without_mark(body)).ok()
 }
 
 /// Whether a character can't be seen and means nothing wherever it stands: people copy it along without a notion of it.
@@ -268,6 +276,16 @@ mod tests {
             "\u{feff} ",
         ] {
             assert_eq!(filled_in(unfilled), None, "{unfilled:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_an_object_or_nothing() {
+        for body in ["", "[]", "{", "null", "7", r#"{"userId": "\ud800"}"#] {
+            assert_eq!(object(body.as_bytes()), None, "{body}");
+        }
+        for body in ["{}", " {} ", "\u{feff}{}"] {
+            assert_eq!(object(body.as_bytes()), Some(Map::new()), "{body}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod aws;
+pub mod body;
 pub mod clock;
 pub mod config;
 pub mod gateway;

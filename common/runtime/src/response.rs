@@ -6,214 +6,142 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use domain::action::Refused;
-use domain::purchase::Invalid;
+use domain::id::InvalidRequestId;
+use domain::{action, purchase};
 
 /// After how many seconds a caller should try again when a service behind us is down.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// Why a call is not done. The codes are part of the contract; `docs/OPERATIONS.md` has a line for each.
+/// Why a call is not done: what the rules of its aggregate refuse, or what is wrong with the call itself. The codes are part
+/// of the contract; `docs/OPERATIONS.md` has a line for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// The body is no JSON (object).
-    InvalidJson,
-    /// `userId` is missing or unusable.
-    InvalidUserId,
-    /// `transactionId` or `Idempotency-Key` is unusable.
-    InvalidTransactionId,
-    /// `chatId` is none of ours.
-    UnknownChat,
-    /// The id in the path is no request id.
+    /// The purchase is refused.
+    Purchase(purchase::Rejection),
+    /// The action on a request is refused.
+    Action(action::Rejection),
+    /// The id in the path is not a request's id.
     InvalidRequestId,
+    /// The body is not a JSON object.
+    InvalidJson,
+    /// The query asks for nothing, or for several things at once.
+    InvalidQuery,
+    /// A field of the body or of the query is missing, unknown or out of bounds.
+    InvalidParameter,
+    /// The body is larger than is read.
+    TooLarge,
     /// No known key, or no known secret.
     Unauthorized,
     /// There is no such request, or no such route.
     NotFound,
     /// The route takes this method alone.
     MethodNotAllowed(&'static str),
-    /// The transaction belongs to another user.
-    TransactionConflict,
-    /// The query asks for nothing, or for several things at once.
-    InvalidQuery,
-    /// A field of an operator's call is missing, unknown or out of bounds.
-    InvalidParameter,
-    /// The link is there: nothing is to be retried.
-    AlreadyDone,
-    /// There is no link yet that could be replaced.
-    NotDone,
-    /// Somebody joined: another link would be a second seat.
-    AlreadyJoined,
-    /// Another link took the place of the one that was named.
-    LinkReplaced,
-    /// The fact has not come true.
-    NoSuchEvent,
-    /// WebEngage has taken the event: there is nothing to be given up.
-    AlreadyDelivered,
-    /// The seat was taken back by its shop.
-    Voided,
-    /// The body is larger than is read.
-    TooLarge,
     /// The function was called with another event than those of its gateway.
     UnsupportedEvent,
     /// A service behind us did not do its part; nothing is known to have been accepted.
     Unavailable,
 }
 
+/// The rejections of calls that no aggregate knows.
+const OF_CALLS: [Rejection; 10] = [
+    Rejection::InvalidRequestId,
+    Rejection::InvalidJson,
+    Rejection::InvalidQuery,
+    Rejection::InvalidParameter,
+    Rejection::TooLarge,
+    Rejection::Unauthorized,
+    Rejection::NotFound,
+    Rejection::MethodNotAllowed("POST"),
+    Rejection::UnsupportedEvent,
+    Rejection::Unavailable,
+];
+
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::InvalidJson,
-        Self::InvalidUserId,
-        Self::InvalidTransactionId,
-        Self::UnknownChat,
-        Self::InvalidRequestId,
-        Self::Unauthorized,
-        Self::NotFound,
-        Self::MethodNotAllowed("POST"),
-        Self::TransactionConflict,
-        Self::InvalidQuery,
-        Self::InvalidParameter,
-        Self::AlreadyDone,
-        Self::NotDone,
-        Self::AlreadyJoined,
-        Self::LinkReplaced,
-        Self::NoSuchEvent,
-        Self::AlreadyDelivered,
-        Self::Voided,
-        Self::TooLarge,
-        Self::UnsupportedEvent,
-        Self::Unavailable,
-    ];
-
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        self.parts().1
+    pub fn all() -> impl Iterator<Item = Self> {
+        let of_purchases = purchase::Rejection::ALL.into_iter().map(Self::Purchase);
+        let of_actions = action::Rejection::ALL.into_iter().map(Self::Action);
+        of_purchases.chain(of_actions).chain(OF_CALLS)
     }
 
     /// The HTTP status.
     #[must_use]
     pub const fn status(self) -> StatusCode {
-        self.parts().0
+        match self {
+            Self::Purchase(purchase::Rejection::TransactionConflict) | Self::Action(_) => {
+                StatusCode::CONFLICT
+            }
+            Self::Purchase(
+                purchase::Rejection::InvalidUserId
+                | purchase::Rejection::InvalidTransactionId
+                | purchase::Rejection::UnknownChat,
+            )
+            | Self::InvalidRequestId
+            | Self::InvalidJson
+            | Self::InvalidQuery
+            | Self::InvalidParameter
+            | Self::UnsupportedEvent => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
     }
 
-    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
         match self {
-            Self::InvalidJson => (
-                StatusCode::BAD_REQUEST,
-                "invalid_json",
-                "The body must be a JSON object in UTF-8.",
-            ),
-            Self::InvalidUserId => (
-                StatusCode::BAD_REQUEST,
-                "invalid_user_id",
-                "userId must be a string that is filled in, or an integer below 2^53, of 1 to 100 characters.",
-            ),
-            Self::InvalidTransactionId => (
-                StatusCode::BAD_REQUEST,
-                "invalid_transaction_id",
-                "transactionId and Idempotency-Key must be a string that is filled in, or an integer below 2^53, of at most 256 characters.",
-            ),
-            Self::UnknownChat => (
-                StatusCode::BAD_REQUEST,
-                "unknown_chat",
-                "chatId must be one of the chats of TELEGRAM_CHAT_ID.",
-            ),
-            Self::InvalidRequestId => (
-                StatusCode::BAD_REQUEST,
-                "invalid_request_id",
-                "The path must end in a requestId, which is a UUID.",
-            ),
-            Self::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "Send a valid key as x-api-key or as a bearer token, or the webhook's secret token.",
-            ),
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "There is no such request, or no such route.",
-            ),
-            Self::MethodNotAllowed(_) => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "The route takes the method of the header Allow alone.",
-            ),
-            Self::TransactionConflict => (
-                StatusCode::CONFLICT,
-                "transaction_conflict",
-                "This transaction was already used for another userId; nothing was changed.",
-            ),
-            Self::InvalidQuery => (
-                StatusCode::BAD_REQUEST,
-                "invalid_query",
-                "The query must name exactly one of requestId, transactionId, userId, link and status, each percent-encoded.",
-            ),
-            Self::InvalidParameter => (
-                StatusCode::BAD_REQUEST,
-                "invalid_parameter",
-                "A field of the body or of the query is missing, of the wrong type or out of bounds.",
-            ),
-            Self::AlreadyDone => (
-                StatusCode::CONFLICT,
-                "already_done",
-                "The request has its link; to get another one, re-issue it.",
-            ),
-            Self::NotDone => (
-                StatusCode::CONFLICT,
-                "not_done",
-                "The request has no link that could be replaced: wait until it is DONE; if it is FAILED, an operator has to retry it.",
-            ),
-            Self::AlreadyJoined => (
-                StatusCode::CONFLICT,
-                "already_joined",
-                "Somebody joined by the link and has the seat; remove that person from the chat in Telegram, and call again once they have left.",
-            ),
-            Self::LinkReplaced => (
-                StatusCode::CONFLICT,
-                "link_replaced",
-                "Another link than the named one is there by now; nothing was changed.",
-            ),
-            Self::NoSuchEvent => (
-                StatusCode::CONFLICT,
-                "no_such_event",
-                "This has not come true, so there is nothing to be told.",
-            ),
-            Self::AlreadyDelivered => (
-                StatusCode::CONFLICT,
-                "already_delivered",
-                "WebEngage has taken this event, so there is nothing to be given up.",
-            ),
-            Self::Voided => (
-                StatusCode::CONFLICT,
-                "voided",
-                "The request was voided, so its seat is gone for good; a new payment needs a transactionId of its own.",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "The body must not be larger than 64 KiB.",
-            ),
-            Self::UnsupportedEvent => (
-                StatusCode::BAD_REQUEST,
-                "unsupported_event",
-                "This function takes calls of an HTTP API or a function URL, in the payload format 2.0.",
-            ),
-            Self::Unavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "A service behind this one did not answer; send the same request again in a few seconds.",
-            ),
+            Self::Purchase(rejection) => rejection.code(),
+            Self::Action(rejection) => rejection.code(),
+            Self::InvalidRequestId => InvalidRequestId::CODE,
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidQuery => "invalid_query",
+            Self::InvalidParameter => "invalid_parameter",
+            Self::TooLarge => "too_large",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::UnsupportedEvent => "unsupported_event",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Purchase(rejection) => rejection.sentence(),
+            Self::Action(rejection) => rejection.sentence(),
+            Self::InvalidRequestId => InvalidRequestId::SENTENCE,
+            Self::InvalidJson => "The body must be a JSON object in UTF-8.",
+            Self::InvalidQuery => {
+                "The query must name exactly one of requestId, transactionId, userId, link and status, each percent-encoded."
+            }
+            Self::InvalidParameter => {
+                "A field of the body or of the query is missing, of the wrong type or out of bounds."
+            }
+            Self::TooLarge => "The body must not be larger than 64 KiB.",
+            Self::Unauthorized => {
+                "Send a valid key as x-api-key or as a bearer token, or the webhook's secret token."
+            }
+            Self::NotFound => "There is no such request, or no such route.",
+            Self::MethodNotAllowed(_) => "The route takes the method of the header Allow alone.",
+            Self::UnsupportedEvent => {
+                "This function takes calls of an HTTP API or a function URL, in the payload format 2.0."
+            }
+            Self::Unavailable => {
+                "A service behind this one did not answer; send the same request again in a few seconds."
+            }
         }
     }
 
     /// The answer.
     #[must_use]
     pub fn answer(self) -> Response<Bytes> {
-        let (status, code, sentence) = self.parts();
+        let status = self.status();
         let mut answer = json(
             status,
-            &json!({"ok": false, "code": code, "error": sentence}),
+            &json!({"ok": false, "code": self.code(), "error": self.sentence()}),
         );
         if status.is_server_error() {
             answer
@@ -234,28 +162,21 @@ impl Rejection {
     }
 }
 
-impl From<Refused> for Rejection {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::AlreadyDone => Self::AlreadyDone,
-            Refused::NotDone => Self::NotDone,
-            Refused::AlreadyJoined => Self::AlreadyJoined,
-            Refused::Replaced => Self::LinkReplaced,
-            Refused::NoSuchEvent => Self::NoSuchEvent,
-            Refused::AlreadyDelivered => Self::AlreadyDelivered,
-            Refused::Voided => Self::Voided,
-        }
+impl From<purchase::Rejection> for Rejection {
+    fn from(rejection: purchase::Rejection) -> Self {
+        Self::Purchase(rejection)
     }
 }
 
-impl From<Invalid> for Rejection {
-    fn from(invalid: Invalid) -> Self {
-        match invalid {
-            Invalid::Json => Self::InvalidJson,
-            Invalid::UserId => Self::InvalidUserId,
-            Invalid::TransactionId => Self::InvalidTransactionId,
-            Invalid::Chat => Self::UnknownChat,
-        }
+impl From<action::Rejection> for Rejection {
+    fn from(rejection: action::Rejection) -> Self {
+        Self::Action(rejection)
+    }
+}
+
+impl From<InvalidRequestId> for Rejection {
+    fn from(InvalidRequestId: InvalidRequestId) -> Self {
+        Self::InvalidRequestId
     }
 }
 
@@ -275,4 +196,43 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn each_rejection_has_a_code_of_its_own_and_the_status_of_the_contract() {
+        let told: BTreeMap<&str, u16> = Rejection::all()
+            .map(|rejection| (rejection.code(), rejection.status().as_u16()))
+            .collect();
+        let expected = BTreeMap::from([
+            ("already_delivered", 409),
+            ("already_done", 409),
+            ("already_joined", 409),
+            ("invalid_json", 400),
+            ("invalid_parameter", 400),
+            ("invalid_query", 400),
+            ("invalid_request_id", 400),
+            ("invalid_transaction_id", 400),
+            ("invalid_user_id", 400),
+            ("link_replaced", 409),
+            ("method_not_allowed", 405),
+            ("no_such_event", 409),
+            ("not_done", 409),
+            ("not_found", 404),
+            ("too_large", 413),
+            ("transaction_conflict", 409),
+            ("unauthorized", 401),
+            ("unavailable", 503),
+            ("unknown_chat", 400),
+            ("unsupported_event", 400),
+            ("voided", 409),
+        ]);
+        assert_eq!(told, expected);
+        assert_eq!(Rejection::all().count(), expected.len());
+    }
 }

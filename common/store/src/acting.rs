@@ -8,9 +8,10 @@
 
 use tracing::error;
 
-use crate::queue::EventQueue;
+use crate::queue::Queue;
 use crate::{Acted, Invites, Links, StoreError, Tasks};
-use domain::action::{Change, Refused};
+use domain::action::{self, Change};
+use domain::event::EventMessage;
 use domain::history::{Action, Entry};
 use domain::id::{BotId, RequestId};
 use domain::invite::Invite;
@@ -31,7 +32,7 @@ pub struct Acting<'a> {
     /// The table of tasks.
     pub tasks: &'a Tasks,
     /// The queue of events.
-    pub events: &'a EventQueue,
+    pub events: &'a Queue<EventMessage>,
     /// What tells the time.
     pub clock: &'a Clock,
     /// A bot that finds a link expired whose record is forgotten.
@@ -49,7 +50,7 @@ impl Acting<'_> {
         who: &str,
         id: RequestId,
         action: Action,
-        decide: impl Fn(&Invite) -> Result<Change, Refused>,
+        decide: impl Fn(&Invite) -> Result<Change, action::Rejection>,
         detail: impl Fn(&Invite) -> String,
     ) -> Result<(Invite, Change), Rejection> {
         let found = self.invites.get(id).await.map_err(unavailable(id))?;
@@ -66,7 +67,7 @@ impl Acting<'_> {
         who: &str,
         read: Invite,
         action: Action,
-        decide: impl Fn(&Invite) -> Result<Change, Refused>,
+        decide: impl Fn(&Invite) -> Result<Change, action::Rejection>,
         detail: impl Fn(&Invite) -> String,
     ) -> Result<(Invite, Change), Rejection> {
         let (id, mut invite) = (read.request_id, read);
@@ -133,7 +134,7 @@ impl Acting<'_> {
             .and_then(|link| invite.unsent_join_event(link));
         match event {
             Some(event) => {
-                let sent = self.events.send(&event).await;
+                let sent = self.events.send_now(event).await;
                 sent.map_err(unavailable(invite.request_id))
             }
             None => Ok(()),

@@ -20,7 +20,7 @@ pub use dedup::Dedup;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use links::{LinkRecord, Links, Owner};
-pub use rate_limits::{Marking, RateLimits, Released, Releasing, Taking};
+pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 
 /// What went wrong with a table.

@@ -3,8 +3,10 @@
 
 mod bell;
 mod dead_letters;
+mod event;
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
@@ -12,26 +14,28 @@ use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
 };
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use domain::event::{Event, PendingEvents};
+use domain::delivery::Tried;
 use domain::time::Timestamp;
-use runtime::config::Env;
 use runtime::trace;
 
-pub use bell::{BELL_DELAY_MAX, Bell, InviteQueue};
+pub use bell::{Bell, Bells};
 pub use dead_letters::{DeadLetter, DeadLetters, MoveTask, QueueName, Redriven, Sample};
 
 /// The longest `DelaySeconds` that SQS takes.
 const DELAY_MAX: Duration = Duration::from_secs(900);
-/// The message attribute that counts the tries of an event that was deferred.
+/// The message attribute that counts the tries of a message that was deferred.
 const ATTEMPT: &str = "attempt";
-/// The message attribute that tells when an event may be delivered again.
+/// The message attribute that tells when a message may be seen to again.
 const NOT_BEFORE: &str = "notBefore";
 
-/// The message attribute that tells when an event was first sent, in milliseconds since the Unix epoch.
+/// The message attribute that tells when a message was first sent, in milliseconds since the Unix epoch.
 const FIRST_SENT: &str = "firstSent";
 /// The system attribute that tells when a message was sent, in the same unit.
 const SENT: &str = "SentTimestamp";
+/// The system attribute that counts how many times a message was shown.
+const RECEIVES: &str = "ApproximateReceiveCount";
 /// The system attribute that tells the trace of a message. It is not counted among the ten attributes.
 const TRACE: &str = "AWSTraceHeader";
 
@@ -63,102 +67,155 @@ impl QueueError {
     }
 }
 
-/// One SQS queue.
-#[derive(Clone)]
-struct Queue {
-    client: aws_sdk_sqs::Client,
-    url: String,
+/// A message, and what its attributes tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope<M> {
+    /// What its body tells.
+    pub message: M,
+    /// The tries to see to it.
+    pub tried: Tried,
+    /// The trace that it belongs to.
+    pub trace: Option<String>,
 }
 
-/// The queue of events for WebEngage.
-#[derive(Clone)]
-pub struct EventQueue(Queue);
+impl<M> Envelope<M> {
+    /// A new message of the present trace.
+    pub fn new(message: M) -> Self {
+        Self {
+            message,
+            tried: Tried::default(),
+            trace: trace::header(),
+        }
+    }
+}
 
-impl EventQueue {
-    /// The queue that `EVENT_QUEUE_URL` names.
-    pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
-        Self(Queue {
-            client,
-            url: env.required("EVENT_QUEUE_URL"),
+impl<M: DeserializeOwned> Envelope<M> {
+    /// Reads a message as SQS shows it.
+    ///
+    /// # Errors
+    /// If its body is not such a message.
+    pub fn open(shown: &SqsMessage) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            message: serde_json::from_str(shown.body.as_deref().unwrap_or_default())?,
+            tried: tried_of(shown),
+            trace: trace_of(shown).map(str::to_owned),
         })
     }
+}
 
-    /// Sends an event to be delivered now. Durable on return.
-    ///
-    /// # Errors
-    /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
-    pub async fn send(&self, event: &Event) -> Result<(), QueueError> {
-        self.0.send(Outgoing::now(event)?).await
-    }
+/// The trace that a message belongs to which SQS shows, if it tells one.
+#[must_use]
+pub fn trace_of(shown: &SqsMessage) -> Option<&str> {
+    shown.attributes.get(TRACE).map(String::as_str)
+}
 
-    /// Has whatever of a request was not delivered delivered now. Durable on return.
-    ///
-    /// # Errors
-    /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
-    pub async fn send_pending(&self, pending: &PendingEvents) -> Result<(), QueueError> {
-        self.0.send(Outgoing::now(pending)?).await
-    }
-
-    /// Sends an event to be delivered again, not before `at`, as try number `attempt`; it was sent first at `first_sent`.
-    /// Durable on return.
-    ///
-    /// # Errors
-    /// [`QueueError`] if it can't be told whether it was sent; sending it again is harmless.
-    pub async fn defer(
-        &self,
-        event: &Event,
-        at: Timestamp,
-        attempt: u32,
-        first_sent: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), QueueError> {
-        let outgoing = Outgoing::now(event)?.delayed(at.since(now));
-        let outgoing = outgoing.with(NOT_BEFORE, "String", at.to_string())?;
-        let outgoing = outgoing.with(FIRST_SENT, "Number", first_sent.ms().to_string())?;
-        self.0.send(outgoing.on_attempt(attempt)?).await
+fn tried_of(shown: &SqsMessage) -> Tried {
+    let system = |name| shown.attributes.get(name).map(String::as_str);
+    let attribute = |name| {
+        let attribute = shown.message_attributes.get(name)?;
+        attribute.string_value.as_deref()
+    };
+    let count = |text: Option<&str>| text.and_then(|text| text.parse().ok());
+    let first_sent = attribute(FIRST_SENT).or_else(|| system(SENT));
+    Tried {
+        attempt: count(attribute(ATTEMPT)).unwrap_or(0),
+        receives: count(system(RECEIVES)).unwrap_or(1),
+        not_before: attribute(NOT_BEFORE).and_then(|text| text.parse().ok()),
+        first_sent: first_sent
+            .and_then(|ms| ms.parse().ok())
+            .map(Timestamp::from_ms),
     }
 }
 
-/// How many times SQS has shown a message, this time included.
-#[must_use]
-pub fn receives_of(message: &SqsMessage) -> u32 {
-    let count = message.attributes.get("ApproximateReceiveCount");
-    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+/// The SQS queue of the messages `M`.
+pub struct Queue<M> {
+    client: aws_sdk_sqs::Client,
+    url: String,
+    messages: PhantomData<fn(&M)>,
 }
 
-/// The number of earlier tries that a received message's attributes tell.
-#[must_use]
-pub fn attempt_of(message: &SqsMessage) -> u32 {
-    let attempt = attribute_of(message, ATTEMPT);
-    attempt.and_then(|value| value.parse().ok()).unwrap_or(0)
+impl<M> Clone for Queue<M> {
+    fn clone(&self) -> Self {
+        Self::new(self.client.clone(), self.url.clone())
+    }
 }
 
-/// The trace that a received message belongs to, if it tells one.
-#[must_use]
-pub fn trace_of(message: &SqsMessage) -> Option<&str> {
-    message.attributes.get(TRACE).map(String::as_str)
+impl<M> Queue<M> {
+    const fn new(client: aws_sdk_sqs::Client, url: String) -> Self {
+        Self {
+            client,
+            url,
+            messages: PhantomData,
+        }
+    }
 }
 
-/// The time before which a received event is not to be delivered, if its attributes tell one.
-#[must_use]
-pub fn not_before_of(message: &SqsMessage) -> Option<Timestamp> {
-    attribute_of(message, NOT_BEFORE)?.parse().ok()
+impl<M: Serialize> Queue<M> {
+    /// Sends a message that is to arrive in `delay`, or as late as SQS allows. Durable on return.
+    ///
+    /// # Errors
+    /// [`QueueError`] if it can't be told whether it was sent.
+    pub async fn send(&self, envelope: Envelope<M>, delay: Duration) -> Result<(), QueueError> {
+        let attributes = attributes(&envelope.tried)?;
+        let call = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body(&envelope.message)?);
+        let call = call
+            .set_delay_seconds((!delay.is_zero()).then(|| delay_seconds(delay)))
+            .set_message_attributes((!attributes.is_empty()).then_some(attributes))
+            .set_message_system_attributes(envelope.trace.and_then(system_attributes));
+        let answer = call.send().await;
+        answer.map(|_| ()).map_err(QueueError::call("SendMessage"))
+    }
 }
 
-/// When a received event was first sent, before it was deferred; nothing if the message does not tell.
-#[must_use]
-pub fn first_sent_of(message: &SqsMessage) -> Option<Timestamp> {
-    let sent = || message.attributes.get(SENT).map(String::as_str);
-    let ms = attribute_of(message, FIRST_SENT).or_else(sent)?;
-    ms.parse().ok().map(Timestamp::from_ms)
+fn body(message: &impl Serialize) -> Result<String, QueueError> {
+    // The two characters of Unicode that SQS refuses and JSON allows; in JSON they stand in strings alone.
+    Ok(serde_json::to_string(message)?
+        .replace('\u{fffe}', "\\ufffe")
+        .replace('\u{ffff}', "\\uffff"))
 }
 
-fn attribute_of<'a>(message: &'a SqsMessage, name: &str) -> Option<&'a str> {
-    message
-        .message_attributes
-        .get(name)?
-        .string_value
-        .as_deref()
+/// What a message tells of its tries, as far as there were any.
+fn attributes(tried: &Tried) -> Result<HashMap<String, MessageAttributeValue>, QueueError> {
+    let attempt = (tried.attempt > 0).then(|| tried.attempt.to_string());
+    let told = [
+        (ATTEMPT, "Number", attempt),
+        (
+            NOT_BEFORE,
+            "String",
+            tried.not_before.map(|at| at.to_string()),
+        ),
+        (
+            FIRST_SENT,
+            "Number",
+            tried.first_sent.map(|at| at.ms().to_string()),
+        ),
+    ];
+    let told = told.into_iter().filter_map(|(name, data_type, value)| {
+        let attribute = MessageAttributeValue::builder().data_type(data_type);
+        Some((name.to_owned(), attribute.string_value(value?).build()))
+    });
+    told.map(|(name, attribute)| {
+        let attribute = attribute.map_err(QueueError::call("building an attribute"))?;
+        Ok((name, attribute))
+    })
+    .collect()
+}
+
+/// What SQS itself is told with a message of the trace of `header`.
+fn system_attributes(
+    header: String,
+) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
+    let value = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value(header)
+        .build()
+        .ok()?;
+    let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+    Some(HashMap::from([(name, value)]))
 }
 
 /// Whole seconds, rounded up, so that nothing comes back too early; at most what SQS takes.
@@ -167,97 +224,15 @@ fn delay_seconds(delay: Duration) -> i32 {
     i32::try_from(rounded_up.min(DELAY_MAX.as_secs())).unwrap_or(900)
 }
 
-/// A message to be sent.
-struct Outgoing {
-    body: String,
-    delay: Duration,
-    attributes: HashMap<String, MessageAttributeValue>,
-    trace: Option<String>,
-}
-
-impl Outgoing {
-    fn now(message: &impl Serialize) -> Result<Self, QueueError> {
-        // The two characters of Unicode that SQS refuses and JSON allows; in JSON they stand in strings alone.
-        let body = serde_json::to_string(message)?
-            .replace('\u{fffe}', "\\ufffe")
-            .replace('\u{ffff}', "\\uffff");
-        Ok(Self {
-            body,
-            delay: Duration::ZERO,
-            attributes: HashMap::new(),
-            trace: trace::header(),
-        })
-    }
-
-    fn traced(mut self, trace: Option<String>) -> Self {
-        self.trace = trace;
-        self
-    }
-
-    /// What SQS itself is told with the message.
-    fn system_attributes(
-        &self,
-    ) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
-        let value = MessageSystemAttributeValue::builder()
-            .data_type("String")
-            .string_value(self.trace.clone()?)
-            .build()
-            .ok()?;
-        let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
-        Some(HashMap::from([(name, value)]))
-    }
-
-    fn delayed(mut self, delay: Duration) -> Self {
-        self.delay = delay;
-        self
-    }
-
-    fn on_attempt(self, attempt: u32) -> Result<Self, QueueError> {
-        match attempt {
-            0 => Ok(self),
-            _ => self.with(ATTEMPT, "Number", attempt.to_string()),
-        }
-    }
-
-    fn with(mut self, name: &str, data_type: &str, value: String) -> Result<Self, QueueError> {
-        let attribute = MessageAttributeValue::builder().data_type(data_type);
-        let attribute = attribute.string_value(value).build();
-        let attribute = attribute.map_err(QueueError::call("building an attribute"))?;
-        self.attributes.insert(name.to_owned(), attribute);
-        Ok(self)
-    }
-}
-
-impl Queue {
-    async fn send(&self, outgoing: Outgoing) -> Result<(), QueueError> {
-        let system = outgoing.system_attributes();
-        let Outgoing {
-            body,
-            delay,
-            attributes,
-            ..
-        } = outgoing;
-        let call = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body);
-        let call = call
-            .set_delay_seconds((!delay.is_zero()).then(|| delay_seconds(delay)))
-            .set_message_attributes((!attributes.is_empty()).then_some(attributes))
-            .set_message_system_attributes(system);
-        let answer = call.send().await;
-        answer.map(|_| ()).map_err(QueueError::call("SendMessage"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::sqs::SqsMessageAttribute;
+
     use super::*;
 
     #[test]
     fn what_sqs_refuses_is_written_as_an_escape() {
-        let body = Outgoing::now(&"a\u{ffff}b\u{fffe}").unwrap().body;
+        let body = body(&"a\u{ffff}b\u{fffe}").unwrap();
         assert_eq!(body, r#""a\uffffb\ufffe""#);
         assert_eq!(
             serde_json::from_str::<String>(&body).unwrap(),
@@ -270,5 +245,40 @@ mod tests {
         let delays = [0, 1, 999, 1000, 1001, 900_000, 900_001, 2_000_000]
             .map(|ms| delay_seconds(Duration::from_millis(ms)));
         assert_eq!(delays, [0, 1, 1, 1, 2, 900, 900, 900]);
+    }
+
+    #[test]
+    fn what_is_told_of_the_tries_is_read_as_it_is_written() {
+        assert!(attributes(&Tried::default()).unwrap().is_empty());
+        let at = Timestamp::from_ms(1_763_640_000_123);
+        let tried = Tried {
+            attempt: 3,
+            receives: 2,
+            not_before: Some(at),
+            first_sent: Some(at),
+        };
+        let mut shown = SqsMessage::default();
+        for (name, value) in attributes(&tried).unwrap() {
+            let mut attribute = SqsMessageAttribute::default();
+            attribute.string_value = value.string_value;
+            shown.message_attributes.insert(name, attribute);
+        }
+        let system = [(RECEIVES, "2"), (SENT, "1"), (TRACE, "Root=1-2-3")];
+        for (name, value) in system {
+            shown.attributes.insert(name.to_owned(), value.to_owned());
+        }
+        shown.body = Some("7".to_owned());
+        let envelope: Envelope<u32> = Envelope::open(&shown).unwrap();
+        let (message, trace) = (7, Some("Root=1-2-3".to_owned()));
+        let expected = Envelope {
+            message,
+            tried,
+            trace,
+        };
+        assert_eq!(envelope, expected);
+        shown.message_attributes.clear();
+        let first_sent = Some(Timestamp::from_ms(1));
+        assert_eq!(tried_of(&shown).first_sent, first_sent);
+        assert!(Envelope::<String>::open(&shown).is_err());
     }
 }

@@ -20,7 +20,7 @@ use super::attributes::*;
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use domain::id::{BotId, ChatId};
-use domain::lease::{ChatLease, LEASE, LEASE_MAX, OperatorPause};
+use domain::lease::{ChatLease, LEASE, LEASE_MAX, OperatorPause, Releasing};
 use domain::limiter::{CLOCK_AHEAD, Circuit, Limiter, PAUSE_MAX, Pause};
 use domain::time::Timestamp;
 use runtime::config::Env;
@@ -57,19 +57,6 @@ pub enum Marking {
     Rung,
     /// Nobody holds the lease any more.
     Free,
-}
-
-/// How a lease is released.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Releasing {
-    /// Only if no bell came since the last renewal.
-    pub unless_rung: bool,
-    /// No bot may call before this.
-    pub wake_at: Option<Timestamp>,
-    /// The delayed bell that is to be sent.
-    pub bell_at: Option<Timestamp>,
-    /// How many times a person had resumed the chat when the limiters were as they are.
-    pub resumes: u64,
 }
 
 /// What became of a release.

@@ -12,6 +12,7 @@ use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table};
 use domain::id::{BotId, ChatId, InviteLink};
+use domain::lanes;
 use domain::link_pool::SlotId;
 use domain::task::{KeyRange, Lane, Mint, Replace, Revoke, Task, TaskKey, Work};
 use domain::time::Timestamp;
@@ -56,6 +57,22 @@ pub struct LanePage {
     pub found: Vec<Found>,
     /// The last key, if the lane goes on.
     pub more_after: Option<String>,
+}
+
+impl LanePage {
+    /// The tasks of the page, and what is not one.
+    #[must_use]
+    pub fn split(self) -> (lanes::Page, Vec<Malformed>) {
+        let (mut tasks, mut malformed) = (Vec::with_capacity(self.found.len()), Vec::new());
+        for found in self.found {
+            match found {
+                Found::Task(task) => tasks.push(task),
+                Found::Malformed(other) => malformed.push(other),
+            }
+        }
+        let more_after = self.more_after;
+        (lanes::Page { tasks, more_after }, malformed)
+    }
 }
 
 impl Tasks {

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use domain::delivery::DeliveryFault;
 use domain::event::Event;
 use domain::text::without_mark;
 use runtime::config::Env;
@@ -64,17 +65,6 @@ const fn hint(status: u16) -> &'static str {
         404 => "(check WEBENGAGE_LICENSE_CODE, and WEBENGAGE_API_BASE for the data centre)",
         _ => "(the event's form)",
     }
-}
-
-/// What is to be done about a failed delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryFault {
-    /// WebEngage wants fewer calls: deliver it again later, not before the time that was asked for, if any.
-    RateLimited(Option<Duration>),
-    /// Deliver it again later; not before the time that was asked for, if any.
-    Again(Option<Duration>),
-    /// Delivering it again does not help until a person acts.
-    Person,
 }
 
 impl WebEngageError {

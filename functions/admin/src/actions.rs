@@ -6,7 +6,7 @@
 //! ring the bell, or send the event     die here: the tick looks within a minute; the sweeper sends within the hour
 //! ```
 
-use domain::action::{Change, Refused};
+use domain::action::{self, Change};
 use domain::event::EventName;
 use domain::history::Action;
 use domain::id::RequestId;
@@ -88,7 +88,7 @@ pub(crate) async fn resend_event(
     // Without one, WebEngage has taken it in the meantime.
     for event in invite.pending_events() {
         if event.event_name == name {
-            app.events.send(&event).await.map_err(unavailable)?;
+            app.events.send_now(event).await.map_err(unavailable)?;
         }
     }
     let note = "WebEngage takes an event of the same id once within 4 hours; after that it counts it again.";
@@ -127,7 +127,7 @@ async fn act(
     who: &str,
     id: RequestId,
     action: Action,
-    decide: impl Fn(&Invite) -> Result<Change, Refused>,
+    decide: impl Fn(&Invite) -> Result<Change, action::Rejection>,
     detail: impl Fn(&Invite) -> String,
 ) -> Result<(Invite, Change), Rejection> {
     let acted = app.acting().act(who, id, action, decide, detail).await?;

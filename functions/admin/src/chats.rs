@@ -1,7 +1,5 @@
 //! The chats: how fast each bot may call for each, who waits, and pausing them by hand.
 
-use std::time::Duration;
-
 use domain::id::{BotId, ChatId};
 use domain::lease::{ChatLease, OperatorPause};
 use domain::limiter::Limiter;
@@ -18,10 +16,6 @@ use tracing::info;
 
 use crate::{App, unavailable};
 
-/// The longest reason of a pause, in characters.
-const REASON_MAX_CHARS: usize = 200;
-/// The longest pause that ends by itself, in minutes: 30 days.
-const PAUSE_MAX_MINUTES: u64 = 30 * 24 * 60;
 /// How many waiting tasks of a lane are counted at most.
 const COUNTED: i32 = 100;
 
@@ -63,26 +57,10 @@ pub(crate) async fn pause(
     chat: ChatId,
     asked: Pause,
 ) -> Result<Value, Rejection> {
-    let reason = asked.reason.trim();
-    let is_reason = (1..=REASON_MAX_CHARS).contains(&reason.chars().count());
-    let is_length = asked
-        .until_minutes
-        .is_none_or(|minutes| (1..=PAUSE_MAX_MINUTES).contains(&minutes));
-    if !is_reason || !is_length {
-        return Err(Rejection::InvalidParameter);
-    }
-    let (chat, pool) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
     let now = app.clock.now();
-    let until = asked
-        .until_minutes
-        .map(|minutes| now.plus(Duration::from_secs(minutes * 60)));
-    let pause = OperatorPause {
-        reason: reason.to_owned(),
-        who: who.to_owned(),
-        at: now,
-        until,
-        lifted: None,
-    };
+    let pause = OperatorPause::ask(&asked.reason, who, asked.until_minutes, now);
+    let pause = pause.ok_or(Rejection::InvalidParameter)?;
+    let (chat, pool) = app.chats.known(chat)?;
     let paused = app.limits.operator_pause(pool, &pause).await;
     paused.map_err(unavailable)?;
     info!(chat.id = %chat, operator.name = who, outcome = "paused", "an operator paused a chat");
@@ -91,19 +69,10 @@ pub(crate) async fn pause(
 
 /// Ends a pause by hand, and closes the circuit of a chat that was found broken; a wait that Telegram asked for goes on.
 pub(crate) async fn resume(app: &App, who: &str, chat: ChatId) -> Result<Value, Rejection> {
-    let (chat, pool) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
+    let (chat, pool) = app.chats.known(chat)?;
     let now = app.clock.now();
     let lease = app.limits.get(pool).await.map_err(unavailable)?;
-    let is_open = lease
-        .limiters
-        .values()
-        .any(|limiter| limiter.circuit.is_open());
-    let lifted = lease.operator_pause.filter(|pause| pause.lasts(now));
-    let resumed = is_open || lifted.is_some();
-    let lifted = lifted.map(|pause| OperatorPause {
-        lifted: Some((now, who.to_owned())),
-        ..pause
-    });
+    let (resumed, lifted) = lease.resumed(who, now);
     let ended = app.limits.resume(pool, lifted.as_ref()).await;
     ended.map_err(unavailable)?;
     app.bells.ring(pool).await;

@@ -2,7 +2,7 @@
 
 use domain::id::{ChatId, IdentitySource, LinkHash, RequestId};
 use domain::invite::Invite;
-use domain::purchase::{TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
+use domain::purchase::{self, TRANSACTION_ID_MAX_CHARS, USER_ID_MAX_CHARS};
 use domain::text;
 use futures_util::future::try_join_all;
 use runtime::response::Rejection;
@@ -53,7 +53,7 @@ impl By {
             (None, Some(id), None, None) => {
                 let chat = value("chatId")?.map(|id| crate::chat_id(&id)).transpose()?;
                 if !within(&id, TRANSACTION_ID_MAX_CHARS) {
-                    return Err(Rejection::InvalidTransactionId);
+                    return Err(purchase::Rejection::InvalidTransactionId.into());
                 }
                 Ok(Self::Transaction { id, chat })
             }
@@ -61,7 +61,7 @@ impl By {
                 let after = value("cursor")?.map(|text| text.parse()).transpose();
                 let after = after.map_err(|_| Rejection::InvalidParameter)?;
                 if !within(&id, USER_ID_MAX_CHARS) {
-                    return Err(Rejection::InvalidUserId);
+                    return Err(purchase::Rejection::InvalidUserId.into());
                 }
                 Ok(Self::User { id, after })
             }
@@ -119,12 +119,12 @@ fn of_transaction(
     app: &App,
     transaction: &str,
     chat: Option<ChatId>,
-) -> Result<Vec<RequestId>, Rejection> {
+) -> Result<Vec<RequestId>, purchase::Rejection> {
     let id =
         |canonical_id| RequestId::derive(canonical_id, IdentitySource::Transaction(transaction));
     match chat {
         Some(chat) => {
-            let (_, canonical_id) = app.chats.named(chat).ok_or(Rejection::UnknownChat)?;
+            let (_, canonical_id) = app.chats.known(chat)?;
             Ok(vec![id(canonical_id)])
         }
         None => Ok(app

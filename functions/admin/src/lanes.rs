@@ -4,9 +4,10 @@
 
 use std::collections::VecDeque;
 
+use domain::action;
 use domain::history::Action;
 use domain::id::ChatId;
-use domain::invite::{Invite, Status};
+use domain::invite::Invite;
 use domain::purchase;
 use domain::task::{KeyRange, Lane, Task, TaskKey, Work};
 use domain::time::Timestamp;
@@ -141,13 +142,10 @@ pub(crate) async fn list(app: &App, listing: &Listing) -> Result<Value, Rejectio
 }
 
 /// The chat that is named, or all of them: the id of each, and the one that its payments are known by.
-fn chats(app: &App, named: Option<&str>) -> Result<Vec<(ChatId, ChatId)>, Rejection> {
+fn chats(app: &App, named: Option<&str>) -> Result<Vec<(ChatId, ChatId)>, purchase::Rejection> {
     match named {
         None => Ok(app.chats.all().collect()),
-        Some(text) => {
-            let named = app.chats.named(chat_id(text)?);
-            Ok(vec![named.ok_or(Rejection::UnknownChat)?])
-        }
+        Some(text) => Ok(vec![app.chats.known(chat_id(text)?)?]),
     }
 }
 
@@ -252,12 +250,10 @@ async fn row(app: &App, kind: Kind, found: &Found) -> Result<Option<Value>, Stor
         Err(fault) => return Err(fault),
     };
     let is_of_kind = |invite: &Invite| {
-        let is_waiting = matches!(invite.status, Status::Queued | Status::Processing);
-        let is_of_kind = match kind {
-            Kind::Waiting => is_waiting,
-            Kind::Failed => invite.status == Status::Failed,
-        };
-        is_of_kind && invite.voided_at.is_none() && Some(invite.link_version) == task.link_version()
+        task.link_version().is_some_and(|version| match kind {
+            Kind::Waiting => invite.waits_for(version),
+            Kind::Failed => invite.has_failed(version),
+        })
     };
     if record.as_ref().is_some_and(|invite| !is_of_kind(invite)) {
         return Ok(None);
@@ -407,7 +403,7 @@ async fn retry_lane(app: &App, who: &str, pool: ChatId, room: usize) -> Result<M
 
 /// Retries one failed task; answers whether its work is wanted still. In either case it is out of the lane.
 async fn retry(app: &App, who: &str, failed: &Task) -> Result<bool, Rejection> {
-    let (Some(id), Work::Mint(_) | Work::Replace(_)) = (failed.request_id(), &failed.work) else {
+    let Some(id) = failed.request_id().filter(|_| failed.work.is_awaited()) else {
         app.tasks.retry(failed).await.map_err(unavailable)?;
         return Ok(true);
     };
@@ -418,7 +414,7 @@ async fn retry(app: &App, who: &str, failed: &Task) -> Result<bool, Rejection> {
     let is_retried = match acted {
         Ok(_) => true,
         // It has its link, or is voided.
-        Err(Rejection::AlreadyDone | Rejection::Voided) => false,
+        Err(Rejection::Action(action::Rejection::AlreadyDone | action::Rejection::Voided)) => false,
         // Its record is forgotten, or was never written: the task of a mint has all that is needed.
         Err(Rejection::NotFound) if matches!(failed.work, Work::Mint(_)) => {
             app.tasks.retry(failed).await.map_err(unavailable)?;

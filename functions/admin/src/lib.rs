@@ -23,25 +23,22 @@ mod lanes;
 mod view;
 
 use bytes::Bytes;
+use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, RequestId};
-use domain::purchase::Chats;
-use domain::text::without_mark;
+use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Operators;
 use runtime::aws;
+use runtime::body::read;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::{Rejection, json};
 use runtime::telemetry::chain;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::acting::Acting;
-use store::queue::{DeadLetters, EventQueue, InviteQueue};
+use store::queue::{Bells, DeadLetters, Queue};
 use store::{Invites, Links, RateLimits, Tasks};
 use tracing::{error, info, warn};
-
-/// The largest body that is read, in bytes.
-const BODY_MAX_BYTES: usize = 64 * 1024;
 
 /// What the handler needs.
 pub struct App {
@@ -52,8 +49,8 @@ pub struct App {
     links: Links,
     limits: RateLimits,
     tasks: Tasks,
-    bells: InviteQueue,
-    events: EventQueue,
+    bells: Bells,
+    events: Queue<EventMessage>,
     dead_letters: DeadLetters,
     clock: Clock,
 }
@@ -70,8 +67,8 @@ impl App {
             links: Links::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
             tasks: Tasks::from_env(aws.dynamodb(), env),
-            bells: InviteQueue::from_env(aws.sqs(), env),
-            events: EventQueue::from_env(aws.sqs(), env),
+            bells: Bells::from_env(aws.sqs(), env),
+            events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
             clock,
         }
@@ -187,26 +184,12 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
 }
 
 fn request_id(text: &str) -> Result<RequestId, Rejection> {
-    text.parse().map_err(|_| Rejection::InvalidRequestId)
+    Ok(text.parse()?)
 }
 
-fn chat_id(text: &str) -> Result<ChatId, Rejection> {
-    text.parse().map(ChatId).map_err(|_| Rejection::UnknownChat)
-}
-
-/// Reads a body; none at all is an object without fields.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Rejection> {
-    if body.len() > BODY_MAX_BYTES {
-        return Err(Rejection::TooLarge);
-    }
-    let fields = match without_mark(body).trim_ascii() {
-        [] => Value::Object(serde_json::Map::new()),
-        body => serde_json::from_slice(body).map_err(|_| Rejection::InvalidJson)?,
-    };
-    if !fields.is_object() {
-        return Err(Rejection::InvalidJson);
-    }
-    serde_json::from_value(fields).map_err(|_| Rejection::InvalidParameter)
+fn chat_id(text: &str) -> Result<ChatId, purchase::Rejection> {
+    let id = text.parse().map(ChatId);
+    id.map_err(|_| purchase::Rejection::UnknownChat)
 }
 
 fn unavailable(fault: impl std::error::Error) -> Rejection {

@@ -15,11 +15,10 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::event::{Event, EventName, PendingEvents};
+use domain::delivery::{AfterDelivery, DeliveryFault, NextTry, Tried};
+use domain::event::{Event, EventMessage, EventName, PendingEvents};
 use domain::id::RequestId;
 use domain::invite::EventState;
-use domain::retry::backoff;
-use domain::time::Timestamp;
 use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
@@ -27,26 +26,16 @@ use runtime::config::Env;
 use runtime::lambda::{hand_back, message_id};
 use runtime::telemetry::chain;
 use runtime::trace;
-use serde::Deserialize;
-use store::queue::{EventQueue, attempt_of, first_sent_of, not_before_of, receives_of, trace_of};
+use store::queue::{Envelope, Queue, trace_of};
 use store::{Invites, Marked, StoreError};
 use tracing::{error, info, warn};
-use webengage::{DeliveryFault, WebEngage};
-
-/// How long an event is tried that WebEngage fails to take: from then on it is a dead letter, which a person sees. A rate
-/// limit ends no event, however old it is: a redrive of many brings one about.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(13 * 24 * 3600);
-
-/// How often SQS shows a message before it is a dead letter: the queue's `maxReceiveCount`.
-pub const MAX_RECEIVE_COUNT: u32 = 5;
-/// When SQS shows a message again that failed: the queue's visibility time-out.
-pub const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);
+use webengage::WebEngage;
 
 /// What the handler needs.
 pub struct App {
     webengage: WebEngage,
     invites: Invites,
-    queue: EventQueue,
+    queue: Queue<EventMessage>,
     base_backoff: Duration,
     clock: Clock,
 }
@@ -58,7 +47,7 @@ impl App {
         Self {
             webengage: WebEngage::from_env(env),
             invites: Invites::from_env(aws.dynamodb(), env),
-            queue: EventQueue::from_env(aws.sqs(), env),
+            queue: Queue::from_env(aws.sqs(), env),
             base_backoff: env.base_backoff(),
             clock,
         }
@@ -75,32 +64,25 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
     hand_back(failed.await.into_iter().flatten())
 }
 
-/// A message of the event queue.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Message {
-    Event(Event),
-    Pending(PendingEvents),
-}
-
 /// Sees to one message; answers whether SQS may delete it.
 async fn deliver(app: &App, message: &SqsMessage) -> bool {
-    match serde_json::from_str(message.body.as_deref().unwrap_or_default()) {
-        Ok(Message::Event(event)) => deliver_event(app, event, message).await,
-        Ok(Message::Pending(pending)) => deliver_pending(app, &pending, message).await,
-        Err(_) => {
-            error!(
-                message.id = message_id(message),
-                fault = "poison",
-                "unparseable message in EventQueue"
-            );
-            false
-        }
+    let Ok(envelope) = Envelope::open(message) else {
+        error!(
+            message.id = message_id(message),
+            fault = "poison",
+            "unparseable message in EventQueue"
+        );
+        return false;
+    };
+    let tried = envelope.tried;
+    match envelope.message {
+        EventMessage::Event(event) => deliver_event(app, event, &tried).await,
+        EventMessage::Pending(pending) => deliver_pending(app, &pending, &tried).await,
     }
 }
 
 /// Delivers what of a request was not delivered.
-async fn deliver_pending(app: &App, pending: &PendingEvents, message: &SqsMessage) -> bool {
+async fn deliver_pending(app: &App, pending: &PendingEvents, tried: &Tried) -> bool {
     let id = pending.request_id;
     match app.invites.get(id).await {
         Ok(None) => {
@@ -108,8 +90,8 @@ async fn deliver_pending(app: &App, pending: &PendingEvents, message: &SqsMessag
             true
         }
         Ok(Some(invite)) => {
-            let events = invite.pending_events();
-            let sent = join_all(events.iter().map(|event| send(app, event, message)));
+            let events = invite.pending_events().into_iter();
+            let sent = join_all(events.map(|event| send(app, event, tried)));
             sent.await.into_iter().all(|is_seen_to| is_seen_to)
         }
         // Not shown again, since a table that is away must not make dead letters: the sweeper sends another message.
@@ -130,68 +112,59 @@ fn delivered_before(id: RequestId, name: EventName) -> bool {
 }
 
 /// Delivers an event, unless that was done before or is not due.
-async fn deliver_event(app: &App, event: Event, message: &SqsMessage) -> bool {
+async fn deliver_event(app: &App, event: Event, tried: &Tried) -> bool {
     let id = event.request_id;
     let now = app.clock.now();
-    if let Some(at) = not_before_of(message).filter(|at| *at > now) {
-        return defer(app, &event, message, attempt_of(message), at).await;
+    if let Some(next) = tried.not_due(now) {
+        return defer(app, event, tried, next).await;
     }
     match app.invites.get(id).await {
         // The event of a request that is forgotten by now is delivered all the same.
         Ok(record) => match record.map_or(EventState::Wanted, |invite| invite.state_of(&event)) {
-            EventState::Wanted => send(app, &event, message).await,
+            EventState::Wanted => send(app, event, tried).await,
             EventState::Delivered => delivered_before(id, event.event_name),
             EventState::GivenUp => given_up(id, event.event_name),
             EventState::Replaced => replaced(id),
         },
-        // Waited for in the queue: a table that is away must not make dead letters.
         Err(fault) => {
             unchecked(id, &fault);
-            let attempt = attempt_of(message).saturating_add(1);
-            let delay = backoff(app.base_backoff, attempt, fastrand::f64());
-            defer(app, &event, message, attempt, now.plus(delay)).await
+            let next = tried.after_our_fault(app.base_backoff, fastrand::f64(), now);
+            defer(app, event, tried, next).await
         }
     }
 }
 
 /// Delivers an event, or has it wait.
-async fn send(app: &App, event: &Event, message: &SqsMessage) -> bool {
-    let id = event.request_id;
-    match app.webengage.deliver(event).await {
-        Ok(()) => mark(app, event, message).await,
-        Err(fault) => {
-            let sentence = chain(&fault);
-            match fault.fault() {
-                DeliveryFault::Again(_) if is_too_old(app, message) => {
-                    error!(invite.id = %id, event.name = event.event_name.as_str(), job.attempt = attempt_of(message),
-                        fault = "webengage_down", "given up after 13 days: {sentence}");
-                    dies(app, id, message).await
-                }
-                DeliveryFault::RateLimited(after) | DeliveryFault::Again(after) => {
-                    again(app, event, message, after.unwrap_or_default(), &sentence).await
-                }
-                DeliveryFault::Person => {
-                    error!(invite.id = %id, event.name = event.event_name.as_str(), fault = "webengage_refused", "{sentence}");
-                    dies(app, id, message).await
-                }
-            }
-        }
-    }
-}
-
-/// SQS shows the message again, or moves it to the dead letters if this was the last time; the record says which. Answers
-/// that SQS must not delete it.
-async fn dies(app: &App, id: RequestId, message: &SqsMessage) -> bool {
-    let noted = if receives_of(message) >= MAX_RECEIVE_COUNT {
-        app.invites.stop_resending(id).await
+async fn send(app: &App, event: Event, tried: &Tried) -> bool {
+    let (id, name, attempt) = (event.request_id, event.event_name.as_str(), tried.attempt);
+    let Err(failure) = app.webengage.deliver(&event).await else {
+        return mark(app, event, tried).await;
+    };
+    let (fault, sentence, now) = (failure.fault(), chain(&failure), app.clock.now());
+    let after = tried.after(fault, app.base_backoff, fastrand::f64(), now);
+    if let AfterDelivery::Again(next) = after {
+        let delay_ms = u64::try_from(next.at.since(now).as_millis()).unwrap_or(u64::MAX);
+        warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms, outcome = "deferred",
+            "event not delivered yet: {sentence}");
+    } else if fault == DeliveryFault::Person {
+        error!(invite.id = %id, event.name = name, fault = "webengage_refused", "{sentence}");
     } else {
-        let at = app.clock.now().plus(VISIBILITY_TIMEOUT);
-        app.invites.put_off(id, at).await
+        error!(invite.id = %id, event.name = name, job.attempt = attempt, fault = "webengage_down",
+            "given up after 13 days: {sentence}");
+    }
+    let noted = match after {
+        AfterDelivery::Again(NextTry { at, .. }) | AfterDelivery::ShownAgain(at) => {
+            app.invites.put_off(id, at).await
+        }
+        AfterDelivery::Dead => app.invites.stop_resending(id).await,
     };
     if let Err(fault) = noted {
         warn!(invite.id = %id, fault = "unavailable", "the sweeper may send this event once more: {}", chain(&fault));
     }
-    false
+    match after {
+        AfterDelivery::Again(next) => defer(app, event, tried, next).await,
+        AfterDelivery::ShownAgain(_) | AfterDelivery::Dead => false,
+    }
 }
 
 fn replaced(id: RequestId) -> bool {
@@ -204,7 +177,7 @@ fn given_up(id: RequestId, name: EventName) -> bool {
     true
 }
 
-async fn mark(app: &App, event: &Event, message: &SqsMessage) -> bool {
+async fn mark(app: &App, event: Event, tried: &Tried) -> bool {
     let (id, name) = (event.request_id, event.event_name);
     let now = app.clock.now();
     let marked = app
@@ -224,53 +197,18 @@ async fn mark(app: &App, event: &Event, message: &SqsMessage) -> bool {
         // Delivered again then, with the same id.
         Err(fault) => {
             error!(invite.id = %id, fault = "unavailable", "a delivered event could not be marked yet: {}", chain(&fault));
-            let attempt = attempt_of(message).saturating_add(1);
-            let delay = backoff(app.base_backoff, attempt, fastrand::f64());
-            defer(app, event, message, attempt, now.plus(delay)).await
+            let next = tried.after_our_fault(app.base_backoff, fastrand::f64(), now);
+            defer(app, event, tried, next).await
         }
     }
 }
 
-/// Whether an event has been tried long enough.
-fn is_too_old(app: &App, message: &SqsMessage) -> bool {
-    let first_sent = first_sent_of(message);
-    first_sent.is_some_and(|sent| app.clock.now().since(sent) > GIVE_UP_AFTER)
-}
-
-/// Has an event wait for another try.
-async fn again(
-    app: &App,
-    event: &Event,
-    message: &SqsMessage,
-    after: Duration,
-    reason: &str,
-) -> bool {
-    let (id, name) = (event.request_id, event.event_name.as_str());
-    let (attempt, now) = (attempt_of(message), app.clock.now());
-    let delay = backoff(app.base_backoff, attempt, fastrand::f64()).max(after);
-    warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-        outcome = "deferred", "event not delivered yet: {reason}");
-    let at = now.plus(delay);
-    if let Err(fault) = app.invites.put_off(id, at).await {
-        warn!(invite.id = %id, fault = "unavailable", "the sweeper may send this event once more: {}", chain(&fault));
-    }
-    defer(app, event, message, attempt.saturating_add(1), at).await
-}
-
 /// Sends the event again for later; answers whether SQS may delete this message.
-async fn defer(
-    app: &App,
-    event: &Event,
-    message: &SqsMessage,
-    attempt: u32,
-    at: Timestamp,
-) -> bool {
-    let now = app.clock.now();
-    let first_sent = first_sent_of(message).unwrap_or(now);
-    let sent = app.queue.defer(event, at, attempt, first_sent, now);
-    let sent = sent.await;
+async fn defer(app: &App, event: Event, tried: &Tried, next: NextTry) -> bool {
+    let id = event.request_id;
+    let sent = app.queue.defer(event, tried, next, app.clock.now()).await;
     sent.inspect_err(|fault| {
-        error!(invite.id = %event.request_id, fault = "unavailable", "an event could not be sent again for later: {}", chain(fault));
+        error!(invite.id = %id, fault = "unavailable", "an event could not be sent again for later: {}", chain(fault));
     })
     .is_ok()
 }

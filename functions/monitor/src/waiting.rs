@@ -1,7 +1,7 @@
 //! Who has paid and waits for a link, for how long.
 
 use domain::id::{BotId, ChatId};
-use domain::task::{KeyRange, Lane, Work};
+use domain::task::{KeyRange, Lane};
 use domain::time::Timestamp;
 use futures_util::future::{try_join, try_join_all};
 use store::{Found, RateLimits, StoreError, Tasks};
@@ -48,9 +48,7 @@ pub(crate) async fn failed(tasks: &Tasks, chat: ChatId) -> Result<u64, StoreErro
 async fn oldest(tasks: &Tasks, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
     let page = tasks.page(lane, None, 1).await?;
     Ok(page.found.into_iter().find_map(|found| match found {
-        Found::Task(task) if matches!(task.work, Work::Mint(_) | Work::Replace(_)) => {
-            Some(task.created_at)
-        }
+        Found::Task(task) if task.work.is_awaited() => Some(task.created_at),
         // It hides who stands behind it until the dispatcher sets it aside.
         Found::Malformed(_) => Some(Timestamp::from_ms(0)),
         Found::Task(_) => None,

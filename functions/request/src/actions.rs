@@ -8,17 +8,17 @@ use domain::action::Change;
 use domain::history::{Action, SHOP};
 use domain::id::RequestId;
 use domain::invite::{Invite, Status};
-use domain::text::without_mark;
 use http::{Method, Request, Response, StatusCode};
+use runtime::body;
 use runtime::response::{Rejection, json};
 use runtime::view::InviteView;
 use serde::Deserialize;
 use tracing::info;
 
-use crate::{App, BODY_MAX_BYTES};
+use crate::App;
 
 /// The body of `reissue`.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Reissue {
     /// The version of the link that is to be replaced: a repeat of the call then replaces nothing else.
@@ -46,17 +46,15 @@ pub(crate) async fn answer(
     if request.method() != Method::POST {
         return Err(Rejection::MethodNotAllowed("POST"));
     }
-    let id: RequestId = id.parse().map_err(|_| Rejection::InvalidRequestId)?;
-    if request.body().len() > BODY_MAX_BYTES {
-        return Err(Rejection::TooLarge);
-    }
+    let id: RequestId = id.parse()?;
+    body::check_size(request.body())?;
     let acting = app.acting();
     let (invite, change) = if action == Action::Void {
         let detail =
             |invite: &Invite| format!("{}, link {}", invite.status.as_str(), invite.link_version);
         acting.act(SHOP, id, action, Invite::void, detail).await?
     } else {
-        let asked = read(request.body())?;
+        let asked: Reissue = body::read(request.body())?;
         let decide = |invite: &Invite| invite.reissue(asked.link_version);
         acting
             .act(SHOP, id, action, decide, Invite::link_in_words)
@@ -68,21 +66,6 @@ pub(crate) async fn answer(
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
     Ok(json(StatusCode::OK, &InviteView::from(invite)))
-}
-
-/// Reads a body; none at all is an object without fields.
-fn read(body: &Bytes) -> Result<Reissue, Rejection> {
-    match without_mark(body).trim_ascii() {
-        [] => Ok(Reissue::default()),
-        body => {
-            let fields: serde_json::Value =
-                serde_json::from_slice(body).map_err(|_| Rejection::InvalidJson)?;
-            if !fields.is_object() {
-                return Err(Rejection::InvalidJson);
-            }
-            serde_json::from_value(fields).map_err(|_| Rejection::InvalidParameter)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -24,17 +24,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::action::Change;
+use domain::event::EventMessage;
 use domain::history::{Action, SHOP};
 use domain::id::{InviteLink, RequestId};
 use domain::invite::{Invite, Status};
 use domain::link_pool::Targets;
-use domain::purchase::{Chats, Identity, Purchase};
+use domain::purchase::{self, Chats, Identity, Purchase};
 use domain::task::Task;
 use domain::time::Timestamp;
 use futures_util::future::join;
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
 use runtime::aws;
+use runtime::body;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::{Rejection, json};
@@ -42,12 +44,9 @@ use runtime::telemetry::chain;
 use runtime::trace;
 use serde::Serialize;
 use store::acting::Acting;
-use store::queue::{EventQueue, InviteQueue};
+use store::queue::{Bells, Queue};
 use store::{Created, Dedup, Invites, LinkPool, Links, Tasks};
 use tracing::{error, info, warn};
-
-/// The largest body that is read, in bytes.
-pub const BODY_MAX_BYTES: usize = 64 * 1024;
 
 /// What the handler needs.
 pub struct App {
@@ -58,8 +57,8 @@ pub struct App {
     tasks: Tasks,
     dedup: Dedup,
     pool: LinkPool,
-    bells: InviteQueue,
-    events: EventQueue,
+    bells: Bells,
+    events: Queue<EventMessage>,
     targets: Targets,
     empty: pool::Empty,
     invite_ttl: Duration,
@@ -82,8 +81,8 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             dedup: Dedup::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),
-            bells: InviteQueue::from_env(aws.sqs(), env),
-            events: EventQueue::from_env(aws.sqs(), env),
+            bells: Bells::from_env(aws.sqs(), env),
+            events: Queue::from_env(aws.sqs(), env),
             empty: pool::Empty::default(),
             invite_ttl: env.invite_ttl(),
             retention: env.retention(),
@@ -139,9 +138,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
 }
 
 async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejection> {
-    if request.body().len() > BODY_MAX_BYTES {
-        return Err(Rejection::TooLarge);
-    }
+    body::check_size(request.body())?;
     let idempotency_key = match request
         .headers()
         .get("idempotency-key")
@@ -149,9 +146,10 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     {
         None => None,
         Some(Ok(key)) => Some(key),
-        Some(Err(_)) => return Err(Rejection::InvalidTransactionId),
+        Some(Err(_)) => return Err(purchase::Rejection::InvalidTransactionId.into()),
     };
-    let purchase = Purchase::parse(request.body(), idempotency_key, &app.chats)?;
+    let fields = body::fields(request.body())?;
+    let purchase = Purchase::parse(&fields, idempotency_key, &app.chats)?;
     let now = app.clock.now();
     let id = match purchase.identity() {
         Identity::Payment(id) => id,
@@ -192,9 +190,7 @@ async fn answer_of(
     invite: Invite,
     now: Timestamp,
 ) -> Result<Accepted, Rejection> {
-    // The dispatcher was faster, or the SDK repeated a write whose answer was lost: this is our own record (or that of a
-    // call in the very same millisecond, which is then told the same).
-    if invite.created_at == now && invite.user_id == purchase.user_id {
+    if invite.is_of(purchase, now) {
         return Ok(accepted(&invite));
     }
     repeated(app, purchase, invite, now).await
@@ -229,10 +225,9 @@ async fn repeated(
     now: Timestamp,
 ) -> Result<Accepted, Rejection> {
     let request_id = invite.request_id;
-    if invite.user_id != purchase.user_id {
+    invite.check_buyer(purchase).inspect_err(|_| {
         warn!(invite.id = %request_id, outcome = "conflict", "one transaction, two users");
-        return Err(Rejection::TransactionConflict);
-    }
+    })?;
     let (invite, reissued) = match invite.repeat(now) {
         Change::Nothing => (invite, None),
         _ => reissue(app, invite, now).await?,

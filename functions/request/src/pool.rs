@@ -175,7 +175,7 @@ async fn follow_up(app: &App, pooled: &PooledLink, done: &Invite) {
     let id = done.request_id;
     let event = async {
         for event in done.pending_events() {
-            if let Err(fault) = app.events.send(&event).await {
+            if let Err(fault) = app.events.send_now(event).await {
                 warn!(invite.id = %id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
             }
         }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::delivery::DeliveryFault;
 use domain::fault::Fault;
 use domain::id::ChatId;
 use domain::purchase::Chats;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use telegram::ALLOWED_UPDATES;
 use telegram::{Chat, Membership, Telegram, TelegramError, WebhookInfo};
 use tokio::time::sleep;
-use webengage::{DeliveryFault, WebEngage};
+use webengage::WebEngage;
 
 use crate::registration::Bot;
 

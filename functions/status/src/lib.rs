@@ -47,7 +47,7 @@ async fn find(app: &App, request: &Request<Bytes>) -> Result<Invite, Rejection> 
         return Err(Rejection::Unauthorized);
     }
     let last = request.uri().path().rsplit('/').next().unwrap_or_default();
-    let id: RequestId = last.parse().map_err(|_| Rejection::InvalidRequestId)?;
+    let id: RequestId = last.parse()?;
     match app.invites.get(id).await {
         Ok(Some(invite)) => Ok(invite),
         Ok(None) => Err(Rejection::NotFound),

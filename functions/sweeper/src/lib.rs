@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use domain::event::PendingEvents;
+use domain::event::{EventMessage, PendingEvents};
 use domain::id::{PendingShard, RequestId};
 use domain::time::Timestamp;
 use futures_util::future::join_all;
@@ -20,7 +20,7 @@ use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::telemetry::chain;
 use serde::Serialize;
-use store::queue::{EventQueue, QueueError};
+use store::queue::{Queue, QueueError};
 use store::{Invites, StoreError};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -35,7 +35,7 @@ const RESERVE: Duration = Duration::from_secs(15);
 /// What the handler needs.
 pub struct App {
     invites: Invites,
-    events: EventQueue,
+    events: Queue<EventMessage>,
     clock: Clock,
 }
 
@@ -45,7 +45,7 @@ impl App {
         let aws = aws::Shared::from_env(env);
         Self {
             invites: Invites::from_env(aws.dynamodb(), env),
-            events: EventQueue::from_env(aws.sqs(), env),
+            events: Queue::from_env(aws.sqs(), env),
             clock,
         }
     }
@@ -142,7 +142,7 @@ async fn send(app: &App, id: RequestId, since: Timestamp) -> Result<bool, SweepE
     let has_any = claimed.is_some_and(|invite| !invite.pending_events().is_empty());
     if has_any {
         let pending = PendingEvents { request_id: id };
-        app.events.send_pending(&pending).await?;
+        app.events.send_now(pending).await?;
     }
     Ok(has_any)
 }

@@ -13,6 +13,7 @@
 //! The event goes last, so that a join whose event was delivered had its revocation put.
 
 use bytes::Bytes;
+use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::{Join, NotJson, Presence, UpdateKind, classify};
@@ -27,7 +28,7 @@ use runtime::response::{Rejection, json};
 use runtime::telemetry::chain;
 use runtime::trace;
 use serde_json::json;
-use store::queue::{EventQueue, InviteQueue};
+use store::queue::{Bells, Queue};
 use store::{Invites, Joined, LinkPool, LinkRecord, Links, Owner, StoreError, Tasks};
 use tracing::field::display;
 use tracing::{debug, error, info, warn};
@@ -40,8 +41,8 @@ pub struct App {
     links: Links,
     pool: LinkPool,
     tasks: Tasks,
-    bells: InviteQueue,
-    events: EventQueue,
+    bells: Bells,
+    events: Queue<EventMessage>,
     clock: Clock,
 }
 
@@ -56,8 +57,8 @@ impl App {
             links: Links::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),
             tasks: Tasks::from_env(aws.dynamodb(), env),
-            bells: InviteQueue::from_env(aws.sqs(), env),
-            events: EventQueue::from_env(aws.sqs(), env),
+            bells: Bells::from_env(aws.sqs(), env),
+            events: Queue::from_env(aws.sqs(), env),
             clock,
         }
     }
@@ -309,19 +310,14 @@ async fn revoke_by(
     Ok(())
 }
 
-/// The link by which somebody came in was replaced: the seat is taken, so the link that took its place must go. One that
-/// is being replaced needs nothing: its task finds the join.
+/// The link by which somebody came in was replaced: the one that took its place is revoked.
 async fn revoke_successor(
     app: &App,
     join: &Join,
     used: &LinkRecord,
     invite: &Invite,
 ) -> Result<(), Failure> {
-    let present = invite
-        .invite_link
-        .as_ref()
-        .filter(|link| invite.link_version > 0 && **link != used.invite_link);
-    let Some(present) = present else {
+    let Some(present) = invite.successor_of(&used.invite_link) else {
         return Ok(());
     };
     match app.links.get(&present.hash()).await? {
@@ -349,7 +345,7 @@ async fn queue_consequences(
         put.await?;
     }
     match invite.unsent_join_event(&link.invite_link) {
-        Some(event) => Ok(app.events.send(&event).await?),
+        Some(event) => Ok(app.events.send_now(event).await?),
         None => Ok(()),
     }
 }

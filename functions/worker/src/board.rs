@@ -5,11 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
+use domain::lanes::{BotState, SHARE};
 use domain::lease::ChatLease;
 use domain::limiter::{Circuit, Limiter, Pacing};
 use domain::time::Timestamp;
-
-use crate::lanes::{BotState, SHARE};
 use tokio::time::Instant;
 
 /// How long before its slot a task is begun: what it reads before it calls Telegram must not make the calls uneven.

@@ -1,12 +1,11 @@
 //! One call about a task, and what its failure means: for the task, and for the bot that made it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::fault::Fault;
 use domain::id::{ChatId, InviteLink, RequestId};
 use domain::limiter::{Cause, Pacing, Verdict};
-use domain::retry::{backoff, refusal_backoff};
+use domain::retry::backoff;
 use domain::task::{Revoke, Task, Work};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
@@ -16,9 +15,6 @@ use tracing::{error, warn};
 
 use crate::App;
 use crate::board::{Board, Leaving};
-
-/// How much later than the probe of an open circuit the task is due that opened it: another one probes.
-const AFTER_PROBE: Duration = Duration::from_secs(1);
 
 /// How often a chat is followed in one run that has moved. Two that point at each other would be followed for ever.
 const MOVES_MAX: u32 = 2;
@@ -129,7 +125,7 @@ impl Call<'_> {
                     "the group became a supergroup: name it in TELEGRAM_CHAT_ID as new=old");
                 Failed::NotCounted
             }
-            Fault::ChatFault if matches!(task.work, Work::Mint(_) | Work::Fill(_)) => {
+            Fault::ChatFault if task.work.makes_link() => {
                 self.open_circuit(now);
                 error!(chat.id = %chat, bot.id = %bot, fault = fault.as_str(),
                     "the bot can't work in the chat, its tasks wait or go to another bot until that is fixed: {}", chain(failure));
@@ -163,13 +159,7 @@ impl Call<'_> {
     /// Lays a failure to the task's account, unless different tasks in a row have failed alike.
     fn charge(&self, task: &Task, failure: &TelegramError, now: Timestamp) -> Failed {
         let (bot, fault) = (self.bot.bot(), failure.fault());
-        let cause = match fault {
-            Fault::Retry | Fault::Unknown | Fault::RateLimited { .. } => Cause::Trouble,
-            // By its structure, not by its words.
-            Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
-                Cause::Refused(failure.kind())
-            }
-        };
+        let cause = Cause::of(fault, failure.kind());
         let mut board = self.board.lock();
         let Some(limiter) = board.limiters.get_mut(&bot) else {
             return Failed::Own;
@@ -178,7 +168,7 @@ impl Call<'_> {
         if limiter.circuit.failed(&task.name(), cause, now) == Verdict::Own {
             return Failed::Own;
         }
-        let until = limiter.circuit.open_until;
+        let due = limiter.circuit.due_after_probe();
         board.is_dirty = true;
         drop(board);
         let (chat, sentence) = (self.chat(), chain(failure));
@@ -188,7 +178,7 @@ impl Call<'_> {
             error!(chat.id = %chat, bot.id = %bot, fault = "chat_fault",
                 "Telegram refuses whatever the bot asks in the chat, its tasks wait or go to another bot until that is fixed: {sentence}");
         }
-        Failed::NotCountedUntil(until.plus(AFTER_PROBE))
+        Failed::NotCountedUntil(due)
     }
 
     /// Has the task wait until `at`; no try is counted.
@@ -202,19 +192,6 @@ impl Call<'_> {
         let sentence = chain(failure);
         self.app.tasks.defer(task, at, attempts, &sentence).await?;
         Ok(End::Deferred(at))
-    }
-
-    /// How long a task waits after its own failure, which `earlier` others came before.
-    pub(crate) fn wait_after(&self, fault: Fault, earlier: u32) -> Duration {
-        let base = self.app.rules.base_backoff;
-        match fault {
-            Fault::Refused | Fault::Permanent | Fault::Migrated(_) => {
-                refusal_backoff(base, earlier, fastrand::f64())
-            }
-            Fault::Retry | Fault::Unknown | Fault::ChatFault | Fault::RateLimited { .. } => {
-                backoff(base, earlier, fastrand::f64())
-            }
-        }
     }
 
     /// Has a link of this bot revoked, which must never be seen. Durable on return.

@@ -53,7 +53,8 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, slot: SlotId) -> Result<En
         Failed::NotCounted => Ok(End::NotCalled),
         Failed::NotCountedUntil(at) => call.defer(task, at, task.attempts, &failure).await,
         Failed::Own => {
-            let delay = call.wait_after(failure.fault(), task.attempts);
+            let rules = app.rules;
+            let delay = rules.wait(failure.fault(), task.attempts, fastrand::f64());
             warn!(chat.id = %chat, pool.slot = slot.number, job.attempt = attempts, fault = failure.fault().as_str(), outcome = "deferred",
                 "no link for the link pool yet: {}", chain(&failure));
             call.defer(task, app.clock.now().plus(delay), attempts, &failure)

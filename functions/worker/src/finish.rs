@@ -1,8 +1,8 @@
 //! What follows when a task was tried: it is done, waits for another try, or its request is FAILED.
 
 use domain::event::Event;
-use domain::fault::Fault;
 use domain::invite::Invite;
+use domain::retry::AfterFailure;
 use domain::task::Task;
 use runtime::telemetry::chain;
 use store::{Minted, StoreError};
@@ -22,16 +22,8 @@ pub(crate) async fn retry_or_fail(
 ) -> Result<End, StoreError> {
     let (app, id, now) = (call.app, minted.mint.request_id, call.app.clock.now());
     let (fault, sentence) = (failure.fault(), chain(failure));
-    let refusals = record.map_or(0, |invite| invite.refusals);
-    let is_refusal = matches!(
-        fault,
-        Fault::Refused | Fault::Permanent | Fault::Migrated(_)
-    );
-    let is_last = match record {
-        Some(invite) => invite.is_last_try(fault, app.rules.max_attempts),
-        None => app.rules.max_attempts <= 1,
-    };
-    if is_last {
+    let earlier = record.map(Invite::tries).unwrap_or_default();
+    let AfterFailure::Wait(delay) = app.rules.of_request(earlier, fault, fastrand::f64()) else {
         let failed = app
             .invites
             .fail(&app.tasks, task, Some(minted), &sentence, now)
@@ -43,33 +35,28 @@ pub(crate) async fn retry_or_fail(
         }
         // It is settled, voided or already joined: the next look tells.
         return Ok(End::NotCalled);
-    }
-    let earlier = if is_refusal {
-        refusals
-    } else {
-        minted.attempts.saturating_sub(1)
     };
-    let delay = call.wait_after(fault, earlier);
     warn!(invite.id = %id, chat.id = %minted.chat, job.attempt = minted.attempts, fault = fault.as_str(), outcome = "deferred",
         delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "no link yet: {sentence}");
     app.invites
-        .note_try(minted, refusals + u32::from(is_refusal), &sentence, now)
+        .note_try(minted, earlier.and(fault).refusals, &sentence, now)
         .await?;
     call.defer(task, now.plus(delay), task.attempts, failure)
         .await
 }
 
 /// Queues an event. One that can't be queued holds up nobody: it is pending, and the sweeper sends it.
-pub(crate) async fn send(app: &App, event: &Event) {
-    if let Err(fault) = app.events.send(event).await {
-        warn!(invite.id = %event.request_id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
+pub(crate) async fn send(app: &App, event: Event) {
+    let id = event.request_id;
+    if let Err(fault) = app.events.send_now(event).await {
+        warn!(invite.id = %id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
     }
 }
 
 /// Queues what of a request was not delivered.
 pub(crate) async fn send_pending(app: &App, invite: &Invite) {
     for event in invite.pending_events() {
-        send(app, &event).await;
+        send(app, event).await;
     }
 }
 

@@ -11,7 +11,6 @@ mod call;
 mod fill;
 mod finish;
 mod given_up;
-mod lanes;
 mod mint;
 mod replace;
 mod revoke;
@@ -24,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::event::EventMessage;
 use domain::id::ChatId;
 use domain::link_pool::Targets;
 use domain::purchase::Chats;
@@ -34,7 +34,7 @@ use runtime::clock::Clock;
 use runtime::config::{Env, Lifetimes};
 use runtime::lambda::{hand_back, message_id};
 use serde::{Deserialize, Serialize};
-use store::queue::{Bell, EventQueue, InviteQueue};
+use store::queue::{Bell, Bells, Envelope, Queue};
 use store::{Invites, LinkPool, Links, RateLimits, Tasks};
 use telegram::{self, Bots};
 use tokio::time::Instant;
@@ -60,8 +60,8 @@ pub struct App {
     limits: RateLimits,
     pool: LinkPool,
     targets: Targets,
-    bells: InviteQueue,
-    events: EventQueue,
+    bells: Bells,
+    events: Queue<EventMessage>,
     rules: RetryRules,
     invite_ttl: Duration,
     pool_ttl: Duration,
@@ -87,8 +87,8 @@ impl App {
             pool: LinkPool::from_env(aws.dynamodb(), env),
             pool_ttl: env.link_pool_ttl(&targets),
             targets,
-            bells: InviteQueue::from_env(aws.sqs(), env),
-            events: EventQueue::from_env(aws.sqs(), env),
+            bells: Bells::from_env(aws.sqs(), env),
+            events: Queue::from_env(aws.sqs(), env),
             rules: RetryRules {
                 max_attempts: env.max_attempts(),
                 base_backoff: env.base_backoff(),
@@ -153,7 +153,7 @@ pub async fn handle(app: &App, invocation: Invocation, deadline: Instant) -> Ans
 pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
     let (mut chats, mut poison): (BTreeSet<ChatId>, Vec<String>) = (BTreeSet::new(), Vec::new());
     for message in &batch.records {
-        match serde_json::from_str(message.body.as_deref().unwrap_or_default()) {
+        match Envelope::open(message).map(|envelope| envelope.message) {
             Ok(Bell::Work { chat_id }) => match app.chats.named(chat_id) {
                 Some((_, pool)) => {
                     chats.insert(pool);

@@ -34,11 +34,7 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, mint: &Mint) -> Result<End
         .map_or(MintStep::Make, |invite| invite.mint_step(mint.link_version));
     // The record says whose request it is. Of two buyers who report one transaction, one is refused, and the task may be
     // that one's, whose report died between task and record.
-    let of_record = record.as_ref().map(|invite| Mint {
-        user_id: invite.user_id.clone(),
-        transaction_id: invite.transaction_id.clone(),
-        ..mint.clone()
-    });
+    let of_record = record.as_ref().map(Mint::of);
     let mint = of_record.as_ref().unwrap_or(mint);
     match (step, &record) {
         (MintStep::Make, _) => make(call, task, mint, record.as_ref()).await,
@@ -155,7 +151,7 @@ async fn hand_out(
                 &link,
                 now,
             );
-            send(app, &event.of_version(mint.link_version)).await;
+            send(app, event.of_version(mint.link_version)).await;
             let accepted_at = record.map_or(task.created_at, |invite| invite.created_at);
             info!(invite.id = %id, chat.id = %minted.chat, job.attempt = minted.attempts, outcome = "done",
                 waited_ms = u64::try_from(now.since(accepted_at).as_millis()).unwrap_or(u64::MAX), "link handed out");

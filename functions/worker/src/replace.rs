@@ -11,12 +11,10 @@
 //! on the request sees it, and it is DONE with the old link again. Only a join that Telegram reports after the new link
 //! was handed out comes too late for that: the webhook then has the new link revoked.
 
-use domain::fault::Fault;
-use domain::invite::{Invite, ReplacedLink, Status};
+use domain::invite::{Invite, ReplacedLink};
 use domain::task::{Mint, Replace, Revoke, Task, Work};
 use runtime::telemetry::chain;
 use store::{Minted, StoreError};
-use telegram::TelegramError;
 use tracing::{error, info, warn};
 
 use crate::App;
@@ -34,7 +32,7 @@ pub(crate) async fn run(
     let Some((invite, old)) = wanted(app, replace).await? else {
         return done(app, task).await;
     };
-    if invite.joined_at.is_some() {
+    if invite.is_already_joined() {
         return restore(call, task, &invite).await;
     }
     if !call.reach_slot().await {
@@ -48,8 +46,7 @@ pub(crate) async fn run(
         }
         Err(failure) => failure,
     };
-    let is_expired = old.link_expires_at.is_some_and(|at| at < app.clock.now());
-    if is_dead_by(&failure, is_expired) {
+    if old.is_dead_after(failure.fault(), app.clock.now()) {
         return revoked(app, task, &invite, &chain(&failure)).await;
     }
     match call.failed(task, &failure).await {
@@ -59,7 +56,7 @@ pub(crate) async fn run(
             call.defer(task, at, attempts, &failure).await
         }
         Failed::Own => {
-            let mint = mint_of(&invite);
+            let mint = Mint::of(&invite);
             let minted = Minted {
                 mint: &mint,
                 chat,
@@ -81,36 +78,14 @@ async fn wanted(
     let Some(invite) = app.invites.get(replace.request_id).await? else {
         return Ok(None);
     };
-    let is_wanted = matches!(invite.status, Status::Queued | Status::Processing)
-        && invite.voided_at.is_none()
-        && invite.link_version == replace.link_version;
-    let old = invite.replaced.clone().filter(|_| is_wanted);
+    let old = invite.to_be_replaced(replace.link_version).cloned();
     Ok(old.map(|old| (invite, old)))
-}
-
-/// Whether the refusal of a revocation says that the link is of no use to anybody.
-const fn is_dead_by(failure: &TelegramError, is_expired: bool) -> bool {
-    match failure.fault() {
-        Fault::Permanent => true,
-        Fault::RateLimited { .. } | Fault::Migrated(_) => false,
-        // It has ended by itself: nothing of this must hold its buyer up.
-        Fault::Retry | Fault::Unknown | Fault::ChatFault | Fault::Refused => is_expired,
-    }
-}
-
-fn mint_of(invite: &Invite) -> Mint {
-    Mint {
-        request_id: invite.request_id,
-        user_id: invite.user_id.clone(),
-        transaction_id: invite.transaction_id.clone(),
-        link_version: invite.link_version,
-    }
 }
 
 /// The old link lets nobody in any more: the new one is to be made.
 async fn revoked(app: &App, task: &Task, invite: &Invite, why: &str) -> Result<End, StoreError> {
     let id = invite.request_id;
-    let mint = Task::new(task.chat, Work::Mint(mint_of(invite)), task.created_at);
+    let mint = Task::new(task.chat, Work::Mint(Mint::of(invite)), task.created_at);
     let mint = mint.traced(task.trace.clone());
     let noted = app
         .invites
@@ -159,8 +134,7 @@ pub(crate) async fn without_its_bot(app: &App, task: &Task) -> Result<(), StoreE
         let Some((invite, old)) = wanted(app, replace).await? else {
             return app.tasks.delete(&task.key()).await;
         };
-        let now = app.clock.now();
-        if old.link_expires_at.is_some_and(|at| at < now) {
+        if old.is_expired(app.clock.now()) {
             return revoked(app, task, &invite, "it has expired")
                 .await
                 .map(|_| ());

@@ -1,6 +1,7 @@
 //! Taking a link out of use. Asking twice is harmless, and a link that is never revoked expires by itself.
 
 use domain::fault::Fault;
+use domain::retry::AfterFailure;
 use domain::task::{Revoke, Task};
 use runtime::telemetry::chain;
 use store::StoreError;
@@ -31,18 +32,19 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, revoke: &Revoke) -> Result
     match call.failed(task, &failure).await {
         Failed::NotCounted => Ok(End::NotCalled),
         Failed::NotCountedUntil(at) => call.defer(task, at, attempts, &failure).await,
-        Failed::Own if attempts >= app.rules.max_attempts => {
+        Failed::Own => {
+            let jitter = fastrand::f64();
+            if let AfterFailure::Wait(delay) = app.rules.of_revocation(task.attempts, fault, jitter)
+            {
+                warn!(invite.id = id, chat.id = %chat, job.attempt = attempts, fault = fault.as_str(), outcome = "deferred",
+                    "link not revoked yet: {sentence}");
+                let at = app.clock.now().plus(delay);
+                return call.defer(task, at, attempts, &failure).await;
+            }
             error!(invite.id = id, chat.id = %chat, job.attempt = attempts, fault = fault.as_str(), outcome = "given_up",
                 "a used link can't be revoked and works again if its user leaves, until it expires: {sentence}");
             app.tasks.fail(task, &sentence).await?;
             Ok(End::Done)
-        }
-        Failed::Own => {
-            let delay = call.wait_after(fault, task.attempts);
-            warn!(invite.id = id, chat.id = %chat, job.attempt = attempts, fault = fault.as_str(), outcome = "deferred",
-                "link not revoked yet: {sentence}");
-            call.defer(task, app.clock.now().plus(delay), attempts, &failure)
-                .await
         }
     }
 }

@@ -21,14 +21,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
-use domain::lease::{ChatLease, LEASE, LEASE_RESERVE};
+use domain::lanes::{BotState, Lanes, Next, UnderWay};
+use domain::lease::{ChatLease, LEASE, LEASE_RESERVE, Over, WAIT_MAX};
+use domain::retry::AfterFailure;
 use domain::task::{Lane, Task, TaskKey};
 use domain::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use runtime::telemetry::chain;
-use store::{Found, LanePage, Marking, Released, StoreError, Taking};
+use store::{Found, LanePage, Malformed, Marking, Released, StoreError, Taking};
 use tokio::time::Instant;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -37,12 +39,7 @@ use crate::App;
 use crate::board::{Board, LEAD};
 use crate::call::{Call, End};
 use crate::given_up;
-use crate::lanes::{Lanes, Next, UnderWay};
 
-/// The longest wait that a run holds on for: releasing and coming again costs as much as the time that it saves.
-const WAIT_MAX: Duration = Duration::from_secs(4);
-/// How long before its time a bell may arrive: it must find the lease to be had, and the run waits the rest.
-const BELL_EARLY: Duration = Duration::from_secs(2);
 /// How old what is known of the lease may be when a call is begun.
 const CHECK_AFTER: Duration = Duration::from_millis(250);
 /// How often the lease is read while calls are under way and nothing else is due.
@@ -55,13 +52,6 @@ const LOOK_AFTER: Duration = Duration::from_secs(10);
 const PAGE: i32 = 25;
 /// How often a bell that finds the lease held and then free tries again.
 const TAKES: u32 = 3;
-/// How many deaths in a row are no chance: then the tasks are done one by one.
-const DEATHS: u32 = 2;
-/// How often the process may die of a task before it is given up. Deaths of other causes meet a task as well: so many in a
-/// row are no chance.
-const CRASHES: u32 = 5;
-/// How long a task waits that the process died of, for each time, more or less: its neighbours go first.
-const CRASH_WAIT: Duration = Duration::from_secs(60);
 
 /// Until when calls may be begun.
 #[derive(Clone, Copy)]
@@ -74,19 +64,6 @@ struct Finished {
     task: Task,
     bot: BotId,
     end: Result<End, StoreError>,
-}
-
-/// Why a run ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Over {
-    /// Nothing is due.
-    Idle,
-    /// Nothing is due before then.
-    Later(Timestamp),
-    /// The time is over; there may be more.
-    Budget,
-    /// The lease is lost, or a write failed.
-    Broken,
 }
 
 /// Serves a chat until nothing is due, all must wait, or the budget is over. What goes wrong is logged, and left to the
@@ -162,7 +139,7 @@ impl<'a> Run<'a> {
             configured,
             owner,
             board: std::sync::Arc::new(Board::new(&lease, configured, bots, &fresh, ends)),
-            is_careful: lease.deaths >= DEATHS,
+            is_careful: lease.needs_care(),
             lease,
             ends,
             budget,
@@ -296,7 +273,7 @@ impl<'a> Run<'a> {
 
     /// When there may be something to do that is not due yet: for a task that waits, or in the lane of a bot that waits,
     /// which was not read.
-    fn later(&self, bots: &[crate::lanes::BotState], now: Timestamp) -> Option<Timestamp> {
+    fn later(&self, bots: &[BotState], now: Timestamp) -> Option<Timestamp> {
         let unread = bots.iter().filter(|state| !self.lanes.reads(state.bot));
         let unread = unread.map(|state| state.free_at.max(now));
         self.lanes.deferred_until.into_iter().chain(unread).min()
@@ -371,11 +348,14 @@ impl<'a> Run<'a> {
             Ok::<_, StoreError>((lane, page))
         });
         let pages = self.beside(try_join_all(reads)).await?;
+        let mut malformed = Vec::new();
         for (lane, page) in pages {
-            lanes.add(lane, page, &self.under_way, now);
+            let (tasks, others) = page.split();
+            lanes.add(lane, tasks, &self.under_way, now);
+            malformed.extend(others);
         }
         self.lanes = lanes;
-        self.set_aside().await?;
+        self.set_aside(&malformed).await?;
         self.unknown_bots().await
     }
 
@@ -383,17 +363,18 @@ impl<'a> Run<'a> {
         let app = self.app;
         let page: LanePage = self.beside(app.tasks.page(lane, Some(after), PAGE)).await?;
         let now = self.app.clock.now();
-        self.lanes.add(lane, page, &self.under_way, now);
-        self.set_aside().await
+        let (tasks, malformed) = page.split();
+        self.lanes.add(lane, tasks, &self.under_way, now);
+        self.set_aside(&malformed).await
     }
 
     /// Moves what is not a task of ours out of the way.
-    async fn set_aside(&mut self) -> Result<(), StoreError> {
-        for malformed in std::mem::take(&mut self.lanes.malformed) {
+    async fn set_aside(&mut self, all: &[Malformed]) -> Result<(), StoreError> {
+        for malformed in all {
             error!(chat.id = %self.chat, task.key = malformed.key.key, fault = "poison",
                 "a task has no usable {}; it lies in the lane of failed ones", malformed.attribute);
             let app = self.app;
-            self.beside(app.tasks.set_aside(self.chat, &malformed))
+            self.beside(app.tasks.set_aside(self.chat, malformed))
                 .await?;
         }
         Ok(())
@@ -554,18 +535,14 @@ impl<'a> Run<'a> {
             let crashes = task.crashes.saturating_add(1);
             error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %self.chat, task.crashes = crashes, fault = "killed",
                 "the process died while it worked on a task alone");
-            if crashes >= CRASHES {
-                given_up::give_up(
-                    app,
-                    &task,
-                    "the process died five times while it worked on this",
-                )
-                .await?;
-            } else {
-                // At random, so that two tasks of one process that died of one of them come due apart.
-                let wait = CRASH_WAIT.mul_f64(0.5 + fastrand::f64()) * crashes;
-                let at = now.plus(wait);
-                app.tasks.note_crash(&task, crashes, at).await?;
+            match task.after_crash(fastrand::f64()) {
+                AfterFailure::Wait(wait) => {
+                    app.tasks.note_crash(&task, crashes, now.plus(wait)).await?;
+                }
+                AfterFailure::GiveUp => {
+                    const REASON: &str = "the process died five times while it worked on this";
+                    given_up::give_up(app, &task, REASON).await?;
+                }
             }
         }
         app.limits.set_doing(self.chat, &self.owner, None).await?;

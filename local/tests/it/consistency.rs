@@ -135,12 +135,12 @@ fn own_codes(file: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_error_code_is_in_the_contract_and_in_the_operators_book() {
-    let rejections = Rejection::ALL.map(|rejection| rejection.code().to_owned());
+    let rejections = Rejection::all().map(|rejection| rejection.code().to_owned());
     let of_routes = own_codes("local/src/body.rs");
     assert!(of_routes.contains("timeout"), "{of_routes:?}");
     let of_acts = own_codes("local/src/page/actions.rs");
     assert!(of_acts.contains("not_simulated"), "{of_acts:?}");
-    let answered: BTreeSet<String> = rejections.iter().cloned().chain(of_routes).collect();
+    let answered: BTreeSet<String> = rejections.chain(of_routes).collect();
     let contract = yaml("docs/openapi.yaml");
     let listed =
         contract["components"]["schemas"]["Error"]["properties"]["code"]["enum"].as_array();

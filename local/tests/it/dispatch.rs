@@ -455,7 +455,8 @@ fn limits(stack: &TestStack) -> store::RateLimits {
 #[tokio::test]
 async fn a_resume_is_not_undone_by_a_holder_that_knows_nothing_of_it() {
     use domain::id::ChatId;
-    use store::{Released, Releasing, Taking};
+    use domain::lease::Releasing;
+    use store::{Released, Taking};
     let stack = TestStack::start().await;
     let (limits, chat) = (limits(&stack), ChatId(-1_002_222));
     let now = domain::time::Timestamp::from_ms(stack.clock.now_ms());

@@ -35,7 +35,8 @@ pub(crate) struct Seeded {
 pub(crate) fn payment(fixture: &Fixture, name: &str) -> anyhow::Result<(RequestId, Purchase)> {
     let chats = Chats::parse(fixture.value("TELEGRAM_CHAT_ID")).context("no chats")?;
     let body = json!({"userId": format!("user-{name}"), "transactionId": format!("order-{name}")});
-    let purchase = Purchase::parse(body.to_string().as_bytes(), None, &chats)
+    let fields = body.as_object().context("no fields")?;
+    let purchase = Purchase::parse(fields, None, &chats)
         .map_err(|_| anyhow::anyhow!("a payment is refused"))?;
     match purchase.identity() {
         Identity::Payment(id) => Ok((id, purchase)),

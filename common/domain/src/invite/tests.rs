@@ -2,16 +2,20 @@
 
 use super::super::id::IdentitySource;
 use super::super::purchase::Chats;
+use super::super::text::object;
 use super::*;
 
 const START: Timestamp = Timestamp::from_ms(1_763_640_000_000);
 
-fn queued() -> Invite {
+fn purchase(user: &str) -> Purchase {
     let chats = Chats::parse("-1").unwrap();
-    let body = br#"{"userId": "u", "transactionId": "T"}"#;
-    let purchase = Purchase::parse(body, None, &chats).unwrap();
+    let body = format!(r#"{{"userId": "{user}", "transactionId": "T"}}"#);
+    Purchase::parse(&object(body.as_bytes()).unwrap(), None, &chats).unwrap()
+}
+
+fn queued() -> Invite {
     let id = RequestId::derive(ChatId(-1), IdentitySource::Transaction("T"));
-    Invite::accept(id, &purchase, START)
+    Invite::accept(id, &purchase("u"), START)
 }
 
 fn done() -> Invite {
@@ -173,27 +177,6 @@ fn a_maker_that_lost_finds_why() {
 }
 
 #[test]
-fn only_failures_of_its_own_give_a_request_up() {
-    let tried = |attempts, refusals| Invite {
-        attempts,
-        refusals,
-        ..queued()
-    };
-    assert!(!tried(0, 0).is_last_try(Fault::Permanent, 50));
-    assert!(tried(4, 4).is_last_try(Fault::Permanent, 50));
-    assert!(!tried(4, 3).is_last_try(Fault::Refused, 50));
-    assert!(tried(4, 4).is_last_try(Fault::Refused, 50));
-    assert!(!tried(9, 0).is_last_try(Fault::Refused, 50));
-    assert!(!tried(48, 0).is_last_try(Fault::Unknown, 50));
-    assert!(tried(49, 0).is_last_try(Fault::Retry, 50));
-    let limited = Fault::RateLimited {
-        after: Duration::ZERO,
-    };
-    assert!(!tried(99, 99).is_last_try(limited, 50));
-    assert!(!tried(99, 99).is_last_try(Fault::ChatFault, 50));
-}
-
-#[test]
 fn what_was_not_delivered_is_pending_with_the_link_that_it_came_by() {
     assert!(queued().pending_events().is_empty());
     let [link, join] = &joined(done()).pending_events()[..] else {
@@ -213,4 +196,79 @@ fn what_was_not_delivered_is_pending_with_the_link_that_it_came_by() {
         ..joined(done())
     };
     assert!(delivered.pending_events().is_empty());
+}
+
+#[test]
+fn a_transaction_is_of_the_user_who_reported_it_first() {
+    assert_eq!(queued().check_buyer(&purchase("u")), Ok(()));
+    let conflict = Err(purchase::Rejection::TransactionConflict);
+    assert_eq!(queued().check_buyer(&purchase("v")), conflict);
+    assert!(queued().is_of(&purchase("u"), START));
+    assert!(!queued().is_of(&purchase("v"), START));
+    let later = START.plus(Duration::from_millis(1));
+    assert!(!queued().is_of(&purchase("u"), later));
+}
+
+#[test]
+fn a_link_is_to_be_replaced_while_the_next_version_is_wanted() {
+    let invite = reissued();
+    let version = invite.link_version;
+    assert_eq!(invite.to_be_replaced(version), invite.replaced.as_ref());
+    assert_eq!(invite.to_be_replaced(version + 1), None);
+    assert_eq!(done().to_be_replaced(0), None);
+    let voided = Invite {
+        voided_at: Some(START),
+        ..invite.clone()
+    };
+    assert_eq!(voided.to_be_replaced(version), None);
+    let failed = Invite {
+        status: Status::Failed,
+        ..invite
+    };
+    assert!(!failed.waits_for(version));
+    assert!(failed.has_failed(version) && !failed.has_failed(version + 1));
+    assert!(queued().waits_for(0));
+}
+
+#[test]
+fn a_replaced_link_is_dead_when_telegram_says_so_or_its_time_is_over() {
+    let old = reissued().replaced.unwrap();
+    let old = ReplacedLink {
+        link_expires_at: Some(START),
+        ..old
+    };
+    let after = START.plus(Duration::from_millis(1));
+    assert!(old.is_dead_after(Fault::Permanent, START));
+    for fault in [
+        Fault::Retry,
+        Fault::Unknown,
+        Fault::ChatFault,
+        Fault::Refused,
+    ] {
+        assert!(!old.is_dead_after(fault, START), "{fault:?}");
+        assert!(old.is_dead_after(fault, after), "{fault:?}");
+    }
+    assert!(!old.is_dead_after(Fault::Migrated(ChatId(-2)), after));
+}
+
+#[test]
+fn the_link_that_took_the_place_of_a_used_one_must_go() {
+    let (first, second) = (
+        done().invite_link.unwrap(),
+        InviteLink::new("https://t.me/+c"),
+    );
+    let invite = Invite {
+        link_version: 1,
+        invite_link: Some(second.clone()),
+        ..done()
+    };
+    assert_eq!(invite.successor_of(&first), Some(&second));
+    assert_eq!(invite.successor_of(&second), None);
+    assert_eq!(done().successor_of(&second), None, "none was replaced");
+}
+
+#[test]
+fn the_sweeper_waits_twice_as_long_each_time_up_to_a_day() {
+    let hours = [0, 1, 2, 3, 4, 5, 40].map(|sends| resend_wait(sends).as_secs() / 3600);
+    assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
 }

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use super::super::fault::Fault;
 use super::super::time::Timestamp;
 use super::CLOCK_AHEAD;
 
@@ -24,6 +25,8 @@ const TROUBLE_MAX: Duration = Duration::from_secs(60);
 const CHAT_FIRST: Duration = Duration::from_secs(30);
 /// The longest: how long a fixed chat may go unnoticed.
 const CHAT_MAX: Duration = Duration::from_secs(600);
+/// How much later than the probe of an open circuit the task is due that opened it: another one probes.
+const AFTER_PROBE: Duration = Duration::from_secs(1);
 
 /// What a call failed by, as far as other tasks may meet the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,19 @@ pub enum Cause {
     Trouble,
     /// Telegram refuses with these words, which are not understood.
     Refused(String),
+}
+
+impl Cause {
+    /// The cause that `fault` is, of a failure that is known by `kind`: by its structure, not by its words.
+    #[must_use]
+    pub fn of(fault: Fault, kind: String) -> Self {
+        match fault {
+            Fault::Retry | Fault::Unknown | Fault::RateLimited { .. } => Self::Trouble,
+            Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
+                Self::Refused(kind)
+            }
+        }
+    }
 }
 
 /// Whose failure it is.
@@ -85,6 +101,12 @@ impl Circuit {
             true => Timestamp::from_ms(0),
             false => self.open_until,
         }
+    }
+
+    /// When the task is due that opened it.
+    #[must_use]
+    pub fn due_after_probe(&self) -> Timestamp {
+        self.open_until.plus(AFTER_PROBE)
     }
 
     /// A call of `task` failed by `cause`. Of calls that were under way together, the first counts.

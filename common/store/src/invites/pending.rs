@@ -3,8 +3,6 @@
 //! A request stands in the index `Pending` from the write that makes it DONE or records its join on, until the write that
 //! marks its last event delivered, or that finds its last message in the dead letters, or that gives it up. The sweeper sends what is over.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::StoreError;
@@ -13,11 +11,8 @@ use super::super::item::{n, s};
 use super::{Invites, Written};
 use domain::event::EventName;
 use domain::id::RequestId;
-use domain::invite::{Invite, PENDING_AFTER, Status};
+use domain::invite::{Invite, PENDING_AFTER, Status, resend_wait};
 use domain::time::Timestamp;
-
-/// The longest time between two messages that the sweeper sends of one event.
-const RESEND_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What became of marking an event as delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,15 +171,12 @@ impl Invites {
         if invite.pending_since != Some(since) {
             return Ok(None);
         }
-        let wait = PENDING_AFTER
-            .saturating_mul(1_u32.checked_shl(sends).unwrap_or(u32::MAX))
-            .min(RESEND_MAX);
         let (expression, next) = if invite.pending_events().is_empty() {
             ("REMOVE pendingShard, pendingSince, pendingSends", None)
         } else {
             (
                 "SET pendingSince = :next, pendingSends = :sends",
-                Some(now.plus(wait)),
+                Some(now.plus(resend_wait(sends))),
             )
         };
         let mut update = self

@@ -16,15 +16,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Outgoing, Queue, QueueError};
+use super::{Envelope, Queue, QueueError};
 use domain::id::ChatId;
 use runtime::config::Env;
 use runtime::telemetry::chain;
 
 /// At most one bell in this time, but for the first.
 const APART: Duration = Duration::from_secs(1);
-/// The longest delay of a bell. A longer wait is left to the tick.
-pub const BELL_DELAY_MAX: Duration = Duration::from_secs(900);
 
 /// The body of a bell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +39,10 @@ pub enum Bell {
     },
 }
 
-/// The queue of bells. Copies share what they know of the bells that were sent.
+/// The bells of all chats. Copies share what they know of the bells that were sent.
 #[derive(Clone)]
-pub struct InviteQueue {
-    queue: Queue,
+pub struct Bells {
+    queue: Queue<Bell>,
     sent: Arc<Mutex<HashMap<ChatId, Sent>>>,
 }
 
@@ -62,14 +60,11 @@ enum Plan {
     Send(Duration),
 }
 
-impl InviteQueue {
+impl Bells {
     /// The queue that `INVITE_QUEUE_URL` names.
     pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
         Self {
-            queue: Queue {
-                client,
-                url: env.required("INVITE_QUEUE_URL"),
-            },
+            queue: Queue::new(client, env.required("INVITE_QUEUE_URL")),
             sent: Arc::default(),
         }
     }
@@ -91,10 +86,12 @@ impl InviteQueue {
     /// # Errors
     /// [`QueueError`] if it can't be told whether it was sent; a second one is harmless.
     pub async fn send(&self, chat: ChatId, delay: Duration) -> Result<(), QueueError> {
-        let bell = Bell::Work { chat_id: chat };
-        // Without a trace: the task has its own.
-        let outgoing = Outgoing::now(&bell)?.traced(None).delayed(delay);
-        self.queue.send(outgoing).await
+        let envelope = Envelope {
+            // The task has its own.
+            trace: None,
+            ..Envelope::new(Bell::Work { chat_id: chat })
+        };
+        self.queue.send(envelope, delay).await
     }
 
     fn plan(&self, chat: ChatId, now: Instant) -> Plan {
@@ -124,22 +121,22 @@ impl InviteQueue {
 mod tests {
     use super::*;
 
-    fn queue() -> InviteQueue {
+    fn bells() -> Bells {
         let mut env = Env::from_iter([
             ("INVITE_QUEUE_URL", "http://127.0.0.1:1/q"),
             ("AWS_REGION", "x"),
             ("AWS_ACCESS_KEY_ID", "x"),
             ("AWS_SECRET_ACCESS_KEY", "x"),
         ]);
-        InviteQueue::from_env(runtime::aws::Shared::from_env(&mut env).sqs(), &mut env)
+        Bells::from_env(runtime::aws::Shared::from_env(&mut env).sqs(), &mut env)
     }
 
     #[test]
     fn a_burst_rings_twice_a_second_at_most_and_covers_every_task() {
-        let queue = queue();
+        let bells = bells();
         let (chat, other) = (ChatId(-1), ChatId(-2));
         let start = Instant::now();
-        let delay = |chat, ms| match queue.plan(chat, start + Duration::from_millis(ms)) {
+        let delay = |chat, ms| match bells.plan(chat, start + Duration::from_millis(ms)) {
             Plan::Covered => None,
             Plan::Send(delay) => Some(delay.as_secs()),
         };
@@ -149,9 +146,9 @@ mod tests {
             Some(0),
             "another chat has a bell of its own"
         );
-        let bells = (1..=100).filter(|step| delay(chat, step * 50).is_some());
-        let bells = bells.count();
-        assert!((4..=6).contains(&bells), "{bells} in 5 s");
+        let rung = (1..=100).filter(|step| delay(chat, step * 50).is_some());
+        let rung = rung.count();
+        assert!((4..=6).contains(&rung), "{rung} in 5 s");
         assert_eq!(delay(chat, 10_000), Some(0));
     }
 

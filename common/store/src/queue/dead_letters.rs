@@ -5,7 +5,7 @@ use aws_sdk_sqs::types::{
 };
 
 use super::{Bell, QueueError};
-use domain::event::{Event, EventName, PendingEvents};
+use domain::event::{EventMessage, EventName};
 use domain::id::{ChatId, RequestId};
 use domain::time::Timestamp;
 use runtime::aws::QueueDepth;
@@ -90,16 +90,14 @@ impl DeadLetter {
                 ..unreadable
             };
         }
-        if let Ok(event) = serde_json::from_str::<Event>(body) {
-            return Self {
+        match serde_json::from_str(body) {
+            Ok(EventMessage::Event(event)) => Self {
                 kind: "event",
                 request_id: Some(event.request_id),
                 event_name: Some(event.event_name),
                 ..unreadable
-            };
-        }
-        match serde_json::from_str::<PendingEvents>(body) {
-            Ok(pending) => Self {
+            },
+            Ok(EventMessage::Pending(pending)) => Self {
                 kind: "pending",
                 request_id: Some(pending.request_id),
                 ..unreadable

@@ -1,19 +1,26 @@
-//! What one look showed of a chat's lanes, and which task of it is next. Pure: it neither reads nor waits.
+//! What one look showed of a chat's lanes, and which task of it is next.
 //!
 //! Mints and replacements, whose buyers wait, go by age. Then come revocations, then the fills of the link pool. So that
 //! used links die during a long sale too, each [`SHARE`]th call of a bot is a revocation, if there is one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use domain::id::MINT_SHARDS;
-use domain::id::{BotId, ChatId, RequestId};
-use domain::limiter::CLOCK_AHEAD;
-use domain::task::{Lane, Task, TaskKey, Work};
-use domain::time::Timestamp;
-use store::{Found, LanePage, Malformed};
+use super::id::{BotId, ChatId, MINT_SHARDS, RequestId};
+use super::limiter::CLOCK_AHEAD;
+use super::task::{Lane, Task, TaskKey, Work};
+use super::time::Timestamp;
 
 /// One call in so many is left to revocations, however many mints wait.
-pub(crate) const SHARE: u32 = 20;
+pub const SHARE: u32 = 20;
+
+/// A part of a lane, in order.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What stands there.
+    pub tasks: Vec<Task>,
+    /// The last key, if the lane goes on.
+    pub more_after: Option<String>,
+}
 
 /// The part of a lane that was read.
 #[derive(Debug)]
@@ -25,18 +32,20 @@ struct Buffer {
 
 /// What is under way: neither begun again nor twice for one request.
 #[derive(Debug, Default)]
-pub(crate) struct UnderWay {
+pub struct UnderWay {
     keys: BTreeSet<TaskKey>,
     requests: BTreeSet<RequestId>,
 }
 
 impl UnderWay {
-    pub(crate) fn begin(&mut self, task: &Task) {
+    /// A task is begun.
+    pub fn begin(&mut self, task: &Task) {
         self.keys.insert(task.key());
         self.requests.extend(task.request_id());
     }
 
-    pub(crate) fn end(&mut self, task: &Task) {
+    /// It is over.
+    pub fn end(&mut self, task: &Task) {
         self.keys.remove(&task.key());
         if let Some(id) = task.request_id() {
             self.requests.remove(&id);
@@ -53,7 +62,7 @@ impl UnderWay {
 
 /// What is to be done next.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Next {
+pub enum Next {
     /// This lane is to be read on behind the key, before anything younger is begun.
     Read(Lane, String),
     /// This task is to be begun by this bot.
@@ -66,34 +75,34 @@ pub(crate) enum Next {
 
 /// A bot, as far as the choice of the next task asks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BotState {
-    pub(crate) bot: BotId,
+pub struct BotState {
+    /// The bot.
+    pub bot: BotId,
     /// When its next call may be begun.
-    pub(crate) free_at: Timestamp,
+    pub free_at: Timestamp,
     /// Whether it may begin one at all now, whatever its slot.
-    pub(crate) is_able: bool,
+    pub is_able: bool,
     /// Whether its next call is one that is left to revocations.
-    pub(crate) is_turn: bool,
+    pub is_turn: bool,
 }
 
 /// The lanes of a chat, as one look showed them.
 #[derive(Debug)]
-pub(crate) struct Lanes {
+pub struct Lanes {
     mints: Vec<Buffer>,
     bots: BTreeMap<BotId, Buffer>,
     fill: Buffer,
     horizon: Timestamp,
     /// Whether a task was committed while the look was under way: it must look again before it releases.
-    pub(crate) is_late: bool,
+    pub is_late: bool,
     /// When the first task is due that is not yet.
-    pub(crate) deferred_until: Option<Timestamp>,
-    /// What is not a task of ours.
-    pub(crate) malformed: Vec<Malformed>,
+    pub deferred_until: Option<Timestamp>,
 }
 
 impl Lanes {
     /// The lanes before they are read: those of `bots` and the ones of all.
-    pub(crate) fn new(chat: ChatId, bots: impl Iterator<Item = BotId>, horizon: Timestamp) -> Self {
+    #[must_use]
+    pub fn new(chat: ChatId, bots: impl Iterator<Item = BotId>, horizon: Timestamp) -> Self {
         let buffer = |lane| Buffer {
             lane,
             tasks: VecDeque::new(),
@@ -110,37 +119,36 @@ impl Lanes {
             horizon,
             is_late: false,
             deferred_until: None,
-            malformed: Vec::new(),
         }
     }
 
     /// The lanes to be read.
-    pub(crate) fn lanes(&self) -> Vec<Lane> {
+    #[must_use]
+    pub fn lanes(&self) -> Vec<Lane> {
         let all = self.mints.iter().chain(self.bots.values());
         all.chain([&self.fill]).map(|buffer| buffer.lane).collect()
     }
 
     /// Whether the lane of this bot is among them.
-    pub(crate) fn reads(&self, bot: BotId) -> bool {
+    #[must_use]
+    pub fn reads(&self, bot: BotId) -> bool {
         self.bots.contains_key(&bot)
     }
 
     /// Takes in a page of a lane.
-    pub(crate) fn add(&mut self, lane: Lane, page: LanePage, under_way: &UnderWay, now: Timestamp) {
-        let mut tasks = Vec::with_capacity(page.found.len());
-        for found in page.found {
-            match found {
-                Found::Malformed(malformed) => self.malformed.push(malformed),
-                Found::Task(task) if under_way.has(&task) => {}
-                // One that lies too far ahead was written by a clock that is ahead: it waits for no horizon.
-                Found::Task(task)
-                    if task.created_at > self.horizon
-                        && task.created_at <= now.plus(CLOCK_AHEAD) =>
-                {
-                    self.is_late = true;
-                }
-                Found::Task(task) if !task.is_due(now) => self.defer(task.not_before),
-                Found::Task(task) => tasks.push(task),
+    pub fn add(&mut self, lane: Lane, page: Page, under_way: &UnderWay, now: Timestamp) {
+        let mut tasks = Vec::new();
+        let idle = page.tasks.into_iter().filter(|task| !under_way.has(task));
+        for task in idle {
+            // One that lies too far ahead was written by a clock that is ahead: it waits for no horizon.
+            let is_late =
+                task.created_at > self.horizon && task.created_at <= now.plus(CLOCK_AHEAD);
+            if is_late {
+                self.is_late = true;
+            } else if task.is_due(now) {
+                tasks.push(task);
+            } else {
+                self.defer(task.not_before);
             }
         }
         if let Some(buffer) = self.buffer(lane) {
@@ -150,7 +158,7 @@ impl Lanes {
     }
 
     /// A task waits until `at`.
-    pub(crate) fn defer(&mut self, at: Option<Timestamp>) {
+    pub fn defer(&mut self, at: Option<Timestamp>) {
         self.deferred_until = match (self.deferred_until, at) {
             (Some(known), Some(at)) => Some(known.min(at)),
             (known, at) => known.or(at),
@@ -158,7 +166,7 @@ impl Lanes {
     }
 
     /// Puts a task back in its place: it was not called.
-    pub(crate) fn put_back(&mut self, task: Task) {
+    pub fn put_back(&mut self, task: Task) {
         let key = task.key();
         if let Some(buffer) = self.buffer(key.lane) {
             let place = buffer.tasks.partition_point(|other| other.key() < key);
@@ -180,7 +188,7 @@ impl Lanes {
     }
 
     /// Chooses the next task: for the bot whose limiter is free first, at `now` or at most then.
-    pub(crate) fn next(&mut self, bots: &[BotState], now: Timestamp, under_way: &UnderWay) -> Next {
+    pub fn next(&mut self, bots: &[BotState], now: Timestamp, under_way: &UnderWay) -> Next {
         if let Some(Buffer {
             lane,
             more_after: Some(after),
@@ -266,9 +274,9 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
-    use domain::id::{IdentitySource, InviteLink};
-    use domain::link_pool::SlotId;
-    use domain::task::{Mint, Replace, Revoke};
+    use super::super::id::{IdentitySource, InviteLink};
+    use super::super::link_pool::SlotId;
+    use super::super::task::{Mint, Replace, Revoke};
 
     use super::*;
 
@@ -324,8 +332,8 @@ mod tests {
         }
         for (lane, mut tasks) in by_lane {
             tasks.sort_by_key(Task::key);
-            let page = LanePage {
-                found: tasks.into_iter().map(Found::Task).collect(),
+            let page = Page {
+                tasks,
                 more_after: None,
             };
             lanes.add(lane, page, &UnderWay::default(), NOW);
@@ -398,8 +406,8 @@ mod tests {
             .into_iter()
             .find(|lane| matches!(lane, Lane::Mint(..)) && *lane != mint("young", 0).key().lane)
             .unwrap();
-        let page = LanePage {
-            found: vec![],
+        let page = Page {
+            tasks: vec![],
             more_after: Some("k".to_owned()),
         };
         lanes.add(other, page, &UnderWay::default(), NOW);
@@ -421,8 +429,8 @@ mod tests {
     fn what_came_long_after_the_look_is_left_for_the_next_one_too() {
         let mut lanes = lanes(vec![]);
         let task = mint("newer", 7000);
-        let page = LanePage {
-            found: vec![Found::Task(task.clone())],
+        let page = Page {
+            tasks: vec![task.clone()],
             more_after: None,
         };
         // Others that came between may lie in lanes that are not read on.
