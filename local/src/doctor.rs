@@ -13,6 +13,7 @@ use runtime::aws::{QueueDepth, Shared};
 use runtime::clock::Clock;
 use runtime::config::{ConfigError, Env};
 use runtime::secrets;
+use runtime::settings;
 use runtime::telemetry::chain;
 use setup::check::{self, Check, Verdict};
 use setup::registration::Bot;
@@ -128,7 +129,7 @@ pub async fn examine(
         Bot::all_from_env(env, &Clock::real())
     })
     .unwrap_or_default();
-    let chats = take(&mut read, &mut checks, Env::chats).unwrap_or_else(Chats::none);
+    let chats = take(&mut read, &mut checks, settings::chats).unwrap_or_else(Chats::none);
     let webengage = take(&mut read, &mut checks, WebEngage::from_env);
     checks.extend(check::bots(&bots, &chats).await);
     checks.extend(check::webhooks(&bots, webhook_url.or(of_env.as_deref()), now).await);
@@ -198,7 +199,7 @@ async fn on_aws(env: &mut Env, checks: &mut Vec<Check>) {
     };
     let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
     for table in TABLES {
-        let name = env.table(table.name, &variable_of(table.name));
+        let name = store::table_name(env, table.name, &variable_of(table.name));
         checks.push(look_at_table(&dynamo, table.name, &name).await);
     }
     for (queue, url, is_dead) in queues {

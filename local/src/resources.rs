@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
+use runtime::settings;
 
 /// A table: its name, its key, a string, its sort key, if it has one, and whether its items end by themselves.
 pub struct TableShape {
@@ -205,7 +206,7 @@ pub async fn free_leases(
     dynamo: &aws_sdk_dynamodb::Client,
     env: &HashMap<String, String>,
 ) -> anyhow::Result<()> {
-    for (_, chat) in crate::env::env_of(env).chats().all() {
+    for (_, chat) in settings::chats(&mut crate::env::env_of(env)).all() {
         let freed = dynamo
             .update_item()
             .table_name("RateLimits")

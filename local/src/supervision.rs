@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::settings;
 use setup::check::{self, Check, Verdict};
 use setup::registration::Bot;
 use simulators::aws::Aws;
@@ -224,7 +225,7 @@ pub(crate) async fn examine(
     let mut checks = machine.without_asking();
     let mut read: Env = env_of(env);
     let bots = Bot::all_from_env(&mut read, clock);
-    let chats = read.chats();
+    let chats = settings::chats(&mut read);
     checks.extend(check::bots(&bots, &chats).await);
     match read.optional("WEBHOOK_URL") {
         Some(url) if url != monitor::POLLING => {

@@ -147,6 +147,14 @@ impl fmt::Display for TelegramUserId {
 #[serde(transparent)]
 pub struct BotId(pub u64);
 
+impl BotId {
+    /// The bot of a token: the digits before its colon.
+    #[must_use]
+    pub fn of_token(token: &str) -> Option<Self> {
+        token.split_once(':')?.0.parse().ok().map(Self)
+    }
+}
+
 impl fmt::Display for BotId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

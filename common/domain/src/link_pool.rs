@@ -5,6 +5,7 @@
 
 use super::id::ChatId;
 use super::purchase::Chats;
+use super::text::list;
 use super::time::Timestamp;
 
 /// Over how many partitions a chat's pool is spread. One partition takes 1,000 write units a second, and a link that is
@@ -85,8 +86,7 @@ impl Targets {
             (number <= TARGET_MAX).then_some(number)
         };
         let all: Vec<Target> = if text.contains('=') {
-            let pairs = text.split(',').map(str::trim);
-            let pairs = pairs.filter(|part| !part.is_empty()).map(|pair| {
+            let pairs = list(text).map(|pair| {
                 let (chat, slots) = pair.split_once('=')?;
                 let (_, pool) = chats.named(ChatId(chat.trim().parse().ok()?))?;
                 let slots = number(slots)?;

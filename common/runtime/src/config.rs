@@ -1,20 +1,13 @@
 //! The environment, read once per start. All that is missing or wrong is reported together, by name.
 
-mod settings;
-
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
-use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::redaction;
 use crate::transport::Transport;
-use domain::link_pool::{TARGET_MAX, Targets};
-use domain::purchase::Chats;
-
-pub use settings::Lifetimes;
 
 /// Why a function refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -82,23 +75,6 @@ impl Env {
         })
     }
 
-    /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.
-    pub fn chats(&mut self) -> Chats {
-        let list = self
-            .optional("TELEGRAM_CHAT_ID")
-            .or_else(|| self.optional("TELEGRAM_CHANNEL_ID"));
-        let list = list.unwrap_or_else(|| self.required("TELEGRAM_CHAT_ID"));
-        Chats::parse(&list).unwrap_or_else(|| {
-            if !list.is_empty() {
-                self.problem(
-                    "TELEGRAM_CHAT_ID must be chat ids such as -1001234567890, or new=old ids, separated by commas"
-                        .to_owned(),
-                );
-            }
-            Chats::none()
-        })
-    }
-
     /// The secret called `name`; if it is not set, that is a problem to report.
     pub fn secret(&mut self, name: &str) -> SecretString {
         self.required(name).into()
@@ -136,68 +112,6 @@ impl Env {
             ));
         }
         url.trim_end_matches('/').to_owned()
-    }
-
-    /// `RETENTION_DAYS`: how long records are kept. A message may live for 14 days and as a dead letter for 14 more; a
-    /// payment forgotten before its message would be a new one.
-    pub fn retention(&mut self) -> Duration {
-        Duration::from_secs(self.number("RETENTION_DAYS", 90, 28..=3650) * 24 * 3600)
-    }
-
-    /// `INVITE_TTL_SEC`: how long a link works that a buyer was given, at least.
-    pub fn invite_ttl(&mut self) -> Duration {
-        Duration::from_secs(self.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))
-    }
-
-    /// What a table is called: the value of `variable`, if it is set (a restored table), otherwise `TABLE_PREFIX` and the
-    /// table's own name.
-    pub fn table(&mut self, name: &str, variable: &str) -> String {
-        let Some(other) = self.optional(variable) else {
-            let prefix = self.optional("TABLE_PREFIX").unwrap_or_default();
-            return format!("{prefix}{name}");
-        };
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if !(3..=255).contains(&other.len()) || !other.chars().all(is_name) {
-            self.problem(format!("{variable} is not a name that a table can have"));
-        }
-        other
-    }
-
-    /// `LINK_POOL_TARGET`: how many links made ahead the chats of `chats` are to have; unset, none.
-    pub fn link_pool_targets(&mut self, chats: &Chats) -> Targets {
-        let Some(text) = self.optional("LINK_POOL_TARGET") else {
-            return Targets::default();
-        };
-        Targets::parse(&text, chats).unwrap_or_else(|| {
-            self.problem(format!(
-                "LINK_POOL_TARGET must be a number of links up to {TARGET_MAX}, or chatId=number pairs separated by commas, of chats that TELEGRAM_CHAT_ID names"
-            ));
-            Targets::default()
-        })
-    }
-
-    /// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must
-    /// leave room for it, else that is a problem to report.
-    pub fn link_pool_ttl(&mut self, targets: &Targets) -> Duration {
-        let ttl =
-            Duration::from_secs(self.number("LINK_POOL_TTL_SEC", 2_592_000, 3600..=31_536_000));
-        if !targets.is_empty() && ttl <= self.invite_ttl() {
-            self.problem(
-                "LINK_POOL_TTL_SEC must be longer than INVITE_TTL_SEC: no pooled link could ever be sold".to_owned(),
-            );
-        }
-        if !targets.is_empty() && ttl > self.retention() {
-            self.problem(
-                "LINK_POOL_TTL_SEC is longer than RETENTION_DAYS: the record of a link would be gone before the link"
-                    .to_owned(),
-            );
-        }
-        ttl
-    }
-
-    /// `BASE_BACKOFF_SEC`: the base of the exponential backoff.
-    pub fn base_backoff(&mut self) -> Duration {
-        Duration::from_secs(self.number("BASE_BACKOFF_SEC", 5, 1..=3600))
     }
 
     /// Adds a problem to report, once.

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod redaction;
 pub mod response;
 pub mod secrets;
+pub mod settings;
 pub mod telemetry;
 pub mod trace;
 pub mod transport;

@@ -35,8 +35,7 @@ pub(crate) fn learn(name: &str, value: &str) {
     if !is_secret(name) {
         return;
     }
-    let parts = value.split(',').map(str::trim);
-    let forms = parts.flat_map(|part| {
+    let forms = text::list(value).flat_map(|part| {
         let after = part.split_once(':').map(|(_, rest)| rest.trim());
         [Some(part), after]
             .into_iter()

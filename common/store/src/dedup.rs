@@ -5,12 +5,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use super::attributes::{DEDUP_KEY, WINDOW_OPENED_MS};
 use super::item::{Reader, n, s};
 use super::{StoreError, Table};
 use domain::id::RequestId;
 use domain::time::Timestamp;
 use runtime::config::Env;
+
+const DEDUP_KEY: &str = "dedupKey";
+const WINDOW_OPENED_MS: &str = "windowOpenedMs";
 
 /// The table of duplicate windows.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 //! record changes otherwise.
 
 mod actions;
+mod attributes;
 mod indexes;
 mod joins;
 mod pending;
@@ -20,7 +21,7 @@ use aws_sdk_dynamodb::types::{
     Update,
 };
 
-use super::attributes::*;
+use self::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table, Tasks};
 use domain::history::Entry;

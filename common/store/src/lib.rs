@@ -2,7 +2,6 @@
 //! failure.
 
 pub mod acting;
-mod attributes;
 mod dedup;
 mod invites;
 mod item;
@@ -53,6 +52,20 @@ pub enum StoreError {
     },
 }
 
+/// What a table is called: the value of `variable`, if it is set (a restored table), otherwise `TABLE_PREFIX` and the
+/// table's own name.
+pub fn table_name(env: &mut Env, name: &str, variable: &str) -> String {
+    let Some(other) = env.optional(variable) else {
+        let prefix = env.optional("TABLE_PREFIX").unwrap_or_default();
+        return format!("{prefix}{name}");
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !(3..=255).contains(&other.len()) || !other.chars().all(is_name) {
+        env.problem(format!("{variable} is not a name that a table can have"));
+    }
+    other
+}
+
 /// A table and the client that reaches it.
 #[derive(Clone)]
 struct Table {
@@ -70,7 +83,7 @@ impl Table {
     ) -> Self {
         Self {
             client,
-            name: env.table(name, variable),
+            name: table_name(env, name, variable),
         }
     }
 

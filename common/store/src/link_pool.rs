@@ -13,7 +13,6 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 
-use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{Invites, Links, StoreError, Table};
 use domain::id::{BotId, ChatId, InviteLink};
@@ -21,6 +20,13 @@ use domain::invite::Invite;
 use domain::link_pool::SlotId;
 use domain::time::Timestamp;
 use runtime::config::Env;
+
+const CHAT_ID: &str = "chatId";
+const INVITE_LINK: &str = "inviteLink";
+const LINK_EXPIRES_AT: &str = "linkExpiresAt";
+const BOT_ID: &str = "botId";
+const SHARD: &str = "shard";
+const SLOT: &str = "slot";
 
 /// How many links one look shows. They fit into one read unit.
 pub const PAGE: usize = 16;

@@ -6,7 +6,6 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::Update;
 
-use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table};
 use domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId, TelegramUserId};
@@ -14,6 +13,18 @@ use domain::invite::Invite;
 use domain::link_pool::SlotId;
 use domain::time::Timestamp;
 use runtime::config::Env;
+
+const REQUEST_ID: &str = "requestId";
+const USER_ID: &str = "userId";
+const TRANSACTION_ID: &str = "transactionId";
+const CHAT_ID: &str = "chatId";
+const INVITE_LINK: &str = "inviteLink";
+const CREATED_AT: &str = "createdAt";
+const EXPIRES_AT: &str = "expiresAt";
+const BOT_ID: &str = "botId";
+const LINK_HASH: &str = "linkHash";
+const SLOT: &str = "slot";
+const CANONICAL_CHAT_ID: &str = "canonicalChatId";
 
 /// The table of links.
 #[derive(Clone)]

@@ -6,6 +6,7 @@
 //! free -take--> held -bell--> held, rung -renew: clears it, then looks--> held -release--> free
 //! ```
 
+mod attributes;
 mod values;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use super::attributes::*;
+use self::attributes::*;
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use domain::id::{BotId, ChatId};
@@ -24,6 +25,7 @@ use domain::lease::{ChatLease, LEASE, LEASE_MAX, OperatorPause, Releasing};
 use domain::limiter::{CLOCK_AHEAD, Circuit, Limiter, PAUSE_MAX, Pause};
 use domain::time::Timestamp;
 use runtime::config::Env;
+use runtime::settings;
 use values::{
     limiter_of, limiters_value, operator_pause_of, operator_pause_value, pause_of, pause_value,
 };
@@ -73,7 +75,7 @@ impl RateLimits {
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
             table: Table::from_env(client, env, "RateLimits", "RATE_LIMITS_TABLE"),
-            starting_interval: env.starting_interval(),
+            starting_interval: settings::starting_interval(env),
         }
     }
 

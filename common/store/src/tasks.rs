@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
 
-use super::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table};
 use domain::id::{BotId, ChatId, InviteLink};
@@ -17,6 +16,24 @@ use domain::link_pool::SlotId;
 use domain::task::{KeyRange, Lane, Mint, Replace, Revoke, Task, TaskKey, Work};
 use domain::time::Timestamp;
 use runtime::config::Env;
+
+const REQUEST_ID: &str = "requestId";
+const USER_ID: &str = "userId";
+const TRANSACTION_ID: &str = "transactionId";
+const CHAT_ID: &str = "chatId";
+const ATTEMPTS: &str = "attempts";
+const INVITE_LINK: &str = "inviteLink";
+const CREATED_AT: &str = "createdAt";
+const LINK_VERSION: &str = "linkVersion";
+const BOT_ID: &str = "botId";
+const SLOT: &str = "slot";
+const LANE: &str = "lane";
+const KEY: &str = "key";
+const KIND: &str = "kind";
+const NOT_BEFORE: &str = "notBefore";
+const CRASHES: &str = "crashes";
+const LAST_ERROR: &str = "lastError";
+const TRACE: &str = "trace";
 
 /// The longest error that is kept with a task, in characters.
 const ERROR_MAX_CHARS: usize = 300;

@@ -320,8 +320,7 @@ impl Bots {
         let http = Http::from_env(env);
         let mut bots: Vec<Telegram> = Vec::new();
         for token in list(&tokens) {
-            let bot = token.split_once(':').and_then(|(bot, _)| bot.parse().ok());
-            let Some(bot) = bot.map(BotId) else {
+            let Some(bot) = BotId::of_token(token) else {
                 env.problem(
                     "TELEGRAM_BOT_TOKEN is no bot token (digits, a colon, letters), nor several with commas between"
                         .to_owned(),

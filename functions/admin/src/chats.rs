@@ -31,8 +31,7 @@ pub(crate) struct Pause {
 /// The ids of the bots of `TELEGRAM_BOT_TOKEN`: rate limiters are kept by them. The rest of the token is not kept.
 pub(crate) fn bots(env: &mut Env) -> Vec<BotId> {
     let tokens = env.required("TELEGRAM_BOT_TOKEN");
-    let id = |token: &str| Some(BotId(token.split_once(':')?.0.parse().ok()?));
-    let bots: Option<Vec<BotId>> = parts(&tokens).map(id).collect();
+    let bots: Option<Vec<BotId>> = parts(&tokens).map(BotId::of_token).collect();
     bots.filter(|bots| !bots.is_empty()).unwrap_or_else(|| {
         if !tokens.is_empty() {
             env.problem(

@@ -33,6 +33,7 @@ use runtime::body::read;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::{Rejection, json};
+use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
@@ -61,7 +62,7 @@ impl App {
         let aws = aws::Shared::from_env(env);
         Self {
             operators: Operators::from_env(env),
-            chats: env.chats(),
+            chats: settings::chats(env),
             bots: chats::bots(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),

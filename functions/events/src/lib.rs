@@ -24,6 +24,7 @@ use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::lambda::{hand_back, message_id};
+use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
 use store::queue::{Envelope, Queue, trace_of};
@@ -48,7 +49,7 @@ impl App {
             webengage: WebEngage::from_env(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             queue: Queue::from_env(aws.sqs(), env),
-            base_backoff: env.base_backoff(),
+            base_backoff: settings::base_backoff(env),
             clock,
         }
     }

@@ -15,6 +15,7 @@ use runtime::aws::{self, QueueDepth};
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::redaction::of_others;
+use runtime::settings;
 use runtime::telemetry::chain;
 use serde::{Deserialize, Serialize};
 use store::{RateLimits, Tasks};
@@ -59,7 +60,7 @@ impl App {
             event_queue: gauge(env.required("EVENT_QUEUE_URL")),
             invite_dead_letters: gauge(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
             event_dead_letters: gauge(env.required("EVENT_DEAD_LETTER_QUEUE_URL")),
-            chats: env.chats(),
+            chats: settings::chats(env),
             tasks: Tasks::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
             clock,

@@ -40,6 +40,7 @@ use runtime::body;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::{Rejection, json};
+use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
 use serde::Serialize;
@@ -71,10 +72,10 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
-        let chats = env.chats();
+        let chats = settings::chats(env);
         Self {
             keys: Verifier::api_keys(env),
-            targets: env.link_pool_targets(&chats),
+            targets: settings::link_pool_targets(env, &chats),
             chats,
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
@@ -84,9 +85,9 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             empty: pool::Empty::default(),
-            invite_ttl: env.invite_ttl(),
-            retention: env.retention(),
-            duplicate_window: env.duplicate_window(),
+            invite_ttl: settings::invite_ttl(env),
+            retention: settings::retention(env),
+            duplicate_window: settings::duplicate_window(env),
             clock,
         }
     }

@@ -27,6 +27,7 @@ use runtime::auth::{Operators, Verifier};
 use runtime::clock::Clock;
 use runtime::config::{ConfigError, Env};
 use runtime::secrets;
+use runtime::settings::{self, Lifetimes};
 use runtime::telemetry::chain;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -106,7 +107,7 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`], and so is all that another function would
     /// refuse to start with.
     pub fn from_env(env: &mut Env) -> Self {
-        let chats = env.chats();
+        let chats = settings::chats(env);
         read_settings(env, &chats);
         Self {
             bots: Bot::all_from_env(env, &Clock::real()),
@@ -120,13 +121,13 @@ impl App {
 
 /// Reads the settings of the other functions as they do: a deployment with a wrong one fails, not the first sale.
 fn read_settings(env: &mut Env, chats: &Chats) {
-    env.lifetimes();
-    let targets = env.link_pool_targets(chats);
-    env.link_pool_ttl(&targets);
-    env.max_attempts();
-    env.base_backoff();
-    env.starting_interval();
-    env.duplicate_window();
+    Lifetimes::from_env(env);
+    let targets = settings::link_pool_targets(env, chats);
+    settings::link_pool_ttl(env, &targets);
+    settings::max_attempts(env);
+    settings::base_backoff(env);
+    settings::starting_interval(env);
+    settings::duplicate_window(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.
     if env.optional("API_KEYS").is_some() {

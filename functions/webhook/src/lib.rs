@@ -25,6 +25,7 @@ use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::{Rejection, json};
+use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
 use serde_json::json;
@@ -52,7 +53,7 @@ impl App {
         let aws = aws::Shared::from_env(env);
         Self {
             secret: Verifier::webhook_secrets(env),
-            chats: env.chats(),
+            chats: settings::chats(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),

@@ -31,8 +31,9 @@ use domain::retry::RetryRules;
 use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
-use runtime::config::{Env, Lifetimes};
+use runtime::config::Env;
 use runtime::lambda::{hand_back, message_id};
+use runtime::settings::{self, Lifetimes};
 use serde::{Deserialize, Serialize};
 use store::queue::{Bell, Bells, Envelope, Queue};
 use store::{Invites, LinkPool, Links, RateLimits, Tasks};
@@ -74,9 +75,9 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
-        let Lifetimes { invite, retention } = env.lifetimes();
-        let chats = env.chats();
-        let targets = env.link_pool_targets(&chats);
+        let Lifetimes { invite, retention } = Lifetimes::from_env(env);
+        let chats = settings::chats(env);
+        let targets = settings::link_pool_targets(env, &chats);
         Self {
             bots: Bots::from_env(env, &clock),
             chats,
@@ -85,13 +86,13 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),
-            pool_ttl: env.link_pool_ttl(&targets),
+            pool_ttl: settings::link_pool_ttl(env, &targets),
             targets,
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             rules: RetryRules {
-                max_attempts: env.max_attempts(),
-                base_backoff: env.base_backoff(),
+                max_attempts: settings::max_attempts(env),
+                base_backoff: settings::base_backoff(env),
             },
             invite_ttl: invite,
             retention,

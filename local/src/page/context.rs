@@ -12,6 +12,7 @@ use domain::link_pool::Targets;
 use http::HeaderMap;
 use runtime::auth::Verifier;
 use runtime::response::Rejection;
+use runtime::settings;
 use simulators::aws::Aws;
 use simulators::clock::Clock;
 use simulators::telegram::{Limit, Rights, Status};
@@ -121,7 +122,7 @@ impl Page {
             ""
         };
         let mut functions_env = env_of(env);
-        let chats = functions_env.chats();
+        let chats = settings::chats(&mut functions_env);
         let chats = chats.all().map(|(_, pool)| pool).collect();
         Self {
             keys: Verifier::api_keys(&mut env_of(env)),
@@ -145,8 +146,8 @@ impl Page {
 
 fn targets_of(env: &HashMap<String, String>) -> Targets {
     let mut env = env_of(env);
-    let chats = env.chats();
-    env.link_pool_targets(&chats)
+    let chats = settings::chats(&mut env);
+    settings::link_pool_targets(&mut env, &chats)
 }
 
 /// The page with a key in the `meta` element of this name.

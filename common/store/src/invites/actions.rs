@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
-use super::super::attributes::*;
 use super::super::item::{link, n, s};
 use super::super::{StoreError, Tasks};
+use super::attributes::*;
 use super::pending::none_other_pending;
 use super::{Invites, Written};
 use domain::action::Change;

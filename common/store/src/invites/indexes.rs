@@ -8,9 +8,9 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::StoreError;
-use super::super::attributes::*;
 use super::super::item::{Item, Reader, s};
 use super::Invites;
+use super::attributes::*;
 use domain::id::{PendingShard, RequestId};
 use domain::time::Timestamp;
 

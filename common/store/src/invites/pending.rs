@@ -6,8 +6,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::StoreError;
-use super::super::attributes::*;
 use super::super::item::{n, s};
+use super::attributes::*;
 use super::{Invites, Written};
 use domain::event::EventName;
 use domain::id::RequestId;

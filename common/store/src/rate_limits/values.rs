@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::StoreError;
-use super::super::attributes::*;
 use super::super::item::{Reader, n, s};
+use super::attributes::*;
 use domain::id::BotId;
 use domain::lease::OperatorPause;
 use domain::limiter::{Cause, Circuit, Limiter, Pause};

@@ -1,0 +1,126 @@
+//! Settings that more than one function reads, or one and `setup`: a value that would stop a function stops the deployment.
+
+use std::time::Duration;
+
+use domain::link_pool::{TARGET_MAX, Targets};
+use domain::purchase::Chats;
+
+use crate::config::Env;
+
+/// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.
+pub fn chats(env: &mut Env) -> Chats {
+    let list = env
+        .optional("TELEGRAM_CHAT_ID")
+        .or_else(|| env.optional("TELEGRAM_CHANNEL_ID"));
+    let list = list.unwrap_or_else(|| env.required("TELEGRAM_CHAT_ID"));
+    Chats::parse(&list).unwrap_or_else(|| {
+        if !list.is_empty() {
+            env.problem(
+                "TELEGRAM_CHAT_ID must be chat ids such as -1001234567890, or new=old ids, separated by commas"
+                    .to_owned(),
+            );
+        }
+        Chats::none()
+    })
+}
+
+/// `DUPLICATE_WINDOW_SEC`: how long unnamed payments of one user are one request.
+pub fn duplicate_window(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("DUPLICATE_WINDOW_SEC", 600, 1..=86_400))
+}
+
+/// How long a link works that a buyer was given, and how long what is known of it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// `INVITE_TTL_SEC`.
+    pub invite: Duration,
+    /// `RETENTION_DAYS`, not shorter.
+    pub retention: Duration,
+}
+
+impl Lifetimes {
+    /// `INVITE_TTL_SEC` and `RETENTION_DAYS`, which must fit each other.
+    pub fn from_env(env: &mut Env) -> Self {
+        let (invite, retention) = (invite_ttl(env), retention(env));
+        if invite > retention {
+            env.problem(
+                "INVITE_TTL_SEC is longer than RETENTION_DAYS: a link would outlive the record of who bought it"
+                    .to_owned(),
+            );
+        }
+        Self { invite, retention }
+    }
+}
+
+/// `RETENTION_DAYS`: how long records are kept. A message may live for 14 days and as a dead letter for 14 more; a
+/// payment forgotten before its message would be a new one.
+pub fn retention(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("RETENTION_DAYS", 90, 28..=3650) * 24 * 3600)
+}
+
+/// `INVITE_TTL_SEC`: how long a link works that a buyer was given, at least.
+pub fn invite_ttl(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))
+}
+
+/// `LINK_POOL_TARGET`: how many links made ahead the chats of `chats` are to have; unset, none.
+pub fn link_pool_targets(env: &mut Env, chats: &Chats) -> Targets {
+    let Some(text) = env.optional("LINK_POOL_TARGET") else {
+        return Targets::default();
+    };
+    Targets::parse(&text, chats).unwrap_or_else(|| {
+        env.problem(format!(
+            "LINK_POOL_TARGET must be a number of links up to {TARGET_MAX}, or chatId=number pairs separated by commas, of chats that TELEGRAM_CHAT_ID names"
+        ));
+        Targets::default()
+    })
+}
+
+/// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must
+/// leave room for it, else that is a problem to report.
+pub fn link_pool_ttl(env: &mut Env, targets: &Targets) -> Duration {
+    let ttl = Duration::from_secs(env.number("LINK_POOL_TTL_SEC", 2_592_000, 3600..=31_536_000));
+    if !targets.is_empty() && ttl <= invite_ttl(env) {
+        env.problem(
+            "LINK_POOL_TTL_SEC must be longer than INVITE_TTL_SEC: no pooled link could ever be sold".to_owned(),
+        );
+    }
+    if !targets.is_empty() && ttl > retention(env) {
+        env.problem(
+            "LINK_POOL_TTL_SEC is longer than RETENTION_DAYS: the record of a link would be gone before the link"
+                .to_owned(),
+        );
+    }
+    ttl
+}
+
+/// `MAX_ATTEMPTS`: tries at Telegram before a request is FAILED.
+pub fn max_attempts(env: &mut Env) -> u32 {
+    env.number("MAX_ATTEMPTS", 50, 1..=1000)
+}
+
+/// `BASE_BACKOFF_SEC`: the base of the exponential backoff.
+pub fn base_backoff(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("BASE_BACKOFF_SEC", 5, 1..=3600))
+}
+
+/// `SAFE_RPS_SLEEP_MS`: the interval between two calls for one bot and chat that a rate limiter starts with.
+pub fn starting_interval(env: &mut Env) -> Duration {
+    Duration::from_millis(env.number("SAFE_RPS_SLEEP_MS", 220, 34..=60_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_may_not_outlive_its_record() {
+        let days = |days: u64| (days * 24 * 3600).to_string();
+        for (ttl, is_right) in [(days(28), true), (days(29), false)] {
+            let mut env =
+                Env::from_iter([("INVITE_TTL_SEC", ttl.as_str()), ("RETENTION_DAYS", "28")]);
+            Lifetimes::from_env(&mut env);
+            assert_eq!(env.check().is_ok(), is_right, "{ttl}");
+        }
+    }
+}

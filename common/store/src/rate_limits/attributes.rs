@@ -1,0 +1,35 @@
+//! The attribute names of the table of rate limits, each listed once.
+
+pub(super) const AT: &str = "at";
+pub(super) const WHO: &str = "who";
+pub(super) const LIMIT_KEY: &str = "limitKey";
+pub(super) const OWNER: &str = "owner";
+pub(super) const UNTIL: &str = "until";
+pub(super) const TAKEN_AT: &str = "takenAt";
+pub(super) const RUNG: &str = "rung";
+pub(super) const BELL_AT: &str = "bellAt";
+pub(super) const WAKE_AT: &str = "wakeAt";
+pub(super) const WAKE_BOTS: &str = "wakeBots";
+pub(super) const DEATHS: &str = "deaths";
+pub(super) const DOING: &str = "doing";
+pub(super) const LIMITERS: &str = "limiters";
+pub(super) const OPERATOR_PAUSE: &str = "operatorPause";
+pub(super) const RESUMES: &str = "resumes";
+pub(super) const RESUMES_SEEN: &str = "resumesSeen";
+pub(super) const MIGRATED_FROM: &str = "migratedFrom";
+pub(super) const MIGRATED_TO: &str = "migratedTo";
+pub(super) const INTERVAL_MS: &str = "intervalMs";
+pub(super) const CEILING_MS: &str = "ceilingMs";
+pub(super) const STEP: &str = "step";
+pub(super) const DROP: &str = "drop";
+pub(super) const STREAK: &str = "streak";
+pub(super) const NEXT_SLOT_MS: &str = "nextSlotMs";
+pub(super) const OPENED: &str = "opened";
+pub(super) const OPEN_UNTIL: &str = "openUntil";
+pub(super) const CAUSE: &str = "cause";
+pub(super) const TASKS: &str = "tasks";
+pub(super) const LENGTH_MS: &str = "lengthMs";
+pub(super) const STORED_AT: &str = "storedAt";
+pub(super) const REASON: &str = "reason";
+pub(super) const LIFTED_AT: &str = "liftedAt";
+pub(super) const LIFTED_BY: &str = "liftedBy";
