@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the functions as they are deployed, then serves them with `cargo lambda watch` against the local stack's AWS and
 # replays every sample of `events/`.
+#   .ci/cargo-lambda.sh build     builds them alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/venv.sh
@@ -45,6 +46,7 @@ cargo lambda build --release "${functions[@]/#/--package=}" >"$logs/build.log" 2
 for function in "${functions[@]}"; do
   [ -x "target/lambda/$function/bootstrap" ] || { echo "cargo lambda build made no $function" >&2; exit 1; }
 done
+if [ "${1-}" = build ]; then exit; fi
 if sam --version >/dev/null 2>&1; then
   case $(uname -m) in x86_64) architecture=x86_64 ;; *) architecture=arm64 ;; esac
   sam build --parameter-overrides "Architecture=$architecture" >"$logs/sam-build.log" 2>&1

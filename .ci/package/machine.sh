@@ -20,16 +20,22 @@ UNIT
 
 options=(--quiet --directory="$root" --machine="admit-one-$$" --bind="$folder:/life" --private-network --console=pipe
   --resolv-conf=off --timezone=off --link-journal=no)
-group=/sys/fs/cgroup/systemd/admit-one-$$
+# Nobody gives it a control group where no systemd runs: one by hand, in each hierarchy that systemd uses.
+groups=()
 if [ ! -d /run/systemd/system ]; then
-  # Nobody here gives it a control group.
   options+=(--register=no --keep-unit)
-  if mkdir "$group" 2>/dev/null; then echo $$ >"$group/cgroup.procs"; fi
+  for hierarchy in /sys/fs/cgroup/{systemd,unified}; do
+    mkdir "$hierarchy/admit-one-$$" 2>/dev/null || continue
+    groups+=("$hierarchy/admit-one-$$")
+    echo $$ >"$hierarchy/admit-one-$$/cgroup.procs"
+  done
 fi
 finish() {
-  [ -d "$group" ] || return 0
-  echo $$ >"${group%/*}/cgroup.procs"
-  find "$group" -depth -type d -exec rmdir {} +
+  local group
+  for group in "${groups[@]}"; do
+    echo $$ >"${group%/*}/cgroup.procs"
+    find "$group" -depth -type d -exec rmdir {} +
+  done
 }
 trap finish EXIT
 
