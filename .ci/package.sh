@@ -32,9 +32,10 @@ cargo build --profile "$profile" --locked --quiet -p local
 rm -rf target/package target/ci-package
 mkdir -p target/package target/ci-package
 pack() {
-  "$tools/bin/cargo-deb" -p local --no-build --profile "$profile" --compress-system --quiet "$@"
+  "$tools/bin/cargo-deb" -p local --no-build --profile "$profile" --compress-system --quiet "$@" >/dev/null
 }
-pack --output target/package/
+# Small only where it is downloaded.
+if [ "$profile" = release ]; then pack --output target/package/; else pack --fast --output target/package/; fi
 version=$(dpkg-deb --field target/package/*.deb Version)
 # What is upgraded: the same, called older.
 pack --fast --deb-version "$version~earlier" --output target/ci-package/earlier.deb
