@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 all='["clippy docs", "tests", "smoke page contract", "functions verification", "package", "fuzz"]'
-if [ -z "${1-}" ] || ! files=$(git diff --name-only "$1...HEAD" 2>/dev/null); then
+if [ -z "${1-}" ] || ! files=$(git diff --name-only --no-renames "$1...HEAD" 2>/dev/null); then
   echo "$all"
   exit
 fi
