@@ -29,7 +29,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 cargo build --profile "$profile" --locked --quiet -p local
-rm -rf target/package target/ci-package
+"${root[@]}" rm -rf target/package target/ci-package
 mkdir -p target/package target/ci-package
 pack() {
   "$tools/bin/cargo-deb" -p local --no-build --profile "$profile" --compress-system --quiet "$@" >/dev/null

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The life of the package: installed, configured, started, killed, upgraded, removed, installed again, purged. As root, on a
-# machine that is thrown away (machine.sh), with systemd or without.
+# The life of the package: installed, configured, started, killed, upgraded, removed, installed again, purged, restored. As root,
+# on a machine that is thrown away (machine.sh), with systemd or without.
 set -euo pipefail
 cd "$(dirname "$0")"
 exec >log 2>&1
@@ -167,9 +167,12 @@ if [ "$booted" ]; then
 fi
 [ -s "$data/keys.json" ] && [ -s "$data/dynamodb.sqlite" ] && [ -s "$settings" ] || fail 'data or settings went with the package'
 dpkg --install package.deb
+if [ "$booted" ]; then is 'what was enabled' "$(systemctl is-enabled admit-one)" enabled; fi
 start
 is_kept
 stop
+# As docs/ONE_MACHINE.md says it.
+tar -C / -czpf backup.tgz var/lib/admit-one etc/admit-one
 told 'removed; data and settings stay, and are taken up by the next installation'
 
 dpkg --purge admit-one
@@ -179,3 +182,11 @@ done
 is 'what is left of the service' "$(find /etc/systemd /var/lib/systemd -name 'admit-one*')" ''
 is 'the user that stays' "$(getent passwd admit-one | cut -d: -f7)" /usr/sbin/nologin
 told 'purged; data, keys and settings are gone'
+
+dpkg --install package.deb
+tar -C / -xzpf backup.tgz
+chown -R admit-one: "$data"
+start
+is_kept
+stop
+told 'restored from a backup'
