@@ -10,7 +10,7 @@ pin=3.8.0
 tools=target/ci-tools
 # Without optimisation and compression of its own it is built in half a minute.
 [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" = "$pin" ] ||
-  cargo install --quiet --locked --debug --no-default-features --root "$tools" "cargo-deb@$pin"
+  CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-default-features --root "$tools" "cargo-deb@$pin"
 
 root=()
 if [ "$(id -u)" -ne 0 ] && sudo -n true 2>/dev/null; then root=(sudo -n); fi
