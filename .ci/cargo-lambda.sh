@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds the functions by the commands of a deployment, then replays every sample of `events/` with `cargo lambda invoke` against
 # functions that `cargo lambda watch` serves. Wants target/verify/verify.
+#   .ci/cargo-lambda.sh build       builds them alone
+#   .ci/cargo-lambda.sh release     builds them alone, as they are released
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/venv.sh
@@ -25,12 +27,15 @@ finish() {
 }
 trap finish EXIT
 
-# As they are deployed, but linked without link-time optimisation: the release workflow and `verify bench` look at sizes.
-export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=2
+# Linked without link-time optimisation, which takes minutes: sizes and starts are measured of what is released.
+if [ "${1-}" != release ]; then
+  export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=2
+fi
 cargo lambda build --release "${functions[@]/#/--package=}" >"$logs/build.log" 2>&1
 for function in "${functions[@]}"; do
   [ -x "target/lambda/$function/bootstrap" ] || { echo "cargo lambda build made no $function" >&2; exit 1; }
 done
+if [ -n "${1-}" ]; then exit; fi
 if sam --version >/dev/null 2>&1; then
   case $(uname -m) in x86_64) architecture=x86_64 ;; *) architecture=arm64 ;; esac
   sam build --parameter-overrides "Architecture=$architecture" >"$logs/sam-build.log" 2>&1

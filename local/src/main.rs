@@ -44,6 +44,10 @@ struct Arguments {
     /// Print the addresses and the functions' environment as shell lines instead of the greeting.
     #[arg(long)]
     print_env: bool,
+    /// Print nothing: the greeting holds a key, and what a service prints is kept. What the checks of the start find is
+    /// logged.
+    #[arg(long, conflicts_with = "print_env")]
+    quiet: bool,
 }
 
 /// When what is stored is flushed to the disk.
@@ -106,15 +110,19 @@ async fn run() -> anyhow::Result<()> {
         interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         _ = terminate.recv() => return Ok(()),
     };
-    let greeting = if arguments.print_env {
-        local::banner::env(&stack)
-    } else {
-        local::banner::words(&stack)
+    let greeting = match (arguments.print_env, arguments.quiet) {
+        (true, _) => local::banner::env(&stack),
+        (false, true) => {
+            tracing::info!("serves {}", stack.url);
+            String::new()
+        }
+        (false, false) => local::banner::words(&stack),
     };
     std::io::stdout().lock().write_all(greeting.as_bytes())?;
     // It serves already: the checks delay nobody.
     let examined = async {
-        tell(&stack.examine().await, arguments.print_env);
+        let is_log = arguments.print_env || arguments.quiet;
+        tell(&stack.examine().await, is_log);
         std::future::pending::<()>().await;
     };
     tokio::select! {

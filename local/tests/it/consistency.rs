@@ -5,6 +5,7 @@ mod alarms;
 mod budget;
 mod deploying;
 mod layers;
+mod packaging;
 mod routes;
 mod samples;
 mod template;
