@@ -126,7 +126,7 @@ pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
     let events = outside.webengage.ingested();
     let mut links = BTreeSet::new();
     for (transaction, id) in &accepted {
-        let status = stack.status(id).await;
+        let status = stack.shop().status(id).await;
         if status["status"] != "DONE" || status["linkEventFired"] != true {
             broken.push(format!("{transaction} was accepted and is {status}"));
             continue;
@@ -141,7 +141,7 @@ pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
             broken.push(format!("{transaction} is told {} times", delivered.len()));
         }
         let user = status["userId"].as_str().unwrap_or_default();
-        let again = stack.buy(user, transaction).await;
+        let again = stack.shop().buy(user, transaction).await;
         if again.body["requestId"] != id.as_str()
             || again.body["inviteLink"] != status["inviteLink"]
         {

@@ -233,7 +233,7 @@ async fn count(stack: &TestStack) -> anyhow::Result<(f64, f64, f64)> {
     wire.record_calls(true);
     for number in 0..COUNTED {
         let name = format!("counted-{number}");
-        let answer = stack.buy(&name, &name).await;
+        let answer = stack.shop().buy(&name, &name).await;
         anyhow::ensure!(
             answer.status == 200,
             "an order was refused: {}",

@@ -6,7 +6,7 @@ use simulators::clock::Clock;
 use simulators::telegram::{ChatKind, Rights, Telegram};
 use simulators::webengage::WebEngage;
 
-use super::{TIMEOUT, TestStack, any_port, options};
+use super::{TestStack, any_port, options};
 use crate::stack::{Data, Stack};
 
 /// Telegram and WebEngage outside the local stack, so that the local stack takes them for the real ones.
@@ -74,15 +74,9 @@ impl Outside {
     ) -> anyhow::Result<TestStack> {
         let all = [&self.env(), env].concat();
         let stack = Stack::start(options(listen, data, &all, &self.clock)).await?;
-        Ok(TestStack {
-            local: stack,
-            telegram: self.telegram.clone(),
-            webengage: self.webengage.clone(),
-            clock: self.clock.clone(),
-            bot_id: self.bot_id,
-            chat_id: self.chat_id,
-            http: runtime::http::client(TIMEOUT).expect("an HTTP client"),
-            must_be_clean: true,
-        })
+        let (telegram, webengage) = (self.telegram.clone(), self.webengage.clone());
+        let place = (self.bot_id, self.chat_id);
+        let clock = self.clock.clone();
+        Ok(TestStack::of(stack, telegram, webengage, clock, place))
     }
 }

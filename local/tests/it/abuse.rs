@@ -126,6 +126,6 @@ fn secret(stack: &TestStack) -> String {
 /// A purchase is accepted: the local stack still serves.
 async fn still_serves(stack: &TestStack) {
     let id = uuid::Uuid::new_v4().to_string();
-    assert_eq!(stack.buy(&id, &id).await.status, 200);
+    assert_eq!(stack.shop().buy(&id, &id).await.status, 200);
     stack.run_until_idle().await;
 }

@@ -2,6 +2,7 @@
 //!
 //! "No effect" is read at the wire: while a case runs, no function may call AWS for more than to read.
 
+mod event;
 mod request;
 mod status;
 mod webhook;

@@ -8,21 +8,12 @@ use std::time::Duration;
 
 use domain::id::{ChatId, InviteLink};
 use domain::link_pool::SHARDS;
-use local::harness::TestStack;
+use local::harness::{LINK_CREATED, MINUTE, TestStack};
 use runtime::config::Env;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
-use simulators::telegram::{Fault, Limit, Rights, Tap};
+use simulators::telegram::{Fault, Limit};
 use store::{LinkPool, Links, PooledLink};
-
-const MINUTE: Duration = Duration::from_secs(60);
-const CREATED: &str = "pass_paid_community_telegram_link_created";
-
-fn env_of(stack: &TestStack) -> Env {
-    let env = stack.env().iter();
-    env.map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect()
-}
 
 /// A local stack with this target, whose pool is seen to only when the test says so.
 async fn empty(target: &str) -> TestStack {
@@ -64,7 +55,7 @@ async fn pooled(links: u64) -> TestStack {
 
 /// What lies in the pool, by its link.
 async fn pool(stack: &TestStack) -> BTreeMap<String, PooledLink> {
-    let pool = LinkPool::from_env(stack.dynamodb(), &mut env_of(stack));
+    let pool = LinkPool::from_env(stack.dynamodb(), &mut stack.config());
     let mut links = BTreeMap::new();
     for shard in 0..SHARDS {
         for link in pool.shard(ChatId(stack.chat_id), shard).await.unwrap() {
@@ -78,7 +69,7 @@ async fn pool(stack: &TestStack) -> BTreeMap<String, PooledLink> {
 
 /// Whose link it is by its lookup, if anybody's.
 async fn owner(stack: &TestStack, link: &str) -> Option<String> {
-    let links = Links::from_env(stack.dynamodb(), &mut env_of(stack));
+    let links = Links::from_env(stack.dynamodb(), &mut stack.config());
     let record = links.get(&InviteLink::new(link).hash()).await.unwrap();
     let owner = record.expect("every link of ours has a lookup").owner?;
     Some(owner.request_id.to_string())
@@ -95,7 +86,7 @@ async fn all_is_well(stack: &TestStack, requests: &[String], orphans: usize) {
     let in_pool = pool(stack).await;
     let mut sold = BTreeSet::new();
     for id in requests {
-        let link = stack.link(id).await;
+        let link = stack.shop().link(id).await;
         assert_eq!(owner(stack, &link).await.as_ref(), Some(id));
         assert!(!in_pool.contains_key(&link), "a sold link is in the pool");
         assert!(sold.insert(link), "one link for two requests");
@@ -110,28 +101,21 @@ async fn all_is_well(stack: &TestStack, requests: &[String], orphans: usize) {
         .count();
     assert!(loose <= orphans, "{loose} links are nobody's");
     for url in sold.iter().chain(in_pool.keys()) {
-        assert!(!stack.telegram.link(url).unwrap().revoked, "revoked");
+        assert!(!stack.telegram.is_revoked(url), "revoked");
     }
-    let told = stack.webengage.ingested();
-    let mut told: Vec<&str> = told
-        .iter()
-        .filter(|event| event.body["eventName"] == CREATED)
-        .map(|event| event.body["eventData"]["inviteLink"].as_str().unwrap())
-        .collect();
+    let mut told = stack.webengage.told(LINK_CREATED);
     told.sort_unstable();
-    assert_eq!(told, sold.iter().collect::<Vec<_>>(), "one event for each");
+    assert_eq!(told, Vec::from_iter(sold), "one event for each");
 }
 
 /// Fault 4: whatever the order in which calls return, the pool ends at its target exactly.
 #[tokio::test]
 async fn a_pool_fills_to_its_target_at_the_pace_and_not_beyond() {
     let stack = empty("50").await;
-    stack.telegram.set_limit(Some(Limit::per_minute(20, 5)));
+    stack.telegram.limit(Limit::per_minute(20, 5));
     for call in 0..25 {
         let late = Fault::AnswerLate(Duration::from_millis(7 * (call % 5)));
-        stack
-            .telegram
-            .fail(simulators::telegram::FaultRule::on("createChatInviteLink", late).times(1));
+        stack.telegram.fail_mints(1, late);
     }
     fill(&stack, 50).await;
     for _ in 0..5 {
@@ -164,8 +148,9 @@ async fn the_schedule_fills_the_pool_by_itself() {
 #[tokio::test]
 async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
     let stack = pooled(3).await;
+    let shop = stack.shop();
     let calls = stack.telegram.calls().len();
-    let answer = stack.buy("u1", "T1").await;
+    let answer = shop.buy("u1", "T1").await;
     assert_eq!(answer.status, 200);
     let link = link_in(&answer.body).expect("the link in the answer");
     let id = answer.request_id();
@@ -173,18 +158,14 @@ async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
         answer.body,
         json!({"ok": true, "status": "done", "requestId": id, "inviteLink": link, "linkExpiresAt": answer.body["linkExpiresAt"]})
     );
-    let status = stack.status(&id).await;
-    assert_eq!(
-        (&status["status"], &status["attempts"]),
-        (&json!("DONE"), &json!(0))
-    );
+    shop.stands(&id, "DONE", 0).await;
     // A repeat is what it always was, and another user gets nothing.
-    let again = stack.buy("u1", "T1").await;
+    let again = shop.buy("u1", "T1").await;
     assert_eq!(
         (&again.body["duplicate"], &again.body["inviteLink"]),
         (&json!(true), &json!(link))
     );
-    assert_eq!(stack.buy("u2", "T1").await.code(), "transaction_conflict");
+    assert_eq!(shop.buy("u2", "T1").await.code(), "transaction_conflict");
     stack.run_until_idle().await;
     assert_eq!(
         stack.telegram.calls().len(),
@@ -194,9 +175,9 @@ async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
     all_is_well(&stack, std::slice::from_ref(&id), 0).await;
 
     // The join and all that follows are as ever.
-    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.customer(77).join_by(&link);
     stack.run_until_idle().await;
-    let status = stack.status(&id).await;
+    let status = shop.status(&id).await;
     assert_eq!(
         (
             &status["joined"],
@@ -205,16 +186,17 @@ async fn a_request_is_done_in_its_own_answer_without_a_word_to_telegram() {
         ),
         (&json!(true), &json!(true), &json!(true))
     );
-    assert!(stack.telegram.link(&link).unwrap().revoked);
+    assert!(stack.telegram.is_revoked(&link));
     assert_eq!(stack.webengage.ingested_count(), 2);
 }
 
 #[tokio::test]
 async fn an_empty_pool_leaves_the_dispatcher_to_serve_and_is_not_looked_at_each_time() {
     let stack = empty("5").await;
+    let shop = stack.shop();
     let mut requests = Vec::new();
     for number in 0..5 {
-        let answer = stack.buy("u", &format!("T{number}")).await;
+        let answer = shop.buy("u", &format!("T{number}")).await;
         assert_eq!(answer.body["status"], "queued");
         requests.push(answer.request_id());
     }
@@ -224,7 +206,7 @@ async fn an_empty_pool_leaves_the_dispatcher_to_serve_and_is_not_looked_at_each_
     all_is_well(&stack, &requests, 0).await;
     // Filled, it serves.
     fill(&stack, 5).await;
-    let answer = stack.buy("u", "T9").await;
+    let answer = shop.buy("u", "T9").await;
     assert!(link_in(&answer.body).is_some());
     requests.push(answer.request_id());
     stack.run_until_idle().await;
@@ -245,7 +227,7 @@ async fn a_pool_that_cannot_be_reached_leaves_the_dispatcher_to_serve() {
                     .on(Service::DynamoDb, operation)
                     .times(times),
             );
-            let answer = stack.buy("u1", "T1").await;
+            let answer = stack.shop().buy("u1", "T1").await;
             assert_eq!(answer.status, 200, "{operation} {fault:?}");
             assert!(hits.count() > 0);
             stack.aws().wire().clear_faults();
@@ -262,7 +244,7 @@ async fn a_lost_answer_to_the_taking_is_no_duplicate_and_takes_one_link() {
         .aws()
         .wire()
         .fail(FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "TransactWriteItems"));
-    let answer = stack.buy("u1", "T1").await;
+    let answer = stack.shop().buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some(), "{}", answer.body);
     assert_eq!(answer.body.get("duplicate"), None);
     stack.run_until_idle().await;
@@ -275,11 +257,11 @@ async fn an_event_that_cannot_be_queued_is_pending_and_sent_by_the_sweeper() {
     let stack = pooled(2).await;
     let rule = FaultRule::new(WireFault::InternalError).on(Service::Sqs, "SendMessage");
     stack.aws().wire().fail(rule.named("EventQueue").times(3));
-    let answer = stack.buy("u1", "T1").await;
+    let answer = stack.shop().buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some(), "the buyer has the link");
     stack.run_until_idle().await;
     assert_eq!(stack.webengage.ingested_count(), 0);
-    stack.advance(MINUTE * 61);
+    stack.clock.advance(MINUTE * 61);
     assert_eq!(stack.functions().sweep().await["events"], 1);
     stack.run_until_idle().await;
     all_is_well(&stack, &[answer.request_id()], 0).await;
@@ -288,13 +270,16 @@ async fn an_event_that_cannot_be_queued_is_pending_and_sent_by_the_sweeper() {
 #[tokio::test]
 async fn what_is_too_old_is_never_sold_but_evicted_revoked_and_replaced() {
     let stack = pooled(40).await;
+    let shop = stack.shop();
     let old = pool(&stack).await;
     // 30 days less 2: what is left is a buyer's time and no more.
-    stack.advance(Duration::from_secs(28 * 86_400) - MINUTE * 5);
-    let answer = stack.buy("u1", "T1").await;
+    stack
+        .clock
+        .advance(Duration::from_secs(28 * 86_400) - MINUTE * 5);
+    let answer = shop.buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some(), "still good");
-    stack.advance(MINUTE * 30);
-    let late = stack.buy("u2", "T2").await;
+    stack.clock.advance(MINUTE * 30);
+    let late = shop.buy("u2", "T2").await;
     assert_eq!(late.body["status"], "queued", "too old");
     stack.run_until_idle().await;
     fill(&stack, 40).await;
@@ -306,7 +291,7 @@ async fn what_is_too_old_is_never_sold_but_evicted_revoked_and_replaced() {
     for (link, pooled) in &old {
         assert!(!new.contains_key(link));
         let sold = answer.body["inviteLink"] == json!(link);
-        let revoked = stack.telegram.link(link).unwrap().revoked;
+        let revoked = stack.telegram.is_revoked(link);
         assert_eq!(revoked, !sold, "slot {}", pooled.slot.number);
     }
     all_is_well(&stack, &[answer.request_id(), late.request_id()], 0).await;
@@ -315,13 +300,14 @@ async fn what_is_too_old_is_never_sold_but_evicted_revoked_and_replaced() {
 #[tokio::test]
 async fn a_link_that_was_sold_while_it_was_put_again_is_never_sold_twice() {
     let stack = pooled(1).await;
+    let shop = stack.shop();
     let (_, pooled) = pool(&stack).await.into_iter().next().unwrap();
-    let answer = stack.buy("u1", "T1").await;
+    let answer = shop.buy("u1", "T1").await;
     assert!(link_in(&answer.body).is_some());
     // A put whose answer was lost, repeated late: the sold link lies in its slot again.
-    let store = LinkPool::from_env(stack.dynamodb(), &mut env_of(&stack));
+    let store = LinkPool::from_env(stack.dynamodb(), &mut stack.config());
     store.add(&pooled).await.unwrap();
-    let other = stack.buy("u2", "T2").await;
+    let other = shop.buy("u2", "T2").await;
     assert_eq!(other.body["status"], "queued", "{}", other.body);
     stack.run_until_idle().await;
     fill(&stack, 1).await;
@@ -350,7 +336,7 @@ async fn a_raised_target_is_new_slots_and_a_lowered_one_sells_out() {
     assert_eq!(pool(&stack).await.len(), 14, "nothing is thrown away");
     let mut ids = Vec::new();
     for n in 0..14 {
-        let answer = stack.buy("u", &format!("T{n}")).await;
+        let answer = stack.shop().buy("u", &format!("T{n}")).await;
         assert!(link_in(&answer.body).is_some());
         ids.push(answer.request_id());
     }
@@ -368,10 +354,10 @@ async fn a_join_by_a_link_that_was_never_sold_evicts_it() {
     // The first notice dies after the link was evicted; Telegram sends it again.
     let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "PutItem");
     let hits = stack.aws().wire().fail(rule.named("ChatTasks").times(3));
-    assert_eq!(stack.tap(&links[0], 77), Tap::Joined);
+    stack.customer(77).join_by(&links[0]);
     stack.run_until_idle().await;
     assert_eq!(hits.count(), 3);
-    assert!(stack.telegram.link(&links[0]).unwrap().revoked);
+    assert!(stack.telegram.is_revoked(&links[0]));
     let left = pool(&stack).await;
     assert_eq!(left.len(), 2);
     assert!(!left.contains_key(&links[0]));
@@ -382,13 +368,13 @@ async fn a_join_by_a_link_that_was_never_sold_evicts_it() {
 #[tokio::test]
 async fn fills_yield_to_links_that_are_sold() {
     let stack = empty("100").await;
-    stack.telegram.set_limit(Some(Limit::per_minute(60, 1)));
+    stack.telegram.limit(Limit::per_minute(60, 1));
     let filling = stack.functions().tick();
     let selling = async {
         stack.run_until(|| stack.telegram.link_count() > 2).await;
         let mut requests = Vec::new();
         for number in 0..10 {
-            requests.push(stack.bought("u", &format!("T{number}")).await);
+            requests.push(stack.shop().bought("u", &format!("T{number}")).await);
         }
         requests
     };
@@ -414,15 +400,11 @@ async fn fills_yield_to_links_that_are_sold() {
 #[tokio::test]
 async fn a_pool_whose_chat_was_broken_ends_with_its_target() {
     let stack = empty("10").await;
-    stack
-        .telegram
-        .make_admin(stack.bot_id, stack.chat_id, Rights::none());
+    stack.telegram.take_rights();
     for _ in 0..30 {
         tick(&stack).await;
     }
-    stack
-        .telegram
-        .make_admin(stack.bot_id, stack.chat_id, Rights::all());
+    stack.telegram.give_rights();
     fill(&stack, 10).await;
     for _ in 0..5 {
         tick(&stack).await;
@@ -434,6 +416,7 @@ async fn a_pool_whose_chat_was_broken_ends_with_its_target() {
 #[tokio::test]
 async fn a_group_that_moves_while_its_pool_fills_is_followed() {
     let stack = empty("30").await;
+    let shop = stack.shop();
     let (old, new) = (stack.chat_id, stack.chat_id - 7);
     let filling = stack.functions().tick();
     let moving = async {
@@ -445,18 +428,17 @@ async fn a_group_that_moves_while_its_pool_fills_is_followed() {
     let links = pool(&stack).await;
     assert_eq!(links.len(), 30);
     assert!(links.values().any(|link| link.chat == ChatId(new)));
-    let answer = stack.buy("u1", "T1").await;
+    let answer = shop.buy("u1", "T1").await;
     let link = link_in(&answer.body).unwrap();
-    assert_eq!(stack.tap(&link, 77), Tap::Joined);
+    stack.customer(77).join_by(&link);
     stack.run_until_idle().await;
-    assert_eq!(stack.status(&answer.request_id()).await["joined"], true);
+    assert_eq!(shop.status(&answer.request_id()).await["joined"], true);
 }
 
 #[tokio::test]
 async fn slots_whose_links_answers_are_lost_are_filled_in_the_end() {
     let stack = empty("5").await;
-    let lost = simulators::telegram::FaultRule::on("createChatInviteLink", Fault::ResetAfter);
-    stack.telegram.fail(lost.times(2));
+    stack.telegram.fail_mints(2, Fault::ResetAfter);
     fill(&stack, 5).await;
     all_is_well(&stack, &[], 2).await;
 }

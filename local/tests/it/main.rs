@@ -8,22 +8,24 @@
 )]
 
 mod abuse;
-mod account;
-mod admin;
 mod bad_input;
-mod chat_faults;
 mod consistency;
-mod dispatch;
-mod incident;
-mod joins;
+mod copied_links_and_payments;
+mod dead_connections;
+mod deployment_checks;
 mod link_pool;
-mod machine;
-mod marketing;
-mod observability;
-mod poison;
+mod metrics_and_traces;
+mod one_dispatcher_per_chat;
+mod one_payment_one_link;
+mod operator;
+mod poison_messages;
 mod rate_limit;
-mod real_mode;
+mod real_telegram;
+mod rotated_secrets;
 mod secrets;
+mod service_on_one_machine;
 mod shop;
 mod startup;
-mod structure;
+mod telegram_in_trouble;
+mod webengage_in_trouble;
+mod who_joined;

@@ -1,5 +1,7 @@
 //! No secret, no link, no e-mail address and no raw body in anything that the processes write, at the chattiest level.
 
+mod repeated_by_others;
+
 use domain::id::ChatId;
 use domain::task::{Mint, Task, Work};
 use domain::time::Timestamp;
@@ -298,9 +300,7 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
         .into_iter()
         .enumerate()
     {
-        stack
-            .telegram
-            .fail(FaultRule::on("createChatInviteLink", fault).times(1));
+        stack.telegram.fail_mints(1, fault);
         put(2 + u32::try_from(n).unwrap()).await;
         let _ = answer(&worker, sqs("InviteQueue", std::slice::from_ref(&bell))).await;
         stack.run_until_idle().await;

@@ -1,94 +1,19 @@
 //! What a shop does to a request of its own: another link for one that expired or whose buyer left, and the seat taken
 //! back. The real functions at the wire.
 
-mod presence;
-mod void;
+mod seats;
+mod voids;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::id::InviteLink;
+use domain::time::Timestamp;
 use futures_util::future::join_all;
-use local::harness::{Answer, TestStack, until};
-use serde_json::{Value, json};
+use local::harness::{Case, HOUR, JOINED, LINK_CREATED, TestStack, dated};
+use serde_json::json;
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::Tap;
-use simulators::webengage::Mode;
-
-const HOUR: Duration = Duration::from_secs(3600);
-const CREATED: &str = "pass_paid_community_telegram_link_created";
-const JOINED: &str = "pass_paid_community_telegram_joined";
-
-async fn act(stack: &TestStack, id: &str, action: &str, body: &str) -> Answer {
-    let key = [("x-api-key", stack.local.api_key())];
-    let path = format!("/v1/invite/{id}/{action}");
-    stack.post(&path, body.to_owned(), &key).await
-}
-
-/// An action that must be done; it is answered as the status is.
-async fn acted(stack: &TestStack, id: &str, action: &str) -> Value {
-    let answer = act(stack, id, action, "").await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(answer.body["requestId"], id);
-    answer.body
-}
-
-/// All that operators see of a request.
-async fn story(stack: &TestStack, id: &str) -> Value {
-    let key = [("x-admin-key", stack.local.admin_key())];
-    let path = format!("/v1/admin/invites?requestId={id}");
-    stack.get(&path, &key).await.body["invites"][0].clone()
-}
-
-/// The actions in a request's history, all of which a shop did.
-async fn history(stack: &TestStack, id: &str) -> Vec<String> {
-    let story = story(stack, id).await;
-    let entries = story["history"].as_array().unwrap().iter();
-    entries
-        .map(|entry| {
-            assert_eq!(entry["who"], "shop");
-            entry["action"].as_str().unwrap().to_owned()
-        })
-        .collect()
-}
-
-/// The links that WebEngage was told of by an event, in order, and the ids of these calls.
-fn told(stack: &TestStack, event: &str) -> Vec<(String, Option<String>)> {
-    let events = stack.webengage.ingested().into_iter();
-    let of = events.filter(|told| told.body["eventName"] == event);
-    of.map(|told| {
-        let link = told.body["eventData"]["inviteLink"].as_str().unwrap();
-        (link.to_owned(), told.request_id)
-    })
-    .collect()
-}
-
-fn links_told(stack: &TestStack, event: &str) -> Vec<String> {
-    told(stack, event).into_iter().map(|told| told.0).collect()
-}
-
-fn alive(stack: &TestStack) -> Vec<String> {
-    let links = stack.telegram.links().into_iter();
-    links
-        .filter(|link| !link.revoked)
-        .map(|link| link.url)
-        .collect()
-}
-
-/// The update by which Telegram reports that `person` came in by `link`, or left.
-fn member_update(stack: &TestStack, person: i64, at_ms: i64, link: Option<&str>) -> Value {
-    let user = json!({"id": person, "is_bot": false, "first_name": "A"});
-    let (old, new) = match link {
-        Some(_) => ("left", "member"),
-        None => ("member", "left"),
-    };
-    let mut update = json!({"update_id": 1, "chat_member": {"chat": {"id": stack.chat_id, "type": "supergroup"},
-        "from": user, "date": at_ms / 1000,
-        "old_chat_member": {"status": old, "user": user}, "new_chat_member": {"status": new, "user": user}}});
-    if let Some(link) = link {
-        update["chat_member"]["invite_link"] = json!({"invite_link": link});
-    }
-    update
-}
 
 /// The end of a record, in seconds since the Unix epoch.
 async fn expires_at(stack: &TestStack, table: &str, key: &str, value: &str) -> i64 {
@@ -98,18 +23,12 @@ async fn expires_at(stack: &TestStack, table: &str, key: &str, value: &str) -> i
     item["expiresAt"].as_n().unwrap().parse().unwrap()
 }
 
-/// No message gets into a queue from now on.
-fn queues_are_down(stack: &TestStack) {
-    for operation in ["SendMessage", "SendMessageBatch"] {
-        let rule = FaultRule::new(WireFault::InternalError).on(Service::Sqs, operation);
-        stack.aws().wire().fail(rule.always());
-    }
-}
-
 #[tokio::test]
 async fn the_end_of_a_link_is_told_beside_it_everywhere() {
-    for pool in ["0", "2"] {
+    for (name, pool) in [("no pool", "0"), ("a pool of two", "2")] {
+        let _case = Case::named(name);
         let stack = TestStack::with(&[("LINK_POOL_TARGET", pool)]).await;
+        let shop = stack.shop();
         if pool != "0" {
             stack.functions().tick().await;
             stack.run_until_idle().await;
@@ -117,7 +36,7 @@ async fn the_end_of_a_link_is_told_beside_it_everywhere() {
             stack.run_until_idle().await;
             assert_eq!(stack.telegram.link_count(), 2);
         }
-        let first = stack.buy("u1", "T1").await.body;
+        let first = shop.buy("u1", "T1").await.body;
         assert_eq!(first["status"], if pool == "0" { "queued" } else { "done" });
         assert_eq!(
             first.get("linkExpiresAt").is_some(),
@@ -125,7 +44,7 @@ async fn the_end_of_a_link_is_told_beside_it_everywhere() {
         );
         stack.run_until_idle().await;
         let id = first["requestId"].as_str().unwrap();
-        let status = stack.status(id).await;
+        let status = shop.status(id).await;
         let ends = stack
             .telegram
             .link(status["inviteLink"].as_str().unwrap())
@@ -133,9 +52,9 @@ async fn the_end_of_a_link_is_told_beside_it_everywhere() {
             .expire_date
             .unwrap();
         let told = status["linkExpiresAt"].as_str().unwrap();
-        let told: domain::time::Timestamp = told.parse().unwrap();
+        let told: Timestamp = told.parse().unwrap();
         assert_eq!(told.seconds(), ends);
-        let repeat = stack.buy("u1", "T1").await.body;
+        let repeat = shop.buy("u1", "T1").await.body;
         assert_eq!(repeat["linkExpiresAt"], status["linkExpiresAt"]);
         assert_eq!(repeat.get("reissued"), None);
     }
@@ -144,9 +63,10 @@ async fn the_end_of_a_link_is_told_beside_it_everywhere() {
 #[tokio::test]
 async fn a_repeat_after_the_link_expired_unused_makes_a_new_one_once() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
     let (id, old) = stack.admitted("u1", "T1").await;
     stack.advance_when_idle(HOUR * 47).await;
-    let early = stack.buy("u1", "T1").await.body;
+    let early = shop.buy("u1", "T1").await.body;
     assert_eq!(
         (
             &early["status"],
@@ -156,11 +76,11 @@ async fn a_repeat_after_the_link_expired_unused_makes_a_new_one_once() {
         (&json!("done"), &json!(old), None)
     );
     stack.advance_when_idle(HOUR * 2).await;
-    assert_eq!(stack.tap(&old, 70), Tap::Expired);
+    assert_eq!(stack.customer(70).tap(&old), Tap::Expired);
     // Twenty at once, and the answer of the write is lost on the way.
     let rule = FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "TransactWriteItems");
     let hits = stack.aws().wire().fail(rule);
-    let answers = join_all((0..20).map(|_| stack.buy("u1", "T1"))).await;
+    let answers = join_all((0..20).map(|_| shop.buy("u1", "T1"))).await;
     assert_eq!(hits.count(), 1);
     for answer in &answers {
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -184,22 +104,22 @@ async fn a_repeat_after_the_link_expired_unused_makes_a_new_one_once() {
         (&json!(true), &json!("queued"), None, None)
     );
     stack.run_until_idle().await;
-    let new = stack.link(&id).await;
+    let new = shop.link(&id).await;
     assert_ne!(new, old);
     assert_eq!(stack.telegram.link_count(), 2);
-    assert!(stack.telegram.link(&old).unwrap().revoked, "dead first");
-    assert_eq!(links_told(&stack, CREATED), [old, new.clone()]);
-    assert_eq!(history(&stack, &id).await, ["reissue"]);
-    let repeat = stack.buy("u1", "T1").await.body;
+    assert!(stack.telegram.is_revoked(&old), "dead first");
+    assert_eq!(stack.webengage.told(LINK_CREATED), [old, new.clone()]);
+    assert_eq!(stack.operator().history(&id).await, ["shop: reissue"]);
+    let repeat = shop.buy("u1", "T1").await.body;
     assert_eq!(
         (&repeat["inviteLink"], repeat.get("reissued")),
         (&json!(new), None)
     );
-    assert_eq!(stack.tap(&new, 77), Tap::Joined);
+    stack.customer(77).join_by(&new);
     stack.run_until_idle().await;
     // Once it was used nothing ends any more.
     stack.advance_when_idle(HOUR * 100).await;
-    let repeat = stack.buy("u1", "T1").await.body;
+    let repeat = shop.buy("u1", "T1").await.body;
     assert_eq!(
         (&repeat["status"], repeat.get("reissued")),
         (&json!("done"), None)
@@ -213,11 +133,8 @@ async fn a_repeat_of_another_user_makes_no_new_link() {
     let stack = TestStack::start().await;
     stack.admitted("u1", "T1").await;
     stack.advance_when_idle(HOUR * 49).await;
-    let answer = stack.buy("u2", "T1").await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (409, "transaction_conflict")
-    );
+    let answer = stack.shop().buy("u2", "T1").await;
+    assert_eq!(answer.refusal(), (409, "transaction_conflict"));
     stack.run_until_idle().await;
     assert_eq!(stack.telegram.link_count(), 1);
 }
@@ -225,12 +142,10 @@ async fn a_repeat_of_another_user_makes_no_new_link() {
 #[tokio::test]
 async fn a_shop_replaces_a_link_and_a_repeat_that_names_it_replaces_no_other() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
     let (id, old) = stack.admitted("u1", "T1").await;
-    let named = format!(
-        r#"{{"linkVersion": {}}}"#,
-        stack.status(&id).await["linkVersion"]
-    );
-    let first = act(&stack, &id, "reissue", &named).await;
+    let named = shop.status(&id).await["linkVersion"].as_u64().unwrap();
+    let first = shop.reissue_version(&id, named).await;
     assert_eq!(
         (
             first.status,
@@ -241,24 +156,25 @@ async fn a_shop_replaces_a_link_and_a_repeat_that_names_it_replaces_no_other() {
     );
     assert_eq!(first.body.get("inviteLink"), None);
     stack.run_until_idle().await;
-    let second = act(&stack, &id, "reissue", &named).await;
+    let second = shop.reissue_version(&id, named).await;
     assert_eq!(
         (second.status, &second.body["status"]),
         (200, &json!("DONE"))
     );
     stack.run_until_idle().await;
-    let new = stack.link(&id).await;
+    let new = shop.link(&id).await;
     assert_ne!(new, old);
-    assert_eq!(alive(&stack), [new]);
+    assert_eq!(stack.telegram.links_alive(), [new]);
     assert_eq!(stack.telegram.link_count(), 2);
-    let stale = act(&stack, &id, "reissue", r#"{"linkVersion": 7}"#).await;
-    assert_eq!((stale.status, stale.code()), (409, "link_replaced"));
+    let stale = shop.reissue_version(&id, 7).await;
+    assert_eq!(stale.refusal(), (409, "link_replaced"));
 }
 
 #[tokio::test]
 async fn calls_that_are_none_are_refused_by_what_is_wrong() {
     let stack = TestStack::start().await;
-    let id = stack.bought("u1", "T1").await;
+    let shop = stack.shop();
+    let id = shop.bought("u1", "T1").await;
     let unknown = "00000000-0000-8000-8000-00000000000a";
     for (id, action, body, status, code) in [
         (id.as_str(), "vanish", "", 404, "not_found"),
@@ -276,24 +192,20 @@ async fn calls_that_are_none_are_refused_by_what_is_wrong() {
             "invalid_parameter",
         ),
     ] {
-        let answer = act(&stack, id, action, body).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (status, code),
-            "{action} {body}"
-        );
+        let answer = shop.act(id, action, body).await;
+        assert_eq!(answer.refusal(), (status, code), "{action} {body}");
     }
     // A mark at its front is no part of a body: it is read, and what it names is looked for.
     let marked = "\u{feff}{\"linkVersion\": 7}";
-    let answer = act(&stack, &id, "reissue", marked).await;
-    assert_eq!((answer.status, answer.code()), (409, "link_replaced"));
+    let answer = shop.act(&id, "reissue", marked).await;
+    assert_eq!(answer.refusal(), (409, "link_replaced"));
     let big = "x".repeat(70_000);
-    let answer = act(&stack, &id, "void", &big).await;
-    assert_eq!((answer.status, answer.code()), (413, "too_large"));
+    let answer = shop.act(&id, "void", &big).await;
+    assert_eq!(answer.refusal(), (413, "too_large"));
     let path = format!("/v1/invite/{id}/void");
     let key = [("x-api-key", stack.local.api_key())];
     let answer = stack.get(&path, &key).await;
-    assert_eq!((answer.status, answer.code()), (405, "method_not_allowed"));
+    assert_eq!(answer.refusal(), (405, "method_not_allowed"));
     let client = runtime::http::client(HOUR).unwrap();
     let url = format!("{}{path}", stack.local.url);
     let put = client.put(url).header("x-api-key", stack.local.api_key());
@@ -307,13 +219,13 @@ async fn calls_that_are_none_are_refused_by_what_is_wrong() {
         ] {
             let path = format!("/v1/invite/{id}/{action}");
             let answer = stack.post(&path, "", &[key]).await;
-            assert_eq!((answer.status, answer.code()), (401, "unauthorized"));
+            assert_eq!(answer.refusal(), (401, "unauthorized"));
         }
     }
     stack.run_until_idle().await;
-    stack.link(&id).await;
+    shop.link(&id).await;
     assert!(
-        history(&stack, &id).await.is_empty(),
+        stack.operator().history(&id).await.is_empty(),
         "a refusal is no action"
     );
 }
@@ -321,53 +233,56 @@ async fn calls_that_are_none_are_refused_by_what_is_wrong() {
 #[tokio::test]
 async fn a_reissue_that_is_asked_for_again_and_again_is_one_task() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
     let (id, first) = stack.admitted("u1", "T1").await;
     stack.pause_schedule();
-    queues_are_down(&stack);
+    stack.queues_are_down();
     for _ in 0..5 {
-        acted(&stack, &id, "reissue").await;
-        stack.advance(Duration::from_secs(10));
+        shop.reissue(&id).await.done();
+        stack.clock.advance(Duration::from_secs(10));
     }
     assert_eq!(stack.tasks().await.len(), 1);
     stack.aws().wire().clear_faults();
     stack.functions().tick().await;
     stack.run_until_idle().await;
-    assert!(stack.telegram.link(&first).unwrap().revoked);
+    assert!(stack.telegram.is_revoked(&first));
     assert_eq!(stack.telegram.link_count(), 2);
-    assert_eq!(alive(&stack), [stack.link(&id).await]);
+    assert_eq!(stack.telegram.links_alive(), [shop.link(&id).await]);
 }
 
 #[tokio::test]
 async fn who_left_comes_back_by_a_new_link_and_each_join_is_an_event_of_its_own() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
+    let buyer = stack.customer(77);
     let (id, first) = stack.admitted("u1", "T1").await;
-    assert_eq!(stack.tap(&first, 77), Tap::Joined);
+    buyer.join_by(&first);
     stack.run_until_idle().await;
     let joined_at = stack.clock.now_ms();
     stack.advance_when_idle(HOUR).await;
     // Somebody else leaves, who came in otherwise.
-    let stranger = member_update(&stack, 99, stack.clock.now_ms(), None);
-    assert_eq!(stack.update(&stranger).await.body["result"], "ignored");
-    assert_eq!(stack.status(&id).await.get("leftAt"), None);
+    let stranger = stack.telegram.leave_report(99);
+    assert_eq!(stack.telegram.sent(&stranger).await, "ignored");
+    assert_eq!(shop.status(&id).await.get("leftAt"), None);
     // A leave from before the join is of another stay.
-    let before = member_update(&stack, 77, joined_at - 60_000, None);
-    assert_eq!(stack.update(&before).await.body["result"], "ignored");
-    assert_eq!(stack.status(&id).await.get("leftAt"), None);
-    stack.telegram.leave(stack.chat_id, 77);
-    let left = until("the leave is recorded", async || {
-        let status = stack.status(&id).await;
-        status["leftAt"].is_string().then_some(status)
-    })
-    .await;
+    let before = dated(stack.telegram.leave_report(77), joined_at - 60_000);
+    assert_eq!(stack.telegram.sent(&before).await, "ignored");
+    assert_eq!(shop.status(&id).await.get("leftAt"), None);
+    buyer.leave();
+    let left = shop
+        .until(&id, "the leave is recorded", |status| {
+            status["leftAt"].is_string()
+        })
+        .await;
     assert_eq!(
         (&left["joined"], &left["status"]),
         (&json!(true), &json!("DONE"))
     );
-    assert_eq!(stack.tap(&first, 77), Tap::Revoked);
+    assert_eq!(buyer.tap(&first), Tap::Revoked);
     stack.advance_when_idle(HOUR).await;
-    acted(&stack, &id, "reissue").await;
+    shop.reissue(&id).await.done();
     stack.run_until_idle().await;
-    let status = stack.status(&id).await;
+    let status = shop.status(&id).await;
     assert_eq!(
         (
             &status["joined"],
@@ -380,30 +295,31 @@ async fn who_left_comes_back_by_a_new_link_and_each_join_is_an_event_of_its_own(
         (&status["joinEventFired"], &status["leftAt"]),
         (&json!(false), &left["leftAt"])
     );
-    let second = stack.link(&id).await;
+    let second = shop.link(&id).await;
     assert_ne!(second, first);
-    let detail = story(&stack, &id).await["history"][0]["detail"].clone();
+    let detail = stack.operator().invite(&id).await["history"][0]["detail"].clone();
     assert!(
         detail.as_str().unwrap().contains("by which 77 joined at"),
         "{detail}"
     );
     // The first join is reported once more: it is over, and takes no seat.
-    let late = member_update(&stack, 77, joined_at, Some(&first));
-    assert_eq!(stack.update(&late).await.body["result"], "duplicate");
-    assert_eq!(stack.status(&id).await["joined"], false);
-    assert_eq!(stack.tap(&second, 77), Tap::Joined);
+    let late = dated(stack.telegram.join_report(&first, 77), joined_at);
+    assert_eq!(stack.telegram.sent(&late).await, "duplicate");
+    assert_eq!(shop.status(&id).await["joined"], false);
+    buyer.join_by(&second);
     stack.run_until_idle().await;
-    let status = stack.status(&id).await;
+    let status = shop.status(&id).await;
     assert_eq!(
         (&status["joined"], status.get("leftAt")),
         (&json!(true), None)
     );
     assert_eq!(status["joinEventFired"], true);
-    let told = told(&stack, JOINED);
-    assert_eq!(told.len(), 2);
-    assert_eq!((&told[0].0, &told[1].0), (&first, &second));
-    assert_ne!(told[0].1, told[1].1, "WebEngage takes an id once");
-    let answer = act(&stack, &id, "reissue", "").await;
+    assert_eq!(stack.webengage.told(JOINED), [first, second]);
+    let joins = stack.webengage.ingested().into_iter();
+    let joins = joins.filter(|event| event.body["eventName"] == JOINED);
+    let ids: Vec<_> = joins.map(|event| event.request_id).collect();
+    assert_ne!(ids[0], ids[1], "WebEngage takes an id once");
+    let answer = shop.reissue(&id).await;
     assert_eq!(answer.code(), "already_joined");
     stack.run_until_idle().await;
 }
@@ -411,36 +327,37 @@ async fn who_left_comes_back_by_a_new_link_and_each_join_is_an_event_of_its_own(
 #[tokio::test]
 async fn a_join_that_webengage_was_not_told_of_is_told_though_its_person_left_and_came_back() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
     let (id, first) = stack.admitted("u1", "T1").await;
-    stack.webengage.set_mode(Mode::Down);
+    stack.webengage.outage();
     let attempts = stack.webengage.attempt_count();
-    assert_eq!(stack.tap(&first, 77), Tap::Joined);
+    stack.customer(77).join_by(&first);
     stack
         .run_until(|| stack.webengage.attempt_count() > attempts)
         .await;
-    stack.telegram.leave(stack.chat_id, 77);
-    until("the leave is recorded", async || {
-        (stack.status(&id).await["leftAt"].is_string()).then_some(())
+    stack.customer(77).leave();
+    shop.until(&id, "the leave is recorded", |status| {
+        status["leftAt"].is_string()
     })
     .await;
     stack.advance_when_idle(Duration::from_secs(5)).await;
-    acted(&stack, &id, "reissue").await;
+    shop.reissue(&id).await.done();
     let made = || stack.telegram.link_count() == 2;
     stack.run_until(made).await;
-    let second = until("the link is there", async || {
-        let status = stack.status(&id).await;
-        Some(status["inviteLink"].as_str()?.to_owned())
+    shop.until(&id, "the link is there", |status| {
+        status["inviteLink"].is_string()
     })
     .await;
-    assert_eq!(stack.tap(&second, 78), Tap::Joined);
+    let second = shop.link(&id).await;
+    stack.customer(78).join_by(&second);
     stack.webengage.mend();
     stack.run_until_idle().await;
-    let mut told = links_told(&stack, JOINED);
+    let mut told = stack.webengage.told(JOINED);
     told.sort();
     let mut both = vec![first, second];
     both.sort();
     assert_eq!(told, both);
-    let status = stack.status(&id).await;
+    let status = shop.status(&id).await;
     assert_eq!(
         (&status["joinEventFired"], &status["telegramUserId"]),
         (&json!(true), &json!(78))
@@ -452,40 +369,41 @@ async fn the_lookup_of_a_leave_is_put_again_if_its_answer_or_its_table_was_lost(
     let stack = TestStack::start().await;
     let (id, link) = stack.admitted("u1", "T1").await;
     let at = stack.clock.now_ms();
-    let join = member_update(&stack, 77, at, Some(&link));
+    let join = dated(stack.telegram.join_report(&link, 77), at);
     let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "PutItem");
     stack.aws().wire().fail(rule.named("InviteLinks").always());
-    assert_eq!(stack.update(&join).await.status, 503);
+    assert_eq!(stack.telegram.send(&join).await.status, 503);
     stack.aws().wire().clear_faults();
-    assert_eq!(stack.update(&join).await.body["result"], "duplicate");
+    assert_eq!(stack.telegram.sent(&join).await, "duplicate");
     stack.run_until_idle().await;
-    let leave = member_update(&stack, 77, at + 60_000, None);
+    let leave = dated(stack.telegram.leave_report(77), at + 60_000);
     let rule = FaultRule::new(WireFault::ResetAfter).on(Service::DynamoDb, "UpdateItem");
     let hits = stack.aws().wire().fail(rule.named("InviteRequests"));
-    assert_eq!(stack.update(&leave).await.status, 200);
+    stack.telegram.sent(&leave).await;
     assert_eq!(hits.count(), 1);
-    assert!(stack.status(&id).await["leftAt"].is_string());
-    assert_eq!(links_told(&stack, JOINED), [link]);
+    assert!(stack.shop().status(&id).await["leftAt"].is_string());
+    assert_eq!(stack.webengage.told(JOINED), [link]);
 }
 
 #[tokio::test]
 async fn a_late_reissue_keeps_the_record_as_long_as_its_link_and_longer() {
     let stack = TestStack::with(&[("RETENTION_DAYS", "28"), ("INVITE_TTL_SEC", "864000")]).await;
+    let shop = stack.shop();
     let (id, _) = stack.admitted("u1", "T1").await;
     let first = expires_at(&stack, "InviteRequests", "requestId", &id).await;
     stack.advance_when_idle(HOUR * 24 * 27).await;
-    assert_eq!(stack.buy("u1", "T1").await.body["reissued"], true);
+    assert_eq!(shop.buy("u1", "T1").await.body["reissued"], true);
     let queued = expires_at(&stack, "InviteRequests", "requestId", &id).await;
     assert!(queued > first + 19 * 24 * 3600, "while it waits too");
     stack.run_until_idle().await;
-    let link = stack.link(&id).await;
+    let link = shop.link(&id).await;
     let ends = stack.telegram.link(&link).unwrap().expire_date.unwrap();
     let kept = expires_at(&stack, "InviteRequests", "requestId", &id).await;
     assert!(
         kept >= ends + 7 * 24 * 3600 && kept >= queued,
         "{kept} {ends}"
     );
-    let hash = domain::id::InviteLink::new(link).hash();
+    let hash = InviteLink::new(link).hash();
     let lookup = expires_at(&stack, "InviteLinks", "linkHash", hash.as_str()).await;
     assert!(lookup >= ends, "{lookup} {ends}");
 }

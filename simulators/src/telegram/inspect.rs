@@ -23,6 +23,12 @@ impl Telegram {
             .unwrap_or_default()
     }
 
+    /// How many calls ever came, answered or not.
+    #[must_use]
+    pub fn call_count(&self) -> u64 {
+        self.shared.lock().journal.counts.values().sum()
+    }
+
     /// How many calls were ever answered 429.
     #[must_use]
     pub fn too_many_requests(&self) -> u64 {

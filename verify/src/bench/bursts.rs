@@ -71,7 +71,7 @@ async fn invites(
         let bought = stream::iter(0..count)
             .map(|number| async move {
                 let name = format!("{name}-{number}");
-                let answer = stack.buy(&name, &name).await;
+                let answer = stack.shop().buy(&name, &name).await;
                 anyhow::ensure!(
                     answer.status == 200,
                     "a purchase was refused: {}",
@@ -88,7 +88,7 @@ async fn invites(
     .await?;
     let mut links = Vec::with_capacity(count);
     for id in ids.into_inner() {
-        let status = stack.status(&id).await;
+        let status = stack.shop().status(&id).await;
         anyhow::ensure!(
             status["linkEventFired"] == true,
             "an invite is not done: {status}"
@@ -106,7 +106,8 @@ async fn joins(stack: &TestStack, links: &[String]) -> anyhow::Result<Usage> {
     let before = stack.webengage.ingested_count();
     let usage = counted(stack, links.len(), async {
         for (person, link) in (800_000_000..).zip(links) {
-            let _ = stack.tap(link, person + i64::try_from(links.len())?);
+            let person = stack.customer(person + i64::try_from(links.len())?);
+            let _ = person.tap(link);
         }
         Ok(())
     })

@@ -105,12 +105,16 @@ async fn a_key_that_was_taken_out_opens_nothing_and_the_others_go_on() {
     let many: Vec<String> = (0..200)
         .map(|n| format!("shop-key-{n:03}-0123456789abcdef"))
         .collect();
+    // A call without a user is refused by what is wrong with it, once its key is known.
     let opens = async |stack: &TestStack, key: &str| {
-        let answer = ask(stack, "POST", REQUEST, &[("x-api-key", key)], b"{}").await;
-        [400, 401]
-            .iter()
-            .position(|status| *status == answer.status)
-            == Some(0)
+        let answer = stack.shop().with_key(key).request(&json!({}), &[]).await;
+        match answer.refusal() {
+            (400, _) => true,
+            refusal => {
+                assert_eq!(refusal, (401, "unauthorized"));
+                false
+            }
+        }
     };
     let all = many.join(" , ");
     let stack = TestStack::with(&[("API_KEYS", &all)]).await;
@@ -127,6 +131,7 @@ async fn a_key_that_was_taken_out_opens_nothing_and_the_others_go_on() {
 #[tokio::test]
 async fn a_webhook_that_is_forged_or_replayed_admits_nobody_twice() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
     let (id, link) = stack.admitted("u1", "T1").await;
     let secret = secret(&stack);
     let user = |id: i64| json!({"id": id, "is_bot": false, "first_name": "A"});
@@ -156,7 +161,7 @@ async fn a_webhook_that_is_forged_or_replayed_admits_nobody_twice() {
         .await;
         assert_eq!(answer.status, 401);
     }
-    assert_eq!(stack.status(&id).await["joined"], false);
+    assert_eq!(shop.status(&id).await["joined"], false);
     // Genuine, then replayed, then replayed for somebody else.
     let mut results = Vec::new();
     for person in [77, 77, 77, 66] {
@@ -172,14 +177,14 @@ async fn a_webhook_that_is_forged_or_replayed_admits_nobody_twice() {
     }
     assert_eq!(results, ["joined", "duplicate", "duplicate", "duplicate"]);
     stack.run_until_idle().await;
-    assert_eq!(stack.status(&id).await["telegramUserId"], 77);
+    assert_eq!(shop.status(&id).await["telegramUserId"], 77);
     assert_eq!(
         stack.webengage.ingested().len(),
         2,
         "link created and joined, once each"
     );
     assert!(
-        !matches!(stack.tap(&link, 88), Tap::Joined),
+        !matches!(stack.customer(88).tap(&link), Tap::Joined),
         "the link is out of use"
     );
 }

@@ -12,19 +12,20 @@ const LEVELS: usize = 100_000;
 #[tokio::test]
 async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_the_rest() {
     let mut stack = TestStack::start().await;
+    let shop = stack.shop();
     let key = stack.local.api_key().to_owned();
     let twice = br#"{"userId": "first", "transactionId": "first", "userId": "last", "transactionId": "last"}"#;
     let answer = ask(&stack, "POST", REQUEST, &[("x-api-key", &key)], twice).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     stack.run_until_idle().await;
     let id = answer.json()["requestId"].as_str().unwrap().to_owned();
-    let stored = stack.status(&id).await;
+    let stored = shop.status(&id).await;
     assert_eq!(
         (&stored["userId"], &stored["transactionId"]),
         (&json!("last"), &json!("last"))
     );
     // The same words by another way are the same payment: no second reader saw the first.
-    let again = stack.buy("last", "last").await;
+    let again = shop.buy("last", "last").await;
     assert_eq!(
         (again.request_id(), &again.body["duplicate"]),
         (id.clone(), &json!(true))
@@ -36,7 +37,7 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
     );
 
     // An update with one is no update that Telegram sends.
-    let link = stack.link(&id).await;
+    let link = shop.link(&id).await;
     let user = r#"{"id": 77, "is_bot": false, "first_name": "A"}"#;
     let change = |twice: &str| {
         format!(
@@ -68,7 +69,7 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
             "{body}"
         );
     }
-    assert_eq!(stack.status(&id).await["joined"], false);
+    assert_eq!(shop.status(&id).await["joined"], false);
 
     // A bell or an event with one is poison.
     let bell = json!({"kind": "work", "chatId": stack.chat_id});
@@ -77,12 +78,13 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
     stack.leaves_something();
     stack.run_until_idle().await;
     assert_eq!(stack.depth("InviteDeadLetterQueue"), 1);
-    assert_eq!(stack.status(&id).await["userId"], "last");
+    assert_eq!(shop.status(&id).await["userId"], "last");
 }
 
 #[tokio::test]
 async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
     let key = stack.local.api_key().to_owned();
     for id in [
         "9007199254740991",
@@ -103,7 +105,7 @@ async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
         assert_eq!(answer.status, 200, "{}", answer.body);
         stack.run_until_idle().await;
         let request_id = answer.json()["requestId"].as_str().unwrap().to_owned();
-        let stored = stack.status(&request_id).await;
+        let stored = shop.status(&request_id).await;
         assert_eq!(
             (&stored["userId"], &stored["transactionId"]),
             (&json!(id), &json!(id))
@@ -122,7 +124,7 @@ async fn an_id_up_to_2_to_the_53_or_in_quotes_arrives_to_the_last_digit() {
     );
     stack.run_until_idle().await;
     assert_eq!(
-        stack.status(&request_id).await["telegramUserId"],
+        shop.status(&request_id).await["telegramUserId"],
         9_007_199_254_740_993_i64
     );
     let event = stack.webengage.ingested().pop().unwrap().body;
@@ -259,6 +261,7 @@ async fn a_hundred_thousand_levels_end_no_process_whoever_reads_them() {
 #[tokio::test]
 async fn what_a_shop_writes_into_an_id_is_an_id_to_everybody_behind() {
     let stack = TestStack::start().await;
+    let shop = stack.shop();
     let ids = [
         r#"","eventName":"pass_paid_community_telegram_joined","x":""#,
         r#"{"$ne": null}"#,
@@ -273,10 +276,10 @@ async fn what_a_shop_writes_into_an_id_is_an_id_to_everybody_behind() {
         "\u{0}\u{1b}[2J",
     ];
     for id in ids {
-        let answer = stack.buy(id, id).await;
+        let answer = shop.buy(id, id).await;
         assert_eq!(answer.status, 200, "{id}: {}", answer.body);
         stack.run_until_idle().await;
-        let stored = stack.status(&answer.request_id()).await;
+        let stored = shop.status(&answer.request_id()).await;
         assert_eq!(
             (&stored["userId"], &stored["transactionId"]),
             (&json!(id), &json!(id))
@@ -351,5 +354,5 @@ async fn a_body_that_is_no_text_is_refused_before_anything_is_done() {
         );
     }
     assert_eq!(stack.telegram.link_count(), 0);
-    let _: Value = stack.status("x").await;
+    let _: Value = stack.shop().status("x").await;
 }

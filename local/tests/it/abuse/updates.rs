@@ -79,7 +79,7 @@ async fn every_kind_of_update_is_answered_200_and_what_is_no_join_costs_no_call_
     assert!(orphans >= 10, "only {orphans} joins among them");
     let wrong: Vec<String> = stream::iter(&updates)
         .map(async |(kind, update)| {
-            let answer = stack.update(update).await;
+            let answer = stack.telegram.send(update).await;
             let right = expected(update, stack.chat_id);
             let is_right = answer.status == 200 && answer.body["result"] == right;
             (!is_right).then(|| format!("{kind}: {} {} for {update}", answer.status, answer.body))

@@ -282,7 +282,7 @@ async fn input_at_the_edge_of_what_is_allowed_is_taken_as_it_was_sent() {
             "{body:.80}: {}",
             answer.body
         );
-        let stored = stack.status(&answer.request_id()).await;
+        let stored = stack.shop().status(&answer.request_id()).await;
         assert_eq!(
             (&stored["userId"], &stored["transactionId"]),
             (&json!(user_id), &json!(transaction_id)),

@@ -127,7 +127,7 @@ async fn a_status_is_found_by_its_id_alone() {
         known.replace('-', ""),
         format!("{known}?x=y"),
     ] {
-        let found = stack.status(&spelling).await;
+        let found = stack.shop().status(&spelling).await;
         assert_eq!(found["requestId"], known.as_str(), "{spelling}");
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/telegram/webhook`.
 
 use local::harness::TestStack;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Case, KIB_64, SECRET_HEADER, WEBHOOK, break_ins, lines, nested, no_json, refuse_all};
 
@@ -40,20 +40,6 @@ const SPOILED: &str = r#"
 /invite_link/invite_link: null 1 [] {} true "https://t.me/+AbCdEf..." -
 "#;
 
-/// The update of a join by `link`.
-fn join(stack: &TestStack, link: &str) -> Value {
-    let user = json!({"id": 77, "is_bot": false, "first_name": "A"});
-    json!({"update_id": 1, "chat_member": {
-        "chat": {"id": stack.chat_id, "type": "supergroup", "title": "Premium Club"},
-        "from": user,
-        "date": stack.clock.now_ms() / 1000,
-        "old_chat_member": {"status": "left", "user": user},
-        "new_chat_member": {"status": "member", "user": user},
-        "invite_link": {"invite_link": link, "creator": {"id": stack.bot_id, "is_bot": true, "first_name": "B"},
-            "creates_join_request": false, "is_primary": false, "is_revoked": false},
-    }})
-}
-
 /// The updates of [`SPOILED`], made of a genuine join.
 fn spoiled(join: &Value) -> Vec<String> {
     let mut updates = Vec::new();
@@ -79,7 +65,7 @@ fn spoiled(join: &Value) -> Vec<String> {
 async fn an_update_that_is_no_join_is_ignored_and_what_is_no_json_refused() {
     let stack = TestStack::start().await;
     let (_, link) = stack.admitted("u1", "T1").await;
-    let join = join(&stack, &link);
+    let join = stack.telegram.join_report(&link, 77);
     let secret = stack.env()["TELEGRAM_WEBHOOK_SECRET"].clone();
     let post = |status, word| {
         Case::new("POST", WEBHOOK, status, word).header(SECRET_HEADER, secret.as_bytes())
@@ -129,6 +115,6 @@ async fn an_update_that_is_no_join_is_ignored_and_what_is_no_json_refused() {
     }
     refuse_all(&stack, cases).await;
     // The join that all were made of is one.
-    assert_eq!(stack.update(&join).await.body["result"], "joined");
+    assert_eq!(stack.telegram.sent(&join).await, "joined");
     stack.run_until_idle().await;
 }

@@ -83,7 +83,7 @@ async fn a_function_of_the_registry_is_served_fed_and_run_by_the_clock() {
     })
     .await;
 
-    stack.advance(MINUTE);
+    stack.clock.advance(MINUTE);
     until("the clock to run it", async || {
         (TICKS.load(Ordering::SeqCst) == 1).then_some(())
     })

@@ -83,14 +83,14 @@ async fn a_request_that_dies_at_any_call_leaves_nothing_behind() {
             })
             .await;
             stack.run_until_idle().await;
-            let answer = stack.buy("u1", "T1").await;
+            let answer = stack.shop().buy("u1", "T1").await;
             assert!(
                 link_in(&answer.body).is_some(),
                 "{phase:?} {operation}: {}",
                 answer.body
             );
             // An event whose message was lost is pending.
-            stack.advance(MINUTE * 61);
+            stack.clock.advance(MINUTE * 61);
             stack.functions().sweep().await;
             stack.run_until_idle().await;
             let id = answer.request_id();
@@ -118,7 +118,7 @@ async fn a_taking_whose_caller_never_comes_again_is_delivered_all_the_same() {
         functions.get("request").call(call).await;
     });
     assert!(died.await.is_some());
-    stack.advance(MINUTE * 61);
+    stack.clock.advance(MINUTE * 61);
     stack.functions().sweep().await;
     stack.run_until_idle().await;
     assert_eq!(stack.webengage.ingested_count(), 1);
@@ -144,7 +144,7 @@ async fn an_audit_that_dies_at_any_call_is_made_good_by_the_next() {
             })
             .await;
             assert_eq!(died.is_some(), at < 12, "one task a slot");
-            stack.advance(MINUTE);
+            stack.clock.advance(MINUTE);
             fill(&stack, 12).await;
             all_is_well(&stack, &[], 0).await;
             assert_eq!(stack.telegram.link_count(), 12, "{phase:?} {at}");
@@ -157,13 +157,13 @@ async fn an_eviction_that_dies_at_any_call_costs_one_revocation_at_most() {
     for phase in [Phase::Before, Phase::After] {
         for at in 0..3 {
             let stack = pooled(2).await;
-            stack.advance(Duration::from_secs(28 * 86_400 + 60));
+            stack.clock.advance(Duration::from_secs(28 * 86_400 + 60));
             let functions = Arc::clone(stack.functions());
             let died = dies_at(&stack, (at, phase), of_audit, async move {
                 functions.tick().await;
             });
             assert!(died.await.is_some(), "{phase:?} {at}");
-            stack.advance(MINUTE);
+            stack.clock.advance(MINUTE);
             for _ in 0..3 {
                 tick(&stack).await;
             }
@@ -198,7 +198,7 @@ async fn a_dispatcher_that_dies_at_any_call_of_a_fill_makes_it_again_and_keeps_o
             })
             .await;
             // The lease of the dead lapses; the tick goes on.
-            stack.advance(MINUTE);
+            stack.clock.advance(MINUTE);
             fill(&stack, 1).await;
             all_is_well(&stack, &[], 1).await;
             if died.is_none() {

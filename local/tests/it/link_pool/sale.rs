@@ -14,7 +14,8 @@ use super::{all_is_well, empty, fill, link_in, pool, pooled};
 const TAKING: &str = "TransactWriteItems";
 
 async fn buy_at_once(stack: &TestStack, buyers: usize) -> Vec<Answer> {
-    let calls = (0..buyers).map(async |n| stack.buy(&format!("u{n}"), &format!("T{n}")).await);
+    let calls =
+        (0..buyers).map(async |n| stack.shop().buy(&format!("u{n}"), &format!("T{n}")).await);
     let answers = join_all(calls).await;
     for answer in &answers {
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -89,7 +90,7 @@ async fn a_thousand_orders_of_a_thousand_links_all_have_their_link_in_their_answ
     let caller = |caller: usize| async move {
         let mut answers = Vec::new();
         for n in (caller..1000).step_by(32) {
-            answers.push(stack.buy(&format!("u{n}"), &format!("T{n}")).await);
+            answers.push(stack.shop().buy(&format!("u{n}"), &format!("T{n}")).await);
         }
         answers
     };
@@ -114,7 +115,8 @@ async fn the_last_link_goes_to_one_of_sixty_four_and_the_dispatcher_serves_the_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_payment_sixty_four_times_at_once_takes_one_link() {
     let stack = pooled(64).await;
-    let answers = join_all((0..64).map(|_| stack.buy("u1", "T1"))).await;
+    let shop = stack.shop();
+    let answers = join_all((0..64).map(|_| shop.buy("u1", "T1"))).await;
     for answer in &answers {
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(answer.body["inviteLink"], answers[0].body["inviteLink"]);
@@ -142,7 +144,7 @@ async fn an_order_from_the_pool_costs_eleven_write_units_and_three_read_units() 
     let wire = stack.aws().wire();
     wire.record_calls(true);
     for number in 0..20 {
-        let answer = stack.buy("user-1", &format!("order-{number}")).await;
+        let answer = stack.shop().buy("user-1", &format!("order-{number}")).await;
         assert!(link_in(&answer.body).is_some());
     }
     stack.run_until_idle().await;
