@@ -15,7 +15,7 @@ use runtime::config::{ConfigError, Env};
 use runtime::secrets;
 use runtime::settings;
 use runtime::telemetry::chain;
-use setup::check::{self, Check, Verdict};
+use setup::check::{self, Check, CheckStatus};
 use setup::registration::Bot;
 use webengage::WebEngage;
 
@@ -62,7 +62,7 @@ pub async fn run(arguments: Arguments, env: &HashMap<String, String>) -> anyhow:
     checks.extend(examine(env, arguments.webhook_url.as_deref(), now).await);
     let failed = checks
         .iter()
-        .filter(|check| check.verdict == Verdict::Failed)
+        .filter(|check| check.status == CheckStatus::Failed)
         .count();
     let text = if arguments.json {
         let report = serde_json::json!({"ok": failed == 0, "checks": checks});
@@ -100,10 +100,10 @@ fn with_keys(
 }
 
 fn line(check: &Check, in_colour: bool) -> String {
-    let (word, colour) = match check.verdict {
-        Verdict::Ok => ("ok     ", 32),
-        Verdict::Warning => ("warning", 33),
-        Verdict::Failed => ("FAILED ", 31),
+    let (word, colour) = match check.status {
+        CheckStatus::Ok => ("ok     ", 32),
+        CheckStatus::Warning => ("warning", 33),
+        CheckStatus::Failed => ("FAILED ", 31),
     };
     let word = match in_colour {
         true => format!("\x1b[{colour}m{word}\x1b[0m"),

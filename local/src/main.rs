@@ -11,7 +11,7 @@ use local::functions::FUNCTIONS;
 use local::stack::{Data, Options, Stack};
 use local::supervision::{Supervision, log_levels};
 use local::timeline::Timeline;
-use setup::check::{Check, Verdict};
+use setup::check::{Check, CheckStatus};
 use simulators::clock::Clock;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
@@ -142,14 +142,14 @@ async fn run() -> anyhow::Result<()> {
 fn tell(checks: &[Check], is_log: bool) {
     for check in checks {
         let (what, says) = (&check.what, &check.says);
-        match (is_log, check.verdict) {
+        match (is_log, check.status) {
             (false, _) => {
                 let line = local::supervision::line(check);
                 let _ = writeln!(std::io::stdout().lock(), "{line}");
             }
-            (true, Verdict::Failed) => tracing::error!("{what}: {says}"),
-            (true, Verdict::Warning) => tracing::warn!("{what}: {says}"),
-            (true, Verdict::Ok) => tracing::info!("{what}: {says}"),
+            (true, CheckStatus::Failed) => tracing::error!("{what}: {says}"),
+            (true, CheckStatus::Warning) => tracing::warn!("{what}: {says}"),
+            (true, CheckStatus::Ok) => tracing::info!("{what}: {says}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::settings;
-use setup::check::{self, Check, Verdict};
+use setup::check::{self, Check, CheckStatus};
 use setup::registration::Bot;
 use simulators::aws::Aws;
 use tracing::error;
@@ -249,10 +249,10 @@ pub(crate) async fn examine(
 /// A check as one line for a log.
 #[must_use]
 pub fn line(check: &Check) -> String {
-    let word = match check.verdict {
-        Verdict::Ok => "ok",
-        Verdict::Warning => "warning",
-        Verdict::Failed => "FAILED",
+    let word = match check.status {
+        CheckStatus::Ok => "ok",
+        CheckStatus::Warning => "warning",
+        CheckStatus::Failed => "FAILED",
     };
     format!("{word}: {}: {}", check.what, check.says)
 }

@@ -10,7 +10,7 @@ use aws_lambda_events::sqs::SqsBatchResponse;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response};
-use runtime::lambda::hand_back;
+use runtime::lambda::failed_messages;
 use runtime::transport::{CallError, Transport};
 use serde_json::Value;
 use simulators::Reset;
@@ -242,7 +242,7 @@ impl Wire {
             let is_back = failures.iter().any(|known| known.item_identifier == id);
             if *count < shows.times && shows.left > 0 && !is_back {
                 shows.left -= 1;
-                failures.extend(hand_back([id]).batch_item_failures);
+                failures.extend(failed_messages([id]).batch_item_failures);
             }
         }
         answer

@@ -176,8 +176,8 @@ mod tests {
             after(of_age(13), DeliveryFault::RateLimited(None)),
             again(5, 1)
         );
-        let untold = Tried::default();
-        assert_eq!(after(untold, DeliveryFault::Again(None)), again(5, 1));
+        let untried = Tried::default();
+        assert_eq!(after(untried, DeliveryFault::Again(None)), again(5, 1));
     }
 
     #[test]
@@ -203,8 +203,8 @@ mod tests {
         let next = tried.not_due(NOW).unwrap();
         assert_eq!((next.at, next.attempt), (later, 2));
         assert_eq!(tried.not_due(later), None);
-        let told = tried.and(next, NOW);
-        assert_eq!(told.first_sent, tried.first_sent);
+        let merged = tried.and(next, NOW);
+        assert_eq!(merged.first_sent, tried.first_sent);
         assert_eq!(Tried::default().and(next, NOW).first_sent, Some(NOW));
     }
 }

@@ -83,7 +83,7 @@ pub struct Invite {
     /// The chat that was paid for.
     pub chat: ChatId,
     /// The chat by which the payment is known: that of its tasks. It stays when a group becomes a supergroup.
-    pub pool: ChatId,
+    pub canonical_chat: ChatId,
     /// Where it stands.
     pub status: Status,
     /// Real tries at Telegram; a wait for a rate limit or for a held chat is none.
@@ -225,7 +225,7 @@ impl Invite {
             user_id: purchase.user_id.clone(),
             transaction_id: purchase.transaction_id.clone(),
             chat: purchase.chat,
-            pool: purchase.pool(),
+            canonical_chat: purchase.canonical_chat(),
             status: Status::Queued,
             attempts: 0,
             refusals: 0,

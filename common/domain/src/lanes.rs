@@ -166,7 +166,7 @@ impl Lanes {
     }
 
     /// Puts a task back in its place: it was not called.
-    pub fn put_back(&mut self, task: Task) {
+    pub fn give_back(&mut self, task: Task) {
         let key = task.key();
         if let Some(buffer) = self.buffer(key.lane) {
             let place = buffer.tasks.partition_point(|other| other.key() < key);
@@ -469,13 +469,13 @@ mod tests {
         let mut none = lanes(vec![]);
         let next = none.next(&[waiting], NOW, &UnderWay::default());
         assert_eq!(next, Next::Nothing);
-        let put_back = mint("a", -3);
-        let mut lanes = lanes(vec![mint("b", -2), put_back.clone()]);
+        let give_back = mint("a", -3);
+        let mut lanes = lanes(vec![mint("b", -2), give_back.clone()]);
         let Next::Begin(task, _) = lanes.next(&[free(0)], NOW, &UnderWay::default()) else {
             panic!("nothing begun");
         };
-        assert_eq!(*task, put_back);
-        lanes.put_back(*task);
+        assert_eq!(*task, give_back);
+        lanes.give_back(*task);
         assert_eq!(order(&mut lanes, 0), ["a", "b"]);
     }
 }

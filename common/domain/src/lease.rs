@@ -73,7 +73,7 @@ pub struct ChatLease {
 
 /// Why a run of the holder ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum RunEnd {
     /// Nothing is due.
     Idle,
     /// Nothing is due before then.
@@ -102,7 +102,7 @@ impl ChatLease {
     #[must_use]
     pub fn releasing(
         &self,
-        over: Over,
+        over: RunEnd,
         free_at: Option<Timestamp>,
         calls: u32,
         resumes: u64,
@@ -111,11 +111,11 @@ impl ChatLease {
         let all_wait = free_at.filter(|at| *at > now.plus(WAIT_MAX));
         let wake_at = all_wait.max(self.stopped_until(now));
         let at = match over {
-            Over::Idle | Over::Broken => None,
+            RunEnd::Idle | RunEnd::Broken => None,
             // A bell of others that comes while all wait finds the lease not to be had: this one is for them too, whatever
             // is due later.
-            Over::Later(at) => Some(wake_at.unwrap_or(at)),
-            Over::Budget => Some(wake_at.unwrap_or(now)),
+            RunEnd::Later(at) => Some(wake_at.unwrap_or(at)),
+            RunEnd::Budget => Some(wake_at.unwrap_or(now)),
         };
         // A run that made no call and waits for nothing does not ring: the tick does not need it.
         let at = at.filter(|at| calls > 0 || *at > now);
@@ -126,9 +126,9 @@ impl ChatLease {
                 .is_some_and(|bell| bell > now && bell >= from && bell <= *at)
         };
         Releasing {
-            unless_rung: matches!(over, Over::Idle | Over::Later(_)) && wake_at.is_none(),
+            unless_rung: matches!(over, RunEnd::Idle | RunEnd::Later(_)) && wake_at.is_none(),
             wake_at: wake_at
-                .filter(|_| over != Over::Idle)
+                .filter(|_| over != RunEnd::Idle)
                 .map(|at| at.minus(BELL_EARLY)),
             bell_at: at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at)),
             resumes,
@@ -330,17 +330,17 @@ mod tests {
             resumes: 3,
             ..Releasing::default()
         };
-        let idle = release(&free, Over::Idle, None, 9);
+        let idle = release(&free, RunEnd::Idle, None, 9);
         let unless_rung = Releasing {
             unless_rung: true,
             ..nothing
         };
         assert_eq!(idle, unless_rung);
-        let waits = release(&free, Over::Idle, Some(at(60)), 9);
+        let waits = release(&free, RunEnd::Idle, Some(at(60)), 9);
         assert_eq!(waits, nothing, "a bell that comes meanwhile waits as well");
-        assert_eq!(release(&free, Over::Broken, None, 9), nothing);
+        assert_eq!(release(&free, RunEnd::Broken, None, 9), nothing);
 
-        let later = release(&free, Over::Later(at(30)), Some(at(4)), 0);
+        let later = release(&free, RunEnd::Later(at(30)), Some(at(4)), 0);
         let bell_at = Some(at(30));
         assert_eq!(
             later,
@@ -349,10 +349,10 @@ mod tests {
                 ..unless_rung
             }
         );
-        let too_late = release(&free, Over::Later(at(901)), None, 9);
+        let too_late = release(&free, RunEnd::Later(at(901)), None, 9);
         assert_eq!(too_late, unless_rung, "left to the tick");
 
-        let all_wait = release(&free, Over::Later(at(30)), Some(at(60)), 0);
+        let all_wait = release(&free, RunEnd::Later(at(30)), Some(at(60)), 0);
         let (wake_at, bell_at) = (Some(at(58)), Some(at(60)));
         let woken = Releasing {
             wake_at,
@@ -360,20 +360,20 @@ mod tests {
             ..nothing
         };
         assert_eq!(all_wait, woken);
-        let broken = release(&free, Over::Broken, Some(at(60)), 9);
+        let broken = release(&free, RunEnd::Broken, Some(at(60)), 9);
         assert_eq!(broken, Releasing { wake_at, ..nothing });
 
-        let more = release(&free, Over::Budget, None, 1);
+        let more = release(&free, RunEnd::Budget, None, 1);
         let bell_at = Some(NOW);
         assert_eq!(more, Releasing { bell_at, ..nothing });
-        assert_eq!(release(&free, Over::Budget, None, 0), nothing);
+        assert_eq!(release(&free, RunEnd::Budget, None, 0), nothing);
 
         for (bell, is_covered) in [(57, false), (58, true), (60, true), (61, false)] {
             let rung = ChatLease {
                 bell_at: Some(at(bell)),
                 ..ChatLease::default()
             };
-            let bell_at = release(&rung, Over::Later(at(30)), Some(at(60)), 1).bell_at;
+            let bell_at = release(&rung, RunEnd::Later(at(30)), Some(at(60)), 1).bell_at;
             assert_eq!(bell_at.is_none(), is_covered, "{bell}");
         }
     }

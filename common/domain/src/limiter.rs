@@ -22,7 +22,7 @@ mod circuit;
 use std::time::Duration;
 
 use super::time::Timestamp;
-pub use circuit::{Cause, Circuit, Verdict};
+pub use circuit::{Cause, Charged, Circuit};
 
 /// The narrowest interval that is learned: 30 calls a second, Telegram's published bound for one bot's messages.
 const INTERVAL_MIN_MS: f64 = 34.0;

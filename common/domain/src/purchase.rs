@@ -207,7 +207,7 @@ impl Purchase {
 
     /// The chat by which the payment is known: that of its tasks and of its link pool.
     #[must_use]
-    pub const fn pool(&self) -> ChatId {
+    pub const fn canonical_chat(&self) -> ChatId {
         self.canonical_chat_id
     }
 
@@ -460,7 +460,8 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_a_chat_in_quotes_change_nothing() {
         let plain = identity(r#"{"userId": "u", "transactionId": "1", "chatId": -2}"#);
-        let told = "\u{feff}{\"userId\": \"u\", \"transactionId\": \"1\", \"chatId\": \" -2 \"}";
-        assert_eq!(identity(told), plain);
+        let with_mark =
+            "\u{feff}{\"userId\": \"u\", \"transactionId\": \"1\", \"chatId\": \" -2 \"}";
+        assert_eq!(identity(with_mark), plain);
     }
 }

@@ -252,7 +252,7 @@ impl Task {
     /// The mint of a request whose record is there, as wanted at `at`: when it was accepted, or re-issued.
     #[must_use]
     pub fn mint_of(invite: &Invite, at: Timestamp) -> Self {
-        Self::new(invite.pool, Work::Mint(Mint::of(invite)), at)
+        Self::new(invite.canonical_chat, Work::Mint(Mint::of(invite)), at)
     }
 
     /// The same task, of the trace `header`.

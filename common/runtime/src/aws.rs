@@ -173,9 +173,9 @@ impl QueueDepth {
         let call = self.client.get_queue_attributes().queue_url(&self.url);
         let call = call.set_attribute_names(Some(parts.to_vec()));
         let answer = call.send().await;
-        let told = answer.map_err(|error| crate::telemetry::chain(&error))?;
-        let told = told.attributes.unwrap_or_default();
-        let number = |part| told.get(part)?.parse::<u64>().ok();
+        let answered = answer.map_err(|error| crate::telemetry::chain(&error))?;
+        let answered = answered.attributes.unwrap_or_default();
+        let number = |part| answered.get(part)?.parse::<u64>().ok();
         let numbers: Option<Vec<u64>> = parts.iter().map(number).collect();
         let numbers = numbers.ok_or_else(|| "SQS told no number of messages".to_owned())?;
         Ok(numbers.into_iter().sum())

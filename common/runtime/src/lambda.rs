@@ -164,7 +164,7 @@ pub fn message_id(message: &SqsMessage) -> String {
 
 /// The answer that hands back the messages of these ids and deletes the others.
 #[must_use]
-pub fn hand_back(message_ids: impl IntoIterator<Item = String>) -> SqsBatchResponse {
+pub fn failed_messages(message_ids: impl IntoIterator<Item = String>) -> SqsBatchResponse {
     let mut answer = SqsBatchResponse::default();
     message_ids
         .into_iter()

@@ -81,14 +81,14 @@ pub const RULES: [Rule; 29] = [
         Kind::Count,
         "worker::mint",
         "done",
-        "job.attempt",
+        "task.attempt",
     ),
     rule(
         "Attempts",
         Kind::Count,
         "worker::finish",
         "failed",
-        "job.attempt",
+        "task.attempt",
     ),
     rule(
         "FailedInvites",
@@ -290,11 +290,11 @@ impl Tally {
                 };
                 names.push(json!({"Name": name, "Unit": unit}));
                 let some: Vec<f64> = values.drain(..values.len().min(VALUES_MAX)).collect();
-                let told = match some[..] {
+                let value = match some[..] {
                     [one] => json!(one),
                     _ => json!(some),
                 };
-                line.insert((*name).to_owned(), told);
+                line.insert((*name).to_owned(), value);
             }
             values.retain(|_, (_, values)| !values.is_empty());
             lines.push(document(namespace, at, json!([[]]), &names, line));
@@ -386,7 +386,7 @@ mod tests {
     fn a_batch_is_one_line_and_each_kind_of_fault_another() {
         let mut tally = Tally::default();
         for ms in 0..120 {
-            let numbers = [("waited_ms", f64::from(ms)), ("job.attempt", 1.0)];
+            let numbers = [("waited_ms", f64::from(ms)), ("task.attempt", 1.0)];
             tally.take_in("worker::mint", &fields("done", "", &numbers));
             tally.take_in("worker::revoke", &fields("done", "", &numbers));
         }

@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn each_rejection_has_a_code_of_its_own_and_the_status_of_the_contract() {
-        let told: BTreeMap<&str, u16> = Rejection::all()
+        let statuses: BTreeMap<&str, u16> = Rejection::all()
             .map(|rejection| (rejection.code(), rejection.status().as_u16()))
             .collect();
         let expected = BTreeMap::from([
@@ -232,7 +232,7 @@ mod tests {
             ("unsupported_event", 400),
             ("voided", 409),
         ]);
-        assert_eq!(told, expected);
+        assert_eq!(statuses, expected);
         assert_eq!(Rejection::all().count(), expected.len());
     }
 }

@@ -33,7 +33,7 @@ pub fn header() -> Option<String> {
 }
 
 /// What became of a call to the outside.
-pub(crate) enum Told {
+pub(crate) enum CallOutcome {
     /// It was answered with this HTTP status.
     Answered(u16),
     /// It was not answered.
@@ -45,7 +45,7 @@ pub async fn call<T, E>(
     service: &'static str,
     operation: &str,
     call: impl Future<Output = Result<T, E>>,
-    told: impl Fn(&T) -> u16,
+    outcome: impl Fn(&T) -> u16,
 ) -> Result<T, E> {
     let sampled = header().filter(|header| part(header, "Sampled") == Some("1"));
     let Some((header, daemon)) = sampled.zip(daemon()) else {
@@ -53,11 +53,18 @@ pub async fn call<T, E>(
     };
     let began = Clock::real().now();
     let answer = call.await;
-    let told = answer
-        .as_ref()
-        .map_or(Told::Nothing, |answer| Told::Answered(told(answer)));
+    let outcome = answer.as_ref().map_or(CallOutcome::Nothing, |answer| {
+        CallOutcome::Answered(outcome(answer))
+    });
     let ended = Clock::real().now();
-    if let Some(document) = subsegment(&header, service, operation, &told, began.ms(), ended.ms()) {
+    if let Some(document) = subsegment(
+        &header,
+        service,
+        operation,
+        &outcome,
+        began.ms(),
+        ended.ms(),
+    ) {
         // A trace that is lost is no reason to be late.
         let _ = daemon.send(document.as_bytes());
     }
@@ -76,7 +83,7 @@ fn subsegment(
     header: &str,
     service: &str,
     operation: &str,
-    told: &Told,
+    outcome: &CallOutcome,
     began_ms: i64,
     ended_ms: i64,
 ) -> Option<String> {
@@ -92,14 +99,14 @@ fn subsegment(
         "namespace": "remote",
         "annotations": {"operation": operation},
     });
-    match told {
-        Told::Answered(status) => {
+    match outcome {
+        CallOutcome::Answered(status) => {
             document["http"] = json!({"response": {"status": status}});
             document["throttle"] = json!(*status == 429);
             document["error"] = json!((400..500).contains(status));
             document["fault"] = json!(*status >= 500);
         }
-        Told::Nothing => document["fault"] = json!(true),
+        CallOutcome::Nothing => document["fault"] = json!(true),
     }
     Some(format!("{{\"format\":\"json\",\"version\":1}}\n{document}"))
 }
@@ -128,16 +135,16 @@ mod tests {
 
     #[test]
     fn a_call_is_told_as_a_part_of_its_trace() {
-        let told = subsegment(
+        let outcome = subsegment(
             TRACE,
             "Telegram",
             "createChatInviteLink",
-            &Told::Answered(429),
+            &CallOutcome::Answered(429),
             1_500,
             2_250,
         )
         .unwrap();
-        let (head, document) = told.split_once('\n').unwrap();
+        let (head, document) = outcome.split_once('\n').unwrap();
         assert_eq!(head, r#"{"format":"json","version":1}"#);
         let document: Value = serde_json::from_str(document).unwrap();
         assert_eq!(document["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
@@ -152,7 +159,7 @@ mod tests {
             (&json!(true), &json!(false))
         );
         assert_eq!(document["annotations"]["operation"], "createChatInviteLink");
-        assert!(subsegment("Root=1-2", "Telegram", "x", &Told::Nothing, 0, 0).is_none());
+        assert!(subsegment("Root=1-2", "Telegram", "x", &CallOutcome::Nothing, 0, 0).is_none());
     }
 
     #[tokio::test]

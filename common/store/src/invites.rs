@@ -407,7 +407,7 @@ impl Invites {
             user_id: reader.text(USER_ID)?.to_owned(),
             transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
             chat: ChatId(reader.number(CHAT_ID)?),
-            pool: ChatId(match reader.optional_number(CANONICAL_CHAT_ID)? {
+            canonical_chat: ChatId(match reader.optional_number(CANONICAL_CHAT_ID)? {
                 Some(pool) => pool,
                 None => reader.number(CHAT_ID)?,
             }),
@@ -482,7 +482,7 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (USER_ID, s(&invite.user_id)),
         (TRANSACTION_ID, s(&invite.transaction_id)),
         (CHAT_ID, n(invite.chat)),
-        (CANONICAL_CHAT_ID, n(invite.pool)),
+        (CANONICAL_CHAT_ID, n(invite.canonical_chat)),
         (STATUS, s(invite.status.as_str())),
         (ATTEMPTS, n(invite.attempts)),
         (LINK_EVENT_FIRED, AttributeValue::Bool(false)),
@@ -520,7 +520,7 @@ pub struct Minted<'a> {
     /// The chat that is called.
     pub chat: ChatId,
     /// The chat by which the payment is known.
-    pub pool: ChatId,
+    pub canonical_chat: ChatId,
     /// When the request was accepted, as far as its record does not say so already.
     pub created_at: Timestamp,
     /// When the record is to be forgotten once its link is there; of a try without one, if it was never written.
@@ -542,7 +542,7 @@ impl Minted<'_> {
             (":user", s(&mint.user_id)),
             (":transaction", s(&mint.transaction_id)),
             (":chat", n(self.chat)),
-            (":canonical", n(self.pool)),
+            (":canonical", n(self.canonical_chat)),
             (":no", AttributeValue::Bool(false)),
             (":created", s(self.created_at)),
             (":expires", n(self.expires_at.seconds())),

@@ -41,7 +41,7 @@ pub struct LinkRecord {
     /// The chat that it leads to.
     pub chat: ChatId,
     /// The chat by which its payments are known: that of its tasks.
-    pub pool: ChatId,
+    pub canonical_chat: ChatId,
     /// The bot that made it, and alone can revoke it. A record from before there were several has none.
     pub bot: Option<BotId>,
 }
@@ -96,7 +96,7 @@ impl Links {
             .item(LINK_HASH, s(record.invite_link.hash().as_str()))
             .item(INVITE_LINK, link(&record.invite_link))
             .item(CHAT_ID, n(record.chat))
-            .item(CANONICAL_CHAT_ID, n(record.pool))
+            .item(CANONICAL_CHAT_ID, n(record.canonical_chat))
             .item(CREATED_AT, s(now))
             .item(EXPIRES_AT, n(expires_at.seconds()))
             .send()
@@ -218,17 +218,20 @@ impl Links {
             }),
         };
         let chat = ChatId(reader.number(CHAT_ID)?);
-        let pool = reader
+        let canonical_chat = reader
             .optional_number(CANONICAL_CHAT_ID)?
             .map_or(chat, ChatId);
         let slot = reader.optional_number(SLOT)?;
-        let slot = slot.map(|number| SlotId { pool, number });
+        let slot = slot.map(|number| SlotId {
+            pool: canonical_chat,
+            number,
+        });
         Ok(Some(LinkRecord {
             invite_link: InviteLink::new(reader.text(INVITE_LINK)?),
             owner,
             slot,
             chat,
-            pool,
+            canonical_chat,
             bot: reader.optional_number(BOT_ID)?.map(BotId),
         }))
     }

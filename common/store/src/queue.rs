@@ -181,7 +181,7 @@ fn body(message: &impl Serialize) -> Result<String, QueueError> {
 /// What a message tells of its tries, as far as there were any.
 fn attributes(tried: &Tried) -> Result<HashMap<String, MessageAttributeValue>, QueueError> {
     let attempt = (tried.attempt > 0).then(|| tried.attempt.to_string());
-    let told = [
+    let attributes = [
         (ATTEMPT, "Number", attempt),
         (
             NOT_BEFORE,
@@ -194,15 +194,18 @@ fn attributes(tried: &Tried) -> Result<HashMap<String, MessageAttributeValue>, Q
             tried.first_sent.map(|at| at.ms().to_string()),
         ),
     ];
-    let told = told.into_iter().filter_map(|(name, data_type, value)| {
-        let attribute = MessageAttributeValue::builder().data_type(data_type);
-        Some((name.to_owned(), attribute.string_value(value?).build()))
-    });
-    told.map(|(name, attribute)| {
-        let attribute = attribute.map_err(QueueError::call("building an attribute"))?;
-        Ok((name, attribute))
-    })
-    .collect()
+    let attributes = attributes
+        .into_iter()
+        .filter_map(|(name, data_type, value)| {
+            let attribute = MessageAttributeValue::builder().data_type(data_type);
+            Some((name.to_owned(), attribute.string_value(value?).build()))
+        });
+    attributes
+        .map(|(name, attribute)| {
+            let attribute = attribute.map_err(QueueError::call("building an attribute"))?;
+            Ok((name, attribute))
+        })
+        .collect()
 }
 
 /// What SQS itself is told with a message of the trace of `header`.

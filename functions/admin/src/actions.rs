@@ -47,7 +47,7 @@ pub(crate) struct GiveUpEvent {
 pub(crate) async fn retry(app: &App, who: &str, id: RequestId) -> Result<Value, Rejection> {
     let (invite, change) = act(app, who, id, Action::Retry, Invite::retry, state_in_words).await?;
     ring(app, &invite).await;
-    Ok(told(invite, change))
+    Ok(changed(invite, change))
 }
 
 /// What a retry finds.
@@ -71,7 +71,7 @@ pub(crate) async fn reissue(
     let detail = Invite::link_in_words;
     let (invite, change) = act(app, who, id, Action::Reissue, decide, detail).await?;
     ring(app, &invite).await;
-    Ok(told(invite, change))
+    Ok(changed(invite, change))
 }
 
 /// Has a fact told again.
@@ -110,7 +110,7 @@ pub(crate) async fn give_up_event(
     let detail = |_: &Invite| format!("{}: {reason}", asked.event);
     let decide = |invite: &Invite| invite.give_up(name);
     let (invite, change) = act(app, who, id, Action::GiveUpEvent, decide, detail).await?;
-    Ok(told(invite, change))
+    Ok(changed(invite, change))
 }
 
 fn event_name(word: &str) -> Result<EventName, Rejection> {
@@ -137,11 +137,11 @@ async fn act(
 
 async fn ring(app: &App, invite: &Invite) {
     if invite.status != Status::Done {
-        app.bells.ring(invite.pool).await;
+        app.bells.ring(invite.canonical_chat).await;
     }
 }
 
-fn told(invite: Invite, change: Change) -> Value {
+fn changed(invite: Invite, change: Change) -> Value {
     let is_repeated = matches!(change, Change::Again | Change::Nothing);
     json!({"repeated": is_repeated, "invite": InviteView::from(invite)})
 }

@@ -67,14 +67,14 @@ struct Old {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Events {
-    link_created: Fact,
-    joined: Fact,
+    link_created: EventView,
+    joined: EventView,
 }
 
 /// A fact that marketing is told.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Fact {
+struct EventView {
     /// Whether it has come true.
     is_true: bool,
     /// Whether WebEngage took it.
@@ -119,13 +119,13 @@ impl From<Invite> for InviteView {
         let id = invite.request_id;
         let event_id = |name, version| Event::id_of(id, name, version);
         let events = Events {
-            link_created: Fact {
+            link_created: EventView {
                 is_true: invite.is_true(EventName::LinkCreated),
                 fired: invite.link_event_fired,
                 given_up: invite.link_event_given_up,
                 event_id: event_id(EventName::LinkCreated, invite.link_version),
             },
-            joined: Fact {
+            joined: EventView {
                 is_true: invite.joined_at.is_some(),
                 fired: invite.join_event_fired,
                 given_up: invite.join_event_given_up,

@@ -23,7 +23,7 @@ use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
-use runtime::lambda::{hand_back, message_id};
+use runtime::lambda::{failed_messages, message_id};
 use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
@@ -62,7 +62,7 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
         (!trace::within(trace_of(message), deliver(app, message)).await)
             .then(|| message_id(message))
     }));
-    hand_back(failed.await.into_iter().flatten())
+    failed_messages(failed.await.into_iter().flatten())
 }
 
 /// Sees to one message; answers whether SQS may delete it.
@@ -145,12 +145,12 @@ async fn send(app: &App, event: Event, tried: &Tried) -> bool {
     let after = tried.after(fault, app.base_backoff, fastrand::f64(), now);
     if let AfterDelivery::Again(next) = after {
         let delay_ms = u64::try_from(next.at.since(now).as_millis()).unwrap_or(u64::MAX);
-        warn!(invite.id = %id, event.name = name, job.attempt = attempt, delay_ms, outcome = "deferred",
+        warn!(invite.id = %id, event.name = name, task.attempt = attempt, delay_ms, outcome = "deferred",
             "event not delivered yet: {sentence}");
     } else if fault == DeliveryFault::Person {
         error!(invite.id = %id, event.name = name, fault = "webengage_refused", "{sentence}");
     } else {
-        error!(invite.id = %id, event.name = name, job.attempt = attempt, fault = "webengage_down",
+        error!(invite.id = %id, event.name = name, task.attempt = attempt, fault = "webengage_down",
             "given up after 13 days: {sentence}");
     }
     let noted = match after {

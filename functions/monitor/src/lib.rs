@@ -52,14 +52,14 @@ impl App {
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let webhook_url = env.required("WEBHOOK_URL");
         let aws = aws::Shared::from_env(env);
-        let gauge = |url| QueueDepth::new(aws.sqs(), url);
+        let queue_depth = |url| QueueDepth::new(aws.sqs(), url);
         Self {
             bots: Bots::from_env(env, &clock),
             webhook_url: (webhook_url != POLLING).then_some(webhook_url),
-            invite_queue: gauge(env.required("INVITE_QUEUE_URL")),
-            event_queue: gauge(env.required("EVENT_QUEUE_URL")),
-            invite_dead_letters: gauge(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
-            event_dead_letters: gauge(env.required("EVENT_DEAD_LETTER_QUEUE_URL")),
+            invite_queue: queue_depth(env.required("INVITE_QUEUE_URL")),
+            event_queue: queue_depth(env.required("EVENT_QUEUE_URL")),
+            invite_dead_letters: queue_depth(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
+            event_dead_letters: queue_depth(env.required("EVENT_DEAD_LETTER_QUEUE_URL")),
             chats: settings::chats(env),
             tasks: Tasks::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
@@ -148,15 +148,16 @@ pub async fn handle(app: &App) -> Seen {
 }
 
 /// How full a queue is, if SQS tells.
-async fn depth(queue: &str, gauge: &QueueDepth) -> Option<u64> {
-    let told = gauge.depth().await;
-    told.inspect_err(|sentence| {
-        error!(
-            fault = "unavailable",
-            "the depth of {queue} is not known: {sentence}"
-        );
-    })
-    .ok()
+async fn depth(queue: &str, queue_depth: &QueueDepth) -> Option<u64> {
+    let measured = queue_depth.depth().await;
+    measured
+        .inspect_err(|sentence| {
+            error!(
+                fault = "unavailable",
+                "the depth of {queue} is not known: {sentence}"
+            );
+        })
+        .ok()
 }
 
 /// For how many seconds somebody waits for a link, at most, and how many requests were given up.
@@ -209,7 +210,7 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
     };
     let asked = app.bots.iter().map(|bot| webhook_of(url, bot, now));
     let asked = join_all(asked).await;
-    let unknown = asked.iter().filter(|told| told.is_none()).count() as u64;
+    let unknown = asked.iter().filter(|measured| measured.is_none()).count() as u64;
     let known: Vec<(u64, bool)> = asked.into_iter().flatten().collect();
     let is_known = !known.is_empty();
     Webhooks {

@@ -62,7 +62,7 @@ pub(crate) async fn answer(
     };
     // A revocation, or a link that is to be made.
     if change != Change::Nothing && (action == Action::Void || invite.status != Status::Done) {
-        app.bells.ring(invite.pool).await;
+        app.bells.ring(invite.canonical_chat).await;
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
     Ok(json(StatusCode::OK, &InviteView::from(invite)))

@@ -167,12 +167,12 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         return repeated(app, &purchase, invite, now).await;
     }
     let invite = Invite::accept(id, &purchase, now);
-    match pool::serve(app, purchase.pool(), &invite).await {
+    match pool::serve(app, purchase.canonical_chat(), &invite).await {
         pool::Served::Done(invite) => return Ok(accepted(&invite)),
         pool::Served::Known(invite) => return answer_of(app, &purchase, *invite, now).await,
         pool::Served::Not => {}
     }
-    let pool = purchase.pool();
+    let pool = purchase.canonical_chat();
     let task = Task::mint_of(&invite, now).traced(trace::header());
     app.tasks.put(&task).await.map_err(unavailable)?;
     // From here on the payment is accepted, whatever becomes of the rest.
@@ -269,7 +269,7 @@ async fn reissue(
     if change == Change::Nothing {
         return Ok((invite, None));
     }
-    app.bells.ring(invite.pool).await;
+    app.bells.ring(invite.canonical_chat).await;
     info!(invite.id = %invite.request_id, outcome = "reissued", "the link of a repeated payment had expired unused");
     Ok((invite, Some(true)))
 }

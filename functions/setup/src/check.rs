@@ -33,7 +33,7 @@ const PENDING_MAX: u64 = 1000;
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CheckStatus {
     /// As it should be.
     Ok,
     /// It works, but a person should know.
@@ -48,7 +48,7 @@ pub struct Check {
     /// What was looked at.
     pub what: String,
     /// How it came out.
-    pub verdict: Verdict,
+    pub status: CheckStatus,
     /// What was found, and what to do about it. One line without a secret.
     pub says: String,
 }
@@ -56,25 +56,21 @@ pub struct Check {
 impl Check {
     /// As it should be.
     pub fn ok(what: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::of(Verdict::Ok, what.into(), says.into())
+        Self::of(CheckStatus::Ok, what.into(), says.into())
     }
 
     /// It works, but a person should know.
     pub fn warning(what: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::of(Verdict::Warning, what.into(), says.into())
+        Self::of(CheckStatus::Warning, what.into(), says.into())
     }
 
     /// It does not work until a person acts.
     pub fn failed(what: impl Into<String>, says: impl Into<String>) -> Self {
-        Self::of(Verdict::Failed, what.into(), says.into())
+        Self::of(CheckStatus::Failed, what.into(), says.into())
     }
 
-    fn of(verdict: Verdict, what: String, says: String) -> Self {
-        Self {
-            what,
-            verdict,
-            says,
-        }
+    fn of(status: CheckStatus, what: String, says: String) -> Self {
+        Self { what, status, says }
     }
 }
 
@@ -371,7 +367,7 @@ mod tests {
             ),
         ] {
             let check = chat(of_it).unwrap();
-            assert_eq!(check.verdict, Verdict::Warning);
+            assert_eq!(check.status, CheckStatus::Warning);
             assert!(check.says.contains(words), "{check:?}");
         }
         assert_eq!(chat(json!({"type": "supergroup", "title": "Club"})), None);
@@ -404,40 +400,55 @@ mod tests {
             pending_update_count: 1001,
             ..info()
         };
-        for (info, expected, verdict, words) in [
-            (info(), Some(URL), Verdict::Ok, "registered; 0 updates wait"),
-            (same, Some(URL), Verdict::Ok, "registered"),
-            (info(), None, Verdict::Ok, "registered on ours.example"),
-            (none, Some(URL), Verdict::Failed, "no webhook is registered"),
+        for (info, expected, status, words) in [
+            (
+                info(),
+                Some(URL),
+                CheckStatus::Ok,
+                "registered; 0 updates wait",
+            ),
+            (same, Some(URL), CheckStatus::Ok, "registered"),
+            (info(), None, CheckStatus::Ok, "registered on ours.example"),
+            (
+                none,
+                Some(URL),
+                CheckStatus::Failed,
+                "no webhook is registered",
+            ),
             (
                 WebhookInfo {
                     url: String::new(),
                     ..info()
                 },
                 None,
-                Verdict::Warning,
+                CheckStatus::Warning,
                 "none is registered",
             ),
             (
                 other,
                 Some(URL),
-                Verdict::Failed,
+                CheckStatus::Failed,
                 "on other.example: is another deployment",
             ),
-            (deaf, None, Verdict::Failed, "no join would be seen"),
-            (many, Some(URL), Verdict::Warning, "1001 updates wait"),
+            (deaf, None, CheckStatus::Failed, "no join would be seen"),
+            (many, Some(URL), CheckStatus::Warning, "1001 updates wait"),
             (
                 failed_ago(599, 1),
                 Some(URL),
-                Verdict::Failed,
+                CheckStatus::Failed,
                 "run the setup function again",
             ),
-            (failed_ago(601, 1), Some(URL), Verdict::Ok, "1 updates wait"),
+            (
+                failed_ago(601, 1),
+                Some(URL),
+                CheckStatus::Ok,
+                "1 updates wait",
+            ),
             // It has recovered.
-            (failed_ago(1, 0), Some(URL), Verdict::Ok, "registered"),
+            (failed_ago(1, 0), Some(URL), CheckStatus::Ok, "registered"),
         ] {
             let check = webhook("webhook".to_owned(), &info, expected, NOW);
-            assert_eq!(check.verdict, verdict, "{check:?}");
+            assert_eq!(check.status, status, "{check:?}");
             assert!(check.says.contains(words), "{words}: {check:?}");
             assert!(!check.says.contains("s3cret"), "{check:?}");
         }

@@ -37,7 +37,7 @@ use tracing::{error, info, warn};
 use webengage::WebEngage;
 
 pub use answer::Unanswered;
-use check::{Check, Verdict, patiently};
+use check::{Check, CheckStatus, patiently};
 use registration::{Bot, Unregistered};
 
 /// What is left of the time for giving the answer.
@@ -201,7 +201,7 @@ fn is_going_back(event: &Value) -> bool {
 
 fn log(outcome: &Outcome) {
     let warnings = outcome.checks.iter();
-    for check in warnings.filter(|check| check.verdict == Verdict::Warning) {
+    for check in warnings.filter(|check| check.status == CheckStatus::Warning) {
         warn!("{}: {}", check.what, check.says);
     }
     match outcome.status {
@@ -302,7 +302,11 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
             "there are none, so no operator can do anything: put name:key pairs into the secret";
         checks.push(Check::failed("ADMIN_KEYS", says));
     }
-    let is_well = |checks: &[Check]| checks.iter().all(|check| check.verdict != Verdict::Failed);
+    let is_well = |checks: &[Check]| {
+        checks
+            .iter()
+            .all(|check| check.status != CheckStatus::Failed)
+    };
     let updates = match webhook_url {
         Some(url) if is_well(&checks) => {
             let registered = app.bots.iter().map(|bot| register(bot, url));
@@ -316,8 +320,8 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
             "no webhook was registered, since the event names no WebhookUrl".to_owned()
         }
     };
-    let sentences = |verdict| {
-        let all = checks.iter().filter(move |check| check.verdict == verdict);
+    let sentences = |status| {
+        let all = checks.iter().filter(move |check| check.status == status);
         let all = all.map(|check| format!(" {}: {}.", check.what, check.says));
         all.collect::<String>()
     };
@@ -326,9 +330,9 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
             "Ready: bots {}, chats {}, {updates}.{}",
             app.bots.len(),
             app.chats.all().count(),
-            sentences(Verdict::Warning)
+            sentences(CheckStatus::Warning)
         )),
-        false => Outcome::failed(sentences(Verdict::Failed).trim_start()),
+        false => Outcome::failed(sentences(CheckStatus::Failed).trim_start()),
     };
     Outcome { checks, ..outcome }
 }

@@ -281,7 +281,7 @@ async fn revoke(
     link: &LinkRecord,
     request_id: Option<RequestId>,
 ) -> Result<(), Failure> {
-    let pool = link.pool;
+    let pool = link.canonical_chat;
     match link.bot {
         Some(bot) => revoke_by(app, pool, bot, &link.invite_link, request_id, join).await,
         None => {

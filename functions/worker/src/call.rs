@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::fault::Fault;
 use domain::id::{ChatId, InviteLink, RequestId};
-use domain::limiter::{Cause, Pacing, Verdict};
+use domain::limiter::{Cause, Charged, Pacing};
 use domain::retry::backoff;
 use domain::task::{Revoke, Task, Work};
 use domain::time::Timestamp;
@@ -24,7 +24,7 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
     pub(crate) bot: &'a Telegram,
     /// The chat by which its payments are known.
-    pub(crate) pool: ChatId,
+    pub(crate) canonical_chat: ChatId,
     /// The chat's id, as it is configured.
     pub(crate) configured: ChatId,
     pub(crate) slot: Timestamp,
@@ -34,7 +34,7 @@ pub(crate) struct Call<'a> {
 
 /// How a task ended for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum TaskEnd {
     /// It is out of its lane, or another write left nothing of it to be done.
     Done,
     /// It waits for its own sake until then.
@@ -99,7 +99,7 @@ impl Call<'_> {
                     limiter.map(|limiter| limiter.rate_limited(after, now))
                 };
                 if let Some(pause) = pause
-                    && let Err(fault) = app.limits.pause(self.pool, bot, pause).await
+                    && let Err(fault) = app.limits.pause(self.canonical_chat, bot, pause).await
                 {
                     error!(chat.id = %chat, bot.id = %bot, fault = "unavailable", "a wait could not be stored: {}", chain(&fault));
                     self.board.lock().is_broken = true;
@@ -108,7 +108,11 @@ impl Call<'_> {
                 Failed::NotCounted
             }
             Fault::Migrated(to) if to != chat => {
-                if let Err(fault) = app.limits.migrate(self.pool, self.configured, to).await {
+                if let Err(fault) = app
+                    .limits
+                    .migrate(self.canonical_chat, self.configured, to)
+                    .await
+                {
                     error!(chat.id = %chat, fault = "unavailable", "the new id of a chat could not be stored: {}", chain(&fault));
                     self.board.lock().is_broken = true;
                 }
@@ -165,7 +169,7 @@ impl Call<'_> {
             return Failed::Own;
         };
         let is_trouble = cause == Cause::Trouble;
-        if limiter.circuit.failed(&task.name(), cause, now) == Verdict::Own {
+        if limiter.circuit.failed(&task.name(), cause, now) == Charged::Own {
             return Failed::Own;
         }
         let due = limiter.circuit.due_after_probe();
@@ -188,10 +192,10 @@ impl Call<'_> {
         at: Timestamp,
         attempts: u32,
         failure: &TelegramError,
-    ) -> Result<End, StoreError> {
+    ) -> Result<TaskEnd, StoreError> {
         let sentence = chain(failure);
         self.app.tasks.defer(task, at, attempts, &sentence).await?;
-        Ok(End::Deferred(at))
+        Ok(TaskEnd::Deferred(at))
     }
 
     /// Has a link of this bot revoked, which must never be seen. Durable on return.
@@ -205,7 +209,11 @@ impl Call<'_> {
             bot: self.bot.bot(),
             request_id,
         };
-        let task = Task::new(self.pool, Work::Revoke(revoke), self.app.clock.now());
+        let task = Task::new(
+            self.canonical_chat,
+            Work::Revoke(revoke),
+            self.app.clock.now(),
+        );
         let task = task.traced(runtime::trace::header());
         self.app.tasks.put(&task).await
     }

@@ -15,17 +15,17 @@ use store::{LinkRecord, Pooled, PooledLink, StoreError};
 use telegram::TelegramError;
 use tracing::{info, warn};
 
-use crate::call::{Call, End, Failed};
+use crate::call::{Call, Failed, TaskEnd};
 use crate::finish::done;
 
 /// Fills one slot.
-pub(crate) async fn run(call: &Call<'_>, task: &Task, slot: SlotId) -> Result<End, StoreError> {
+pub(crate) async fn run(call: &Call<'_>, task: &Task, slot: SlotId) -> Result<TaskEnd, StoreError> {
     let app = call.app;
     if !app.targets.has(slot) || app.pool.is_occupied(slot).await? {
         return done(app, task).await;
     }
     if !call.reach_slot().await {
-        return Ok(End::NotCalled);
+        return Ok(TaskEnd::NotCalled);
     }
     let chat = call.chat();
     let now = app.clock.now();
@@ -50,12 +50,12 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, slot: SlotId) -> Result<En
     }
     let attempts = task.attempts.saturating_add(1);
     match call.failed(task, &failure).await {
-        Failed::NotCounted => Ok(End::NotCalled),
+        Failed::NotCounted => Ok(TaskEnd::NotCalled),
         Failed::NotCountedUntil(at) => call.defer(task, at, task.attempts, &failure).await,
         Failed::Own => {
             let rules = app.rules;
             let delay = rules.wait(failure.fault(), task.attempts, fastrand::f64());
-            warn!(chat.id = %chat, pool.slot = slot.number, job.attempt = attempts, fault = failure.fault().as_str(), outcome = "deferred",
+            warn!(chat.id = %chat, pool.slot = slot.number, task.attempt = attempts, fault = failure.fault().as_str(), outcome = "deferred",
                 "no link for the link pool yet: {}", chain(&failure));
             call.defer(task, app.clock.now().plus(delay), attempts, &failure)
                 .await
@@ -63,14 +63,14 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, slot: SlotId) -> Result<En
     }
 }
 
-async fn add(call: &Call<'_>, task: &Task, pooled: &PooledLink) -> Result<End, StoreError> {
+async fn add(call: &Call<'_>, task: &Task, pooled: &PooledLink) -> Result<TaskEnd, StoreError> {
     let (app, now) = (call.app, call.app.clock.now());
     let lookup = LinkRecord {
         invite_link: pooled.invite_link.clone(),
         owner: None,
         slot: Some(pooled.slot),
         chat: pooled.chat,
-        pool: call.pool,
+        canonical_chat: call.canonical_chat,
         bot: Some(pooled.bot),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {

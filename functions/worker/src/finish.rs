@@ -10,7 +10,7 @@ use telegram::TelegramError;
 use tracing::{error, warn};
 
 use crate::App;
-use crate::call::{Call, End};
+use crate::call::{Call, TaskEnd};
 
 /// A try failed for the request's own sake: it is tried again later, or FAILED.
 pub(crate) async fn retry_or_fail(
@@ -19,7 +19,7 @@ pub(crate) async fn retry_or_fail(
     minted: &Minted<'_>,
     record: Option<&Invite>,
     failure: &TelegramError,
-) -> Result<End, StoreError> {
+) -> Result<TaskEnd, StoreError> {
     let (app, id, now) = (call.app, minted.mint.request_id, call.app.clock.now());
     let (fault, sentence) = (failure.fault(), chain(failure));
     let earlier = record.map(Invite::tries).unwrap_or_default();
@@ -29,14 +29,14 @@ pub(crate) async fn retry_or_fail(
             .fail(&app.tasks, task, Some(minted), &sentence, now)
             .await?;
         if failed {
-            error!(invite.id = %id, chat.id = %minted.chat, job.attempt = minted.attempts, fault = fault.as_str(), outcome = "failed",
+            error!(invite.id = %id, chat.id = %minted.chat, task.attempt = minted.attempts, fault = fault.as_str(), outcome = "failed",
                 "a paid request is given up, the buyer has no link: {sentence}");
-            return Ok(End::Done);
+            return Ok(TaskEnd::Done);
         }
         // It is settled, voided or already joined: the next look tells.
-        return Ok(End::NotCalled);
+        return Ok(TaskEnd::NotCalled);
     };
-    warn!(invite.id = %id, chat.id = %minted.chat, job.attempt = minted.attempts, fault = fault.as_str(), outcome = "deferred",
+    warn!(invite.id = %id, chat.id = %minted.chat, task.attempt = minted.attempts, fault = fault.as_str(), outcome = "deferred",
         delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "no link yet: {sentence}");
     app.invites
         .note_try(minted, earlier.and(fault).refusals, &sentence, now)
@@ -61,7 +61,7 @@ pub(crate) async fn send_pending(app: &App, invite: &Invite) {
 }
 
 /// Takes a task out of its lane.
-pub(crate) async fn done(app: &App, task: &Task) -> Result<End, StoreError> {
+pub(crate) async fn done(app: &App, task: &Task) -> Result<TaskEnd, StoreError> {
     app.tasks.delete(&task.key()).await?;
-    Ok(End::Done)
+    Ok(TaskEnd::Done)
 }

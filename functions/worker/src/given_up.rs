@@ -29,7 +29,7 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
             let minted = Minted {
                 mint,
                 chat: task.chat,
-                pool: task.chat,
+                canonical_chat: task.chat,
                 created_at: task.created_at,
                 expires_at: now.plus(app.retention),
                 attempts: record.map_or(0, |invite| invite.attempts),

@@ -32,7 +32,7 @@ use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
-use runtime::lambda::{hand_back, message_id};
+use runtime::lambda::{failed_messages, message_id};
 use runtime::settings::{self, Lifetimes};
 use serde::{Deserialize, Serialize};
 use store::queue::{Bell, Bells, Envelope, Queue};
@@ -134,7 +134,7 @@ pub enum Tick {
 /// What the function answers.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum WorkerAnswer {
     /// The bells that SQS is to show again.
     Batch(SqsBatchResponse),
     /// What the tick did.
@@ -142,10 +142,10 @@ pub enum Answer {
 }
 
 /// Handles one invocation. It begins no call that could outlast `deadline`.
-pub async fn handle(app: &App, invocation: Invocation, deadline: Instant) -> Answer {
+pub async fn handle(app: &App, invocation: Invocation, deadline: Instant) -> WorkerAnswer {
     match invocation {
-        Invocation::Batch(batch) => Answer::Batch(answer_bells(app, batch, deadline).await),
-        Invocation::Tick(Tick::Tick) => Answer::Tick(tick(app, deadline).await),
+        Invocation::Batch(batch) => WorkerAnswer::Batch(answer_bells(app, batch, deadline).await),
+        Invocation::Tick(Tick::Tick) => WorkerAnswer::Tick(tick(app, deadline).await),
     }
 }
 
@@ -180,7 +180,7 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
             .map(|chat| run::dispatch(app, chat, budget)),
     )
     .await;
-    hand_back(poison)
+    failed_messages(poison)
 }
 
 /// Looks after all chats, past the queue.

@@ -21,12 +21,12 @@ use store::{LinkRecord, Minted, Owner, StoreError};
 use telegram::TelegramError;
 use tracing::{info, warn};
 
-use crate::call::{Call, End, Failed};
+use crate::call::{Call, Failed, TaskEnd};
 use crate::finish::{done, retry_or_fail, send, send_pending};
 use crate::{App, replace};
 
 /// Does one mint.
-pub(crate) async fn run(call: &Call<'_>, task: &Task, mint: &Mint) -> Result<End, StoreError> {
+pub(crate) async fn run(call: &Call<'_>, task: &Task, mint: &Mint) -> Result<TaskEnd, StoreError> {
     let (app, id) = (call.app, mint.request_id);
     let record = app.invites.get(id).await?;
     let step = record
@@ -56,9 +56,9 @@ async fn make(
     task: &Task,
     mint: &Mint,
     record: Option<&Invite>,
-) -> Result<End, StoreError> {
+) -> Result<TaskEnd, StoreError> {
     if !call.reach_slot().await {
-        return Ok(End::NotCalled);
+        return Ok(TaskEnd::NotCalled);
     }
     let (app, id, chat) = (call.app, mint.request_id, call.chat());
     let now = app.clock.now();
@@ -66,7 +66,7 @@ async fn make(
     let minted = Minted {
         mint,
         chat,
-        pool: task.chat,
+        canonical_chat: task.chat,
         created_at: task.created_at,
         // The record of a late re-issue outlives its link too.
         expires_at: record.map_or_else(
@@ -88,7 +88,7 @@ async fn make(
             match call.failed(task, &failure).await {
                 Failed::NotCounted => {
                     note_reason(app, record, &failure).await;
-                    Ok(End::NotCalled)
+                    Ok(TaskEnd::NotCalled)
                 }
                 Failed::NotCountedUntil(at) => call.defer(task, at, task.attempts, &failure).await,
                 Failed::Own => retry_or_fail(call, task, &minted, record, &failure).await,
@@ -118,7 +118,7 @@ async fn hand_out(
     record: Option<&Invite>,
     link: InviteLink,
     link_expires_at: Timestamp,
-) -> Result<End, StoreError> {
+) -> Result<TaskEnd, StoreError> {
     let (app, mint) = (call.app, minted.mint);
     let (id, now) = (mint.request_id, app.clock.now());
     let lookup = LinkRecord {
@@ -130,7 +130,7 @@ async fn hand_out(
         }),
         slot: None,
         chat: minted.chat,
-        pool: call.pool,
+        canonical_chat: call.canonical_chat,
         bot: Some(call.bot.bot()),
     };
     if let Err(fault) = app.links.put(&lookup, now, now.plus(app.retention)).await {
@@ -153,7 +153,7 @@ async fn hand_out(
             );
             send(app, event.of_version(mint.link_version)).await;
             let accepted_at = record.map_or(task.created_at, |invite| invite.created_at);
-            info!(invite.id = %id, chat.id = %minted.chat, job.attempt = minted.attempts, outcome = "done",
+            info!(invite.id = %id, chat.id = %minted.chat, task.attempt = minted.attempts, outcome = "done",
                 waited_ms = u64::try_from(now.since(accepted_at).as_millis()).unwrap_or(u64::MAX), "link handed out");
             done(app, task).await
         }
@@ -161,12 +161,12 @@ async fn hand_out(
             call.revoke_later(&link, Some(id)).await?;
             warn!(invite.id = %id, chat.id = %minted.chat, outcome = "lost", "the request was settled otherwise meanwhile; the link made is revoked");
             // What it wants by now is found by the next look.
-            Ok(End::NotCalled)
+            Ok(TaskEnd::NotCalled)
         }
         Settled::AlreadyJoined => {
             call.revoke_later(&link, Some(id)).await?;
             warn!(invite.id = %id, chat.id = %minted.chat, outcome = "lost", "somebody joined by the link that was to be replaced; the link made is revoked");
-            Ok(End::NotCalled)
+            Ok(TaskEnd::NotCalled)
         }
     }
 }

@@ -18,7 +18,7 @@ use store::{Minted, StoreError};
 use tracing::{error, info, warn};
 
 use crate::App;
-use crate::call::{Call, End, Failed};
+use crate::call::{Call, Failed, TaskEnd};
 use crate::finish::{done, retry_or_fail, send_pending};
 use crate::given_up::give_up;
 
@@ -27,7 +27,7 @@ pub(crate) async fn run(
     call: &Call<'_>,
     task: &Task,
     replace: &Replace,
-) -> Result<End, StoreError> {
+) -> Result<TaskEnd, StoreError> {
     let app = call.app;
     let Some((invite, old)) = wanted(app, replace).await? else {
         return done(app, task).await;
@@ -36,7 +36,7 @@ pub(crate) async fn run(
         return restore(call, task, &invite).await;
     }
     if !call.reach_slot().await {
-        return Ok(End::NotCalled);
+        return Ok(TaskEnd::NotCalled);
     }
     let chat = call.chat();
     let failure = match call.bot.revoke_invite_link(chat, &old.invite_link).await {
@@ -50,7 +50,7 @@ pub(crate) async fn run(
         return revoked(app, task, &invite, &chain(&failure)).await;
     }
     match call.failed(task, &failure).await {
-        Failed::NotCounted => Ok(End::NotCalled),
+        Failed::NotCounted => Ok(TaskEnd::NotCalled),
         Failed::NotCountedUntil(at) => {
             let attempts = task.attempts.saturating_add(1);
             call.defer(task, at, attempts, &failure).await
@@ -60,7 +60,7 @@ pub(crate) async fn run(
             let minted = Minted {
                 mint: &mint,
                 chat,
-                pool: invite.pool,
+                canonical_chat: invite.canonical_chat,
                 created_at: invite.created_at,
                 expires_at: app.clock.now().plus(app.retention),
                 attempts: invite.attempts.saturating_add(1),
@@ -83,7 +83,12 @@ async fn wanted(
 }
 
 /// The old link lets nobody in any more: the new one is to be made.
-async fn revoked(app: &App, task: &Task, invite: &Invite, why: &str) -> Result<End, StoreError> {
+async fn revoked(
+    app: &App,
+    task: &Task,
+    invite: &Invite,
+    why: &str,
+) -> Result<TaskEnd, StoreError> {
     let id = invite.request_id;
     let mint = Task::new(task.chat, Work::Mint(Mint::of(invite)), task.created_at);
     let mint = mint.traced(task.trace.clone());
@@ -94,9 +99,9 @@ async fn revoked(app: &App, task: &Task, invite: &Invite, why: &str) -> Result<E
     if noted {
         info!(invite.id = %id, chat.id = %task.chat, outcome = "revoked", "the link that is to be replaced is revoked: {why}");
         // The next look finds the mint.
-        return Ok(End::Deferred(app.clock.now()));
+        return Ok(TaskEnd::Deferred(app.clock.now()));
     }
-    Ok(End::NotCalled)
+    Ok(TaskEnd::NotCalled)
 }
 
 /// Somebody joined by the link that was to be replaced: DONE with the old link, and what was not delivered is queued.
@@ -104,7 +109,7 @@ pub(crate) async fn restore(
     call: &Call<'_>,
     task: &Task,
     invite: &Invite,
-) -> Result<End, StoreError> {
+) -> Result<TaskEnd, StoreError> {
     let (app, id, now) = (call.app, invite.request_id, call.app.clock.now());
     let Some(old) = &invite.replaced else {
         return done(app, task).await;

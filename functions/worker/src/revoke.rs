@@ -8,13 +8,17 @@ use store::StoreError;
 use tracing::field::display;
 use tracing::{error, info, warn};
 
-use crate::call::{Call, End, Failed};
+use crate::call::{Call, Failed, TaskEnd};
 use crate::finish::done;
 
 /// Does one revocation.
-pub(crate) async fn run(call: &Call<'_>, task: &Task, revoke: &Revoke) -> Result<End, StoreError> {
+pub(crate) async fn run(
+    call: &Call<'_>,
+    task: &Task,
+    revoke: &Revoke,
+) -> Result<TaskEnd, StoreError> {
     if !call.reach_slot().await {
-        return Ok(End::NotCalled);
+        return Ok(TaskEnd::NotCalled);
     }
     let (app, chat) = (call.app, call.chat());
     let id = revoke.request_id.map(display);
@@ -30,21 +34,21 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, revoke: &Revoke) -> Result
     }
     let attempts = task.attempts.saturating_add(1);
     match call.failed(task, &failure).await {
-        Failed::NotCounted => Ok(End::NotCalled),
+        Failed::NotCounted => Ok(TaskEnd::NotCalled),
         Failed::NotCountedUntil(at) => call.defer(task, at, attempts, &failure).await,
         Failed::Own => {
             let jitter = fastrand::f64();
             if let AfterFailure::Wait(delay) = app.rules.of_revocation(task.attempts, fault, jitter)
             {
-                warn!(invite.id = id, chat.id = %chat, job.attempt = attempts, fault = fault.as_str(), outcome = "deferred",
+                warn!(invite.id = id, chat.id = %chat, task.attempt = attempts, fault = fault.as_str(), outcome = "deferred",
                     "link not revoked yet: {sentence}");
                 let at = app.clock.now().plus(delay);
                 return call.defer(task, at, attempts, &failure).await;
             }
-            error!(invite.id = id, chat.id = %chat, job.attempt = attempts, fault = fault.as_str(), outcome = "given_up",
+            error!(invite.id = id, chat.id = %chat, task.attempt = attempts, fault = fault.as_str(), outcome = "given_up",
                 "a used link can't be revoked and works again if its user leaves, until it expires: {sentence}");
             app.tasks.fail(task, &sentence).await?;
-            Ok(End::Done)
+            Ok(TaskEnd::Done)
         }
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
 use domain::lanes::{BotState, Lanes, Next, UnderWay};
-use domain::lease::{ChatLease, LEASE, LEASE_RESERVE, Over, WAIT_MAX};
+use domain::lease::{ChatLease, LEASE, LEASE_RESERVE, RunEnd, WAIT_MAX};
 use domain::retry::AfterFailure;
 use domain::task::{Lane, Task, TaskKey};
 use domain::time::Timestamp;
@@ -37,7 +37,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::board::{Board, LEAD};
-use crate::call::{Call, End};
+use crate::call::{Call, TaskEnd};
 use crate::given_up;
 
 /// How old what is known of the lease may be when a call is begun.
@@ -63,7 +63,7 @@ pub(crate) struct Budget {
 struct Finished {
     task: Task,
     bot: BotId,
-    end: Result<End, StoreError>,
+    end: Result<TaskEnd, StoreError>,
 }
 
 /// Serves a chat until nothing is due, all must wait, or the budget is over. What goes wrong is logged, and left to the
@@ -158,14 +158,14 @@ impl<'a> Run<'a> {
         loop {
             let over = match prepared {
                 Ok(true) => self.work().await,
-                Ok(false) => Ok(Over::Broken),
+                Ok(false) => Ok(RunEnd::Broken),
                 Err(fault) => Err(fault),
             };
             let over = over.unwrap_or_else(|fault| {
                 error!(chat.id = %self.chat, fault = "unavailable", "a run of the dispatcher ends early, the tick goes on: {}", chain(&fault));
-                Over::Broken
+                RunEnd::Broken
             });
-            if over == Over::Broken {
+            if over == RunEnd::Broken {
                 // What has not called yet does not.
                 self.board.lock().is_broken = true;
             }
@@ -199,25 +199,25 @@ impl<'a> Run<'a> {
     }
 
     /// Begins what is due until there is a reason to end.
-    async fn work(&mut self) -> Result<Over, StoreError> {
+    async fn work(&mut self) -> Result<RunEnd, StoreError> {
         loop {
             self.take_in();
             if self.board.lock().is_broken {
-                return Ok(Over::Broken);
+                return Ok(RunEnd::Broken);
             }
             if self.app.clock.monotonic() >= self.budget.until
                 || self.app.is_stopping.load(Ordering::SeqCst)
             {
-                return Ok(Over::Budget);
+                return Ok(RunEnd::Budget);
             }
             let is_lapsing = self.ends < self.app.clock.monotonic() + LEASE_RESERVE;
             if (self.is_look_due() || is_lapsing) && !self.look_again().await? {
-                return Ok(Over::Broken);
+                return Ok(RunEnd::Broken);
             }
             let now = self.app.clock.now();
             if let Some(until) = self.lease.stopped_until(now) {
                 if self.calls.is_empty() {
-                    return Ok(Over::Later(until));
+                    return Ok(RunEnd::Later(until));
                 }
                 self.wait(now.plus(RECHECK)).await;
                 self.recheck().await?;
@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
                 Next::Read(lane, after) => self.read_on(lane, &after).await?,
                 Next::Begin(task, bot) => {
                     if !self.begin(*task, bot).await? {
-                        return Ok(Over::Broken);
+                        return Ok(RunEnd::Broken);
                     }
                 }
                 Next::Wait(at) if at <= now.plus(WAIT_MAX) || !self.calls.is_empty() => {
@@ -242,7 +242,7 @@ impl<'a> Run<'a> {
                     self.wait(at.minus(LEAD).min(poll)).await;
                     self.recheck().await?;
                 }
-                Next::Wait(at) => return Ok(Over::Later(at)),
+                Next::Wait(at) => return Ok(RunEnd::Later(at)),
                 Next::Nothing if !self.calls.is_empty() => {
                     self.wait(now.plus(RECHECK)).await;
                     self.recheck().await?;
@@ -250,18 +250,18 @@ impl<'a> Run<'a> {
                 Next::Nothing if self.lanes.is_late => {
                     self.wait(now.plus(LOOK_AFTER_BELL)).await;
                     if !self.look_again().await? {
-                        return Ok(Over::Broken);
+                        return Ok(RunEnd::Broken);
                     }
                 }
                 Next::Nothing => match self.later(&bots, now) {
-                    None => return Ok(Over::Idle),
+                    None => return Ok(RunEnd::Idle),
                     Some(at) if at <= now.plus(WAIT_MAX) => {
                         self.wait(at).await;
                         if !self.look_again().await? {
-                            return Ok(Over::Broken);
+                            return Ok(RunEnd::Broken);
                         }
                     }
-                    Some(at) => return Ok(Over::Later(at)),
+                    Some(at) => return Ok(RunEnd::Later(at)),
                 },
             }
         }
@@ -321,9 +321,9 @@ impl<'a> Run<'a> {
             self.under_way.end(&task);
             self.board.lock().end(bot);
             match end {
-                Ok(End::Done) => {}
-                Ok(End::Deferred(at)) => self.lanes.defer(Some(at)),
-                Ok(End::NotCalled) => self.lanes.put_back(task),
+                Ok(TaskEnd::Done) => {}
+                Ok(TaskEnd::Deferred(at)) => self.lanes.defer(Some(at)),
+                Ok(TaskEnd::NotCalled) => self.lanes.give_back(task),
                 Err(fault) => {
                     error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %self.chat, fault = "unavailable",
                         "a task could not be ended, it is met again: {}", chain(&fault));
@@ -411,7 +411,7 @@ impl<'a> Run<'a> {
             false => self.since(self.read_at) <= CHECK_AFTER,
         };
         if !may_begin {
-            self.lanes.put_back(task);
+            self.lanes.give_back(task);
             let is_ours = self.check().await?;
             self.is_checked = is_ours;
             return Ok(is_ours);
@@ -435,7 +435,7 @@ impl<'a> Run<'a> {
         let call = Call {
             app: self.app,
             bot: telegram,
-            pool: self.chat,
+            canonical_chat: self.chat,
             configured: self.configured,
             slot,
             pacing,

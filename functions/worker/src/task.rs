@@ -3,12 +3,12 @@
 use domain::task::{Task, Work};
 use store::StoreError;
 
-use crate::call::{Call, End};
+use crate::call::{Call, TaskEnd};
 use crate::{fill, given_up, mint, replace, revoke};
 
 /// Does a task. One whose records can't be read is set aside: met again it would end in the same way, before its
 /// neighbours.
-pub(crate) async fn run(call: &Call<'_>, task: &Task) -> Result<End, StoreError> {
+pub(crate) async fn run(call: &Call<'_>, task: &Task) -> Result<TaskEnd, StoreError> {
     let end = match &task.work {
         Work::Mint(mint) => mint::run(call, task, mint).await,
         Work::Replace(replace) => replace::run(call, task, replace).await,
@@ -18,7 +18,7 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task) -> Result<End, StoreError>
     match end {
         Err(fault @ StoreError::Malformed { .. }) => {
             given_up::set_aside(call.app, task, &fault).await?;
-            Ok(End::Done)
+            Ok(TaskEnd::Done)
         }
         end => end,
     }

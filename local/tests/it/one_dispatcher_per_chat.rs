@@ -479,7 +479,7 @@ async fn a_late_write_of_a_pooled_links_record_takes_it_from_nobody() {
         owner,
         slot: None,
         chat: ChatId(-1),
-        pool: ChatId(-1),
+        canonical_chat: ChatId(-1),
         bot: Some(BotId(7)),
     };
     let owner = Owner {

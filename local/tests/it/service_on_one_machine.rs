@@ -7,7 +7,7 @@ use local::harness::process::Process;
 use local::harness::{Outside, TestStack, any_port, until};
 use local::stack::Data;
 use serde_json::{Value, json};
-use setup::check::Verdict;
+use setup::check::CheckStatus;
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::{self, Fault, Refusal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -195,19 +195,19 @@ async fn a_public_chat_is_warned_of() {
     let stack = TestStack::start().await;
     let checks = stack.local.examine().await;
     assert!(
-        checks.iter().all(|check| check.verdict == Verdict::Ok),
+        checks.iter().all(|check| check.status == CheckStatus::Ok),
         "{checks:#?}"
     );
     stack.telegram.set_chat_username(stack.chat_id, "club");
     let checks = stack.local.examine().await;
     let wrong: Vec<_> = checks
         .iter()
-        .filter(|check| check.verdict != Verdict::Ok)
+        .filter(|check| check.status != CheckStatus::Ok)
         .collect();
     let [warning] = wrong.as_slice() else {
         panic!("{wrong:#?}");
     };
-    assert_eq!(warning.verdict, Verdict::Warning);
+    assert_eq!(warning.status, CheckStatus::Warning);
     assert!(warning.says.contains("public as @club"), "{warning:?}");
 }
 

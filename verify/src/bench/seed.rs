@@ -87,14 +87,14 @@ async fn invite(
         }),
         slot: None,
         chat: purchase.chat,
-        pool: purchase.pool(),
+        canonical_chat: purchase.canonical_chat(),
         bot: Some(bot),
     };
     links.put(&record, now, expires).await?;
     let minted = Minted {
         mint: &mint,
         chat: purchase.chat,
-        pool: purchase.pool(),
+        canonical_chat: purchase.canonical_chat(),
         created_at: now,
         expires_at: expires,
         attempts: 1,

@@ -52,7 +52,7 @@ impl Cause {
 
 /// Whose failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Charged {
     /// As far as can be told, the task's own.
     Own,
     /// The bot's in this chat: the circuit is open.
@@ -110,10 +110,10 @@ impl Circuit {
     }
 
     /// A call of `task` failed by `cause`. Of calls that were under way together, the first counts.
-    pub fn failed(&mut self, task: &str, cause: Cause, now: Timestamp) -> Verdict {
+    pub fn failed(&mut self, task: &str, cause: Cause, now: Timestamp) -> Charged {
         if self.is_open() {
             self.open(TROUBLE_FIRST, TROUBLE_MAX, now);
-            return Verdict::Opened;
+            return Charged::Opened;
         }
         if self.cause.as_ref() != Some(&cause) {
             self.cause = Some(cause);
@@ -123,10 +123,10 @@ impl Circuit {
             self.tasks.push(task.to_owned());
         }
         if self.tasks.len() < TASKS {
-            return Verdict::Own;
+            return Charged::Own;
         }
         self.open(TROUBLE_FIRST, TROUBLE_MAX, now);
-        Verdict::Opened
+        Charged::Opened
     }
 
     /// The bot can't work in the chat: that is nobody's own failure.
@@ -159,12 +159,12 @@ mod tests {
     fn three_different_tasks_in_a_row_open_it_and_one_alone_never_does() {
         let mut circuit = Circuit::default();
         for _ in 0..10 {
-            assert_eq!(circuit.failed("a", refused("X"), NOW), Verdict::Own);
+            assert_eq!(circuit.failed("a", refused("X"), NOW), Charged::Own);
         }
-        assert_eq!(circuit.failed("b", refused("X"), NOW), Verdict::Own);
-        assert_eq!(circuit.failed("c", refused("Y"), NOW), Verdict::Own);
-        assert_eq!(circuit.failed("a", refused("Y"), NOW), Verdict::Own);
-        assert_eq!(circuit.failed("b", refused("Y"), NOW), Verdict::Opened);
+        assert_eq!(circuit.failed("b", refused("X"), NOW), Charged::Own);
+        assert_eq!(circuit.failed("c", refused("Y"), NOW), Charged::Own);
+        assert_eq!(circuit.failed("a", refused("Y"), NOW), Charged::Own);
+        assert_eq!(circuit.failed("b", refused("Y"), NOW), Charged::Opened);
         assert!(circuit.is_open());
     }
 
@@ -177,7 +177,7 @@ mod tests {
         for _ in 0..6 {
             waits.push(circuit.open_until.since(now).as_secs());
             now = circuit.open_until;
-            assert_eq!(circuit.failed("a", Cause::Trouble, now), Verdict::Opened);
+            assert_eq!(circuit.failed("a", Cause::Trouble, now), Charged::Opened);
         }
         assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
     }

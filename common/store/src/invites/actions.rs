@@ -367,14 +367,14 @@ const fn of_event(event: EventName) -> (&'static str, &'static str, &'static str
 
 /// The tasks that follow from `change`, and the one that it ends.
 fn follow_up(read: &Invite, change: Change, bot: Option<BotId>, entry: &Entry) -> FollowUp {
-    let pool = read.pool;
+    let canonical_chat = read.canonical_chat;
     let replacement = |link_version, bot, at| {
         let replace = Replace {
             request_id: read.request_id,
             bot,
             link_version,
         };
-        Task::new(pool, Work::Replace(replace), at)
+        Task::new(canonical_chat, Work::Replace(replace), at)
     };
     let wanted = || match &read.replaced {
         // The same task as before, however often it is asked for.
@@ -384,7 +384,7 @@ fn follow_up(read: &Invite, change: Change, bot: Option<BotId>, entry: &Entry) -
     };
     let failed = || {
         read.failed_key.clone().map(|key| TaskKey {
-            lane: Lane::Failed(pool),
+            lane: Lane::Failed(canonical_chat),
             key,
         })
     };
@@ -431,7 +431,7 @@ fn follow_up(read: &Invite, change: Change, bot: Option<BotId>, entry: &Entry) -
                     bot,
                     request_id: Some(read.request_id),
                 };
-                Task::new(pool, Work::Revoke(revoke), entry.at)
+                Task::new(canonical_chat, Work::Revoke(revoke), entry.at)
             });
             FollowUp {
                 put: revocations.collect(),

@@ -123,13 +123,13 @@ pub struct MoveTask {
 }
 
 impl MoveTask {
-    fn read(told: ListMessageMoveTasksResultEntry) -> Self {
+    fn read(entry: ListMessageMoveTasksResultEntry) -> Self {
         Self {
-            status: told.status.unwrap_or_default(),
-            moved: told.approximate_number_of_messages_moved,
-            to_move: told.approximate_number_of_messages_to_move,
-            started_at: Timestamp::from_ms(told.started_timestamp),
-            failure: told.failure_reason,
+            status: entry.status.unwrap_or_default(),
+            moved: entry.approximate_number_of_messages_moved,
+            to_move: entry.approximate_number_of_messages_to_move,
+            started_at: Timestamp::from_ms(entry.started_timestamp),
+            failure: entry.failure_reason,
         }
     }
 
@@ -190,8 +190,8 @@ impl DeadLetters {
     /// # Errors
     /// [`QueueError`] if SQS does not tell.
     pub async fn depth(&self, queue: QueueName) -> Result<u64, QueueError> {
-        let gauge = QueueDepth::new(self.client.clone(), self.url(queue).to_owned());
-        gauge
+        let depth = QueueDepth::new(self.client.clone(), self.url(queue).to_owned());
+        depth
             .depth()
             .await
             .map_err(QueueError::call("GetQueueAttributes of a depth"))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::lease::{BELL_DELAY_MAX, Over};
+use domain::lease::{BELL_DELAY_MAX, RunEnd};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::{Released, StoreError};
@@ -12,7 +12,7 @@ use super::Run;
 
 impl Run<'_> {
     /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
-    pub(super) async fn release(&mut self, over: Over) -> Result<Released, StoreError> {
+    pub(super) async fn release(&mut self, over: RunEnd) -> Result<Released, StoreError> {
         let (app, now) = (self.app, self.app.clock.now());
         let ((limiters, resumes), calls, free_at) = {
             let board = self.board.lock();

@@ -8,7 +8,7 @@ use domain::time::Timestamp;
 use local::doctor::examine;
 use local::harness::TestStack;
 use serde_json::Value;
-use setup::check::{Check, Verdict};
+use setup::check::{Check, CheckStatus};
 use simulators::telegram::{Fault, FaultRule, Refusal, Rights};
 use simulators::webengage::Mode;
 use tokio::process::Command;
@@ -23,11 +23,11 @@ async fn checks(stack: &TestStack, env: &HashMap<String, String>) -> Vec<Check> 
 }
 
 /// What is not as it should be: how it came out, and the line.
-async fn wrong(stack: &TestStack, env: &HashMap<String, String>) -> Vec<(Verdict, String)> {
+async fn wrong(stack: &TestStack, env: &HashMap<String, String>) -> Vec<(CheckStatus, String)> {
     let mut all = checks(stack, env).await;
-    all.retain(|check| check.verdict != Verdict::Ok);
+    all.retain(|check| check.status != CheckStatus::Ok);
     all.into_iter()
-        .map(|check| (check.verdict, format!("{}: {}", check.what, check.says)))
+        .map(|check| (check.status, format!("{}: {}", check.what, check.says)))
         .collect()
 }
 
@@ -36,7 +36,7 @@ async fn a_deployment_that_can_work_is_green_all_over() {
     let stack = TestStack::start().await;
     let all = checks(&stack, &env(&stack)).await;
     assert!(
-        all.iter().all(|check| check.verdict == Verdict::Ok),
+        all.iter().all(|check| check.status == CheckStatus::Ok),
         "{all:#?}"
     );
     let (bot, chat) = (stack.bot_id, stack.chat_id);
@@ -72,25 +72,25 @@ async fn each_red_says_what_to_do() {
     fn set(env: &mut HashMap<String, String>, name: &str, value: &str) {
         env.insert(name.to_owned(), value.to_owned());
     }
-    let spoils: [(Spoil, Verdict, &str); 18] = [
+    let spoils: [(Spoil, CheckStatus, &str); 18] = [
         (
             |_, env| set(env, "API_KEYS", " "),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "environment: API_KEYS is missing; put it right in the environment or in the secret",
         ),
         (
             |_, env| set(env, "TELEGRAM_BOT_TOKEN", "s3cret"),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "environment: TELEGRAM_BOT_TOKEN is no bot token",
         ),
         (
             |_, env| set(env, "TELEGRAM_CHAT_ID", "s3cret"),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "environment: TELEGRAM_CHAT_ID must be chat ids such as",
         ),
         (
             |stack, _| stack.telegram.revoke_token(stack.bot_id),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "put the bot's present token, from @BotFather, into TELEGRAM_BOT_TOKEN",
         ),
         (
@@ -99,7 +99,7 @@ async fn each_red_says_what_to_do() {
                 let rule = FaultRule::on("getChatMember", Fault::Refuse(frozen));
                 stack.telegram.fail(rule);
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "the bot's account is frozen by Telegram: appeal",
         ),
         (
@@ -108,7 +108,7 @@ async fn each_red_says_what_to_do() {
                 let rule = FaultRule::on("getMe", Fault::Refuse(frozen));
                 stack.telegram.fail(rule);
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "the bot's account is frozen by Telegram: appeal",
         ),
         (
@@ -116,12 +116,12 @@ async fn each_red_says_what_to_do() {
                 set(env, "TELEGRAM_API_BASE", "http://127.0.0.1:9");
                 set(env, "HTTPS_PROXY", "http://127.0.0.1:9");
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "put the address of a reverse proxy into TELEGRAM_API_BASE, since HTTPS_PROXY and its kind are not used",
         ),
         (
             |stack, _| stack.telegram.demote_bot(stack.bot_id, stack.chat_id),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "make it one who may invite users",
         ),
         (
@@ -134,7 +134,7 @@ async fn each_red_says_what_to_do() {
                     .telegram
                     .make_admin(stack.bot_id, stack.chat_id, rights);
             },
-            Verdict::Warning,
+            CheckStatus::Warning,
             "the bot may not ban users",
         ),
         (
@@ -145,7 +145,7 @@ async fn each_red_says_what_to_do() {
                     "https://ours.example/v1/telegram/webhook",
                 )
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "is another deployment using the same bot?; register it with the setup function, or start the local stack with PUBLIC_URL",
         ),
         (
@@ -153,12 +153,12 @@ async fn each_red_says_what_to_do() {
                 set(env, "WEBHOOK_URL", "");
                 set(env, "PUBLIC_URL", "https://shop.example/");
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "another URL than https://shop.example/v1/telegram/webhook, on 127.0.0.1",
         ),
         (
             |stack, _| stack.webengage.set_mode(Mode::NotFound),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "check WEBENGAGE_LICENSE_CODE, and WEBENGAGE_API_BASE for the data centre",
         ),
         (
@@ -167,12 +167,12 @@ async fn each_red_says_what_to_do() {
                     .webengage
                     .set_mode(Mode::RateLimited { retry_after: None })
             },
-            Verdict::Warning,
+            CheckStatus::Warning,
             "WebEngage limits the rate: licence and key are not checked",
         ),
         (
             |_, env| set(env, "RATE_LIMITS_TABLE", "Elsewhere"),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "check its name, the region, and the right dynamodb:DescribeTable",
         ),
         (
@@ -180,12 +180,12 @@ async fn each_red_says_what_to_do() {
                 let url = env["EVENT_QUEUE_URL"].replace("EventQueue", "Elsewhere");
                 set(env, "EVENT_QUEUE_URL", &url);
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "check its URL, the region, and the right sqs:GetQueueAttributes",
         ),
         (
             |_, env| set(env, "AWS_ACCESS_KEY_ID", ""),
-            Verdict::Failed,
+            CheckStatus::Failed,
             "environment: AWS_ACCESS_KEY_ID is missing",
         ),
         (
@@ -196,7 +196,7 @@ async fn each_red_says_what_to_do() {
                     "arn:aws:secretsmanager:us-east-1:000000000000:secret:none-AbCdEf",
                 )
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "secret: the secret that SECRETS_ARN names can't be read",
         ),
         (
@@ -208,19 +208,19 @@ async fn each_red_says_what_to_do() {
                 );
                 set(env, "AWS_SECRET_ACCESS_KEY", "");
             },
-            Verdict::Failed,
+            CheckStatus::Failed,
             "aws configure export-credentials --format env",
         ),
     ];
-    for (spoil, verdict, words) in spoils {
+    for (spoil, status, words) in spoils {
         let stack = TestStack::start().await;
         let mut env = env(&stack);
         spoil(&stack, &mut env);
         let wrong = wrong(&stack, &env).await;
         let found = wrong.iter().find(|(_, line)| line.contains(words));
         assert_eq!(
-            found.map(|(verdict, _)| *verdict),
-            Some(verdict),
+            found.map(|(status, _)| *status),
+            Some(status),
             "{words}: {wrong:#?}"
         );
         assert!(wrong.len() <= 2, "{words}: {wrong:#?}");
@@ -234,7 +234,7 @@ async fn dead_letters_and_deliveries_that_fail_are_red() {
     let env = env(&stack);
     stack.send_raw("EventDeadLetterQueue", "{}").await;
     let lines = wrong(&stack, &env).await;
-    let [(Verdict::Failed, line)] = &lines[..] else {
+    let [(CheckStatus::Failed, line)] = &lines[..] else {
         panic!("{lines:#?}");
     };
     assert!(
@@ -262,7 +262,7 @@ async fn dead_letters_and_deliveries_that_fail_are_red() {
     assert!(
         lines
             .iter()
-            .any(|(verdict, line)| *verdict == Verdict::Failed && line.contains(words)),
+            .any(|(status, line)| *status == CheckStatus::Failed && line.contains(words)),
         "{lines:#?}"
     );
 }
