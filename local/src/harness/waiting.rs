@@ -13,6 +13,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(3);
 const STEP: Duration = Duration::from_secs(1);
 /// How many polls in a row must find everything idle before the clock is turned.
 const IDLE_POLLS: u32 = 4;
+/// The same while somebody may be about to begin: a message is in flight, or an update under way.
+const IDLE_POLLS_IN_FLIGHT: u32 = 20;
 
 impl TestStack {
     /// How many invocations run now, of the functions that no caller waits for.
@@ -94,7 +96,13 @@ impl TestStack {
                 self.clock.advance(STEP);
                 still = 0;
             }
-            if idle > IDLE_POLLS {
+            let is_in_flight = pending > 0 || depths.iter().any(|depth| depth.in_flight > 0);
+            let enough = if is_in_flight {
+                IDLE_POLLS_IN_FLIGHT
+            } else {
+                IDLE_POLLS
+            };
+            if idle > enough {
                 // Without the tick, a task whose bell is over waits for the test.
                 let is_ticking = !self.local.schedules["worker"].is_paused();
                 if waiting == 0 && pending == 0 && (!is_ticking || self.tasks().await.is_empty()) {

@@ -55,6 +55,7 @@ async fn a_join_is_recorded_in_whatever_form_its_link_is_told() {
         let report = stack.telegram.join_report(cut, 7);
         assert_eq!(stack.telegram.sent(&report).await, "ignored", "{cut}");
     }
+    stack.run_until_idle().await;
 }
 
 #[tokio::test]

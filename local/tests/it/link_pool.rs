@@ -111,18 +111,18 @@ async fn all_is_well(stack: &TestStack, requests: &[String], orphans: usize) {
 /// Fault 4: whatever the order in which calls return, the pool ends at its target exactly.
 #[tokio::test]
 async fn a_pool_fills_to_its_target_at_the_pace_and_not_beyond() {
-    let stack = empty("50").await;
+    let stack = empty("30").await;
     stack.telegram.limit(Limit::per_minute(20, 5));
     for call in 0..25 {
         let late = Fault::AnswerLate(Duration::from_millis(7 * (call % 5)));
         stack.telegram.fail_mints(1, late);
     }
-    fill(&stack, 50).await;
+    fill(&stack, 30).await;
     for _ in 0..5 {
         tick(&stack).await;
     }
-    assert_eq!(pool(&stack).await.len(), 50);
-    assert_eq!(stack.telegram.link_count(), 50);
+    assert_eq!(pool(&stack).await.len(), 30);
+    assert_eq!(stack.telegram.link_count(), 30);
     let now_s = stack.clock.now_ms() / 1000;
     for link in stack.telegram.links() {
         assert_eq!(link.member_limit, Some(1));
@@ -367,7 +367,7 @@ async fn a_join_by_a_link_that_was_never_sold_evicts_it() {
 
 #[tokio::test]
 async fn fills_yield_to_links_that_are_sold() {
-    let stack = empty("100").await;
+    let stack = empty("40").await;
     stack.telegram.limit(Limit::per_minute(60, 1));
     let filling = stack.functions().tick();
     let selling = async {

@@ -73,7 +73,7 @@ async fn the_schedule_runs_it_by_itself() {
 
 #[tokio::test]
 async fn while_webengage_is_away_for_a_day_no_event_has_two_messages() {
-    const WAITING: usize = 150;
+    const WAITING: usize = 40;
     let stack = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
     untold(&stack, WAITING).await;
     // A jump over a whole hour at once would be an hour without a try.
