@@ -378,7 +378,7 @@ async fn the_modes_fail_as_their_names_say() {
     site.engage.set_mode(Mode::InternalErrorAfterIngesting);
     assert_eq!(site.post("ab", &event()).await.status, 500);
     assert_eq!(site.engage.ingested_count(), 2);
-    site.engage.mend();
+    site.engage.recover();
     assert_eq!(site.post("aa", &event()).await.status, 201);
     assert_eq!(site.engage.ingested_count(), 2);
     assert_eq!(site.engage.attempt_count(), 11);

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use local::harness::process::Process;
-use local::harness::{Outside, any_port, until};
+use local::harness::{ExternalServices, any_port, until};
 use local::stack::Data;
 
 const TOKEN: &str = "987654321:AAF-outside-bot-token-0123456789abcd";
@@ -80,10 +80,10 @@ async fn buy_all(
 /// If there is no folder, or the local stack does not start.
 pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
     let began = Instant::now();
-    let outside = Outside::start(TOKEN, "outside-webengage-key").await;
+    let externals = ExternalServices::start(TOKEN, "outside-webengage-key").await;
     let folder = tempfile::tempdir()?;
     let path = folder.path().to_str().unwrap_or_default();
-    let mut env = outside.env();
+    let mut env = externals.env();
     env.extend([("SAFE_RPS_SLEEP_MS", "34"), ("BASE_BACKOFF_SEC", "1")]);
     let accepted = Accepted::default();
     let mut keys = Vec::new();
@@ -94,8 +94,8 @@ pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
         let count = AtomicU64::new(0);
         let seen = || match round % 3 {
             0 => count.load(Ordering::SeqCst),
-            1 => outside.telegram.count("createChatInviteLink"),
-            _ => outside.webengage.attempt_count(),
+            1 => externals.telegram.count("createChatInviteLink"),
+            _ => externals.webengage.attempt_count(),
         };
         let fatal = seen() + fastrand::u64(1..15);
         let shopping = async {
@@ -121,9 +121,9 @@ pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
     // The same folder in this process, where the clock can be turned over what the killed ones had in hand.
     let env = [("SAFE_RPS_SLEEP_MS", "34")];
     let data = Data::Folder(folder.path().to_owned());
-    let stack = outside.stack(any_port(), data, &env).await?;
+    let stack = externals.stack(any_port(), data, &env).await?;
     stack.run_until_idle().await;
-    let events = outside.webengage.ingested();
+    let events = externals.webengage.ingested();
     let mut links = BTreeSet::new();
     for (transaction, id) in &accepted {
         let status = stack.shop().status(id).await;
@@ -154,7 +154,7 @@ pub async fn run(rounds: u64) -> anyhow::Result<Durability> {
     }
     // Links that were made and not handed out, which nobody was told of: at most those in hand at each death.
     let names: BTreeSet<String> = accepted.values().map(|id| id.replace('-', "")).collect();
-    let made = outside.telegram.links();
+    let made = externals.telegram.links();
     let of_accepted = made
         .iter()
         .filter(|link| names.contains(link.name.as_deref().unwrap_or_default()))

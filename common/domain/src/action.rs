@@ -86,7 +86,7 @@ impl Rejection {
             Self::LinkReplaced => {
                 "Another link than the named one is there by now; nothing was changed."
             }
-            Self::NoSuchEvent => "This has not come true, so there is nothing to be told.",
+            Self::NoSuchEvent => "This has not happened, so there is no event to send.",
             Self::AlreadyDelivered => {
                 "WebEngage has taken this event, so there is nothing to be given up."
             }

@@ -229,7 +229,7 @@ async fn set_up(env: Env, event: &Value, function: &str, until: Instant) -> Outc
             ));
         }
         Ok(Err(NotSetUp::Config(ConfigError::Incomplete(problems)))) => Outcome::failed(format!(
-            "{}: to be mended in the secret {secret} or in the stack's parameters.",
+            "{}: to be fixed in the secret {secret} or in the stack's parameters.",
             problems.join("; ")
         )),
         Ok(Err(NotSetUp::Config(unreadable))) => {

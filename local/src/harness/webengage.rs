@@ -28,11 +28,11 @@ impl WebEngageActor {
 
     /// The links that it was told of by an event, in order.
     #[must_use]
-    pub fn told(&self, event: &str) -> Vec<String> {
+    pub fn delivered(&self, event: &str) -> Vec<String> {
         let events = self.0.ingested().into_iter();
-        let of = events.filter(|told| told.body["eventName"] == event);
-        of.map(|told| {
-            let link = told.body["eventData"]["inviteLink"].as_str();
+        let of = events.filter(|delivered| delivered.body["eventName"] == event);
+        of.map(|delivered| {
+            let link = delivered.body["eventData"]["inviteLink"].as_str();
             link.unwrap_or_default().to_owned()
         })
         .collect()

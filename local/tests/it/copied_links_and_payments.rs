@@ -42,8 +42,8 @@ async fn a_join_is_recorded_in_whatever_form_its_link_is_told() {
         );
         // What is revoked and told is the link as it was given.
         assert!(stack.telegram.is_revoked(&link), "{form}");
-        let told = stack.webengage.ingested().pop().unwrap().body;
-        assert_eq!(told["eventData"]["inviteLink"], link, "{form}");
+        let delivered = stack.webengage.ingested().pop().unwrap().body;
+        assert_eq!(delivered["eventData"]["inviteLink"], link, "{form}");
         // The next update tells it as before: one join.
         let report = stack.telegram.join_report(&link, person);
         assert_eq!(stack.telegram.sent(&report).await, "duplicate", "{form}");

@@ -103,9 +103,9 @@ async fn all_is_well(stack: &TestStack, requests: &[String], orphans: usize) {
     for url in sold.iter().chain(in_pool.keys()) {
         assert!(!stack.telegram.is_revoked(url), "revoked");
     }
-    let mut told = stack.webengage.told(LINK_CREATED);
-    told.sort_unstable();
-    assert_eq!(told, Vec::from_iter(sold), "one event for each");
+    let mut delivered = stack.webengage.delivered(LINK_CREATED);
+    delivered.sort_unstable();
+    assert_eq!(delivered, Vec::from_iter(sold), "one event for each");
 }
 
 /// Fault 4: whatever the order in which calls return, the pool ends at its target exactly.

@@ -26,6 +26,6 @@ mod secrets;
 mod service_on_one_machine;
 mod shop;
 mod startup;
-mod telegram_in_trouble;
-mod webengage_in_trouble;
+mod telegram_failures;
+mod webengage_failures;
 mod who_joined;

@@ -45,8 +45,8 @@ async fn an_invocation_counts_what_it_did_in_one_line_also_when_logs_are_off() {
     stack.put_mint(1).await;
     stack.put_mint(2).await;
     worker.invoke(bell(&stack)).await.unwrap();
-    let told = metrics(&worker);
-    let [line] = &told[..] else {
+    let delivered = metrics(&worker);
+    let [line] = &delivered[..] else {
         panic!("one line: {:#?}", worker.logs());
     };
     assert_eq!(
@@ -64,11 +64,11 @@ async fn an_invocation_counts_what_it_did_in_one_line_also_when_logs_are_off() {
         .fail_mints(1, Fault::TooManyRequests { retry_after: 7 });
     stack.put_mint(3).await;
     worker.invoke(bell(&stack)).await.unwrap();
-    let told = metrics(&worker);
-    assert_eq!(told[1]["RateLimited"], 1.0, "{told:#?}");
-    assert_eq!(told[1]["PausedSeconds"], 7.0, "{told:#?}");
+    let delivered = metrics(&worker);
+    assert_eq!(delivered[1]["RateLimited"], 1.0, "{delivered:#?}");
+    assert_eq!(delivered[1]["PausedSeconds"], 7.0, "{delivered:#?}");
     assert_eq!(
-        (&told[2]["Faults"], &told[2]["fault"]),
+        (&delivered[2]["Faults"], &delivered[2]["fault"]),
         (&json!(1), &json!("rate_limited"))
     );
     stack.run_until_idle().await;

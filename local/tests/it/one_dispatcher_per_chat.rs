@@ -276,7 +276,7 @@ async fn the_tables_away_for_an_hour_make_no_dead_letter() {
     stack.ring().await;
     stack.run_for(HOUR).await;
     stack.aws().wire().clear_faults();
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.run_until_idle().await;
     for id in [&id, &waiting] {
         let status = shop.status(id).await;

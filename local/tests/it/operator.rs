@@ -5,7 +5,7 @@ mod finds_requests;
 mod lists_and_retries_all;
 mod pauses_and_resumes;
 mod reissues;
-mod retries_and_tells_again;
+mod retries_and_resends;
 mod sweeper;
 
 use aws_sdk_dynamodb::types::AttributeValue;

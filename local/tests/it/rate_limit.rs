@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::harness::{Case, MINUTE, Outside, TestStack, any_port};
+use local::harness::{Case, ExternalServices, MINUTE, TestStack, any_port};
 use local::stack::Data;
 use simulators::telegram::{ChatKind, Fault, FaultRule, Limit, Rights};
 
@@ -66,7 +66,8 @@ async fn a_hundred_buyers_at_five_links_a_second_all_get_in_and_nothing_is_dropp
 
 #[tokio::test]
 async fn one_chats_pause_does_not_hold_another_chat() {
-    let externals = Outside::start("123456789:AAExternal_token_of_nobody_00000000", "key").await;
+    let externals =
+        ExternalServices::start("123456789:AAExternal_token_of_nobody_00000000", "key").await;
     let (busy, elsewhere) = (externals.chat_id, externals.chat_id - 1);
     let telegram = &externals.telegram;
     telegram.add_chat(elsewhere, "Elsewhere", ChatKind::Supergroup);

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
-use local::harness::{JOINED, LINK_CREATED, Outside, TestStack, any_port, until};
+use local::harness::{ExternalServices, JOINED, LINK_CREATED, TestStack, any_port, until};
 use local::stack::Data;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
@@ -13,8 +13,8 @@ use simulators::telegram::{self, Call, Fault, Tap, User};
 
 const TOKEN: &str = "987654321:AAF-outside-bot-token-0123456789abcd";
 
-async fn outside() -> Outside {
-    Outside::start(TOKEN, "outside-webengage-key").await
+async fn externals() -> ExternalServices {
+    ExternalServices::start(TOKEN, "outside-webengage-key").await
 }
 
 /// A port that is free now, for a local stack whose URL must be known before it starts.
@@ -23,22 +23,22 @@ fn free_port() -> SocketAddr {
 }
 
 /// A local stack that Telegram reaches by webhook.
-async fn by_webhook(outside: &Outside, data: Data) -> TestStack {
+async fn by_webhook(externals: &ExternalServices, data: Data) -> TestStack {
     let listen = free_port();
     // With a slash at its end, as people write it.
     let url = format!("http://{listen}/");
     let env = [("PUBLIC_URL", url.as_str())];
-    outside.stack(listen, data, &env).await.unwrap()
+    externals.stack(listen, data, &env).await.unwrap()
 }
 
 /// A local stack that asks for updates.
-async fn by_polling(outside: &Outside, data: Data) -> TestStack {
-    outside.stack(any_port(), data, &[]).await.unwrap()
+async fn by_polling(externals: &ExternalServices, data: Data) -> TestStack {
+    externals.stack(any_port(), data, &[]).await.unwrap()
 }
 
 /// The sentence by which a local stack refuses to start. It holds no secret.
-async fn refusal(outside: &Outside, env: &[(&str, &str)]) -> String {
-    let started = outside.stack(any_port(), Data::Ephemeral, env).await;
+async fn refusal(externals: &ExternalServices, env: &[(&str, &str)]) -> String {
+    let started = externals.stack(any_port(), Data::Ephemeral, env).await;
     let sentence = format!("{:#}", started.err().expect("it refuses to start"));
     assert!(!sentence.contains("AAF-outside"), "{sentence}");
     assert!(!sentence.contains('\n'), "{sentence}");
@@ -46,14 +46,14 @@ async fn refusal(outside: &Outside, env: &[(&str, &str)]) -> String {
 }
 
 /// The calls about updates, in their order.
-fn update_calls(outside: &Outside) -> Vec<Call> {
+fn update_calls(externals: &ExternalServices) -> Vec<Call> {
     let methods = [
         "setWebhook",
         "deleteWebhook",
         "getWebhookInfo",
         "getUpdates",
     ];
-    let mut calls = outside.telegram.calls();
+    let mut calls = externals.telegram.calls();
     calls.retain(|call| methods.contains(&call.method.as_str()));
     calls
 }
@@ -68,8 +68,8 @@ async fn a_payment_lives(stack: &TestStack) {
         .await;
     stack.run_until_idle().await;
     let status = shop.status(&id).await;
-    let facts = ["linkEventFired", "joined", "joinEventFired"].map(|fact| &status[fact]);
-    assert_eq!(facts, [true, true, true], "{status}");
+    let flags = ["linkEventFired", "joined", "joinEventFired"].map(|flag| &status[flag]);
+    assert_eq!(flags, [true, true, true], "{status}");
     assert_eq!(status["telegramUserId"], 77);
     assert!(stack.telegram.is_revoked(&link));
     let names: Vec<Value> = stack
@@ -83,10 +83,10 @@ async fn a_payment_lives(stack: &TestStack) {
 
 #[tokio::test]
 async fn by_webhook_a_payment_becomes_a_link_a_join_and_two_events() {
-    let outside = outside().await;
-    let stack = by_webhook(&outside, Data::Ephemeral).await;
+    let externals = externals().await;
+    let stack = by_webhook(&externals, Data::Ephemeral).await;
     a_payment_lives(&stack).await;
-    let calls = update_calls(&outside);
+    let calls = update_calls(&externals);
     let methods: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
     // Registered once, and what Telegram made of it read back.
     assert_eq!(methods, ["setWebhook", "getWebhookInfo"]);
@@ -101,15 +101,15 @@ async fn by_webhook_a_payment_becomes_a_link_a_join_and_two_events() {
             "max_connections": 40,
         })
     );
-    assert!(outside.telegram.delivery_count() >= 1);
+    assert!(externals.telegram.delivery_count() >= 1);
 }
 
 #[tokio::test]
 async fn by_long_polling_a_payment_becomes_a_link_a_join_and_two_events() {
-    let outside = outside().await;
-    let stack = by_polling(&outside, Data::Ephemeral).await;
+    let externals = externals().await;
+    let stack = by_polling(&externals, Data::Ephemeral).await;
     a_payment_lives(&stack).await;
-    let calls = update_calls(&outside);
+    let calls = update_calls(&externals);
     let is_poll = |call: &Call| call.method == "getUpdates";
     let (before, polls) = calls.split_at(calls.iter().position(is_poll).unwrap());
     // Telegram refuses polls while a webhook is set; what waited for the webhook is kept.
@@ -120,21 +120,21 @@ async fn by_long_polling_a_payment_becomes_a_link_a_join_and_two_events() {
         assert_eq!(poll.method, "getUpdates");
         assert_eq!(poll.params["allowed_updates"], json!(["chat_member"]));
     }
-    assert_eq!(outside.telegram.delivery_count(), 0);
+    assert_eq!(externals.telegram.delivery_count(), 0);
 }
 
 #[tokio::test]
 async fn a_join_while_the_local_stack_was_down_is_seen_after_its_old_webhook_gave_way_to_polling() {
-    let outside = outside().await;
+    let externals = externals().await;
     let folder = tempfile::tempdir().unwrap();
     let data = || Data::Folder(folder.path().to_owned());
-    let before = by_webhook(&outside, data()).await;
+    let before = by_webhook(&externals, data()).await;
     let (id, link) = before.admitted("u1", "T1").await;
     drop(before);
-    assert_eq!(outside.telegram.tap(&link, User::new(77)), Tap::Joined);
+    assert_eq!(externals.telegram.tap(&link, User::new(77)), Tap::Joined);
     // The one before gives its folder back once all its tasks have ended.
     let stack = until("a free folder", async || {
-        outside.stack(any_port(), data(), &[]).await.ok()
+        externals.stack(any_port(), data(), &[]).await.ok()
     })
     .await;
     let shop = stack.shop();
@@ -147,8 +147,8 @@ async fn a_join_while_the_local_stack_was_down_is_seen_after_its_old_webhook_gav
 
 #[tokio::test]
 async fn a_polled_update_answered_503_is_asked_for_again_and_those_behind_it_wait() {
-    let outside = outside().await;
-    let stack = by_polling(&outside, Data::Ephemeral).await;
+    let externals = externals().await;
+    let stack = by_polling(&externals, Data::Ephemeral).await;
     let (first, link) = stack.admitted("u1", "T1").await;
     let (second, other_link) = stack.admitted("u2", "T2").await;
     let hits = stack.aws().wire().fail(
@@ -161,7 +161,7 @@ async fn a_polled_update_answered_503_is_asked_for_again_and_those_behind_it_wai
     stack.customer(78).join_by(&other_link);
     // Three tries of the SDK, and then a 503.
     until("a 503", async || (hits.count() >= 3).then_some(())).await;
-    assert_eq!(outside.telegram.pending_updates(outside.bot_id), 2);
+    assert_eq!(externals.telegram.pending_updates(externals.bot_id), 2);
     stack.aws().wire().clear_faults();
     for id in [&first, &second] {
         stack
@@ -170,7 +170,7 @@ async fn a_polled_update_answered_503_is_asked_for_again_and_those_behind_it_wai
             .await;
     }
     stack.run_until_idle().await;
-    assert_eq!(outside.telegram.pending_updates(outside.bot_id), 0);
+    assert_eq!(externals.telegram.pending_updates(externals.bot_id), 0);
     assert_eq!(stack.webengage.ingested().len(), 4);
 }
 
@@ -191,7 +191,7 @@ async fn telegram_that_keeps(info: Value) -> String {
 
 #[tokio::test]
 async fn it_refuses_to_start_when_telegram_keeps_another_webhook_than_was_asked_for() {
-    let outside = outside().await;
+    let externals = externals().await;
     let ours = "https://shop.example/v1/telegram/webhook";
     let kept = |url: &str, updates: Value| json!({"url": url, "has_custom_certificate": false, "pending_update_count": 0, "allowed_updates": updates});
     for (info, words) in [
@@ -212,7 +212,7 @@ async fn it_refuses_to_start_when_telegram_keeps_another_webhook_than_was_asked_
             ("PUBLIC_URL", "https://shop.example"),
             ("TELEGRAM_API_BASE", base.as_str()),
         ];
-        let sentence = refusal(&outside, &env).await;
+        let sentence = refusal(&externals, &env).await;
         assert!(sentence.contains(words), "{sentence}");
     }
     let kept = telegram_that_keeps(kept(ours, json!(["chat_member"]))).await;
@@ -220,20 +220,20 @@ async fn it_refuses_to_start_when_telegram_keeps_another_webhook_than_was_asked_
         ("PUBLIC_URL", "https://shop.example"),
         ("TELEGRAM_API_BASE", kept.as_str()),
     ];
-    let started = outside.stack(any_port(), Data::Ephemeral, &env).await;
+    let started = externals.stack(any_port(), Data::Ephemeral, &env).await;
     assert!(started.is_ok(), "the same webhook, kept as asked, will do");
 }
 
 #[tokio::test]
 async fn it_refuses_to_start_by_webhook_when_telegram_refuses_the_token_or_the_url() {
-    let outside = outside().await;
-    let plain = refusal(&outside, &[("PUBLIC_URL", "http://shop.example")]).await;
+    let externals = externals().await;
+    let plain = refusal(&externals, &[("PUBLIC_URL", "http://shop.example")]).await;
     assert!(
         plain.contains("webhook") && plain.contains("HTTPS"),
         "{plain}"
     );
-    outside.telegram.revoke_token(outside.bot_id);
-    let refused = refusal(&outside, &[("PUBLIC_URL", "https://shop.example")]).await;
+    externals.telegram.revoke_token(externals.bot_id);
+    let refused = refusal(&externals, &[("PUBLIC_URL", "https://shop.example")]).await;
     assert!(
         refused.contains("webhook") && refused.contains("401 Unauthorized"),
         "{refused}"
@@ -242,16 +242,16 @@ async fn it_refuses_to_start_by_webhook_when_telegram_refuses_the_token_or_the_u
 
 #[tokio::test]
 async fn it_refuses_to_start_by_polling_when_telegram_refuses_the_token() {
-    let outside = outside().await;
-    outside.telegram.revoke_token(outside.bot_id);
-    let refused = refusal(&outside, &[]).await;
+    let externals = externals().await;
+    externals.telegram.revoke_token(externals.bot_id);
+    let refused = refusal(&externals, &[]).await;
     assert!(refused.contains("401 Unauthorized"), "{refused}");
 }
 
 #[tokio::test]
 async fn it_refuses_to_start_with_a_token_and_without_a_chat() {
-    let outside = outside().await;
-    let sentence = refusal(&outside, &[("TELEGRAM_CHAT_ID", "")]).await;
+    let externals = externals().await;
+    let sentence = refusal(&externals, &[("TELEGRAM_CHAT_ID", "")]).await;
     assert!(
         sentence.contains("TELEGRAM_CHAT_ID is missing"),
         "{sentence}"
@@ -260,17 +260,17 @@ async fn it_refuses_to_start_with_a_token_and_without_a_chat() {
 
 #[tokio::test]
 async fn polling_survives_an_outage_of_telegram() {
-    let outside = outside().await;
-    let stack = by_polling(&outside, Data::Ephemeral).await;
+    let externals = externals().await;
+    let stack = by_polling(&externals, Data::Ephemeral).await;
     let (id, link) = stack.admitted("u1", "T1").await;
     for fault in [Fault::BadGateway, Fault::ResetBefore] {
         let rule = telegram::FaultRule::on("getUpdates", fault);
-        outside.telegram.fail(rule.times(1));
+        externals.telegram.fail(rule.times(1));
     }
     // Ends the poll that waits, so that the next ones meet the faults.
     stack.clock.advance(Duration::from_secs(30));
     until("three polls", async || {
-        (outside.telegram.count("getUpdates") >= 3).then_some(())
+        (externals.telegram.count("getUpdates") >= 3).then_some(())
     })
     .await;
     stack.customer(77).join_by(&link);
@@ -292,8 +292,8 @@ async fn page(stack: &TestStack) -> String {
 async fn the_page_holds_no_key_in_real_mode_and_its_acts_do_nothing_to_the_real_world() {
     let simulated = TestStack::start().await;
     assert!(page(&simulated).await.contains(simulated.local.api_key()));
-    let outside = outside().await;
-    let stack = by_polling(&outside, Data::Ephemeral).await;
+    let externals = externals().await;
+    let stack = by_polling(&externals, Data::Ephemeral).await;
     let served = page(&stack).await;
     for secret in ["API_KEYS", "TELEGRAM_WEBHOOK_SECRET", "WEBENGAGE_API_KEY"] {
         assert!(!served.contains(&stack.env()[secret]), "{secret}");

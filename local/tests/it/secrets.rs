@@ -5,7 +5,7 @@ mod repeated_by_others;
 use domain::id::ChatId;
 use domain::task::{Mint, Task, Work};
 use domain::time::Timestamp;
-use local::harness::{Outside, TestStack, until};
+use local::harness::{ExternalServices, TestStack, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use simulators::lambda::Function;
@@ -44,8 +44,8 @@ async fn sends(process: &Process, queue: &str, body: &str) {
 
 #[tokio::test]
 async fn the_local_stack_writes_no_secret_and_no_link_whatever_goes_wrong_at_trace_level() {
-    let outside = Outside::start(TOKEN, WEBENGAGE_KEY).await;
-    let mut env = outside.env();
+    let externals = ExternalServices::start(TOKEN, WEBENGAGE_KEY).await;
+    let mut env = externals.env();
     env.extend([
         ("API_KEYS", API_KEY),
         ("TELEGRAM_WEBHOOK_SECRET", WEBHOOK_SECRET),
@@ -73,10 +73,10 @@ async fn the_local_stack_writes_no_secret_and_no_link_whatever_goes_wrong_at_tra
     // The happy path, and a leave, which is ignored.
     let first = buy(1).await;
     let link = done(&first).await;
-    assert_eq!(outside.telegram.tap(&link, User::new(77)), Tap::Joined);
+    assert_eq!(externals.telegram.tap(&link, User::new(77)), Tap::Joined);
     process.says("the buyer joined").await;
     process.says("link revoked").await;
-    outside.telegram.leave(outside.chat_id, 77);
+    externals.telegram.leave(externals.chat_id, 77);
     process.says("DEBUG").await;
     buy(1).await;
     process.says("request repeated").await;
@@ -95,18 +95,18 @@ async fn the_local_stack_writes_no_secret_and_no_link_whatever_goes_wrong_at_tra
     .enumerate()
     {
         let rule = FaultRule::on("createChatInviteLink", fault).times(1);
-        outside.telegram.fail(rule);
+        externals.telegram.fail(rule);
         done(&buy(10 + u32::try_from(n).unwrap()).await).await;
     }
     process.says("Telegram limits the rate").await;
     process.says("no link yet").await;
-    outside.webengage.set_mode(Mode::Down);
+    externals.webengage.set_mode(Mode::Down);
     done(&buy(20).await).await;
     process.says("event not delivered yet").await;
-    outside.webengage.set_mode(Mode::Unauthorized);
+    externals.webengage.set_mode(Mode::Unauthorized);
     done(&buy(21).await).await;
     process.says("WebEngage refused the event").await;
-    outside.webengage.mend();
+    externals.webengage.recover();
 
     // Poison that holds secrets, wrong keys, bad input.
     let poison = format!(r#"{{"kind": "mint", "inviteLink": "{link}", "userId": "{RAW}""#);
@@ -155,7 +155,7 @@ async fn the_local_stack_writes_no_secret_and_no_link_whatever_goes_wrong_at_tra
     );
 
     // Last, since the circuit is open for long then: the token is refused, for tasks and for updates.
-    outside.telegram.revoke_token(outside.bot_id);
+    externals.telegram.revoke_token(externals.bot_id);
     let last = buy(30).await;
     process.says("its tasks wait or go to another bot").await;
     process.says("no updates come from Telegram").await;
@@ -166,7 +166,7 @@ async fn the_local_stack_writes_no_secret_and_no_link_whatever_goes_wrong_at_tra
         "{status}"
     );
 
-    let links: Vec<String> = outside
+    let links: Vec<String> = externals
         .telegram
         .links()
         .into_iter()

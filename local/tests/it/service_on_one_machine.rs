@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use local::alarms;
 use local::harness::process::Process;
-use local::harness::{Outside, TestStack, any_port, until};
+use local::harness::{ExternalServices, TestStack, any_port, until};
 use local::stack::Data;
 use serde_json::{Value, json};
 use setup::check::CheckStatus;
@@ -170,8 +170,8 @@ async fn a_folder_in_use_is_waited_for() {
 
 #[tokio::test]
 async fn a_wrong_chat_and_ignored_settings_are_told_at_the_start() {
-    let outside = Outside::start(TOKEN, "outside-webengage-key").await;
-    let mut env = outside.env();
+    let externals = ExternalServices::start(TOKEN, "outside-webengage-key").await;
+    let mut env = externals.env();
     env.retain(|(name, _)| *name != "TELEGRAM_CHAT_ID" && *name != "WEBENGAGE_API_KEY");
     env.push(("TELEGRAM_CHAT_ID", "-1009999999999"));
     let process = Process::start(&["--ephemeral"], &env).await;
@@ -213,18 +213,18 @@ async fn a_public_chat_is_warned_of() {
 
 #[tokio::test]
 async fn a_webhook_that_telegram_refuses_for_now_is_tried_again() {
-    let outside = Outside::start(TOKEN, "outside-webengage-key").await;
+    let externals = ExternalServices::start(TOKEN, "outside-webengage-key").await;
     let refused = Refusal::bad_request("bad webhook: Failed to resolve host");
     let rule = telegram::FaultRule::on("setWebhook", Fault::Refuse(refused));
-    outside.telegram.fail(rule.times(1));
+    externals.telegram.fail(rule.times(1));
     let env = [("PUBLIC_URL", "https://shop.example")];
-    let stack = outside
+    let stack = externals
         .stack(any_port(), Data::Ephemeral, &env)
         .await
         .unwrap();
     assert_eq!(stack.shop().buy("u1", "T1").await.status, 200);
     until("the webhook", async || {
-        (outside.telegram.count("setWebhook") >= 2).then_some(())
+        (externals.telegram.count("setWebhook") >= 2).then_some(())
     })
     .await;
     stack.run_until_idle().await;
@@ -255,9 +255,9 @@ async fn the_pages_state_is_all_of_it_once_and_then_what_changed() {
     let buying = shop.bought("late", "T-late");
     let (news, id) = tokio::join!(waiting, buying);
     assert_eq!(news["whole"], false);
-    let told = news["invites"].as_array().unwrap();
-    assert_eq!(told.len(), 1, "{news}");
-    assert_eq!(told[0]["requestId"], id.as_str());
+    let delivered = news["invites"].as_array().unwrap();
+    assert_eq!(delivered.len(), 1, "{news}");
+    assert_eq!(delivered[0]["requestId"], id.as_str());
     assert_eq!(news["totals"]["requests"], 4);
     stack.run_until_idle().await;
     // Another process's cursor is not believed.

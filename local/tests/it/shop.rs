@@ -51,9 +51,9 @@ async fn the_end_of_a_link_is_told_beside_it_everywhere() {
             .unwrap()
             .expire_date
             .unwrap();
-        let told = status["linkExpiresAt"].as_str().unwrap();
-        let told: Timestamp = told.parse().unwrap();
-        assert_eq!(told.seconds(), ends);
+        let delivered = status["linkExpiresAt"].as_str().unwrap();
+        let delivered: Timestamp = delivered.parse().unwrap();
+        assert_eq!(delivered.seconds(), ends);
         let repeat = shop.buy("u1", "T1").await.body;
         assert_eq!(repeat["linkExpiresAt"], status["linkExpiresAt"]);
         assert_eq!(repeat.get("reissued"), None);
@@ -108,7 +108,7 @@ async fn a_repeat_after_the_link_expired_unused_makes_a_new_one_once() {
     assert_ne!(new, old);
     assert_eq!(stack.telegram.link_count(), 2);
     assert!(stack.telegram.is_revoked(&old), "dead first");
-    assert_eq!(stack.webengage.told(LINK_CREATED), [old, new.clone()]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED), [old, new.clone()]);
     assert_eq!(stack.operator().history(&id).await, ["shop: reissue"]);
     let repeat = shop.buy("u1", "T1").await.body;
     assert_eq!(
@@ -314,7 +314,7 @@ async fn who_left_comes_back_by_a_new_link_and_each_join_is_an_event_of_its_own(
         (&json!(true), None)
     );
     assert_eq!(status["joinEventFired"], true);
-    assert_eq!(stack.webengage.told(JOINED), [first, second]);
+    assert_eq!(stack.webengage.delivered(JOINED), [first, second]);
     let joins = stack.webengage.ingested().into_iter();
     let joins = joins.filter(|event| event.body["eventName"] == JOINED);
     let ids: Vec<_> = joins.map(|event| event.request_id).collect();
@@ -350,13 +350,13 @@ async fn a_join_that_webengage_was_not_told_of_is_told_though_its_person_left_an
     .await;
     let second = shop.link(&id).await;
     stack.customer(78).join_by(&second);
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.run_until_idle().await;
-    let mut told = stack.webengage.told(JOINED);
-    told.sort();
+    let mut delivered = stack.webengage.delivered(JOINED);
+    delivered.sort();
     let mut both = vec![first, second];
     both.sort();
-    assert_eq!(told, both);
+    assert_eq!(delivered, both);
     let status = shop.status(&id).await;
     assert_eq!(
         (&status["joinEventFired"], &status["telegramUserId"]),
@@ -382,7 +382,7 @@ async fn the_lookup_of_a_leave_is_put_again_if_its_answer_or_its_table_was_lost(
     stack.telegram.sent(&leave).await;
     assert_eq!(hits.count(), 1);
     assert!(stack.shop().status(&id).await["leftAt"].is_string());
-    assert_eq!(stack.webengage.told(JOINED), [link]);
+    assert_eq!(stack.webengage.delivered(JOINED), [link]);
 }
 
 #[tokio::test]

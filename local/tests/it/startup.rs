@@ -6,7 +6,7 @@ use std::process::Output;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use local::harness::{Outside, TestStack, any_port};
+use local::harness::{ExternalServices, TestStack, any_port};
 use local::stack::{Data, Options, Stack};
 use local::supervision::Supervision;
 use local::timeline::Timeline;
@@ -402,8 +402,8 @@ async fn the_local_stack_says_in_one_sentence_why_it_does_not_start() {
     let inside_a_file = file.path().join("data");
     let spoiled_keys = tempfile::tempdir().unwrap();
     std::fs::write(spoiled_keys.path().join("keys.json"), "{").unwrap();
-    let outside = Outside::start("987654321:AAF-s3cret-bot-token", "s3cret-key").await;
-    let mut bad_number = outside.env();
+    let externals = ExternalServices::start("987654321:AAF-s3cret-bot-token", "s3cret-key").await;
+    let mut bad_number = externals.env();
     bad_number.push(("MAX_ATTEMPTS", "s3cret"));
     let in_memory = [&PORT_0[..], &["--ephemeral"]].concat();
     let at = |listen, aws| vec!["--ephemeral", "--listen", listen, "--aws-listen", aws];

@@ -104,7 +104,7 @@ impl WebEngage {
     }
 
     /// Drops all rules and goes back to [`Mode::Up`].
-    pub fn mend(&self) {
+    pub fn recover(&self) {
         let mut store = self.shared.lock();
         store.failures.clear();
         store.mode = Mode::Up;

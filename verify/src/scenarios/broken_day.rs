@@ -68,7 +68,7 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
                 world.run_until_idle().await?;
             }
         }
-        let mended = world.clock.now();
+        let recovered = world.clock.now();
         let second_day = start.plus(Duration::from_secs(DAY * 60));
         world.run_until_idle().await?;
         let wrong = broken(&world, Allowed::default()).await?;
@@ -96,7 +96,7 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
             } else if created < second_day {
                 day.longest_by_the_other_bot = day.longest_by_the_other_bot.max(wait);
             } else {
-                day.served_after = day.served_after.max(done.since(mended));
+                day.served_after = day.served_after.max(done.since(recovered));
             }
         }
         // A hold of ten minutes at most, and the rate limit of two bots.

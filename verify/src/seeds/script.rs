@@ -262,7 +262,7 @@ impl WindowRunner<'_> {
             WorldFault::WebEngage { way } => {
                 world.webengage.set_mode(mode(way));
                 sleep_until(end).await;
-                world.webengage.mend();
+                world.webengage.recover();
             }
             WorldFault::Updates { one_in } => {
                 active_faults.rates().updates = Some(one_in);

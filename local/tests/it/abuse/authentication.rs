@@ -1,6 +1,6 @@
 //! Ways in without the secret, ways to learn it, and what the logs can be made to say.
 
-use local::harness::{Outside, TestStack};
+use local::harness::{ExternalServices, TestStack};
 use reqwest::Method;
 use runtime::auth::Verifier;
 use runtime::config::Env;
@@ -296,8 +296,8 @@ async fn the_key_is_in_the_page_only_for_who_calls_this_machine_by_its_address()
 #[tokio::test]
 async fn nobody_writes_a_line_of_the_logs_or_a_colour_into_them() {
     let token = "987654321:AAAbuseAbuseAbuseAbuseAbuseAbuse0123";
-    let outside = Outside::start(token, "key").await;
-    let mut env = outside.env();
+    let externals = ExternalServices::start(token, "key").await;
+    let mut env = externals.env();
     env.extend([
         ("API_KEYS", "abuse-key"),
         ("TELEGRAM_WEBHOOK_SECRET", "abuse-secret"),
@@ -323,7 +323,7 @@ async fn nobody_writes_a_line_of_the_logs_or_a_colour_into_them() {
         .await
         .unwrap();
     let refused = Fault::Refuse(Refusal::new(400, format!("Bad Request: {forged}")));
-    outside
+    externals
         .telegram
         .fail(FaultRule::on("createChatInviteLink", refused).times(1));
     process

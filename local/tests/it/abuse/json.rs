@@ -30,9 +30,12 @@ async fn of_a_key_that_comes_twice_the_last_counts_for_a_payment_and_none_for_th
         (again.request_id(), &again.body["duplicate"]),
         (id.clone(), &json!(true))
     );
-    let told = &stack.webengage.ingested()[0].body;
+    let delivered = &stack.webengage.ingested()[0].body;
     assert_eq!(
-        (&told["userId"], &told["eventData"]["transactionId"]),
+        (
+            &delivered["userId"],
+            &delivered["eventData"]["transactionId"]
+        ),
         (&json!("last"), &json!("last"))
     );
 

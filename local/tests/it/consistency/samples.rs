@@ -113,8 +113,8 @@ fn each_sample_is_what_its_trigger_sends() {
     }
     assert!(bells >= 3, "{bells} samples of bells");
     assert!(pending >= 2, "{pending} samples of pending events");
-    let facts = [EventName::LinkCreated, EventName::Joined].map(EventName::as_str);
-    assert_eq!(events, facts.into(), "a sample of each fact");
+    let names = [EventName::LinkCreated, EventName::Joined].map(EventName::as_str);
+    assert_eq!(events, names.into(), "a sample of each fact");
 }
 
 #[test]

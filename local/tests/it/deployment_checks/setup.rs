@@ -1,7 +1,7 @@
 //! `setup`: CloudFormation's calls, answered at its presigned URL, and a person's.
 
+mod failures;
 mod settings;
-mod trouble;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

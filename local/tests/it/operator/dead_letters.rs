@@ -51,7 +51,7 @@ async fn dead_letters_are_shown_without_what_they_hold_and_sent_back() {
             second
         );
     }
-    stack.webengage.mend();
+    stack.webengage.recover();
     let answer = operator.redrive("events").await;
     assert_eq!(
         (answer.status, &answer.body["result"]),

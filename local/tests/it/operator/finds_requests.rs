@@ -105,38 +105,38 @@ async fn all_of_a_request_is_told() {
     let stack = quiet(&[]).await;
     let operator = stack.operator();
     let (id, link) = stack.admitted("u1", "T1").await;
-    let told = operator.invite(&id).await;
+    let view = operator.invite(&id).await;
     assert_eq!(
-        [&told["status"], &told["userId"], &told["transactionId"]],
+        [&view["status"], &view["userId"], &view["transactionId"]],
         ["DONE", "u1", "T1"]
     );
-    assert_eq!(told["link"]["inviteLink"], link);
-    assert!(told["link"]["expiresAt"].is_string() && told["link"]["doneAt"].is_string());
+    assert_eq!(view["link"]["inviteLink"], link);
+    assert!(view["link"]["expiresAt"].is_string() && view["link"]["doneAt"].is_string());
     assert_eq!(
-        (&told["linkVersion"], &told["attempts"]),
+        (&view["linkVersion"], &view["attempts"]),
         (&json!(0), &json!(1))
     );
-    assert_eq!(told["events"]["linkCreated"]["fired"], true);
-    assert_eq!(told["events"]["joined"]["isTrue"], false);
+    assert_eq!(view["events"]["linkCreated"]["fired"], true);
+    assert_eq!(view["events"]["joined"]["isTrue"], false);
     let ids: Vec<String> = stack
         .webengage
         .ingested()
         .into_iter()
         .filter_map(|event| event.request_id)
         .collect();
-    assert_eq!(told["events"]["linkCreated"]["eventId"], ids[0]);
+    assert_eq!(view["events"]["linkCreated"]["eventId"], ids[0]);
     assert_eq!(
-        (told.get("pendingSince"), &told["history"]),
+        (view.get("pendingSince"), &view["history"]),
         (None, &json!([]))
     );
-    assert_eq!(told.get("join"), None);
+    assert_eq!(view.get("join"), None);
     stack.customer(77).join_by(&link);
     stack.run_until_idle().await;
-    let told = operator.invite(&id).await;
-    assert_eq!(told["join"]["telegramUserId"], 77);
-    assert_eq!(told["join"]["inviteLink"], link);
-    assert_eq!(told["events"]["joined"]["fired"], true);
-    assert_eq!(told.get("pendingSince"), None);
+    let view = operator.invite(&id).await;
+    assert_eq!(view["join"]["telegramUserId"], 77);
+    assert_eq!(view["join"]["inviteLink"], link);
+    assert_eq!(view["events"]["joined"]["fired"], true);
+    assert_eq!(view.get("pendingSince"), None);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn the_old_link_is_dead_before_the_new_one_is_made_and_the_new_one_is_told
         ]
     );
     assert_eq!(
-        stack.webengage.told(LINK_CREATED),
+        stack.webengage.delivered(LINK_CREATED),
         [old.clone(), new.clone()]
     );
     let told_ids: Vec<_> = stack
@@ -57,20 +57,20 @@ async fn the_old_link_is_dead_before_the_new_one_is_made_and_the_new_one_is_told
     assert_eq!(stack.customer(70).tap(&old), Tap::Revoked);
     stack.customer(77).join_by(&new);
     stack.run_until_idle().await;
-    let story = operator.invite(&id).await;
-    assert_eq!(stack.webengage.told(JOINED), [new]);
+    let view = operator.invite(&id).await;
+    assert_eq!(stack.webengage.delivered(JOINED), [new]);
     assert_eq!(operator.history(&id).await, ["operator: reissue"]);
     assert!(
-        story["history"][0]["detail"]
+        view["history"][0]["detail"]
             .as_str()
             .unwrap()
             .starts_with("link 0, which works until")
     );
     assert_eq!(
-        (&story["attempts"], story.get("pendingSince")),
+        (&view["attempts"], view.get("pendingSince")),
         (&json!(1), None)
     );
-    assert_eq!((story.get("replaced"), pending(&stack).await), (None, 0));
+    assert_eq!((view.get("replaced"), pending(&stack).await), (None, 0));
     assert!(stack.telegram.links_alive().is_empty());
     let answer = operator.reissue(&id).await;
     assert_eq!(answer.refusal(), (409, "already_joined"));
@@ -96,7 +96,7 @@ async fn a_link_that_expired_unused_is_replaced_also_when_its_revocation_is_refu
         stack.operator().reissue(&id).await.done();
         stack.run_until_idle().await;
         let new = shop.link(&id).await;
-        assert_eq!(stack.webengage.told(LINK_CREATED), [old, new.clone()]);
+        assert_eq!(stack.webengage.delivered(LINK_CREATED), [old, new.clone()]);
         stack.customer(77).join_by(&new);
         stack.run_until_idle().await;
         assert_eq!(shop.status(&id).await["telegramUserId"], 77);
@@ -133,7 +133,7 @@ async fn what_has_no_link_is_not_reissued_and_a_named_link_is_replaced_once() {
     assert_eq!(stack.telegram.links_alive(), [newest.as_str()]);
     assert_ne!(newest, new);
     assert_eq!(
-        stack.webengage.told(LINK_CREATED).len(),
+        stack.webengage.delivered(LINK_CREATED).len(),
         3,
         "each link once"
     );
@@ -177,7 +177,7 @@ async fn a_revocation_without_an_answer_is_repeated_and_one_link_comes_of_it() {
         stack.run_until_idle().await;
         let new = stack.shop().link(&id).await;
         assert_eq!(stack.telegram.links_alive(), [new.as_str()]);
-        assert_eq!(stack.webengage.told(LINK_CREATED), [old, new]);
+        assert_eq!(stack.webengage.delivered(LINK_CREATED), [old, new]);
         assert_eq!(stack.telegram.link_count(), 2);
     }
 }
@@ -231,14 +231,14 @@ async fn who_joined_by_the_old_link_before_it_was_dead_keeps_the_seat() {
         old,
         "the link that they came by"
     );
-    let story = operator.invite(&id).await;
+    let view = operator.invite(&id).await;
     assert_eq!(
-        (&story["linkVersion"], &story["join"]["telegramUserId"]),
+        (&view["linkVersion"], &view["join"]["telegramUserId"]),
         (&json!(0), &json!(77))
     );
     assert_eq!(stack.telegram.link_count(), 1, "no second link was made");
-    assert_eq!(stack.webengage.told(LINK_CREATED), [old.as_str()]);
-    assert_eq!(stack.webengage.told(JOINED), [old]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED), [old.as_str()]);
+    assert_eq!(stack.webengage.delivered(JOINED), [old]);
     assert_eq!(pending(&stack).await, 0);
     let answer = operator.reissue(&id).await;
     assert_eq!(answer.code(), "already_joined");
@@ -260,8 +260,8 @@ async fn a_join_by_the_old_link_that_is_told_while_the_new_one_is_made_takes_the
         stack.telegram.links_alive().is_empty(),
         "nobody else gets in"
     );
-    assert_eq!(stack.webengage.told(LINK_CREATED), [old.as_str()]);
-    assert_eq!(stack.webengage.told(JOINED), [old]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED), [old.as_str()]);
+    assert_eq!(stack.webengage.delivered(JOINED), [old]);
     assert_eq!(pending(&stack).await, 0);
 }
 
@@ -278,7 +278,7 @@ async fn a_join_by_the_old_link_that_is_told_too_late_closes_the_new_one() {
     stack.run_until_idle().await;
     assert_eq!(stack.customer(78).tap(&new), Tap::Revoked);
     assert_eq!(shop.status(&id).await["telegramUserId"], 77);
-    assert_eq!(stack.webengage.told(JOINED), [old]);
+    assert_eq!(stack.webengage.delivered(JOINED), [old]);
     assert_eq!(pending(&stack).await, 0);
 }
 
@@ -294,11 +294,11 @@ async fn marketing_is_told_of_no_link_that_was_replaced_before_it_heard_of_it() 
     let old = shop.link(&id).await;
     stack.operator().reissue(&id).await.done();
     stack.run_until(|| stack.telegram.link_count() == 2).await;
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.run_until_idle().await;
     let new = shop.link(&id).await;
     assert_ne!(new, old);
-    assert_eq!(stack.webengage.told(LINK_CREATED), [new]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED), [new]);
     assert_eq!(pending(&stack).await, 0);
 }
 

@@ -18,7 +18,7 @@ async fn all_wait(stack: &TestStack, count: usize) {
 }
 
 /// Requests that have their links, and whose events WebEngage does not take.
-async fn untold(stack: &TestStack, count: usize) -> Vec<String> {
+async fn undelivered(stack: &TestStack, count: usize) -> Vec<String> {
     stack.webengage.outage();
     let ids = stack.shop().bought_by_each_of(count).await;
     all_wait(stack, count).await;
@@ -28,13 +28,13 @@ async fn untold(stack: &TestStack, count: usize) -> Vec<String> {
 #[tokio::test]
 async fn events_whose_queue_was_purged_are_told_within_an_hour_and_two_runs() {
     let stack = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
-    let ids = untold(&stack, 40).await;
+    let ids = undelivered(&stack, 40).await;
     let link = stack.shop().link(&ids[0]).await;
     stack.customer(77).join_by(&link);
     all_wait(&stack, 41).await;
     lose(&stack, "EventQueue").await;
     assert_eq!(pending(&stack).await, 40);
-    stack.webengage.mend();
+    stack.webengage.recover();
     assert_eq!(
         stack.functions().sweep().await,
         json!({"events": 0, "failed": 0})
@@ -45,8 +45,8 @@ async fn events_whose_queue_was_purged_are_told_within_an_hour_and_two_runs() {
     let done = stack.functions().sweep().await;
     assert_eq!(done["failed"], 0);
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED).len(), 40);
-    assert_eq!(stack.webengage.told(JOINED), [link]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED).len(), 40);
+    assert_eq!(stack.webengage.delivered(JOINED), [link]);
     assert_eq!(pending(&stack).await, 0);
     assert_eq!(
         stack.functions().sweep().await,
@@ -57,9 +57,9 @@ async fn events_whose_queue_was_purged_are_told_within_an_hour_and_two_runs() {
 #[tokio::test]
 async fn the_schedule_runs_it_by_itself() {
     let stack = TestStack::start().await;
-    untold(&stack, 1).await;
+    undelivered(&stack, 1).await;
     lose(&stack, "EventQueue").await;
-    stack.webengage.mend();
+    stack.webengage.recover();
     for _ in 0..65 {
         stack.advance_when_idle(MINUTE).await;
     }
@@ -67,7 +67,7 @@ async fn the_schedule_runs_it_by_itself() {
         .run_until(|| !stack.webengage.ingested().is_empty())
         .await;
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED).len(), 1);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED).len(), 1);
     assert_eq!(pending(&stack).await, 0);
 }
 
@@ -75,7 +75,7 @@ async fn the_schedule_runs_it_by_itself() {
 async fn while_webengage_is_away_for_a_day_no_event_has_two_messages() {
     const WAITING: usize = 40;
     let stack = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
-    untold(&stack, WAITING).await;
+    undelivered(&stack, WAITING).await;
     // A jump over a whole hour at once would be an hour without a try.
     for _ in 0..27 {
         stack.advance_when_idle(MINUTE * 55).await;
@@ -84,9 +84,9 @@ async fn while_webengage_is_away_for_a_day_no_event_has_two_messages() {
         // One more would be waited for in vain.
         all_wait(&stack, WAITING).await;
     }
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED).len(), WAITING);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED).len(), WAITING);
     assert_eq!(pending(&stack).await, 0);
 }
 
@@ -107,13 +107,13 @@ async fn dead_letters_are_not_sent_again_by_themselves_and_a_redrive_delivers_th
         stack.run_until_idle().await;
     }
     assert_eq!(stack.depth("EventDeadLetterQueue"), 3, "none was added");
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.redrive("EventDeadLetterQueue").await;
     stack
         .run_until(|| stack.depth("EventDeadLetterQueue") == 0)
         .await;
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED).len(), 3);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED).len(), 3);
     assert_eq!(pending(&stack).await, 0);
 }
 
@@ -144,7 +144,7 @@ async fn what_is_delivered_and_still_stands_as_pending_leaves_the_index() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_keeps_nobody_else_waiting() {
     let stack = quiet(&[("SAFE_RPS_SLEEP_MS", "34")]).await;
-    let ids = untold(&stack, 40).await;
+    let ids = undelivered(&stack, 40).await;
     lose(&stack, "EventQueue").await;
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let spoil = stack
@@ -156,20 +156,20 @@ async fn a_record_that_cannot_be_read_keeps_nobody_else_waiting() {
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":bad", text("?"));
     spoil.send().await.unwrap();
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.clock.advance(HOUR + MINUTE);
     let done = stack.functions().sweep().await;
     assert_eq!(done, json!({"events": 39, "failed": 0}));
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED).len(), 39);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED).len(), 39);
 }
 
 #[tokio::test]
 async fn while_the_queue_is_down_nothing_is_lost_and_a_later_run_goes_on() {
     let stack = quiet(&[]).await;
-    untold(&stack, 1).await;
+    undelivered(&stack, 1).await;
     lose(&stack, "EventQueue").await;
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.clock.advance(HOUR + MINUTE);
     stack.queues_are_down();
     let done = stack.functions().sweep().await;
@@ -178,6 +178,6 @@ async fn while_the_queue_is_down_nothing_is_lost_and_a_later_run_goes_on() {
     stack.clock.advance(HOUR + MINUTE);
     assert_eq!(stack.functions().sweep().await["events"], 1);
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED).len(), 1);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED).len(), 1);
     assert_eq!(pending(&stack).await, 0);
 }

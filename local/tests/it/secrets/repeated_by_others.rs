@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::{StatusCode, header};
 use domain::id::{ChatId, InviteLink};
-use local::harness::{Outside, TestStack, any_port, until};
+use local::harness::{ExternalServices, TestStack, any_port, until};
 use runtime::config::Env;
 use runtime::redaction::is_secret;
 use runtime::telemetry::chain;
@@ -33,7 +33,7 @@ async fn proxy(
 
 #[tokio::test]
 async fn an_answer_that_repeats_a_secret_or_a_link_leaves_none_in_the_record() {
-    let outside = Outside::start(TOKEN, "repeated-webengage-key").await;
+    let externals = ExternalServices::start(TOKEN, "repeated-webengage-key").await;
     let echo = |uri: String| {
         let said = format!(
             "Bad Request: no {uri}, token {TOKEN}, hook repeated-webhook-secret, https://t.me/+AbCdEfGhIjKlMnOp"
@@ -45,11 +45,11 @@ async fn an_answer_that_repeats_a_secret_or_a_link_leaves_none_in_the_record() {
         ("TELEGRAM_API_BASE", base.as_str()),
         ("TELEGRAM_WEBHOOK_SECRET", "repeated-webhook-secret"),
     ];
-    let mut env = Env::from_iter(outside.env().into_iter().chain(env));
+    let mut env = Env::from_iter(externals.env().into_iter().chain(env));
     let bots = Bots::from_env(&mut env, &runtime::clock::Clock::real());
     let bot = bots.iter().next().unwrap();
     let link = InviteLink::new("https://t.me/+AbCdEfGhIjKlMnOp");
-    let chat = ChatId(outside.chat_id);
+    let chat = ChatId(externals.chat_id);
     let refused = [
         bot.me().await.err().unwrap(),
         bot.revoke_invite_link(chat, &link).await.err().unwrap(),

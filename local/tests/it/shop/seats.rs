@@ -59,7 +59,11 @@ async fn who_comes_back_by_the_used_link_before_it_is_revoked_has_the_seat_again
     stack.functions().tick().await;
     stack.run_until_idle().await;
     assert!(stack.telegram.is_revoked(&link));
-    assert_eq!(stack.webengage.told(JOINED).len(), 1, "one join is told");
+    assert_eq!(
+        stack.webengage.delivered(JOINED).len(),
+        1,
+        "one join is told"
+    );
     stack.customer(78).leave();
     is_left(&shop, &id, true).await;
     shop.void(&id).await.done();

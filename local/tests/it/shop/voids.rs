@@ -131,7 +131,7 @@ async fn the_event_of_a_voided_link_is_not_delivered_and_nothing_is_pending() {
         .await;
     shop.void(&id).await.done();
     assert_eq!(operator.invite(&id).await.get("pendingSince"), None);
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.run_until_idle().await;
     assert!(stack.webengage.ingested().is_empty());
     assert_eq!(operator.invite(&id).await.get("pendingSince"), None);
@@ -178,7 +178,7 @@ async fn who_was_faster_than_the_void_is_recorded_and_a_void_after_a_join_is_ref
         (&json!(77), None)
     );
     assert!(status["voidedAt"].is_string());
-    assert_eq!(stack.webengage.told(JOINED), [link]);
+    assert_eq!(stack.webengage.delivered(JOINED), [link]);
     assert_eq!(shop.void(&id).await.status, 200, "it is voided");
 
     let (id, link) = stack.admitted("u2", "T2").await;

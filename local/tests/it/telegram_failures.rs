@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::harness::{Case, HOUR, MINUTE, Outside, TestStack, any_port, until};
+use local::harness::{Case, ExternalServices, HOUR, MINUTE, TestStack, any_port, until};
 use local::stack::Data;
 use simulators::clock::Clock;
 use simulators::telegram::{ChatKind, Fault, FaultRule, Refusal, Rights, Tap, Telegram};
@@ -319,17 +319,17 @@ async fn a_replacement_makes_no_call_in_its_bots_wait() {
 
 #[tokio::test]
 async fn a_clock_that_telegram_contradicts_holds_the_chat_and_is_named() {
-    let outside = Outside::start(TOKEN, "clock-webengage-key").await;
+    let externals = ExternalServices::start(TOKEN, "clock-webengage-key").await;
     // Telegram's own clock is three days ahead of the local stack's: links of two days are over when they are asked for.
     let clock = Clock::new();
     clock.advance(HOUR * 24 * 3);
     let telegram = Telegram::start(any_port(), clock).await.unwrap();
     let bot = telegram.add_bot(TOKEN);
-    telegram.add_chat(outside.chat_id, "Outside", ChatKind::Supergroup);
-    telegram.make_admin(bot, outside.chat_id, Rights::all());
+    telegram.add_chat(externals.chat_id, "Outside", ChatKind::Supergroup);
+    telegram.make_admin(bot, externals.chat_id, Rights::all());
     let env = [("TELEGRAM_API_BASE", telegram.url())];
     let env = env.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let stack = outside
+    let stack = externals
         .stack(any_port(), Data::Ephemeral, &env)
         .await
         .unwrap();

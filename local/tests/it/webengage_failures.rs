@@ -36,12 +36,12 @@ async fn an_outage_delays_both_events_and_nothing_else() {
         stack.customer(77).join_by(&link);
         stack.run_for(outage).await;
         assert_eq!(flags(&shop.status(&id).await), [true, false, false]);
-        webengage.mend();
+        webengage.recover();
         stack.run_until_idle().await;
         assert_eq!(flags(&shop.status(&id).await), [true, true, true]);
         assert_eq!(webengage.ingested_count(), 2);
-        assert_eq!(webengage.told(LINK_CREATED), [link.as_str()]);
-        assert_eq!(webengage.told(JOINED), [link]);
+        assert_eq!(webengage.delivered(LINK_CREATED), [link.as_str()]);
+        assert_eq!(webengage.delivered(JOINED), [link]);
     }
 }
 
@@ -128,7 +128,7 @@ async fn what_a_person_must_mend_ends_as_a_dead_letter_and_is_delivered_once_red
         let depths = ["EventQueue", "EventDeadLetterQueue"].map(|queue| stack.depth(queue));
         assert_eq!(depths, [0, 1]);
         assert_eq!(shop.status(&id).await["linkEventFired"], false);
-        webengage.mend();
+        webengage.recover();
         stack.redrive("EventDeadLetterQueue").await;
         stack.run_until(|| webengage.ingested_count() == 1).await;
         stack.run_until_idle().await;
@@ -153,7 +153,7 @@ async fn after_thirteen_days_without_webengage_an_event_is_a_dead_letter_not_los
     assert_eq!(stack.depth("EventDeadLetterQueue"), 1);
     assert_eq!(shop.status(&id).await["linkEventFired"], false);
     // Redriven with many others it meets a rate limit, which ends no event, however old it is.
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.webengage.set_limit(0);
     let attempts = stack.webengage.attempt_count();
     stack.operator().redrive("events").await.done();

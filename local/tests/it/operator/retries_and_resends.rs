@@ -23,18 +23,18 @@ async fn a_failed_request_is_retried_and_gets_its_link() {
     assert_eq!(answer["invite"].get("error"), None);
     stack.run_until_idle().await;
     let link = stack.shop().link(&id).await;
-    let story = operator.invite(&id).await;
-    assert_eq!(story["history"][0]["action"], "retry");
-    let detail = story["history"][0]["detail"].as_str().unwrap();
+    let view = operator.invite(&id).await;
+    assert_eq!(view["history"][0]["action"], "retry");
+    let detail = view["history"][0]["detail"].as_str().unwrap();
     assert!(
         detail.starts_with("FAILED after 5 tries: Telegram refused"),
         "{detail}"
     );
     assert_eq!(
-        (&story["attempts"], story.get("pendingSince")),
+        (&view["attempts"], view.get("pendingSince")),
         (&json!(1), None)
     );
-    assert_eq!(stack.webengage.told(LINK_CREATED), [link]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED), [link]);
     let again = operator.retry(&id).await;
     assert_eq!(again.refusal(), (409, "already_done"));
     assert_eq!(
@@ -134,12 +134,12 @@ async fn a_fact_is_told_again_and_webengage_counts_it_once_within_four_hours() {
     assert_eq!(answer["invite"]["events"]["linkCreated"]["fired"], false);
     stack.run_until_idle().await;
     assert_eq!(stack.webengage.attempt_count(), attempts + 1);
-    assert_eq!(stack.webengage.told(LINK_CREATED), [link.as_str()]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED), [link.as_str()]);
     stack.clock.advance(HOUR * 5);
     operator.resend_event(&id, "link_created").await.done();
     stack.run_until_idle().await;
     assert_eq!(
-        stack.webengage.told(LINK_CREATED),
+        stack.webengage.delivered(LINK_CREATED),
         [link.clone(), link.clone()]
     );
 
@@ -148,12 +148,12 @@ async fn a_fact_is_told_again_and_webengage_counts_it_once_within_four_hours() {
     stack.clock.advance(HOUR * 5);
     operator.resend_event(&id, "joined").await.done();
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(JOINED), [link.clone(), link]);
-    let story = operator.invite(&id).await;
+    assert_eq!(stack.webengage.delivered(JOINED), [link.clone(), link]);
+    let view = operator.invite(&id).await;
     let history = operator.history(&id).await;
     assert_eq!(history, ["operator: resend_event"; 3]);
-    assert_eq!(story["history"][2]["detail"], "joined");
-    assert_eq!(story.get("pendingSince"), None);
+    assert_eq!(view["history"][2]["detail"], "joined");
+    assert_eq!(view.get("pendingSince"), None);
     assert_eq!(pending(&stack).await, 0);
 }
 
@@ -169,7 +169,10 @@ async fn a_telling_that_died_before_its_message_is_swept() {
     stack.clock.advance(HOUR * 2);
     assert_eq!(stack.functions().sweep().await["events"], 1);
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED), [link.clone(), link]);
+    assert_eq!(
+        stack.webengage.delivered(LINK_CREATED),
+        [link.clone(), link]
+    );
     assert_eq!(stack.shop().status(&id).await["linkEventFired"], true);
 }
 
@@ -217,7 +220,7 @@ async fn an_event_that_cannot_be_delivered_is_given_up_with_the_reason_and_may_c
     );
     assert_eq!(pending(&stack).await, 0);
     // Its message is dropped when it is met, though WebEngage would take it by now.
-    stack.webengage.mend();
+    stack.webengage.recover();
     let attempts = stack.webengage.attempt_count();
     stack.run_until_idle().await;
     assert_eq!(stack.webengage.attempt_count(), attempts);
@@ -239,12 +242,12 @@ async fn an_event_that_cannot_be_delivered_is_given_up_with_the_reason_and_may_c
     // The other event of the request goes on, and the last of both leaves nothing pending.
     stack.customer(77).join_by(&link);
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(JOINED), [link.as_str()]);
+    assert_eq!(stack.webengage.delivered(JOINED), [link.as_str()]);
     assert_eq!(pending(&stack).await, 0);
     // Who thinks better of it sends it again.
     operator.resend_event(&id, "link_created").await.done();
     stack.run_until_idle().await;
-    assert_eq!(stack.webengage.told(LINK_CREATED), [link]);
+    assert_eq!(stack.webengage.delivered(LINK_CREATED), [link]);
     let event = &operator.invite(&id).await["events"]["linkCreated"];
     assert_eq!(
         (&event["givenUp"], &event["fired"]),
@@ -279,7 +282,7 @@ async fn one_of_two_events_given_up_leaves_the_other_one_pending() {
     assert_eq!(pending(&stack).await, 1, "of the join");
     operator.give_up_event(&id, "joined", "closed").await.done();
     assert_eq!(pending(&stack).await, 0);
-    stack.webengage.mend();
+    stack.webengage.recover();
     stack.run_until_idle().await;
     assert!(stack.webengage.ingested().is_empty());
     assert_eq!(operator.history(&id).await, ["operator: give_up_event"; 2]);

@@ -10,7 +10,7 @@ use super::{TestStack, any_port, options};
 use crate::stack::{Data, Stack};
 
 /// Telegram and WebEngage outside the local stack, so that the local stack takes them for the real ones.
-pub struct Outside {
+pub struct ExternalServices {
     /// Telegram, with one bot that is administrator of one chat.
     pub telegram: Telegram,
     /// WebEngage.
@@ -24,7 +24,7 @@ pub struct Outside {
     env: Vec<(&'static str, String)>,
 }
 
-impl Outside {
+impl ExternalServices {
     /// Starts both, with these secrets.
     pub async fn start(bot_token: &str, webengage_key: &str) -> Self {
         let clock = Clock::new();

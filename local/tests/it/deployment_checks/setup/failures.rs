@@ -52,14 +52,14 @@ const SPOILED: [(Spoil, &str); 16] = [
     ),
     (
         |_, env| set(env, "TELEGRAM_WEBHOOK_SECRET", "s3cret-one,s3cret-two"),
-        "one secret for each bot of TELEGRAM_BOT_TOKEN, in the same order: there are 2 of 1: to be mended in the secret",
+        "one secret for each bot of TELEGRAM_BOT_TOKEN, in the same order: there are 2 of 1: to be fixed in the secret",
     ),
     (
         |_, env| {
             set(env, "TELEGRAM_WEBHOOK_SECRET", "");
             set(env, "WEBENGAGE_API_KEY", " ");
         },
-        "TELEGRAM_WEBHOOK_SECRET is missing; WEBENGAGE_API_KEY is missing: to be mended in the secret",
+        "TELEGRAM_WEBHOOK_SECRET is missing; WEBENGAGE_API_KEY is missing: to be fixed in the secret",
     ),
     (
         |_, env| set(env, "API_KEYS", ""),
