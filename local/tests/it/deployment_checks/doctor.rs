@@ -303,7 +303,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     assert_eq!(report["ok"], false);
     let failed = report["checks"].as_array().unwrap().iter();
     let failed: Vec<&str> = failed
-        .filter(|check| check["verdict"] == "failed")
+        .filter(|check| check["status"] == "failed")
         .map(|check| check["what"].as_str().unwrap())
         .collect();
     let bot = stack.bot_id;
