@@ -159,7 +159,13 @@ pub(super) fn sale_without_pool(size: Size) -> anyhow::Result<String> {
         world.telegram.set_latency(way..=way);
         let start = world.clock.now();
         buy_all(&world, 0..orders).await?;
-        world.run_until_idle().await?;
+        let expected = orders as f64 * 60.0 / f64::from(per_minute) / bots as f64;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs_f64(2.0 * expected);
+        while world.telegram.link_count() < orders {
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "still not served");
+            world.wait(Duration::from_secs(1)).await;
+        }
+        world.wait(Duration::from_secs(2)).await;
         let all = served(&world).await?;
         anyhow::ensure!(all.len() == orders, "{} requests", all.len());
         let last = all.iter().map(|served| served.done).max().unwrap_or(start);
