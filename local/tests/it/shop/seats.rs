@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::{ChatId, InviteLink, LinkHash, TelegramUserId};
-use local::harness::{HOUR, JOINED, Shop, TestStack, dated};
+use local::harness::{HOUR, JOINED, MINUTE, Shop, TestStack, dated};
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 
@@ -64,6 +64,8 @@ async fn who_comes_back_by_the_used_link_before_it_is_revoked_has_the_seat_again
         1,
         "one join is told"
     );
+    // In the second of the return it would count as before it.
+    stack.clock.advance(MINUTE);
     stack.customer(78).leave();
     is_left(&shop, &id, true).await;
     shop.void(&id).await.done();
