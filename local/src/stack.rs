@@ -200,20 +200,21 @@ impl Stack {
                             let started = started.clone();
                             async move { started.tick(Instant::now() + timeout).await }.boxed()
                         });
-                        let run = match (function.name, supervision) {
+                        let (first, run) = match (function.name, supervision) {
                             ("monitor", Supervision::Off) => continue,
-                            ("monitor", Supervision::On) => supervision::with_alarms(
-                                run,
-                                Arc::clone(&watch),
-                                timeline.clone(),
-                                product_clock.clone(),
-                                aws.clone(),
-                            ),
-                            _ => run,
+                            // Not before the webhook is registered.
+                            ("monitor", Supervision::On) => {
+                                let (watch, timeline) = (Arc::clone(&watch), timeline.clone());
+                                let (clock, aws) = (product_clock.clone(), aws.clone());
+                                (
+                                    every,
+                                    supervision::with_alarms(run, watch, timeline, clock, aws),
+                                )
+                            }
+                            _ => (first_run.min(every), run),
                         };
                         let clock = product_clock.clone();
-                        let schedule =
-                            Schedule::start(&mut tasks, clock, first_run.min(every), every, run);
+                        let schedule = Schedule::start(&mut tasks, clock, first, every, run);
                         schedules.insert(function.name, schedule);
                     }
                     Trigger::Route(..) | Trigger::Deployment => {}
