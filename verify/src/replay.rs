@@ -1,7 +1,7 @@
 //! The samples of `events/`, each sent by `cargo lambda invoke` to a function that `cargo lambda watch` runs against a
 //! local stack of its own; the answers are those of `events/expected.json`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,13 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::routing::put;
 use bytes::Bytes;
+use local::env::env_of;
 use local::functions::FUNCTIONS;
 use local::stack::{Data, Options, Stack};
 use local::supervision::Supervision;
 use local::timeline::Timeline;
+use runtime::aws::Shared;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use simulators::clock::Clock;
@@ -115,21 +118,40 @@ async fn start_stack() -> anyhow::Result<Stack> {
     .await
 }
 
-/// Writes the records that the samples refer to.
+/// Writes the records that the samples refer to: a file of `aws dynamodb batch-write-item`.
 async fn seed(stack: &Stack, records: &[u8]) -> anyhow::Result<()> {
-    let records: Value = serde_json::from_slice(records)?;
-    let request = http::Request::post(stack.aws.url())
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", "DynamoDB_20120810.BatchWriteItem")
-        .body(Bytes::from(json!({"RequestItems": records}).to_string()))?;
-    let answer = stack.aws.call(request).await;
-    let answer = answer.map_err(|_| anyhow::anyhow!("the connection broke"))?;
-    let body: Value = serde_json::from_slice(answer.body())?;
-    ensure!(
-        answer.status().is_success() && body["UnprocessedItems"] == json!({}),
-        "the seed was not written: {body}"
-    );
+    let records: BTreeMap<String, Vec<Value>> = serde_json::from_slice(records)?;
+    let dynamodb = Shared::from_env(&mut env_of(&stack.env)).dynamodb();
+    for (table, writes) in records {
+        for write in writes {
+            let item = write["PutRequest"]["Item"].as_object();
+            let item = item.context("a write that puts no item")?;
+            let put = dynamodb.put_item().table_name(&table);
+            let put = put.set_item(Some(attributes(item)?));
+            put.send().await.context("the seed was not written")?;
+        }
+    }
     Ok(())
+}
+
+/// An item in DynamoDB's JSON.
+fn attributes(item: &Map<String, Value>) -> anyhow::Result<HashMap<String, AttributeValue>> {
+    let attribute = |(name, value): (&String, &Value)| {
+        let (kind, value) = value
+            .as_object()
+            .and_then(|value| value.iter().next())
+            .context("an attribute without a type")?;
+        let text = || value.as_str().unwrap_or_default().to_owned();
+        let value = match kind.as_str() {
+            "S" => AttributeValue::S(text()),
+            "N" => AttributeValue::N(text()),
+            "BOOL" => AttributeValue::Bool(value == true),
+            "M" => AttributeValue::M(attributes(value.as_object().context("a map")?)?),
+            other => bail!("{name} has the type {other}, which the samples do not use"),
+        };
+        Ok((name.clone(), value))
+    };
+    item.iter().map(attribute).collect()
 }
 
 /// `cargo lambda watch`, with all that it started.
