@@ -22,7 +22,7 @@ API_KEYS=demo-shop-key-0123456789abcdef ADMIN_KEYS=operator:demo-admin-key-01234
   TELEGRAM_WEBHOOK_SECRET=demo-webhook-secret-0123456789 \
   target/debug/local --ephemeral --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 --print-env >"$folder/out" 2>"$folder/log" &
 stack=$!
-trap 'kill "$stack" 2>/dev/null || true; rm -rf "$folder"' EXIT
+trap 'kill "$stack" 2>/dev/null || true; wait "$stack" 2>/dev/null || true; rm -rf "$folder" || true' EXIT
 for _ in {1..300}; do
   grep -q '^ADMIT_ONE_READY ' "$folder/out" && break
   kill -0 "$stack" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
@@ -40,10 +40,10 @@ TOML
 "$venv/bin/schemathesis" --config-file "$folder/schemathesis.toml" run docs/openapi.yaml --url "$url" \
   --max-examples "${1-60}" --seed 7 --phases examples,coverage,fuzzing --no-color --warnings off \
   -H 'x-api-key: demo-shop-key-0123456789abcdef' -H 'x-admin-key: demo-admin-key-0123456789abcdef' \
-  -H 'X-Telegram-Bot-Api-Secret-Token: demo-webhook-secret-0123456789' >"$folder/told" 2>&1 || {
-  cat "$folder/told" >&2
+  -H 'X-Telegram-Bot-Api-Secret-Token: demo-webhook-secret-0123456789' >"$folder/report" 2>&1 || {
+  cat "$folder/report" >&2
   echo 'contract.sh: the local stack and docs/openapi.yaml do not agree' >&2
   exit 1
 }
-grep -E 'passed|generated|Operations' "$folder/told" || tail -n 5 "$folder/told"
+grep -E 'passed|generated|Operations' "$folder/report" || tail -n 5 "$folder/report"
 echo 'contract: every answer is documented'

@@ -50,8 +50,9 @@ if ! "${root[@]}" unshare --mount true 2>/dev/null; then
 fi
 cp .ci/package/life.sh target/ci-package/
 if ! "${root[@]}" unshare --mount .ci/package/machine.sh "$PWD/target/ci-package"; then
-  cat target/ci-package/log >&2
+  cat target/ci-package/log >&2 2>/dev/null || true
   echo 'package.sh failed' >&2
   exit 1
 fi
-cat target/ci-package/told
+# Nothing, where no container could be started: that was said.
+[ ! -e target/ci-package/report ] || cat target/ci-package/report

@@ -7,7 +7,7 @@ folder=$(mktemp -d)
 cargo build --locked --quiet -p local
 target/debug/local --data-dir "$folder/data" --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 >"$folder/out" 2>"$folder/log" &
 stack=$!
-trap 'kill "$stack" 2>/dev/null || true; rm -rf "$folder"' EXIT
+trap 'kill "$stack" 2>/dev/null || true; wait "$stack" 2>/dev/null || true; rm -rf "$folder" || true' EXIT
 for _ in {1..300}; do
   grep -q '^curl .*/v1/invite/[0-9a-f]' "$folder/out" && break
   kill -0 "$stack" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }

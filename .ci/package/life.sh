@@ -19,8 +19,8 @@ finish() {
   exit "$status"
 }
 trap finish EXIT
-told() {
-  printf 'package: %s\n' "$*" | tee -a told
+report() {
+  printf 'package: %s\n' "$*" | tee -a report
 }
 fail() {
   echo "FAILED: $*"
@@ -91,12 +91,12 @@ if systemd-analyze --help | grep -q -- --threshold; then
   # 0 is locked up, 100 open.
   systemd-analyze security --offline=yes --threshold=15 --no-pager "$unit" >security ||
     { cat security; fail 'the unit is too open'; }
-  told "$(grep -o 'exposure level for .*: [0-9.]*' security) of 10"
+  report "$(grep -o 'exposure level for .*: [0-9.]*' security) of 10"
 fi
 if [ "$booted" ]; then
   is 'an unconfigured service' "$(systemctl is-active admit-one || true) $(systemctl is-enabled admit-one || true)" 'inactive disabled'
 fi
-told 'installed, not started'
+report 'installed, not started'
 
 echo "ADMIT_ONE_FLAGS='--listen 127.0.0.1:9000'" >>"$settings"
 if [ "$booted" ]; then systemctl enable --quiet admit-one; fi
@@ -117,7 +117,7 @@ for _ in {1..100}; do
   sleep 0.1
 done
 [ "$first" ] || fail 'a payment got no link'
-told 'started; a payment got its link'
+report 'started; a payment got its link'
 
 if [ "$booted" ]; then
   process=$(systemctl show --property MainPID --value admit-one)
@@ -131,7 +131,7 @@ doctor=$(grep -m1 '^sudo -u admit-one sh -c ' contents/usr/share/doc/admit-one/O
 # Simulated Telegram is no bot that doctor could find, so it ends with 1.
 eval "${doctor/sudo -u admit-one/runuser -u admit-one --}" >doctor || true
 grep -q "keys: read from $data/keys.json" doctor || { cat doctor; fail 'doctor, as the documents call it, finds no keys'; }
-told 'locked down; nothing logged; doctor finds the keys'
+report 'locked down; nothing logged; doctor finds the keys'
 
 if [ "$booted" ]; then
   kill -KILL "$process"
@@ -140,7 +140,7 @@ if [ "$booted" ]; then
     sleep 0.1
   done
   serves
-  told 'killed; it runs again by itself'
+  report 'killed; it runs again by itself'
 fi
 
 is_kept() {
@@ -157,7 +157,7 @@ else
 fi
 is_kept
 grep -q '^ADMIT_ONE_FLAGS=' "$settings" || fail 'the upgrade took the settings'
-told 'upgraded; the payment, its link and the settings are there'
+report 'upgraded; the payment, its link and the settings are there'
 
 [ "$booted" ] || stop
 dpkg --remove admit-one
@@ -173,7 +173,7 @@ is_kept
 stop
 # As docs/ONE_MACHINE.md says it.
 tar -C / -czpf backup.tgz var/lib/admit-one etc/admit-one
-told 'removed; data and settings stay, and are taken up by the next installation'
+report 'removed; data and settings stay, and are taken up by the next installation'
 
 dpkg --purge admit-one
 for path in "$data" "${settings%/*}"; do
@@ -181,7 +181,7 @@ for path in "$data" "${settings%/*}"; do
 done
 is 'what is left of the service' "$(find /etc/systemd /var/lib/systemd -name 'admit-one*')" ''
 is 'the user that stays' "$(getent passwd admit-one | cut -d: -f7)" /usr/sbin/nologin
-told 'purged; data, keys and settings are gone'
+report 'purged; data, keys and settings are gone'
 
 dpkg --install package.deb
 tar -C / -xzpf backup.tgz
@@ -189,4 +189,4 @@ chown -R admit-one: "$data"
 start
 is_kept
 stop
-told 'restored from a backup'
+report 'restored from a backup'

@@ -198,7 +198,7 @@ impl EventSourceMapping {
                 return;
             }
         };
-        // A task of its own: a panic or an unplugging ends the invocation, not the poller.
+        // A task of its own: a panic or an a kill ends the invocation, not the poller.
         let invocation = tokio::spawn(tokio::time::timeout(
             timeout,
             (self.handler)(event, Instant::now() + timeout),
@@ -228,7 +228,7 @@ impl EventSourceMapping {
                     fault = "killed",
                     "an invocation for {} ended in mid-work ({})",
                     self.source.queue,
-                    if end.is_panic() { "panic" } else { "unplugged" }
+                    if end.is_panic() { "panic" } else { "killed" }
                 );
                 return;
             }

@@ -110,7 +110,7 @@ async fn run() -> anyhow::Result<()> {
         interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         _ = terminate.recv() => return Ok(()),
     };
-    let greeting = match (arguments.print_env, arguments.quiet) {
+    let banner = match (arguments.print_env, arguments.quiet) {
         (true, _) => local::banner::env(&stack),
         (false, true) => {
             tracing::info!("serves {}", stack.url);
@@ -118,7 +118,7 @@ async fn run() -> anyhow::Result<()> {
         }
         (false, false) => local::banner::words(&stack),
     };
-    std::io::stdout().lock().write_all(greeting.as_bytes())?;
+    std::io::stdout().lock().write_all(banner.as_bytes())?;
     // It serves already: the checks delay nobody.
     let examined = async {
         let is_log = arguments.print_env || arguments.quiet;

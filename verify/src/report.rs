@@ -96,9 +96,9 @@ impl Report {
     }
 
     fn figure(&mut self, what: &str, figure: String, bound: &'static str, holds: bool, must: bool) {
-        let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
+        let outcome = if holds { "holds" } else { "DOES NOT HOLD" };
         let mut out = std::io::stderr().lock();
-        let _ = writeln!(out, "{what}: {figure} ({bound}): {verdict}");
+        let _ = writeln!(out, "{what}: {figure} ({bound}): {outcome}");
         self.bounds.push(Bound {
             what: what.to_owned(),
             figure,

@@ -103,7 +103,7 @@ fn concurrency(size: Size) -> anyhow::Result<String> {
     Ok(format!(
         "{} joins in {} updates, resent and shuffled: {} counted; {} identical requests: {} bells, {} link, {} event; a chat broken for a \
          day: {} orders, another chat's waited {} ms at most, those of a bot that still could {} ms, the rest was served {:.0} s after it \
-         was mended, after {} probes",
+         was fixed, after {} probes",
         resent.orders,
         resent.deliveries,
         resent.joined,

@@ -1,4 +1,4 @@
-//! The two facts that marketing is told, and what makes a repeat of one recognisable.
+//! The two events that marketing is sent, and what makes a repeat of one recognisable.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::id::{InviteLink, RequestId, TelegramUserId, hex};
 use super::time::Timestamp;
 
-/// Which fact an event tells. The names are the ones that the marketing team's journeys already listen to.
+/// What an event says. The names are the ones that the marketing team's journeys already listen to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventName {
     /// The link is there to be sent to the customer.
@@ -29,15 +29,15 @@ impl EventName {
     }
 }
 
-/// A message of the event queue: one fact about one request.
+/// A message of the event queue: one event of one request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// The same however often it is sent; also WebEngage's `x-request-id`.
     pub event_id: String,
-    /// The request that the fact is about.
+    /// The request that the event is about.
     pub request_id: RequestId,
-    /// Which fact.
+    /// Which event.
     pub event_name: EventName,
     /// The shop's user.
     pub user_id: String,
@@ -148,7 +148,7 @@ impl Event {
         event_id(request_id, name, link_version)
     }
 
-    /// The same of a link that took the place of earlier ones: a fact of its own, which WebEngage takes.
+    /// The same of a link that took the place of earlier ones: an event of its own, which WebEngage takes.
     #[must_use]
     pub fn of_version(self, link_version: u32) -> Self {
         Self {
@@ -170,7 +170,7 @@ impl Event {
     }
 }
 
-/// 32 hexadecimal digits that request and fact determine. WebEngage takes the same `x-request-id` once within 4 hours.
+/// 32 hexadecimal digits that request and event determine. WebEngage takes the same `x-request-id` once within 4 hours.
 fn event_id(request_id: RequestId, name: EventName, link_version: u32) -> String {
     let name = name.as_str();
     let digest = Sha256::digest(match link_version {

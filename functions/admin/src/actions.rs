@@ -74,7 +74,7 @@ pub(crate) async fn reissue(
     Ok(changed(invite, change))
 }
 
-/// Has a fact told again.
+/// Sends an event again.
 pub(crate) async fn resend_event(
     app: &App,
     who: &str,

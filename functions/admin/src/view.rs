@@ -71,7 +71,7 @@ struct Events {
     joined: EventView,
 }
 
-/// A fact that marketing is told.
+/// An event, as an operator sees it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventView {

@@ -60,7 +60,7 @@ impl Process {
             .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
             .collect();
-        let ready = printed.iter().find(|line| is_greeting(line)).unwrap();
+        let ready = printed.iter().find(|line| is_ready_line(line)).unwrap();
         let url = ready.split("http=").nth(1).unwrap();
         let url = url.split(' ').next().unwrap().to_owned();
         let http = runtime::http::client(std::time::Duration::from_secs(10)).unwrap();
@@ -89,7 +89,7 @@ impl Process {
     #[must_use]
     pub fn written(&self) -> Vec<String> {
         let mut lines = self.lines.lock().unwrap().clone();
-        lines.retain(|line| !is_greeting(line) && !line.starts_with("export "));
+        lines.retain(|line| !is_ready_line(line) && !line.starts_with("export "));
         lines
     }
 
@@ -172,7 +172,7 @@ fn program() -> PathBuf {
         .expect("the program `local` beside this one; `cargo build -p local`, in the same profile, makes it")
 }
 
-fn is_greeting(line: &str) -> bool {
+fn is_ready_line(line: &str) -> bool {
     line.starts_with("ADMIT_ONE_READY ")
 }
 

@@ -21,7 +21,7 @@ impl Deref for WebEngageActor {
 }
 
 impl WebEngageActor {
-    /// Takes nothing until it is mended.
+    /// Takes nothing until it is fixed.
     pub fn outage(&self) {
         self.0.set_mode(Mode::Down);
     }

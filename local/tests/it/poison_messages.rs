@@ -87,7 +87,7 @@ async fn a_record_that_cannot_be_read_is_set_aside_and_its_neighbours_are_served
     assert_eq!(stack.functions().monitor().await["failedInvites"], 1);
     let failed = operator.list("status=failed").await;
     assert_eq!(failed["invites"][0]["requestId"], broken, "{failed}");
-    // Once the record is mended, a retry serves its buyer.
+    // Once the record is fixed, a retry serves its buyer.
     set("QUEUED").await;
     let all = operator.retry_all().await.done();
     assert_eq!([&all["retried"], &all["left"]], [1, 0], "{all}");

@@ -112,7 +112,7 @@ async fn a_wait_that_webengage_asks_for_is_kept_even_beyond_what_sqs_delays() {
     assert!(attempts[1].at_ms - attempts[0].at_ms >= 2_000_000);
 }
 
-/// What a person must mend ends as a dead letter, with the flag still false, and is delivered once re-driven.
+/// What a person must fix ends as a dead letter, with the flag still false, and is delivered once re-driven.
 #[tokio::test]
 async fn what_a_person_must_mend_ends_as_a_dead_letter_and_is_delivered_once_redriven() {
     for (name, mode) in [

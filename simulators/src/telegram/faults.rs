@@ -93,7 +93,7 @@ impl Telegram {
     /// most this long in all is answered late instead of 429. Zero, the default, tells every wait.
     pub fn sleep_through(&self, most: Duration) {
         self.shared
-            .change(|state, _| state.limits.patience_ms = millis(most));
+            .change(|state, _| state.limits.max_sleep_ms = millis(most));
     }
 
     /// Lets every call take this long by the clock: half of it before the call comes, half after it was carried out. Each

@@ -73,7 +73,7 @@ struct Bucket {
 struct Wait {
     until_ms: i64,
     /// The bots that were told of it, and since when they know.
-    told_at: BTreeMap<i64, i64>,
+    answered_at: BTreeMap<i64, i64>,
 }
 
 /// What becomes of a call for which no bucket has a token.
@@ -95,7 +95,7 @@ pub(crate) struct Limits {
     pub(crate) methods: HashMap<String, Option<Limit>>,
     pub(crate) fixed_retry_after: Option<u32>,
     /// How long a call's waits may be in all for the server to sleep through them.
-    pub(crate) patience_ms: i64,
+    pub(crate) max_sleep_ms: i64,
     buckets: HashMap<Scope, Bucket>,
     /// Waits opened by an injected 429: watched for violations, not enforced.
     announced: HashMap<(i64, i64), (i64, i64)>,
@@ -127,7 +127,7 @@ impl Limits {
             }
             return Ok(());
         };
-        if slept_ms + i64::from(retry_after) * 1000 <= self.patience_ms {
+        if slept_ms + i64::from(retry_after) * 1000 <= self.max_sleep_ms {
             return Err(Flood::Sleep(retry_after));
         }
         let mut violation = false;
@@ -150,7 +150,7 @@ impl Limits {
         else {
             return false;
         };
-        let since_ms = *wait.told_at.entry(bot_id).or_insert(now_ms);
+        let since_ms = *wait.answered_at.entry(bot_id).or_insert(now_ms);
         now_ms > since_ms + VIOLATION_GRACE_MS
     }
 
@@ -232,7 +232,7 @@ impl Limits {
             .unwrap_or_else(|| seconds_to_token(parts - bucket.left, limit));
         bucket.wait = Some(Wait {
             until_ms: now_ms + i64::from(retry_after) * 1000,
-            told_at: BTreeMap::new(),
+            answered_at: BTreeMap::new(),
         });
         Err(retry_after)
     }
@@ -357,7 +357,7 @@ mod tests {
     fn short_waits_are_slept_through_until_their_sum_is_too_long() {
         let mut limits = Limits {
             pair: Some(Limit::per_minute(20, 1)),
-            patience_ms: 8_000,
+            max_sleep_ms: 8_000,
             ..Limits::default()
         };
         let mut call = |at, slept| limits.admit(1, Some(-1), CREATE, at, slept);

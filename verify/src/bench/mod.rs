@@ -74,7 +74,7 @@ pub(crate) struct Effort {
 /// Measures, prints the tables, and writes `bench.json` into the build's folder.
 ///
 /// # Errors
-/// What could not be measured, and how to mend it.
+/// What could not be measured, and how to fix it.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let tables = measure(arguments).await?;
     std::io::stdout().lock().write_all(tables.as_bytes())?;
@@ -84,7 +84,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Measures everything, with less effort if it is to be `quick`; answers the tables as Markdown.
 ///
 /// # Errors
-/// What could not be measured, and how to mend it.
+/// What could not be measured, and how to fix it.
 pub(crate) async fn tables(quick: bool, functions: Option<PathBuf>) -> anyhow::Result<String> {
     let arguments = Arguments {
         seconds: None,

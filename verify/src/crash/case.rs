@@ -111,7 +111,7 @@ impl FromStr for InjectedFault {
 pub enum What {
     /// Nothing.
     Nothing,
-    /// Blows, in order.
+    /// Injected faults, in order.
     Injected(Vec<InjectedFault>),
     /// Of the same calls every other one is made twice. (If all were, a conditional write that does not know itself would
     /// be refused for ever.)

@@ -23,7 +23,7 @@ pub enum Flow {
     MintTimedOut,
     MintNotSingleUse,
     GivenUp,
-    Crowd,
+    Concurrent,
     Poison,
     TwoBots,
     Moved,
@@ -56,7 +56,7 @@ impl Flow {
         Self::MintTimedOut,
         Self::MintNotSingleUse,
         Self::GivenUp,
-        Self::Crowd,
+        Self::Concurrent,
         Self::Poison,
         Self::TwoBots,
         Self::Moved,
@@ -90,7 +90,7 @@ impl Flow {
             Self::MintTimedOut => "mint-timed-out",
             Self::MintNotSingleUse => "mint-not-single-use",
             Self::GivenUp => "given-up",
-            Self::Crowd => "crowd",
+            Self::Concurrent => "concurrent",
             Self::Poison => "poison",
             Self::TwoBots => "two-bots",
             Self::Moved => "moved",
@@ -130,7 +130,7 @@ impl Flow {
             | Self::MintTimedOut
             | Self::MintNotSingleUse
             | Self::GivenUp
-            | Self::Crowd
+            | Self::Concurrent
             | Self::Poison
             | Self::Moved
             | Self::ChatBroken
@@ -186,7 +186,7 @@ impl Flow {
                 other.body["transactionId"] = one.body["transactionId"].clone();
                 vec![one, other]
             }
-            Self::Crowd => (1..=5).map(Payment::number).collect(),
+            Self::Concurrent => (1..=5).map(Payment::number).collect(),
             Self::TwoBots => (1..=3).map(Payment::number).collect(),
             _ => vec![Payment::number(1)],
         }

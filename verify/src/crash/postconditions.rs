@@ -63,7 +63,7 @@ impl FlowRunner {
             broken.push(format!("I2: {id} has no status"));
             return;
         };
-        for (told_as, recorded_as) in [
+        for (answered_as, recorded_as) in [
             ("status", "status"),
             ("userId", "userId"),
             ("transactionId", "transactionId"),
@@ -74,8 +74,8 @@ impl FlowRunner {
         ] {
             // Ids are numbers here and texts there.
             let text = |of: &Value| of.as_str().map_or_else(|| of.to_string(), str::to_owned);
-            if text(&reply[told_as]) != text(&request[recorded_as]) {
-                broken.push(format!("I2: {id}: {told_as} is told wrong"));
+            if text(&reply[answered_as]) != text(&request[recorded_as]) {
+                broken.push(format!("I2: {id}: {answered_as} is told wrong"));
             }
         }
     }

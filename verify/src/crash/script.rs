@@ -31,7 +31,7 @@ impl FlowRunner {
             | Flow::Mint
             | Flow::Copies
             | Flow::TwoUsers
-            | Flow::Crowd => {}
+            | Flow::Concurrent => {}
             Flow::MintLimited => fail(Fault::TooManyRequests { retry_after: 3 }),
             Flow::MintTimedOut => fail(Fault::AnswerLate(Duration::from_secs(25))),
             Flow::MintNotSingleUse => fail(Fault::WrongMemberLimit(None)),
@@ -63,7 +63,7 @@ impl FlowRunner {
             Flow::Sweeper => return self.run_sweeper(&payments[0]).await,
         }
         self.call_sites.open();
-        if flow == Flow::Crowd {
+        if flow == Flow::Concurrent {
             // One after the other, so that they have an order.
             for payment in &payments {
                 self.sell(payment).await?;

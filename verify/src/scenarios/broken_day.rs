@@ -18,7 +18,7 @@ pub struct BrokenDay {
     pub longest_beside: Duration,
     /// The longest wait in the broken chat while one of its bots could work.
     pub longest_by_the_other_bot: Duration,
-    /// How long after the chat was mended its last link came.
+    /// How long after the chat was fixed its last link came.
     pub served_after: Duration,
     /// Calls that found it broken.
     pub probes: usize,

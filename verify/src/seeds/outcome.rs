@@ -20,7 +20,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(4 * 3600);
 /// The longest that a job may have been told to wait before the faults were over: the cap of the backoff, and Telegram's
 /// longest wait here.
 const DEFERRED_MAX: Duration = Duration::from_secs(3600);
-/// How long a mended chat may go unnoticed.
+/// How long a fixed chat may go unnoticed.
 const HELD: Duration = Duration::from_secs(600);
 /// SQS's visibility time-out of the invite queue.
 const HIDDEN: Duration = Duration::from_secs(540);

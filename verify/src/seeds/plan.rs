@@ -279,7 +279,7 @@ fn draw_order(rng: &mut Rng, number: usize, chats: usize, shop: Duration) -> Ord
     }
 }
 
-/// Spells of our own faults, apart from each other.
+/// Windows of our own faults, apart from each other.
 fn draw_hard(rng: &mut Rng, shop: Duration) -> Vec<FaultWindow> {
     let mut windows = Vec::new();
     let mut from = seconds(rng, 0..=600);

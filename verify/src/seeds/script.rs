@@ -29,7 +29,7 @@ pub(crate) struct FaultRates {
     pub(crate) copies: Option<(u32, Duration)>,
     /// One update in so many goes astray.
     pub(crate) updates: Option<u32>,
-    /// Spells without any update.
+    /// Periods without any update.
     pub(crate) no_updates: u32,
     /// Bots that are not in a chat.
     pub(crate) kicked: BTreeSet<(i64, i64)>,
@@ -81,9 +81,9 @@ pub(crate) fn set_up(
     }
     world.telegram.set_latency(plan.way.clone());
     world.telegram.sleep_through(plan.sleeps_through);
-    let (of_judge, mut rng) = (active_faults.clone(), Rng::with_seed(seed ^ 0x1d6e));
+    let (of_policy, mut rng) = (active_faults.clone(), Rng::with_seed(seed ^ 0x1d6e));
     world.wire.fault_policy(Box::new(move |call, _| {
-        let Some(one_in) = of_judge.rates().calls else {
+        let Some(one_in) = of_policy.rates().calls else {
             return CallOutcome::Pass;
         };
         // Nobody else lives in the invocation of a status call.

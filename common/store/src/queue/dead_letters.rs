@@ -60,7 +60,7 @@ pub struct DeadLetter {
     pub request_id: Option<RequestId>,
     /// The chat that it is about.
     pub chat: Option<ChatId>,
-    /// Which fact it tells.
+    /// Which event it is.
     pub event_name: Option<EventName>,
     /// How long its body is.
     pub bytes: usize,

@@ -47,13 +47,13 @@ async fn the_old_link_is_dead_before_the_new_one_is_made_and_the_new_one_is_told
         stack.webengage.delivered(LINK_CREATED),
         [old.clone(), new.clone()]
     );
-    let told_ids: Vec<_> = stack
+    let event_ids: Vec<_> = stack
         .webengage
         .ingested()
         .into_iter()
         .map(|event| event.request_id)
         .collect();
-    assert_ne!(told_ids[0], told_ids[1]);
+    assert_ne!(event_ids[0], event_ids[1]);
     assert_eq!(stack.customer(70).tap(&old), Tap::Revoked);
     stack.customer(77).join_by(&new);
     stack.run_until_idle().await;

@@ -184,7 +184,7 @@ const OPERATIONS: &[&str] = &[
 
 /// What must be on the disk before it is answered. Not so what a receive hides and what is deleted or shown at another
 /// time: if a power cut takes that back, a message is received once more, as queues may have it at any time.
-const PROMISES: &[&str] = &[
+const DURABLE: &[&str] = &[
     "CancelMessageMoveTask",
     "CreateQueue",
     "DeleteQueue",
@@ -232,7 +232,7 @@ pub(crate) async fn call(sqs: &Arc<Sqs>, operation: &str, body: &[u8]) -> AwsRes
         "UntagQueue" => sqs.untag_queue(&params),
         _ => return AwsResponse::unknown_operation(),
     };
-    if answered.is_ok() && PROMISES.contains(&operation) && sqs.durable().await.is_err() {
+    if answered.is_ok() && DURABLE.contains(&operation) && sqs.durable().await.is_err() {
         return SqsError::internal().into_answer();
     }
     match answered {

@@ -158,10 +158,10 @@ impl Store {
         tags: BTreeMap<String, String>,
         now_ms: i64,
     ) -> Result<(), SqsError> {
-        let told_tags = serde_json::to_string(&tags).unwrap_or_default();
+        let stored_tags = serde_json::to_string(&tags).unwrap_or_default();
         self.connection.execute(
             "INSERT INTO queue (name, created_ms, modified_ms, settings, tags) VALUES (?1, ?2, ?2, ?3, ?4)",
-            params![name, now_ms, settings.to_json(), told_tags],
+            params![name, now_ms, settings.to_json(), stored_tags],
         )?;
         let mut queue = Queue::new(self.connection.last_insert_rowid(), name, now_ms, settings);
         queue.tags = tags;
