@@ -120,7 +120,10 @@ pub async fn examine(
 ) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut read = with_secret(env, &mut checks).await;
-    let of_env = read.optional("WEBHOOK_URL").or_else(|| public_webhook(env));
+    let of_env = read.optional("WEBHOOK_URL");
+    let of_env = of_env
+        .filter(|url| url != monitor::POLLING)
+        .or_else(|| public_webhook(env));
     take(&mut read, &mut checks, |env| {
         Verifier::api_keys(env);
         Operators::from_env(env);

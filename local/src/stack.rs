@@ -170,7 +170,7 @@ impl Stack {
         )?);
 
         let mut tasks = JoinSet::new();
-        // What a process left that was killed is gone on with at once.
+        // What a killed process left in a queue's function is gone on with at once.
         let first_run = match folder {
             Some(_) => {
                 resources::free_leases(&dynamo, &env).await?;
@@ -200,18 +200,21 @@ impl Stack {
                             let started = started.clone();
                             async move { started.tick(Instant::now() + timeout).await }.boxed()
                         });
-                        let (first, run) = match (function.name, supervision) {
+                        let run = match (function.name, supervision) {
                             ("monitor", Supervision::Off) => continue,
-                            // Not before the webhook is registered.
-                            ("monitor", Supervision::On) => {
-                                let (watch, timeline) = (Arc::clone(&watch), timeline.clone());
-                                let (clock, aws) = (product_clock.clone(), aws.clone());
-                                (
-                                    every,
-                                    supervision::with_alarms(run, watch, timeline, clock, aws),
-                                )
-                            }
-                            _ => (first_run.min(every), run),
+                            ("monitor", Supervision::On) => supervision::with_alarms(
+                                run,
+                                Arc::clone(&watch),
+                                timeline.clone(),
+                                product_clock.clone(),
+                                aws.clone(),
+                            ),
+                            _ => run,
+                        };
+                        let has_queue = |trigger: &Trigger| matches!(trigger, Trigger::Queue(_));
+                        let first = match function.triggers.iter().any(has_queue) {
+                            true => first_run.min(every),
+                            false => every,
                         };
                         let clock = product_clock.clone();
                         let schedule = Schedule::start(&mut tasks, clock, first, every, run);

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use simulators::clock::Clock;
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 /// What the samples are written for.
@@ -70,11 +71,20 @@ struct SampleCase {
     done: Option<String>,
 }
 
-/// Replays all samples.
+/// Replays all samples. Interrupted, it ends what it started.
 ///
 /// # Errors
 /// Each sample that was answered otherwise, by name.
 pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = replay_all(arguments) => done,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = terminate.recv() => bail!("interrupted"),
+    }
+}
+
+async fn replay_all(arguments: Arguments) -> anyhow::Result<()> {
     let read = |name: &str| {
         let path = arguments.events.join(name);
         std::fs::read(&path).with_context(|| path.display().to_string())
@@ -157,7 +167,15 @@ fn attributes(item: &Map<String, Value>) -> anyhow::Result<HashMap<String, Attri
 /// `cargo lambda watch`, with all that it started.
 struct CargoLambdaWatch {
     child: Child,
+    /// The process group, by its number.
+    group: u32,
     port: String,
+}
+
+impl Drop for CargoLambdaWatch {
+    fn drop(&mut self) {
+        self.signal("-KILL");
+    }
 }
 
 impl CargoLambdaWatch {
@@ -187,7 +205,8 @@ impl CargoLambdaWatch {
             .kill_on_drop(true)
             .spawn()
             .context("cargo lambda")?;
-        let mut watch = Self { child, port };
+        let group = child.id().context("cargo lambda watch ended")?;
+        let mut watch = Self { child, group, port };
         let give_up = Instant::now() + WATCH_TIMEOUT;
         while tokio::net::TcpStream::connect(address).await.is_err() {
             if let Some(status) = watch.child.try_wait()? {
@@ -202,24 +221,18 @@ impl CargoLambdaWatch {
         Ok(watch)
     }
 
-    /// Ends it, and what it started: all are of its process group.
+    /// Ends it in order; what is left of its process group ends when it is dropped.
     async fn stop(&mut self) {
-        if let Some(pid) = self.child.id() {
-            let group = format!("-{pid}");
-            let _ = Command::new("kill")
-                .args(["-INT", "--", &group])
-                .status()
-                .await;
-            if timeout(Duration::from_secs(5), self.child.wait())
-                .await
-                .is_err()
-            {
-                let _ = Command::new("kill")
-                    .args(["-KILL", "--", &group])
-                    .status()
-                    .await;
-            }
-        }
+        self.signal("-INT");
+        let _ = timeout(Duration::from_secs(5), self.child.wait()).await;
+    }
+
+    fn signal(&self, signal: &str) {
+        let group = format!("-{}", self.group);
+        let _ = std::process::Command::new("kill")
+            .args([signal, "--", &group])
+            .stderr(Stdio::null())
+            .status();
     }
 
     async fn invoke(&self, function: &str, event: &Path) -> anyhow::Result<Value> {

@@ -37,8 +37,10 @@ pub(crate) struct State {
     /// The same of each bot, from a number on that chance gives: a run is too short for a turn that comes by counting.
     turns: BTreeMap<BotId, u32>,
     under_way: BTreeMap<BotId, u32>,
-    /// When the last call of each bot left.
-    left_at: BTreeMap<BotId, Instant>,
+    /// When the last call of each bot leaves.
+    leaves_at: BTreeMap<BotId, Instant>,
+    /// Until when a person has stopped the chat.
+    stopped_until: Option<Timestamp>,
     resumes: u64,
 }
 
@@ -46,9 +48,9 @@ pub(crate) struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaving {
     Now,
-    /// The call before it left late: a strict limit would refuse one that follows it sooner than this.
-    After(Duration),
-    /// The bot was told to wait meanwhile.
+    /// Not before this: the call before it leaves late, and a strict limit would refuse one that follows it sooner.
+    At(Timestamp),
+    /// The bot was told to wait meanwhile, or a person stopped the chat.
     Paused,
 }
 
@@ -77,7 +79,8 @@ impl Board {
             calls: 0,
             turns,
             under_way: BTreeMap::new(),
-            left_at: BTreeMap::new(),
+            leaves_at: BTreeMap::new(),
+            stopped_until: None,
             resumes: lease.resumes,
         }))
     }
@@ -89,7 +92,8 @@ impl Board {
 
 impl State {
     /// Takes over what others have stored: every wait, where the chat moved, whether a person resumed it.
-    pub(crate) fn take_over(&mut self, lease: &ChatLease, configured: ChatId) {
+    pub(crate) fn take_over(&mut self, lease: &ChatLease, configured: ChatId, now: Timestamp) {
+        self.stopped_until = lease.stopped_until(now);
         self.chat = lease.current_id(configured);
         for (bot, pause) in &lease.pauses {
             if let Some(limiter) = self.limiters.get_mut(bot) {
@@ -134,24 +138,37 @@ impl State {
         Some(self.limiters.get_mut(&bot)?.take_slot(now))
     }
 
-    /// The call of a slot is about to leave.
+    /// Whether a call of this bot may leave: no wait and no person forbids it.
+    pub(crate) fn may_leave(&self, bot: BotId, now: Timestamp) -> bool {
+        let limiter = self.limiters.get(&bot);
+        limiter.is_some_and(|limiter| limiter.waits_until(now) <= now)
+            && self.stopped_until.is_none_or(|until| until <= now)
+    }
+
+    /// The call of a slot is about to leave. Calls that came late leave in the order in which they came, an interval apart,
+    /// and what is begun after them has its slot after them.
     pub(crate) fn leave(&mut self, bot: BotId, now: Timestamp, monotonic: Instant) -> Leaving {
+        if !self.may_leave(bot, now) {
+            return Leaving::Paused;
+        }
         let Some(limiter) = self.limiters.get_mut(&bot) else {
             return Leaving::Paused;
         };
-        if limiter.waits_until(now) > now {
-            return Leaving::Paused;
+        let last = self.leaves_at.get(&bot);
+        let earliest = last.map_or(monotonic, |last| *last + limiter.interval());
+        let rest = earliest.saturating_duration_since(monotonic);
+        // In whole milliseconds, as times are.
+        let rest = Duration::from_millis(
+            u64::try_from(rest.as_micros().div_ceil(1000)).unwrap_or(u64::MAX),
+        );
+        let at = now.plus(rest);
+        self.leaves_at.insert(bot, monotonic + rest);
+        limiter.called(at);
+        if rest.is_zero() {
+            Leaving::Now
+        } else {
+            Leaving::At(at)
         }
-        if let Some(left_at) = self.left_at.get(&bot) {
-            let earliest = *left_at + limiter.interval();
-            let rest = earliest.saturating_duration_since(monotonic);
-            if !rest.is_zero() {
-                return Leaving::After(rest);
-            }
-        }
-        self.left_at.insert(bot, monotonic);
-        limiter.called(now);
-        Leaving::Now
     }
 
     /// A call is over.
@@ -165,6 +182,36 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn late_calls_leave_in_order_an_interval_apart_and_later_ones_begin_after_them() {
+        let (bot, interval) = (BotId(1), Duration::from_millis(200));
+        let fresh = Limiter::new(interval);
+        let lease = ChatLease::default();
+        let board = Board::new(
+            &lease,
+            ChatId(-1),
+            [bot].into_iter(),
+            &fresh,
+            Instant::now(),
+        );
+        let mut board = board.lock();
+        let (now, monotonic) = (Timestamp::from_ms(1_763_640_000_000), Instant::now());
+        for _ in 0..5 {
+            board.begin(bot, now);
+        }
+        // All five come at once, three seconds late.
+        let late = now.plus(Duration::from_secs(3));
+        let left: Vec<Leaving> = (0..5).map(|_| board.leave(bot, late, monotonic)).collect();
+        let at = |n: u32| Leaving::At(late.plus(interval * n));
+        assert_eq!(left, [Leaving::Now, at(1), at(2), at(3), at(4)]);
+        let next = board.begin(bot, late).unwrap().0;
+        assert_eq!(next, late.plus(interval * 5));
+        // A person stops the chat: what has not left does not.
+        board.stopped_until = Some(late.plus(Duration::from_secs(60)));
+        assert!(!board.may_leave(bot, late));
+        assert_eq!(board.leave(bot, late, monotonic), Leaving::Paused);
+    }
 
     #[test]
     fn runs_of_three_calls_leave_one_call_in_twenty_of_each_bot_to_revocations() {

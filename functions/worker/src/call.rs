@@ -1,6 +1,7 @@
 //! One call about a task, and what its failure means: for the task, and for the bot that made it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use domain::fault::Fault;
 use domain::id::{ChatId, InviteLink, RequestId};
@@ -59,23 +60,24 @@ impl Call<'_> {
         self.board.lock().chat
     }
 
-    /// Waits for the slot; answers whether the call may be made then: its bot may have been told to wait meanwhile, and a
-    /// process that was frozen has lost the lease.
+    /// Waits for the slot; answers whether the call may be made then: its bot may have been told to wait meanwhile, a person
+    /// may have stopped the chat, and a process that was frozen has lost the lease.
     pub(crate) async fn reach_slot(&self) -> bool {
-        let mut at = self.slot;
-        loop {
-            self.app.clock.sleep_until(at).await;
+        self.app.clock.sleep_until(self.slot).await;
+        let leaving = {
             let (now, monotonic) = (self.app.clock.now(), self.app.clock.monotonic());
-            let mut board = self.board.lock();
-            if board.is_broken || monotonic >= board.ends {
-                return false;
-            }
-            match board.leave(self.bot.bot(), now, monotonic) {
-                Leaving::Now => return true,
-                Leaving::Paused => return false,
-                Leaving::After(rest) => at = now.plus(rest),
-            }
+            self.board.lock().leave(self.bot.bot(), now, monotonic)
+        };
+        if let Leaving::At(at) = leaving {
+            self.app.clock.sleep_until(at).await;
         }
+        let (now, monotonic) = (self.app.clock.now(), self.app.clock.monotonic());
+        let board = self.board.lock();
+        leaving != Leaving::Paused
+            && !board.is_broken
+            && monotonic < board.ends
+            && !self.app.is_stopping.load(Ordering::SeqCst)
+            && board.may_leave(self.bot.bot(), now)
     }
 
     /// A call went well.

@@ -500,7 +500,8 @@ impl<'a> Run<'a> {
     }
 
     async fn take_over(&mut self, lease: ChatLease) -> Result<(), StoreError> {
-        self.board.lock().take_over(&lease, self.configured);
+        let now = self.app.clock.now();
+        self.board.lock().take_over(&lease, self.configured, now);
         self.lease = lease;
         self.correct_pauses().await
     }

@@ -27,7 +27,10 @@ pub(crate) fn find(folder: &Path, function: &str) -> anyhow::Result<PathBuf> {
         path.is_file(),
         "the release binary of `{function}` is not in {}; build all with `cargo build --release {}`",
         folder.display(),
-        FUNCTIONS.map(|name| format!("-p {name}")).join(" ")
+        local::functions::FUNCTIONS
+            .each_ref()
+            .map(|function| format!("-p {}", function.name))
+            .join(" ")
     );
     Ok(path)
 }
