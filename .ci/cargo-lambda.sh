@@ -5,6 +5,10 @@
 #   .ci/cargo-lambda.sh release     builds them alone, as they are released
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ -z "${1-}" ] && [ ! -x target/verify/verify ]; then
+  echo 'first: cargo build --profile verify -p verify' >&2
+  exit 1
+fi
 . .ci/venv.sh
 
 mapfile -t functions < <(ls functions)

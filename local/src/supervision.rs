@@ -65,8 +65,15 @@ pub(crate) fn with_alarms(
         let (timeline, clock, aws) = (timeline.clone(), clock.clone(), aws.clone());
         async move {
             let seen = monitor().await;
+            let measured = serde_json::from_value(seen.clone()).unwrap_or_else(|problem| {
+                error!(
+                    fault = "unavailable",
+                    "what `monitor` answered can't be read, so the alarms see nothing of this minute: {problem}"
+                );
+                monitor::Seen::default()
+            });
             let minute = Minute {
-                seen: serde_json::from_value(seen.clone()).unwrap_or_default(),
+                seen: measured,
                 counted: timeline.take_counted(),
             };
             watch.alarms.look_at(minute, clock.now());

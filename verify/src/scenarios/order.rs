@@ -76,6 +76,17 @@ pub(super) fn first_come_first_served(size: Size) -> anyhow::Result<String> {
     })
 }
 
+/// Waits until so many links are made and stored, for `within` at most.
+async fn links_made(world: &World, links: usize, within: Duration) -> anyhow::Result<()> {
+    let deadline = tokio::time::Instant::now() + within;
+    while world.telegram.link_count() < links {
+        anyhow::ensure!(tokio::time::Instant::now() < deadline, "still not served");
+        world.wait(Duration::from_secs(1)).await;
+    }
+    world.wait(Duration::from_secs(2)).await;
+    Ok(())
+}
+
 /// A backlog at its rate limit, and a lone order of another chat now and then.
 pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
     let (orders, per_minute) = size.pick((80, 20), (100_000, 1200));
@@ -99,12 +110,7 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
             world.wait(expected / (lone + 2)).await;
             buy(&world, orders + number as usize, 1).await?;
         }
-        let deadline = tokio::time::Instant::now() + expected;
-        while world.telegram.link_count() < orders + lone as usize {
-            anyhow::ensure!(tokio::time::Instant::now() < deadline, "still not served");
-            world.wait(Duration::from_secs(1)).await;
-        }
-        world.wait(Duration::from_secs(2)).await;
+        links_made(&world, orders + lone as usize, expected).await?;
         let all = served(&world).await?;
         let (one, other): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.chat == world.chats[0]);
         anyhow::ensure!(one.len() == orders, "{} requests", one.len());
@@ -160,12 +166,7 @@ pub(super) fn sale_without_pool(size: Size) -> anyhow::Result<String> {
         let start = world.clock.now();
         buy_all(&world, 0..orders).await?;
         let expected = orders as f64 * 60.0 / f64::from(per_minute) / bots as f64;
-        let deadline = tokio::time::Instant::now() + Duration::from_secs_f64(2.0 * expected);
-        while world.telegram.link_count() < orders {
-            anyhow::ensure!(tokio::time::Instant::now() < deadline, "still not served");
-            world.wait(Duration::from_secs(1)).await;
-        }
-        world.wait(Duration::from_secs(2)).await;
+        links_made(&world, orders, Duration::from_secs_f64(2.0 * expected)).await?;
         let all = served(&world).await?;
         anyhow::ensure!(all.len() == orders, "{} requests", all.len());
         let last = all.iter().map(|served| served.done).max().unwrap_or(start);
