@@ -10,12 +10,12 @@ use std::sync::LazyLock;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::event::{Event, PendingEvents};
-use fuzz::{World, operation};
+use fuzz::{FuzzWorld, operation};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use store::queue::Bell;
 
-static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static WORLD: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 static WORKER: LazyLock<worker::App> = LazyLock::new(|| WORLD.start(worker::App::from_env));
 static EVENTS: LazyLock<events::App> = LazyLock::new(|| WORLD.start(events::App::from_env));
 

@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use fuzz::{API_KEY, WEBHOOK_SECRET, World, operation};
+use fuzz::{API_KEY, WEBHOOK_SECRET, FuzzWorld, operation};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use runtime::gateway::ApiGatewayRequest;
@@ -16,7 +16,7 @@ use runtime::response::Rejection;
 use serde_json::Value;
 use store::queue::Bell;
 
-static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static WORLD: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 static REQUEST: LazyLock<request::App> = LazyLock::new(|| WORLD.start(request::App::from_env));
 static STATUS: LazyLock<status::App> = LazyLock::new(|| WORLD.start(status::App::from_env));
 static WEBHOOK: LazyLock<webhook::App> = LazyLock::new(|| WORLD.start(webhook::App::from_env));

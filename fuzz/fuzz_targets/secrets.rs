@@ -6,12 +6,12 @@
 
 use std::sync::LazyLock;
 
-use fuzz::World;
+use fuzz::FuzzWorld;
 use libfuzzer_sys::fuzz_target;
 use runtime::config::Env;
 use serde_json::{Value, json};
 
-static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static WORLD: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 
 fuzz_target!(|text: &str| {
     let answer = json!({"ARN": "arn:aws:secretsmanager:us-east-1:0:secret:s", "Name": "s", "SecretString": text});

@@ -11,19 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
 use domain::task::{Lane, Task};
-use fuzz::{World, operation, well};
+use fuzz::{FuzzWorld, operation, well};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use store::{Found, Tasks};
 
 /// The table by itself.
-static TABLE: LazyLock<World> = LazyLock::new(World::default);
+static TABLE: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 static TASKS: LazyLock<Tasks> = LazyLock::new(|| {
     TABLE.start(|env, _| Tasks::from_env(runtime::aws::Shared::from_env(env).dynamodb(), env))
 });
 /// The dispatcher.
-static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static WORLD: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 static WORKER: LazyLock<worker::App> = LazyLock::new(|| WORLD.start(worker::App::from_env));
 
 fn dynamo(body: &Value) -> Response<Bytes> {

@@ -9,13 +9,13 @@ use std::sync::LazyLock;
 
 use domain::id::ChatId;
 use domain::time::Timestamp;
-use fuzz::{API_KEY, BOT_TOKEN, WEBENGAGE_KEY, WEBHOOK_SECRET, World, chain, head_and_body};
+use fuzz::{API_KEY, BOT_TOKEN, WEBENGAGE_KEY, WEBHOOK_SECRET, FuzzWorld, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;
 use serde_json::Value;
 use telegram::{Bots, TelegramError};
 
-static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static WORLD: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 static BOTS: LazyLock<Bots> =
     LazyLock::new(|| WORLD.start(|env, clock| Bots::from_env(env, &clock)));
 

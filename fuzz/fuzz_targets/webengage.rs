@@ -8,12 +8,12 @@
 use std::sync::LazyLock;
 
 use domain::event::Event;
-use fuzz::{WEBENGAGE_KEY, World, chain, head_and_body};
+use fuzz::{WEBENGAGE_KEY, FuzzWorld, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use webengage::WebEngage;
 
-static WORLD: LazyLock<World> = LazyLock::new(World::default);
+static WORLD: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 static WEBENGAGE: LazyLock<WebEngage> =
     LazyLock::new(|| WORLD.start(|env, _| WebEngage::from_env(env)));
 

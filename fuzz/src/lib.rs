@@ -45,7 +45,7 @@ const ENVIRONMENT: [(&str, &str); 12] = [
 ];
 
 /// The world that a function sees: AWS, Telegram and WebEngage as one closure, and time that passes by itself.
-pub struct World {
+pub struct FuzzWorld {
     runtime: Runtime,
     calls: Arc<Mutex<Vec<Request<Bytes>>>>,
     answer: Arc<Mutex<ApiGatewayResponse>>,
@@ -53,7 +53,7 @@ pub struct World {
 
 type ApiGatewayResponse = Box<dyn Fn(&Request<Bytes>) -> Response<Bytes> + Send>;
 
-impl Default for World {
+impl Default for FuzzWorld {
     fn default() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -67,7 +67,7 @@ impl Default for World {
     }
 }
 
-impl World {
+impl FuzzWorld {
     /// Starts a function in this world.
     pub fn start<A>(&self, from_env: impl FnOnce(&mut Env, Clock) -> A) -> A {
         let _entered = self.runtime.enter();

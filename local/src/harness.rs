@@ -39,7 +39,7 @@ use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
 
-pub use answer::Answer;
+pub use answer::ApiAnswer;
 use answer::Wire;
 pub use case::Case;
 pub use customer::Customer;
@@ -89,7 +89,7 @@ impl TestStack {
     }
 
     /// A local stack whose data lies in a folder.
-    pub async fn in_folder(folder: PathBuf) -> Self {
+    pub async fn in_data_dir(folder: PathBuf) -> Self {
         Self::with_data(Data::Folder(folder), &[]).await
     }
 
@@ -192,12 +192,12 @@ impl TestStack {
         path: &str,
         body: impl Into<reqwest::Body>,
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> ApiAnswer {
         self.wire.post(path, body, headers).await
     }
 
     /// Any `GET` by anybody.
-    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> ApiAnswer {
         self.wire.get(path, headers).await
     }
 }

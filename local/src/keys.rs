@@ -42,7 +42,7 @@ impl Keys {
     ///
     /// # Errors
     /// If the file can't be read or written.
-    pub fn of_folder(folder: &Path) -> anyhow::Result<Self> {
+    pub fn of_data_dir(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
         match fs::read(&path) {
             Ok(text) => {

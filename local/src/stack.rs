@@ -118,7 +118,7 @@ impl Stack {
             None => (Storage::Memory, Keys::new()),
             Some(folder) => {
                 let path = folder.path().to_owned();
-                let keys = Keys::of_folder(&path)?;
+                let keys = Keys::of_data_dir(&path)?;
                 match is_synced {
                     true => (Storage::Folder(path), keys),
                     false => (Storage::Unsynced(path), keys),

@@ -4,7 +4,7 @@
 mod telegram_support;
 
 use serde_json::{Value, json};
-use simulators::telegram::{ChatKind, Rights, Status, Tap, User};
+use simulators::telegram::{ChatKind, MemberStatus, Rights, Tap, User};
 use telegram_support::{CHAT, TOKEN, TelegramWorld};
 
 #[tokio::test]
@@ -408,7 +408,7 @@ async fn an_upgraded_group_names_its_new_id_and_its_links_live_on() {
             .tap(link["invite_link"].as_str().unwrap(), User::new(5)),
         Tap::Joined
     );
-    assert_eq!(world.telegram.status(new, 5), Status::Member);
+    assert_eq!(world.telegram.status(new, 5), MemberStatus::Member);
 }
 
 #[tokio::test]
@@ -516,9 +516,9 @@ async fn banning_removes_and_blocks_and_unbanning_a_member_removes_him() {
             json!({"chat_id": CHAT, "user_id": 1, "only_if_banned": true}),
         )
         .await;
-    assert_eq!(world.telegram.status(CHAT, 1), Status::Member);
+    assert_eq!(world.telegram.status(CHAT, 1), MemberStatus::Member);
     world.ok("unbanChatMember", member.clone()).await;
-    assert_eq!(world.telegram.status(CHAT, 1), Status::Left);
+    assert_eq!(world.telegram.status(CHAT, 1), MemberStatus::Left);
     assert_eq!(world.telegram.tap(&url, User::new(1)), Tap::Joined);
     world.ok("banChatMember", member.clone()).await;
     assert_eq!(world.telegram.tap(&url, User::new(1)), Tap::Banned);
@@ -561,7 +561,7 @@ async fn a_join_request_waits_for_its_approval() {
     let url = link["invite_link"].as_str().unwrap();
     for user in [1, 2] {
         assert_eq!(world.telegram.tap(url, User::new(user)), Tap::Requested);
-        assert_eq!(world.telegram.status(CHAT, user), Status::Left);
+        assert_eq!(world.telegram.status(CHAT, user), MemberStatus::Left);
     }
     world
         .ok(
@@ -575,8 +575,8 @@ async fn a_join_request_waits_for_its_approval() {
             json!({"chat_id": CHAT, "user_id": 2}),
         )
         .await;
-    assert_eq!(world.telegram.status(CHAT, 1), Status::Member);
-    assert_eq!(world.telegram.status(CHAT, 2), Status::Left);
+    assert_eq!(world.telegram.status(CHAT, 1), MemberStatus::Member);
+    assert_eq!(world.telegram.status(CHAT, 2), MemberStatus::Left);
     let again = world
         .refused(
             "approveChatJoinRequest",

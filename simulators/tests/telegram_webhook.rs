@@ -28,7 +28,7 @@ async fn join(world: &TelegramWorld, user: i64) -> String {
 #[tokio::test]
 async fn a_failed_delivery_is_repeated_at_once_then_after_2_4_8_seconds() {
     let (world, hook) = hooked().await;
-    hook.answer([500, 503, 404, 302].map(Respond::Status));
+    hook.answer([500, 503, 404, 302].map(Respond::MemberStatus));
     join(&world, 1).await;
     eventually("the first retry", || hook.count() == 2).await;
     for (attempts, wait) in [(3, 2), (4, 4), (5, 8)] {
@@ -154,7 +154,7 @@ async fn as_many_connections_as_asked_for_once_one_delivery_succeeded() {
     let params = json!({"url": hook.url, "max_connections": 3, "allowed_updates": ["chat_member"]});
     world.ok("setWebhook", params).await;
     *hook.slow.lock().unwrap() = Duration::from_millis(30);
-    hook.answer([Respond::Status(500)]);
+    hook.answer([Respond::MemberStatus(500)]);
     for user in 1..=12 {
         world.telegram.add_by_admin(CHAT, User::new(user));
     }

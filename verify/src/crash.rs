@@ -31,7 +31,7 @@ pub use command::{Arguments, command};
 pub use flow::Flow;
 
 use super::invariants;
-use super::wire::Call;
+use super::wire::WireCall;
 use super::world::{self, World};
 pub(super) use call_site::CallSites;
 use flow_runner::FlowRunner;
@@ -94,7 +94,7 @@ impl std::fmt::Display for Violation {
 #[derive(Debug)]
 pub struct CaseResult {
     /// The calls that may be injected, in order, as they were made.
-    pub calls: Vec<Call>,
+    pub calls: Vec<WireCall>,
     /// What was not as it must be; empty if all was.
     pub broken: Vec<String>,
     /// Every call with what became of it, and every line that was logged between them.
@@ -134,7 +134,7 @@ pub fn run(case: &Case) -> CaseResult {
 /// Runs the matrix of these flows on so many threads.
 #[must_use]
 pub fn matrix(threads: usize, size: Size, flows: &[Flow]) -> Vec<FlowOutcome> {
-    let board = Board::default();
+    let board = CaseList::default();
     for flow in flows.iter().copied() {
         board.state().ready.push_back(Case {
             flow,
@@ -153,7 +153,7 @@ pub fn matrix(threads: usize, size: Size, flows: &[Flow]) -> Vec<FlowOutcome> {
 
 /// What is still to be run, and what became of the rest.
 #[derive(Default)]
-struct Board {
+struct CaseList {
     state: Mutex<MatrixState>,
 }
 
@@ -165,7 +165,7 @@ struct MatrixState {
     outcomes: Vec<FlowOutcome>,
 }
 
-impl Board {
+impl CaseList {
     fn work(&self, size: Size) {
         loop {
             let case = {
@@ -230,7 +230,7 @@ impl MatrixState {
 }
 
 /// The cases that a ran one leads to.
-fn following(case: &Case, calls: &[Call], size: Size) -> Vec<Case> {
+fn following(case: &Case, calls: &[WireCall], size: Size) -> Vec<Case> {
     let flow = case.flow;
     let of = |what| Case { flow, what };
     match &case.what {
@@ -295,7 +295,7 @@ fn following(case: &Case, calls: &[Call], size: Size) -> Vec<Case> {
 }
 
 /// The call_sites from the number `first` on that are injected: all, but for the middle of long rows of one call.
-fn call_sites_from(calls: &[Call], first: usize) -> Vec<usize> {
+fn call_sites_from(calls: &[WireCall], first: usize) -> Vec<usize> {
     let mut call_sites = Vec::new();
     let mut row = 0;
     for (at, call) in calls.iter().enumerate() {

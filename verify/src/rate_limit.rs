@@ -195,10 +195,10 @@ impl Case {
             _ => Duration::from_millis(60)..=Duration::from_millis(140),
         };
         world.telegram.set_latency(way);
-        let orders: Vec<usize> = (0..self.backlog()).collect();
+        let payments: Vec<usize> = (0..self.backlog()).collect();
         // Many at once: what is served meanwhile is missing from the backlog.
-        for orders in orders.chunks(BUYERS) {
-            let buys = orders.iter().map(async |n| {
+        for payments in payments.chunks(BUYERS) {
+            let buys = payments.iter().map(async |n| {
                 for chat in &world.chats {
                     let body = json!({"userId": format!("u{n}"), "transactionId": format!("T{n}"), "chatId": chat});
                     world.buy(&body).await.context("the request died")?;

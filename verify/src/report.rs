@@ -24,12 +24,12 @@ pub struct Arguments {
     /// Where `REPORT.md` and its plots go.
     #[arg(long, default_value = "docs")]
     out: PathBuf,
-    /// Seeds of the simulation; by default 300, of few orders each with --small.
+    /// Seeds of the simulation; by default 300, of few payments each with --small.
     #[arg(long)]
     seeds: Option<u64>,
     /// Orders of the sale; by default 100000, or with --small 5000.
     #[arg(long)]
-    orders: Option<u64>,
+    payments: Option<u64>,
     /// How often the local stack is killed; by default 20, or with --small 5.
     #[arg(long)]
     rounds: Option<u64>,
@@ -54,7 +54,7 @@ enum Part {
     /// The cases that no draw would meet.
     Special,
     /// Limits to be found, and several bots.
-    Pace,
+    RateLimits,
     /// A sale from the link pool.
     Sale,
     /// The local stack, killed again and again.
@@ -63,7 +63,7 @@ enum Part {
     Bench,
 }
 
-/// One in so many seeds is run once more with hundreds of orders.
+/// One in so many seeds is run once more with hundreds of payments.
 const LARGE_IN: u64 = 20;
 
 /// A figure and what it must be.
@@ -152,7 +152,7 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
                 let large = ("--large", &Size::large());
                 simulation(
                     &mut report,
-                    "Seeds of hundreds of orders",
+                    "Seeds of hundreds of payments",
                     seeds / LARGE_IN,
                     large,
                     threads,
@@ -163,18 +163,18 @@ pub async fn command(arguments: Arguments) -> anyhow::Result<()> {
         if runs(Part::Special) && !small {
             scenarios(&mut report, threads);
         }
-        if runs(Part::Pace) {
+        if runs(Part::RateLimits) {
             rate_limits::rate_limits(&mut report, small, threads)?;
         }
         anyhow::Ok(report)
     });
     let mut report = worlds.await??;
-    let (orders, rounds) = match arguments.small {
+    let (payments, rounds) = match arguments.small {
         true => (5000, 5),
         false => (100_000, 20),
     };
     if wants(Part::Sale) {
-        sold(&mut report, arguments.orders.unwrap_or(orders)).await?;
+        sold(&mut report, arguments.payments.unwrap_or(payments)).await?;
     }
     if wants(Part::Durability) {
         survived(&mut report, arguments.rounds.unwrap_or(rounds)).await?;
@@ -287,10 +287,13 @@ fn simulation(
         summary.seeds
     );
     for (what, figure) in [
-        ("orders", summary.orders.to_string()),
+        ("payments", summary.payments.to_string()),
         ("links made", summary.links.to_string()),
         ("calls of the functions", summary.calls.to_string()),
-        ("calls that went wrong by order", summary.faults.to_string()),
+        (
+            "calls that went wrong on purpose",
+            summary.faults.to_string(),
+        ),
         ("invocations that died", summary.deaths.to_string()),
         ("simulated days", format!("{:.0}", summary.virtual_days)),
         (
@@ -351,18 +354,18 @@ fn scenarios(report: &mut Report, threads: usize) {
     );
 }
 
-async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
-    let sale = sale::run(orders).await?;
-    let rate = sale.orders as f64 / sale.seconds;
-    let accepted = sale::without_pool(orders).await?;
+async fn sold(report: &mut Report, payments: u64) -> anyhow::Result<()> {
+    let sale = sale::run(payments).await?;
+    let rate = sale.payments as f64 / sale.seconds;
+    let accepted = sale::without_pool(payments).await?;
     let mut text = format!(
-        "{} orders from {} callers at once over HTTP, against {} links in the pool; API, functions, tables, queues and callers share one \
-        machine.\n\n| | |\n| --- | --- |\n| orders a second | {rate:.0} |\n| with a link in the answer | {} |\n| links given twice | {} |\n\
-        | p50, p99, longest | {:.1} ms, {:.1} ms, {:.0} ms |\n| calls of Telegram | {} |\n| an order costs | {:.2} write units, {:.2} read units, {:.2} SQS requests |\n\n\
+        "{} payments from {} callers at once over HTTP, against {} links in the pool; API, functions, tables, queues and callers share one \
+        machine.\n\n| | |\n| --- | --- |\n| payments a second | {rate:.0} |\n| with a link in the answer | {} |\n| links given twice | {} |\n\
+        | p50, p99, longest | {:.1} ms, {:.1} ms, {:.0} ms |\n| calls of Telegram | {} |\n| a payment costs | {:.2} write units, {:.2} read units, {:.2} SQS requests |\n\n\
         ![Orders a second](report/sale.svg)\n",
-        sale.orders,
+        sale.payments,
         sale.callers,
-        sale.orders,
+        sale.payments,
         sale.linked,
         sale.duplicates,
         sale.p50_ms,
@@ -375,11 +378,11 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
     );
     let _ = writeln!(
         text,
-        "\nWithout a pool the links are made later; {} orders from {} callers at once were accepted at {:.0} a second, p50 {:.1} ms, \
+        "\nWithout a pool the links are made later; {} payments from {} callers at once were accepted at {:.0} a second, p50 {:.1} ms, \
         p99 {:.1} ms. How long the links then take: the scenario `sale-without-pool`.",
-        accepted.orders,
+        accepted.payments,
         accepted.callers,
-        accepted.orders as f64 / accepted.seconds,
+        accepted.payments as f64 / accepted.seconds,
         accepted.p50_ms,
         accepted.p99_ms,
     );
@@ -387,9 +390,9 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
     report.plots.push((
         "sale.svg",
         Chart {
-            title: format!("A sale of {} orders from the link pool", sale.orders),
+            title: format!("A sale of {} payments from the link pool", sale.payments),
             x: "seconds",
-            y: "orders a second",
+            y: "payments a second",
             lines: vec![Line {
                 name: "answered with a link".to_owned(),
                 colour: "#2a7",
@@ -398,17 +401,17 @@ async fn sold(report: &mut Report, orders: u64) -> anyhow::Result<()> {
                     .by_second
                     .iter()
                     .enumerate()
-                    .map(|(second, orders)| (second as f64 + 0.5, *orders as f64))
+                    .map(|(second, payments)| (second as f64 + 0.5, *payments as f64))
                     .collect(),
             }],
         }
         .svg(),
     ));
     report.bound(
-        "sale: orders with their link in the answer",
-        format!("{} of {}", sale.linked, sale.orders),
+        "sale: payments with their link in the answer",
+        format!("{} of {}", sale.linked, sale.payments),
         "all",
-        sale.linked == sale.orders,
+        sale.linked == sale.payments,
     );
     report.bound(
         "sale: links given twice",

@@ -1,4 +1,4 @@
-//! A sale: as many orders as this machine takes, against a link pool that holds a link for each.
+//! A sale: as many payments as this machine takes, against a link pool that holds a link for each.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use local::seed_pool::{Seed, seed};
 const CALLERS: [usize; 5] = [64, 32, 16, 8, 4];
 /// Orders of a trial.
 const TRIAL: u64 = 1000;
-/// What 99 of 100 orders of a trial may take: what the sale may, with room for a busy minute.
+/// What 99 of 100 payments of a trial may take: what the sale may, with room for a busy minute.
 const TRIAL_P99_MS: f64 = 75.0;
 /// Orders whose units are counted.
 const COUNTED: u64 = 200;
@@ -34,7 +34,7 @@ const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 #[serde(rename_all = "camelCase")]
 pub struct Sale {
     /// Orders made, each of another buyer.
-    pub orders: u64,
+    pub payments: u64,
     /// Callers at once.
     pub callers: usize,
     /// How long it took.
@@ -43,17 +43,17 @@ pub struct Sale {
     pub linked: u64,
     /// Links that two buyers got.
     pub duplicates: u64,
-    /// Milliseconds that half of the orders took at most.
+    /// Milliseconds that half of the payments took at most.
     pub p50_ms: f64,
-    /// Milliseconds that 99 of 100 orders took at most.
+    /// Milliseconds that 99 of 100 payments took at most.
     pub p99_ms: f64,
-    /// Milliseconds of the longest order.
+    /// Milliseconds of the longest payment.
     pub longest_ms: f64,
-    /// DynamoDB write units an order, until its event is delivered.
+    /// DynamoDB write units a payment, until its event is delivered.
     pub write_units: f64,
-    /// DynamoDB read units an order.
+    /// DynamoDB read units a payment.
     pub read_units: f64,
-    /// SQS requests an order.
+    /// SQS requests a payment.
     pub sqs: f64,
     /// Orders answered in each second.
     pub by_second: Vec<u64>,
@@ -61,18 +61,18 @@ pub struct Sale {
     pub telegram_calls: u64,
 }
 
-/// One order, answered.
+/// One payment, answered.
 struct Answered {
     at: Duration,
     took_ms: f64,
     link: Option<String>,
 }
 
-/// Fills a link pool with `orders` links and sells them all, from as many callers at once as get their answers in time.
+/// Fills a link pool with `payments` links and sells them all, from as many callers at once as get their answers in time.
 ///
 /// # Errors
-/// If an order is not answered 200.
-pub async fn run(orders: u64) -> anyhow::Result<Sale> {
+/// If a payment is not answered 200.
+pub async fn run(payments: u64) -> anyhow::Result<Sale> {
     // The pool is filled here, past Telegram, in slots behind the target, which nobody fills again.
     let mut stack = TestStack::with(&[("LINK_POOL_TARGET", "1")]).await;
     stack.leaves_something();
@@ -84,7 +84,7 @@ pub async fn run(orders: u64) -> anyhow::Result<Sale> {
             chat: stack.chat_id,
             bot: stack.bot_id,
             first: 1000,
-            slots: orders + COUNTED + TRIAL * CALLERS.len() as u64,
+            slots: payments + COUNTED + TRIAL * CALLERS.len() as u64,
             link_expires_at: Timestamp::from_ms(now.ms()).plus(LIFE),
         },
     )
@@ -94,24 +94,24 @@ pub async fn run(orders: u64) -> anyhow::Result<Sale> {
     let callers = callers(&stack).await?;
     let calls_before = stack.telegram.count("createChatInviteLink");
     let began = Instant::now();
-    let mut answered = sell(&stack, callers, "sale", orders).await?;
+    let mut answered = sell(&stack, callers, "sale", payments).await?;
     let seconds = began.elapsed().as_secs_f64();
 
     let links: Vec<&String> = answered
         .iter()
-        .filter_map(|order| order.link.as_ref())
+        .filter_map(|payment| payment.link.as_ref())
         .collect();
     let different: BTreeSet<&String> = links.iter().copied().collect();
     let (linked, duplicates) = (links.len() as u64, (links.len() - different.len()) as u64);
     let mut by_second = vec![0; seconds.ceil() as usize];
-    for order in &answered {
-        if let Some(second) = by_second.get_mut(order.at.as_secs() as usize) {
+    for payment in &answered {
+        if let Some(second) = by_second.get_mut(payment.at.as_secs() as usize) {
             *second += 1;
         }
     }
-    let mut took: Vec<f64> = answered.drain(..).map(|order| order.took_ms).collect();
+    let mut took: Vec<f64> = answered.drain(..).map(|payment| payment.took_ms).collect();
     Ok(Sale {
-        orders,
+        payments,
         callers,
         seconds,
         linked,
@@ -127,36 +127,36 @@ pub async fn run(orders: u64) -> anyhow::Result<Sale> {
     })
 }
 
-/// What a sale without a pool came to: orders are accepted, and their links are made later.
+/// What a sale without a pool came to: payments are accepted, and their links are made later.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
     /// Orders made, each of another buyer, all of them accepted.
-    pub orders: u64,
+    pub payments: u64,
     /// Callers at once.
     pub callers: usize,
     /// How long it took.
     pub seconds: f64,
-    /// Milliseconds that half of the orders took at most.
+    /// Milliseconds that half of the payments took at most.
     pub p50_ms: f64,
-    /// Milliseconds that 99 of 100 orders took at most.
+    /// Milliseconds that 99 of 100 payments took at most.
     pub p99_ms: f64,
 }
 
-/// Sells `orders` seats without a link pool, from as many callers at once as get their answers in time.
+/// Sells `payments` seats without a link pool, from as many callers at once as get their answers in time.
 ///
 /// # Errors
-/// If an order is not answered 200.
-pub async fn without_pool(orders: u64) -> anyhow::Result<Accepted> {
+/// If a payment is not answered 200.
+pub async fn without_pool(payments: u64) -> anyhow::Result<Accepted> {
     let mut stack = TestStack::with(&[]).await;
     stack.leaves_something();
     let callers = callers(&stack).await?;
     let began = Instant::now();
-    let answered = sell(&stack, callers, "sale", orders).await?;
+    let answered = sell(&stack, callers, "sale", payments).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let mut took: Vec<f64> = answered.iter().map(|order| order.took_ms).collect();
+    let mut took: Vec<f64> = answered.iter().map(|payment| payment.took_ms).collect();
     Ok(Accepted {
-        orders,
+        payments,
         callers,
         seconds,
         p50_ms: percentile(&mut took, 0.5),
@@ -169,7 +169,7 @@ async fn callers(stack: &TestStack) -> anyhow::Result<usize> {
     let mut fewest = 0;
     for callers in CALLERS {
         let trial = sell(stack, callers, &format!("trial-{callers}"), TRIAL).await?;
-        let mut took: Vec<f64> = trial.iter().map(|order| order.took_ms).collect();
+        let mut took: Vec<f64> = trial.iter().map(|payment| payment.took_ms).collect();
         if percentile(&mut took, 0.99) < TRIAL_P99_MS {
             return Ok(callers);
         }
@@ -178,12 +178,12 @@ async fn callers(stack: &TestStack) -> anyhow::Result<usize> {
     Ok(fewest)
 }
 
-/// Sells so many orders, whose buyers are called after `name`.
+/// Sells so many payments, whose buyers are called after `name`.
 async fn sell(
     stack: &TestStack,
     callers_at_once: usize,
     name: &str,
-    orders: u64,
+    payments: u64,
 ) -> anyhow::Result<Vec<Answered>> {
     let began = Instant::now();
     let http = runtime::http::client(TIMEOUT).map_err(anyhow::Error::msg)?;
@@ -198,7 +198,7 @@ async fn sell(
             let mut answered = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= orders {
+                if number >= payments {
                     return anyhow::Ok(answered);
                 }
                 let body = json!({"userId": format!("{name}-buyer-{number}"), "transactionId": format!("{name}-{number}")});
@@ -207,10 +207,10 @@ async fn sell(
                     .header("x-api-key", &key)
                     .body(body.to_string());
                 let sent = Instant::now();
-                let answer = call.send().await.context("an order was not answered")?;
+                let answer = call.send().await.context("a payment was not answered")?;
                 let status = answer.status().as_u16();
                 let body: Value = serde_json::from_slice(&answer.bytes().await?)?;
-                anyhow::ensure!(status == 200, "an order was answered {status} {body}");
+                anyhow::ensure!(status == 200, "a payment was answered {status} {body}");
                 answered.push(Answered {
                     at: began.elapsed(),
                     took_ms: ms(sent.elapsed()),
@@ -226,7 +226,7 @@ async fn sell(
     Ok(all)
 }
 
-/// What an order costs, from the first call to the delivered event: write units, read units, SQS requests.
+/// What a payment costs, from the first call to the delivered event: write units, read units, SQS requests.
 async fn count(stack: &TestStack) -> anyhow::Result<(f64, f64, f64)> {
     stack.run_until_idle().await;
     let wire = stack.aws().wire();
@@ -236,7 +236,7 @@ async fn count(stack: &TestStack) -> anyhow::Result<(f64, f64, f64)> {
         let answer = stack.shop().buy(&name, &name).await;
         anyhow::ensure!(
             answer.status == 200,
-            "an order was refused: {}",
+            "a payment was refused: {}",
             answer.body
         );
     }

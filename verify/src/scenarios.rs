@@ -102,16 +102,16 @@ fn concurrency(size: Size) -> anyhow::Result<String> {
     let day = broken_day(size.pick(240, 15))?;
     Ok(format!(
         "{} joins in {} updates, resent and shuffled: {} counted; {} identical requests: {} bells, {} link, {} event; a chat broken for a \
-         day: {} orders, another chat's waited {} ms at most, those of a bot that still could {} ms, the rest was served {:.0} s after it \
+         day: {} payments, another chat's waited {} ms at most, those of a bot that still could {} ms, the rest was served {:.0} s after it \
          was fixed, after {} probes",
-        resent.orders,
+        resent.payments,
         resent.deliveries,
         resent.joined,
         same.requests,
         same.bells,
         same.links,
         same.events,
-        day.orders,
+        day.payments,
         day.longest_beside.as_millis(),
         day.longest_by_the_other_bot.as_millis(),
         day.served_after.as_secs_f64(),
@@ -148,16 +148,16 @@ async fn world(plan: Plan) -> anyhow::Result<World> {
 }
 
 /// The payment of this number for this chat.
-fn payment(world: &World, number: usize, chat: usize) -> Value {
+fn payment_body(world: &World, number: usize, chat: usize) -> Value {
     json!({"userId": format!("u{number}"), "transactionId": format!("T{number}"), "chatId": world.chats[chat]})
 }
 
 /// Reports a payment, and expects that it is accepted at once.
 async fn buy(world: &World, number: usize, chat: usize) -> anyhow::Result<()> {
-    let reply = world.buy(&payment(world, number, chat)).await;
+    let reply = world.buy(&payment_body(world, number, chat)).await;
     anyhow::ensure!(
         reply.as_ref().is_some_and(|reply| reply.status == 200),
-        "order {number} was told {reply:?}"
+        "payment {number} was told {reply:?}"
     );
     Ok(())
 }
@@ -171,21 +171,21 @@ async fn check(world: &World, allowed: Allowed) -> anyhow::Result<()> {
 }
 
 /// A request that has its link.
-struct Served {
+struct ServedTimes {
     chat: i64,
     created: Timestamp,
     done: Timestamp,
     attempts: u64,
 }
 
-impl Served {
+impl ServedTimes {
     fn wait(&self) -> Duration {
         self.done.since(self.created)
     }
 }
 
 /// All requests, which must have their links.
-async fn served(world: &World) -> anyhow::Result<Vec<Served>> {
+async fn served(world: &World) -> anyhow::Result<Vec<ServedTimes>> {
     let items = world.items("InviteRequests").await?;
     let instant = |item: &Value, name: &str| -> anyhow::Result<Timestamp> {
         let text = item[name].as_str();
@@ -195,7 +195,7 @@ async fn served(world: &World) -> anyhow::Result<Vec<Served>> {
     items
         .iter()
         .map(|item| {
-            Ok(Served {
+            Ok(ServedTimes {
                 chat: item["chatId"].as_i64().unwrap_or_default(),
                 created: instant(item, "createdAt")?,
                 done: instant(item, "doneAt")?,
@@ -208,7 +208,11 @@ async fn served(world: &World) -> anyhow::Result<Vec<Served>> {
 /// The longest wait of all requests.
 async fn longest_wait(world: &World) -> anyhow::Result<Duration> {
     let served = served(world).await?;
-    Ok(served.iter().map(Served::wait).max().unwrap_or_default())
+    Ok(served
+        .iter()
+        .map(ServedTimes::wait)
+        .max()
+        .unwrap_or_default())
 }
 
 /// Expects that a wait is not longer than this.

@@ -1,4 +1,4 @@
-//! Seeds: a few hundred orders each, in a world that goes wrong in every way at once, drawn from a number. The same
+//! Seeds: a few hundred payments each, in a world that goes wrong in every way at once, drawn from a number. The same
 //! number is the same trace, call by call.
 //!
 //! A seed draws a `plan`; `script` injects the faults, `clients` buy and join, `recorder` sees each call, `trace` keeps it,
@@ -23,9 +23,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::scenarios;
 use super::world::{World, run};
-use clients::{Clients, Inbox};
+use clients::{Clients, CustomerInbox};
 use outcome::Checker;
-use plan::Plan;
+use plan::SeedPlan;
 pub use plan::Size;
 use recorder::Recorder;
 use script::ActiveFaults;
@@ -38,14 +38,14 @@ const SETTLE_MAX: Duration = Duration::from_secs(10 * 24 * 3600);
 
 /// What came of one seed.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct SeedReport {
     /// The seed.
     pub seed: u64,
     /// Orders.
-    pub orders: u64,
+    pub payments: u64,
     /// Calls that the functions made.
     pub calls: u64,
-    /// Calls that went wrong by order.
+    /// Calls that went wrong on purpose.
     pub faults: u64,
     /// Invocations that died.
     pub deaths: u64,
@@ -73,10 +73,10 @@ pub struct Summary {
     /// Seeds.
     pub seeds: u64,
     /// Orders.
-    pub orders: u64,
+    pub payments: u64,
     /// Calls that the functions made.
     pub calls: u64,
-    /// Calls that went wrong by order.
+    /// Calls that went wrong on purpose.
     pub faults: u64,
     /// Invocations that died.
     pub deaths: u64,
@@ -91,15 +91,15 @@ pub struct Summary {
     /// The longest that a link took after the faults.
     pub longest_wait: Duration,
     /// The seeds that broke something.
-    pub failures: Vec<Report>,
+    pub failures: Vec<SeedReport>,
     /// Real seconds.
     pub seconds: f64,
 }
 
 impl Summary {
-    fn add(&mut self, report: Report) {
+    fn add(&mut self, report: SeedReport) {
         self.seeds += 1;
-        self.orders += report.orders;
+        self.payments += report.payments;
         self.calls += report.calls;
         self.faults += report.faults;
         self.deaths += report.deaths;
@@ -118,7 +118,7 @@ impl Summary {
 ///
 /// # Errors
 /// If the world can't be built or read.
-pub fn simulate(seed: u64) -> anyhow::Result<Report> {
+pub fn simulate(seed: u64) -> anyhow::Result<SeedReport> {
     simulate_as(seed, &Size::full(), false)
 }
 
@@ -126,12 +126,12 @@ pub fn simulate(seed: u64) -> anyhow::Result<Report> {
 ///
 /// # Errors
 /// If the world can't be built or read.
-pub fn simulate_as(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report> {
+pub fn simulate_as(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<SeedReport> {
     run(seed, live(seed, size, with_story))
 }
 
-async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report> {
-    let plan = Plan::draw(seed, size);
+async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<SeedReport> {
+    let plan = SeedPlan::draw(seed, size);
     let trace = Trace::begin(with_story);
     let _listening = with_story.then(|| listen(&trace));
     let world = World::start(&plan.world).await?;
@@ -140,8 +140,8 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
     let recorder = Recorder::open(&world, &active_faults, &trace, seed);
     let start = world.clock.now();
     trace.tell(format_args!(
-        "seed {seed}: {} orders, {:?} {:?} a {:?}, {:?}",
-        plan.orders.len(),
+        "seed {seed}: {} payments, {:?} {:?} a {:?}, {:?}",
+        plan.payments.len(),
         plan.limit,
         plan.way,
         plan.scope,
@@ -151,10 +151,10 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
         world: &world,
         active_faults: &active_faults,
         trace: &trace,
-        orders: &plan.orders,
+        payments: &plan.payments,
         purchases: Mutex::default(),
     };
-    let mut inbox = Inbox::default();
+    let mut inbox = CustomerInbox::default();
     let faults = script::perform(&world, &plan, &active_faults, &trace);
     let phase = async { tokio::join!(clients.shop(), faults) };
     tokio::select! {
@@ -163,7 +163,7 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
         () = clients.live(&mut inbox) => {}
     }
     world.wire.pass_all();
-    trace.tell(format_args!("the faults and the orders are over"));
+    trace.tell(format_args!("the faults and the payments are over"));
     let settled = rest(&world, &clients, &mut inbox).await?;
     trace.tell(format_args!("at rest: {settled}"));
     let checker = Checker {
@@ -181,9 +181,9 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
         outcome.broken.insert(0, wrong);
     }
     let faults = recorder.seen().faults + active_faults.aws_hits();
-    Ok(Report {
+    Ok(SeedReport {
         seed,
-        orders: plan.orders.len() as u64,
+        payments: plan.payments.len() as u64,
         calls: world.wire.calls(),
         faults,
         deaths: world.wire.deaths(),
@@ -199,7 +199,11 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<Report
 }
 
 /// Waits until nothing is left to do for anybody; answers whether that came.
-async fn rest(world: &World, clients: &Clients<'_>, inbox: &mut Inbox) -> anyhow::Result<bool> {
+async fn rest(
+    world: &World,
+    clients: &Clients<'_>,
+    inbox: &mut CustomerInbox,
+) -> anyhow::Result<bool> {
     let began = tokio::time::Instant::now();
     let mut quiet_since = None;
     while began.elapsed() < SETTLE_MAX {
@@ -239,7 +243,7 @@ pub fn many_as(
     seeds: Range<u64>,
     threads: usize,
     size: &Size,
-    done: impl Fn(&Report) + Sync,
+    done: impl Fn(&SeedReport) + Sync,
 ) -> anyhow::Result<Summary> {
     let began = Instant::now();
     let (next, summary) = (AtomicU64::new(seeds.start), Mutex::new(Summary::default()));
@@ -294,7 +298,7 @@ pub struct Arguments {
     /// Draw as little as the tests do.
     #[arg(long)]
     small: bool,
-    /// Draw hundreds of orders a seed.
+    /// Draw hundreds of payments a seed.
     #[arg(long, conflicts_with = "small")]
     large: bool,
     /// Run the scenarios instead that no draw would meet: at their full size, or with --small as the tests do.
@@ -382,10 +386,10 @@ fn obey(arguments: &Arguments) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "{} seeds, {} orders, {} links, {} calls, {} faults, {} deaths, {} failed by refusals, {:.1} virtual days in {:.0} s; \
+        "{} seeds, {} payments, {} links, {} calls, {} faults, {} deaths, {} failed by refusals, {:.1} virtual days in {:.0} s; \
          longest wait after the faults {:?}; {} events told again after four hours; {} seeds broken",
         summary.seeds,
-        summary.orders,
+        summary.payments,
         summary.links,
         summary.calls,
         summary.faults,
@@ -401,11 +405,11 @@ fn obey(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(report: &Report) -> String {
+fn line(report: &SeedReport) -> String {
     format!(
-        "seed {}: {} orders, {} links, {} calls, {} faults, {} deaths, {:.1} h, longest wait {:?}, {} told again, hash {:016x}",
+        "seed {}: {} payments, {} links, {} calls, {} faults, {} deaths, {:.1} h, longest wait {:?}, {} told again, hash {:016x}",
         report.seed,
-        report.orders,
+        report.payments,
         report.links,
         report.calls,
         report.faults,

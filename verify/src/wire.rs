@@ -23,7 +23,7 @@ use super::freeze::freeze;
 
 /// One call on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct WireCall {
     /// The function that makes it, or `lambda` for what Lambda itself does for a queue.
     pub caller: &'static str,
     /// `DynamoDB`, `SQS`, `Telegram` or `WebEngage`.
@@ -34,7 +34,7 @@ pub struct Call {
     pub target: String,
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for WireCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             caller,
@@ -68,7 +68,7 @@ pub enum CallOutcome {
 }
 
 /// Decides over each call of the functions (not over Lambda's own). It is asked in the order in which they are made.
-pub type FaultPolicy = Box<dyn FnMut(&Call, &Request<Bytes>) -> CallOutcome + Send>;
+pub type FaultPolicy = Box<dyn FnMut(&WireCall, &Request<Bytes>) -> CallOutcome + Send>;
 
 /// Ends a caller that is a process.
 pub(crate) type Killer = Box<dyn Fn() + Send>;
@@ -82,7 +82,7 @@ pub enum Step<'a> {
         /// Its place in the order of all calls.
         number: u64,
         /// The call.
-        call: &'a Call,
+        call: &'a WireCall,
         /// What is to become of it.
         outcome: CallOutcome,
         /// As it is sent.
@@ -323,7 +323,7 @@ impl Wire {
         }
     }
 
-    fn outcome(&self, call: &Call, request: &Request<Bytes>) -> (u64, CallOutcome) {
+    fn outcome(&self, call: &WireCall, request: &Request<Bytes>) -> (u64, CallOutcome) {
         let mut state = self.state();
         let (operation, target) = (call.operation.clone(), call.target.clone());
         let of = (call.caller, call.service, operation, target);
@@ -413,7 +413,7 @@ pub(super) fn broken() -> CallError {
 }
 
 /// What a call is, by its request alone.
-fn describe(caller: &'static str, request: &Request<Bytes>) -> Call {
+fn describe(caller: &'static str, request: &Request<Bytes>) -> WireCall {
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let (service, operation, target) = match request.uri().host().unwrap_or_default() {
@@ -436,7 +436,7 @@ fn describe(caller: &'static str, request: &Request<Bytes>) -> Call {
             }
         }
     };
-    Call {
+    WireCall {
         caller,
         service,
         operation,

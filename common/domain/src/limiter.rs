@@ -122,7 +122,7 @@ impl Limiter {
         slot.max(self.waits_until(now))
     }
 
-    /// Until when the bot may not call, whatever its pace: Telegram's wait, and an open circuit.
+    /// Until when the bot may not call, whatever its interval: Telegram's wait, and an open circuit.
     #[must_use]
     pub fn waits_until(&self, now: Timestamp) -> Timestamp {
         self.paused_until.max(self.circuit.waits_until(now))
@@ -182,7 +182,7 @@ impl Limiter {
                 self.drop = (self.drop * 2.0).clamp(DROP_MIN, DROP_MAX);
                 self.step = self.step.max((self.drop / CLIMB_CALLS).min(STEP_SEARCH));
             }
-            // Without any success since the last one, a 429 tells of the wait that it asked for, not of the pace.
+            // Without any success since the last one, a 429 tells of the wait that it asked for, not of the rate.
             if self.ceiling_ms.is_none() || self.streak > 0 {
                 self.ceiling_ms = Some(self.interval_ms);
                 self.interval_ms = Self::bounded_interval(self.interval_ms / (1.0 - self.drop));

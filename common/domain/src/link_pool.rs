@@ -1,4 +1,4 @@
-//! The link pool: links made ahead of a sale at the pace that Telegram allows, and taken by a request in its own answer.
+//! The link pool: links made ahead of a sale as fast as Telegram allows, and taken by a request in its own answer.
 //!
 //! A slot (0 to target - 1) holds a pooled link, or a fill task asks for one; after a crash neither, until the audit
 //! finds it. There is no counter and no estimate: the target is reached exactly, in whatever order calls return.

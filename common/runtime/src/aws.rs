@@ -36,12 +36,12 @@ struct ConflictClassifier;
 impl ClassifyRetry for ConflictClassifier {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         #[derive(serde::Deserialize)]
-        struct Refusal {
+        struct AwsRefusal {
             #[serde(rename = "__type")]
             kind: String,
         }
         let body = context.response().and_then(|answer| answer.body().bytes());
-        let refusal = body.and_then(|body| serde_json::from_slice::<Refusal>(body).ok());
+        let refusal = body.and_then(|body| serde_json::from_slice::<AwsRefusal>(body).ok());
         match refusal {
             Some(refusal) if refusal.kind.ends_with("#TransactionConflictException") => {
                 RetryAction::transient_error()

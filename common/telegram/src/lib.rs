@@ -283,7 +283,7 @@ struct ChatInviteLink {
 }
 
 #[derive(Deserialize)]
-struct Answer<T> {
+struct MethodAnswer<T> {
     ok: bool,
     result: Option<T>,
     description: Option<String>,
@@ -515,13 +515,13 @@ impl Telegram {
         if matches!(status, 401 | 404) {
             secrets::refused();
         }
-        match serde_json::from_slice::<Answer<T>>(&answer.body) {
-            Ok(Answer {
+        match serde_json::from_slice::<MethodAnswer<T>>(&answer.body) {
+            Ok(MethodAnswer {
                 ok: true,
                 result: Some(result),
                 ..
             }) => Ok(result),
-            Ok(Answer {
+            Ok(MethodAnswer {
                 ok: false,
                 description,
                 parameters,

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::view::InviteView;
+use crate::view::OperatorInviteView;
 use crate::{App, unavailable};
 
 /// The longest reason for giving an event up, in characters.
@@ -92,7 +92,7 @@ pub(crate) async fn resend_event(
         }
     }
     let note = "WebEngage takes an event of the same id once within 4 hours; after that it counts it again.";
-    Ok(json!({"invite": InviteView::from(invite), "note": note}))
+    Ok(json!({"invite": OperatorInviteView::from(invite), "note": note}))
 }
 
 /// Gives an event up that can't be delivered: nothing waits for it any more.
@@ -143,5 +143,5 @@ async fn ring(app: &App, invite: &Invite) {
 
 fn changed(invite: Invite, change: Change) -> Value {
     let is_repeated = matches!(change, Change::Again | Change::Nothing);
-    json!({"repeated": is_repeated, "invite": InviteView::from(invite)})
+    json!({"repeated": is_repeated, "invite": OperatorInviteView::from(invite)})
 }

@@ -9,7 +9,7 @@ use runtime::response::Rejection;
 use serde_json::{Value, json};
 use store::Cursor;
 
-use crate::view::InviteView;
+use crate::view::OperatorInviteView;
 use crate::{App, unavailable};
 
 /// How many requests of a user one answer shows.
@@ -98,10 +98,10 @@ pub(crate) async fn find(app: &App, query: &str) -> Result<Value, Rejection> {
     };
     let records = try_join_all(ids.into_iter().map(|id| app.invites.get(id))).await;
     let records: Vec<Option<Invite>> = records.map_err(unavailable)?;
-    let views: Vec<InviteView> = records
+    let views: Vec<OperatorInviteView> = records
         .into_iter()
         .flatten()
-        .map(InviteView::from)
+        .map(OperatorInviteView::from)
         .collect();
     let is_nothing = views.is_empty();
     let mut found = json!({"invites": views});

@@ -45,14 +45,14 @@ enum Kind {
 pub(crate) struct Listing {
     kind: Kind,
     chat: Option<String>,
-    after: Option<Cursor>,
+    after: Option<LaneCursor>,
 }
 
 /// Where a page ended: the last key that was shown of each part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Cursor(Vec<Option<String>>);
+struct LaneCursor(Vec<Option<String>>);
 
-impl Cursor {
+impl LaneCursor {
     /// Hexadecimal, so that it needs no encoding in a query.
     fn write(&self) -> String {
         let keys: Vec<&str> = self
@@ -117,7 +117,7 @@ impl Listing {
         };
         let after = match cursor {
             None => None,
-            Some(text) => Some(Cursor::read(&text).ok_or(Rejection::InvalidParameter)?),
+            Some(text) => Some(LaneCursor::read(&text).ok_or(Rejection::InvalidParameter)?),
         };
         // A page belongs to one chat.
         if after.is_some() && chat.is_none() {
@@ -480,8 +480,8 @@ mod tests {
     #[test]
     fn a_cursor_is_read_as_it_is_written() {
         for cursor in [
-            Cursor(vec![None, None]),
-            Cursor(vec![
+            LaneCursor(vec![None, None]),
+            LaneCursor(vec![
                 Some("0#1763640000000#a".to_owned()),
                 None,
                 Some("\u{e9}".to_owned()),
@@ -489,8 +489,8 @@ mod tests {
         ] {
             let text = cursor.write();
             assert!(text.bytes().all(|c| c.is_ascii_hexdigit()));
-            assert_eq!(Cursor::read(&text), Some(cursor));
+            assert_eq!(LaneCursor::read(&text), Some(cursor));
         }
-        assert_eq!(Cursor::read(&"61".repeat(CURSOR_MAX_CHARS)), None);
+        assert_eq!(LaneCursor::read(&"61".repeat(CURSOR_MAX_CHARS)), None);
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 /// The whole story of a request.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct InviteView {
+pub(crate) struct OperatorInviteView {
     request_id: RequestId,
     user_id: String,
     transaction_id: String,
@@ -114,7 +114,7 @@ impl From<Entry> for HistoryEntry {
     }
 }
 
-impl From<Invite> for InviteView {
+impl From<Invite> for OperatorInviteView {
     fn from(invite: Invite) -> Self {
         let id = invite.request_id;
         let event_id = |name, version| Event::id_of(id, name, version);

@@ -20,7 +20,7 @@ use crate::App;
 /// The body of `reissue`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Reissue {
+struct ReissueBody {
     /// The version of the link that is to be replaced: a repeat of the call then replaces nothing else.
     link_version: Option<u32>,
 }
@@ -54,7 +54,7 @@ pub(crate) async fn answer(
             |invite: &Invite| format!("{}, link {}", invite.status.as_str(), invite.link_version);
         acting.act(SHOP, id, action, Invite::void, detail).await?
     } else {
-        let asked: Reissue = body::read(request.body())?;
+        let asked: ReissueBody = body::read(request.body())?;
         let decide = |invite: &Invite| invite.reissue(asked.link_version);
         acting
             .act(SHOP, id, action, decide, Invite::link_in_words)

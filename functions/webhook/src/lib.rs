@@ -67,7 +67,7 @@ impl App {
 
 /// What an update came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+enum UpdateOutcome {
     /// The first join of a request, recorded.
     Joined,
     /// A join of a request that had one.
@@ -78,7 +78,7 @@ enum Outcome {
     Ignored,
 }
 
-impl Outcome {
+impl UpdateOutcome {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Joined => "joined",
@@ -102,7 +102,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         Err(NotJson) => return Rejection::InvalidJson.answer(),
         Ok(UpdateKind::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
-            Ok(Outcome::Ignored)
+            Ok(UpdateOutcome::Ignored)
         }
         Ok(UpdateKind::Join(join)) => attribute(app, &join).await,
         Ok(UpdateKind::Entry(entry)) => note(app, &entry, Whereabouts::Inside).await,
@@ -122,7 +122,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             );
             json(
                 StatusCode::OK,
-                &json!({"ok": true, "result": Outcome::Ignored.as_str()}),
+                &json!({"ok": true, "result": UpdateOutcome::Ignored.as_str()}),
             )
         }
         Err(fault) => {
@@ -152,20 +152,20 @@ enum Whereabouts {
 }
 
 /// Finds whose link it was, records the join and queues what follows from it.
-async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
+async fn attribute(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
     let Some(mut link) = app.links.get(&join.link.hash()).await? else {
         if !app.chats.contains(join.chat) {
-            return Ok(Outcome::Ignored);
+            return Ok(UpdateOutcome::Ignored);
         }
         warn!(chat.id = %join.chat, outcome = "orphan", "somebody joined by a link that no request has");
-        return Ok(Outcome::Orphan);
+        return Ok(UpdateOutcome::Orphan);
     };
     // A group that became a supergroup is known by the links that were made for its new id.
     if !app.chats.contains(join.chat) && link.chat != join.chat {
         let request = link.owner.map(|owner| display(owner.request_id));
         error!(invite.id = request, chat.id = %join.chat, fault = "unknown_chat",
             "a join by one of our links in a chat that TELEGRAM_CHAT_ID does not name was ignored");
-        return Ok(Outcome::Ignored);
+        return Ok(UpdateOutcome::Ignored);
     }
     if link.owner.is_none() {
         // Evicted first, so that it is never sold from now on; if that comes too late, it has an owner.
@@ -180,7 +180,7 @@ async fn attribute(app: &App, join: &Join) -> Result<Outcome, Failure> {
             error!(chat.id = %join.chat, outcome = "orphan", fault = "unsold_link_used",
                 "somebody joined by a pooled link that was never sold; it is evicted and revoked");
             revoke(app, join, &link, None).await?;
-            Ok(Outcome::Orphan)
+            Ok(UpdateOutcome::Orphan)
         }
     }
 }
@@ -191,10 +191,10 @@ async fn note(
     app: &App,
     presence: &Presence,
     whereabouts: Whereabouts,
-) -> Result<Outcome, Failure> {
+) -> Result<UpdateOutcome, Failure> {
     let (chat, person) = (presence.chat, presence.person);
     let Some(id) = request_of(app, chat, person).await? else {
-        return Ok(Outcome::Ignored);
+        return Ok(UpdateOutcome::Ignored);
     };
     let now = app.clock.now();
     let (is_news, outcome) = match whereabouts {
@@ -207,7 +207,7 @@ async fn note(
     if is_news {
         info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");
     }
-    Ok(Outcome::Ignored)
+    Ok(UpdateOutcome::Ignored)
 }
 
 /// By which request somebody came into a chat. A group that became a supergroup is looked up by both of its ids: by the new
@@ -237,7 +237,7 @@ async fn record(
     join: &Join,
     link: &LinkRecord,
     owner: &Owner,
-) -> Result<Outcome, Failure> {
+) -> Result<UpdateOutcome, Failure> {
     let id = owner.request_id;
     match app.invites.record_join(id, join, app.clock.now()).await? {
         Joined::First(invite) => {
@@ -248,7 +248,7 @@ async fn record(
             queue_consequences(app, join, link, &invite).await?;
             let waited_s = app.clock.now().since(invite.created_at).as_secs();
             info!(invite.id = %id, chat.id = %join.chat, outcome = "joined", waited_s, "the buyer joined");
-            Ok(Outcome::Joined)
+            Ok(UpdateOutcome::Joined)
         }
         Joined::Again(invite) => {
             let same_person = invite.telegram_user_id == Some(join.person);
@@ -259,17 +259,17 @@ async fn record(
             // All of it again, whatever is done already: which part the first delivery died before can't be told.
             queue_consequences(app, join, link, &invite).await?;
             info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again");
-            Ok(Outcome::Duplicate)
+            Ok(UpdateOutcome::Duplicate)
         }
         Joined::Past(invite) => {
             revoke(app, join, link, Some(invite.request_id)).await?;
             info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again whose person has left since");
-            Ok(Outcome::Duplicate)
+            Ok(UpdateOutcome::Duplicate)
         }
         Joined::Missing => {
             revoke(app, join, link, Some(id)).await?;
             warn!(invite.id = %id, chat.id = %join.chat, outcome = "orphan", "the request of a link is gone; the link is revoked");
-            Ok(Outcome::Orphan)
+            Ok(UpdateOutcome::Orphan)
         }
     }
 }

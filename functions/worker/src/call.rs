@@ -170,7 +170,7 @@ impl Call<'_> {
         let Some(limiter) = board.limiters.get_mut(&bot) else {
             return Failed::Own;
         };
-        let is_trouble = cause == Cause::Trouble;
+        let is_trouble = cause == Cause::Failure;
         if limiter.circuit.failed(&task.name(), cause, now) == Charged::Own {
             return Failed::Own;
         }

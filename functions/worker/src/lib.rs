@@ -1,5 +1,5 @@
-//! The dispatcher of each chat: makes links, for requests and for the link pool, replaces and revokes them, at the pace
-//! that Telegram allows.
+//! The dispatcher of each chat: makes links, for requests and for the link pool, replaces and revokes them as fast as
+//! Telegram allows.
 //!
 //! The table of tasks is the record of the work, and SQS is the bell: a message of the invite queue says that a chat may have due tasks,
 //! and nothing else. Each chat has one dispatcher at a time, who holds its lease (`domain::lease`); the tick, once a

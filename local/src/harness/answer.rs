@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// An answer over HTTP.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ApiAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The body; `null` if it is not JSON.
@@ -13,7 +13,7 @@ pub struct Answer {
     pub retry_after: Option<String>,
 }
 
-impl Answer {
+impl ApiAnswer {
     /// The error code, or an empty text.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -68,17 +68,17 @@ impl Wire {
         path: &str,
         body: impl Into<reqwest::Body>,
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> ApiAnswer {
         let call = self.http.post(format!("{}{path}", self.url));
         answer(call.body(body), headers).await
     }
 
-    pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> ApiAnswer {
         answer(self.http.get(format!("{}{path}", self.url)), headers).await
     }
 }
 
-async fn answer(call: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answer {
+async fn answer(call: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> ApiAnswer {
     let call = headers
         .iter()
         .fold(call, |call, (name, value)| call.header(*name, *value));
@@ -90,7 +90,7 @@ async fn answer(call: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answ
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let bytes = response.bytes().await.expect("a whole answer");
-    Answer {
+    ApiAnswer {
         status,
         body: serde_json::from_slice(&bytes).unwrap_or_default(),
         retry_after,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Wire};
+use super::answer::{ApiAnswer, Wire};
 use super::until;
 
 /// A shop. It knows the API's address and its key, and nothing else.
@@ -37,7 +37,7 @@ impl Shop {
     }
 
     /// One payment.
-    pub async fn buy(&self, user_id: &str, transaction_id: &str) -> Answer {
+    pub async fn buy(&self, user_id: &str, transaction_id: &str) -> ApiAnswer {
         let mut body = json!({"userId": user_id, "transactionId": transaction_id});
         if let Some(chat) = self.chat {
             body["chatId"] = json!(chat);
@@ -68,7 +68,7 @@ impl Shop {
     }
 
     /// `POST /v1/invite/request` with any body and more headers than the key.
-    pub async fn request(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
+    pub async fn request(&self, body: &Value, headers: &[(&str, &str)]) -> ApiAnswer {
         let headers = [&[("x-api-key", self.key.as_str())], headers].concat();
         let path = "/v1/invite/request";
         self.wire.post(path, body.to_string(), &headers).await
@@ -119,23 +119,23 @@ impl Shop {
     }
 
     /// Has the link of a request replaced.
-    pub async fn reissue(&self, request_id: &str) -> Answer {
+    pub async fn reissue(&self, request_id: &str) -> ApiAnswer {
         self.act(request_id, "reissue", "").await
     }
 
     /// Has this version of a request's link replaced, and no other.
-    pub async fn reissue_version(&self, request_id: &str, link_version: u64) -> Answer {
+    pub async fn reissue_version(&self, request_id: &str, link_version: u64) -> ApiAnswer {
         let body = json!({"linkVersion": link_version}).to_string();
         self.act(request_id, "reissue", &body).await
     }
 
     /// Takes the seat of a request back.
-    pub async fn void(&self, request_id: &str) -> Answer {
+    pub async fn void(&self, request_id: &str) -> ApiAnswer {
         self.act(request_id, "void", "").await
     }
 
     /// Any action on a request, with any body.
-    pub async fn act(&self, request_id: &str, action: &str, body: &str) -> Answer {
+    pub async fn act(&self, request_id: &str, action: &str, body: &str) -> ApiAnswer {
         let path = format!("/v1/invite/{request_id}/{action}");
         let key = [("x-api-key", self.key.as_str())];
         self.wire.post(&path, body.to_owned(), &key).await

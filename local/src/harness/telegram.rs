@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulators::clock::Clock;
 use simulators::telegram::{Fault, FaultRule, Limit, Rights, Telegram};
 
-use super::answer::{Answer, Wire};
+use super::answer::{ApiAnswer, Wire};
 
 const MINT: &str = "createChatInviteLink";
 const REVOCATION: &str = "revokeChatInviteLink";
@@ -129,7 +129,7 @@ impl TelegramActor {
     }
 
     /// Sends an update to the webhook, with its secret.
-    pub async fn send(&self, update: &Value) -> Answer {
+    pub async fn send(&self, update: &Value) -> ApiAnswer {
         let secret = self.webhook_secret.as_str();
         let secret = [("x-telegram-bot-api-secret-token", secret)];
         let path = "/v1/telegram/webhook";

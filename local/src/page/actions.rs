@@ -13,7 +13,7 @@ use runtime::response::{Rejection, json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use simulators::telegram::{Fault, FaultRule, Limit, Rights, Status, Tap, User};
+use simulators::telegram::{Fault, FaultRule, Limit, MemberStatus, Rights, Tap, User};
 use simulators::webengage::Mode;
 use uuid::Uuid;
 
@@ -42,24 +42,24 @@ pub(super) fn routes() -> Router<Served> {
 }
 
 /// Why an act is not done.
-struct Refusal {
+struct ActionRefusal {
     status: StatusCode,
     code: String,
     sentence: String,
 }
 
 /// An act's good end, or its refusal.
-type Acted = Result<Value, Refusal>;
+type Acted = Result<Value, ActionRefusal>;
 
-fn refusal(status: StatusCode, code: &str, sentence: &str) -> Refusal {
-    Refusal {
+fn refusal(status: StatusCode, code: &str, sentence: &str) -> ActionRefusal {
+    ActionRefusal {
         status,
         code: code.to_owned(),
         sentence: sentence.to_owned(),
     }
 }
 
-fn bad() -> Refusal {
+fn bad() -> ActionRefusal {
     refusal(
         StatusCode::BAD_REQUEST,
         "invalid_json",
@@ -67,7 +67,7 @@ fn bad() -> Refusal {
     )
 }
 
-fn not_simulated() -> Refusal {
+fn not_simulated() -> ActionRefusal {
     refusal(
         StatusCode::CONFLICT,
         "not_simulated",
@@ -75,7 +75,7 @@ fn not_simulated() -> Refusal {
     )
 }
 
-fn no_such_member() -> Refusal {
+fn no_such_member() -> ActionRefusal {
     refusal(
         StatusCode::CONFLICT,
         "not_joined",
@@ -98,7 +98,7 @@ fn end(action: Acted) -> Response {
             result["ok"] = json!(true);
             json(StatusCode::OK, &result)
         }
-        Err(Refusal {
+        Err(ActionRefusal {
             status,
             code,
             sentence,
@@ -163,7 +163,7 @@ action!(buy, Buy, async |served: &Served, buy: Buy| -> Acted {
     .await;
     let answers: Vec<Value> = answers.into_iter().collect::<Result<_, _>>()?;
     match answers.iter().find(|answer| answer["ok"] != true) {
-        Some(refused) => Err(Refusal {
+        Some(refused) => Err(ActionRefusal {
             status: StatusCode::CONFLICT,
             code: refused["code"].as_str().unwrap_or_default().to_owned(),
             sentence: refused["error"].as_str().unwrap_or_default().to_owned(),
@@ -189,7 +189,7 @@ enum Person {
     Stranger,
 }
 
-fn telegram(served: &Served) -> Result<&SimulatedTelegram, Refusal> {
+fn telegram(served: &Served) -> Result<&SimulatedTelegram, ActionRefusal> {
     served
         .page
         .handles
@@ -249,7 +249,7 @@ action!(leave, OfRequest, async |served: &Served,
     let person = invite["telegramUserId"]
         .as_i64()
         .ok_or_else(no_such_member)?;
-    if telegram.server.status(telegram.chat_id, person) == Status::Left {
+    if telegram.server.status(telegram.chat_id, person) == MemberStatus::Left {
         return Err(no_such_member());
     }
     telegram.server.leave(telegram.chat_id, person);

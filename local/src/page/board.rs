@@ -25,19 +25,19 @@ const PAGE: usize = 200;
 /// A request in short: its status, and whether somebody joined.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Brief {
-    status: Status,
+    status: InviteStatus,
     joined: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
+enum InviteStatus {
     Queued,
     Processing,
     Done,
     Failed,
 }
 
-impl Status {
+impl InviteStatus {
     fn of(name: &str) -> Self {
         match name {
             "PROCESSING" => Self::Processing,
@@ -65,13 +65,13 @@ struct Known {
 }
 
 /// What is known of all requests.
-pub(super) struct Board {
+pub(super) struct InviteBoard {
     aws: Aws,
     changes: Changes,
     known: Mutex<Known>,
 }
 
-impl Board {
+impl InviteBoard {
     /// Begins to watch, and to read what is there already.
     pub(super) fn start(aws: Aws) -> Arc<Self> {
         let board = Arc::new(Self {
@@ -179,10 +179,10 @@ impl Board {
         };
         json!({
             "requests": known.all.len(),
-            "queued": count(|brief| brief.status == Status::Queued),
-            "processing": count(|brief| brief.status == Status::Processing),
-            "done": count(|brief| brief.status == Status::Done),
-            "failed": count(|brief| brief.status == Status::Failed),
+            "queued": count(|brief| brief.status == InviteStatus::Queued),
+            "processing": count(|brief| brief.status == InviteStatus::Processing),
+            "done": count(|brief| brief.status == InviteStatus::Done),
+            "failed": count(|brief| brief.status == InviteStatus::Failed),
             "joined": count(|brief| brief.joined),
             "whole": known.is_whole,
         })
@@ -199,7 +199,7 @@ impl Known {
             return;
         };
         let brief = Brief {
-            status: Status::of(item["status"].as_str().unwrap_or_default()),
+            status: InviteStatus::of(item["status"].as_str().unwrap_or_default()),
             joined: item.get("joinedAt").is_some(),
         };
         if let Some(before) = self.all.insert(id, brief) {

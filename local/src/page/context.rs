@@ -15,7 +15,7 @@ use runtime::response::Rejection;
 use runtime::settings;
 use simulators::aws::Aws;
 use simulators::clock::Clock;
-use simulators::telegram::{Limit, Rights, Status};
+use simulators::telegram::{Limit, MemberStatus, Rights};
 use store::RateLimits;
 use tokio::sync::watch;
 
@@ -94,7 +94,7 @@ pub(crate) struct Page {
     pub(super) chats: Vec<ChatId>,
     pub(super) handles: Handles,
     pub(super) pools: pools::Pools,
-    pub(super) board: Arc<board::Board>,
+    pub(super) board: Arc<board::InviteBoard>,
     /// Tells this process from an earlier one.
     pub(super) boot: u32,
     /// The limit that the visitor has set on simulated Telegram.
@@ -135,7 +135,7 @@ impl Page {
             limits: RateLimits::from_env(handles.dynamo.clone(), &mut functions_env),
             chats,
             pools: pools::Pools::new(targets_of(env)),
-            board: board::Board::start(handles.aws.clone()),
+            board: board::InviteBoard::start(handles.aws.clone()),
             boot: fastrand::u32(1..),
             handles,
             limit: Mutex::default(),
@@ -194,7 +194,7 @@ impl Page {
             .as_ref()
             .is_some_and(|telegram| {
                 telegram.server.status(telegram.chat_id, telegram.bot_id)
-                    == Status::Administrator(Rights::all())
+                    == MemberStatus::Administrator(Rights::all())
             })
     }
 

@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// What a page knows already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cursor {
+struct PageCursor {
     /// Of which process.
     boot: u32,
     /// The version of the rows.
@@ -38,7 +38,7 @@ struct Cursor {
     frame: u64,
 }
 
-impl Cursor {
+impl PageCursor {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let cursor = Self {
@@ -51,7 +51,7 @@ impl Cursor {
     }
 }
 
-impl std::fmt::Display for Cursor {
+impl std::fmt::Display for PageCursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             boot,
@@ -66,7 +66,7 @@ impl std::fmt::Display for Cursor {
 /// What a page asks for.
 #[derive(Default)]
 struct Asked {
-    since: Option<Cursor>,
+    since: Option<PageCursor>,
     /// The request that it shows in full.
     invite: Option<String>,
     /// Whether it has not been told of that one yet.
@@ -78,7 +78,7 @@ impl Asked {
         let mut asked = Self::default();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
-                "since" => asked.since = Cursor::parse(value),
+                "since" => asked.since = PageCursor::parse(value),
                 "invite" => asked.invite = Some(value.to_owned()),
                 "fresh" => asked.is_fresh = true,
                 _ => {}
@@ -118,7 +118,7 @@ impl Page {
             let frame = self.frame().await?;
             let mut hasher = DefaultHasher::new();
             frame.to_string().hash(&mut hasher);
-            let now = Cursor {
+            let now = PageCursor {
                 boot: self.boot,
                 rows: self.board.version(),
                 line: self.handles.timeline.last(),
@@ -138,12 +138,12 @@ impl Page {
     fn answer(
         &self,
         asked: &Asked,
-        known: Option<Cursor>,
-        now: Cursor,
+        known: Option<PageCursor>,
+        now: PageCursor,
         frame: Value,
     ) -> anyhow::Result<Value> {
         let is_news =
-            |part: fn(&Cursor) -> u64| known.is_none_or(|known| part(&known) != part(&now));
+            |part: fn(&PageCursor) -> u64| known.is_none_or(|known| part(&known) != part(&now));
         let has_lines = is_news(|cursor| cursor.line);
         let mut answer = match is_news(|cursor| cursor.frame) {
             true => frame,
@@ -254,15 +254,15 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_anything_else_is_none() {
-        let cursor = Cursor {
+        let cursor = PageCursor {
             boot: 7,
             rows: 300,
             line: 12,
             frame: u64::MAX,
         };
-        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        assert_eq!(PageCursor::parse(&cursor.to_string()), Some(cursor));
         for text in ["", "1.2.3", "x.1.2.3", "-1.1.1.1"] {
-            assert_eq!(Cursor::parse(text), None, "{text}");
+            assert_eq!(PageCursor::parse(text), None, "{text}");
         }
     }
 }

@@ -23,13 +23,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One answer of a connection.
 #[derive(Debug)]
-struct Answer {
+struct RawAnswer {
     status: u16,
     head: String,
     body: String,
 }
 
-impl Answer {
+impl RawAnswer {
     fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
@@ -50,7 +50,7 @@ async fn connect(stack: &TestStack) -> TcpStream {
 }
 
 /// Sends bytes as they are, and reads all that comes until the local stack closes the connection.
-async fn exchange(stack: &TestStack, bytes: &[u8]) -> Vec<Answer> {
+async fn exchange(stack: &TestStack, bytes: &[u8]) -> Vec<RawAnswer> {
     let stream = connect(stack).await;
     let (mut reading, mut writing) = stream.into_split();
     let bytes = bytes.to_vec();
@@ -68,7 +68,7 @@ async fn exchange(stack: &TestStack, bytes: &[u8]) -> Vec<Answer> {
 }
 
 /// The answers one after the other; all of the local stack's tell their length.
-fn answers(mut bytes: &[u8]) -> Vec<Answer> {
+fn answers(mut bytes: &[u8]) -> Vec<RawAnswer> {
     let mut answers = Vec::new();
     while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
         let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
@@ -80,7 +80,7 @@ fn answers(mut bytes: &[u8]) -> Vec<Answer> {
         bytes = &bytes[end + 4..];
         let body = String::from_utf8_lossy(&bytes[..length.min(bytes.len())]).into_owned();
         bytes = &bytes[length.min(bytes.len())..];
-        answers.push(Answer { status, head, body });
+        answers.push(RawAnswer { status, head, body });
     }
     answers
 }
@@ -112,7 +112,7 @@ async fn ask(
     target: &str,
     headers: &[(&str, &str)],
     body: &[u8],
-) -> Answer {
+) -> RawAnswer {
     let mut answers = exchange(stack, &call(method, target, headers, body)).await;
     assert_eq!(answers.len(), 1, "{method} {target:.80} {headers:.80?}");
     answers.remove(0)

@@ -80,13 +80,13 @@ impl Case {
 }
 
 /// An answer as it came over the wire.
-pub(crate) struct Answer {
+pub(crate) struct PostAnswer {
     pub(crate) status: u16,
     headers: HashMap<String, String>,
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl PostAnswer {
     fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -96,7 +96,7 @@ impl Answer {
 }
 
 /// Sends a call as it is: no client in between tidies paths, headers or bodies.
-pub(crate) async fn send(stack: &TestStack, case: &Case) -> Answer {
+pub(crate) async fn send(stack: &TestStack, case: &Case) -> PostAnswer {
     let address = stack.local.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut call = format!("{} {} HTTP/1.1\r\n", case.method, case.target).into_bytes();
@@ -126,7 +126,7 @@ pub(crate) async fn send(stack: &TestStack, case: &Case) -> Answer {
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1));
-    Answer {
+    PostAnswer {
         status: status.unwrap().parse().unwrap(),
         headers: lines
             .filter_map(|line| line.split_once(": "))
@@ -137,7 +137,7 @@ pub(crate) async fn send(stack: &TestStack, case: &Case) -> Answer {
 }
 
 /// What is wrong with an answer, if anything.
-fn complaint(case: &Case, answer: &Answer, calls: &[WireCall]) -> Option<String> {
+fn complaint(case: &Case, answer: &PostAnswer, calls: &[WireCall]) -> Option<String> {
     if answer.status != case.status {
         return Some(format!("{} {}", answer.status, answer.body));
     }

@@ -407,17 +407,17 @@ async fn the_local_stack_says_in_one_sentence_why_it_does_not_start() {
     bad_number.push(("MAX_ATTEMPTS", "s3cret"));
     let in_memory = [&PORT_0[..], &["--ephemeral"]].concat();
     let at = |listen, aws| vec!["--ephemeral", "--listen", listen, "--aws-listen", aws];
-    let in_folder = |folder| [&PORT_0[..], &["--data-dir", folder]].concat();
+    let in_data_dir = |folder| [&PORT_0[..], &["--data-dir", folder]].concat();
     let cases = [
         (at(&taken, "127.0.0.1:0"), vec![], taken.as_str()),
         (at("127.0.0.1:0", &taken), vec![], taken.as_str()),
         (
-            in_folder(inside_a_file.to_str().unwrap()),
+            in_data_dir(inside_a_file.to_str().unwrap()),
             vec![],
             inside_a_file.to_str().unwrap(),
         ),
         (
-            in_folder(spoiled_keys.path().to_str().unwrap()),
+            in_data_dir(spoiled_keys.path().to_str().unwrap()),
             vec![],
             "keys.json",
         ),

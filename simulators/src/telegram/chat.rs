@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::member::{Rights, Status, User};
+use super::member::{MemberStatus, Rights, User};
 
 /// The person who owns every chat and adds people by hand.
 pub const OWNER_ID: i64 = 7_000_000_001;
@@ -35,7 +35,7 @@ impl ChatKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) user: User,
-    pub(crate) status: Status,
+    pub(crate) status: MemberStatus,
     /// The link that this member came by, which is taken until he leaves.
     pub(crate) via: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Chat {
         let owner = User::new(OWNER_ID).named("Owner");
         let member = Member {
             user: owner,
-            status: Status::Creator,
+            status: MemberStatus::Creator,
             via: None,
         };
         Self {
@@ -97,19 +97,20 @@ impl Chat {
         self.bots.iter().copied().collect()
     }
 
-    pub(crate) fn status(&self, user_id: i64, now_ms: i64) -> Status {
+    pub(crate) fn status(&self, user_id: i64, now_ms: i64) -> MemberStatus {
         self.members
             .get(&user_id)
-            .map_or(Status::Left, |member| member.status.at(now_ms / 1000))
+            .map_or(MemberStatus::Left, |member| member.status.at(now_ms / 1000))
     }
 
     pub(crate) fn rights(&self, bot_id: i64) -> Option<Rights> {
         match self.members.get(&bot_id)?.status {
-            Status::Administrator(rights) => Some(rights),
-            Status::Creator => Some(Rights::all()),
-            Status::Member | Status::Restricted { .. } | Status::Left | Status::Kicked { .. } => {
-                None
-            }
+            MemberStatus::Administrator(rights) => Some(rights),
+            MemberStatus::Creator => Some(Rights::all()),
+            MemberStatus::Member
+            | MemberStatus::Restricted { .. }
+            | MemberStatus::Left
+            | MemberStatus::Kicked { .. } => None,
         }
     }
 }

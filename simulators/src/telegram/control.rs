@@ -2,7 +2,7 @@
 
 use super::Telegram;
 use super::chat::{ChatKind, OWNER_ID};
-use super::member::{Rights, Status, User};
+use super::member::{MemberStatus, Rights, User};
 use super::state::{Bot, TelegramState, Via};
 use crate::telegram::inbox::Inbox;
 
@@ -103,29 +103,29 @@ impl Telegram {
 
     /// Adds the bot to the chat as an administrator, or changes its rights.
     pub fn make_admin(&self, bot_id: i64, chat_id: i64, rights: Rights) {
-        self.set_bot_status(bot_id, chat_id, Status::Administrator(rights));
+        self.set_bot_status(bot_id, chat_id, MemberStatus::Administrator(rights));
     }
 
     /// Makes the bot an ordinary member.
     pub fn demote_bot(&self, bot_id: i64, chat_id: i64) {
-        self.set_bot_status(bot_id, chat_id, Status::Member);
+        self.set_bot_status(bot_id, chat_id, MemberStatus::Member);
     }
 
     /// Bans the bot from the chat.
     pub fn kick_bot(&self, bot_id: i64, chat_id: i64) {
-        self.set_bot_status(bot_id, chat_id, Status::Kicked { until_date: 0 });
+        self.set_bot_status(bot_id, chat_id, MemberStatus::Kicked { until_date: 0 });
     }
 
     /// Takes the bot out of the chat without a ban.
     pub fn remove_bot(&self, bot_id: i64, chat_id: i64) {
-        self.set_bot_status(bot_id, chat_id, Status::Left);
+        self.set_bot_status(bot_id, chat_id, MemberStatus::Left);
     }
 
-    fn set_bot_status(&self, bot_id: i64, chat_id: i64, status: Status) {
+    fn set_bot_status(&self, bot_id: i64, chat_id: i64, status: MemberStatus) {
         self.owner_sets(chat_id, User::bot(bot_id), status);
     }
 
-    fn owner_sets(&self, chat_id: i64, user: User, status: Status) {
+    fn owner_sets(&self, chat_id: i64, user: User, status: MemberStatus) {
         let owner = User::new(OWNER_ID).named("Owner");
         self.shared.change(|state, now_ms| {
             state
@@ -151,25 +151,27 @@ impl Telegram {
 
     /// `user` joins a public chat by its name: no link in the update.
     pub fn join_by_name(&self, chat_id: i64, user: User) {
-        self.own_change(chat_id, &user, Status::Member);
+        self.own_change(chat_id, &user, MemberStatus::Member);
     }
 
     /// The member leaves; one under restrictions stays under them. His link, if he came by one, is free again.
     pub fn leave(&self, chat_id: i64, user_id: i64) {
         let status = match self.status(chat_id, user_id) {
-            Status::Restricted { until_date, .. } => Status::Restricted {
+            MemberStatus::Restricted { until_date, .. } => MemberStatus::Restricted {
                 is_member: false,
                 until_date,
             },
-            Status::Left | Status::Kicked { .. } => return,
-            Status::Creator | Status::Administrator(_) | Status::Member => Status::Left,
+            MemberStatus::Left | MemberStatus::Kicked { .. } => return,
+            MemberStatus::Creator | MemberStatus::Administrator(_) | MemberStatus::Member => {
+                MemberStatus::Left
+            }
         };
         if let Some(user) = self.member(chat_id, user_id) {
             self.own_change(chat_id, &user, status);
         }
     }
 
-    fn own_change(&self, chat_id: i64, user: &User, status: Status) {
+    fn own_change(&self, chat_id: i64, user: &User, status: MemberStatus) {
         self.shared.change(|state, now_ms| {
             state
                 .world
@@ -179,17 +181,17 @@ impl Telegram {
 
     /// The owner adds `user` by hand: the update has no link, and `from` is the owner.
     pub fn add_by_admin(&self, chat_id: i64, user: User) {
-        self.owner_sets(chat_id, user, Status::Member);
+        self.owner_sets(chat_id, user, MemberStatus::Member);
     }
 
     /// The owner makes the user an administrator.
     pub fn promote(&self, chat_id: i64, user_id: i64, rights: Rights) {
-        self.owner_sets_known(chat_id, user_id, Status::Administrator(rights));
+        self.owner_sets_known(chat_id, user_id, MemberStatus::Administrator(rights));
     }
 
     /// The owner makes the user an ordinary member, which lifts restrictions too.
     pub fn demote(&self, chat_id: i64, user_id: i64) {
-        self.owner_sets_known(chat_id, user_id, Status::Member);
+        self.owner_sets_known(chat_id, user_id, MemberStatus::Member);
     }
 
     /// The owner restricts the user, in the chat or not.
@@ -197,7 +199,7 @@ impl Telegram {
         self.owner_sets(
             chat_id,
             user,
-            Status::Restricted {
+            MemberStatus::Restricted {
                 is_member,
                 until_date: 0,
             },
@@ -206,15 +208,15 @@ impl Telegram {
 
     /// The owner bans the user, until epoch seconds or for ever (0).
     pub fn ban(&self, chat_id: i64, user: User, until_date: i64) {
-        self.owner_sets(chat_id, user, Status::Kicked { until_date });
+        self.owner_sets(chat_id, user, MemberStatus::Kicked { until_date });
     }
 
     /// The owner lifts a ban, or removes a member without one.
     pub fn unban(&self, chat_id: i64, user_id: i64) {
-        self.owner_sets_known(chat_id, user_id, Status::Left);
+        self.owner_sets_known(chat_id, user_id, MemberStatus::Left);
     }
 
-    fn owner_sets_known(&self, chat_id: i64, user_id: i64, status: Status) {
+    fn owner_sets_known(&self, chat_id: i64, user_id: i64, status: MemberStatus) {
         let user = self
             .member(chat_id, user_id)
             .unwrap_or_else(|| User::new(user_id));
@@ -234,14 +236,14 @@ impl Telegram {
 
     /// What the user is in the chat now.
     #[must_use]
-    pub fn status(&self, chat_id: i64, user_id: i64) -> Status {
+    pub fn status(&self, chat_id: i64, user_id: i64) -> MemberStatus {
         let now_ms = self.shared.clock.now_ms();
         self.shared
             .lock()
             .world
             .chats
             .get(&chat_id)
-            .map_or(Status::Left, |chat| chat.status(user_id, now_ms))
+            .map_or(MemberStatus::Left, |chat| chat.status(user_id, now_ms))
     }
 }
 
@@ -263,7 +265,7 @@ fn tap(world: &mut TelegramState, url: &str, user: &User, now_ms: i64) -> Tap {
     if status.is_present() {
         return Tap::AlreadyMember;
     }
-    if matches!(status, Status::Kicked { .. }) {
+    if matches!(status, MemberStatus::Kicked { .. }) {
         return Tap::Banned;
     }
     if wants_approval {
@@ -275,11 +277,11 @@ fn tap(world: &mut TelegramState, url: &str, user: &User, now_ms: i64) -> Tap {
     }
     // Restrictions outlive leaving: who comes back is restricted still.
     let joined = match status {
-        Status::Restricted { until_date, .. } => Status::Restricted {
+        MemberStatus::Restricted { until_date, .. } => MemberStatus::Restricted {
             is_member: true,
             until_date,
         },
-        _ => Status::Member,
+        _ => MemberStatus::Member,
     };
     world.change(
         chat_id,

@@ -100,7 +100,7 @@ impl Rights {
 
 /// What a user is in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum MemberStatus {
     /// The owner.
     Creator,
     /// An administrator.
@@ -123,7 +123,7 @@ pub enum Status {
     },
 }
 
-impl Status {
+impl MemberStatus {
     /// Whether someone of this status is in the chat.
     #[must_use]
     pub fn is_present(self) -> bool {

@@ -41,7 +41,7 @@ pub use fault_rule::{Fault, FaultRule};
 pub use journal::{Call, Delivery, Violation};
 pub use limit::{Limit, VIOLATION_GRACE_MS};
 pub use link::{Link, REMEMBERED_JOINERS};
-pub use member::{Rights, Status, User};
+pub use member::{MemberStatus, Rights, User};
 pub use refusal::Refusal;
 pub use transport::Deliver;
 

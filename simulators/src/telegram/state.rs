@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::chat::{Chat, ChatKind, Member};
 use super::inbox::Inbox;
 use super::link::Link;
-use super::member::{Rights, Status, User};
+use super::member::{MemberStatus, Rights, User};
 use super::refusal::Refusal;
 
 /// How many links are kept; the oldest is forgotten for a new one.
@@ -119,19 +119,19 @@ impl TelegramState {
         }
         match chat.status(bot_id, now_ms) {
             _ if chat.deleted => Err(Refusal::forbidden("the group chat was deleted")),
-            Status::Kicked { .. } => Err(Refusal::forbidden(format!(
+            MemberStatus::Kicked { .. } => Err(Refusal::forbidden(format!(
                 "bot was kicked from the {kind} chat"
             ))),
-            Status::Left
-            | Status::Restricted {
+            MemberStatus::Left
+            | MemberStatus::Restricted {
                 is_member: false, ..
             } => Err(Refusal::forbidden(format!(
                 "bot is not a member of the {kind} chat"
             ))),
-            Status::Creator
-            | Status::Administrator(_)
-            | Status::Member
-            | Status::Restricted { .. } => Ok(chat),
+            MemberStatus::Creator
+            | MemberStatus::Administrator(_)
+            | MemberStatus::Member
+            | MemberStatus::Restricted { .. } => Ok(chat),
         }
     }
 
@@ -175,7 +175,7 @@ impl TelegramState {
         &mut self,
         chat_id: i64,
         user: &User,
-        new: Status,
+        new: MemberStatus,
         from: &User,
         via: &Via,
         now_ms: i64,
@@ -235,7 +235,7 @@ impl TelegramState {
         &mut self,
         chat_id: i64,
         user: &User,
-        change: (Status, Status),
+        change: (MemberStatus, MemberStatus),
         from: &User,
         via: &Via,
         now_ms: i64,
@@ -369,7 +369,7 @@ mod tests {
                 inbox: Inbox::new(),
             },
         );
-        let admin = Status::Administrator(Rights::all());
+        let admin = MemberStatus::Administrator(Rights::all());
         world.change(-1, &bot, admin, &User::new(OWNER_ID), &Via::Hand, 0);
         let started = Instant::now();
         for id in 1001..=101_000 {
@@ -384,7 +384,7 @@ mod tests {
             );
             let (url, user) = (link.url.clone(), User::new(id));
             world.add_link(link);
-            world.change(-1, &user, Status::Member, &user, &Via::Link(url), 0);
+            world.change(-1, &user, MemberStatus::Member, &user, &Via::Link(url), 0);
         }
         assert_eq!(world.links.len(), 100_000);
         assert!(world.links.values().all(Link::is_full));

@@ -113,11 +113,11 @@ async fn a_webhook_is_tried_again_by_the_rules() {
     let watch = Watch::new();
     let telegram = telegram(&watch.clock);
     let answers = vec![
-        Respond::Status(500),
+        Respond::MemberStatus(500),
         Respond::Reset,
         Respond::Hang,
         Respond::RetryAfter(600),
-        Respond::Status(503),
+        Respond::MemberStatus(503),
     ];
     let (deliver, deliveries) = webhook(&watch.clock, answers);
     telegram.deliver_to(deliver);

@@ -25,7 +25,7 @@ fn an_hour(seed: u64) -> String {
         telegram.sleep_through(Duration::from_secs(8));
         telegram.set_latency(Duration::from_millis(30)..=Duration::from_millis(2_500));
         let answers = (0..30).map(|number| match number % 3 {
-            0 => Respond::Status(500),
+            0 => Respond::MemberStatus(500),
             1 => Respond::Reset,
             _ => Respond::Hang,
         });

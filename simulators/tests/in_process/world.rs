@@ -158,7 +158,7 @@ pub(crate) type Deliveries = Arc<Mutex<Vec<(i64, String, i64)>>>;
 /// How a webhook answers one delivery.
 #[derive(Clone, Copy)]
 pub(crate) enum Respond {
-    Status(u16),
+    MemberStatus(u16),
     RetryAfter(u32),
     Reset,
     Hang,
@@ -180,11 +180,14 @@ pub(crate) fn webhook(clock: &Clock, answers: Vec<Respond>) -> (Deliver, Deliver
             ));
             seen.len() - 1
         };
-        let respond = answers.get(number).copied().unwrap_or(Respond::Status(200));
+        let respond = answers
+            .get(number)
+            .copied()
+            .unwrap_or(Respond::MemberStatus(200));
         Box::pin(async move {
             let response = Response::builder();
             match respond {
-                Respond::Status(status) => Ok(response.status(status)),
+                Respond::MemberStatus(status) => Ok(response.status(status)),
                 Respond::RetryAfter(seconds) => {
                     Ok(response.status(503).header("retry-after", seconds))
                 }

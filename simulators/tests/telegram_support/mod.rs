@@ -157,7 +157,7 @@ pub(crate) struct Received {
 /// How the webhook answers.
 #[derive(Clone, Debug)]
 pub(crate) enum Respond {
-    Status(u16),
+    MemberStatus(u16),
     RetryAfter(u16, u32),
     Body(Value),
     Redirect(String),
@@ -232,10 +232,10 @@ async fn receive(
         .lock()
         .unwrap()
         .pop_front()
-        .unwrap_or(Respond::Status(200));
+        .unwrap_or(Respond::MemberStatus(200));
     hook.concurrent.lock().unwrap().0 -= 1;
     match answer {
-        Respond::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Respond::MemberStatus(status) => StatusCode::from_u16(status).unwrap().into_response(),
         Respond::RetryAfter(status, seconds) => (
             StatusCode::from_u16(status).unwrap(),
             [("retry-after", seconds.to_string())],

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::report::Report;
+use super::report::BenchReport;
 use super::usage::{self, Life, Usage};
 use local::harness::TestStack;
 use local::resources::{EVENTS, INVITES};
@@ -23,7 +23,7 @@ const BURST: usize = 200;
 ///
 /// # Errors
 /// If the local stack does not work off what it is given.
-pub(crate) async fn measure(report: &mut Report, clock_speed: u32) -> anyhow::Result<Life> {
+pub(crate) async fn measure(report: &mut BenchReport, clock_speed: u32) -> anyhow::Result<Life> {
     let stack = TestStack::start().await;
     let clock = stack.clock.clone();
     let hurry = tokio::spawn(async move {

@@ -10,7 +10,7 @@ use super::binary::{self, FUNCTIONS};
 use super::environment::{Events, Run, Subject};
 use super::figures::mb;
 use super::fixture::Fixture;
-use super::report::{Report, Section};
+use super::report::{BenchReport, Section};
 use super::{payload, seed};
 
 /// Calls that a program makes before its processor time is counted.
@@ -24,7 +24,7 @@ pub(crate) type Calls = BTreeMap<&'static str, Run>;
 /// # Errors
 /// A missing binary, or a call that did not succeed.
 pub(crate) async fn measure(
-    report: &mut Report,
+    report: &mut BenchReport,
     folder: &Path,
     effort: Effort,
 ) -> anyhow::Result<Calls> {

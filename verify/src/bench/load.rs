@@ -17,7 +17,7 @@ pub(crate) type Bodies = Arc<dyn Fn(u64) -> Option<String> + Send + Sync>;
 
 /// One kind of call.
 #[derive(Clone)]
-pub(crate) struct Target {
+pub(crate) struct LoadTarget {
     /// Where it goes.
     pub(crate) url: String,
     /// The header that opens the door.
@@ -41,7 +41,11 @@ pub(crate) struct Load {
 ///
 /// # Errors
 /// The first call that did not succeed.
-pub(crate) async fn run(target: &Target, callers: usize, length: Duration) -> anyhow::Result<Load> {
+pub(crate) async fn run(
+    target: &LoadTarget,
+    callers: usize,
+    length: Duration,
+) -> anyhow::Result<Load> {
     let http = runtime::http::client(TIMEOUT).map_err(anyhow::Error::msg)?;
     let next = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
@@ -72,7 +76,11 @@ pub(crate) async fn run(target: &Target, callers: usize, length: Duration) -> an
     })
 }
 
-async fn call(http: &reqwest::Client, target: &Target, body: String) -> anyhow::Result<Duration> {
+async fn call(
+    http: &reqwest::Client,
+    target: &LoadTarget,
+    body: String,
+) -> anyhow::Result<Duration> {
     let (name, key) = &target.key;
     let call = http.post(&target.url).header(*name, key).body(body);
     let began = Instant::now();

@@ -26,7 +26,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 pub(crate) use binary::find as find_binary;
-use report::Report;
+use report::BenchReport;
 
 /// What to measure, and how long.
 #[derive(Args)]
@@ -113,7 +113,7 @@ async fn measure(arguments: Arguments) -> anyhow::Result<String> {
         load: Duration::try_from_secs_f64(arguments.seconds.unwrap_or(seconds))?,
     };
     let wants = |part| arguments.only.is_empty() || arguments.only.contains(&part);
-    let mut report = Report::default();
+    let mut report = BenchReport::default();
     if wants(Part::Load) {
         routes::measure(&mut report, effort.load).await?;
     }

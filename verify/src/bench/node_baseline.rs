@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::environment::{Run, Start, Subject};
 use super::figures::median;
 use super::fixture::Fixture;
-use super::report::{Report, Section};
+use super::report::{BenchReport, Section};
 use super::{Effort, binary, payload};
 
 const PACKAGE: &str = include_str!("../../node-baseline/package.json");
@@ -27,7 +27,7 @@ const AT_LEAST_TIMES: f64 = 8.0;
 /// # Errors
 /// A missing binary of ours, or a call that did not succeed.
 pub(crate) async fn measure(
-    report: &mut Report,
+    report: &mut BenchReport,
     folder: &Path,
     effort: Effort,
 ) -> anyhow::Result<()> {

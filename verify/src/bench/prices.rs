@@ -3,7 +3,7 @@
 use serde_json::{Map, json};
 
 use super::functions::Calls;
-use super::report::{Report, Section};
+use super::report::{BenchReport, Section};
 use super::usage::{Life, Usage};
 use local::resources::{EVENTS, INVITES};
 
@@ -32,7 +32,7 @@ struct Invoked {
 }
 
 /// Adds what a million costs. Lambda's time and logs are those that `calls` measured.
-pub(crate) fn add(report: &mut Report, life: &Life, calls: &Calls) {
+pub(crate) fn add(report: &mut BenchReport, life: &Life, calls: &Calls) {
     let phases = [
         ("lone invites", &life.lone_invite, "request", false),
         ("lone joins", &life.lone_join, "webhook", false),

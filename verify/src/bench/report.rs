@@ -31,12 +31,12 @@ struct Target {
 
 /// All that was measured.
 #[derive(Default)]
-pub(crate) struct Report {
+pub(crate) struct BenchReport {
     sections: Vec<Section>,
     targets: Vec<Target>,
 }
 
-impl Report {
+impl BenchReport {
     /// Adds a section.
     pub(crate) fn add(&mut self, section: Section) {
         self.sections.push(section);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_target_is_met_up_to_its_figure_and_said_to_be_missed_beyond() {
-        let mut report = Report::default();
+        let mut report = BenchReport::default();
         report.target("zip", 2.8, 2.8, " MB");
         report.target("ready", 6.1, 6.0, " ms");
         let text = report.text();

@@ -7,8 +7,8 @@ use runtime::auth::WEBHOOK_SECRET_HEADER;
 use serde_json::{Map, json};
 
 use super::fixture::Fixture;
-use super::load::{self, Bodies, Target};
-use super::report::{Report, Section};
+use super::load::{self, Bodies, LoadTarget};
+use super::report::{BenchReport, Section};
 use super::{payload, seed};
 
 /// How many callers call at once.
@@ -22,7 +22,7 @@ const JOINS_PER_SECOND: f64 = 4000.0;
 ///
 /// # Errors
 /// A call that did not succeed.
-pub(crate) async fn measure(report: &mut Report, length: Duration) -> anyhow::Result<()> {
+pub(crate) async fn measure(report: &mut BenchReport, length: Duration) -> anyhow::Result<()> {
     let mut section = Section {
         name: "load",
         title: "The HTTP routes over loopback, in the local stack's process".to_owned(),
@@ -71,7 +71,7 @@ async fn target(
     kind: &str,
     prefix: &str,
     length: Duration,
-) -> anyhow::Result<Target> {
+) -> anyhow::Result<LoadTarget> {
     let prefix = prefix.to_owned();
     let (bodies, answer): (Bodies, _) = match kind {
         "request, new payment" => (
@@ -116,7 +116,7 @@ async fn target(
             ("x-api-key", fixture.value("API_KEYS").to_owned()),
         ),
     };
-    Ok(Target {
+    Ok(LoadTarget {
         url: format!("{}{path}", fixture.url),
         key,
         bodies,

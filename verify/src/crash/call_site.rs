@@ -6,14 +6,14 @@ use crate::invariants::Allowed;
 
 use super::case::{Case, InjectedFault, What};
 use super::flow::Flow;
-use crate::wire::{Call, CallOutcome, FaultPolicy};
+use crate::wire::{CallOutcome, FaultPolicy, WireCall};
 
 struct CallSiteState {
     flow: Flow,
     open: bool,
     /// The parity of the calls that are made twice.
     twice: Option<usize>,
-    seen: Vec<Call>,
+    seen: Vec<WireCall>,
     injected: Vec<InjectedFault>,
     hits: usize,
     unheard: bool,
@@ -58,7 +58,7 @@ impl CallSites {
         Box::new(move |call, _| call_sites.state().decide(call))
     }
 
-    pub(crate) fn seen(&self) -> Vec<Call> {
+    pub(crate) fn seen(&self) -> Vec<WireCall> {
         self.state().seen.clone()
     }
 
@@ -85,7 +85,7 @@ impl CallSites {
 }
 
 impl CallSiteState {
-    fn decide(&mut self, call: &Call) -> CallOutcome {
+    fn decide(&mut self, call: &WireCall) -> CallOutcome {
         if !self.open || !self.flow.covers(call) {
             return CallOutcome::Pass;
         }

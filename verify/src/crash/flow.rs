@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::payment::Payment;
 use crate::invariants::Allowed;
-use crate::wire::Call;
+use crate::wire::WireCall;
 use crate::world::Plan;
 
 /// A flow of the product.
@@ -121,7 +121,7 @@ impl Flow {
     }
 
     /// Whether a call is one of its call sites.
-    pub(super) fn covers(self, call: &Call) -> bool {
+    pub(super) fn covers(self, call: &WireCall) -> bool {
         let callers: &[&str] = match self {
             Self::Request | Self::RequestInWindow | Self::RequestByKey => &["request"],
             Self::Copies | Self::TwoUsers => &["request", "worker"],

@@ -174,8 +174,8 @@ impl ProcessCluster {
         if flow != Flow::Join {
             self.call_sites.open();
         }
-        let payment = &flow.payments()[0].body;
-        self.sell(payment).await?;
+        let payment_body = &flow.payments()[0].body;
+        self.sell(payment_body).await?;
         self.quiet().await?;
         if matches!(flow, Flow::Join | Flow::Events) {
             self.call_sites.open();

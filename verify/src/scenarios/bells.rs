@@ -11,10 +11,10 @@ use super::super::world::{Plan, run};
 use super::{Size, buy, check, longest_wait, within, world};
 use local::resources::INVITES;
 
-/// How long a worker is held at its call while another order comes and rings.
+/// How long a worker is held at its call while another payment comes and rings.
 const HELD: Duration = Duration::from_millis(300);
 
-/// While a worker makes its n-th call, another order is put and rings; for each n. No tick helps.
+/// While a worker makes its n-th call, another payment is put and rings; for each n. No tick helps.
 pub(super) fn rung_at_every_call(size: Size) -> anyhow::Result<String> {
     let mut longest = Duration::ZERO;
     for at in (0..).step_by(size.pick(4, 1)) {
@@ -25,7 +25,7 @@ pub(super) fn rung_at_every_call(size: Size) -> anyhow::Result<String> {
             let Some(wait) = run(1, rung_at(at, fault))? else {
                 anyhow::ensure!(at > 0, "no call was met");
                 return Ok(format!(
-                    "an order comes at each of the first {at} calls of a run: served within {} ms",
+                    "a payment comes at each of the first {at} calls of a run: served within {} ms",
                     longest.as_millis()
                 ));
             };
@@ -35,7 +35,7 @@ pub(super) fn rung_at_every_call(size: Size) -> anyhow::Result<String> {
     anyhow::bail!("there are more calls than numbers")
 }
 
-/// The longest wait of both orders; nothing if there is no such call.
+/// The longest wait of both payments; nothing if there is no such call.
 async fn rung_at(at: u64, fault: CallOutcome) -> anyhow::Result<Option<Duration>> {
     let plan = Plan {
         schedules: false,
@@ -64,11 +64,11 @@ async fn rung_at(at: u64, fault: CallOutcome) -> anyhow::Result<Option<Duration>
     world.wait(Duration::from_secs(5)).await;
     check(&world, Allowed::default()).await?;
     let wait = longest_wait(&world).await?;
-    within("an order", wait, Duration::from_secs(5))?;
+    within("a payment", wait, Duration::from_secs(5))?;
     Ok(Some(wait))
 }
 
-/// A bell every tenth of a second, through the ends of many runs: orders are served, and the runs end.
+/// A bell every tenth of a second, through the ends of many runs: payments are served, and the runs end.
 pub(super) fn all_the_time(size: Size) -> anyhow::Result<String> {
     run(1, async {
         let world = world(Plan::default()).await?;
@@ -85,12 +85,12 @@ pub(super) fn all_the_time(size: Size) -> anyhow::Result<String> {
         }
         check(&world, Allowed::default()).await?;
         let wait = longest_wait(&world).await?;
-        within("an order", wait, Duration::from_secs(3))?;
+        within("a payment", wait, Duration::from_secs(3))?;
         let spans = world.workers.spans();
         let longest = spans.iter().max().copied().unwrap_or_default();
         within("a run", longest, Duration::from_secs(62))?;
         Ok(format!(
-            "{} bells in {seconds} s: orders waited {} ms at most, the longest run was {:.1} s",
+            "{} bells in {seconds} s: payments waited {} ms at most, the longest run was {:.1} s",
             seconds * 10,
             wait.as_millis(),
             longest.as_secs_f64()
@@ -131,7 +131,7 @@ pub(super) fn in_a_pause(size: Size) -> anyhow::Result<String> {
         check(&world, Allowed::default()).await?;
         let wait = longest_wait(&world).await?;
         within(
-            "the order",
+            "the payment",
             wait,
             Duration::from_secs(u64::from(PAUSE) + 75),
         )?;
@@ -162,7 +162,7 @@ pub(super) fn short_waits(_: Size) -> anyhow::Result<String> {
             world.run_until_idle().await?;
             let wait = super::served(&world).await?;
             let wait = wait.iter().filter(|served| served.done >= asked);
-            let wait = wait.map(super::Served::wait).max().unwrap_or_default();
+            let wait = wait.map(super::ServedTimes::wait).max().unwrap_or_default();
             let late = wait.saturating_sub(Duration::from_secs(u64::from(seconds)));
             within(
                 &format!("after a wait of {seconds} s"),

@@ -7,14 +7,14 @@ use simulators::telegram::{Limit, Rights};
 
 use super::super::invariants::{Allowed, broken};
 use super::super::world::{Plan, World, run};
-use super::{Served, served};
+use super::{ServedTimes, served};
 
 /// What came of a chat that was broken for a day.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BrokenDay {
     /// Orders for the broken chat, and for the one beside it.
-    pub orders: usize,
-    /// The longest wait of an order for the chat beside it.
+    pub payments: usize,
+    /// The longest wait of a payment for the chat beside it.
     pub longest_beside: Duration,
     /// The longest wait in the broken chat while one of its bots could work.
     pub longest_by_the_other_bot: Duration,
@@ -24,7 +24,7 @@ pub struct BrokenDay {
     pub probes: usize,
 }
 
-/// Two bots and two chats. In the first chat one bot loses its rights for a day, then both do; orders for each chat come
+/// Two bots and two chats. In the first chat one bot loses its rights for a day, then both do; payments for each chat come
 /// every `every` minutes.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
         let limit = Limit::per_minute(20, 1);
         world.telegram.set_limit(Some(limit));
         let (sick, start) = (world.chats[0], world.clock.now());
-        let mut orders = 0;
+        let mut payments = 0;
         for (day, bots) in [(1, &world.bots[..1]), (2, &world.bots[..])] {
             for bot in bots {
                 let fewer = Rights {
@@ -57,7 +57,7 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
                         "transactionId": format!("T{day}-{minute}-{chat}")});
                     let reply = world.buy(&body).await;
                     anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
-                    orders += 1;
+                    payments += 1;
                 }
                 world.wait(Duration::from_secs(every * 60)).await;
             }
@@ -74,7 +74,7 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
         let wrong = broken(&world, Allowed::default()).await?;
         anyhow::ensure!(wrong.is_empty(), "{wrong:?}");
         let mut day = BrokenDay {
-            orders,
+            payments,
             probes: world
                 .telegram
                 .calls()
@@ -83,7 +83,7 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
                 .count(),
             ..BrokenDay::default()
         };
-        for Served {
+        for ServedTimes {
             chat,
             created,
             done,
@@ -100,7 +100,7 @@ pub fn broken_day(every: u64) -> anyhow::Result<BrokenDay> {
             }
         }
         // A hold of ten minutes at most, and the rate limit of two bots.
-        let paced = limit.per.mul_f64(orders as f64 / 2.0 / 20.0);
+        let paced = limit.per.mul_f64(payments as f64 / 2.0 / 20.0);
         anyhow::ensure!(
             day.longest_beside <= Duration::from_secs(10)
                 && day.longest_by_the_other_bot <= Duration::from_secs(60)

@@ -82,7 +82,7 @@ pub fn identical(requests: usize, at_once: usize) -> anyhow::Result<Identical> {
 #[derive(Clone, Copy, Debug)]
 pub struct Resent {
     /// Orders, each with a join and some with a leaving.
-    pub orders: usize,
+    pub payments: usize,
     /// Updates that were delivered, in any order.
     pub deliveries: usize,
     /// Those that were answered `joined`.
@@ -93,14 +93,14 @@ pub struct Resent {
 ///
 /// # Errors
 /// What is broken.
-pub fn resent(orders: usize, times: usize) -> anyhow::Result<Resent> {
+pub fn resent(payments: usize, times: usize) -> anyhow::Result<Resent> {
     run(1, async {
         let world = World::start(&Plan {
             latency: Duration::from_millis(5),
             ..Plan::default()
         })
         .await?;
-        for n in 0..orders {
+        for n in 0..payments {
             let body = json!({"userId": format!("u{n}"), "transactionId": format!("T{n}")});
             let reply = world.buy(&body).await;
             anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
@@ -151,12 +151,12 @@ pub fn resent(orders: usize, times: usize) -> anyhow::Result<Resent> {
         let joined = results.get("joined").copied().unwrap_or_default();
         let again = results.get("duplicate").copied().unwrap_or_default();
         anyhow::ensure!(
-            joined == orders && again == orders * (times - 1),
+            joined == payments && again == payments * (times - 1),
             "{results:?}"
         );
-        anyhow::ensure!(world.webengage.ingested_count() == 2 * orders as u64);
+        anyhow::ensure!(world.webengage.ingested_count() == 2 * payments as u64);
         Ok(Resent {
-            orders,
+            payments,
             deliveries: count,
             joined,
         })

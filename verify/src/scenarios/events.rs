@@ -16,11 +16,11 @@ pub(super) fn lost(size: Size) -> anyhow::Result<String> {
         let world = world(Plan::default()).await?;
         let away = AwsRule::new(WireFault::InternalError).on(Service::Sqs, "ReceiveMessage");
         world.aws.wire().fail(away.named(EVENTS.queue).always());
-        let orders = size.pick(10, 500);
-        for number in 0..orders {
+        let payments = size.pick(10, 500);
+        for number in 0..payments {
             buy(&world, number, 0).await?;
         }
-        while world.telegram.link_count() < orders {
+        while world.telegram.link_count() < payments {
             world.wait(Duration::from_secs(1)).await;
         }
         world.wait(Duration::from_secs(5)).await;
@@ -37,7 +37,7 @@ pub(super) fn lost(size: Size) -> anyhow::Result<String> {
         let took = last.unwrap_or_default() - purged.ms();
         anyhow::ensure!(took <= 3_720_000, "the last came after {took} ms");
         Ok(format!(
-            "{orders} events whose messages were lost: all delivered {:.0} minutes later",
+            "{payments} events whose messages were lost: all delivered {:.0} minutes later",
             took as f64 / 60_000.0
         ))
     })
@@ -47,9 +47,9 @@ pub(super) fn lost(size: Size) -> anyhow::Result<String> {
 pub(super) fn away(size: Size) -> anyhow::Result<String> {
     run(1, async {
         let world = world(Plan::default()).await?;
-        let (orders, hours) = size.pick((20, 4), (1000, 24));
+        let (payments, hours) = size.pick((20, 4), (1000, 24));
         world.webengage.set_mode(Mode::Down);
-        for number in 0..orders {
+        for number in 0..payments {
             buy(&world, number, 0).await?;
         }
         world.wait(Duration::from_secs(hours * 3600)).await;
@@ -57,13 +57,13 @@ pub(super) fn away(size: Size) -> anyhow::Result<String> {
         let messages = depth.map_or(0, simulators::aws::sqs::Depth::total);
         let sent = world.wire.count_by("sweeper", "SendMessage", EVENTS.queue);
         anyhow::ensure!(
-            messages == orders as u64 && sent == 0,
-            "{messages} messages of {orders} events, {sent} sent again"
+            messages == payments as u64 && sent == 0,
+            "{messages} messages of {payments} events, {sent} sent again"
         );
         world.webengage.set_mode(Mode::Up);
         check(&world, Allowed::default()).await?;
         Ok(format!(
-            "{hours} hours without WebEngage, {orders} events waiting: each had one message all the while, and was delivered once"
+            "{hours} hours without WebEngage, {payments} events waiting: each had one message all the while, and was delivered once"
         ))
     })
 }

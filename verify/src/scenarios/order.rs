@@ -9,13 +9,13 @@ use simulators::telegram::{Fault, FaultRule, Limit};
 use super::super::fairness::overtaken;
 use super::super::invariants::{Allowed, broken};
 use super::super::world::{Plan, World, run};
-use super::{Size, buy, check, longest_wait, payment, served, within, world};
+use super::{Size, buy, check, longest_wait, payment_body, served, within, world};
 use local::resources::INVITES;
 
 /// How many buy at once.
 const BUYERS: usize = 50;
 
-/// Many orders, a part at once.
+/// Many payments, a part at once.
 async fn buy_all(world: &World, numbers: std::ops::Range<usize>) -> anyhow::Result<()> {
     let numbers: Vec<usize> = numbers.collect();
     for some in numbers.chunks(BUYERS) {
@@ -87,9 +87,9 @@ async fn links_made(world: &World, links: usize, within: Duration) -> anyhow::Re
     Ok(())
 }
 
-/// A backlog at its rate limit, and a lone order of another chat now and then.
+/// A backlog at its rate limit, and a lone payment of another chat now and then.
 pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
-    let (orders, per_minute) = size.pick((80, 20), (100_000, 1200));
+    let (payments, per_minute) = size.pick((80, 20), (100_000, 1200));
     run(1, async {
         let plan = Plan {
             chats: 2,
@@ -103,26 +103,26 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
         let way = Duration::from_millis(80);
         world.telegram.set_latency(way..=way);
         let start = world.clock.now();
-        buy_all(&world, 0..orders).await?;
-        let expected = Duration::from_secs_f64(orders as f64 / f64::from(per_minute) * 60.0);
+        buy_all(&world, 0..payments).await?;
+        let expected = Duration::from_secs_f64(payments as f64 / f64::from(per_minute) * 60.0);
         let lone = 10;
         for number in 0..lone {
             world.wait(expected / (lone + 2)).await;
-            buy(&world, orders + number as usize, 1).await?;
+            buy(&world, payments + number as usize, 1).await?;
         }
-        links_made(&world, orders + lone as usize, expected).await?;
+        links_made(&world, payments + lone as usize, expected).await?;
         let all = served(&world).await?;
         let (one, other): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.chat == world.chats[0]);
-        anyhow::ensure!(one.len() == orders, "{} requests", one.len());
+        anyhow::ensure!(one.len() == payments, "{} requests", one.len());
         let last = one.iter().map(|served| served.done).max().unwrap_or(start);
         let minutes = last.since(start).as_secs_f64() / 60.0;
-        let used = orders as f64 / minutes / f64::from(per_minute);
-        let refused = world.telegram.too_many_requests() as f64 / orders as f64;
-        let sqs = world.bell_calls() as f64 / orders as f64;
-        let leases = world.lease_writes() as f64 / orders as f64;
+        let used = payments as f64 / minutes / f64::from(per_minute);
+        let refused = world.telegram.too_many_requests() as f64 / payments as f64;
+        let sqs = world.bell_calls() as f64 / payments as f64;
+        let leases = world.lease_writes() as f64 / payments as f64;
         let longest = other.iter().map(|served| served.wait()).max();
         let longest = longest.unwrap_or_default();
-        within("a lone order", longest, Duration::from_secs(2))?;
+        within("a lone payment", longest, Duration::from_secs(2))?;
         let late = overtaken(&world, Duration::from_secs(1), |_| false).await?;
         anyhow::ensure!(
             late.is_empty(),
@@ -131,8 +131,8 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
             late.first()
         );
         let figures = format!(
-            "{orders} orders at {per_minute} a minute: {minutes:.0} minutes, {:.1} % of the limit used, {:.2} % refused, {sqs:.2} SQS requests \
-             and {leases:.2} writes of the lease a link; a lone order of another chat waited {} ms at most",
+            "{payments} payments at {per_minute} a minute: {minutes:.0} minutes, {:.1} % of the limit used, {:.2} % refused, {sqs:.2} SQS requests \
+             and {leases:.2} writes of the lease a link; a lone payment of another chat waited {} ms at most",
             used * 100.0,
             refused * 100.0,
             longest.as_millis()
@@ -147,9 +147,9 @@ pub(super) fn backlog(size: Size) -> anyhow::Result<String> {
     })
 }
 
-/// A sale without a link pool: all orders at once, and four bots that each may make 30 links a second.
+/// A sale without a link pool: all payments at once, and four bots that each may make 30 links a second.
 pub(super) fn sale_without_pool(size: Size) -> anyhow::Result<String> {
-    let (orders, per_minute) = size.pick((120, 120), (100_000, 1800));
+    let (payments, per_minute) = size.pick((120, 120), (100_000, 1800));
     run(1, async {
         let plan = Plan {
             bots: 4,
@@ -164,30 +164,30 @@ pub(super) fn sale_without_pool(size: Size) -> anyhow::Result<String> {
         let way = Duration::from_millis(80);
         world.telegram.set_latency(way..=way);
         let start = world.clock.now();
-        buy_all(&world, 0..orders).await?;
-        let expected = orders as f64 * 60.0 / f64::from(per_minute) / bots as f64;
-        links_made(&world, orders, Duration::from_secs_f64(2.0 * expected)).await?;
+        buy_all(&world, 0..payments).await?;
+        let expected = payments as f64 * 60.0 / f64::from(per_minute) / bots as f64;
+        links_made(&world, payments, Duration::from_secs_f64(2.0 * expected)).await?;
         let all = served(&world).await?;
-        anyhow::ensure!(all.len() == orders, "{} requests", all.len());
+        anyhow::ensure!(all.len() == payments, "{} requests", all.len());
         let last = all.iter().map(|served| served.done).max().unwrap_or(start);
         let seconds = last.since(start).as_secs_f64();
-        let used = orders as f64 / seconds * 60.0 / f64::from(per_minute) / bots as f64;
-        let refused = world.telegram.too_many_requests() as f64 / orders as f64;
-        let sqs = world.bell_calls() as f64 / orders as f64;
+        let used = payments as f64 / seconds * 60.0 / f64::from(per_minute) / bots as f64;
+        let refused = world.telegram.too_many_requests() as f64 / payments as f64;
+        let sqs = world.bell_calls() as f64 / payments as f64;
         let links = world.telegram.link_count();
         let figures = format!(
-            "{orders} orders without a pool, {bots} bots at {per_minute} links a minute each: served in {seconds:.0} s, {:.1} % of the limit \
+            "{payments} payments without a pool, {bots} bots at {per_minute} links a minute each: served in {seconds:.0} s, {:.1} % of the limit \
              used, {links} links, {:.2} % of the calls met a 429, {sqs:.2} SQS requests a link",
             used * 100.0,
             refused * 100.0
         );
         let least = size.pick(0.3, 0.9);
-        anyhow::ensure!(used >= least && links == orders, "{figures}");
+        anyhow::ensure!(used >= least && links == payments, "{figures}");
         Ok(figures)
     })
 }
 
-/// Clocks of workers that are off by five minutes, in both directions, with waits and orders all the while: waits may
+/// Clocks of workers that are off by five minutes, in both directions, with waits and payments all the while: waits may
 /// move, nobody is overtaken or given up.
 pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
     run(1, async {
@@ -199,8 +199,8 @@ pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
         };
         let world = world(plan).await?;
         world.telegram.set_limit(Some(Limit::per_minute(30, 1)));
-        let orders = size.pick(16, 200);
-        for number in 0..orders {
+        let payments = size.pick(16, 200);
+        for number in 0..payments {
             if number % 20 == 10 {
                 let wait = Fault::TooManyRequests { retry_after: 60 };
                 let rule = FaultRule::on("createChatInviteLink", wait);
@@ -209,7 +209,7 @@ pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
             if number % 16 == 8 {
                 world.kill_worker();
             }
-            let body = payment(&world, number, number % 2);
+            let body = payment_body(&world, number, number % 2);
             let reply = world.buy_until_accepted(&body, 5).await;
             anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
             world.wait(Duration::from_secs(5)).await;
@@ -221,7 +221,7 @@ pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
         };
         check(&world, allowed).await?;
         let wait = longest_wait(&world).await?;
-        within("an order", wait, Duration::from_secs(900))?;
+        within("a payment", wait, Duration::from_secs(900))?;
         let all = served(&world).await?;
         anyhow::ensure!(
             all.iter().all(|served| served.attempts == 1),
@@ -231,7 +231,7 @@ pub(super) fn clocks(size: Size) -> anyhow::Result<String> {
         let overtaken = overtaken(&world, Duration::from_secs(120), |_| false).await?;
         anyhow::ensure!(overtaken.is_empty(), "{overtaken:?}");
         Ok(format!(
-            "{orders} orders, clocks five minutes ahead and behind: the longest wait was {:.0} s, of which 60 were ordered",
+            "{payments} payments, clocks five minutes ahead and behind: the longest wait was {:.0} s, of which 60 were ordered",
             wait.as_secs_f64()
         ))
     })

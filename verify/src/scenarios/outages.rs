@@ -7,7 +7,7 @@ use simulators::telegram::{Fault, FaultRule, Limit};
 
 use super::super::invariants::Allowed;
 use super::super::world::{Plan, run};
-use super::{Size, buy, check, longest_wait, payment, served, within, world};
+use super::{Size, buy, check, longest_wait, payment_body, served, within, world};
 
 /// SQS refuses every call for an hour: links are made by the ticks, and handed out.
 pub(super) fn without_sqs(size: Size) -> anyhow::Result<String> {
@@ -21,7 +21,7 @@ pub(super) fn without_sqs(size: Size) -> anyhow::Result<String> {
             world.wait(Duration::from_secs(61)).await;
         }
         let wait = longest_wait(&world).await?;
-        within("an order", wait, Duration::from_secs(65))?;
+        within("a payment", wait, Duration::from_secs(65))?;
         world.aws.wire().clear_faults();
         check(&world, Allowed::default()).await?;
         let all = served(&world).await?;
@@ -30,7 +30,7 @@ pub(super) fn without_sqs(size: Size) -> anyhow::Result<String> {
             "a wait was a try"
         );
         Ok(format!(
-            "{minutes} minutes without SQS: each of {minutes} orders had its link within {:.0} s; every event came afterwards",
+            "{minutes} minutes without SQS: each of {minutes} payments had its link within {:.0} s; every event came afterwards",
             wait.as_secs_f64()
         ))
     })
@@ -41,8 +41,8 @@ pub(super) fn without_dynamodb(size: Size) -> anyhow::Result<String> {
     run(1, async {
         let world = world(Plan::default()).await?;
         world.telegram.set_limit(Some(Limit::per_minute(60, 1)));
-        let orders = size.pick(20, 200);
-        for number in 0..orders {
+        let payments = size.pick(20, 200);
+        for number in 0..payments {
             buy(&world, number, 0).await?;
         }
         world.wait(Duration::from_secs(8)).await;
@@ -50,7 +50,7 @@ pub(super) fn without_dynamodb(size: Size) -> anyhow::Result<String> {
         world.aws.wire().fail(rule.always());
         world.wait(Duration::from_secs(60)).await;
         world.aws.wire().clear_faults();
-        let body = payment(&world, orders, 0);
+        let body = payment_body(&world, payments, 0);
         let reply = world.buy_until_accepted(&body, 60).await;
         anyhow::ensure!(reply.is_some_and(|reply| reply.status == 200), "refused");
         check(&world, Allowed::default()).await?;
@@ -62,7 +62,7 @@ pub(super) fn without_dynamodb(size: Size) -> anyhow::Result<String> {
         let unseen = world.telegram.link_count() - all.len();
         anyhow::ensure!(unseen <= 4, "{unseen} links were made for nobody");
         Ok(format!(
-            "a minute without DynamoDB in a backlog of {orders}: all served, {unseen} links were made that could not be stored"
+            "a minute without DynamoDB in a backlog of {payments}: all served, {unseen} links were made that could not be stored"
         ))
     })
 }
@@ -71,12 +71,12 @@ pub(super) fn without_dynamodb(size: Size) -> anyhow::Result<String> {
 pub(super) fn without_telegram(size: Size) -> anyhow::Result<String> {
     run(1, async {
         let world = world(Plan::default()).await?;
-        let (minutes, orders) = size.pick((8, 12), (30, 90));
+        let (minutes, payments) = size.pick((8, 12), (30, 90));
         world.telegram.fail(FaultRule::always(Fault::BadGateway));
-        for number in 0..orders {
+        for number in 0..payments {
             buy(&world, number, 0).await?;
             world
-                .wait(Duration::from_secs(minutes * 60) / u32::try_from(orders)?)
+                .wait(Duration::from_secs(minutes * 60) / u32::try_from(payments)?)
                 .await;
         }
         let calls = world.telegram.count("createChatInviteLink");
@@ -96,9 +96,9 @@ pub(super) fn without_telegram(size: Size) -> anyhow::Result<String> {
             calls <= 25 + minutes * 2 && tries <= 8,
             "{calls} calls, {tries} tries"
         );
-        within("the last order", after, Duration::from_secs(180))?;
+        within("the last payment", after, Duration::from_secs(180))?;
         Ok(format!(
-            "{minutes} minutes of 502: {calls} calls, at most {tries} tries of one of {orders} orders, none given up; the last was served \
+            "{minutes} minutes of 502: {calls} calls, at most {tries} tries of one of {payments} payments, none given up; the last was served \
              {:.0} s afterwards",
             after.as_secs_f64()
         ))

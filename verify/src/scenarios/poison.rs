@@ -59,7 +59,7 @@ const ALLOWED: Allowed = Allowed {
     flood_calls: true,
 };
 
-/// An order whose mint ends the process, and others behind it.
+/// A payment whose mint ends the process, and others behind it.
 pub(super) fn mint(_: Size) -> anyhow::Result<String> {
     run(1, async {
         let world = world(Plan::default()).await?;
@@ -72,7 +72,7 @@ pub(super) fn mint(_: Size) -> anyhow::Result<String> {
         for number in 0..5 {
             buy(&world, number, 0).await?;
         }
-        let first = world.buy(&super::payment(&world, 0, 0)).await;
+        let first = world.buy(&super::payment_body(&world, 0, 0)).await;
         let id = first.map(|reply| reply.body["requestId"].clone());
         let id = id.and_then(|id| Some(id.as_str()?.to_owned()));
         add(&deadly, &id.unwrap_or_default().replace('-', ""));
@@ -87,14 +87,14 @@ pub(super) fn mint(_: Size) -> anyhow::Result<String> {
         let took = world.clock.now().since(began);
         check(&world, ALLOWED).await?;
         Ok(format!(
-            "a mint that ends the process, {} times: four orders behind it were served after {:.0} s",
+            "a mint that ends the process, {} times: four payments behind it were served after {:.0} s",
             world.wire.deaths_of("worker"),
             took.as_secs_f64()
         ))
     })
 }
 
-/// A revocation that ends the process, another one behind it, and an order.
+/// A revocation that ends the process, another one behind it, and a payment.
 pub(super) fn revocation(_: Size) -> anyhow::Result<String> {
     run(1, async {
         let world = world(Plan::default()).await?;
@@ -131,7 +131,7 @@ pub(super) fn revocation(_: Size) -> anyhow::Result<String> {
     })
 }
 
-/// A slot of the pool whose filling ends the process, the other slots, and an order.
+/// A slot of the pool whose filling ends the process, the other slots, and a payment.
 pub(super) fn fill(_: Size) -> anyhow::Result<String> {
     run(1, async {
         let deadly = Deadly::default();
@@ -173,7 +173,7 @@ pub(super) fn limited_revocations(size: Size) -> anyhow::Result<String> {
             ..Plan::default()
         };
         let world = world(plan).await?;
-        let (count, orders) = (size.pick(500, 10_000), 20);
+        let (count, payments) = (size.pick(500, 10_000), 20);
         let (limited, chat) = (world.bots[0], world.chats[0]);
         let once = Limit {
             calls: 1,
@@ -206,16 +206,16 @@ pub(super) fn limited_revocations(size: Size) -> anyhow::Result<String> {
                 seen.fetch_add(1, Ordering::SeqCst);
             }
         }));
-        for number in 0..orders {
+        for number in 0..payments {
             buy(&world, number, 0).await?;
             world.wait(Duration::from_secs(5)).await;
         }
         let read = read.load(Ordering::SeqCst);
         anyhow::ensure!(read == 0, "its lane was read {read} times");
         let wait = longest_wait(&world).await?;
-        within("an order", wait, Duration::from_secs(3))?;
+        within("a payment", wait, Duration::from_secs(3))?;
         Ok(format!(
-            "{count} revocations of a limited bot: {orders} orders read none of them, and waited {} ms at most",
+            "{count} revocations of a limited bot: {payments} payments read none of them, and waited {} ms at most",
             wait.as_millis()
         ))
     })

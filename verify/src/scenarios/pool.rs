@@ -9,7 +9,7 @@ use simulators::telegram::Limit;
 use super::super::invariants::Allowed;
 use super::super::wire::CallOutcome;
 use super::super::world::{Plan, World, run};
-use super::{Size, buy, check, payment, world};
+use super::{Size, buy, check, payment_body, world};
 
 fn plan(target: usize) -> Plan {
     Plan {
@@ -69,10 +69,10 @@ async fn exact_at(target: usize) -> anyhow::Result<String> {
     ))
 }
 
-/// So many orders, a few at once; what the pool can't serve is served otherwise.
-async fn sell(world: &World, sold: &mut usize, orders: usize) -> anyhow::Result<()> {
-    let numbers: Vec<usize> = (*sold..*sold + orders).collect();
-    *sold += orders;
+/// So many payments, a few at once; what the pool can't serve is served otherwise.
+async fn sell(world: &World, sold: &mut usize, payments: usize) -> anyhow::Result<()> {
+    let numbers: Vec<usize> = (*sold..*sold + payments).collect();
+    *sold += payments;
     for some in numbers.chunks(10) {
         try_join_all(some.iter().map(|number| buy(world, *number, 0))).await?;
         world.wait(Duration::from_millis(200)).await;
@@ -99,8 +99,8 @@ pub(super) fn put_again(_: Size) -> anyhow::Result<String> {
         while world.pooled().await? == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let first = world.buy(&payment(&world, 1, 0)).await;
-        let second = world.buy(&payment(&world, 2, 0)).await;
+        let first = world.buy(&payment_body(&world, 1, 0)).await;
+        let second = world.buy(&payment_body(&world, 2, 0)).await;
         let link = |reply: Option<super::super::world::Reply>| {
             reply.map(|reply| reply.body["inviteLink"].clone())
         };
@@ -128,12 +128,12 @@ pub(super) fn evicted_while_sold(size: Size) -> anyhow::Result<String> {
         ]);
         let world = world(plan).await?;
         world.run_until_idle().await?;
-        let (mut sold, orders) = (0, target * 2);
+        let (mut sold, payments) = (0, target * 2);
         // The links live for ten minutes as goods; the sale goes on through their end.
         world.wait(Duration::from_secs(570)).await;
-        while sold < orders {
+        while sold < payments {
             sell(&world, &mut sold, 2).await?;
-            let rate_limit = Duration::from_secs(240) / u32::try_from(orders / 2)?;
+            let rate_limit = Duration::from_secs(240) / u32::try_from(payments / 2)?;
             world.wait(rate_limit).await;
         }
         check(&world, ALLOWED).await?;

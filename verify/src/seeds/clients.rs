@@ -10,7 +10,7 @@ use simulators::telegram::Tap;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::world::{Reply, World};
-use super::plan::Order;
+use super::plan::Payment;
 use super::script::ActiveFaults;
 use super::trace::Trace;
 
@@ -22,7 +22,7 @@ const INBOX_POLL: Duration = Duration::from_secs(10);
 /// What the shops were answered, and what looked wrong at once.
 #[derive(Debug, Default)]
 pub(crate) struct Purchases {
-    /// By order: the request's ids of all answers with 200.
+    /// By payment: the request's ids of all answers with 200.
     pub(crate) ids: BTreeMap<usize, BTreeSet<String>>,
     pub(crate) wrong: Vec<String>,
 }
@@ -32,74 +32,75 @@ pub(crate) struct Clients<'a> {
     pub(crate) world: &'a World,
     pub(crate) active_faults: &'a ActiveFaults,
     pub(crate) trace: &'a Trace,
-    pub(crate) orders: &'a [Order],
+    pub(crate) payments: &'a [Payment],
     pub(crate) purchases: Mutex<Purchases>,
 }
 
 impl Clients<'_> {
-    /// All orders, to the last repeat.
+    /// All payments, to the last repeat.
     pub(crate) async fn shop(&self) {
         let start = Instant::now();
-        join_all(self.orders.iter().map(async |order| {
-            sleep_until(start + order.at).await;
-            self.report(order).await;
+        join_all(self.payments.iter().map(async |payment| {
+            sleep_until(start + payment.at).await;
+            self.report(payment).await;
         }))
         .await;
     }
 
-    async fn report(&self, order: &Order) {
-        join_all((0..order.at_once).map(|_| self.call(order))).await;
+    async fn report(&self, payment: &Payment) {
+        join_all((0..payment.at_once).map(|_| self.call(payment))).await;
         let conflict = async {
-            if let Some(after) = order.conflict {
+            if let Some(after) = payment.conflict {
                 sleep(after).await;
-                self.call_as_another(order).await;
+                self.call_as_another(payment).await;
             }
         };
         let repeats = async {
-            for after in &order.repeats {
+            for after in &payment.repeats {
                 sleep(*after).await;
-                self.call(order).await;
+                self.call(payment).await;
             }
         };
-        let asks = join_all(order.asks_after.iter().map(async |after| {
+        let asks = join_all(payment.asks_after.iter().map(async |after| {
             sleep(*after).await;
-            self.ask(order).await;
+            self.ask(payment).await;
         }));
         tokio::join!(conflict, repeats, asks);
     }
 
-    fn body(&self, order: &Order, user: &str) -> Value {
-        let mut body = json!({"userId": user, "chatId": self.world.chats[order.chat]});
-        if order.transaction {
-            body["transactionId"] = json!(format!("T{}", order.number));
+    fn body(&self, payment: &Payment, user: &str) -> Value {
+        let mut body = json!({"userId": user, "chatId": self.world.chats[payment.chat]});
+        if payment.transaction {
+            body["transactionId"] = json!(format!("T{}", payment.number));
         }
         body
     }
 
     /// Calls until it is accepted.
-    async fn call(&self, order: &Order) {
-        let body = self.body(order, &format!("u{}", order.number));
-        let key = order.key.then(|| format!("K{}", order.number));
+    async fn call(&self, payment: &Payment) {
+        let body = self.body(payment, &format!("u{}", payment.number));
+        let key = payment.key.then(|| format!("K{}", payment.number));
         let reply = self.until_answered(&body, key.as_deref()).await;
         let mut purchases = self.purchases();
         match reply {
             Some(reply) if reply.status == 200 => {
                 let id = reply.body["requestId"].as_str().unwrap_or_default();
-                let ids = purchases.ids.entry(order.number).or_default();
+                let ids = purchases.ids.entry(payment.number).or_default();
                 ids.insert(id.to_owned());
             }
-            reply => purchases
-                .wrong
-                .push(format!("I2: order {} was answered {reply:?}", order.number)),
+            reply => purchases.wrong.push(format!(
+                "I2: payment {} was answered {reply:?}",
+                payment.number
+            )),
         }
     }
 
     /// Another user reports the same transaction: a conflict, and nothing changes.
-    async fn call_as_another(&self, order: &Order) {
-        let body = self.body(order, "thief");
+    async fn call_as_another(&self, payment: &Payment) {
+        let body = self.body(payment, "thief");
         let reply = self.until_answered(&body, None).await;
         if reply.as_ref().is_none_or(|reply| reply.status != 409) {
-            let wrong = format!("I1: order {} of another user: {reply:?}", order.number);
+            let wrong = format!("I1: payment {} of another user: {reply:?}", payment.number);
             self.purchases().wrong.push(wrong);
         }
     }
@@ -120,11 +121,11 @@ impl Clients<'_> {
         None
     }
 
-    async fn ask(&self, order: &Order) {
+    async fn ask(&self, payment: &Payment) {
         let id = self
             .purchases()
             .ids
-            .get(&order.number)
+            .get(&payment.number)
             .and_then(|ids| ids.first().cloned());
         let Some(id) = id else {
             return;
@@ -132,11 +133,11 @@ impl Clients<'_> {
         let status = self.world.status_of(&id).await;
         let shown = status.as_ref().map(|status| status["status"].clone());
         self.trace
-            .tell(format_args!("customer {}: sees {shown:?}", order.number));
+            .tell(format_args!("customer {}: sees {shown:?}", payment.number));
     }
 
     /// Waits for letters and actions on them, for ever.
-    pub(crate) async fn live(&self, inbox: &mut Inbox) {
+    pub(crate) async fn live(&self, inbox: &mut CustomerInbox) {
         loop {
             let next = self.step(inbox).await;
             sleep_until(next).await;
@@ -144,7 +145,7 @@ impl Clients<'_> {
     }
 
     /// Reads new letters, does what is due, and answers when to look again.
-    pub(crate) async fn step(&self, inbox: &mut Inbox) -> Instant {
+    pub(crate) async fn step(&self, inbox: &mut CustomerInbox) -> Instant {
         let now = Instant::now();
         let ingested = self.world.webengage.ingested_count();
         if ingested > inbox.read {
@@ -164,61 +165,70 @@ impl Clients<'_> {
         next.unwrap_or(now + INBOX_POLL).min(now + INBOX_POLL)
     }
 
-    fn read(&self, inbox: &mut Inbox, body: &Value, now: Instant) {
+    fn read(&self, inbox: &mut CustomerInbox, body: &Value, now: Instant) {
         let user = body["userId"].as_str().unwrap_or_default();
         let number = user.strip_prefix('u').and_then(|user| user.parse().ok());
-        let order = number.and_then(|number: usize| {
-            let mut orders = self.orders.iter();
-            orders.find(|order| order.number == number)
+        let payment = number.and_then(|number: usize| {
+            let mut payments = self.payments.iter();
+            payments.find(|payment| payment.number == number)
         });
         let link = body["eventData"]["inviteLink"].as_str();
-        let (Some(order), Some(link)) = (order, link) else {
+        let (Some(payment), Some(link)) = (payment, link) else {
             return;
         };
         if body["eventData"].get("telegramUserId").is_some() || !inbox.known.insert(link.to_owned())
         {
             return;
         }
-        let Some(after) = order.taps_after else {
+        let Some(after) = payment.taps_after else {
             return;
         };
-        inbox.plan(now + after, order.number, link, Act::Tap);
+        inbox.plan(now + after, payment.number, link, Action::Tap);
     }
 
-    fn act(&self, inbox: &mut Inbox, plan: Planned) {
+    fn act(&self, inbox: &mut CustomerInbox, plan: Planned) {
         let Planned {
-            order: number,
+            payment: number,
             link,
             act,
             ..
         } = plan;
-        let Some(order) = self.orders.iter().find(|order| order.number == number) else {
+        let Some(payment) = self
+            .payments
+            .iter()
+            .find(|payment| payment.number == number)
+        else {
             return;
         };
         let (customer, now) = (10_000 + number as i64, Instant::now());
         match act {
-            Act::Tap => {
+            Action::Tap => {
                 let strangers =
-                    (0..order.strangers).map(|n| 1_000_000 + 10 * customer + i64::from(n));
+                    (0..payment.strangers).map(|n| 1_000_000 + 10 * customer + i64::from(n));
                 let mut clients: Vec<i64> = strangers.chain([customer]).collect();
                 fastrand::shuffle(&mut clients);
                 for person in clients {
                     let tap = self.tap(&link, person);
                     if tap == Tap::Joined
-                        && let Some(after) = order.leaves_after
+                        && let Some(after) = payment.leaves_after
                     {
-                        inbox.plan(now + after, number, &link, Act::Leave { person, waits: 0 });
+                        inbox.plan(
+                            now + after,
+                            number,
+                            &link,
+                            Action::Leave { person, waits: 0 },
+                        );
                     }
                 }
             }
-            Act::Leave { person, waits } => {
+            Action::Leave { person, waits } => {
                 let Some(known) = self.world.telegram.link(&link) else {
                     return;
                 };
                 // Until it is revoked a link works again when its user leaves: that is Telegram's, and no fault.
                 if !known.revoked {
                     if waits < 500 {
-                        let again = Act::Leave {
+                        let again = Action::Leave {
                             person,
                             waits: waits + 1,
                         };
@@ -264,27 +274,27 @@ impl Clients<'_> {
 
 /// What the customers know and mean to do.
 #[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub(crate) struct CustomerInbox {
     read: u64,
     known: BTreeSet<String>,
     plans: BinaryHeap<Planned>,
     drawn: u64,
 }
 
-impl Inbox {
+impl CustomerInbox {
     /// Whether somebody still means to do something.
     pub(crate) fn is_idle(&self, world: &World) -> bool {
         self.plans.is_empty() && self.read == world.webengage.ingested_count()
     }
 
-    fn plan(&mut self, at: Instant, order: usize, link: &str, act: Act) {
+    fn plan(&mut self, at: Instant, payment: usize, link: &str, act: Action) {
         self.drawn += 1;
         let number = self.drawn;
         let link = link.to_owned();
         self.plans.push(Planned {
             at,
             number,
-            order,
+            payment,
             link,
             act,
         });
@@ -292,7 +302,7 @@ impl Inbox {
 }
 
 #[derive(Debug)]
-enum Act {
+enum Action {
     Tap,
     Leave { person: i64, waits: u32 },
 }
@@ -301,9 +311,9 @@ enum Act {
 struct Planned {
     at: Instant,
     number: u64,
-    order: usize,
+    payment: usize,
     link: String,
-    act: Act,
+    act: Action,
 }
 
 impl PartialEq for Planned {

@@ -10,7 +10,7 @@ use super::super::fairness::{overtaken, revoked_late};
 use super::super::invariants::{Allowed, broken};
 use super::super::world::World;
 use super::clients::Clients;
-use super::plan::Plan;
+use super::plan::SeedPlan;
 use super::recorder::Recorder;
 use super::script::ActiveFaults;
 use super::trace::{Trace, clock_face};
@@ -42,7 +42,7 @@ pub(crate) struct SeedOutcome {
 
 pub(crate) struct Checker<'a> {
     pub(crate) world: &'a World,
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a SeedPlan,
     pub(crate) active_faults: &'a ActiveFaults,
     pub(crate) recorder: &'a Recorder,
     pub(crate) trace: &'a Trace,
@@ -97,21 +97,22 @@ impl Checker<'_> {
         Ok(outcome)
     }
 
-    /// Each order has one request, and each request one order.
+    /// Each payment has one request, and each request one payment.
     fn check_payments(&self, requests: &[&Value], outcome: &mut SeedOutcome) {
         let purchases = self.clients.purchases();
         outcome.broken.extend(purchases.wrong.iter().cloned());
         let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
-        for order in self.clients.orders {
-            let ids = purchases.ids.get(&order.number);
+        for payment in self.clients.payments {
+            let ids = purchases.ids.get(&payment.number);
             let ids: Vec<&str> = ids.into_iter().flatten().map(String::as_str).collect();
             if ids.len() != 1 {
-                let wrong = format!("I1: order {} has the requests {ids:?}", order.number);
+                let wrong = format!("I1: payment {} has the requests {ids:?}", payment.number);
                 outcome.broken.push(wrong);
             }
             for id in ids {
-                if let Some(other) = owners.insert(id, order.number) {
-                    let wrong = format!("I1: {id} is of the orders {other} and {}", order.number);
+                if let Some(other) = owners.insert(id, payment.number) {
+                    let wrong =
+                        format!("I1: {id} is of the payments {other} and {}", payment.number);
                     outcome.broken.push(wrong);
                 }
             }
@@ -121,7 +122,7 @@ impl Checker<'_> {
             .filter_map(|item| item["requestId"].as_str())
             .collect();
         if known.iter().any(|id| !owners.contains_key(id)) || known.len() != owners.len() {
-            let wrong = format!("I2: {} requests of {} orders", known.len(), owners.len());
+            let wrong = format!("I2: {} requests of {} payments", known.len(), owners.len());
             outcome.broken.push(wrong);
         }
     }

@@ -1,4 +1,4 @@
-//! What a seed means: the world, the orders, the customers and the faults, all drawn before anything happens.
+//! What a seed means: the world, the payments, the customers and the faults, all drawn before anything happens.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::super::world;
 #[derive(Clone, Debug)]
 pub struct Size {
     /// Orders.
-    pub orders: RangeInclusive<usize>,
+    pub payments: RangeInclusive<usize>,
     /// Minutes over which they come.
     pub minutes: RangeInclusive<u64>,
 }
@@ -22,16 +22,16 @@ impl Size {
     #[must_use]
     pub fn full() -> Self {
         Self {
-            orders: 15..=45,
+            payments: 15..=45,
             minutes: 5..=600,
         }
     }
 
-    /// What a longer run may draw: hundreds of orders a seed.
+    /// What a longer run may draw: hundreds of payments a seed.
     #[must_use]
     pub fn large() -> Self {
         Self {
-            orders: 100..=400,
+            payments: 100..=400,
             minutes: 5..=600,
         }
     }
@@ -40,7 +40,7 @@ impl Size {
     #[must_use]
     pub fn small() -> Self {
         Self {
-            orders: 5..=15,
+            payments: 5..=15,
             minutes: 5..=60,
         }
     }
@@ -56,7 +56,7 @@ pub(crate) enum Scope {
 
 /// A payment and who made it.
 #[derive(Clone, Debug)]
-pub(crate) struct Order {
+pub(crate) struct Payment {
     pub(crate) at: Duration,
     pub(crate) number: usize,
     pub(crate) chat: usize,
@@ -82,7 +82,7 @@ pub(crate) struct Order {
 /// What goes wrong for a while.
 #[derive(Clone, Debug)]
 pub(crate) enum WorldFault {
-    /// Calls of AWS are throttled, fail, are reset, late or never answered: a burst of orders at most so long apart.
+    /// Calls of AWS are throttled, fail, are reset, late or never answered: a burst of payments at most so long apart.
     Aws { apart: Duration },
     /// Invocations die, connections break, calls are made twice: one in so many calls.
     Calls { one_in: u32 },
@@ -144,13 +144,13 @@ impl FaultWindow {
 
 /// All that a seed draws.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct SeedPlan {
     pub(crate) world: world::Plan,
     pub(crate) scope: Scope,
     pub(crate) limit: Limit,
     pub(crate) way: RangeInclusive<Duration>,
     pub(crate) sleeps_through: Duration,
-    pub(crate) orders: Vec<Order>,
+    pub(crate) payments: Vec<Payment>,
     pub(crate) windows: Vec<FaultWindow>,
     pub(crate) faults_end: Duration,
 }
@@ -177,7 +177,7 @@ fn chance(rng: &mut Rng, percent: u32) -> bool {
     rng.u32(0..100) < percent
 }
 
-impl Plan {
+impl SeedPlan {
     /// Whether our own faults may show at that time, to the end of the longest call with all its tries.
     pub(crate) fn is_hard(&self, at: Duration) -> bool {
         let mut hard = self.windows.iter().filter(|window| window.is_hard());
@@ -220,11 +220,11 @@ impl Plan {
         let least = Duration::from_millis(rng.u64(0..=150));
         let way = least..=least + Duration::from_millis(rng.u64(0..=300));
         let sleeps_through = Duration::from_secs(if chance(rng, 30) { 8 } else { 0 });
-        let count = rng.usize(size.orders.clone());
-        let mut orders: Vec<Order> = (0..count)
+        let count = rng.usize(size.payments.clone());
+        let mut payments: Vec<Payment> = (0..count)
             .map(|number| draw_order(rng, number, chats, shop))
             .collect();
-        orders.sort_by_key(|order| order.at);
+        payments.sort_by_key(|payment| payment.at);
         let mut windows = draw_hard(rng, shop);
         for _ in 0..rng.usize(2..=9) {
             windows.extend(draw_soft(rng, shop, bots, chats));
@@ -237,7 +237,7 @@ impl Plan {
             limit,
             way,
             sleeps_through,
-            orders,
+            payments,
             faults_end: faults_end.unwrap_or_default(),
             windows,
         }
@@ -249,7 +249,7 @@ fn draw_limit(rng: &mut Rng) -> Limit {
     Limit::per_minute(calls, [1, 2, 5, 20][rng.usize(0..4)])
 }
 
-fn draw_order(rng: &mut Rng, number: usize, chats: usize, shop: Duration) -> Order {
+fn draw_order(rng: &mut Rng, number: usize, chats: usize, shop: Duration) -> Payment {
     let transaction = !chance(rng, 15);
     let repeats = match rng.u32(0..100) {
         0..70 => 0,
@@ -257,7 +257,7 @@ fn draw_order(rng: &mut Rng, number: usize, chats: usize, shop: Duration) -> Ord
         // The incident: nine calls over eight minutes.
         _ => 8,
     };
-    Order {
+    Payment {
         at: shop.mul_f64(rng.f64()),
         number,
         chat: rng.usize(0..chats),

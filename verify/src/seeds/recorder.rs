@@ -19,7 +19,7 @@ const COPIES_MAX: u32 = 60;
 /// What was seen of the calls.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Calls that did not go well by order, those of AWS that the simulator failed excepted.
+    /// Calls that did not go well by payment, those of AWS that the simulator failed excepted.
     pub(crate) faults: u64,
     /// Requests whose task was to wait for a while, for whatever reason.
     pub(crate) deferred: BTreeSet<String>,

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::wire::CallOutcome;
 use super::super::world::World;
-use super::plan::{FaultWindow, Plan, Scope, WorldFault};
+use super::plan::{FaultWindow, Scope, SeedPlan, WorldFault};
 use super::trace::Trace;
 use local::resources::{EVENTS, INVITES};
 
@@ -69,7 +69,7 @@ impl ActiveFaults {
 /// Sets what holds from the beginning: limits, latencies, the fault policy and the transport of updates.
 pub(crate) fn set_up(
     world: &World,
-    plan: &Plan,
+    plan: &SeedPlan,
     active_faults: &ActiveFaults,
     trace: &Trace,
     seed: u64,
@@ -152,7 +152,7 @@ fn rough(transport: Deliver, active_faults: &ActiveFaults, trace: &Trace, seed: 
 /// Carries all windows out, to the end of the last one.
 pub(crate) async fn perform(
     world: &World,
-    plan: &Plan,
+    plan: &SeedPlan,
     active_faults: &ActiveFaults,
     trace: &Trace,
 ) -> anyhow::Result<()> {
@@ -177,7 +177,7 @@ pub(crate) async fn perform(
 
 struct WindowRunner<'a> {
     world: &'a World,
-    plan: &'a Plan,
+    plan: &'a SeedPlan,
     active_faults: &'a ActiveFaults,
     end: Instant,
     rng: Rng,

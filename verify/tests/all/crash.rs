@@ -1,11 +1,18 @@
-//! The crash matrix, as far as `cargo test` has time for it; `cargo run --release -p verify -- crash` runs all of it.
+//! Three flows of the crash matrix, as far as a debug build has time; `cargo run --release -p verify -- crash` runs all
+//! flows, and the gate a sample of each.
 
 use verify::crash::{Flow, Size, matrix};
 
 #[test]
 fn a_death_at_any_call_breaks_no_invariant() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = matrix(threads, Size::Few, &Flow::ALL);
+    let named = ["mint", "join", "reissued"];
+    let flows: Vec<Flow> = Flow::ALL
+        .into_iter()
+        .filter(|flow| named.contains(&flow.name()))
+        .collect();
+    assert_eq!(flows.len(), named.len());
+    let outcomes = matrix(threads, Size::Few, &flows);
     let mut violations = Vec::new();
     for outcome in &outcomes {
         println!(

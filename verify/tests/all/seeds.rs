@@ -1,4 +1,4 @@
-//! Seeds and scenarios, at the size that a debug build can do. CI runs more, built for release:
+//! Seeds and scenarios, as far as a debug build has time. The gate runs more, optimised, and all scenarios:
 //! `cargo run --release -p verify -- simulate --seeds 300`, and `simulate --special`.
 
 use verify::scenarios;
@@ -27,11 +27,11 @@ fn run(seeds: std::ops::Range<u64>) -> Vec<(u64, u64)> {
 
 #[test]
 fn seeds_break_nothing_and_replay_exactly() {
-    assert_eq!(run(4..6), run(4..6));
+    assert_eq!(run(4..5), run(4..5));
 }
 
 #[test]
-fn a_trace_shows_orders_calls_faults_and_log_lines() {
+fn a_trace_shows_payments_calls_faults_and_log_lines() {
     let plain = |seed| simulate_as(seed, &Size::small(), false).unwrap();
     let plain = (4..20).map(plain).find(|report| report.deaths > 0);
     let plain = plain.unwrap();
@@ -52,10 +52,12 @@ fn a_trace_shows_orders_calls_faults_and_log_lines() {
 }
 
 #[test]
-fn scenarios_break_nothing() {
+fn poison_breaks_nothing() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let results = scenarios::all(scenarios::Size::Small, threads, "poison-");
+    assert!(results.len() > 1);
     let mut broken = Vec::new();
-    for (name, result) in scenarios::all(scenarios::Size::Small, threads, "") {
+    for (name, result) in results {
         match result {
             Ok(sentence) => println!("{name}: {sentence}"),
             Err(error) => broken.push(format!("{name}: {error:#}")),

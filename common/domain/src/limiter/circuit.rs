@@ -32,7 +32,7 @@ const AFTER_PROBE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// No answer, or none of use: Telegram or the way there is broken.
-    Trouble,
+    Failure,
     /// Telegram refuses with these words, which are not understood.
     Refused(String),
 }
@@ -42,7 +42,7 @@ impl Cause {
     #[must_use]
     pub fn of(fault: Fault, kind: String) -> Self {
         match fault {
-            Fault::Retry | Fault::Unknown | Fault::RateLimited { .. } => Self::Trouble,
+            Fault::Retry | Fault::Unknown | Fault::RateLimited { .. } => Self::Failure,
             Fault::ChatFault | Fault::Permanent | Fault::Refused | Fault::Migrated(_) => {
                 Self::Refused(kind)
             }
@@ -172,12 +172,12 @@ mod tests {
     fn it_opens_for_twice_as_long_each_time_and_calls_under_way_count_once() {
         let (mut circuit, mut now, mut waits) = (Circuit::default(), NOW, Vec::new());
         for task in ["a", "b", "c", "d", "e"] {
-            circuit.failed(task, Cause::Trouble, now);
+            circuit.failed(task, Cause::Failure, now);
         }
         for _ in 0..6 {
             waits.push(circuit.open_until.since(now).as_secs());
             now = circuit.open_until;
-            assert_eq!(circuit.failed("a", Cause::Trouble, now), Charged::Opened);
+            assert_eq!(circuit.failed("a", Cause::Failure, now), Charged::Opened);
         }
         assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
     }

@@ -55,7 +55,7 @@ struct Sent {
 }
 
 /// What to do about a task that was put.
-enum Plan {
+enum BellPlan {
     Covered,
     Send(Duration),
 }
@@ -72,7 +72,7 @@ impl Bells {
     /// Wakes the dispatcher of a chat, whose task is put already, unless a bell is on its way. A bell that can't be sent is
     /// logged and left to the tick, which looks each minute.
     pub async fn ring(&self, chat: ChatId) {
-        let Plan::Send(delay) = self.plan(chat, Instant::now()) else {
+        let BellPlan::Send(delay) = self.plan(chat, Instant::now()) else {
             return;
         };
         if let Err(fault) = self.send(chat, delay).await {
@@ -94,13 +94,13 @@ impl Bells {
         self.queue.send(envelope, delay).await
     }
 
-    fn plan(&self, chat: ChatId, now: Instant) -> Plan {
+    fn plan(&self, chat: ChatId, now: Instant) -> BellPlan {
         let mut sent = self.lock();
         let last = sent.get(&chat).copied();
         let (plan, covers_until) = match last {
-            Some(last) if now < last.covers_until => return Plan::Covered,
-            Some(last) if now < last.at + APART => (Plan::Send(APART), now + APART),
-            _ => (Plan::Send(Duration::ZERO), now),
+            Some(last) if now < last.covers_until => return BellPlan::Covered,
+            Some(last) if now < last.at + APART => (BellPlan::Send(APART), now + APART),
+            _ => (BellPlan::Send(Duration::ZERO), now),
         };
         sent.insert(
             chat,
@@ -137,8 +137,8 @@ mod tests {
         let (chat, other) = (ChatId(-1), ChatId(-2));
         let start = Instant::now();
         let delay = |chat, ms| match bells.plan(chat, start + Duration::from_millis(ms)) {
-            Plan::Covered => None,
-            Plan::Send(delay) => Some(delay.as_secs()),
+            BellPlan::Covered => None,
+            BellPlan::Send(delay) => Some(delay.as_secs()),
         };
         assert_eq!(delay(chat, 0), Some(0), "the first rings at once");
         assert_eq!(

@@ -25,7 +25,7 @@ pub(super) fn limiters_value(limiters: &BTreeMap<BotId, Limiter>) -> AttributeVa
     let limiters = limiters.iter().map(|(bot, limiter)| {
         let circuit = &limiter.circuit;
         let cause = circuit.cause.as_ref().map(|cause| match cause {
-            Cause::Trouble => s(""),
+            Cause::Failure => s(""),
             Cause::Refused(words) => s(words),
         });
         let is_known = circuit.is_open();
@@ -100,7 +100,7 @@ pub(super) fn limiter_of(reader: &Reader<'_>, fresh: Limiter) -> Result<Limiter,
     let open_until: Option<i64> = reader.optional_number(OPEN_UNTIL)?;
     let open_for = reader.optional_number(LENGTH_MS)?.unwrap_or_default();
     let cause = reader.optional_text(CAUSE)?.map(|cause| match cause {
-        "" => Cause::Trouble,
+        "" => Cause::Failure,
         refusal => Cause::Refused(refusal.to_owned()),
     });
     let tasks = reader.optional_text(TASKS)?.unwrap_or_default();

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::{GOOD, REQUEST, SECRET_HEADER, TIMEOUT, WEBHOOK, answers, connect, still_serves};
 
 /// What a dripping caller got, and how long it was let.
-async fn drip(mut stream: TcpStream, bytes: &[u8]) -> (Vec<super::Answer>, Duration) {
+async fn drip(mut stream: TcpStream, bytes: &[u8]) -> (Vec<super::RawAnswer>, Duration) {
     let start = Instant::now();
     let (mut reading, mut writing) = stream.split();
     let mut read = Vec::new();

@@ -212,7 +212,7 @@ async fn a_length_and_chunks_together_smuggle_no_second_request() {
 }
 
 /// As [`exchange`], with the sending side closed, so that the local stack closes as well.
-async fn exchange_and_close(stack: &TestStack, bytes: &[u8]) -> Vec<super::Answer> {
+async fn exchange_and_close(stack: &TestStack, bytes: &[u8]) -> Vec<super::RawAnswer> {
     let mut stream = connect(stack).await;
     let _ = stream.write_all(bytes).await;
     let _ = stream.shutdown().await;
@@ -223,7 +223,7 @@ async fn exchange_and_close(stack: &TestStack, bytes: &[u8]) -> Vec<super::Answe
 }
 
 /// As [`exchange`], until nothing more comes for a while.
-async fn what_comes(stack: &TestStack, bytes: &[u8]) -> Vec<super::Answer> {
+async fn what_comes(stack: &TestStack, bytes: &[u8]) -> Vec<super::RawAnswer> {
     let mut stream = connect(stack).await;
     let _ = stream.write_all(bytes).await;
     let mut read = vec![0; 64 * 1024];

@@ -30,7 +30,7 @@ static TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// What the added function needs.
 struct App {
-    greeting: String,
+    banner: String,
 }
 
 /// The entry of the added function.
@@ -46,10 +46,10 @@ const ECHO: Function = Function {
     ],
     start: |env, _| {
         Starting::new(App {
-            greeting: env.required("ECHO_GREETING"),
+            banner: env.required("ECHO_GREETING"),
         })
         .on_call(|app, call| {
-            let said = format!("{} {}", app.greeting, call.uri().path());
+            let said = format!("{} {}", app.banner, call.uri().path());
             async move { Response::new(Bytes::from(json!({"said": said}).to_string())) }.boxed()
         })
         .on_batch(|_, batch, _| {

@@ -13,8 +13,8 @@ fn the_package_lists_every_setting_with_its_default() {
         .filter(|(name, _)| name.bytes().all(|c| c == b'_' || c.is_ascii_uppercase()))
         .collect();
 
-    let greeting = text("local/src/banner.rs");
-    let of_functions = greeting.split("= [").nth(1).unwrap().split(']').next();
+    let banner = text("local/src/banner.rs");
+    let of_functions = banner.split("= [").nth(1).unwrap().split(']').next();
     // The local stack has its own AWS, and takes `WEBHOOK_URL` from `PUBLIC_URL`; one name is an older one.
     let is_set_for_them = |name: &str| {
         name.starts_with("AWS_")

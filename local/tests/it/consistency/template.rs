@@ -538,7 +538,7 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
         &super::missing_in("docs/OPERATIONS.md", known.clone()),
     );
     // `--print-env` passes on all that a function needs.
-    let greeting = text("local/src/banner.rs");
+    let banner = text("local/src/banner.rs");
     let unset = [
         "SECRETS_ARN",
         "AWS_SESSION_TOKEN",
@@ -553,7 +553,7 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
         .filter(|name| {
             !unset.contains(&name.as_str())
                 && !of_names(name)
-                && !greeting.contains(&format!("\"{name}\""))
+                && !banner.contains(&format!("\"{name}\""))
         })
         .collect();
     none("names that --print-env lacks", &lacking);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::time::Timestamp;
 use futures_util::future::join_all;
-use local::harness::{Answer, TestStack};
+use local::harness::{ApiAnswer, TestStack};
 use local::seed_pool::{self, Seed};
 use simulators::aws::Service;
 
@@ -13,7 +13,7 @@ use super::{all_is_well, empty, fill, link_in, pool, pooled};
 
 const TAKING: &str = "TransactWriteItems";
 
-async fn buy_at_once(stack: &TestStack, buyers: usize) -> Vec<Answer> {
+async fn buy_at_once(stack: &TestStack, buyers: usize) -> Vec<ApiAnswer> {
     let calls =
         (0..buyers).map(async |n| stack.shop().buy(&format!("u{n}"), &format!("T{n}")).await);
     let answers = join_all(calls).await;
@@ -23,7 +23,7 @@ async fn buy_at_once(stack: &TestStack, buyers: usize) -> Vec<Answer> {
     answers
 }
 
-fn links(answers: &[Answer]) -> BTreeSet<String> {
+fn links(answers: &[ApiAnswer]) -> BTreeSet<String> {
     let links: Vec<String> = answers
         .iter()
         .filter_map(|answer| link_in(&answer.body))
@@ -33,8 +33,8 @@ fn links(answers: &[Answer]) -> BTreeSet<String> {
     different
 }
 
-fn ids(answers: &[Answer]) -> Vec<String> {
-    answers.iter().map(Answer::request_id).collect()
+fn ids(answers: &[ApiAnswer]) -> Vec<String> {
+    answers.iter().map(ApiAnswer::request_id).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -94,7 +94,7 @@ async fn a_thousand_orders_of_a_thousand_links_all_have_their_link_in_their_answ
         }
         answers
     };
-    let answers: Vec<Answer> = join_all((0..32).map(caller)).await.concat();
+    let answers: Vec<ApiAnswer> = join_all((0..32).map(caller)).await.concat();
     println!("1000 orders of 1000 links: {:?}", began.elapsed());
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(links(&answers), seeded);

@@ -1,4 +1,4 @@
-//! The pace as operators see it, and pausing a chat by hand.
+//! The rate limiter as operators see it, and pausing a chat by hand.
 
 use std::time::Duration;
 

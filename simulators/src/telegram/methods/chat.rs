@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Request;
 use crate::telegram::chat::ChatKind;
-use crate::telegram::member::Status;
+use crate::telegram::member::MemberStatus;
 use crate::telegram::refusal::Refusal;
 use crate::telegram::state::TelegramState;
 
@@ -72,7 +72,12 @@ pub(super) fn get_administrators(
     let mut members: Vec<_> = chat
         .members
         .values()
-        .filter(|member| matches!(member.status, Status::Creator | Status::Administrator(_)))
+        .filter(|member| {
+            matches!(
+                member.status,
+                MemberStatus::Creator | MemberStatus::Administrator(_)
+            )
+        })
         .filter(|member| !member.user.is_bot || bots_too || member.user.id == request.bot_id)
         .collect();
     members.sort_by_key(|member| member.user.id);

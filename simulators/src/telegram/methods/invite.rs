@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Request;
 use crate::telegram::link::{Link, Terms, clean_name};
-use crate::telegram::member::Status;
+use crate::telegram::member::MemberStatus;
 use crate::telegram::refusal::Refusal;
 use crate::telegram::state::{TelegramState, Via};
 
@@ -68,7 +68,14 @@ pub(super) fn approve(world: &mut TelegramState, request: &Request<'_>) -> Resul
         return Err(Refusal::unauthorized());
     };
     let via = url.map_or(Via::DirectRequest, Via::Link);
-    world.change(chat_id, &user, Status::Member, &bot, &via, request.now_ms);
+    world.change(
+        chat_id,
+        &user,
+        MemberStatus::Member,
+        &bot,
+        &via,
+        request.now_ms,
+    );
     Ok(json!(true))
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Request;
 use crate::telegram::chat::{Chat, ChatKind};
-use crate::telegram::member::{Status, User};
+use crate::telegram::member::{MemberStatus, User};
 use crate::telegram::refusal::Refusal;
 use crate::telegram::state::{TelegramState, Via};
 
@@ -26,7 +26,7 @@ pub(super) fn ban(world: &mut TelegramState, request: &Request<'_>) -> Result<Va
         world,
         chat_id,
         &user,
-        Status::Kicked { until_date },
+        MemberStatus::Kicked { until_date },
         request,
     )
 }
@@ -41,11 +41,11 @@ pub(super) fn unban(world: &mut TelegramState, request: &Request<'_>) -> Result<
     }
     let status = chat.status(request.user_id(), request.now_ms);
     let (chat_id, user) = target(world, chat, request)?;
-    let is_banned = matches!(status, Status::Kicked { .. });
-    if status == Status::Left || (request.params.flag("only_if_banned") && !is_banned) {
+    let is_banned = matches!(status, MemberStatus::Kicked { .. });
+    if status == MemberStatus::Left || (request.params.flag("only_if_banned") && !is_banned) {
         return Ok(json!(true));
     }
-    apply(world, chat_id, &user, Status::Left, request)
+    apply(world, chat_id, &user, MemberStatus::Left, request)
 }
 
 fn target(
@@ -55,14 +55,17 @@ fn target(
 ) -> Result<(i64, User), Refusal> {
     let user_id = request.user_id();
     match chat.status(user_id, request.now_ms) {
-        Status::Creator => return Err(Refusal::bad_request("can't remove chat owner")),
-        Status::Administrator(_) if user_id == request.bot_id => {
+        MemberStatus::Creator => return Err(Refusal::bad_request("can't remove chat owner")),
+        MemberStatus::Administrator(_) if user_id == request.bot_id => {
             return Err(Refusal::bad_request("can't restrict self"));
         }
-        Status::Administrator(_) => {
+        MemberStatus::Administrator(_) => {
             return Err(Refusal::bad_request("user is an administrator of the chat"));
         }
-        Status::Member | Status::Restricted { .. } | Status::Left | Status::Kicked { .. } => {}
+        MemberStatus::Member
+        | MemberStatus::Restricted { .. }
+        | MemberStatus::Left
+        | MemberStatus::Kicked { .. } => {}
     }
     let known = |chat: &Chat| chat.members.get(&user_id).map(|member| member.user.clone());
     let user = known(chat).or_else(|| world.chats.values().find_map(known));
@@ -74,7 +77,7 @@ fn apply(
     world: &mut TelegramState,
     chat_id: i64,
     user: &User,
-    status: Status,
+    status: MemberStatus,
     request: &Request<'_>,
 ) -> Result<Value, Refusal> {
     let Some(bot) = world.bots.get(&request.bot_id).map(|bot| bot.user.clone()) else {
