@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use fuzz::{API_KEY, WEBHOOK_SECRET, FuzzWorld, operation};
+use fuzz::{API_KEY, FuzzWorld, WEBHOOK_SECRET, operation};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use runtime::gateway::ApiGatewayRequest;

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use domain::id::ChatId;
 use domain::time::Timestamp;
-use fuzz::{API_KEY, BOT_TOKEN, WEBENGAGE_KEY, WEBHOOK_SECRET, FuzzWorld, chain, head_and_body};
+use fuzz::{API_KEY, BOT_TOKEN, FuzzWorld, WEBENGAGE_KEY, WEBHOOK_SECRET, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;
 use serde_json::Value;

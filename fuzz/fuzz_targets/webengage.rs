@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use domain::event::Event;
-use fuzz::{WEBENGAGE_KEY, FuzzWorld, chain, head_and_body};
+use fuzz::{FuzzWorld, WEBENGAGE_KEY, chain, head_and_body};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use webengage::WebEngage;
