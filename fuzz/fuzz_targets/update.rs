@@ -1,12 +1,13 @@
 //! `POST /v1/telegram/webhook`: the body of an update.
 //!
 //! Only what is no JSON is refused. A join has a whole link and a person who is no bot, and is told by `chat_member`
-//! alone.
+//! alone; a private message is from the person whose chat it is; a join request names who asks and where.
 
 #![no_main]
 
-use domain::join::{NotJson, UpdateKind, classify};
+use domain::join::MemberChange;
 use domain::text::without_mark;
+use domain::update::{NotJson, UpdateKind, classify};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,10 +18,45 @@ fuzz_target!(|body: &[u8]| {
     let text = without_mark(body);
     let is_json =
         std::str::from_utf8(text).is_ok_and(|text| serde_json::from_str::<&RawValue>(text).is_ok());
-    match seen {
+    match seen.map(|update| update.kind) {
         Err(NotJson) => assert!(!is_json, "JSON was refused"),
-        Ok(UpdateKind::Ignored(reason)) => assert!(is_json && !reason.is_empty()),
-        Ok(UpdateKind::Leave(presence) | UpdateKind::Entry(presence)) => {
+        Ok(UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason))) => {
+            assert!(is_json && !reason.is_empty());
+        }
+        Ok(UpdateKind::Private(message)) => {
+            assert!(is_json);
+            let whole = serde_json::from_slice::<Value>(text).unwrap_or_default();
+            let sent = &whole["message"];
+            if [sent, &sent["chat"], &sent["from"]]
+                .into_iter()
+                .all(Value::is_object)
+            {
+                assert_eq!(sent["chat"]["id"], message.person.0);
+                assert_eq!(sent["from"]["is_bot"], false);
+            }
+        }
+        Ok(UpdateKind::JoinRequest(request)) => {
+            assert!(is_json);
+            assert!(
+                request.link.is_none_or(|link| !link.is_cut()),
+                "a link that is not whole"
+            );
+            let whole = serde_json::from_slice::<Value>(text).unwrap_or_default();
+            let asked = &whole["chat_join_request"];
+            if [asked, &asked["chat"], &asked["from"]]
+                .into_iter()
+                .all(Value::is_object)
+            {
+                assert_eq!(asked["from"]["id"], request.person.0);
+                assert_eq!(asked["chat"]["id"], request.chat.0);
+            }
+        }
+        Ok(UpdateKind::Member(
+            MemberChange::Leave(presence)
+            | MemberChange::Ban(presence)
+            | MemberChange::Unban(presence)
+            | MemberChange::Entry(presence),
+        )) => {
             assert!(is_json);
             let whole = serde_json::from_slice::<Value>(text).unwrap_or_default();
             let change = &whole["chat_member"];
@@ -31,7 +67,7 @@ fuzz_target!(|body: &[u8]| {
                 assert_eq!(user["id"], presence.person.0);
             }
         }
-        Ok(UpdateKind::Join(join)) => {
+        Ok(UpdateKind::Member(MemberChange::Join(join))) => {
             assert!(is_json);
             let link = join.link.expose();
             assert!(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 27] = [
+const FUNCTION_ENV: [&str; 33] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -20,6 +20,7 @@ const FUNCTION_ENV: [&str; 27] = [
     "WEBENGAGE_API_BASE",
     "INVITE_QUEUE_URL",
     "EVENT_QUEUE_URL",
+    "MESSAGE_QUEUE_URL",
     "INVITE_DEAD_LETTER_QUEUE_URL",
     "EVENT_DEAD_LETTER_QUEUE_URL",
     "WEBHOOK_URL",
@@ -28,9 +29,14 @@ const FUNCTION_ENV: [&str; 27] = [
     "SAFE_RPS_SLEEP_MS",
     "INVITE_TTL_SEC",
     "RETENTION_DAYS",
+    "MESSAGE_RETENTION_DAYS",
     "DUPLICATE_WINDOW_SEC",
     "LINK_POOL_TARGET",
     "LINK_POOL_TTL_SEC",
+    "CHAT_DELIVERY",
+    "CLAIM_KEY",
+    "CLAIM_RETENTION_DAYS",
+    "TELEGRAM_LINK_BASE",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",
 ];

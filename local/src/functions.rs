@@ -21,7 +21,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::resources::{
-    EVENTS, INVITES, MINUTE, MONITOR_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
+    EVENTS, INVITES, MESSAGES, MESSAGES_TICK_TIMEOUT, MINUTE, MONITOR_TIMEOUT, SWEEP_TIMEOUT,
+    Source, TICK_TIMEOUT,
 };
 
 /// A function, as `template.yaml` declares it.
@@ -71,7 +72,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 9] = [
+pub static FUNCTIONS: [Function; 10] = [
     Function {
         name: "request",
         triggers: &[
@@ -107,6 +108,25 @@ pub static FUNCTIONS: [Function; 9] = [
                 .on_batch(|app, batch, deadline| worker::answer_bells(app, batch, deadline).boxed())
                 .on_tick(|app, deadline| answer(worker::tick(app, deadline)))
                 .on_stop(worker::App::stop)
+                .started
+        },
+    },
+    Function {
+        name: "messenger",
+        triggers: &[
+            Trigger::Queue(&MESSAGES),
+            Trigger::Schedule {
+                every: MINUTE,
+                timeout: MESSAGES_TICK_TIMEOUT,
+            },
+        ],
+        start: |env, clock| {
+            Starting::new(messenger::App::from_env(env, clock))
+                .on_batch(|app, batch, deadline| {
+                    messenger::answer_bells(app, batch, deadline).boxed()
+                })
+                .on_tick(|app, deadline| answer(messenger::tick(app, deadline)))
+                .on_stop(messenger::App::stop)
                 .started
         },
     },

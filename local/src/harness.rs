@@ -34,7 +34,7 @@ use simulators::telegram::Telegram;
 use simulators::webengage::WebEngage;
 
 use crate::functions::{FUNCTIONS, Function, Functions};
-use crate::resources::{EVENTS, INVITES};
+use crate::resources::{EVENTS, INVITES, MESSAGES};
 use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
@@ -234,6 +234,12 @@ impl TestStack {
         self.local.schedules["sweeper"].pause();
     }
 
+    /// Kills the messenger in the middle of what it does; answers how many invocations that were.
+    #[must_use]
+    pub fn kill_messenger(&self) -> usize {
+        self.local.mappings["messenger"].kill()
+    }
+
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
     #[must_use]
     pub fn kill_worker(&self) -> usize {
@@ -271,8 +277,10 @@ impl Drop for TestStack {
         for queue in [
             INVITES.queue,
             EVENTS.queue,
+            MESSAGES.queue,
             INVITES.dead_letters,
             EVENTS.dead_letters,
+            MESSAGES.dead_letters,
         ] {
             assert_eq!(self.depth(queue), 0, "the test leaves messages in {queue}");
         }

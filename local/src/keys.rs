@@ -25,6 +25,9 @@ pub struct Keys {
     /// An operator's key, for `ADMIN_KEYS`; a file of an earlier version has none.
     #[serde(default)]
     pub admin_key: String,
+    /// For `CLAIM_KEY`; a file of an earlier version has none.
+    #[serde(default)]
+    pub claim_key: String,
 }
 
 impl Keys {
@@ -35,6 +38,7 @@ impl Keys {
             api_key: format!("shop_{}", random()),
             webhook_secret: random(),
             admin_key: new_admin_key(),
+            claim_key: random(),
         }
     }
 
@@ -52,8 +56,16 @@ impl Keys {
                         path.display()
                     )
                 })?;
-                if keys.admin_key.is_empty() {
-                    keys.admin_key = new_admin_key();
+                if keys.admin_key.is_empty() || keys.claim_key.is_empty() {
+                    let new = Self::new();
+                    for (kept, new) in [
+                        (&mut keys.admin_key, new.admin_key),
+                        (&mut keys.claim_key, new.claim_key),
+                    ] {
+                        if kept.is_empty() {
+                            *kept = new;
+                        }
+                    }
                     keys.write(&path)
                         .with_context(|| format!("writing {}", path.display()))?;
                 }
@@ -122,6 +134,7 @@ impl Default for Keys {
 pub(crate) fn fill_in_keys(env: &mut HashMap<String, String>, keys: Keys) {
     for (name, value) in [
         ("API_KEYS", keys.api_key),
+        ("CLAIM_KEY", keys.claim_key),
         ("ADMIN_KEYS", format!("operator:{}", keys.admin_key)),
         (
             "TELEGRAM_WEBHOOK_SECRET",

@@ -5,6 +5,7 @@ pub mod alarms;
 pub mod api;
 pub mod banner;
 mod body;
+mod claims;
 pub mod data_dir;
 pub mod doctor;
 pub mod env;

@@ -10,6 +10,9 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
+use domain::id::BotId;
+use domain::lease::LimitKey;
+use domain::text::list;
 use runtime::settings;
 
 /// A table: its name, its key, a string, its sort key, if it has one, and whether its items end by themselves.
@@ -43,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 6] = [
+pub const TABLES: [TableShape; 11] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -58,6 +61,28 @@ pub const TABLES: [TableShape; 6] = [
         ..table("LinkPool", "shard")
     },
     table("Dedup", "dedupKey"),
+    TableShape {
+        sort_key: Some(("item", SortKey::Text)),
+        ends: false,
+        ..table("Bots", "botId")
+    },
+    TableShape {
+        ends: false,
+        ..table("Chats", "chatId")
+    },
+    TableShape {
+        sort_key: Some(("chatId", SortKey::Text)),
+        ..table("Members", "telegramUserId")
+    },
+    TableShape {
+        sort_key: Some(("messageId", SortKey::Text)),
+        ..table("Messages", "chatId")
+    },
+    TableShape {
+        sort_key: Some(("messageId", SortKey::Text)),
+        ends: false,
+        ..table("MessageTasks", "lane")
+    },
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -116,6 +141,16 @@ pub const INVITES: Source = Source {
     batch_size: 10,
     maximum_concurrency: 5,
 };
+/// The queue of `messenger`.
+pub const MESSAGES: Source = Source {
+    queue: "MessageQueue",
+    url_variable: "MESSAGE_QUEUE_URL",
+    dead_letters: "MessageDeadLetterQueue",
+    dead_letters_variable: "MESSAGE_DEAD_LETTER_QUEUE_URL",
+    timeout_seconds: 90,
+    batch_size: 10,
+    maximum_concurrency: 2,
+};
 /// The queue of `events`.
 pub const EVENTS: Source = Source {
     queue: "EventQueue",
@@ -126,10 +161,12 @@ pub const EVENTS: Source = Source {
     batch_size: 10,
     maximum_concurrency: 5,
 };
-/// How often the tick of `worker` and `sweeper` run.
+/// How often the ticks of `worker` and `messenger`, and `sweeper` run.
 pub const MINUTE: Duration = Duration::from_secs(60);
-/// Longest run of the tick.
+/// Longest run of the tick of `worker`.
 pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
+/// Longest run of the tick of `messenger`.
+pub const MESSAGES_TICK_TIMEOUT: Duration = Duration::from_secs(MESSAGES.timeout_seconds);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
 /// Longest run of `monitor`.
@@ -206,11 +243,15 @@ pub async fn free_leases(
     dynamo: &aws_sdk_dynamodb::Client,
     env: &HashMap<String, String>,
 ) -> anyhow::Result<()> {
-    for (_, chat) in settings::chats(&mut crate::env::env_of(env)).all() {
+    let chats = settings::chats(&mut crate::env::env_of(env));
+    let chats = chats.all().map(|(_, chat)| LimitKey::from(chat));
+    let tokens = env.get("TELEGRAM_BOT_TOKEN").map_or("", String::as_str);
+    let bots = list(tokens).filter_map(BotId::of_token);
+    for key in chats.chain(bots.map(LimitKey::from)) {
         let freed = dynamo
             .update_item()
             .table_name("RateLimits")
-            .key("limitKey", AttributeValue::S(chat.to_string()))
+            .key("limitKey", AttributeValue::S(key.to_string()))
             .update_expression("REMOVE #owner, #until")
             .condition_expression("attribute_exists(#owner)")
             .expression_attribute_names("#owner", "owner")
@@ -222,7 +263,7 @@ pub async fn free_leases(
                 .as_service_error()
                 .is_some_and(|error| error.is_conditional_check_failed_exception())
         {
-            return Err(error).context("freeing the lease of a chat");
+            return Err(error).context("freeing a lease");
         }
     }
     Ok(())

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::api;
+use crate::claims;
 use crate::data_dir::DataDir;
 use crate::env::env_of;
 use crate::event_source_mapping::{EventSourceMapping, Handler};
@@ -249,6 +250,7 @@ impl Stack {
         );
         let serving = serve_until(listener, router, Bounds::default(), stopping.subscribe());
         let server = tokio::spawn(serving);
+        claims::make_ready(&mut tasks, &env, &product_clock).await?;
         let started = updates::start(
             &mut tasks,
             &env,

@@ -15,7 +15,6 @@ use runtime::telemetry::chain;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use setup::registration::{Bot, Unregistered, WEBHOOK_PATH};
-use telegram::ALLOWED_UPDATES;
 use telegram::TelegramError;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
@@ -130,7 +129,11 @@ async fn register(bot: &Bot, url: &str) -> Result<(), Unregistered> {
 /// Asks for updates for ever. An update counts as received only once the webhook function has answered it with 200:
 /// until then it is asked for again.
 async fn poll(bot: Bot, functions: Arc<Functions>) {
-    let Bot { telegram, secret } = bot;
+    let Bot {
+        telegram,
+        secret,
+        updates: kinds,
+    } = bot;
     // getUpdates is refused while a webhook is set.
     loop {
         let removed = async {
@@ -153,7 +156,7 @@ async fn poll(bot: Bot, functions: Arc<Functions>) {
     info!("asking Telegram for updates, since PUBLIC_URL is not set");
     let mut next = 0;
     loop {
-        match telegram.updates(next, POLL, &ALLOWED_UPDATES).await {
+        match telegram.updates(next, POLL, kinds).await {
             Ok(updates) => {
                 for update in updates {
                     if !serve(&functions, secret.expose_secret(), &update).await {

@@ -245,9 +245,9 @@ async fn a_call_is_checked_against_the_field_list() {
             "simulator: parameter allowed_updates of setWebhook must be Array of String",
         ),
         (
-            "sendMessage",
-            json!({"chat_id": CHAT, "text": "hi"}),
-            "simulator: method not simulated: sendMessage",
+            "sendDice",
+            json!({"chat_id": CHAT}),
+            "simulator: method not simulated: sendDice",
         ),
     ] {
         let refused = world.refused(method, params.clone()).await;

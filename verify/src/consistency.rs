@@ -160,8 +160,11 @@ fn id_of(value: &Value) -> String {
 /// A record at rest holds what its status says, and is in the index of pending events as long as one is.
 fn record(id: &str, item: &Value, links: &BTreeMap<String, Link>, broken: &mut Vec<String>) {
     let is_done = item["status"] == "DONE";
+    let is_claimed = !item["claimVersion"].is_null();
     for name in ["inviteLink", "linkExpiresAt", "doneAt"] {
-        if item[name].is_null() == is_done {
+        // A claim link does not end.
+        let is_wanted = is_done && !(is_claimed && name == "linkExpiresAt");
+        if item[name].is_null() == is_wanted {
             broken.push(format!(
                 "I2: {id} is {} and its {name} is not so",
                 item["status"]
@@ -175,7 +178,7 @@ fn record(id: &str, item: &Value, links: &BTreeMap<String, Link>, broken: &mut V
             "I3: {id} has an event pending: {is_pending}, and its index says otherwise"
         ));
     }
-    if !is_done {
+    if !is_done || is_claimed {
         return;
     }
     let url = item["inviteLink"].as_str().unwrap_or_default();
@@ -210,7 +213,7 @@ fn unseen(
     links: &BTreeMap<String, Link>,
     broken: &mut Vec<String>,
 ) {
-    for link in links.values() {
+    for link in links.values().filter(|link| !link.creates_join_request) {
         let is_handed_out = owner(requests, lookups, &link.url).is_some_and(|item| {
             item["inviteLink"] == link.url || item["linkVersion"].as_u64() > Some(0)
         });
@@ -224,13 +227,17 @@ fn unseen(
     }
 }
 
-/// The record of the request that a link was made for.
+/// The record of the request that a link was made for, or whose claim link it is.
 fn owner<'a>(
     requests: &'a BTreeMap<String, Value>,
     lookups: &BTreeMap<String, Value>,
     link: &str,
 ) -> Option<&'a Value> {
-    requests.get(lookups.get(link)?["requestId"].as_str()?)
+    let is_claim = |item: &&Value| !item["claimVersion"].is_null() && item["inviteLink"] == link;
+    match lookups.get(link) {
+        Some(lookup) => requests.get(lookup["requestId"].as_str()?),
+        None => requests.values().find(is_claim),
+    }
 }
 
 /// A join is that of the payment whose link was used, in the record and in the event.

@@ -7,6 +7,7 @@ use domain::time::Timestamp;
 use serde_json::Value;
 use simulators::telegram::Link;
 
+use super::claims;
 use super::consistency;
 use super::fairness;
 use super::world::{Join, World};
@@ -117,9 +118,12 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
             if let Some(other) = owners.insert(link, id) {
                 broken.push(format!("I1: one link for {other} and {id}"));
             }
-            if lookups
-                .get(link)
-                .is_none_or(|lookup| lookup["requestId"].as_str() != Some(id))
+            // Nobody made a claim link, and nobody looks it up.
+            let is_claim = !item["claimVersion"].is_null();
+            if !is_claim
+                && lookups
+                    .get(link)
+                    .is_none_or(|lookup| lookup["requestId"].as_str() != Some(id))
             {
                 broken.push(format!("I1: the link of {id} is not known as its own"));
             }
@@ -141,7 +145,8 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
     if transactions.len() != with_transaction {
         broken.push("I1: a payment with two requests".to_owned());
     }
-    for link in &links {
+    // By a request link people only ask.
+    for link in links.iter().filter(|link| !link.creates_join_request) {
         if link.joins > 1 {
             broken.push(format!("I1: {} joined by one link", link.joins));
         }
@@ -273,6 +278,7 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
         let begin = Timestamp::from_ms(0);
         broken.extend(fairness::revoked_late(world, REVOKED_WITHIN, begin));
     }
+    broken.extend(claims::broken(world, &requests).await?);
     broken.extend(consistency::broken(world, &requests, &lookups, &links_by_url).await?);
     Ok(broken)
 }

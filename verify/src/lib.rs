@@ -3,9 +3,10 @@
 //!
 //! [`world`] is that world, [`wire`] what every call in it passes, [`logs`] what it logs, [`invariants`] what must hold in
 //! the end. [`crash`] lets every caller die at every call, [`processes`] does so to real processes.
-//! [`rate_limit`] measures how much of Telegram's limit is used.
+//! [`rate_limit`] measures how much of Telegram's limit is used. [`seat`] folds entitlements for comparison with others.
 
 pub mod bench;
+mod claims;
 mod consistency;
 pub mod crash;
 pub mod durability;
@@ -20,6 +21,7 @@ pub mod replay;
 pub mod report;
 pub mod sale;
 pub mod scenarios;
+pub mod seat;
 pub mod seeds;
 pub mod wire;
 pub mod workers;

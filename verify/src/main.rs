@@ -17,6 +17,8 @@ enum Command {
     Crash(verify::crash::Arguments),
     /// Replay every sample of `events/` by `cargo lambda invoke`, and compare the answers.
     Replay(verify::replay::Arguments),
+    /// Read entitlements from the standard input, a case a line, and write what they add up to.
+    Seat,
     /// Run all of it, measure, and write docs/REPORT.md.
     Report(verify::report::Arguments),
 }
@@ -28,6 +30,7 @@ async fn main() -> ExitCode {
         Command::Simulate(arguments) => verify::seeds::command(&arguments),
         Command::Crash(arguments) => verify::crash::command(&arguments),
         Command::Replay(arguments) => verify::replay::command(arguments).await,
+        Command::Seat => verify::seat::command(),
         Command::Report(arguments) => verify::report::command(arguments).await,
     };
     match verified {

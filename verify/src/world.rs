@@ -3,6 +3,7 @@
 //! is the same for the same seed.
 
 mod actions;
+mod claims;
 mod schedules;
 
 use std::collections::{BTreeMap, HashMap};
@@ -350,6 +351,7 @@ impl World {
             pool_target,
             _tasks: tasks,
         };
+        world.make_claims_ready().await?;
         world.take_updates(&secrets).await?;
         Ok(world)
     }
@@ -358,9 +360,9 @@ impl World {
     async fn take_updates(&self, secrets: &[String]) -> anyhow::Result<()> {
         self.telegram.deliver_to(self.transport());
         self.telegram.only_https_webhooks(false);
-        for (bot, secret) in self.bots.iter().zip(secrets) {
+        for (place, (bot, secret)) in self.bots.iter().zip(secrets).enumerate() {
             let set = json!({"url": "http://127.0.0.1/v1/telegram/webhook", "secret_token": secret,
-                "allowed_updates": telegram::ALLOWED_UPDATES});
+                "allowed_updates": self.allowed_updates(place)});
             let uri = format!(
                 "{}/bot{bot}:verify-token-of-bot-{bot}/setWebhook",
                 self.telegram.url()

@@ -44,11 +44,13 @@ pub enum Rejection {
     AlreadyDelivered,
     /// The seat was taken back.
     Voided,
+    /// The buyer has a claim link, which does not end: there is nothing to be replaced.
+    ClaimLink,
 }
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AlreadyDone,
         Self::NotDone,
         Self::AlreadyJoined,
@@ -56,6 +58,7 @@ impl Rejection {
         Self::NoSuchEvent,
         Self::AlreadyDelivered,
         Self::Voided,
+        Self::ClaimLink,
     ];
 
     /// The stable code.
@@ -69,6 +72,7 @@ impl Rejection {
             Self::NoSuchEvent => "no_such_event",
             Self::AlreadyDelivered => "already_delivered",
             Self::Voided => "voided",
+            Self::ClaimLink => "claim_link",
         }
     }
 
@@ -93,6 +97,9 @@ impl Rejection {
             Self::Voided => {
                 "The request was voided, so its seat is gone for good; a new payment needs a transactionId of its own."
             }
+            Self::ClaimLink => {
+                "The request has a claim link, which works until it is claimed: send the buyer the inviteLink of GET again."
+            }
         }
     }
 }
@@ -116,10 +123,14 @@ impl Invite {
     /// What the replacement of the link of version `link_version` does, or of the present one if none is named.
     ///
     /// # Errors
-    /// [`Rejection::Voided`], [`Rejection::AlreadyJoined`], [`Rejection::LinkReplaced`] and [`Rejection::NotDone`].
+    /// [`Rejection::Voided`], [`Rejection::ClaimLink`], [`Rejection::AlreadyJoined`], [`Rejection::LinkReplaced`] and
+    /// [`Rejection::NotDone`].
     pub fn reissue(&self, link_version: Option<u32>) -> Result<Change, Rejection> {
         if self.voided_at.is_some() {
             return Err(Rejection::Voided);
+        }
+        if self.claim_version.is_some() {
+            return Err(Rejection::ClaimLink);
         }
         if self.is_seat_taken() {
             return Err(Rejection::AlreadyJoined);
@@ -291,6 +302,16 @@ mod tests {
             telegram_user_id: Some(TelegramUserId(7)),
             ..invite
         }
+    }
+
+    #[test]
+    fn a_claim_link_is_never_replaced_since_it_does_not_end() {
+        let link = InviteLink::new("https://t.me/admit_bot?start=c_a");
+        let claimed = queued().served_by_claim(link);
+        assert_eq!(claimed.reissue(None), Err(Rejection::ClaimLink));
+        let years = std::time::Duration::from_secs(10 * 365 * 24 * 3600);
+        assert_eq!(claimed.repeat(NOW.plus(years)), Change::Nothing);
+        assert_eq!(claimed.void(), Ok(Change::Void));
     }
 
     #[test]

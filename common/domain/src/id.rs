@@ -55,6 +55,18 @@ impl RequestId {
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
+    /// The bytes of it, as a claim token carries them.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        *self.0.as_bytes()
+    }
+
+    /// The id of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// The 32 hexadecimal digits without hyphens: exactly what fits into the name of an invite link, which Telegram
     /// cuts at 32 characters without a word.
     #[must_use]
@@ -135,6 +147,14 @@ impl fmt::Display for ChatId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TelegramUserId(pub i64);
+
+impl TelegramUserId {
+    /// The shard of what is done about this person in a chat, among [`MINT_SHARDS`].
+    #[must_use]
+    pub fn mint_shard(&self) -> u8 {
+        u8::try_from(self.0.rem_euclid(i64::from(MINT_SHARDS))).unwrap_or(0)
+    }
+}
 
 impl fmt::Display for TelegramUserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

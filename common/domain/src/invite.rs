@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use super::claim::{Claim, ClaimRefusal};
 use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::history::Entry;
@@ -131,6 +132,10 @@ pub struct Invite {
     pub failed_key: Option<String>,
     /// When its shop took the seat back, before anybody had joined.
     pub voided_at: Option<Timestamp>,
+    /// Which claim link of it works, if its buyer got a claim link in place of an invite link.
+    pub claim_version: Option<u8>,
+    /// Who claimed it.
+    pub bound_to: Option<TelegramUserId>,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
@@ -249,6 +254,8 @@ impl Invite {
             pending_since: None,
             failed_key: None,
             voided_at: None,
+            claim_version: None,
+            bound_to: None,
             history: Vec::new(),
             actions: 0,
             expires_at: None,
@@ -270,6 +277,19 @@ impl Invite {
             link_expires_at: Some(link_expires_at),
             done_at: Some(self.updated_at),
             pending_since: Some(self.updated_at.plus(PENDING_AFTER)),
+            ..self
+        }
+    }
+
+    /// The same request, DONE with its first claim link, `link`: it works until it is claimed, voided or moved.
+    #[must_use]
+    pub fn served_by_claim(self, link: InviteLink) -> Self {
+        Self {
+            status: Status::Done,
+            invite_link: Some(link),
+            done_at: Some(self.updated_at),
+            pending_since: Some(self.updated_at.plus(PENDING_AFTER)),
+            claim_version: Some(0),
             ..self
         }
     }
@@ -368,6 +388,20 @@ impl Invite {
     #[must_use]
     pub fn is_of(&self, purchase: &Purchase, at: Timestamp) -> bool {
         self.created_at == at && self.user_id == purchase.user_id
+    }
+
+    /// Whether a claim of it is this person's to make. Who made it already may do so again.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check_claim(&self, claim: Claim, person: TelegramUserId) -> Result<(), ClaimRefusal> {
+        match (self.claim_version, self.bound_to) {
+            _ if self.voided_at.is_some() => Err(ClaimRefusal::Voided),
+            (None, _) => Err(ClaimRefusal::Unknown),
+            (Some(version), _) if version != claim.version => Err(ClaimRefusal::Replaced),
+            (_, Some(holder)) if holder != person => Err(ClaimRefusal::Taken),
+            _ => Ok(()),
+        }
     }
 
     /// Whether somebody joined, and has not left.

@@ -359,6 +359,7 @@ mod tests {
                 Work::Replace(_) => "replace".to_owned(),
                 Work::Revoke(_) => "revoke".to_owned(),
                 Work::Fill(slot) => format!("fill {}", slot.number),
+                Work::Approve(person) => format!("approve {person}"),
             });
             calls += 1;
         }

@@ -1,4 +1,4 @@
-//! The lease of a chat: who dispatches its tasks, and what all who ever do must know.
+//! The lease of a chat, or of a bot's messages: who dispatches the tasks, and what all who ever do must know.
 //!
 //! ```text
 //! 0 s    take: 30 s          the tasks that are due are looked at, and called in order
@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use super::id::{BotId, ChatId};
@@ -36,7 +37,57 @@ const PAUSE_MAX_MINUTES: u64 = 30 * 24 * 60;
 /// How long a pause without an end is waited for before it is looked at again.
 const RECHECK: Duration = Duration::from_secs(3600);
 
-/// The record of a chat in the table of rate limits.
+/// What a lease is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKey {
+    /// The tasks of a chat.
+    Chat(ChatId),
+    /// The messages of a bot.
+    Messages(BotId),
+}
+
+impl From<ChatId> for LimitKey {
+    fn from(chat: ChatId) -> Self {
+        Self::Chat(chat)
+    }
+}
+
+impl From<BotId> for LimitKey {
+    fn from(bot: BotId) -> Self {
+        Self::Messages(bot)
+    }
+}
+
+impl fmt::Display for LimitKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chat(chat) => chat.fmt(f),
+            Self::Messages(bot) => write!(f, "bot#{bot}"),
+        }
+    }
+}
+
+/// Whom a wait of Telegram's is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paused {
+    /// A bot: in the chat of the lease, or with all its messages.
+    Bot(BotId),
+    /// The messages of a bot to this chat.
+    Chat(ChatId),
+}
+
+/// What a holder stores of what it has learned.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learned {
+    /// The rate limiters, by bot.
+    pub limiters: BTreeMap<BotId, Limiter>,
+    /// How many times a person had resumed the chat when they became what they are.
+    pub resumes: u64,
+    /// Of a bot's messages: when each chat may be written to next, where that lies ahead.
+    pub chat_slots: BTreeMap<ChatId, Timestamp>,
+}
+
+/// The record of a chat, or of a bot's messages, in the table of rate limits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChatLease {
     /// The dispatcher that holds it: a name that no other take has.
@@ -61,6 +112,10 @@ pub struct ChatLease {
     pub limiters: BTreeMap<BotId, Limiter>,
     /// The waits that Telegram asked for, by bot.
     pub pauses: BTreeMap<BotId, Pause>,
+    /// Of a bot's messages: the same, by chat.
+    pub chat_pauses: BTreeMap<ChatId, Pause>,
+    /// Of a bot's messages: when each chat may be written to next, where that lay ahead.
+    pub chat_slots: BTreeMap<ChatId, Timestamp>,
     /// The last pause by a person.
     pub operator_pause: Option<OperatorPause>,
     /// How many times a person resumed the chat.
@@ -93,8 +148,6 @@ pub struct Releasing {
     pub wake_at: Option<Timestamp>,
     /// The delayed bell that is to be sent.
     pub bell_at: Option<Timestamp>,
-    /// How many times a person had resumed the chat when the limiters were as they are.
-    pub resumes: u64,
 }
 
 impl ChatLease {
@@ -105,7 +158,6 @@ impl ChatLease {
         over: RunEnd,
         free_at: Option<Timestamp>,
         calls: u32,
-        resumes: u64,
         now: Timestamp,
     ) -> Releasing {
         let all_wait = free_at.filter(|at| *at > now.plus(WAIT_MAX));
@@ -131,7 +183,6 @@ impl ChatLease {
                 .filter(|_| over != RunEnd::Idle)
                 .map(|at| at.minus(BELL_EARLY)),
             bell_at: at.filter(|at| *at <= now.plus(BELL_DELAY_MAX) && !is_covered(at)),
-            resumes,
         }
     }
 
@@ -325,11 +376,8 @@ mod tests {
         let at = |seconds| NOW.plus(Duration::from_secs(seconds));
         let free = ChatLease::default();
         let release =
-            |lease: &ChatLease, over, free_at, calls| lease.releasing(over, free_at, calls, 3, NOW);
-        let nothing = Releasing {
-            resumes: 3,
-            ..Releasing::default()
-        };
+            |lease: &ChatLease, over, free_at, calls| lease.releasing(over, free_at, calls, NOW);
+        let nothing = Releasing::default();
         let idle = release(&free, RunEnd::Idle, None, 9);
         let unless_rung = Releasing {
             unless_rung: true,

@@ -4,6 +4,8 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod claim;
+pub mod command;
 pub mod delivery;
 pub mod event;
 pub mod fault;
@@ -15,8 +17,12 @@ pub mod lanes;
 pub mod lease;
 pub mod limiter;
 pub mod link_pool;
+pub mod member;
+pub mod message;
 pub mod purchase;
 pub mod retry;
 pub mod task;
 pub mod text;
+pub mod texts;
 pub mod time;
+pub mod update;

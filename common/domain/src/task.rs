@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! <chatId>#mint#0..3      <createdAt>#<requestId>          a link for a request, in the shard of its id
+//!                         <createdAt>#join#<userId>        a person who asked to be let in, in the shard of their id
 //! <chatId>#bot#<botId>    0#<createdAt>#<requestId>        a link to be replaced: its buyer waits
 //!                         1#<createdAt>#<linkHash>         a link to be revoked
 //! <chatId>#fill           <slot>                           a vacant slot of the link pool
@@ -15,7 +16,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::id::{BotId, ChatId, InviteLink, MINT_SHARDS, RequestId};
+use super::id::{BotId, ChatId, InviteLink, MINT_SHARDS, RequestId, TelegramUserId};
 use super::invite::Invite;
 use super::link_pool::SlotId;
 use super::retry::AfterFailure;
@@ -31,7 +32,7 @@ const CRASH_WAIT: Duration = Duration::from_secs(60);
 /// supergroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
-    /// One shard of the mints.
+    /// One shard of what any bot can do and a person waits for: mints and approvals, by age.
     Mint(ChatId, u8),
     /// What only this bot can do.
     Bot(ChatId, BotId),
@@ -168,6 +169,8 @@ pub enum Work {
     Revoke(Revoke),
     /// Make a link for a vacant slot of the link pool.
     Fill(SlotId),
+    /// Let a person in who asked for it, if they are entitled when it is done.
+    Approve(TelegramUserId),
 }
 
 /// Make the link of a request. It carries all that the record needs, so that settling it can create a record that was
@@ -223,7 +226,7 @@ impl Work {
     /// Whether a buyer waits for it.
     #[must_use]
     pub const fn is_awaited(&self) -> bool {
-        matches!(self, Self::Mint(_) | Self::Replace(_))
+        matches!(self, Self::Mint(_) | Self::Replace(_) | Self::Approve(_))
     }
 
     /// Whether it makes a link, so that its failure tells whether the bot can work in the chat.
@@ -282,6 +285,10 @@ impl Task {
                 format!("1#{created_ms:013}#{}", revoke.invite_link.hash().as_str()),
             ),
             Work::Fill(slot) => (Lane::Fill(chat), slot.task_key()),
+            Work::Approve(person) => (
+                Lane::Mint(chat, person.mint_shard()),
+                format!("{created_ms:013}#join#{person}"),
+            ),
         };
         TaskKey { lane, key }
     }
@@ -293,7 +300,7 @@ impl Task {
             Work::Mint(mint) => Some(mint.request_id),
             Work::Replace(replace) => Some(replace.request_id),
             Work::Revoke(revoke) => revoke.request_id,
-            Work::Fill(_) => None,
+            Work::Fill(_) | Work::Approve(_) => None,
         }
     }
 
@@ -303,7 +310,7 @@ impl Task {
         match &self.work {
             Work::Mint(mint) => Some(mint.link_version),
             Work::Replace(replace) => Some(replace.link_version),
-            Work::Revoke(_) | Work::Fill(_) => None,
+            Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) => None,
         }
     }
 
@@ -311,7 +318,7 @@ impl Task {
     #[must_use]
     pub const fn bot(&self) -> Option<BotId> {
         match &self.work {
-            Work::Mint(_) | Work::Fill(_) => None,
+            Work::Mint(_) | Work::Fill(_) | Work::Approve(_) => None,
             Work::Replace(replace) => Some(replace.bot),
             Work::Revoke(revoke) => Some(revoke.bot),
         }
@@ -418,7 +425,17 @@ mod tests {
         };
         assert!(fill(9).key < fill(10).key);
         assert_eq!(fill(9).lane.to_string(), "-100#fill");
-        for key in [mint(9), replace, revoke, fill(3)] {
+        let approve = Task::new(
+            CHAT,
+            Work::Approve(TelegramUserId(6)),
+            Timestamp::from_ms(9),
+        )
+        .key();
+        assert_eq!(approve.to_string(), "-100#mint#2|0000000000009#join#6");
+        assert!(
+            is_in(KeyRange::MINTS, &now) && mint(8).key < approve.key && approve.key < mint(10).key
+        );
+        for key in [mint(9), replace, revoke, fill(3), approve] {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
         for text in ["", "x", "-1#mint|k", "-1#mint#x|k", "-1#fill", "-1#x|k"] {

@@ -88,7 +88,8 @@ impl Timestamp {
         Some(Self::from_seconds(at.unix_timestamp()))
     }
 
-    fn date_time(self) -> OffsetDateTime {
+    /// The calendar day and the time of day in UTC.
+    pub(crate) fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

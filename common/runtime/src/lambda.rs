@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -153,6 +154,24 @@ pub fn deadline(deadline_ms: u64) -> Instant {
         ends.since(now)
     };
     Instant::now() + left
+}
+
+/// What wakes a dispatcher.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Invocation {
+    /// The schedule.
+    Tick(Tick),
+    /// Bells.
+    Batch(SqsEvent),
+}
+
+/// What the schedule sends.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Tick {
+    /// A minute is over.
+    Tick,
 }
 
 /// The id by which a batch answer names a message. A message without one, which SQS never sends, makes Lambda treat

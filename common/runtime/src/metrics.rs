@@ -67,7 +67,7 @@ const MS: Kind = Kind::Each("Milliseconds");
 const SECONDS: Kind = Kind::Each("Seconds");
 
 /// All of them.
-pub const RULES: [Rule; 29] = [
+pub const RULES: [Rule; 35] = [
     rule("Requests", Kind::Count, "request", "queued", ""),
     rule("Requests", Kind::Count, "request", "done", ""),
     rule("Requests", Kind::Count, "request", "duplicate", ""),
@@ -106,6 +106,36 @@ pub const RULES: [Rule; 29] = [
         "retry_after_s",
     ),
     rule("ChatFaults", Kind::Count, "worker", "!chat_fault", ""),
+    rule("RateLimited", Kind::Count, "messenger", "!rate_limited", ""),
+    rule(
+        "PausedSeconds",
+        Kind::Seconds,
+        "messenger",
+        "!rate_limited",
+        "retry_after_s",
+    ),
+    rule("MessagesSent", Kind::Count, "messenger", "sent", ""),
+    rule(
+        "MessagesUndelivered",
+        Kind::Count,
+        "messenger",
+        "unreachable",
+        "undelivered",
+    ),
+    rule(
+        "MessagesUndelivered",
+        Kind::Count,
+        "messenger",
+        "expired",
+        "undelivered",
+    ),
+    rule(
+        "MessagesUndelivered",
+        Kind::Count,
+        "messenger",
+        "parked",
+        "undelivered",
+    ),
     rule("Joins", Kind::Count, "webhook", "joined", ""),
     rule("RequestToJoin", SECONDS, "webhook", "joined", "waited_s"),
     rule("OrphanJoins", Kind::Count, "webhook", "orphan", ""),

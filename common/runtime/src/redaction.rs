@@ -1,11 +1,12 @@
 //! What others say, cleared of our secrets before it is kept: a proxy's error page shows the URL with the bot's token, a
 //! refusal repeats the link that it is about.
 //!
-//! The secrets of the process are learned where they are read, in [`Env`](crate::config::Env). Tokens of bots and invite
-//! links are known by their form as well, so that one of yesterday is cleared, too.
+//! The secrets of the process are learned where they are read, in [`Env`](crate::config::Env). Tokens of bots, invite
+//! links and claim links are known by their form as well, so that one of yesterday is cleared, too.
 
 use std::sync::{PoisonError, RwLock};
 
+use domain::claim;
 use domain::text;
 
 /// The shortest secret that is cleared, in bytes: a shorter one is guessed in no time and stands in ordinary words.
@@ -16,6 +17,8 @@ const SECRETS_MAX: usize = 1024;
 const TOKEN_DIGITS_MIN: usize = 6;
 /// The fewest characters after the colon of a bot's token; today there are 35.
 const TOKEN_SECRET_MIN: usize = 20;
+/// The fewest characters of the payload of a claim link; today there are 48.
+const CLAIM_MIN: usize = 40;
 /// The fewest characters of a link's part where no host of Telegram's stands before it.
 const LINK_PART_MIN: usize = 16;
 
@@ -95,6 +98,7 @@ pub fn redact(words: &str) -> String {
         words = words.replace(&secret, "[secret]");
     }
     let words = without(&words, "[token]", token_at);
+    let words = without(&words, "[claim]", claim_at);
     without(&words, "[link]", link_at)
 }
 
@@ -142,6 +146,13 @@ fn token_at(words: &str, at: usize) -> Option<(usize, usize)> {
     let secret = run(bytes, at + colon.len());
     (digits >= TOKEN_DIGITS_MIN && secret >= TOKEN_SECRET_MIN)
         .then_some((at - digits, at + colon.len() + secret))
+}
+
+/// The payload of a claim link that begins at `at`, in lower case.
+fn claim_at(words: &str, at: usize) -> Option<(usize, usize)> {
+    let bytes = words.as_bytes();
+    let begins = bytes[at..].starts_with(claim::PREFIX.as_bytes());
+    (begins && run(bytes, at) >= CLAIM_MIN).then_some((at, at + run(bytes, at)))
 }
 
 /// What stands before the part of a link, in lower case, and how long the part must be.
@@ -247,6 +258,10 @@ mod tests {
                 "see [link].",
             ),
             ("\"https://t.me/+x\"".to_owned(), "\"[link]\""),
+            (
+                format!("/start c_{}, then", "aB-9_".repeat(9)),
+                "/start [claim], then",
+            ),
             ("(t.me/joinchat/AAA_b-c)".to_owned(), "([link])"),
             ("TELEGRAM.ME/+AbC, T.me/+AbC".to_owned(), "[link], [link]"),
             ("tg://join?invite=AbC&x".to_owned(), "[link]&x"),

@@ -213,6 +213,7 @@ mod tests {
             ("already_delivered", 409),
             ("already_done", 409),
             ("already_joined", 409),
+            ("claim_link", 409),
             ("invalid_json", 400),
             ("invalid_parameter", 400),
             ("invalid_query", 400),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN};
 use domain::link_pool::{TARGET_MAX, Targets};
 use domain::purchase::Chats;
 
@@ -58,6 +59,11 @@ pub fn retention(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("RETENTION_DAYS", 90, 28..=3650) * 24 * 3600)
 }
 
+/// `MESSAGE_RETENTION_DAYS`: how long the record of a message is kept once it is settled.
+pub fn message_retention(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("MESSAGE_RETENTION_DAYS", 30, 1..=3650) * 24 * 3600)
+}
+
 /// `INVITE_TTL_SEC`: how long a link works that a buyer was given, at least.
 pub fn invite_ttl(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))
@@ -74,6 +80,48 @@ pub fn link_pool_targets(env: &mut Env, chats: &Chats) -> Targets {
         ));
         Targets::default()
     })
+}
+
+/// `CHAT_DELIVERY`: whether the buyers of each of `chats` get an invite link, as they do unset, or a claim link.
+pub fn chat_deliveries(env: &mut Env, chats: &Chats) -> ChatDeliveries {
+    let Some(text) = env.optional("CHAT_DELIVERY") else {
+        return ChatDeliveries::default();
+    };
+    ChatDeliveries::parse(&text, chats).unwrap_or_else(|| {
+        env.problem(
+            "CHAT_DELIVERY must be link or claim, or chatId=kind pairs separated by commas, of chats that TELEGRAM_CHAT_ID names"
+                .to_owned(),
+        );
+        ChatDeliveries::default()
+    })
+}
+
+/// `CLAIM_KEY`: what claim links are signed with; required if a chat is claimed.
+pub fn claim_keys(env: &mut Env, deliveries: &ChatDeliveries) -> ClaimKeys {
+    let text = match deliveries.has_claims() {
+        true => env.required("CLAIM_KEY"),
+        false => env.optional("CLAIM_KEY").unwrap_or_default(),
+    };
+    ClaimKeys::parse(&text).unwrap_or_else(|| {
+        if !text.is_empty() {
+            env.problem(format!(
+                "CLAIM_KEY must be one key of at least {KEY_MIN} characters, or several separated by commas, the newest first"
+            ));
+        }
+        ClaimKeys::none()
+    })
+}
+
+/// `CLAIM_RETENTION_DAYS`: how long the record of a request is kept that nobody has claimed.
+pub fn claim_retention(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("CLAIM_RETENTION_DAYS", 400, 28..=3650) * 24 * 3600)
+}
+
+/// `TELEGRAM_LINK_BASE`: what a claim link begins with.
+pub fn telegram_link_base(env: &mut Env) -> String {
+    let base = env.optional("TELEGRAM_LINK_BASE");
+    let base = base.unwrap_or_else(|| "https://t.me".to_owned());
+    base.trim_end_matches('/').to_owned()
 }
 
 /// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must

@@ -105,7 +105,8 @@ impl Acting<'_> {
         let Some(link) = &invite.invite_link else {
             return Ok(None);
         };
-        if !matches!(change, Change::Reissue | Change::Void) {
+        // Nobody made a claim link, and nobody has to revoke it.
+        if !matches!(change, Change::Reissue | Change::Void) || invite.claim_version.is_some() {
             return Ok(None);
         }
         let record = self.links.get(&link.hash()).await;

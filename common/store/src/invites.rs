@@ -24,6 +24,7 @@ use aws_sdk_dynamodb::types::{
 use self::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table, Tasks};
+use domain::claim::Claim;
 use domain::history::Entry;
 use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Settled, Status};
@@ -131,6 +132,28 @@ impl Invites {
             )),
             _ => Err(self.0.fault("PutItem of a request")(error)),
         }
+    }
+
+    /// The binding of the request of `claim` to a person, as a part of a transaction, if the claim is theirs to make. The
+    /// record has no end of its own from then on: it is kept as long as it is of use to its seat.
+    pub(super) fn binding(
+        &self,
+        claim: Claim,
+        person: TelegramUserId,
+        now: Timestamp,
+    ) -> Result<Update, BuildError> {
+        Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(claim.request_id))
+            .update_expression("SET boundTo = :person, updatedAt = :now REMOVE expiresAt")
+            .condition_expression(
+                "claimVersion = :version AND attribute_not_exists(voidedAt) \
+                 AND (attribute_not_exists(boundTo) OR boundTo = :person)",
+            )
+            .expression_attribute_values(":person", n(person))
+            .expression_attribute_values(":version", n(claim.version))
+            .expression_attribute_values(":now", s(now))
+            .build()
     }
 
     /// The same as a part of a transaction: a refusal shows the record that is there.
@@ -441,6 +464,8 @@ impl Invites {
             pending_since: reader.optional_instant(PENDING_SINCE)?,
             failed_key: reader.optional_text(FAILED_KEY)?.map(str::to_owned),
             voided_at: reader.optional_instant(VOIDED_AT)?,
+            claim_version: reader.optional_number(CLAIM_VERSION)?,
+            bound_to: reader.optional_number(BOUND_TO)?.map(TelegramUserId),
             history: reader
                 .maps(HISTORY)?
                 .iter()
@@ -475,7 +500,7 @@ fn entry(reader: &Reader<'_>) -> Result<Entry, StoreError> {
     })
 }
 
-/// The record of a request that is new: of one that is queued, or that a pooled link made DONE.
+/// The record of a request that is new: of one that is queued, or that a pooled link or a claim link made DONE.
 fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
     let mut item: Item = [
         (REQUEST_ID, s(invite.request_id)),
@@ -504,6 +529,7 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (INVITE_LINK, invite.invite_link.as_ref().map(link)),
         (LINK_EXPIRES_AT, invite.link_expires_at.map(s)),
         (DONE_AT, invite.done_at.map(s)),
+        (CLAIM_VERSION, invite.claim_version.map(n)),
     ];
     for (name, value) in of_link {
         if let Some(value) = value {

@@ -2,24 +2,34 @@
 //! failure.
 
 pub mod acting;
+mod bots;
+mod chats;
 mod dedup;
 mod invites;
 mod item;
 mod link_pool;
 mod links;
+mod messages;
 pub mod queue;
 mod rate_limits;
+mod seats;
 mod tasks;
 
 use aws_sdk_dynamodb::error::SdkError;
 
 use runtime::config::Env;
 
+pub use bots::{BotInfos, FrontBot};
+pub use chats::{ChatInfo, ChatInfos};
 pub use dedup::Dedup;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use links::{LinkRecord, Links, Owner};
+pub use messages::{
+    Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
+};
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
+pub use seats::{SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 
 /// What went wrong with a table.

@@ -1,6 +1,6 @@
-//! The table of rate limits: of each chat one record, which is its lease and holds its limiters.
+//! The table of rate limits: of each chat, and of each bot's messages, one record, which is its lease and holds its limiters.
 //!
-//! Whoever holds the lease dispatches the chat's tasks. A bell that comes meanwhile is marked:
+//! Whoever holds the lease dispatches the tasks. A bell that comes meanwhile is marked:
 //!
 //! ```text
 //! free -take--> held -bell--> held, rung -renew: clears it, then looks--> held -release--> free
@@ -21,17 +21,24 @@ use self::attributes::*;
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use domain::id::{BotId, ChatId};
-use domain::lease::{ChatLease, LEASE, LEASE_MAX, OperatorPause, Releasing};
+use domain::lease::{
+    ChatLease, LEASE, LEASE_MAX, Learned, LimitKey, OperatorPause, Paused, Releasing,
+};
 use domain::limiter::{CLOCK_AHEAD, Circuit, Limiter, PAUSE_MAX, Pause};
+use domain::message::MESSAGE_INTERVAL;
 use domain::time::Timestamp;
 use runtime::config::Env;
 use runtime::settings;
 use values::{
-    limiter_of, limiters_value, operator_pause_of, operator_pause_value, pause_of, pause_value,
+    chat_slots_of, chat_slots_value, limiter_of, limiters_value, operator_pause_of,
+    operator_pause_value, pause_of, pause_value,
 };
 
-/// What the attributes of pauses begin with; the bot's id follows.
+/// What the attributes of pauses begin with; in the record of a chat, the id of a bot follows, in that of a bot's messages
+/// the id of a chat.
 const PAUSE_PREFIX: &str = "pause#";
+/// In the record of a bot's messages, the pause of them all.
+const PAUSE_OF_BOT: &str = "pause#bot";
 
 /// The table of rate limits.
 #[derive(Clone)]
@@ -71,11 +78,19 @@ pub enum Released {
 }
 
 impl RateLimits {
-    /// The table `RateLimits`, and the interval of `SAFE_RPS_SLEEP_MS` that a limiter starts with.
+    /// The table `RateLimits` for what is due of chats, and the interval of `SAFE_RPS_SLEEP_MS` that a limiter starts with.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
-            table: Table::from_env(client, env, "RateLimits", "RATE_LIMITS_TABLE"),
             starting_interval: settings::starting_interval(env),
+            ..Self::of_messages(client, env)
+        }
+    }
+
+    /// The table `RateLimits` for messages of bots.
+    pub fn of_messages(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
+        Self {
+            table: Table::from_env(client, env, "RateLimits", "RATE_LIMITS_TABLE"),
+            starting_interval: MESSAGE_INTERVAL,
         }
     }
 
@@ -85,20 +100,20 @@ impl RateLimits {
         Limiter::new(self.starting_interval)
     }
 
-    /// Takes the lease of a chat for `owner`, a name that no other take has, if nobody holds it and a bot of `bots` (all
+    /// Takes the lease of `key` for `owner`, a name that no other take has, if nobody holds it and a bot of `bots` (all
     /// of them, as the last holder would write them) may call. On [`Taking::Ours`] it is durable for [`LEASE`].
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the lease then lapses by itself.
     pub async fn take(
         &self,
-        chat: ChatId,
+        key: impl Into<LimitKey>,
         owner: &str,
         bots: &str,
         now: Timestamp,
     ) -> Result<Taking, StoreError> {
         let call = self
-            .update(chat)
+            .update(key)
             .update_expression(
                 "SET #owner = :owner, #until = :until, takenAt = :now ADD deaths :one REMOVE rung, wakeAt, wakeBots",
             )
@@ -139,9 +154,13 @@ impl RateLimits {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; marking twice is harmless.
-    pub async fn mark(&self, chat: ChatId, now: Timestamp) -> Result<Marking, StoreError> {
+    pub async fn mark(
+        &self,
+        key: impl Into<LimitKey>,
+        now: Timestamp,
+    ) -> Result<Marking, StoreError> {
         let call = self
-            .update(chat)
+            .update(key)
             .update_expression("SET rung = :yes")
             .condition_expression("attribute_exists(#owner) AND #until >= :now")
             .expression_attribute_names("#owner", OWNER)
@@ -155,17 +174,17 @@ impl RateLimits {
         })
     }
 
-    /// The record of a chat, as of now (1 read unit).
+    /// The record of `key`, as of now (1 read unit).
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
-    pub async fn get(&self, chat: ChatId) -> Result<ChatLease, StoreError> {
+    pub async fn get(&self, key: impl Into<LimitKey>) -> Result<ChatLease, StoreError> {
         let call = self
             .table
             .client
             .get_item()
             .table_name(&self.table.name)
-            .key(LIMIT_KEY, s(chat))
+            .key(LIMIT_KEY, s(key.into()))
             .consistent_read(true);
         let answer = call
             .send()
@@ -174,32 +193,27 @@ impl RateLimits {
         self.read(&answer.item.unwrap_or_default())
     }
 
-    /// Renews the lease of `owner` for [`LEASE`] from `now` on, clears its bell, and stores the limiters, as they are after
-    /// so many `resumes`. A look must follow. Answers the record then; nothing if the lease is lost or was held for too long.
+    /// Renews the lease of `owner` for [`LEASE`] from `now` on, clears its bell, and stores what was learned. A look must
+    /// follow. Answers the record then; nothing if the lease is lost or was held for too long.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told.
     pub async fn renew(
         &self,
-        chat: ChatId,
+        key: impl Into<LimitKey>,
         owner: &str,
-        limiters: &BTreeMap<BotId, Limiter>,
-        resumes: u64,
+        learned: &Learned,
         now: Timestamp,
     ) -> Result<Option<ChatLease>, StoreError> {
-        let call = self
-            .update(chat)
-            .update_expression(
-                "SET #until = :until, limiters = :limiters, resumesSeen = :resumes REMOVE rung",
-            )
+        let (set, remove, call) = with_learned(self.update(key), learned);
+        let call = call
+            .update_expression(format!("SET #until = :until, {set} REMOVE rung{remove}"))
             .condition_expression("#owner = :owner AND takenAt > :latest")
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":owner", s(owner))
             .expression_attribute_values(":until", n(now.plus(LEASE).ms()))
-            .expression_attribute_values(":latest", n(now.minus(LEASE_MAX).ms()))
-            .expression_attribute_values(":resumes", n(resumes))
-            .expression_attribute_values(":limiters", limiters_value(limiters));
+            .expression_attribute_values(":latest", n(now.minus(LEASE_MAX).ms()));
         Ok(
             match self.send(call, "UpdateItem to renew a lease").await? {
                 Written::Done(item) => Some(self.read(&item)?),
@@ -208,17 +222,23 @@ impl RateLimits {
         )
     }
 
-    /// Stores that a bot must not call before `pause` is over, unless a longer wait is known. Whoever met the limit does
-    /// this before anything else, whether it still holds the lease or not. Durable on return.
+    /// Stores that nobody must call for `paused` before `pause` is over, unless a longer wait is known. Whoever met the limit
+    /// does this before anything else, whether it still holds the lease or not. Durable on return.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; storing it again is harmless.
-    pub async fn pause(&self, chat: ChatId, bot: BotId, pause: Pause) -> Result<(), StoreError> {
+    pub async fn pause(
+        &self,
+        key: impl Into<LimitKey>,
+        paused: Paused,
+        pause: Pause,
+    ) -> Result<(), StoreError> {
+        let key = key.into();
         let call = self
-            .update(chat)
+            .update(key)
             .update_expression("SET #pause = :pause")
             .condition_expression("attribute_not_exists(#pause) OR #pause.#until < :until")
-            .expression_attribute_names("#pause", format!("{PAUSE_PREFIX}{bot}"))
+            .expression_attribute_names("#pause", pause_name(key, paused))
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":pause", pause_value(pause))
             .expression_attribute_values(":until", n(pause.until.ms()))
@@ -233,16 +253,17 @@ impl RateLimits {
     /// [`StoreError`] if it can't be told; it is then found again.
     pub async fn correct_pause(
         &self,
-        chat: ChatId,
-        bot: BotId,
+        key: impl Into<LimitKey>,
+        paused: Paused,
         stored: Pause,
         corrected: Pause,
     ) -> Result<(), StoreError> {
+        let key = key.into();
         let call = self
-            .update(chat)
+            .update(key)
             .update_expression("SET #pause = :pause")
             .condition_expression("#pause = :stored")
-            .expression_attribute_names("#pause", format!("{PAUSE_PREFIX}{bot}"))
+            .expression_attribute_names("#pause", pause_name(key, paused))
             .expression_attribute_values(":pause", pause_value(corrected))
             .expression_attribute_values(":stored", pause_value(stored))
             .return_values(ReturnValue::None);
@@ -250,27 +271,47 @@ impl RateLimits {
         Ok(())
     }
 
-    /// Releases the lease of `owner` and stores the limiters. `bots` are those that `wake_at` speaks of. Durable on return.
+    /// Forgets the wait `stored` of a chat, which is over, unless it was changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; it is then found again.
+    pub async fn forget_pause(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        stored: Pause,
+    ) -> Result<(), StoreError> {
+        let key = LimitKey::Messages(bot);
+        let call = self
+            .update(key)
+            .update_expression("REMOVE #pause")
+            .condition_expression("#pause = :stored")
+            .expression_attribute_names("#pause", pause_name(key, Paused::Chat(chat)))
+            .expression_attribute_values(":stored", pause_value(stored))
+            .return_values(ReturnValue::None);
+        self.send(call, "UpdateItem to forget a pause").await?;
+        Ok(())
+    }
+
+    /// Releases the lease of `owner` and stores what was learned. `bots` are those that `wake_at` speaks of. Durable on return.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the lease then lapses by itself.
     pub async fn release(
         &self,
-        chat: ChatId,
+        key: impl Into<LimitKey>,
         owner: &str,
-        limiters: &BTreeMap<BotId, Limiter>,
+        learned: &Learned,
         bots: &str,
         how: Releasing,
     ) -> Result<Released, StoreError> {
-        let mut set = "SET deaths = :zero, limiters = :limiters, resumesSeen = :resumes".to_owned();
-        let mut call = self
-            .update(chat)
+        let (learned_set, remove, call) = with_learned(self.update(key), learned);
+        let mut set = format!("SET deaths = :zero, {learned_set}");
+        let mut call = call
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":owner", s(owner))
-            .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":resumes", n(how.resumes))
-            .expression_attribute_values(":limiters", limiters_value(limiters));
+            .expression_attribute_values(":zero", n(0));
         if let Some(at) = how.wake_at {
             set.push_str(", wakeAt = :wake, wakeBots = :bots");
             call = call
@@ -287,7 +328,7 @@ impl RateLimits {
             "#owner = :owner"
         };
         let call = call
-            .update_expression(format!("{set} REMOVE #owner, #until, rung, doing"))
+            .update_expression(format!("{set} REMOVE #owner, #until, rung, doing{remove}"))
             .condition_expression(condition)
             .return_values(ReturnValue::None);
         Ok(
@@ -311,12 +352,12 @@ impl RateLimits {
     /// [`StoreError`] if it can't be told.
     pub async fn set_doing(
         &self,
-        chat: ChatId,
+        key: impl Into<LimitKey>,
         owner: &str,
         task: Option<&str>,
     ) -> Result<bool, StoreError> {
         let mut call = self
-            .update(chat)
+            .update(key)
             .condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_values(":owner", s(owner))
@@ -389,9 +430,9 @@ impl RateLimits {
         Ok(())
     }
 
-    fn update(&self, chat: ChatId) -> UpdateItemFluentBuilder {
+    fn update(&self, key: impl Into<LimitKey>) -> UpdateItemFluentBuilder {
         let call = self.table.client.update_item().table_name(&self.table.name);
-        call.key(LIMIT_KEY, s(chat))
+        call.key(LIMIT_KEY, s(key.into()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
@@ -422,18 +463,30 @@ impl RateLimits {
             let ms: Option<i64> = reader.optional_number(attribute)?;
             Ok::<_, StoreError>(ms.map(Timestamp::from_ms))
         };
-        let mut pauses = BTreeMap::new();
+        let key = reader.optional_text(LIMIT_KEY)?.unwrap_or_default();
+        let bot_of_messages = key.strip_prefix("bot#").and_then(|bot| bot.parse().ok());
+        let (mut pauses, mut chat_pauses) = (BTreeMap::new(), BTreeMap::new());
         for (name, value) in item {
-            let Some(bot) = name.strip_prefix(PAUSE_PREFIX) else {
+            let Some(id) = name.strip_prefix(PAUSE_PREFIX) else {
                 continue;
             };
             let malformed = || self.table.malformed("pause");
-            let bot = BotId(bot.parse().map_err(|_| malformed())?);
             let pause = Reader {
                 table: &self.table,
                 item: value.as_m().map_err(|_| malformed())?,
             };
-            pauses.insert(bot, pause_of(&pause)?);
+            let pause = pause_of(&pause)?;
+            match bot_of_messages {
+                Some(bot) if name == PAUSE_OF_BOT => {
+                    pauses.insert(BotId(bot), pause);
+                }
+                Some(_) => {
+                    chat_pauses.insert(ChatId(id.parse().map_err(|_| malformed())?), pause);
+                }
+                None => {
+                    pauses.insert(BotId(id.parse().map_err(|_| malformed())?), pause);
+                }
+            }
         }
         let mut limiters = BTreeMap::new();
         if let Some(AttributeValue::M(all)) = item.get(LIMITERS) {
@@ -470,6 +523,8 @@ impl RateLimits {
             doing: reader.optional_text(DOING)?.map(str::to_owned),
             limiters,
             pauses,
+            chat_pauses,
+            chat_slots: chat_slots_of(&reader)?,
             operator_pause: reader
                 .optional_map(OPERATOR_PAUSE)?
                 .map(|reader| operator_pause_of(&reader))
@@ -481,6 +536,35 @@ impl RateLimits {
                 .zip(reader.optional_number(MIGRATED_TO)?)
                 .map(|(from, to)| (ChatId(from), ChatId(to))),
         })
+    }
+}
+
+/// Has an update store what was learned; answers what it is to set and to remove, too.
+fn with_learned(
+    call: UpdateItemFluentBuilder,
+    learned: &Learned,
+) -> (&'static str, &'static str, UpdateItemFluentBuilder) {
+    let call = call
+        .expression_attribute_values(":resumes", n(learned.resumes))
+        .expression_attribute_values(":limiters", limiters_value(&learned.limiters));
+    if learned.chat_slots.is_empty() {
+        let set = "limiters = :limiters, resumesSeen = :resumes";
+        return (set, ", chatSlots", call);
+    }
+    let slots = chat_slots_value(&learned.chat_slots);
+    (
+        "limiters = :limiters, resumesSeen = :resumes, chatSlots = :slots",
+        "",
+        call.expression_attribute_values(":slots", slots),
+    )
+}
+
+/// The attribute of a pause.
+fn pause_name(key: LimitKey, paused: Paused) -> String {
+    match (key, paused) {
+        (LimitKey::Messages(_), Paused::Bot(_)) => PAUSE_OF_BOT.to_owned(),
+        (LimitKey::Chat(_), Paused::Bot(bot)) => format!("{PAUSE_PREFIX}{bot}"),
+        (_, Paused::Chat(chat)) => format!("{PAUSE_PREFIX}{chat}"),
     }
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, Transact
 
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table};
-use domain::id::{BotId, ChatId, InviteLink};
+use domain::id::{BotId, ChatId, InviteLink, TelegramUserId};
 use domain::lanes;
 use domain::link_pool::SlotId;
 use domain::task::{KeyRange, Lane, Mint, Replace, Revoke, Task, TaskKey, Work};
@@ -27,6 +27,7 @@ const CREATED_AT: &str = "createdAt";
 const LINK_VERSION: &str = "linkVersion";
 const BOT_ID: &str = "botId";
 const SLOT: &str = "slot";
+const TELEGRAM_USER_ID: &str = "telegramUserId";
 const LANE: &str = "lane";
 const KEY: &str = "key";
 const KIND: &str = "kind";
@@ -456,6 +457,7 @@ const MINT: &str = "mint";
 const REPLACE: &str = "replace";
 const REVOKE: &str = "revoke";
 const FILL: &str = "fill";
+const APPROVE: &str = "approve";
 
 fn key_of(lane: &str, key: &str) -> HashMap<String, AttributeValue> {
     [(LANE.to_owned(), s(lane)), (KEY.to_owned(), s(key))].into()
@@ -493,6 +495,10 @@ fn item_of(task: &Task, lane: &Lane) -> Item {
         Work::Fill(slot) => {
             add(KIND, s(FILL));
             add(SLOT, n(slot.number));
+        }
+        Work::Approve(person) => {
+            add(KIND, s(APPROVE));
+            add(TELEGRAM_USER_ID, n(person));
         }
     }
     if task.attempts > 0 {
@@ -536,6 +542,7 @@ fn task_of(reader: &Reader<'_>) -> Result<Task, StoreError> {
                 Some(_) => Some(reader.parsed(REQUEST_ID)?),
             },
         }),
+        APPROVE => Work::Approve(TelegramUserId(reader.number(TELEGRAM_USER_ID)?)),
         FILL => Work::Fill(SlotId {
             pool: chat,
             number: reader.number(SLOT)?,

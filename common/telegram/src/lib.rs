@@ -1,5 +1,8 @@
 //! The Bot API methods that we call. Every failure tells what it means for the task; none holds the token.
 
+mod error;
+mod message;
+
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -8,8 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use domain::fault::{Fault, Refusal, classify};
-use domain::id::{BotId, ChatId, InviteLink};
+use domain::fault::{Refusal, classify};
+use domain::id::{BotId, ChatId, InviteLink, TelegramUserId};
 use domain::text::list;
 use domain::time::Timestamp;
 use runtime::clock::Clock;
@@ -19,6 +22,10 @@ use runtime::redaction::of_others;
 use runtime::transport::CallError;
 use runtime::{secrets, trace};
 
+use error::{cleared, is_wrong};
+
+pub use error::TelegramError;
+
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,127 +33,19 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// stays. At 30 ms an update that is over 1,000 joins a second, and it leaves most of an account's concurrent
 /// executions (1,000 as a rule) to the shop's calls.
 const WEBHOOK_CONNECTIONS: u32 = 40;
-/// How far our clock may be from Telegram's before it is called wrong.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
-/// The shortest part of a link that is looked for in Telegram's words; today's have 16 characters.
-const LINK_PART_MIN: usize = 8;
-/// The longest part of a description that is kept.
-const DESCRIPTION_MAX_CHARS: usize = 200;
+/// The name of a chat's request link, which administrators see among its invite links.
+const REQUEST_LINK_NAME: &str = "Admit One: join requests";
 
-/// The kinds of update that the webhook needs. `chat_member` is sent to nobody who does not ask for it.
-pub const ALLOWED_UPDATES: [&str; 1] = ["chat_member"];
-
-/// A call that failed. What it says is fit for logs and for the status of a request.
-#[derive(Debug, thiserror::Error)]
-pub enum TelegramError {
-    /// No connection: Telegram never saw the call.
-    #[error("Telegram can't be reached for {method}")]
-    Unreachable {
-        /// The Bot API method.
-        method: &'static str,
-        /// The transport's error, without the URL, since that holds the token.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The connection broke or the time was over: the effect may have happened.
-    #[error("Telegram did not answer {method}")]
-    NoAnswer {
-        /// The Bot API method.
-        method: &'static str,
-        /// The transport's error, without the URL.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The answer is none of the Bot API's: the effect may have happened.
-    #[error("Telegram answered {method} with HTTP {status} and no Bot API answer")]
-    Garbled {
-        /// The Bot API method.
-        method: &'static str,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// Telegram refused.
-    #[error("Telegram refused {method}: {status} {description}")]
-    Refused {
-        /// The Bot API method.
-        method: &'static str,
-        /// The HTTP status.
-        status: u16,
-        /// Telegram's words.
-        description: String,
-        /// What they mean.
-        fault: Fault,
-    },
-    /// Telegram refused a date that is right by our clock, which is wrong by its own.
-    #[error("Telegram refused {method}: the clock of this machine is {}: set it right", lag(*.ours, *.theirs))]
-    WrongClock {
-        /// The Bot API method.
-        method: &'static str,
-        /// What time it was here.
-        ours: Timestamp,
-        /// What time it was at Telegram.
-        theirs: Timestamp,
-    },
-    /// The link is not limited to one member: it must not be handed out.
-    #[error("Telegram made a link for {limit:?} members instead of one")]
-    NotSingleUse {
-        /// The limit of the link that was made.
-        limit: Option<i64>,
-        /// The link, to be revoked.
-        link: InviteLink,
-    },
-}
-
-impl TelegramError {
-    /// What the failure means for the task.
-    #[must_use]
-    pub const fn fault(&self) -> Fault {
-        match self {
-            Self::Unreachable { .. } => Fault::Retry,
-            // Not the Bot API: TELEGRAM_API_BASE leads elsewhere, which is no buyer's fault.
-            Self::Garbled {
-                status: 300..=399 | 401 | 403 | 404 | 421,
-                ..
-            } => Fault::ChatFault,
-            Self::NoAnswer { .. } | Self::Garbled { .. } => Fault::Unknown,
-            Self::Refused { fault, .. } => *fault,
-            // No buyer's fault, and over once the clock is right.
-            Self::WrongClock { .. } => Fault::ChatFault,
-            Self::NotSingleUse { .. } => Fault::Refused,
-        }
+/// The kinds of update that the webhook needs of the bot at this place in the list of bots, if some chat is claimed or not.
+/// `chat_member` is sent to nobody who does not ask for it. People talk with the first bot alone; where it is an
+/// administrator as well, `message` brings every message of its chats, so nobody asks for it without need.
+#[must_use]
+pub const fn allowed_updates(has_claims: bool, place: usize) -> &'static [&'static str] {
+    match (has_claims, place) {
+        (false, _) => &["chat_member"],
+        (true, 0) => &["chat_member", "chat_join_request", "message"],
+        (true, _) => &["chat_member", "chat_join_request"],
     }
-
-    /// Whether Telegram has frozen the bot's account (`FROZEN_METHOD_INVALID` and its kind).
-    #[must_use]
-    pub fn is_frozen(&self) -> bool {
-        matches!(self, Self::Refused { description, .. } if description.to_uppercase().contains("FROZEN_"))
-    }
-
-    /// What kind of failure it is, by its structure: the method, and the status that Telegram gave.
-    #[must_use]
-    pub fn kind(&self) -> String {
-        match self {
-            Self::Unreachable { method, .. } | Self::NoAnswer { method, .. } => {
-                format!("{method}:none")
-            }
-            Self::Garbled { method, status } | Self::Refused { method, status, .. } => {
-                format!("{method}:{status}")
-            }
-            Self::WrongClock { method, .. } => format!("{method}:400"),
-            Self::NotSingleUse { .. } => "createChatInviteLink:200".to_owned(),
-        }
-    }
-}
-
-/// How wrong our clock is, in words.
-fn lag(ours: Timestamp, theirs: Timestamp) -> String {
-    let (by, word) = match ours < theirs {
-        true => (theirs.since(ours), "behind"),
-        false => (ours.since(theirs), "ahead of"),
-    };
-    let minutes = by.as_secs() / 60;
-    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-    format!("{days} d {hours} h {minutes} min {word} Telegram's")
 }
 
 /// The answer of `getWebhookInfo`, as far as it is used.
@@ -256,26 +155,6 @@ pub struct Membership {
     pub can_restrict_members: bool,
 }
 
-/// Whether a clock contradicts Telegram's by more than an answer takes.
-fn is_wrong(ours: Timestamp, theirs: Timestamp) -> bool {
-    ours.since(theirs).max(theirs.since(ours)) > CLOCK_TOLERANCE
-}
-
-/// Telegram's words as they may be kept: without secrets, and without the link that the call was about, of which an answer
-/// may repeat a part.
-fn cleared(description: &str, parameters_sent: &Value) -> String {
-    let link = parameters_sent["invite_link"].as_str().map(InviteLink::new);
-    let part = link.as_ref().and_then(InviteLink::part);
-    let description = match part.filter(|part| part.len() >= LINK_PART_MIN) {
-        Some(part) => description.replace(part, "[link]"),
-        None => description.to_owned(),
-    };
-    of_others(&description)
-        .chars()
-        .take(DESCRIPTION_MAX_CHARS)
-        .collect()
-}
-
 #[derive(Deserialize)]
 struct ChatInviteLink {
     invite_link: String,
@@ -367,7 +246,7 @@ impl Telegram {
     /// and Telegram lets no bot list them.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
+    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
     pub async fn create_invite_link(
         &self,
         chat: ChatId,
@@ -389,6 +268,41 @@ impl Telegram {
             Some(1) => Ok(link),
             limit => Err(TelegramError::NotSingleUse { limit, link }),
         }
+    }
+
+    /// Makes a link by which anybody may ask to be let into the chat, and nobody is let in by it alone. It does not end.
+    /// Not idempotent: each call makes another link.
+    ///
+    /// # Errors
+    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
+    pub async fn create_request_link(&self, chat: ChatId) -> Result<InviteLink, TelegramError> {
+        let parameters =
+            json!({"chat_id": chat, "name": REQUEST_LINK_NAME, "creates_join_request": true});
+        let made: ChatInviteLink = self
+            .call("createChatInviteLink", &parameters, CALL_TIMEOUT)
+            .await?;
+        if made.invite_link.is_empty() {
+            return Err(TelegramError::Garbled {
+                method: "createChatInviteLink",
+                status: 200,
+            });
+        }
+        Ok(InviteLink::new(made.invite_link))
+    }
+
+    /// Lets a person in who asked for it.
+    ///
+    /// # Errors
+    /// [`TelegramError`]. That the person is in already, or does not ask any more, is refused as well.
+    pub async fn approve_join_request(
+        &self,
+        chat: ChatId,
+        person: TelegramUserId,
+    ) -> Result<(), TelegramError> {
+        let parameters = json!({"chat_id": chat, "user_id": person});
+        self.call::<bool>("approveChatJoinRequest", &parameters, CALL_TIMEOUT)
+            .await
+            .map(|_| ())
     }
 
     /// Takes a link out of use. Idempotent.

@@ -286,6 +286,7 @@ fn other(found: &Found) -> Value {
         Work::Replace(_) => "replace",
         Work::Revoke(_) => "revoke",
         Work::Fill(_) => "fill",
+        Work::Approve(_) => "approve",
     };
     let mut view =
         json!({"kind": kind, "waitingSince": task.created_at, "attempts": task.attempts});

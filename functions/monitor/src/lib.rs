@@ -19,8 +19,7 @@ use runtime::settings;
 use runtime::telemetry::chain;
 use serde::{Deserialize, Serialize};
 use store::{RateLimits, Tasks};
-use telegram::ALLOWED_UPDATES;
-use telegram::{Bots, Telegram, WebhookInfo};
+use telegram::{Bots, Telegram, WebhookInfo, allowed_updates};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -35,6 +34,7 @@ pub const POLLING: &str = "polling";
 /// What the handler needs.
 pub struct App {
     bots: Bots,
+    has_claims: bool,
     /// Where updates should go; nowhere, if they are asked for.
     webhook_url: Option<String>,
     invite_queue: QueueDepth,
@@ -53,14 +53,16 @@ impl App {
         let webhook_url = env.required("WEBHOOK_URL");
         let aws = aws::Shared::from_env(env);
         let queue_depth = |url| QueueDepth::new(aws.sqs(), url);
+        let chats = settings::chats(env);
         Self {
             bots: Bots::from_env(env, &clock),
+            has_claims: settings::chat_deliveries(env, &chats).has_claims(),
             webhook_url: (webhook_url != POLLING).then_some(webhook_url),
             invite_queue: queue_depth(env.required("INVITE_QUEUE_URL")),
             event_queue: queue_depth(env.required("EVENT_QUEUE_URL")),
             invite_dead_letters: queue_depth(env.required("INVITE_DEAD_LETTER_QUEUE_URL")),
             event_dead_letters: queue_depth(env.required("EVENT_DEAD_LETTER_QUEUE_URL")),
-            chats: settings::chats(env),
+            chats,
             tasks: Tasks::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
             clock,
@@ -208,7 +210,11 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
             unknown: 0,
         };
     };
-    let asked = app.bots.iter().map(|bot| webhook_of(url, bot, now));
+    let asked = app.bots.iter().enumerate();
+    let asked = asked.map(|(place, bot)| {
+        let updates = allowed_updates(app.has_claims, place);
+        webhook_of(url, bot, updates, now)
+    });
     let asked = join_all(asked).await;
     let unknown = asked.iter().filter(|measured| measured.is_none()).count() as u64;
     let known: Vec<(u64, bool)> = asked.into_iter().flatten().collect();
@@ -221,12 +227,17 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
 }
 
 /// How many updates wait for a bot, and whether they do not come; nothing if Telegram does not tell.
-async fn webhook_of(url: &str, bot: &Telegram, now: Timestamp) -> Option<(u64, bool)> {
+async fn webhook_of(
+    url: &str,
+    bot: &Telegram,
+    updates: &[&str],
+    now: Timestamp,
+) -> Option<(u64, bool)> {
     let id = bot.bot();
     let failure = match timeout(TIMEOUT, bot.webhook_info()).await {
         Ok(Ok(info)) => {
             let sentence = info
-                .mismatch(url, &ALLOWED_UPDATES)
+                .mismatch(url, updates)
                 .or_else(|| failed_just_now(&info, now));
             if let Some(sentence) = &sentence {
                 error!(bot.id = %id, fault = "configuration", "joins do not come: {}", of_others(sentence));

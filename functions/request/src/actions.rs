@@ -15,7 +15,7 @@ use runtime::view::InviteView;
 use serde::Deserialize;
 use tracing::info;
 
-use crate::App;
+use crate::{App, claim};
 
 /// The body of `reissue`.
 #[derive(Deserialize)]
@@ -52,7 +52,10 @@ pub(crate) async fn answer(
     let (invite, change) = if action == Action::Void {
         let detail =
             |invite: &Invite| format!("{}, link {}", invite.status.as_str(), invite.link_version);
-        acting.act(SHOP, id, action, Invite::void, detail).await?
+        let (invite, change) = acting.act(SHOP, id, action, Invite::void, detail).await?;
+        // Also the second time: the first call may have died before it.
+        claim::close(app, &invite).await?;
+        (invite, change)
     } else {
         let asked: ReissueBody = body::read(request.body())?;
         let decide = |invite: &Invite| invite.reissue(asked.link_version);

@@ -4,6 +4,8 @@
 //! ```text
 //! read the record --(there)--> answer the duplicate
 //!       | (none)
+//! write it with a claim link, if the chat is claimed ------> answer it, and queue the event
+//!       | (it is not)
 //! take a link from the pool, if the chat has one --(taken)--> answer it
 //!       | (none)
 //! put the task              die here: the dispatcher creates the record from the task
@@ -18,6 +20,7 @@
 //! re-issue.
 
 mod actions;
+mod claim;
 mod pool;
 
 use std::time::Duration;
@@ -46,7 +49,7 @@ use runtime::trace;
 use serde::Serialize;
 use store::acting::Acting;
 use store::queue::{Bells, Queue};
-use store::{Created, Dedup, Invites, LinkPool, Links, Tasks};
+use store::{Created, Dedup, Invites, LinkPool, Links, Seats, Tasks};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -58,6 +61,8 @@ pub struct App {
     tasks: Tasks,
     dedup: Dedup,
     pool: LinkPool,
+    claims: claim::Claims,
+    seats: Seats,
     bells: Bells,
     events: Queue<EventMessage>,
     targets: Targets,
@@ -76,6 +81,8 @@ impl App {
         Self {
             keys: Verifier::api_keys(env),
             targets: settings::link_pool_targets(env, &chats),
+            claims: claim::Claims::from_env(env, &chats, &aws),
+            seats: Seats::from_env(aws.dynamodb(), env),
             chats,
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
@@ -167,6 +174,12 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         return repeated(app, &purchase, invite, now).await;
     }
     let invite = Invite::accept(id, &purchase, now);
+    if app.claims.serve(invite.canonical_chat) {
+        return match claim::accept(app, invite).await? {
+            claim::Claimable::New(invite) => Ok(accepted(&invite)),
+            claim::Claimable::Known(invite) => answer_of(app, &purchase, *invite, now).await,
+        };
+    }
     match pool::serve(app, purchase.canonical_chat(), &invite).await {
         pool::Served::Done(invite) => return Ok(accepted(&invite)),
         pool::Served::Known(invite) => return answer_of(app, &purchase, *invite, now).await,

@@ -12,7 +12,6 @@ use futures_util::future::join_all;
 use runtime::redaction::of_others;
 use runtime::telemetry::chain;
 use serde::Serialize;
-use telegram::ALLOWED_UPDATES;
 use telegram::{Chat, Membership, Telegram, TelegramError, WebhookInfo};
 use tokio::time::sleep;
 use webengage::WebEngage;
@@ -200,7 +199,7 @@ pub async fn webhooks(bots: &[Bot], expected: Option<&str>, now: Timestamp) -> V
     let all = bots.iter().map(|bot| async move {
         let what = format!("webhook of bot {}", bot.telegram.bot());
         match patiently(async || bot.telegram.webhook_info().await).await {
-            Ok(info) => webhook(what, &info, expected, now),
+            Ok(info) => webhook(what, &info, bot.updates, expected, now),
             Err(failure) => {
                 let todo = todo_or(&failure, "check TELEGRAM_BOT_TOKEN");
                 Check::failed(what, format!("{}: {todo}", chain(&failure)))
@@ -211,16 +210,22 @@ pub async fn webhooks(bots: &[Bot], expected: Option<&str>, now: Timestamp) -> V
 }
 
 /// What is to be said of a bot's webhook.
-fn webhook(what: String, info: &WebhookInfo, expected: Option<&str>, now: Timestamp) -> Check {
+fn webhook(
+    what: String,
+    info: &WebhookInfo,
+    updates: &[&str],
+    expected: Option<&str>,
+    now: Timestamp,
+) -> Check {
     let pending = info.pending_update_count;
     let mismatch = match expected {
-        Some(url) => info.mismatch(url, &ALLOWED_UPDATES),
+        Some(url) => info.mismatch(url, updates),
         None if info.url.is_empty() => {
             let says = "none is registered, which is right for a local stack that asks for updates itself and wrong for any other";
             return Check::warning(what, says);
         }
         // The same URL: what remains is whether the updates are the right ones.
-        None => info.mismatch(&info.url, &ALLOWED_UPDATES),
+        None => info.mismatch(&info.url, updates),
     };
     if let Some(sentence) = mismatch {
         let says = format!(
@@ -447,7 +452,13 @@ mod tests {
             // It has recovered.
             (failed_ago(1, 0), Some(URL), CheckStatus::Ok, "registered"),
         ] {
-            let check = webhook("webhook".to_owned(), &info, expected, NOW);
+            let check = webhook(
+                "webhook".to_owned(),
+                &info,
+                telegram::allowed_updates(false, 0),
+                expected,
+                NOW,
+            );
             assert_eq!(check.status, status, "{check:?}");
             assert!(check.says.contains(words), "{words}: {check:?}");
             assert!(!check.says.contains("s3cret"), "{check:?}");

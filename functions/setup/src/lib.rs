@@ -14,6 +14,7 @@
 //! come. All of it can be done twice.
 
 pub mod check;
+pub mod claims;
 pub mod registration;
 
 mod answer;
@@ -38,6 +39,7 @@ use webengage::WebEngage;
 
 pub use answer::Unanswered;
 use check::{Check, CheckStatus, patiently};
+use claims::ClaimSetup;
 use registration::{Bot, Unregistered};
 
 /// What is left of the time for giving the answer.
@@ -99,6 +101,7 @@ pub struct App {
     bots: Vec<Bot>,
     chats: Chats,
     webengage: WebEngage,
+    claims: ClaimSetup,
     has_api_keys: bool,
     has_admin_keys: bool,
 }
@@ -109,8 +112,10 @@ impl App {
     pub fn from_env(env: &mut Env) -> Self {
         let chats = settings::chats(env);
         read_settings(env, &chats);
+        let clock = Clock::real();
         Self {
-            bots: Bot::all_from_env(env, &Clock::real()),
+            bots: Bot::all_from_env(env, &clock),
+            claims: ClaimSetup::from_env(env, &chats, &clock),
             chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
@@ -311,6 +316,10 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
         Some(url) if is_well(&checks) => {
             let registered = app.bots.iter().map(|bot| register(bot, url));
             checks.extend(join_all(registered).await);
+            // Not before people are heard who tap a claim link.
+            if app.claims.is_needed() && is_well(&checks) {
+                checks.push(make_ready(&app.claims, &app.bots).await);
+            }
             format!("updates come to {url}")
         }
         Some(_) => String::new(),
@@ -335,6 +344,20 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
         false => Outcome::failed(sentences(CheckStatus::Failed).trim_start()),
     };
     Outcome { checks, ..outcome }
+}
+
+async fn make_ready(claims: &ClaimSetup, bots: &[Bot]) -> Check {
+    let what = "claim links";
+    match claims.make_ready(bots).await {
+        Ok(front) => {
+            let name = front.username;
+            Check::ok(
+                what,
+                format!("they open @{name}, and each claimed chat has its request link"),
+            )
+        }
+        Err(failure) => Check::failed(what, chain(&failure)),
+    }
 }
 
 async fn register(bot: &Bot, url: &str) -> Check {

@@ -3,9 +3,9 @@
 use domain::text::list;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::settings;
 use secrecy::SecretString;
-use telegram::ALLOWED_UPDATES;
-use telegram::{Bots, Telegram, TelegramError, WebhookInfo};
+use telegram::{Bots, Telegram, TelegramError, WebhookInfo, allowed_updates};
 
 /// The path of the webhook below the address of the API.
 pub const WEBHOOK_PATH: &str = "/v1/telegram/webhook";
@@ -17,6 +17,8 @@ pub struct Bot {
     pub telegram: Telegram,
     /// Its secret.
     pub secret: SecretString,
+    /// The kinds of update that its webhook gets.
+    pub updates: &'static [&'static str],
 }
 
 /// Why a webhook is not registered.
@@ -34,6 +36,8 @@ impl Bot {
     /// The bots of `TELEGRAM_BOT_TOKEN`, each with its secret of `TELEGRAM_WEBHOOK_SECRET`: the first with the first.
     pub fn all_from_env(env: &mut Env, clock: &Clock) -> Vec<Self> {
         let bots = Bots::from_env(env, clock);
+        let chats = settings::chats(env);
+        let has_claims = settings::chat_deliveries(env, &chats).has_claims();
         let secrets = env.required("TELEGRAM_WEBHOOK_SECRET");
         let secrets: Vec<&str> = list(&secrets).collect();
         let count = bots.iter().count();
@@ -46,9 +50,11 @@ impl Bot {
         }
         let pairs = bots.iter().cloned().zip(secrets);
         pairs
-            .map(|(telegram, secret)| Self {
+            .enumerate()
+            .map(|(place, (telegram, secret))| Self {
                 telegram,
                 secret: secret.into(),
+                updates: allowed_updates(has_claims, place),
             })
             .collect()
     }
@@ -59,10 +65,10 @@ impl Bot {
     /// [`Unregistered`].
     pub async fn register(&self, url: &str) -> Result<WebhookInfo, Unregistered> {
         self.telegram
-            .set_webhook(url, &self.secret, &ALLOWED_UPDATES)
+            .set_webhook(url, &self.secret, self.updates)
             .await?;
         let info = self.telegram.webhook_info().await?;
-        match info.mismatch(url, &ALLOWED_UPDATES) {
+        match info.mismatch(url, self.updates) {
             Some(sentence) => Err(Unregistered::Wrong(sentence)),
             None => Ok(info),
         }

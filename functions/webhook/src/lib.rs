@@ -12,13 +12,20 @@
 //!
 //! The event goes last, so that a join whose event was delivered had its revocation put.
 
+mod claims;
+mod door;
+mod say;
+
 use bytes::Bytes;
+use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
-use domain::join::{Join, NotJson, Presence, UpdateKind, classify};
+use domain::join::{Join, MemberChange, Presence};
+use domain::member::presence::PresenceEvent;
 use domain::purchase::Chats;
 use domain::task::{Revoke, Task, Work};
+use domain::update::{Update, UpdateKind, classify};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
 use runtime::aws;
@@ -29,8 +36,11 @@ use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
 use serde_json::json;
-use store::queue::{Bells, Queue};
-use store::{Invites, Joined, LinkPool, LinkRecord, Links, Owner, StoreError, Tasks};
+use store::queue::{Bells, MessageBell, Queue};
+use store::{
+    BotInfos, ChatInfos, Invites, Joined, LinkPool, LinkRecord, Links, Messages, Owner, Seats,
+    StoreError, Tasks,
+};
 use tracing::field::display;
 use tracing::{debug, error, info, warn};
 
@@ -44,6 +54,14 @@ pub struct App {
     tasks: Tasks,
     bells: Bells,
     events: Queue<EventMessage>,
+    deliveries: ChatDeliveries,
+    claim_keys: ClaimKeys,
+    link_base: String,
+    bots: BotInfos,
+    chat_infos: ChatInfos,
+    seats: Seats,
+    messages: Messages,
+    message_bells: Bells<MessageBell>,
     clock: Clock,
 }
 
@@ -51,9 +69,19 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
+        let chats = settings::chats(env);
+        let deliveries = settings::chat_deliveries(env, &chats);
         Self {
             secret: Verifier::webhook_secrets(env),
-            chats: settings::chats(env),
+            claim_keys: settings::claim_keys(env, &deliveries),
+            link_base: settings::telegram_link_base(env),
+            deliveries,
+            chats,
+            bots: BotInfos::from_env(aws.dynamodb(), env),
+            chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
+            seats: Seats::from_env(aws.dynamodb(), env),
+            messages: Messages::from_env(aws.dynamodb(), env),
+            message_bells: Bells::from_env(aws.sqs(), env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),
@@ -74,7 +102,9 @@ enum UpdateOutcome {
     Duplicate,
     /// A join by a link of our bot that no request has.
     Orphan,
-    /// No join by a link of ours.
+    /// What somebody wrote or asked for, answered.
+    Handled,
+    /// Nothing that we act on.
     Ignored,
 }
 
@@ -84,6 +114,7 @@ impl UpdateOutcome {
             Self::Joined => "joined",
             Self::Duplicate => "duplicate",
             Self::Orphan => "orphan",
+            Self::Handled => "handled",
             Self::Ignored => "ignored",
         }
     }
@@ -98,15 +129,17 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         );
         return Rejection::Unauthorized.answer();
     }
-    let outcome = match classify(request.body()) {
-        Err(NotJson) => return Rejection::InvalidJson.answer(),
-        Ok(UpdateKind::Ignored(reason)) => {
+    let Ok(Update { id, kind }) = classify(request.body()) else {
+        return Rejection::InvalidJson.answer();
+    };
+    let outcome = match kind {
+        UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
             Ok(UpdateOutcome::Ignored)
         }
-        Ok(UpdateKind::Join(join)) => attribute(app, &join).await,
-        Ok(UpdateKind::Entry(entry)) => note(app, &entry, Whereabouts::Inside).await,
-        Ok(UpdateKind::Leave(leave)) => note(app, &leave, Whereabouts::Outside).await,
+        UpdateKind::Member(change) => member(app, &change).await,
+        UpdateKind::Private(message) => claims::private(app, id, &message).await,
+        UpdateKind::JoinRequest(request) => door::asked(app, id, &request).await,
     };
     match outcome {
         Ok(outcome) => json(
@@ -142,6 +175,50 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Whether a record has a form that nobody of this version writes.
 fn is_malformed(failure: &(dyn std::error::Error + 'static)) -> bool {
     matches!(failure.downcast_ref(), Some(StoreError::Malformed { .. }))
+}
+
+/// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
+async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
+    let (presence, event) = match change {
+        MemberChange::Join(join) => return joined(app, join).await,
+        MemberChange::Entry(presence) => (presence, PresenceEvent::PutInByHand),
+        MemberChange::Leave(presence) => (presence, PresenceEvent::Left),
+        MemberChange::Ban(presence) => (presence, PresenceEvent::BannedByHand),
+        MemberChange::Unban(presence) => (presence, PresenceEvent::UnbannedByHand),
+        MemberChange::Ignored(_) => return Ok(UpdateOutcome::Ignored),
+    };
+    let chat = member_chat(app, presence.chat);
+    if app.deliveries.is_claimed(chat) {
+        door::moved(app, presence, chat, event).await?;
+    }
+    let whereabouts = match event {
+        PresenceEvent::PutInByHand => Whereabouts::Inside,
+        _ => Whereabouts::Outside,
+    };
+    if app.deliveries.is_claimed(chat) {
+        door::note(app, presence, chat, whereabouts).await?;
+    }
+    note(app, presence, whereabouts).await
+}
+
+/// Somebody came in by a link of our bot: by the request link of a claimed chat, or by one that was handed out.
+async fn joined(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
+    let chat = member_chat(app, join.chat);
+    if !app.deliveries.is_claimed(chat) {
+        return attribute(app, join).await;
+    }
+    let presence = Presence {
+        chat: join.chat,
+        person: join.person,
+        at: join.at,
+    };
+    door::moved(app, &presence, chat, PresenceEvent::JoinedByOurDoor).await?;
+    let outcome = door::admitted(app, &presence, chat).await?;
+    match door::is_request_link(app, chat, &join.link).await? {
+        true => Ok(outcome),
+        // A link that was handed out before the chat was claimed.
+        false => attribute(app, join).await,
+    }
 }
 
 /// Where somebody is.

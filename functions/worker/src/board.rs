@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
 use domain::lanes::{BotState, SHARE};
-use domain::lease::ChatLease;
+use domain::lease::{ChatLease, Learned};
 use domain::limiter::{Circuit, Limiter, Pacing};
 use domain::time::Timestamp;
 use tokio::time::Instant;
@@ -108,9 +108,13 @@ impl State {
         }
     }
 
-    /// The limiters, and how many times a person had resumed the chat when they became what they are.
-    pub(crate) fn stored(&self) -> (BTreeMap<BotId, Limiter>, u64) {
-        (self.limiters.clone(), self.resumes)
+    /// What the next holder must know.
+    pub(crate) fn learned(&self) -> Learned {
+        Learned {
+            limiters: self.limiters.clone(),
+            resumes: self.resumes,
+            ..Learned::default()
+        }
     }
 
     /// How it stands with these bots at `now`.

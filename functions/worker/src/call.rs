@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use domain::fault::Fault;
 use domain::id::{ChatId, InviteLink, RequestId};
+use domain::lease::Paused;
 use domain::limiter::{Cause, Charged, Pacing};
 use domain::retry::backoff;
 use domain::task::{Revoke, Task, Work};
@@ -101,7 +102,10 @@ impl Call<'_> {
                     limiter.map(|limiter| limiter.rate_limited(after, now))
                 };
                 if let Some(pause) = pause
-                    && let Err(fault) = app.limits.pause(self.canonical_chat, bot, pause).await
+                    && let Err(fault) = app
+                        .limits
+                        .pause(self.canonical_chat, Paused::Bot(bot), pause)
+                        .await
                 {
                     error!(chat.id = %chat, bot.id = %bot, fault = "unavailable", "a wait could not be stored: {}", chain(&fault));
                     self.board.lock().is_broken = true;

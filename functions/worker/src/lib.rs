@@ -5,6 +5,7 @@
 //! and nothing else. Each chat has one dispatcher at a time, who holds its lease (`domain::lease`); the tick, once a
 //! minute and past the queue, looks after the chats that nobody serves.
 
+mod approve;
 mod audit;
 mod board;
 mod call;
@@ -32,11 +33,11 @@ use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
-use runtime::lambda::{failed_messages, message_id};
+use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings::{self, Lifetimes};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::queue::{Bell, Bells, Envelope, Queue};
-use store::{Invites, LinkPool, Links, RateLimits, Tasks};
+use store::{Invites, LinkPool, Links, RateLimits, Seats, Tasks};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -60,6 +61,7 @@ pub struct App {
     tasks: Tasks,
     limits: RateLimits,
     pool: LinkPool,
+    seats: Seats,
     targets: Targets,
     bells: Bells,
     events: Queue<EventMessage>,
@@ -86,6 +88,7 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),
+            seats: Seats::from_env(aws.dynamodb(), env),
             pool_ttl: settings::link_pool_ttl(env, &targets),
             targets,
             bells: Bells::from_env(aws.sqs(), env),
@@ -111,24 +114,6 @@ impl App {
         let ids: Vec<String> = self.bots.iter().map(|bot| bot.bot().to_string()).collect();
         ids.join(",")
     }
-}
-
-/// What wakes the function.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Invocation {
-    /// The schedule.
-    Tick(Tick),
-    /// Bells.
-    Batch(SqsEvent),
-}
-
-/// What the schedule sends.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Tick {
-    /// A minute is over.
-    Tick,
 }
 
 /// What the function answers.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
 use domain::lanes::{BotState, Lanes, Next, UnderWay};
-use domain::lease::{ChatLease, LEASE, LEASE_RESERVE, RunEnd, WAIT_MAX};
+use domain::lease::{ChatLease, LEASE, LEASE_RESERVE, Paused, RunEnd, WAIT_MAX};
 use domain::retry::AfterFailure;
 use domain::task::{Lane, Task, TaskKey};
 use domain::time::Timestamp;
@@ -479,15 +479,15 @@ impl<'a> Run<'a> {
     /// Renews the lease and clears its bell; a look must follow. Answers whether it is still ours.
     async fn renew(&mut self) -> Result<bool, StoreError> {
         let read_at = self.app.clock.monotonic();
-        let (limiters, resumes) = {
+        let learned = {
             let mut board = self.board.lock();
             board.is_dirty = false;
-            board.stored()
+            board.learned()
         };
         let (app, owner) = (self.app, self.owner.clone());
         let renewed = app
             .limits
-            .renew(self.chat, &owner, &limiters, resumes, app.clock.now());
+            .renew(self.chat, &owner, &learned, app.clock.now());
         let Some(lease) = self.beside(renewed).await? else {
             warn!(chat.id = %self.chat, outcome = "lost", "the lease of a chat could not be renewed");
             return Ok(false);
@@ -513,7 +513,9 @@ impl<'a> Run<'a> {
             if let Some(corrected) = stored.corrected(now) {
                 warn!(chat.id = %self.chat, bot.id = %bot, fault = "clock", "a wait was stored by a clock that was ahead; it counts from now on");
                 let app = self.app;
-                let put = app.limits.correct_pause(self.chat, bot, stored, corrected);
+                let put = app
+                    .limits
+                    .correct_pause(self.chat, Paused::Bot(bot), stored, corrected);
                 self.beside(put).await?;
                 self.lease.pauses.insert(bot, corrected);
                 if let Some(limiter) = self.board.lock().limiters.get_mut(&bot) {

@@ -4,7 +4,7 @@ use domain::task::{Task, Work};
 use store::StoreError;
 
 use crate::call::{Call, TaskEnd};
-use crate::{fill, given_up, mint, replace, revoke};
+use crate::{approve, fill, given_up, mint, replace, revoke};
 
 /// Does a task. One whose records can't be read is set aside: met again it would end in the same way, before its
 /// neighbours.
@@ -14,6 +14,7 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task) -> Result<TaskEnd, StoreEr
         Work::Replace(replace) => replace::run(call, task, replace).await,
         Work::Revoke(revoke) => revoke::run(call, task, revoke).await,
         Work::Fill(slot) => fill::run(call, task, *slot).await,
+        Work::Approve(person) => approve::run(call, task, *person).await,
     };
     match end {
         Err(fault @ StoreError::Malformed { .. }) => {

@@ -2,6 +2,7 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use domain::id::ChatId;
+use domain::message::Message;
 use domain::task::{Mint, Task, Work};
 use domain::time::Timestamp;
 use runtime::aws::Shared;
@@ -9,7 +10,8 @@ use runtime::config::Env;
 use serde_json::{Value, json};
 use simulators::aws::sqs::Depth;
 use simulators::aws::{FaultRule, Service, WireFault};
-use store::Tasks;
+use store::queue::MessageBells;
+use store::{MessageRecord, Messages, Put, Tasks};
 
 use super::TestStack;
 use crate::env::env_of;
@@ -115,19 +117,63 @@ impl TestStack {
     ///
     /// # Panics
     /// If DynamoDB does not answer.
-    #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
     pub async fn tasks(&self) -> Vec<(String, String)> {
-        let call = self.dynamodb().scan().table_name("ChatTasks");
+        self.items("ChatTasks", "key", &["#failed"]).await
+    }
+
+    /// The lane and place of every message that is to be sent and is not parked.
+    ///
+    /// # Panics
+    /// If DynamoDB does not answer.
+    pub async fn message_tasks(&self) -> Vec<(String, String)> {
+        let beside = ["#parked", "#groups"];
+        self.items("MessageTasks", "messageId", &beside).await
+    }
+
+    /// The lane and key of every item of a table but those of lanes that end like this.
+    #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
+    async fn items(&self, table: &str, key: &str, beside: &[&str]) -> Vec<(String, String)> {
+        let call = self.dynamodb().scan().table_name(table);
         let mut pages = call.into_paginator().items().send();
-        let mut tasks = Vec::new();
+        let mut items = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.expect("DynamoDB answers");
             let text = |name: &str| item[name].as_s().expect("a text").clone();
-            if !text("lane").ends_with("#failed") {
-                tasks.push((text("lane"), text("key")));
+            if !beside.iter().any(|end| text("lane").ends_with(end)) {
+                items.push((text("lane"), text(key)));
             }
         }
-        tasks
+        items
+    }
+}
+
+/// Messages.
+impl TestStack {
+    /// Puts a message and rings, as a function does that has something to say.
+    ///
+    /// # Panics
+    /// If a table or a queue does not take it.
+    pub async fn say(&self, message: &Message) -> Put {
+        let now = Timestamp::from_ms(self.clock.now_ms());
+        let put = self.messages().put(message, now).await;
+        let bells = MessageBells::from_env(self.sqs(), &mut self.config());
+        bells.ring(message.bot).await;
+        put.expect("DynamoDB takes it")
+    }
+
+    /// The record of a message.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn message(&self, message: &Message) -> MessageRecord {
+        let record = self.messages().get(message.chat, &message.id).await;
+        record.expect("DynamoDB answers").expect("a record")
+    }
+
+    /// The tables of messages.
+    #[must_use]
+    pub fn messages(&self) -> Messages {
+        Messages::from_env(self.dynamodb(), &mut self.config())
     }
 }
 

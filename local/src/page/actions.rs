@@ -227,6 +227,9 @@ action!(tap, Tapped, async |served: &Served,
         Tap::Unknown => "unknown",
         Tap::Banned => "banned",
         Tap::Requested => "requested",
+        Tap::AlreadyRequested => "already_requested",
+        Tap::TooManyAttempts => "too_many_attempts",
+        Tap::TooManyChats => "too_many_chats",
     };
     Ok(json!({"outcome": outcome}))
 });

@@ -9,11 +9,13 @@
 
 mod abuse;
 mod bad_input;
+mod claim_links;
 mod consistency;
 mod copied_links_and_payments;
 mod dead_connections;
 mod deployment_checks;
 mod link_pool;
+mod messages;
 mod metrics_and_traces;
 mod one_dispatcher_per_chat;
 mod one_payment_one_link;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::{BotId, ChatId, InviteLink, RequestId};
+use domain::lease::{ChatLease, Learned};
 use domain::time::Timestamp;
 use futures_util::future::join_all;
 use local::harness::{Case, HOUR, MINUTE, TestStack};
@@ -430,9 +431,13 @@ async fn a_resume_is_not_undone_by_a_holder_that_knows_nothing_of_it() {
         unless_rung: false,
         wake_at: Some(hour),
         bell_at: None,
-        resumes: lease.resumes,
     };
-    let released = limits.release(chat, "a", &lease.limiters, "1", how).await;
+    let learned = |lease: &ChatLease| Learned {
+        limiters: lease.limiters.clone(),
+        resumes: lease.resumes,
+        ..Learned::default()
+    };
+    let released = limits.release(chat, "a", &learned(&lease), "1", how).await;
     assert_eq!(released.unwrap(), Released::Done);
     assert!(!limits.get(chat).await.unwrap().is_waiting("1", now));
     let taken = limits.take(chat, "b", "1", now).await.unwrap();
@@ -440,12 +445,8 @@ async fn a_resume_is_not_undone_by_a_holder_that_knows_nothing_of_it() {
         panic!("the lease was not taken")
     };
     // Who knows of it is believed.
-    let how = domain::lease::Releasing {
-        resumes: lease.resumes,
-        ..how
-    };
     limits
-        .release(chat, "b", &lease.limiters, "1", how)
+        .release(chat, "b", &learned(&lease), "1", how)
         .await
         .unwrap();
     assert!(matches!(

@@ -16,7 +16,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 8] = [
+const FUNCTIONS: [(&str, &[&str]); 9] = [
     (
         "request",
         &[
@@ -36,11 +36,13 @@ const FUNCTIONS: [(&str, &[&str]); 8] = [
             "TELEGRAM_CHAT_ID",
         ],
     ),
+    ("messenger", &["MESSAGE_QUEUE_URL", "TELEGRAM_BOT_TOKEN"]),
     (
         "webhook",
         &[
             "EVENT_QUEUE_URL",
             "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
             "TELEGRAM_CHAT_ID",
             "TELEGRAM_WEBHOOK_SECRET",
         ],
@@ -220,7 +222,7 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         (
             "webhook",
             &[0],
-            "EVENT_QUEUE_URL INVITE_QUEUE_URL TELEGRAM_WEBHOOK_SECRET",
+            "EVENT_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL TELEGRAM_WEBHOOK_SECRET",
         ),
         ("events", &[3, 5], "EVENT_QUEUE_URL WEBENGAGE_API_KEY"),
     ];

@@ -1,10 +1,13 @@
 //! A chat and who is in it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
+use super::conversation::MessageLog;
+use super::join_request::JoinRequest;
 use super::member::{MemberStatus, Rights, User};
+use super::topic::Topic;
 
 /// The person who owns every chat and adds people by hand.
 pub const OWNER_ID: i64 = 7_000_000_001;
@@ -49,11 +52,15 @@ pub(crate) struct Chat {
     pub(crate) members: HashMap<i64, Member>,
     /// The bots in the chat, so that no change has to look through all members.
     pub(crate) bots: BTreeSet<i64>,
-    /// Join requests that wait for an answer: who, and by which link if by any.
-    pub(crate) requests: HashMap<i64, (User, Option<String>)>,
+    /// Join requests that wait for an answer, by who made them.
+    pub(crate) requests: HashMap<i64, JoinRequest>,
+    /// The bot that is asked about join requests by queries.
+    pub(crate) request_processor: Option<i64>,
+    /// The topics by their ids, if it is a forum.
+    pub(crate) topics: Option<BTreeMap<i64, Topic>>,
     pub(crate) migrated_to: Option<i64>,
     pub(crate) deleted: bool,
-    pub(crate) next_message_id: i64,
+    pub(crate) log: MessageLog,
 }
 
 impl Chat {
@@ -73,9 +80,11 @@ impl Chat {
             members: HashMap::from([(OWNER_ID, member)]),
             bots: BTreeSet::new(),
             requests: HashMap::new(),
+            request_processor: None,
+            topics: None,
             migrated_to: None,
             deleted: false,
-            next_message_id: 1,
+            log: MessageLog::of_chat(),
         }
     }
 
@@ -83,6 +92,9 @@ impl Chat {
         let mut chat = json!({"id": self.id, "title": self.title, "type": self.kind.as_str()});
         if let Some(username) = &self.username {
             chat["username"] = json!(username);
+        }
+        if self.topics.is_some() {
+            chat["is_forum"] = json!(true);
         }
         chat
     }

@@ -2,30 +2,13 @@
 
 use super::Telegram;
 use super::chat::{ChatKind, OWNER_ID};
+use super::join_request::Verdict;
+use super::joining::Tap;
+use super::link::{Link, Terms};
 use super::member::{MemberStatus, Rights, User};
-use super::state::{Bot, TelegramState, Via};
+use super::profile::BotProfile;
+use super::state::{Bot, Via};
 use crate::telegram::inbox::Inbox;
-
-/// What happens to someone who taps an invite link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tap {
-    /// In.
-    Joined,
-    /// In already; the link is not used.
-    AlreadyMember,
-    /// The link's time is over.
-    Expired,
-    /// The link was revoked.
-    Revoked,
-    /// As many are in by this link as it allows.
-    Full,
-    /// No such link.
-    Unknown,
-    /// Banned from the chat.
-    Banned,
-    /// The link makes join requests; one is waiting now.
-    Requested,
-}
 
 /// The world.
 impl Telegram {
@@ -44,6 +27,7 @@ impl Telegram {
             world.bots.entry(bot_id).or_insert_with(|| Bot {
                 user: User::bot(bot_id),
                 inbox: Inbox::new(),
+                profile: BotProfile::default(),
             });
         });
         bot_id
@@ -82,6 +66,29 @@ impl Telegram {
                 chat.username = Some(username.to_owned());
             }
         });
+    }
+
+    /// Makes the bot the processor of the chat's join requests: it is asked by a query with each. None: nobody is.
+    pub fn set_request_processor(&self, chat_id: i64, bot_id: Option<i64>) {
+        self.shared.change(|state, _| {
+            if let Some(chat) = state.world.chats.get_mut(&chat_id) {
+                chat.request_processor = bot_id;
+            }
+        });
+    }
+
+    /// The owner makes an invite link: one that makes members, or join requests. Bots see it cut.
+    pub fn owner_makes_link(&self, chat_id: i64, creates_join_request: bool) -> String {
+        self.shared.change(|state, now_ms| {
+            let terms = Terms {
+                creates_join_request,
+                ..Terms::default()
+            };
+            let link = Link::new(chat_id, OWNER_ID, terms, now_ms);
+            let url = link.url.clone();
+            state.world.add_link(link);
+            url
+        })
     }
 
     /// Deletes the chat: bots that were in it are refused with 403.
@@ -140,13 +147,53 @@ impl Telegram {
     /// `user` taps the link.
     pub fn tap(&self, link: &str, user: User) -> Tap {
         self.shared
-            .change(|state, now_ms| tap(&mut state.world, link, &user, now_ms))
+            .change(|state, now_ms| state.world.tap(link, &user, now_ms))
     }
 
     /// `user` asks to join without a link, as in a public chat that approves its members.
     pub fn ask_to_join(&self, chat_id: i64, user: User) {
         self.shared
             .change(|state, now_ms| state.world.ask_to_join(chat_id, &user, None, now_ms));
+    }
+
+    /// The person takes a join request back; bots are not told. False if none waits.
+    pub fn withdraws(&self, chat_id: i64, user_id: i64) -> bool {
+        self.shared
+            .change(|state, _| state.world.drop_request(chat_id, user_id).is_some())
+    }
+
+    /// Whether a join request of the person waits.
+    #[must_use]
+    pub fn is_requesting(&self, chat_id: i64, user_id: i64) -> bool {
+        let state = self.shared.lock();
+        let chat = state.world.chats.get(&chat_id);
+        chat.is_some_and(|chat| chat.requests.contains_key(&user_id))
+    }
+
+    /// The person is, or is no longer, in as many chats as one can be in: they can't join one more.
+    pub fn set_in_too_many_chats(&self, user: &User, is_so: bool) {
+        self.shared
+            .change(|state, _| state.world.person(user).is_in_too_many_chats = is_so);
+    }
+
+    /// The owner approves a join request by hand. False if it can't be.
+    pub fn owner_approves(&self, chat_id: i64, user_id: i64) -> bool {
+        self.owner_settles(chat_id, user_id, Verdict::Approved)
+    }
+
+    /// The owner declines a join request by hand. False if none waits.
+    pub fn owner_declines(&self, chat_id: i64, user_id: i64) -> bool {
+        self.owner_settles(chat_id, user_id, Verdict::Declined)
+    }
+
+    fn owner_settles(&self, chat_id: i64, user_id: i64, verdict: Verdict) -> bool {
+        let owner = User::new(OWNER_ID).named("Owner");
+        self.shared.change(|state, now_ms| {
+            let world = &mut state.world;
+            world
+                .settle_request(chat_id, user_id, &owner, verdict, now_ms)
+                .is_ok()
+        })
     }
 
     /// `user` joins a public chat by its name: no link in the update.
@@ -245,51 +292,4 @@ impl Telegram {
             .get(&chat_id)
             .map_or(MemberStatus::Left, |chat| chat.status(user_id, now_ms))
     }
-}
-
-fn tap(world: &mut TelegramState, url: &str, user: &User, now_ms: i64) -> Tap {
-    let Some(link) = world.links.get(url) else {
-        return Tap::Unknown;
-    };
-    let (chat_id, wants_approval) = (link.chat_id, link.creates_join_request);
-    let Some(chat) = world.chats.get(&chat_id).filter(|chat| !chat.deleted) else {
-        return Tap::Unknown;
-    };
-    let status = chat.status(user.id, now_ms);
-    if link.revoked {
-        return Tap::Revoked;
-    }
-    if link.is_expired(now_ms / 1000) {
-        return Tap::Expired;
-    }
-    if status.is_present() {
-        return Tap::AlreadyMember;
-    }
-    if matches!(status, MemberStatus::Kicked { .. }) {
-        return Tap::Banned;
-    }
-    if wants_approval {
-        world.ask_to_join(chat_id, user, Some(url), now_ms);
-        return Tap::Requested;
-    }
-    if link.is_full() {
-        return Tap::Full;
-    }
-    // Restrictions outlive leaving: who comes back is restricted still.
-    let joined = match status {
-        MemberStatus::Restricted { until_date, .. } => MemberStatus::Restricted {
-            is_member: true,
-            until_date,
-        },
-        _ => MemberStatus::Member,
-    };
-    world.change(
-        chat_id,
-        user,
-        joined,
-        user,
-        &Via::Link(url.to_owned()),
-        now_ms,
-    );
-    Tap::Joined
 }

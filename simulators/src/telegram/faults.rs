@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Telegram;
 use super::fault_rule::FaultRule;
-use super::limit::Limit;
+use super::limit::{Limit, MessageLimits};
 use super::server::millis;
 use super::transport::{Deliver, WebhookTransport};
 
@@ -79,6 +79,14 @@ impl Telegram {
     pub fn set_method_limit(&self, method: &str, limit: Option<Limit>) {
         self.shared.change(|state, _| {
             state.limits.methods.insert(method.to_owned(), limit);
+            state.limits.end_waits();
+        });
+    }
+
+    /// Limits messages: by [`MessageLimits::published`], or in another way; the default is not at all.
+    pub fn set_message_limits(&self, limits: MessageLimits) {
+        self.shared.change(|state, _| {
+            state.limits.messages = limits;
             state.limits.end_waits();
         });
     }

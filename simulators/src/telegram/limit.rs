@@ -46,6 +46,34 @@ impl Limit {
     }
 }
 
+/// The limits of messages. Methods that send or edit count, and in a group reactions and topics too.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MessageLimits {
+    /// Of each bot, in all chats together.
+    pub bot: Option<Limit>,
+    /// Of each bot in each private chat.
+    pub private: Option<Limit>,
+    /// Of each bot in each group or channel.
+    pub group: Option<Limit>,
+}
+
+impl MessageLimits {
+    /// What Telegram publishes: 30 a second in all, 1 a second to one person in short bursts, 20 a minute to one group.
+    #[must_use]
+    pub fn published() -> Self {
+        let second = |calls, burst| Limit {
+            calls,
+            per: Duration::from_secs(1),
+            burst,
+        };
+        Self {
+            bot: Some(second(30, 30)),
+            private: Some(second(1, 3)),
+            group: Some(Limit::per_minute(20, 20)),
+        }
+    }
+}
+
 /// What a call is counted against.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
@@ -55,6 +83,10 @@ pub(crate) enum Scope {
     Chat(i64),
     /// All methods of one bot.
     Bot(i64),
+    /// All messages of one bot.
+    Messages(i64),
+    /// All messages of one bot in one chat.
+    MessagesIn(i64, i64),
     /// One method of one bot, in one chat if it has one.
     Method(i64, i64, String),
 }
@@ -93,6 +125,7 @@ pub(crate) struct Limits {
     pub(crate) chats: HashMap<i64, Option<Limit>>,
     pub(crate) bot: Option<Limit>,
     pub(crate) methods: HashMap<String, Option<Limit>>,
+    pub(crate) messages: MessageLimits,
     pub(crate) fixed_retry_after: Option<u32>,
     /// How long a call's waits may be in all for the server to sleep through them.
     pub(crate) max_sleep_ms: i64,
@@ -183,6 +216,16 @@ impl Limits {
         if let Some(limit) = self.bot {
             scopes.push((Scope::Bot(bot_id), limit));
         }
+        if let Some(chat_id) = chat_id.filter(|chat_id| is_message(method, *chat_id)) {
+            let limits = self.messages;
+            let in_chat = if chat_id > 0 {
+                limits.private
+            } else {
+                limits.group
+            };
+            scopes.extend(limits.bot.map(|limit| (Scope::Messages(bot_id), limit)));
+            scopes.extend(in_chat.map(|limit| (Scope::MessagesIn(bot_id, chat_id), limit)));
+        }
         let inviting = chat_id.filter(|_| method.ends_with("ChatInviteLink"));
         if let Some(chat_id) = inviting {
             let limit = self.chats.get(&chat_id).copied().unwrap_or(self.chat);
@@ -258,6 +301,15 @@ impl Limits {
             self.chats.insert(new, limit);
         }
     }
+}
+
+/// Whether a method counts as a message in that chat.
+fn is_message(method: &str, chat_id: i64) -> bool {
+    let is_sent = ["send", "copyMessage", "forwardMessage", "editMessage"]
+        .iter()
+        .any(|start| method.starts_with(start));
+    let counts_in_groups = method == "setMessageReaction" || method.ends_with("ForumTopic");
+    is_sent && method != "sendChatAction" || chat_id < 0 && counts_in_groups
 }
 
 fn seconds_to_token(missing_parts: i128, limit: Limit) -> u32 {

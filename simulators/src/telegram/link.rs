@@ -19,7 +19,7 @@ pub struct Link {
     pub chat_id: i64,
     /// The name as Telegram keeps it: white space cleaned up, at most 32 characters.
     pub name: Option<String>,
-    /// The bot that made it.
+    /// The bot that made it, or [`OWNER_ID`](super::OWNER_ID).
     pub creator_bot_id: i64,
     /// Epoch seconds after which it is dead.
     pub expire_date: Option<i64>,

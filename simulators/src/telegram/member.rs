@@ -44,6 +44,13 @@ impl User {
         self
     }
 
+    /// The same user with an app in this language.
+    #[must_use]
+    pub fn speaking(mut self, language_code: &str) -> Self {
+        self.language_code = Some(language_code.to_owned());
+        self
+    }
+
     pub(crate) fn bot(id: i64) -> Self {
         Self {
             is_bot: true,
@@ -74,6 +81,12 @@ pub struct Rights {
     pub can_restrict_members: bool,
     /// Naming further administrators.
     pub can_promote_members: bool,
+    /// Deleting messages of others.
+    pub can_delete_messages: bool,
+    /// Topics of a forum.
+    pub can_manage_topics: bool,
+    /// Pinning messages.
+    pub can_pin_messages: bool,
 }
 
 impl Rights {
@@ -84,6 +97,9 @@ impl Rights {
             can_invite_users: true,
             can_restrict_members: true,
             can_promote_members: true,
+            can_delete_messages: true,
+            can_manage_topics: true,
+            can_pin_messages: true,
         }
     }
 
@@ -94,6 +110,9 @@ impl Rights {
             can_invite_users: false,
             can_restrict_members: false,
             can_promote_members: false,
+            can_delete_messages: false,
+            can_manage_topics: false,
+            can_pin_messages: false,
         }
     }
 }
@@ -154,6 +173,17 @@ impl MemberStatus {
         }
     }
 
+    /// What somebody is who comes in: restrictions outlive leaving.
+    pub(crate) fn joined(self) -> Self {
+        match self {
+            Self::Restricted { until_date, .. } => Self::Restricted {
+                is_member: true,
+                until_date,
+            },
+            _ => Self::Member,
+        }
+    }
+
     /// The `ChatMember` object. A channel's administrators have other rights listed than a group's.
     pub(crate) fn json(self, user: &User, is_channel: bool) -> Value {
         let user = user.json();
@@ -184,7 +214,7 @@ impl MemberStatus {
 fn administrator(user: Value, rights: Rights, is_channel: bool) -> Value {
     let mut member = json!({
         "status": "administrator", "user": user, "can_be_edited": false, "is_anonymous": false,
-        "can_manage_chat": true, "can_delete_messages": false, "can_manage_video_chats": false,
+        "can_manage_chat": true, "can_delete_messages": rights.can_delete_messages, "can_manage_video_chats": false,
         "can_restrict_members": rights.can_restrict_members,
         "can_promote_members": rights.can_promote_members,
         "can_change_info": false, "can_invite_users": rights.can_invite_users,
@@ -200,7 +230,11 @@ fn administrator(user: Value, rights: Rights, is_channel: bool) -> Value {
         &["can_pin_messages", "can_manage_topics", "can_manage_tags"]
     };
     for right in more {
-        member[*right] = json!(false);
+        member[*right] = json!(match *right {
+            "can_manage_topics" => rights.can_manage_topics,
+            "can_pin_messages" => rights.can_pin_messages,
+            _ => false,
+        });
     }
     member
 }

@@ -1,30 +1,48 @@
-//! Telegram, as a bot sees it: a real HTTP server that behaves like `api.telegram.org` for invites and membership.
+//! Telegram, as a bot sees it: a real HTTP server that behaves like `api.telegram.org` for invites,
+//! membership, join requests and messages.
 //!
 //! Written from the Bot API's documentation and field list (`bot-api/methods.json`, version 10.1), never from a
 //! client. Stricter than Telegram in one respect: what Telegram would ignore in silence (an unknown parameter, a
 //! number that is none, an unknown update type) is refused with a description that says `simulator:`.
 //!
 //! Memory is bounded for a server that runs for weeks: logs are rings (`journal`), an inbox holds at most
-//! [`inbox::MOST_PENDING`] updates, the world at most [`state::MOST_LINKS`] links. People are kept for good.
+//! [`inbox::MOST_PENDING`] updates, a chat the newest [`REMEMBERED_MESSAGES`], the world at most [`state::MOST_LINKS`]
+//! links. People are kept for good.
 
 mod chat;
+mod checkout;
+mod commands;
 mod control;
+mod conversation;
+mod entities;
 mod fault_rule;
 mod faults;
+mod forum;
 pub mod inbox;
 mod inspect;
+mod join_request;
+mod joining;
 pub mod journal;
+mod keyboard;
 mod limit;
 mod link;
+mod media;
 mod member;
 mod methods;
 mod params;
+mod people;
+mod person;
 mod poll;
+mod profile;
+mod purchase;
+mod queries;
 mod refusal;
 mod schema;
 mod server;
 mod shared;
 pub mod state;
+mod talk;
+mod topic;
 mod transport;
 mod webhook;
 
@@ -36,12 +54,17 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 pub use chat::{ChatKind, OWNER_ID};
-pub use control::Tap;
+pub use conversation::{Conversation, REMEMBERED_MESSAGES, SeenButton, SeenMessage};
 pub use fault_rule::{Fault, FaultRule};
+pub use forum::SeenTopic;
+pub use joining::Tap;
 pub use journal::{Call, Delivery, Violation};
-pub use limit::{Limit, VIOLATION_GRACE_MS};
+pub use limit::{Limit, MessageLimits, VIOLATION_GRACE_MS};
 pub use link::{Link, REMEMBERED_JOINERS};
 pub use member::{MemberStatus, Rights, User};
+pub use people::{ButtonTap, StartPayload, StartTap};
+pub use purchase::Checkout;
+pub use queries::CallbackAnswer;
 pub use refusal::Refusal;
 pub use transport::Deliver;
 

@@ -23,15 +23,18 @@ static LIST: LazyLock<List> = LazyLock::new(|| {
         .types
         .get("Update")
         .map(|fields| fields.keys().filter(|key| *key != "update_id").cloned());
+    let updates = updates.map(Iterator::collect).unwrap_or_default();
     List {
         methods: methods.collect(),
-        updates: updates.map(Iterator::collect).unwrap_or_default(),
+        updates,
+        types: list.types,
     }
 });
 
 struct List {
     methods: HashMap<String, Method>,
     updates: Vec<String>,
+    types: HashMap<String, BTreeMap<String, Field>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -61,6 +64,13 @@ pub(crate) fn method(name: &str) -> Option<&'static Method> {
 /// Whether the Bot API has an update of that kind.
 pub(crate) fn is_update(kind: &str) -> bool {
     LIST.updates.iter().any(|known| known == kind)
+}
+
+/// A field of the object that the type does not have.
+pub(crate) fn unknown_field(type_name: &str, object: &Value) -> Option<String> {
+    let known = LIST.types.get(type_name)?;
+    let mut given = object.as_object()?.keys();
+    given.find(|field| !known.contains_key(*field)).cloned()
 }
 
 impl Method {
@@ -163,6 +173,12 @@ impl Params {
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
+    }
+
+    pub(crate) fn integers(&self, name: &str) -> Vec<i64> {
+        let items = self.0.get(name).and_then(Value::as_array);
+        let items = items.into_iter().flatten();
+        items.filter_map(Value::as_i64).collect()
     }
 
     /// False when absent.

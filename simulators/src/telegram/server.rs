@@ -324,9 +324,10 @@ fn attempt(
 ) -> Result<Result<MethodAnswer, Refusal>, u32> {
     shared.change(|state, now_ms| {
         // A chat that isn't there has no bucket, so that made-up ids don't pile up.
-        let chat_id = params
-            .integer("chat_id")
-            .filter(|id| state.world.chats.contains_key(id));
+        let chat_id = params.integer("chat_id").filter(|id| {
+            let world = &state.world;
+            world.chats.contains_key(id) || world.people.contains_key(id)
+        });
         match state
             .limits
             .admit(bot_id, chat_id, method, now_ms, slept_ms)

@@ -3,14 +3,19 @@
 //! No I/O and no clock: what happens is decided here from the state and `now`, and each change of membership puts
 //! the updates that Telegram would send into the inboxes of the bots that may see them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::chat::{Chat, ChatKind, Member};
+use super::chat::{Chat, ChatKind, Member, OWNER_ID};
+use super::conversation::Draft;
 use super::inbox::Inbox;
+use super::join_request::JoinRequest;
 use super::link::Link;
 use super::member::{MemberStatus, Rights, User};
+use super::person::Person;
+use super::profile::BotProfile;
+use super::queries::Queries;
 use super::refusal::Refusal;
 
 /// How many links are kept; the oldest is forgotten for a new one.
@@ -20,6 +25,7 @@ pub const MOST_LINKS: usize = 500_000;
 pub(crate) struct Bot {
     pub(crate) user: User,
     pub(crate) inbox: Inbox,
+    pub(crate) profile: BotProfile,
 }
 
 /// By what a change of membership came about.
@@ -39,6 +45,11 @@ pub(crate) struct TelegramState {
     pub(crate) tokens: HashMap<String, i64>,
     pub(crate) chats: BTreeMap<i64, Chat>,
     pub(crate) links: HashMap<String, Link>,
+    /// People who did something outside of chats.
+    pub(crate) people: BTreeMap<i64, Person>,
+    /// Which bot has met which user: for a bot, others don't exist.
+    pub(crate) seen: HashSet<(i64, i64)>,
+    pub(crate) queries: Queries,
     /// The links in the order in which they were made.
     link_order: VecDeque<String>,
 }
@@ -60,6 +71,38 @@ impl TelegramState {
 
     pub(crate) fn links_in_order(&self) -> impl Iterator<Item = &Link> {
         self.link_order.iter().filter_map(|url| self.links.get(url))
+    }
+
+    /// Who made a link: a bot, or the owner of the chat.
+    pub(crate) fn creator(&self, link: &Link) -> Option<&User> {
+        if link.creator_bot_id == OWNER_ID {
+            let chat = self.chats.get(&link.chat_id)?;
+            return chat.members.get(&OWNER_ID).map(|member| &member.user);
+        }
+        self.bots.get(&link.creator_bot_id).map(|bot| &bot.user)
+    }
+
+    /// The person, under the name that they have now.
+    pub(crate) fn person(&mut self, user: &User) -> &mut Person {
+        let person = self.people.entry(user.id);
+        let person = person.or_insert_with(|| Person::new(user.clone()));
+        person.user = user.clone();
+        person
+    }
+
+    /// A user that is known from anywhere.
+    pub(crate) fn user(&self, user_id: i64) -> Option<&User> {
+        let alone = self.people.get(&user_id).map(|person| &person.user);
+        let bot = || self.bots.get(&user_id).map(|bot| &bot.user);
+        let member = || {
+            let mut chats = self.chats.values();
+            chats.find_map(|chat| chat.members.get(&user_id).map(|member| &member.user))
+        };
+        let requester = || {
+            let mut chats = self.chats.values();
+            chats.find_map(|chat| chat.requests.get(&user_id).map(|request| &request.user))
+        };
+        alone.or_else(bot).or_else(member).or_else(requester)
     }
 
     /// Makes the group `old` the supergroup `new`, and tells its bots.
@@ -208,9 +251,6 @@ impl TelegramState {
                 via: kept,
             },
         );
-        if new.is_present() {
-            chat.requests.remove(&user.id);
-        }
         if user.is_bot && new.is_present() {
             chat.bots.insert(user.id);
         } else if user.is_bot {
@@ -228,7 +268,23 @@ impl TelegramState {
         {
             used.record_join(user.id);
         }
+        if new.is_present() || matches!(new, MemberStatus::Kicked { .. }) {
+            self.drop_request(chat_id, user.id);
+        }
         self.tell(chat_id, user, (old, new), from, via, now_ms);
+    }
+
+    /// Takes a request away; bots are not told.
+    pub(crate) fn drop_request(&mut self, chat_id: i64, user_id: i64) -> Option<JoinRequest> {
+        let request = self.chats.get_mut(&chat_id)?.requests.remove(&user_id)?;
+        let link = request
+            .link
+            .as_ref()
+            .and_then(|url| self.links.get_mut(url));
+        if let Some(link) = link {
+            link.requests.remove(&user_id);
+        }
+        Some(request)
     }
 
     fn tell(
@@ -255,16 +311,13 @@ impl TelegramState {
         let service = if is_channel || old.is_present() == new.is_present() {
             None
         } else {
-            chat.next_message_id += 1;
-            let mut message = json!({
-                "message_id": chat.next_message_id, "from": from.json(), "chat": chat.json(), "date": now_ms / 1000,
-            });
-            if new.is_present() {
-                message["new_chat_members"] = json!([user.json()]);
+            let draft = if new.is_present() {
+                Draft::service(from.clone(), "new_chat_members", json!([user.json()]))
             } else {
-                message["left_chat_member"] = user.json();
-            }
-            Some(json!({"message": message}))
+                Draft::service(from.clone(), "left_chat_member", user.json())
+            };
+            let message = chat.log.put(draft, now_ms);
+            Some(json!({"message": message.json(&chat.json())}))
         };
         let watchers = watchers(chat);
         for (bot_id, rights) in watchers {
@@ -272,10 +325,11 @@ impl TelegramState {
             let mut body = changed.clone();
             if let Via::Link(url) = via
                 && let Some(link) = self.links.get(url)
-                && let Some(creator) = self.bots.get(&link.creator_bot_id)
+                && let Some(creator) = self.creator(link)
             {
-                body["invite_link"] = link.json(&creator.user, bot_id);
+                body["invite_link"] = link.json(creator, bot_id);
             }
+            self.seen.extend([(bot_id, user.id), (bot_id, from.id)]);
             let Some(bot) = self.bots.get_mut(&bot_id) else {
                 continue;
             };
@@ -297,52 +351,10 @@ impl TelegramState {
                 .put(json!({"my_chat_member": changed}), now_ms, now_ms);
         }
     }
-
-    /// A join request, told to the bots that may invite. A second one of the same user is told to nobody.
-    pub(crate) fn ask_to_join(
-        &mut self,
-        chat_id: i64,
-        user: &User,
-        url: Option<&str>,
-        now_ms: i64,
-    ) {
-        let Some(chat) = self.chats.get_mut(&chat_id) else {
-            return;
-        };
-        if chat
-            .requests
-            .insert(user.id, (user.clone(), url.map(str::to_owned)))
-            .is_some()
-        {
-            return;
-        }
-        let request = json!({
-            "chat": chat.json(), "from": user.json(), "user_chat_id": user.id, "date": now_ms / 1000,
-        });
-        let watchers = watchers(chat);
-        if let Some(link) = url.and_then(|url| self.links.get_mut(url)) {
-            link.requests.insert(user.id);
-        }
-        for (bot_id, rights) in watchers {
-            if !rights.is_some_and(|rights| rights.can_invite_users) {
-                continue;
-            }
-            let mut body = request.clone();
-            if let Some(link) = url.and_then(|url| self.links.get(url))
-                && let Some(creator) = self.bots.get(&link.creator_bot_id)
-            {
-                body["invite_link"] = link.json(&creator.user, bot_id);
-            }
-            if let Some(bot) = self.bots.get_mut(&bot_id) {
-                bot.inbox
-                    .put(json!({"chat_join_request": body}), now_ms, now_ms);
-            }
-        }
-    }
 }
 
 /// The bots in the chat, each with its rights if it is an administrator.
-fn watchers(chat: &Chat) -> Vec<(i64, Option<Rights>)> {
+pub(super) fn watchers(chat: &Chat) -> Vec<(i64, Option<Rights>)> {
     chat.bots
         .iter()
         .map(|bot_id| (*bot_id, chat.rights(*bot_id)))
@@ -354,7 +366,6 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::telegram::chat::OWNER_ID;
     use crate::telegram::link::Terms;
 
     #[test]
@@ -367,6 +378,7 @@ mod tests {
             Bot {
                 user: bot.clone(),
                 inbox: Inbox::new(),
+                profile: BotProfile::default(),
             },
         );
         let admin = MemberStatus::Administrator(Rights::all());

@@ -259,3 +259,16 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
     }
     panic!("never: {what}");
 }
+
+/// Asserts that an object has only documented fields and all required ones.
+pub(crate) fn conforms(name: &str, object: &Value) {
+    let list: Value = serde_json::from_str(include_str!("../../bot-api/methods.json")).unwrap();
+    let fields = list["types"][name].as_object().unwrap();
+    for key in object.as_object().unwrap().keys() {
+        assert!(fields.contains_key(key), "{name} has no {key}: {object}");
+    }
+    for (key, field) in fields {
+        let is_there = field["required"] == json!(false) || !object[key].is_null();
+        assert!(is_there, "{name} lacks {key}: {object}");
+    }
+}

@@ -41,11 +41,12 @@ pub enum Flow {
     Restored,
     Tick,
     Sweeper,
+    Claim,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -74,6 +75,7 @@ impl Flow {
         Self::Restored,
         Self::Tick,
         Self::Sweeper,
+        Self::Claim,
     ];
 
     /// Its part of a case's name, such as `mint` in `mint/7-after`.
@@ -108,6 +110,7 @@ impl Flow {
             Self::Restored => "restored",
             Self::Tick => "tick",
             Self::Sweeper => "sweeper",
+            Self::Claim => "claim",
         }
     }
 
@@ -144,6 +147,7 @@ impl Flow {
             Self::Reissued => &["admin", "worker"],
             Self::Restored => &["webhook", "worker"],
             Self::Sweeper => &["sweeper"],
+            Self::Claim => &["request", "webhook", "worker"],
         };
         callers.contains(&call.caller)
     }
@@ -156,6 +160,10 @@ impl Flow {
                 ("LINK_POOL_TARGET", "2"),
                 ("INVITE_TTL_SEC", "86400"),
                 ("LINK_POOL_TTL_SEC", "86700"),
+            ],
+            Self::Claim => &[
+                ("CHAT_DELIVERY", "claim"),
+                ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
             ],
             _ => &[],
         };

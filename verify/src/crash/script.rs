@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use local::resources::{EVENTS, INVITES};
 use serde_json::json;
 use simulators::aws::{FaultRule as AwsRule, Service, WireFault};
-use simulators::telegram::{Fault, FaultRule, Rights};
+use simulators::telegram::{Fault, FaultRule, Rights, Tap};
 use simulators::webengage::Mode;
+use tokio::time::Instant;
 
 use super::flow::Flow;
 use super::flow_runner::FlowRunner;
@@ -61,6 +62,7 @@ impl FlowRunner {
             Flow::Reissued | Flow::Restored => return self.run_reissue(flow).await,
             Flow::Tick => return self.run_tick(&payments[0]).await,
             Flow::Sweeper => return self.run_sweeper(&payments[0]).await,
+            Flow::Claim => return self.run_claim(&payments[0]).await,
         }
         self.call_sites.open();
         if flow == Flow::Concurrent {
@@ -91,6 +93,50 @@ impl FlowRunner {
             }
         }
         self.quiet().await
+    }
+
+    /// A claim link is bought, its buyer and a stranger tap it, and whoever was first asks to be let in.
+    async fn run_claim(&self, payment: &Payment) -> anyhow::Result<()> {
+        self.call_sites.open();
+        self.sell(payment).await?;
+        let link = self.link_of(payment).await?;
+        let people = [1000, 1001];
+        for person in people {
+            self.world.claim(&link, person)?;
+        }
+        self.run_until_told().await?;
+        for person in people {
+            let told = self.world.messages_to(person).len();
+            anyhow::ensure!(told == 1, "{person} was told {told} times");
+        }
+        let ways: Vec<(i64, String)> = people
+            .into_iter()
+            .filter_map(|person| Some((person, self.world.way_in(person)?)))
+            .collect();
+        let [(holder, door)] = &ways[..] else {
+            anyhow::bail!("{} of two have a way in", ways.len());
+        };
+        for person in people {
+            let tap = self.world.tap(door, person);
+            anyhow::ensure!(tap == Tap::Requested, "{person} tapped and got {tap:?}");
+        }
+        self.run_until_told().await?;
+        let chat = self.world.chats[0];
+        for person in people {
+            let is_in = self.world.telegram.status(chat, person).is_present();
+            anyhow::ensure!(is_in == (person == *holder), "{person} is in: {is_in}");
+        }
+        self.quiet().await
+    }
+
+    /// As [`FlowRunner::run_until_idle`]; then a minute is over for `messenger`, which sends what nobody rang for. A private
+    /// chat gets a message a second.
+    async fn run_until_told(&self) -> anyhow::Result<()> {
+        self.run_until_idle().await?;
+        self.world.wait(Duration::from_secs(5)).await;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        self.world.function("messenger").tick(deadline).await;
+        self.run_until_idle().await
     }
 
     /// Waits until nothing moves; from then on no call is a call site.

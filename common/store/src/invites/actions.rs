@@ -25,6 +25,9 @@ use domain::time::Timestamp;
 /// How long a re-issue may wait for its turn with its record kept.
 const REISSUE_WAIT: Duration = Duration::from_secs(21 * 24 * 3600);
 
+/// How long the record of a claimed request is kept once it is voided: until then it has no end of its own.
+const VOIDED_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// What every action writes.
 const NOTED: &str = "#history = :history, #actions = :actions, updatedAt = :now";
 
@@ -132,7 +135,7 @@ impl Invites {
                 ))
                 .expression_attribute_values(":failed", is(Status::Failed)),
             Change::Reissue => reissue(update, read, bot, entry, shown),
-            Change::Void => void(update, read, shown),
+            Change::Void => void(update, read, entry, shown),
             Change::GiveUp(event) => give_up(update, read, event, shown),
             Change::ResetFlag(event) => {
                 let (flag, given_up, is_true) = of_event(event);
@@ -295,7 +298,7 @@ fn reissue(
 }
 
 /// Takes the seat back: a mint under way loses, and the event of the link is not delivered any more.
-fn void(update: UpdateBuilder, read: &Invite, shown: &str) -> UpdateBuilder {
+fn void(update: UpdateBuilder, read: &Invite, entry: &Entry, shown: &str) -> UpdateBuilder {
     let (is_free, pending) = match read.joined_at {
         None => (
             "attribute_not_exists(joinedAt)",
@@ -310,13 +313,14 @@ fn void(update: UpdateBuilder, read: &Invite, shown: &str) -> UpdateBuilder {
     };
     let update = update
         .update_expression(format!(
-            "SET linkVersion = :version, voidedAt = :now, {NOTED} \
+            "SET linkVersion = :version, voidedAt = :now, expiresAt = if_not_exists(expiresAt, :kept), {NOTED} \
              REMOVE inviteLink, linkExpiresAt, replaced, failedKey{pending}"
         ))
         .condition_expression(format!(
             "attribute_not_exists(voidedAt) AND #status = :status AND {is_same_link} AND {is_free} AND {shown}"
         ))
         .expression_attribute_values(":status", s(read.status.as_str()))
+        .expression_attribute_values(":kept", n(entry.at.plus(VOIDED_KEPT).seconds()))
         .expression_attribute_values(":version", n(read.link_version.saturating_add(1)));
     match old {
         Some(old) => update.expression_attribute_values(":old", old),

@@ -1,14 +1,16 @@
-//! The bell of a chat: a message that wakes its dispatcher, and carries no work.
+//! The bell of a chat, or of a bot's messages: a message that wakes a dispatcher, and carries no work.
 //!
 //! A process that has sent a bell which is still to arrive sends none: whoever puts a task before that is covered by it.
 //!
 //! ```text
 //! task   task task    task          task
 //!  |      |    |       |             |
-//!  ring   ring in 1 s, which covers  ring        at most one bell a second, process and chat
+//!  ring   ring in 1 s, which covers  ring        at most one bell a second, process and dispatcher
 //! ```
 
 use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,15 +19,21 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{Envelope, Queue, QueueError};
-use domain::id::ChatId;
+use domain::id::{BotId, ChatId};
 use runtime::config::Env;
 use runtime::telemetry::chain;
 
 /// At most one bell in this time, but for the first.
 const APART: Duration = Duration::from_secs(1);
 
-/// The body of a bell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The body of a bell, which says whom it wakes.
+pub trait BellBody: Copy + Eq + Hash + fmt::Display + Serialize {
+    /// The URL of its queue.
+    fn queue_url(env: &mut Env) -> String;
+}
+
+/// The body of a bell of `InviteQueue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
     rename_all = "camelCase",
@@ -39,14 +47,70 @@ pub enum Bell {
     },
 }
 
-/// The bells of all chats. Copies share what they know of the bells that were sent.
-#[derive(Clone)]
-pub struct Bells {
-    queue: Queue<Bell>,
-    sent: Arc<Mutex<HashMap<ChatId, Sent>>>,
+impl BellBody for Bell {
+    fn queue_url(env: &mut Env) -> String {
+        env.required("INVITE_QUEUE_URL")
+    }
 }
 
-/// The last bell of a chat.
+impl From<ChatId> for Bell {
+    fn from(chat_id: ChatId) -> Self {
+        Self::Work { chat_id }
+    }
+}
+
+impl fmt::Display for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Work { chat_id } = self;
+        write!(f, "chat {chat_id}")
+    }
+}
+
+/// The body of a bell of `MessageQueue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum MessageBell {
+    /// There may be messages of a bot that are due.
+    Work {
+        /// The bot.
+        bot_id: BotId,
+    },
+}
+
+impl BellBody for MessageBell {
+    fn queue_url(env: &mut Env) -> String {
+        env.required("MESSAGE_QUEUE_URL")
+    }
+}
+
+impl From<BotId> for MessageBell {
+    fn from(bot_id: BotId) -> Self {
+        Self::Work { bot_id }
+    }
+}
+
+impl fmt::Display for MessageBell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Work { bot_id } = self;
+        write!(f, "bot {bot_id}")
+    }
+}
+
+/// The bells of one queue. Copies share what they know of the bells that were sent.
+#[derive(Clone)]
+pub struct Bells<B = Bell> {
+    queue: Queue<B>,
+    sent: Arc<Mutex<HashMap<B, Sent>>>,
+}
+
+/// The bells of all bots' messages.
+pub type MessageBells = Bells<MessageBell>;
+
+/// The last bell to a dispatcher.
 #[derive(Clone, Copy)]
 struct Sent {
     at: Instant,
@@ -60,50 +124,51 @@ enum BellPlan {
     Send(Duration),
 }
 
-impl Bells {
-    /// The queue that `INVITE_QUEUE_URL` names.
+impl<B: BellBody> Bells<B> {
+    /// The queue that `INVITE_QUEUE_URL` or `MESSAGE_QUEUE_URL` names.
     pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
         Self {
-            queue: Queue::new(client, env.required("INVITE_QUEUE_URL")),
+            queue: Queue::new(client, B::queue_url(env)),
             sent: Arc::default(),
         }
     }
 
-    /// Wakes the dispatcher of a chat, whose task is put already, unless a bell is on its way. A bell that can't be sent is
-    /// logged and left to the tick, which looks each minute.
-    pub async fn ring(&self, chat: ChatId) {
-        let BellPlan::Send(delay) = self.plan(chat, Instant::now()) else {
+    /// Wakes the dispatcher of a chat or a bot, whose task is put already, unless a bell is on its way. A bell that can't be
+    /// sent is logged and left to the tick, which looks each minute.
+    pub async fn ring(&self, of: impl Into<B>) {
+        let bell = of.into();
+        let BellPlan::Send(delay) = self.plan(bell, Instant::now()) else {
             return;
         };
-        if let Err(fault) = self.send(chat, delay).await {
-            self.lock().remove(&chat);
-            warn!(chat.id = %chat, fault = "unavailable", "no bell could be sent, the tick will look: {}", chain(&fault));
+        if let Err(fault) = self.send(bell, delay).await {
+            self.lock().remove(&bell);
+            warn!(bell.of = %bell, fault = "unavailable", "no bell could be sent, the tick will look: {}", chain(&fault));
         }
     }
 
-    /// Sends a bell that arrives in `delay`, as the holder of the chat's lease, who knows that there is no other.
+    /// Sends a bell that arrives in `delay`, as the holder of the lease, who knows that there is no other.
     ///
     /// # Errors
     /// [`QueueError`] if it can't be told whether it was sent; a second one is harmless.
-    pub async fn send(&self, chat: ChatId, delay: Duration) -> Result<(), QueueError> {
+    pub async fn send(&self, of: impl Into<B>, delay: Duration) -> Result<(), QueueError> {
         let envelope = Envelope {
             // The task has its own.
             trace: None,
-            ..Envelope::new(Bell::Work { chat_id: chat })
+            ..Envelope::new(of.into())
         };
         self.queue.send(envelope, delay).await
     }
 
-    fn plan(&self, chat: ChatId, now: Instant) -> BellPlan {
+    fn plan(&self, bell: B, now: Instant) -> BellPlan {
         let mut sent = self.lock();
-        let last = sent.get(&chat).copied();
+        let last = sent.get(&bell).copied();
         let (plan, covers_until) = match last {
             Some(last) if now < last.covers_until => return BellPlan::Covered,
             Some(last) if now < last.at + APART => (BellPlan::Send(APART), now + APART),
             _ => (BellPlan::Send(Duration::ZERO), now),
         };
         sent.insert(
-            chat,
+            bell,
             Sent {
                 at: covers_until,
                 covers_until,
@@ -112,7 +177,7 @@ impl Bells {
         plan
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ChatId, Sent>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<B, Sent>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,10 +201,11 @@ mod tests {
         let bells = bells();
         let (chat, other) = (ChatId(-1), ChatId(-2));
         let start = Instant::now();
-        let delay = |chat, ms| match bells.plan(chat, start + Duration::from_millis(ms)) {
-            BellPlan::Covered => None,
-            BellPlan::Send(delay) => Some(delay.as_secs()),
-        };
+        let delay =
+            |chat: ChatId, ms| match bells.plan(chat.into(), start + Duration::from_millis(ms)) {
+                BellPlan::Covered => None,
+                BellPlan::Send(delay) => Some(delay.as_secs()),
+            };
         assert_eq!(delay(chat, 0), Some(0), "the first rings at once");
         assert_eq!(
             delay(other, 0),
@@ -156,12 +222,11 @@ mod tests {
     fn a_bell_reads_as_the_contract_writes_it() {
         let body = r#"{"kind":"work","chatId":-1001}"#;
         let bell: Bell = serde_json::from_str(body).unwrap();
-        assert_eq!(
-            bell,
-            Bell::Work {
-                chat_id: ChatId(-1001)
-            }
-        );
+        assert_eq!(bell, ChatId(-1001).into());
+        assert_eq!(serde_json::to_string(&bell).unwrap(), body);
+        let body = r#"{"kind":"work","botId":7}"#;
+        let bell: MessageBell = serde_json::from_str(body).unwrap();
+        assert_eq!(bell, BotId(7).into());
         assert_eq!(serde_json::to_string(&bell).unwrap(), body);
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::StoreError;
 use super::super::item::{Reader, n, s};
 use super::attributes::*;
-use domain::id::BotId;
+use domain::id::{BotId, ChatId};
 use domain::lease::OperatorPause;
 use domain::limiter::{Cause, Circuit, Limiter, Pause};
 use domain::time::Timestamp;
@@ -70,6 +70,30 @@ pub(super) fn pause_of(reader: &Reader<'_>) -> Result<Pause, StoreError> {
         length: Duration::from_millis(reader.number(LENGTH_MS)?),
         stored_at: Timestamp::from_ms(reader.number(STORED_AT)?),
     })
+}
+
+pub(super) fn chat_slots_value(slots: &BTreeMap<ChatId, Timestamp>) -> AttributeValue {
+    let slots = slots
+        .iter()
+        .map(|(chat, at)| (chat.to_string(), n(at.ms())));
+    AttributeValue::M(slots.collect())
+}
+
+pub(super) fn chat_slots_of(
+    reader: &Reader<'_>,
+) -> Result<BTreeMap<ChatId, Timestamp>, StoreError> {
+    let Some(slots) = reader.item.get(CHAT_SLOTS) else {
+        return Ok(BTreeMap::new());
+    };
+    let malformed = || reader.table.malformed(CHAT_SLOTS);
+    let slots = slots.as_m().map_err(|_| malformed())?.iter();
+    slots
+        .map(|(chat, at)| {
+            let at = at.as_n().ok().and_then(|ms| ms.parse().ok());
+            let chat = chat.parse().ok().map(ChatId);
+            chat.zip(at.map(Timestamp::from_ms)).ok_or_else(malformed)
+        })
+        .collect()
 }
 
 pub(super) fn operator_pause_value(pause: &OperatorPause) -> AttributeValue {

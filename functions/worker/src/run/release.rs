@@ -14,17 +14,17 @@ impl Run<'_> {
     /// Releases the lease, and rings for what is left; [`Released::Rung`] if there is more to look at.
     pub(super) async fn release(&mut self, over: RunEnd) -> Result<Released, StoreError> {
         let (app, now) = (self.app, self.app.clock.now());
-        let ((limiters, resumes), calls, free_at) = {
+        let (learned, calls, free_at) = {
             let board = self.board.lock();
             let bots = board.bots(self.bots(), now);
             let free_at = bots.iter().map(|state| state.free_at).min();
-            (board.stored(), board.calls, free_at)
+            (board.learned(), board.calls, free_at)
         };
-        let how = self.lease.releasing(over, free_at, calls, resumes, now);
+        let how = self.lease.releasing(over, free_at, calls, now);
         let bots = app.bot_ids();
         let released = app
             .limits
-            .release(self.chat, &self.owner, &limiters, &bots, how);
+            .release(self.chat, &self.owner, &learned, &bots, how);
         if released.await? == Released::Rung {
             return Ok(Released::Rung);
         }

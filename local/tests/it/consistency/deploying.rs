@@ -78,7 +78,10 @@ fn functions_that_feed_themselves_are_allowed_to() {
             circles.insert(name.clone());
         }
     }
-    assert_eq!(circles, ["events", "worker"].map(str::to_owned).into());
+    assert_eq!(
+        circles,
+        ["events", "messenger", "worker"].map(str::to_owned).into()
+    );
     for (name, function) in &functions {
         let expected = if circles.contains(name) {
             json!("Allow")
@@ -103,7 +106,7 @@ fn what_the_clock_drives_is_not_made_up_for_later() {
         assert_eq!(schedule["Properties"]["RetryPolicy"], once, "{name}");
         driven.push(name);
     }
-    assert_eq!(driven, ["monitor", "sweeper", "worker"]);
+    assert_eq!(driven, ["messenger", "monitor", "sweeper", "worker"]);
 }
 
 #[test]

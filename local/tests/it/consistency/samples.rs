@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::sqs::SqsEvent;
 use domain::event::{Event, EventName, PendingEvents};
+use runtime::lambda::Invocation;
 use serde_json::Value;
-use store::queue::Bell;
+use store::queue::{Bell, MessageBell};
 
 use super::{entries, template, text};
 
@@ -60,7 +61,7 @@ fn is_a_call_of(function: &str, sample: &str, json: &str) {
 
 #[test]
 fn each_sample_is_what_its_trigger_sends() {
-    let (mut bells, mut events, mut pending) = (0, BTreeSet::new(), 0);
+    let (mut bells, mut message_bells, mut events, mut pending) = (0, 0, BTreeSet::new(), 0);
     for sample in samples() {
         let json = text(&format!("events/{sample}"));
         let queue = match function(&sample) {
@@ -68,12 +69,13 @@ fn each_sample_is_what_its_trigger_sends() {
                 is_a_call_of(name, &sample, &json);
                 continue;
             }
-            "worker" if sample == "worker-tick.json" => {
+            "worker" | "messenger" if sample.ends_with("-tick.json") => {
                 let tick = serde_json::from_str(&json).unwrap();
-                assert!(matches!(tick, worker::Invocation::Tick(_)), "{sample}");
+                assert!(matches!(tick, Invocation::Tick(_)), "{sample}");
                 continue;
             }
             "worker" => "invite",
+            "messenger" => "message",
             "events" => "event",
             "setup" => {
                 let event: Value = serde_json::from_str(&json).unwrap();
@@ -103,6 +105,7 @@ fn each_sample_is_what_its_trigger_sends() {
             );
             let body = message.body.unwrap();
             bells += usize::from(serde_json::from_str::<Bell>(&body).is_ok());
+            message_bells += usize::from(serde_json::from_str::<MessageBell>(&body).is_ok());
             // In this order, as `events` reads it: what more an event tells is no harm to the other.
             if let Ok(event) = serde_json::from_str::<Event>(&body) {
                 events.insert(event.event_name.as_str());
@@ -112,6 +115,10 @@ fn each_sample_is_what_its_trigger_sends() {
         }
     }
     assert!(bells >= 3, "{bells} samples of bells");
+    assert!(
+        message_bells >= 2,
+        "{message_bells} samples of bells of messages"
+    );
     assert!(pending >= 2, "{pending} samples of pending events");
     let names = [EventName::LinkCreated, EventName::Joined].map(EventName::as_str);
     assert_eq!(events, names.into(), "a sample of each fact");

@@ -16,29 +16,39 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 12] = [
+const OPTIONAL: [&str; 17] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_DAEMON_ADDRESS",
+    "CHAT_DELIVERY",
+    "CLAIM_KEY",
+    "CLAIM_RETENTION_DAYS",
     "LINK_POOL_TARGET",
+    "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
     "RUST_LOG",
     "SECRETS_ARN",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
+    "TELEGRAM_LINK_BASE",
     "WEBENGAGE_API_BASE",
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 11] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
     ("RateLimits", "RATE_LIMITS_TABLE"),
     ("LinkPool", "LINK_POOL_TABLE"),
     ("Dedup", "DEDUP_TABLE"),
+    ("Messages", "MESSAGES_TABLE"),
+    ("MessageTasks", "MESSAGE_TASKS_TABLE"),
+    ("Bots", "BOTS_TABLE"),
+    ("Chats", "CHATS_TABLE"),
+    ("Members", "MEMBERS_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
@@ -252,7 +262,7 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
             assert!(properties["State"].is_null(), "{name} always runs");
             let input = properties["Input"].as_str().unwrap_or("null");
             let input: Value = serde_json::from_str(input).unwrap();
-            let of = if name == "worker" {
+            let of = if ["worker", "messenger"].contains(&name.as_str()) {
                 json!({"kind": "tick"})
             } else {
                 json!(null)

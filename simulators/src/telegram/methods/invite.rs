@@ -1,12 +1,11 @@
-//! Invite links and join requests: create, edit, revoke, export, approve, decline.
+//! Invite links: create, edit, revoke, export.
 
 use serde_json::{Value, json};
 
 use super::Request;
 use crate::telegram::link::{Link, Terms, clean_name};
-use crate::telegram::member::MemberStatus;
 use crate::telegram::refusal::Refusal;
-use crate::telegram::state::{TelegramState, Via};
+use crate::telegram::state::TelegramState;
 
 /// Above this Telegram's own clamp has already cut, and the server behind it refuses.
 const MOST_MEMBERS: i64 = 99_999;
@@ -54,44 +53,6 @@ pub(super) fn export(world: &mut TelegramState, request: &Request<'_>) -> Result
     let url = link.url.clone();
     world.add_link(link);
     Ok(json!(url))
-}
-
-pub(super) fn approve(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
-    let chat = world.inviting_chat(request.bot_id, &request.chat_id(), request.now_ms)?;
-    let chat_id = chat.id;
-    if chat.status(request.user_id(), request.now_ms).is_present() {
-        return Err(Refusal::bad_request("USER_ALREADY_PARTICIPANT"));
-    }
-    let asked = chat.requests.get(&request.user_id()).cloned();
-    let (user, url) = asked.ok_or_else(|| Refusal::bad_request("HIDE_REQUESTER_MISSING"))?;
-    let Some(bot) = world.bots.get(&request.bot_id).map(|bot| bot.user.clone()) else {
-        return Err(Refusal::unauthorized());
-    };
-    let via = url.map_or(Via::DirectRequest, Via::Link);
-    world.change(
-        chat_id,
-        &user,
-        MemberStatus::Member,
-        &bot,
-        &via,
-        request.now_ms,
-    );
-    Ok(json!(true))
-}
-
-pub(super) fn decline(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
-    let chat_id = world
-        .inviting_chat(request.bot_id, &request.chat_id(), request.now_ms)?
-        .id;
-    let asked = world
-        .chats
-        .get_mut(&chat_id)
-        .and_then(|chat| chat.requests.remove(&request.user_id()));
-    let (user, url) = asked.ok_or_else(|| Refusal::bad_request("HIDE_REQUESTER_MISSING"))?;
-    if let Some(link) = url.and_then(|url| world.links.get_mut(&url)) {
-        link.requests.remove(&user.id);
-    }
-    Ok(json!(true))
 }
 
 /// A live link of this bot in this chat.
@@ -148,7 +109,6 @@ fn shown(world: &TelegramState, url: &str, bot_id: i64) -> Result<Value, Refusal
 
 fn show(world: &TelegramState, link: &Link, bot_id: i64) -> Value {
     world
-        .bots
-        .get(&link.creator_bot_id)
-        .map_or(Value::Null, |creator| link.json(&creator.user, bot_id))
+        .creator(link)
+        .map_or(Value::Null, |creator| link.json(creator, bot_id))
 }

@@ -1,8 +1,16 @@
 //! The methods that are simulated, each a decision on the world at one instant.
 
 mod chat;
+mod checkout;
+mod copy;
+mod forum;
 mod invite;
+mod join;
+mod message;
 mod moderation;
+mod pin;
+mod profile;
+mod reaction;
 mod webhook;
 
 pub(crate) use webhook::allowed_updates;
@@ -53,24 +61,55 @@ pub(crate) fn run(
     method: &str,
     request: &Request<'_>,
 ) -> Result<MethodAnswer, Refusal> {
-    match method {
-        "createChatInviteLink" => invite::create(world, request).map(MethodAnswer::from),
-        "editChatInviteLink" => invite::edit(world, request).map(MethodAnswer::from),
-        "revokeChatInviteLink" => invite::revoke(world, request).map(MethodAnswer::from),
-        "exportChatInviteLink" => invite::export(world, request).map(MethodAnswer::from),
-        "approveChatJoinRequest" => invite::approve(world, request).map(MethodAnswer::from),
-        "declineChatJoinRequest" => invite::decline(world, request).map(MethodAnswer::from),
-        "getMe" => chat::get_me(world, request).map(MethodAnswer::from),
-        "getChat" => chat::get_chat(world, request).map(MethodAnswer::from),
-        "getChatMember" => chat::get_member(world, request).map(MethodAnswer::from),
-        "getChatAdministrators" => chat::get_administrators(world, request).map(MethodAnswer::from),
-        "banChatMember" => moderation::ban(world, request).map(MethodAnswer::from),
-        "unbanChatMember" => moderation::unban(world, request).map(MethodAnswer::from),
-        "setWebhook" => webhook::set(world, request),
-        "deleteWebhook" => webhook::delete(world, request),
-        "getWebhookInfo" => webhook::info(world, request).map(MethodAnswer::from),
+    let result = match method {
+        "setWebhook" => return webhook::set(world, request),
+        "deleteWebhook" => return webhook::delete(world, request),
+        "createChatInviteLink" => invite::create(world, request),
+        "editChatInviteLink" => invite::edit(world, request),
+        "revokeChatInviteLink" => invite::revoke(world, request),
+        "exportChatInviteLink" => invite::export(world, request),
+        "approveChatJoinRequest" => join::approve(world, request),
+        "declineChatJoinRequest" => join::decline(world, request),
+        "answerChatJoinRequestQuery" => join::answer_query(world, request),
+        "answerPreCheckoutQuery" => checkout::answer(world, request),
+        "getMe" => chat::get_me(world, request),
+        "getChat" => chat::get_chat(world, request),
+        "getChatMember" => chat::get_member(world, request),
+        "getChatAdministrators" => chat::get_administrators(world, request),
+        "banChatMember" => moderation::ban(world, request),
+        "unbanChatMember" => moderation::unban(world, request),
+        "sendMessage" => message::send(world, request),
+        "editMessageText" => message::edit_text(world, request),
+        "editMessageReplyMarkup" => message::edit_keyboard(world, request),
+        "deleteMessage" => message::delete(world, request),
+        "deleteMessages" => message::delete_many(world, request),
+        "sendChatAction" => message::action(world, request),
+        "answerCallbackQuery" => message::answer_callback(world, request),
+        "pinChatMessage" => pin::pin(world, request),
+        "unpinChatMessage" => pin::unpin(world, request),
+        "leaveChat" => moderation::leave(world, request),
+        "getChatMemberCount" => chat::count_members(world, request),
+        "copyMessage" => copy::one(world, request),
+        "copyMessages" => copy::many(world, request),
+        "setMessageReaction" => reaction::set(world, request),
+        "createForumTopic" => forum::create(world, request),
+        "editForumTopic" => forum::edit(world, request),
+        "closeForumTopic" => forum::close(world, request),
+        "reopenForumTopic" => forum::reopen(world, request),
+        "deleteForumTopic" => forum::delete(world, request),
+        "setMyCommands" => profile::set_commands(world, request),
+        "getMyCommands" => profile::get_commands(world, request),
+        "deleteMyCommands" => profile::delete_commands(world, request),
+        "setMyDescription" => profile::set_description(world, request),
+        "getMyDescription" => profile::get_description(world, request),
+        "setMyShortDescription" => profile::set_short_description(world, request),
+        "getMyShortDescription" => profile::get_short_description(world, request),
+        "setChatMenuButton" => profile::set_menu_button(world, request),
+        "getChatMenuButton" => profile::get_menu_button(world, request),
+        "getWebhookInfo" => webhook::info(world, request),
         other => Err(Refusal::bad_request(format!(
             "simulator: method not simulated: {other}"
         ))),
-    }
+    };
+    result.map(MethodAnswer::from)
 }

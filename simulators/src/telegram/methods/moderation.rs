@@ -1,4 +1,4 @@
-//! Removing people, and letting them come again.
+//! Removing people, letting them come again, and leaving.
 
 use serde_json::{Value, json};
 
@@ -48,6 +48,16 @@ pub(super) fn unban(world: &mut TelegramState, request: &Request<'_>) -> Result<
     apply(world, chat_id, &user, MemberStatus::Left, request)
 }
 
+/// The bot goes, of itself.
+pub(super) fn leave(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {
+    let chat = world.chat_for(request.bot_id, &request.chat_id(), request.now_ms)?;
+    let chat_id = chat.id;
+    let Some(bot) = world.bots.get(&request.bot_id).map(|bot| bot.user.clone()) else {
+        return Err(Refusal::unauthorized());
+    };
+    apply(world, chat_id, &bot, MemberStatus::Left, request)
+}
+
 fn target(
     world: &TelegramState,
     chat: &Chat,
@@ -67,8 +77,8 @@ fn target(
         | MemberStatus::Left
         | MemberStatus::Kicked { .. } => {}
     }
-    let known = |chat: &Chat| chat.members.get(&user_id).map(|member| member.user.clone());
-    let user = known(chat).or_else(|| world.chats.values().find_map(known));
+    let here = chat.members.get(&user_id).map(|member| &member.user);
+    let user = here.or_else(|| world.user(user_id)).cloned();
     let user = user.ok_or_else(|| Refusal::bad_request("PARTICIPANT_ID_INVALID"))?;
     Ok((chat.id, user))
 }

@@ -1,0 +1,304 @@
+//! Messages of a bot to people and groups: what one is, and how it ends.
+//!
+//! ```text
+//! QUEUED --> SENT                  Telegram took it
+//!    |   --> EXPIRED               its time was over before it could be sent
+//!    |   --> UNREACHABLE           the person has blocked the bot, or never started it
+//!    |   --> PARKED                refused, or given up: a person must act
+//!    +-----> SENDING --> SENT, UNREACHABLE, PARKED      only of classes that are sent at most once
+//!               +------> UNKNOWN   nobody can tell whether it was sent: it is not sent again
+//! ```
+
+mod fault;
+mod lane;
+mod outbox;
+mod pace;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{BotId, ChatId};
+use super::time::Timestamp;
+
+pub use fault::{Ending, SendFault, Verdict};
+pub use lane::{MESSAGE_SHARDS, MessageKey, MessageLane, MessageTask};
+pub use outbox::{Outbox, OutboxPage, Step};
+pub use pace::{ChatPace, MESSAGE_INTERVAL, PauseScope, Scopes};
+
+/// What a message is known by in its chat: the time of its cause, in milliseconds since the Unix epoch with a fixed width,
+/// and the cause. Never made of the clock, so that a cause that is met again has the same message.
+///
+/// The ids of a chat stand in the order of their causes' times.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(String);
+
+/// How many digits the time has: enough until the year 2286.
+const TIME_DIGITS: usize = 13;
+
+/// A text that is not the id of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMessageId;
+
+impl MessageId {
+    /// The message that `cause` asks for, which came about at `at`. A cause is a short text, at most 500 bytes; one that
+    /// asks for several messages to one chat names each.
+    #[must_use]
+    pub fn new(at: Timestamp, cause: &str) -> Self {
+        Self(format!("{:0TIME_DIGITS$}#{cause}", at.ms().max(0)))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// When its cause came about.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        let ms = self.0.split('#').next().and_then(|ms| ms.parse().ok());
+        Timestamp::from_ms(ms.unwrap_or_default())
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = NoMessageId;
+
+    fn from_str(text: &str) -> Result<Self, NoMessageId> {
+        let (time, _) = text.split_once('#').ok_or(NoMessageId)?;
+        let is_time = time.len() >= TIME_DIGITS && time.bytes().all(|c| c.is_ascii_digit());
+        match is_time && time.parse::<i64>().is_ok() {
+            true => Ok(Self(text.to_owned())),
+            false => Err(NoMessageId),
+        }
+    }
+}
+
+/// What a message is for, in the order of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Access, receipts, payments.
+    Transactional,
+    /// A person to a person.
+    Operator,
+    /// The answer to a command.
+    Reply,
+    /// Whatever nobody asked for.
+    Marketing,
+}
+
+impl Class {
+    /// All, in the order of service.
+    pub const ALL: [Self; 4] = [
+        Self::Transactional,
+        Self::Operator,
+        Self::Reply,
+        Self::Marketing,
+    ];
+
+    /// The word for lanes, records and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transactional => "transactional",
+            Self::Operator => "operator",
+            Self::Reply => "reply",
+            Self::Marketing => "marketing",
+        }
+    }
+
+    /// Whether one whose outcome is unknown is sent again: somebody needs it, and twice is better than never.
+    #[must_use]
+    pub const fn is_sent_again(self) -> bool {
+        match self {
+            Self::Transactional | Self::Operator => true,
+            Self::Reply | Self::Marketing => false,
+        }
+    }
+}
+
+/// A text that does not name a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoClass;
+
+impl FromStr for Class {
+    type Err = NoClass;
+
+    fn from_str(text: &str) -> Result<Self, NoClass> {
+        let found = Self::ALL.into_iter().find(|class| class.as_str() == text);
+        found.ok_or(NoClass)
+    }
+}
+
+/// A message to a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it is known by in its chat.
+    pub id: MessageId,
+    /// The bot that sends it.
+    pub bot: BotId,
+    /// The person's private chat, whose id is the person's, or a group.
+    pub chat: ChatId,
+    /// The topic, in a forum.
+    pub thread: Option<i64>,
+    /// What it is for.
+    pub class: Class,
+    /// What it says.
+    pub content: Content,
+    /// Not to be sent before this.
+    pub not_before: Option<Timestamp>,
+    /// Not worth sending after this: it is dropped, and its record says so.
+    pub not_after: Option<Timestamp>,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Content {
+    /// A text with buttons below it.
+    Text {
+        /// Telegram's HTML, at most 4096 UTF-16 units after its tags are read.
+        html: String,
+        /// Rows of buttons.
+        buttons: Vec<Vec<Button>>,
+        /// Whether it can't be forwarded or saved.
+        protect: bool,
+        /// Whether it arrives without a sound.
+        silent: bool,
+    },
+}
+
+/// A button below a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// What stands on it.
+    pub text: String,
+    /// What a tap does.
+    pub action: ButtonAction,
+}
+
+/// What a tap on a button does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ButtonAction {
+    /// Opens an address.
+    Url(String),
+    /// Sends a callback query with these 1 to 64 bytes.
+    Callback(String),
+    /// Copies 1 to 256 characters.
+    Copy(String),
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageState {
+    /// It is to be sent.
+    Queued,
+    /// It is being sent, at most once: whoever finds it so without having begun it must not send it.
+    Sending,
+    /// Telegram took it.
+    Sent,
+    /// Its time was over before it could be sent.
+    Expired,
+    /// Whoever it is for can't be reached by the bot.
+    Unreachable,
+    /// Nobody can tell whether it was sent, and it is not sent again.
+    Unknown,
+    /// It was given up: a person must act.
+    Parked,
+}
+
+impl MessageState {
+    const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Sending,
+        Self::Sent,
+        Self::Expired,
+        Self::Unreachable,
+        Self::Unknown,
+        Self::Parked,
+    ];
+
+    /// Whether it is over, whatever a task says: nothing is sent any more. What is parked is sent once its task is in its lane
+    /// again.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::Sent | Self::Expired | Self::Unreachable | Self::Unknown => true,
+            Self::Queued | Self::Sending | Self::Parked => false,
+        }
+    }
+
+    /// The word for records and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::Sending => "SENDING",
+            Self::Sent => "SENT",
+            Self::Expired => "EXPIRED",
+            Self::Unreachable => "UNREACHABLE",
+            Self::Unknown => "UNKNOWN",
+            Self::Parked => "PARKED",
+        }
+    }
+}
+
+/// A text that does not name a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMessageState;
+
+impl FromStr for MessageState {
+    type Err = NoMessageState;
+
+    fn from_str(text: &str) -> Result<Self, NoMessageState> {
+        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        found.ok_or(NoMessageState)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stand_in_the_order_of_their_causes_and_are_read_back() {
+        let id = |ms, cause| MessageId::new(Timestamp::from_ms(ms), cause);
+        let sorted = [
+            id(-5, "before"),
+            id(999, "z"),
+            id(1_763_640_000_000, "7#access"),
+            id(1_763_640_000_000, "8"),
+            id(1_763_640_000_001, "1"),
+        ];
+        assert!(sorted.is_sorted());
+        assert_eq!(sorted[2].as_str(), "1763640000000#7#access");
+        assert_eq!(sorted[2].at(), Timestamp::from_ms(1_763_640_000_000));
+        for id in sorted {
+            assert_eq!(id.as_str().parse(), Ok(id));
+        }
+        for text in ["", "7", "x#7", "12#7", "+763640000000#7", "1763640000000"] {
+            assert_eq!(text.parse::<MessageId>(), Err(NoMessageId), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_classes_and_states_are_read_back() {
+        for class in Class::ALL {
+            assert_eq!(class.as_str().parse(), Ok(class));
+        }
+        for state in MessageState::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+        }
+        assert_eq!("sale".parse::<Class>(), Err(NoClass));
+        assert_eq!("LOST".parse::<MessageState>(), Err(NoMessageState));
+    }
+}

@@ -1,0 +1,373 @@
+//! What one look showed of a bot's lanes, and which message of it is next.
+//!
+//! Classes are served in their order. Within a class the oldest message goes first whose chat may be written to now; one
+//! person's messages of a class keep their order, whatever becomes of them, and hold up nobody else's:
+//!
+//! ```text
+//! lane   A1  A2  A3  B1  C1        A was written to just now: B1 is next
+//!        A1  A2  A3      C1        then C1, or A1 when its second is over
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::super::id::ChatId;
+use super::super::time::Timestamp;
+use super::{ChatPace, Class, MessageKey, MessageLane, MessageTask};
+
+/// A part of a lane, in order.
+#[derive(Debug, Default)]
+pub struct OutboxPage {
+    /// What stands there.
+    pub tasks: Vec<MessageTask>,
+    /// The last place, if the lane goes on.
+    pub more_after: Option<String>,
+}
+
+/// The part of a lane that was read.
+#[derive(Debug, Default)]
+struct Buffer {
+    tasks: VecDeque<MessageTask>,
+    more_after: Option<String>,
+}
+
+/// What is to be done next.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// This lane is to be read on behind the place, before anything less urgent is begun.
+    Read(MessageLane, String),
+    /// This message is to be sent.
+    Send(Box<MessageTask>),
+    /// The time of this message is over.
+    Drop(Box<MessageTask>),
+    /// There are messages that are due, and the first may leave then.
+    Wait(Timestamp),
+    /// Nothing is due, as far as was read.
+    Nothing,
+}
+
+/// The lanes of a bot, as one look showed them.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    lanes: BTreeMap<MessageLane, Buffer>,
+    /// What is being sent, by chat: at most one message to each.
+    under_way: BTreeMap<ChatId, MessageKey>,
+}
+
+/// What became of the search in one lane.
+#[derive(Default)]
+struct Search {
+    /// The place of the message that may leave.
+    found: Option<usize>,
+    /// When the first message that is due may leave whose chat may not be written to yet.
+    wait: Option<Timestamp>,
+}
+
+impl Outbox {
+    /// Forgets what was read; what is under way stays so.
+    pub fn reset(&mut self) {
+        self.lanes.clear();
+    }
+
+    /// Takes in a page of a lane.
+    pub fn add(&mut self, lane: MessageLane, page: OutboxPage) {
+        let buffer = self.lanes.entry(lane).or_default();
+        // What is under way lies in its lane until it is settled.
+        let under_way = &self.under_way;
+        let is_idle = |task: &MessageTask| under_way.get(&task.chat) != Some(&task.key());
+        let tasks = page.tasks.into_iter();
+        buffer.tasks.extend(tasks.filter(is_idle));
+        buffer.more_after = page.more_after;
+    }
+
+    /// A message is being sent: none to its chat is begun meanwhile.
+    pub fn begin(&mut self, task: &MessageTask) {
+        self.under_way.insert(task.chat, task.key());
+    }
+
+    /// It is over, or put off.
+    pub fn end(&mut self, task: &MessageTask) {
+        self.under_way.remove(&task.chat);
+    }
+
+    /// Puts a message back in its place.
+    pub fn give_back(&mut self, task: MessageTask) {
+        let key = task.key();
+        let tasks = &mut self.lanes.entry(key.lane).or_default().tasks;
+        let place = tasks.partition_point(|other| other.key().place < key.place);
+        tasks.insert(place, task);
+    }
+
+    /// When the first message comes due that is not yet, as far as was read.
+    #[must_use]
+    pub fn later(&self, now: Timestamp) -> Option<Timestamp> {
+        let tasks = self.lanes.values().flat_map(|buffer| &buffer.tasks);
+        let waiting = tasks.filter(|task| !task.is_due(now));
+        waiting
+            .filter_map(|task| task.not_before.max(task.retry_at))
+            .min()
+    }
+
+    /// Chooses the next message at `now`, for a bot that may send at `bot_free_at`.
+    pub fn next(&mut self, pace: &ChatPace, bot_free_at: Timestamp, now: Timestamp) -> Step {
+        if let Some(task) = self.take_expired(now) {
+            return Step::Drop(Box::new(task));
+        }
+        let mut wait: Option<Timestamp> = None;
+        for class in Class::ALL {
+            let mut oldest: Option<(&str, MessageLane, usize)> = None;
+            for (lane, buffer) in self.lanes.iter().filter(|(lane, _)| lane.may_hold(class)) {
+                let search = self.search(buffer, class, pace, now);
+                if let Some(at) = search.found {
+                    let id = buffer
+                        .tasks
+                        .get(at)
+                        .map_or("", |task| task.message.as_str());
+                    if oldest.is_none_or(|(known, _, _)| id < known) {
+                        oldest = Some((id, *lane, at));
+                    }
+                } else if let Some(after) = &buffer.more_after {
+                    return Step::Read(*lane, after.clone());
+                }
+                wait = [wait, search.wait].into_iter().flatten().min();
+            }
+            let Some((_, lane, at)) = oldest else {
+                continue;
+            };
+            if bot_free_at > now {
+                return Step::Wait(bot_free_at);
+            }
+            let buffer = self.lanes.get_mut(&lane);
+            if let Some(task) = buffer.and_then(|buffer| buffer.tasks.remove(at)) {
+                return Step::Send(Box::new(task));
+            }
+        }
+        wait.map_or(Step::Nothing, |at| Step::Wait(at.max(bot_free_at)))
+    }
+
+    fn take_expired(&mut self, now: Timestamp) -> Option<MessageTask> {
+        let under_way = &self.under_way;
+        self.lanes.values_mut().find_map(|buffer| {
+            let at = buffer
+                .tasks
+                .iter()
+                .position(|task| task.is_expired(now) && !under_way.contains_key(&task.chat))?;
+            buffer.tasks.remove(at)
+        })
+    }
+
+    /// The first message of a class in a lane that may leave: it is due, none before it to its chat waits, and its chat may
+    /// be written to.
+    fn search(&self, buffer: &Buffer, class: Class, pace: &ChatPace, now: Timestamp) -> Search {
+        let mut search = Search::default();
+        let mut held: BTreeSet<ChatId> = BTreeSet::new();
+        for (at, task) in buffer.tasks.iter().enumerate() {
+            if task.class != class || held.contains(&task.chat) {
+                continue;
+            }
+            if task.not_before.is_some_and(|at| at > now) {
+                continue;
+            }
+            held.insert(task.chat);
+            if self.under_way.contains_key(&task.chat) || task.retry_at.is_some_and(|at| at > now) {
+                continue;
+            }
+            let free_at = pace.free_at(task.chat, now);
+            if free_at <= now {
+                search.found = Some(at);
+                return search;
+            }
+            search.wait = Some(search.wait.map_or(free_at, |known| known.min(free_at)));
+        }
+        search
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::super::id::BotId;
+    use super::super::MessageId;
+    use super::*;
+
+    const BOT: BotId = BotId(7);
+    const NOW: Timestamp = Timestamp::from_ms(1_763_640_000_000);
+    const GROUP: i64 = -100;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(NOW.ms() + ms)
+    }
+
+    /// A message whose cause is `name`, `ms` from now.
+    fn task(class: Class, chat: i64, ms: i64, name: &str) -> MessageTask {
+        MessageTask {
+            message: MessageId::new(at(ms), name),
+            bot: BOT,
+            chat: ChatId(chat),
+            class,
+            not_before: None,
+            not_after: None,
+            retry_at: None,
+            attempts: 0,
+            crashes: 0,
+            last_error: None,
+            trace: None,
+        }
+    }
+
+    fn outbox(tasks: Vec<MessageTask>) -> Outbox {
+        let mut outbox = Outbox::default();
+        let mut by_lane: BTreeMap<MessageLane, Vec<MessageTask>> = BTreeMap::new();
+        for task in tasks {
+            by_lane.entry(task.key().lane).or_default().push(task);
+        }
+        for (lane, mut tasks) in by_lane {
+            tasks.sort_by_key(MessageTask::key);
+            let more_after = None;
+            outbox.add(lane, OutboxPage { tasks, more_after });
+        }
+        outbox
+    }
+
+    fn name(task: &MessageTask) -> String {
+        let text = task.message.as_str();
+        text.split_once('#').unwrap().1.to_owned()
+    }
+
+    /// What is sent, in order, by a bot whose calls take no time and whose chats have no limit of their own.
+    fn order(outbox: &mut Outbox) -> Vec<String> {
+        let mut order = Vec::new();
+        while let Step::Send(task) = outbox.next(&ChatPace::default(), NOW, NOW) {
+            order.push(name(&task));
+        }
+        order
+    }
+
+    #[test]
+    fn classes_go_in_order_and_within_one_the_oldest_first() {
+        let mut all = outbox(vec![
+            task(Class::Marketing, 1, -9000, "offer"),
+            task(Class::Reply, 2, -8000, "help"),
+            task(Class::Operator, 3, -2000, "hello"),
+            task(Class::Operator, GROUP, -3000, "in the group"),
+            task(Class::Transactional, 12, -10, "receipt 2"),
+            task(Class::Transactional, 4, -20, "receipt 1"),
+        ]);
+        let expected = [
+            "receipt 1",
+            "receipt 2",
+            "in the group",
+            "hello",
+            "help",
+            "offer",
+        ];
+        assert_eq!(order(&mut all), expected);
+    }
+
+    #[test]
+    fn a_flood_of_one_person_delays_nobody_behind_it() {
+        // 8 and 16 are of one shard.
+        let mut tasks: Vec<MessageTask> = (0..20_i32)
+            .map(|n| task(Class::Operator, 8, i64::from(n) - 100, &n.to_string()))
+            .collect();
+        tasks.push(task(Class::Operator, 16, -1, "other"));
+        let (mut outbox, mut pace) = (outbox(tasks), ChatPace::default());
+        let Step::Send(first) = outbox.next(&pace, NOW, NOW) else {
+            panic!("something is due")
+        };
+        assert_eq!(name(&first), "0");
+        pace.take(first.chat, NOW);
+        outbox.begin(&first);
+        let next = outbox.next(&pace, NOW, NOW);
+        assert!(
+            matches!(&next, Step::Send(task) if name(task) == "other"),
+            "{next:?}"
+        );
+        outbox.end(&first);
+        let wait = outbox.next(&pace, NOW, NOW);
+        assert_eq!(wait, Step::Wait(NOW.plus(Duration::from_secs(1))));
+    }
+
+    #[test]
+    fn one_that_is_tried_again_later_holds_up_what_follows_it_to_its_chat_alone() {
+        let mut failed = task(Class::Transactional, 8, -30, "failed");
+        failed.retry_at = Some(at(5000));
+        let scheduled = MessageTask {
+            not_before: Some(at(9000)),
+            ..task(Class::Transactional, 16, -29, "scheduled")
+        };
+        let mut all = outbox(vec![
+            failed,
+            scheduled,
+            task(Class::Transactional, 8, -20, "behind it"),
+            task(
+                Class::Transactional,
+                16,
+                -10,
+                "not behind what is scheduled",
+            ),
+            task(Class::Reply, 8, -5, "of another class"),
+        ]);
+        let expected = ["not behind what is scheduled", "of another class"];
+        assert_eq!(order(&mut all), expected);
+        assert_eq!(all.later(NOW), Some(at(5000)));
+    }
+
+    #[test]
+    fn a_lane_whose_page_may_not_leave_is_read_on_before_what_is_less_urgent() {
+        let mut all = outbox(vec![task(Class::Marketing, 1, -9, "offer")]);
+        let lane = MessageLane::of(BOT, ChatId(8), Class::Operator);
+        let (mut pace, more) = (ChatPace::default(), Some("k".to_owned()));
+        pace.take(ChatId(8), NOW);
+        let page = OutboxPage {
+            tasks: vec![task(Class::Operator, 8, -9, "flood")],
+            more_after: more,
+        };
+        all.add(lane, page);
+        assert_eq!(all.next(&pace, NOW, NOW), Step::Read(lane, "k".to_owned()));
+        all.add(lane, OutboxPage::default());
+        let next = all.next(&pace, NOW, NOW);
+        assert!(
+            matches!(&next, Step::Send(task) if name(task) == "offer"),
+            "{next:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_longer_worth_sending_is_dropped_whoever_waits() {
+        let mut late = task(Class::Reply, 8, -900_000, "late");
+        late.not_after = Some(at(-1));
+        let mut all = outbox(vec![late]);
+        let paused = NOW.plus(Duration::from_secs(60));
+        let next = all.next(&ChatPace::default(), paused, NOW);
+        assert!(
+            matches!(&next, Step::Drop(task) if name(task) == "late"),
+            "{next:?}"
+        );
+        assert_eq!(all.next(&ChatPace::default(), paused, NOW), Step::Nothing);
+    }
+
+    #[test]
+    fn what_is_under_way_is_not_begun_again_after_a_look_and_what_was_not_called_is_met_in_its_place()
+     {
+        let (one, two) = (
+            task(Class::Reply, 8, -20, "one"),
+            task(Class::Reply, 8, -10, "two"),
+        );
+        let mut all = outbox(vec![one.clone(), two.clone()]);
+        let Step::Send(begun) = all.next(&ChatPace::default(), NOW, NOW) else {
+            panic!("something is due")
+        };
+        all.begin(&begun);
+        all.reset();
+        let page = OutboxPage {
+            tasks: vec![one, two],
+            more_after: None,
+        };
+        all.add(begun.key().lane, page);
+        assert_eq!(all.next(&ChatPace::default(), NOW, NOW), Step::Nothing);
+        all.end(&begun);
+        all.give_back(*begun);
+        assert_eq!(order(&mut all), ["one", "two"]);
+    }
+}

@@ -1,0 +1,284 @@
+//! English.
+
+use super::argument::Date;
+use super::plural;
+use super::sentence::{Label, Text};
+use crate::command::{CommandName, Role};
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+fn date(at: Date) -> String {
+    at.written(&MONTHS, " ")
+}
+
+fn chats(number: u32) -> String {
+    format!("{number} {}", plural(number, "chat", "chats"))
+}
+
+fn minutes(number: u32) -> String {
+    format!("{number} {}", plural(number, "minute", "minutes"))
+}
+
+fn days(number: u32) -> String {
+    format!("{number} {}", plural(number, "day", "days"))
+}
+
+pub(super) fn text(text: &Text<'_>) -> String {
+    match *text {
+        Text::Welcome => "Hello and welcome! I open the private chats that you have bought.\n\n\
+            <b>Bought already?</b> Tap your link again, or paste it here.\n\n\
+            /help shows what else I can do."
+            .into(),
+        Text::WelcomeBack { chats: number } => format!(
+            "Welcome back! You have access to {}. /access takes you in.",
+            chats(number)
+        ),
+        Text::TapLinkAgain => {
+            "Your link did not reach me. Please tap it again, or paste it here.".into()
+        }
+
+        Text::ClaimAccepted { chat } => format!(
+            "It's yours: you have access to <b>{chat}</b>.\n\n\
+             Tap the button below and ask to join. I let you in."
+        ),
+        Text::ClaimFollows { chat } => format!(
+            "It's yours: you have access to <b>{chat}</b>.\n\n\
+             Your way in is still being made. It comes here by itself, you need not do anything."
+        ),
+        Text::ClaimTaken => "Somebody has used this link already, so it can't let you in.\n\n\
+            Was it you, with another account? Or was it not you at all?"
+            .into(),
+        Text::ClaimTakenOther => format!(
+            "Then your access is with that account. Switch to it, write to me there and send /access. \
+             Under “{}” you can bring your access over here.",
+            label(&Label::AnotherAccount)
+        ),
+        Text::ClaimTakenNotMe => "Thank you for telling us. A person looks into it and answers you here. \
+            Please don't pay again."
+            .into(),
+        Text::ClaimUnknown => "I don't know this link. Perhaps a part of it is missing: \
+            please copy it once more and paste it here.\n\n\
+            If it still doesn't work, tell us with /support."
+            .into(),
+        Text::ClaimExpired => "This link has expired. Tell us with /support when you bought it, \
+            and we look for your purchase."
+            .into(),
+        Text::ClaimReplaced => "There is a newer link in the place of this one. Please use the newest that you got.\n\n\
+            Can't find it? /support helps you."
+            .into(),
+        Text::ClaimVoided => "The seller has cancelled this link, as happens after a refund.\n\n\
+            If that is a mistake, tell us with /support."
+            .into(),
+        Text::ClaimUnpaid => "This order is not paid yet, so I can't let you in. \
+            Once the payment has arrived, tap the link again."
+            .into(),
+        Text::AlreadyIn { chat } => {
+            format!("You are in <b>{chat}</b> already. The button below opens it.")
+        }
+        Text::ClaimAskForever { chat } => format!(
+            "You have access to <b>{chat}</b> for good, so this link would add nothing for you.\n\n\
+             Use it all the same, or keep it for somebody else?"
+        ),
+        Text::ClaimAskGift { chat } => format!(
+            "This is a gift: access to <b>{chat}</b>. Once you use it, it can't be given to anybody else.\n\n\
+             Is it for you?"
+        ),
+        Text::ClaimKept => "Fine, nothing was used. Pass the link on to the person it is for.".into(),
+
+        Text::MoveAsk { chat } => format!(
+            "You can take your access to <b>{chat}</b> to another account. I make a new link, and you open it there. \
+             Once it is used, this account has to leave the chat.\n\n\
+             Make the new link?"
+        ),
+        Text::MoveReady { chat, link } => format!(
+            "Your new link to <b>{chat}</b>. Open it with your other account, and show it to nobody else:\n\n\
+             <code>{link}</code>\n\n\
+             Until you use it, everything stays as it is."
+        ),
+        Text::MoveTooOften => "This access has moved several times lately, so I can't move it again by myself. \
+            /support helps you."
+            .into(),
+        Text::LostLink => "No problem: your access belongs to your account, not to the link. /access shows it.\n\n\
+            If it is not there, tell us with /support when you bought it."
+            .into(),
+
+        Text::JoinNotEntitled {
+            chat,
+            claim,
+            minutes: number,
+        } => format!(
+            "You asked to join <b>{chat}</b>, but I don't see a purchase of this account.\n\n\
+             <b>Bought already?</b> Open {claim} and paste your link there. Your request waits for {}, \
+             and with your link I let you in.",
+            minutes(number)
+        ),
+        Text::JoinBuy { shop } => format!("<b>Not yet?</b> You can buy access here: {shop}"),
+        Text::JoinApproved { chat } => format!("You are in. Welcome to <b>{chat}</b>!"),
+        Text::JoinWaiting { chat, place } => format!(
+            "Many people are on their way into <b>{chat}</b>. Your place in the queue: {place}. \
+             I let you in when it is your turn, you need not do anything."
+        ),
+        Text::JoinTooManyChats { chat } => format!(
+            "Telegram says that you are in too many chats, so I can't let you into <b>{chat}</b>. \
+             Your access stays yours.\n\n\
+             Leave a chat that you no longer need, then tap the button again."
+        ),
+        Text::JoinTapAgain { chat } => format!(
+            "Your request to join <b>{chat}</b> was gone before I could answer it. Please tap the button again."
+        ),
+        Text::Banned { chat } => format!(
+            "An administrator has banned you from <b>{chat}</b>, so I can't let you in. Please ask with /support."
+        ),
+
+        Text::Access => "<b>Your access</b>".into(),
+        Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: until {}", date(until)),
+        Text::AccessForever { chat } => format!("<b>{chat}</b>: for good"),
+        Text::AccessNothing => "This account has no access to any chat.\n\n\
+            <b>Bought already?</b> Tap your link again, or paste it here. \
+            If you bought with another account, send /access there."
+            .into(),
+
+        Text::Help => "<b>What I can do for you</b>\n\
+            For everything else just write here: a person reads it."
+            .into(),
+        Text::LanguageList => "I write to you in English. Which language would you like?".into(),
+        Text::LanguageChosen => "Good, I write to you in English from now on.".into(),
+        Text::Terms { page } => format!("You find the terms here: {page}"),
+        Text::TermsUnset => "The seller has not published any terms here. Ask with /support, and a person answers.".into(),
+
+        Text::Privacy { days: number } => format!(
+            "<b>Your data</b>\n\n\
+             I keep your Telegram id, your name and language, what you bought and what you write to me. \
+             It serves to let you in and to help you. I keep nothing of what people say in groups. \
+             If you have bought nothing, I forget you {} after your last message.\n\n\
+             You can have a copy, or have everything erased.",
+            days(number)
+        ),
+        Text::PrivacyPolicy { page } => format!("The whole policy is here: {page}"),
+        Text::ExportStarted => "I am putting your data together. You get them here as soon as they are ready.".into(),
+        Text::ExportReady { link, until } => format!(
+            "Your data are ready: {link}\n\n\
+             The link works until {}. Please keep it to yourself.",
+            date(until)
+        ),
+        Text::EraseAsk => "I erase everything that I know about you. Only the sums of payments stay in the books, \
+            without your name.\n\n\
+            Erase your data?"
+            .into(),
+        Text::EraseAskSeats { chats: number } => format!(
+            "You have access to {}. If I erase your data, <b>this access ends at once</b>: \
+             you have to leave, subscriptions are cancelled, and nothing brings it back. \
+             Only the sums of payments stay in the books, without your name.\n\n\
+             Erase your data?",
+            chats(number)
+        ),
+        Text::EraseAskAgain => "To be sure: this can't be undone. Erase everything now?".into(),
+        Text::EraseDone => "Your data are erased. Take care!".into(),
+        Text::EraseKept => "Nothing was erased. Everything stays as it was.".into(),
+
+        Text::PaySupport => "<b>A question about a payment?</b> Write it here: what you bought, when, and what went wrong. \
+            A person answers you here, also about refunds.\n\n\
+            Please write to us and not to Telegram: its support can't help with this purchase."
+            .into(),
+        Text::Stopped => "Good, I send you no more news and offers. \
+            What concerns your access and your payments still comes."
+            .into(),
+        Text::StopUndone => "Good, you get news and offers again. /stop ends them at any time.".into(),
+        Text::Support => "Just write your question here. A person reads it and answers you in this chat.".into(),
+        Text::SupportArrived => "Your message has arrived. A person answers you here.".into(),
+        Text::SupportArrivedLater { from } => format!(
+            "Your message has arrived. Somebody is here again from {} on, and answers you.",
+            date(from)
+        ),
+
+        Text::TooManyCommands { command } => format!(
+            "That was a bit fast for me: I did not take {command}. Please send it again in a minute."
+        ),
+        Text::TooManyMessages => "That was a bit fast for me: I did not pass on your last message. \
+            Please send it again in a minute."
+            .into(),
+        Text::NeedsRole { command, role: needed } => format!(
+            "{command} takes the role “{}”. An administrator of this bot can give it to you.",
+            role(needed)
+        ),
+        Text::UnknownCommand => "I don't know this command. /help shows what I can do.".into(),
+        Text::DidYouMean { command } => {
+            format!("I don't know this command. Did you mean {command}?")
+        }
+        Text::PrivateOnly => "I answer this in our private chat, where only you can read it.".into(),
+    }
+}
+
+pub(super) fn label(label: &Label<'_>) -> String {
+    match *label {
+        Label::OpenChat { chat } => format!("Open {chat}"),
+        Label::OpenPrivate => "Open the private chat".into(),
+        Label::OtherAccount => "That is my other account".into(),
+        Label::NotMe => "It was not me".into(),
+        Label::UseLink => "Use it for myself".into(),
+        Label::KeepLink => "Keep it for somebody else".into(),
+        Label::AnotherAccount => "I have another account".into(),
+        Label::LostLink => "I lost my link".into(),
+        Label::Move => "Make the new link".into(),
+        Label::MoveNot => "Leave it here".into(),
+        Label::Export => "Get a copy of my data".into(),
+        Label::Erase => "Erase my data".into(),
+        Label::EraseYes => "Yes, erase my data".into(),
+        Label::EraseNow => "Erase everything now".into(),
+        Label::EraseNot => "Keep my data".into(),
+        Label::NewsStop => "No more news and offers".into(),
+        Label::NewsAgain => "Get news and offers again".into(),
+    }
+}
+
+pub(super) const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Public => "everybody",
+        Role::Member => "member",
+        Role::Operator => "operator",
+        Role::Admin => "admin",
+        Role::Owner => "owner",
+    }
+}
+
+pub(super) const fn summary(command: CommandName) -> &'static str {
+    match command {
+        CommandName::Start => "Begin, or use a link",
+        CommandName::Access => "Your chats, until when, and the way in",
+        CommandName::Support => "Talk to a person",
+        CommandName::Help => "What I can do for you",
+        CommandName::Language => "Choose your language",
+        CommandName::PaySupport => "Ask about a payment or a refund",
+        CommandName::Terms => "The terms of sale",
+        CommandName::Privacy => "Your data: what is kept, copy, erase",
+        CommandName::Stop => "No more news and offers",
+        CommandName::Buyer => "Everything about one buyer",
+        CommandName::Reply => "Send a prepared answer",
+        CommandName::Note => "Write a note about this person",
+        CommandName::Close => "End this conversation",
+        CommandName::Block => "Take no more messages from this person",
+        CommandName::Unblock => "Take messages from this person again",
+        CommandName::Grant => "Give a free seat",
+        CommandName::Extend => "Let a seat last longer",
+        CommandName::End => "End a seat",
+        CommandName::Allow => "Let somebody stay without a purchase",
+        CommandName::Today => "Sales, joins, waiting and failed today",
+        CommandName::Doctor => "Check bots, rights and chats",
+        CommandName::Pause => "Stop all work on a chat for a while",
+        CommandName::Resume => "Go on with a paused chat",
+        CommandName::Role => "Show, give or take roles",
+    }
+}

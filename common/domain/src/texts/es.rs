@@ -1,0 +1,284 @@
+//! Spanish.
+
+use super::argument::Date;
+use super::plural;
+use super::sentence::{Label, Text};
+use crate::command::{CommandName, Role};
+
+const MONTHS: [&str; 12] = [
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
+    "diciembre",
+];
+
+fn date(at: Date) -> String {
+    at.written(&MONTHS, " de ")
+}
+
+fn chats(number: u32) -> String {
+    format!("{number} {}", plural(number, "chat", "chats"))
+}
+
+fn minutes(number: u32) -> String {
+    format!("{number} {}", plural(number, "minuto", "minutos"))
+}
+
+fn days(number: u32) -> String {
+    format!("{number} {}", plural(number, "día", "días"))
+}
+
+pub(super) fn text(text: &Text<'_>) -> String {
+    match *text {
+        Text::Welcome => "¡Hola! Qué gusto verte. Abro los chats privados que has comprado.\n\n\
+            <b>¿Ya compraste?</b> Toca otra vez tu enlace o pégalo aquí.\n\n\
+            Con /help ves qué más puedo hacer."
+            .into(),
+        Text::WelcomeBack { chats: number } => format!(
+            "¡Qué bien verte de nuevo! Tienes acceso a {}. Con /access entras.",
+            chats(number)
+        ),
+        Text::TapLinkAgain => "No me llegó tu enlace. Tócalo otra vez o pégalo aquí.".into(),
+
+        Text::ClaimAccepted { chat } => format!(
+            "Ya es tuyo: tienes acceso a <b>{chat}</b>.\n\n\
+             Toca el botón de abajo y pide entrar. Yo te abro."
+        ),
+        Text::ClaimFollows { chat } => format!(
+            "Ya es tuyo: tienes acceso a <b>{chat}</b>.\n\n\
+             Tu entrada todavía se está preparando. Llegará aquí sola, no tienes que hacer nada."
+        ),
+        Text::ClaimTaken => "Alguien ya usó este enlace, así que no puedo dejarte entrar con él.\n\n\
+            ¿Fuiste tú con otra cuenta? ¿O no fuiste tú?"
+            .into(),
+        Text::ClaimTakenOther => format!(
+            "Entonces tu acceso está en esa cuenta. Cámbiate a ella, escríbeme desde allí y envía /access. \
+             Con «{}» puedes traer tu acceso a esta cuenta.",
+            label(&Label::AnotherAccount)
+        ),
+        Text::ClaimTakenNotMe => "Gracias por avisarnos. Una persona lo revisará y te responderá aquí. \
+            Por favor, no pagues otra vez."
+            .into(),
+        Text::ClaimUnknown => "No conozco este enlace. Quizá le falta una parte: \
+            cópialo otra vez y pégalo aquí.\n\n\
+            Si sigue sin funcionar, cuéntanoslo con /support."
+            .into(),
+        Text::ClaimExpired => "Este enlace ha caducado. Dinos con /support cuándo lo compraste \
+            y buscaremos tu compra."
+            .into(),
+        Text::ClaimReplaced => "Hay un enlace más nuevo en lugar de este. Usa el último que recibiste.\n\n\
+            ¿No lo encuentras? Con /support te ayudamos."
+            .into(),
+        Text::ClaimVoided => "El vendedor anuló este enlace, como ocurre tras un reembolso.\n\n\
+            Si es un error, cuéntanoslo con /support."
+            .into(),
+        Text::ClaimUnpaid => "Este pedido aún no está pagado, así que no puedo dejarte entrar. \
+            Cuando llegue el pago, toca otra vez el enlace."
+            .into(),
+        Text::AlreadyIn { chat } => {
+            format!("Ya estás en <b>{chat}</b>. El botón de abajo lo abre.")
+        }
+        Text::ClaimAskForever { chat } => format!(
+            "Ya tienes acceso a <b>{chat}</b> para siempre, así que este enlace no te añadiría nada.\n\n\
+             ¿Lo usas de todos modos o lo guardas para otra persona?"
+        ),
+        Text::ClaimAskGift { chat } => format!(
+            "Esto es un regalo: acceso a <b>{chat}</b>. Si lo usas, ya no se podrá dar a nadie más.\n\n\
+             ¿Es para ti?"
+        ),
+        Text::ClaimKept => "De acuerdo, no se usó nada. Pasa el enlace a la persona para quien es.".into(),
+
+        Text::MoveAsk { chat } => format!(
+            "Puedes llevar tu acceso a <b>{chat}</b> a otra cuenta. Yo hago un enlace nuevo y tú lo abres allí. \
+             En cuanto se use, esta cuenta tendrá que salir del chat.\n\n\
+             ¿Hago el enlace nuevo?"
+        ),
+        Text::MoveReady { chat, link } => format!(
+            "Tu enlace nuevo a <b>{chat}</b>. Ábrelo con tu otra cuenta y no se lo enseñes a nadie más:\n\n\
+             <code>{link}</code>\n\n\
+             Hasta que lo uses, todo sigue igual."
+        ),
+        Text::MoveTooOften => "Este acceso cambió de cuenta varias veces hace poco, así que no puedo moverlo otra vez \
+            por mi cuenta. Con /support te ayudamos."
+            .into(),
+        Text::LostLink => "No pasa nada: tu acceso es de tu cuenta, no del enlace. Lo ves con /access.\n\n\
+            Si no está ahí, dinos con /support cuándo lo compraste."
+            .into(),
+
+        Text::JoinNotEntitled {
+            chat,
+            claim,
+            minutes: number,
+        } => format!(
+            "Pediste entrar en <b>{chat}</b>, pero no veo ninguna compra de esta cuenta.\n\n\
+             <b>¿Ya compraste?</b> Abre {claim} y pega allí tu enlace. Tu solicitud espera {}, \
+             y con tu enlace te dejo entrar.",
+            minutes(number)
+        ),
+        Text::JoinBuy { shop } => format!("<b>¿Todavía no?</b> Puedes comprar el acceso aquí: {shop}"),
+        Text::JoinApproved { chat } => format!("Ya estás dentro. ¡Te damos la bienvenida a <b>{chat}</b>!"),
+        Text::JoinWaiting { chat, place } => format!(
+            "Mucha gente está entrando en <b>{chat}</b>. Tu lugar en la cola: {place}. \
+             Te dejo entrar cuando te toque, no tienes que hacer nada."
+        ),
+        Text::JoinTooManyChats { chat } => format!(
+            "Telegram dice que estás en demasiados chats, así que no puedo dejarte entrar en <b>{chat}</b>. \
+             Tu acceso sigue siendo tuyo.\n\n\
+             Sal de un chat que ya no necesites y toca otra vez el botón."
+        ),
+        Text::JoinTapAgain { chat } => format!(
+            "Tu solicitud para entrar en <b>{chat}</b> desapareció antes de que pudiera responder. \
+             Toca otra vez el botón, por favor."
+        ),
+        Text::Banned { chat } => format!(
+            "Un administrador te expulsó de <b>{chat}</b>, así que no puedo dejarte entrar. \
+             Pregunta con /support, por favor."
+        ),
+
+        Text::Access => "<b>Tu acceso</b>".into(),
+        Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: hasta el {}", date(until)),
+        Text::AccessForever { chat } => format!("<b>{chat}</b>: para siempre"),
+        Text::AccessNothing => "Esta cuenta no tiene acceso a ningún chat.\n\n\
+            <b>¿Ya compraste?</b> Toca otra vez tu enlace o pégalo aquí. \
+            Si compraste con otra cuenta, envía /access desde ella."
+            .into(),
+
+        Text::Help => "<b>Qué puedo hacer por ti</b>\n\
+            Para todo lo demás, escribe aquí: te lee una persona."
+            .into(),
+        Text::LanguageList => "Te escribo en español. ¿Qué idioma prefieres?".into(),
+        Text::LanguageChosen => "De acuerdo, desde ahora te escribo en español.".into(),
+        Text::Terms { page } => format!("Las condiciones están aquí: {page}"),
+        Text::TermsUnset => "El vendedor no ha publicado condiciones aquí. Pregunta con /support y te responderá una persona.".into(),
+
+        Text::Privacy { days: number } => format!(
+            "<b>Tus datos</b>\n\n\
+             Guardo tu identificador de Telegram, tu nombre y tu idioma, lo que compraste y lo que me escribes. \
+             Sirve para dejarte entrar y ayudarte. No guardo nada de lo que se dice en los grupos. \
+             Si no has comprado nada, te olvido {} después de tu último mensaje.\n\n\
+             Puedes recibir una copia o borrarlo todo.",
+            days(number)
+        ),
+        Text::PrivacyPolicy { page } => format!("La política completa está aquí: {page}"),
+        Text::ExportStarted => "Estoy reuniendo tus datos. Te llegarán aquí en cuanto estén listos.".into(),
+        Text::ExportReady { link, until } => format!(
+            "Tus datos están listos: {link}\n\n\
+             El enlace funciona hasta el {}. Por favor, no lo compartas.",
+            date(until)
+        ),
+        Text::EraseAsk => "Borro todo lo que sé de ti. En la contabilidad solo quedan los importes de los pagos, \
+            sin tu nombre.\n\n\
+            ¿Borro tus datos?"
+            .into(),
+        Text::EraseAskSeats { chats: number } => format!(
+            "Tienes acceso a {}. Si borro tus datos, <b>ese acceso termina en el acto</b>: \
+             tendrás que salir, las suscripciones se cancelan y nada lo devuelve. \
+             En la contabilidad solo quedan los importes de los pagos, sin tu nombre.\n\n\
+             ¿Borro tus datos?",
+            chats(number)
+        ),
+        Text::EraseAskAgain => "Para estar seguros: esto no se puede deshacer. ¿Borro todo ahora?".into(),
+        Text::EraseDone => "Tus datos están borrados. ¡Que te vaya muy bien!".into(),
+        Text::EraseKept => "No se borró nada. Todo sigue como estaba.".into(),
+
+        Text::PaySupport => "<b>¿Una pregunta sobre un pago?</b> Escríbela aquí: qué compraste, cuándo y qué salió mal. \
+            Te responderá una persona, también sobre reembolsos.\n\n\
+            Por favor, escríbenos a nosotros y no a Telegram: su soporte no puede ayudarte con esta compra."
+            .into(),
+        Text::Stopped => "De acuerdo, no te envío más novedades ni ofertas. \
+            Lo que se refiere a tu acceso y a tus pagos sí te seguirá llegando."
+            .into(),
+        Text::StopUndone => "De acuerdo, vuelves a recibir novedades y ofertas. Con /stop las paras cuando quieras.".into(),
+        Text::Support => "Escribe aquí tu pregunta. La leerá una persona y te responderá en este chat.".into(),
+        Text::SupportArrived => "Tu mensaje llegó. Una persona te responderá aquí.".into(),
+        Text::SupportArrivedLater { from } => format!(
+            "Tu mensaje llegó. Volvemos a estar aquí a partir del {} y te responderemos.",
+            date(from)
+        ),
+
+        Text::TooManyCommands { command } => format!(
+            "Eso fue un poco rápido para mí: no atendí {command}. Envíalo otra vez dentro de un minuto, por favor."
+        ),
+        Text::TooManyMessages => "Eso fue un poco rápido para mí: no pasé tu último mensaje. \
+            Envíalo otra vez dentro de un minuto, por favor."
+            .into(),
+        Text::NeedsRole { command, role: needed } => format!(
+            "Para {command} hace falta el rol «{}». Un administrador de este bot puede dártelo.",
+            role(needed)
+        ),
+        Text::UnknownCommand => "No conozco este comando. Con /help ves lo que puedo hacer.".into(),
+        Text::DidYouMean { command } => {
+            format!("No conozco este comando. ¿Querías decir {command}?")
+        }
+        Text::PrivateOnly => "Esto te lo respondo en nuestro chat privado, donde solo tú puedes leerlo.".into(),
+    }
+}
+
+pub(super) fn label(label: &Label<'_>) -> String {
+    match *label {
+        Label::OpenChat { chat } => format!("Abrir {chat}"),
+        Label::OpenPrivate => "Abrir el chat privado".into(),
+        Label::OtherAccount => "Es mi otra cuenta".into(),
+        Label::NotMe => "No fui yo".into(),
+        Label::UseLink => "Usarlo para mí".into(),
+        Label::KeepLink => "Guardarlo para otra persona".into(),
+        Label::AnotherAccount => "Tengo otra cuenta".into(),
+        Label::LostLink => "Perdí mi enlace".into(),
+        Label::Move => "Hacer el enlace nuevo".into(),
+        Label::MoveNot => "Dejarlo aquí".into(),
+        Label::Export => "Recibir una copia de mis datos".into(),
+        Label::Erase => "Borrar mis datos".into(),
+        Label::EraseYes => "Sí, borrar mis datos".into(),
+        Label::EraseNow => "Borrar todo ahora".into(),
+        Label::EraseNot => "Conservar mis datos".into(),
+        Label::NewsStop => "No más novedades ni ofertas".into(),
+        Label::NewsAgain => "Volver a recibir novedades".into(),
+    }
+}
+
+pub(super) const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Public => "cualquiera",
+        Role::Member => "miembro",
+        Role::Operator => "operador",
+        Role::Admin => "administrador",
+        Role::Owner => "propietario",
+    }
+}
+
+pub(super) const fn summary(command: CommandName) -> &'static str {
+    match command {
+        CommandName::Start => "Empezar o usar un enlace",
+        CommandName::Access => "Tus chats, hasta cuándo y la entrada",
+        CommandName::Support => "Hablar con una persona",
+        CommandName::Help => "Qué puedo hacer por ti",
+        CommandName::Language => "Elegir tu idioma",
+        CommandName::PaySupport => "Preguntar por un pago o un reembolso",
+        CommandName::Terms => "Las condiciones de venta",
+        CommandName::Privacy => "Tus datos: qué se guarda, copia, borrar",
+        CommandName::Stop => "No recibir más novedades ni ofertas",
+        CommandName::Buyer => "Todo sobre un comprador",
+        CommandName::Reply => "Enviar una respuesta preparada",
+        CommandName::Note => "Escribir una nota sobre esta persona",
+        CommandName::Close => "Terminar esta conversación",
+        CommandName::Block => "No recibir más mensajes de esta persona",
+        CommandName::Unblock => "Recibir otra vez mensajes de esta persona",
+        CommandName::Grant => "Dar un acceso gratis",
+        CommandName::Extend => "Alargar un acceso",
+        CommandName::End => "Terminar un acceso",
+        CommandName::Allow => "Dejar que alguien se quede sin comprar",
+        CommandName::Today => "Ventas, entradas, en espera y fallos de hoy",
+        CommandName::Doctor => "Revisar bots, permisos y chats",
+        CommandName::Pause => "Detener un tiempo el trabajo en un chat",
+        CommandName::Resume => "Seguir con un chat en pausa",
+        CommandName::Role => "Ver, dar o quitar roles",
+    }
+}

@@ -1,0 +1,286 @@
+//! Portuguese, as in Brazil.
+
+use super::argument::Date;
+use super::plural;
+use super::sentence::{Label, Text};
+use crate::command::{CommandName, Role};
+
+const MONTHS: [&str; 12] = [
+    "janeiro",
+    "fevereiro",
+    "março",
+    "abril",
+    "maio",
+    "junho",
+    "julho",
+    "agosto",
+    "setembro",
+    "outubro",
+    "novembro",
+    "dezembro",
+];
+
+fn date(at: Date) -> String {
+    at.written(&MONTHS, " de ")
+}
+
+fn chats(number: u32) -> String {
+    format!("{number} {}", plural(number, "chat", "chats"))
+}
+
+fn minutes(number: u32) -> String {
+    format!("{number} {}", plural(number, "minuto", "minutos"))
+}
+
+fn days(number: u32) -> String {
+    format!("{number} {}", plural(number, "dia", "dias"))
+}
+
+pub(super) fn text(text: &Text<'_>) -> String {
+    match *text {
+        Text::Welcome => "Olá, que bom ter você aqui! Eu abro os chats privados que você comprou.\n\n\
+            <b>Já comprou?</b> Toque no seu link de novo ou cole-o aqui.\n\n\
+            /help mostra o que mais eu sei fazer."
+            .into(),
+        Text::WelcomeBack { chats: number } => format!(
+            "Que bom ver você de novo! Você tem acesso a {}. Use /access para entrar.",
+            chats(number)
+        ),
+        Text::TapLinkAgain => {
+            "Seu link não chegou até mim. Toque nele de novo ou cole-o aqui, por favor.".into()
+        }
+
+        Text::ClaimAccepted { chat } => format!(
+            "É seu: você tem acesso a <b>{chat}</b>.\n\n\
+             Toque no botão abaixo e peça para entrar. Eu abro para você."
+        ),
+        Text::ClaimFollows { chat } => format!(
+            "É seu: você tem acesso a <b>{chat}</b>.\n\n\
+             Sua entrada ainda está sendo preparada. Ela chega aqui sozinha, você não precisa fazer nada."
+        ),
+        Text::ClaimTaken => "Alguém já usou este link, por isso não posso deixar você entrar com ele.\n\n\
+            Foi você, com outra conta? Ou não foi você?"
+            .into(),
+        Text::ClaimTakenOther => format!(
+            "Então o seu acesso está naquela conta. Mude para ela, escreva para mim por lá e envie /access. \
+             Em “{}” você pode trazer o acesso para esta conta.",
+            label(&Label::AnotherAccount)
+        ),
+        Text::ClaimTakenNotMe => "Agradecemos o aviso. Uma pessoa vai verificar e responder a você aqui. \
+            Por favor, não pague de novo."
+            .into(),
+        Text::ClaimUnknown => "Não conheço este link. Talvez falte uma parte dele: \
+            copie-o de novo e cole aqui.\n\n\
+            Se ainda não funcionar, fale conosco em /support."
+            .into(),
+        Text::ClaimExpired => "Este link expirou. Diga em /support quando você comprou, \
+            e procuramos a sua compra."
+            .into(),
+        Text::ClaimReplaced => "Há um link mais novo no lugar deste. Use o último que você recebeu.\n\n\
+            Não o encontra? /support ajuda você."
+            .into(),
+        Text::ClaimVoided => "O vendedor cancelou este link, como acontece depois de um reembolso.\n\n\
+            Se for um engano, fale conosco em /support."
+            .into(),
+        Text::ClaimUnpaid => "Este pedido ainda não foi pago, por isso não posso deixar você entrar. \
+            Quando o pagamento chegar, toque no link de novo."
+            .into(),
+        Text::AlreadyIn { chat } => {
+            format!("Você já está em <b>{chat}</b>. O botão abaixo abre o chat.")
+        }
+        Text::ClaimAskForever { chat } => format!(
+            "Você já tem acesso a <b>{chat}</b> para sempre, então este link não acrescentaria nada para você.\n\n\
+             Usar mesmo assim ou guardar para outra pessoa?"
+        ),
+        Text::ClaimAskGift { chat } => format!(
+            "Isto é um presente: acesso a <b>{chat}</b>. Depois que você usar, não dá mais para passar a outra pessoa.\n\n\
+             É para você?"
+        ),
+        Text::ClaimKept => "Tudo bem, nada foi usado. Passe o link para a pessoa a quem ele se destina.".into(),
+
+        Text::MoveAsk { chat } => format!(
+            "Você pode levar o seu acesso a <b>{chat}</b> para outra conta. Eu faço um novo link, e você o abre por lá. \
+             Assim que ele for usado, esta conta terá de sair do chat.\n\n\
+             Faço o novo link?"
+        ),
+        Text::MoveReady { chat, link } => format!(
+            "Seu novo link para <b>{chat}</b>. Abra-o com a sua outra conta e não o mostre a mais ninguém:\n\n\
+             <code>{link}</code>\n\n\
+             Até você usá-lo, tudo continua como está."
+        ),
+        Text::MoveTooOften => "Este acesso mudou de conta várias vezes nos últimos tempos, então não posso mudá-lo de novo \
+            por conta própria. /support ajuda você."
+            .into(),
+        Text::LostLink => "Sem problema: o acesso é da sua conta, não do link. /access mostra o que você tem.\n\n\
+            Se não estiver lá, diga em /support quando você comprou."
+            .into(),
+
+        Text::JoinNotEntitled {
+            chat,
+            claim,
+            minutes: number,
+        } => format!(
+            "Você pediu para entrar em <b>{chat}</b>, mas não vejo nenhuma compra desta conta.\n\n\
+             <b>Já comprou?</b> Abra {claim} e cole lá o seu link. Seu pedido espera {}, \
+             e com o link eu deixo você entrar.",
+            minutes(number)
+        ),
+        Text::JoinBuy { shop } => format!("<b>Ainda não?</b> Você pode comprar o acesso aqui: {shop}"),
+        Text::JoinApproved { chat } => format!("Você entrou. Boas-vindas a <b>{chat}</b>!"),
+        Text::JoinWaiting { chat, place } => format!(
+            "Muita gente está entrando em <b>{chat}</b>. Seu lugar na fila: {place}. \
+             Eu deixo você entrar quando chegar a sua vez, você não precisa fazer nada."
+        ),
+        Text::JoinTooManyChats { chat } => format!(
+            "O Telegram diz que você está em chats demais, por isso não posso deixar você entrar em <b>{chat}</b>. \
+             O acesso continua sendo seu.\n\n\
+             Saia de um chat de que não precisa mais e toque no botão de novo."
+        ),
+        Text::JoinTapAgain { chat } => format!(
+            "Seu pedido para entrar em <b>{chat}</b> sumiu antes que eu pudesse responder. \
+             Toque no botão de novo, por favor."
+        ),
+        Text::Banned { chat } => format!(
+            "Um administrador baniu você de <b>{chat}</b>, por isso não posso deixar você entrar. \
+             Pergunte em /support, por favor."
+        ),
+
+        Text::Access => "<b>Seu acesso</b>".into(),
+        Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: até {}", date(until)),
+        Text::AccessForever { chat } => format!("<b>{chat}</b>: para sempre"),
+        Text::AccessNothing => "Esta conta não tem acesso a nenhum chat.\n\n\
+            <b>Já comprou?</b> Toque no seu link de novo ou cole-o aqui. \
+            Se você comprou com outra conta, envie /access por ela."
+            .into(),
+
+        Text::Help => "<b>O que eu posso fazer por você</b>\n\
+            Para todo o resto, é só escrever aqui: uma pessoa lê."
+            .into(),
+        Text::LanguageList => "Eu escrevo para você em português. Que idioma você prefere?".into(),
+        Text::LanguageChosen => "Certo, a partir de agora escrevo para você em português.".into(),
+        Text::Terms { page } => format!("Os termos estão aqui: {page}"),
+        Text::TermsUnset => "O vendedor não publicou termos aqui. Pergunte em /support, e uma pessoa responde.".into(),
+
+        Text::Privacy { days: number } => format!(
+            "<b>Seus dados</b>\n\n\
+             Eu guardo o seu identificador do Telegram, o seu nome e idioma, o que você comprou e o que me escreve. \
+             Isso serve para deixar você entrar e para ajudar você. Não guardo nada do que se diz nos grupos. \
+             Se você não comprou nada, esqueço você {} depois da sua última mensagem.\n\n\
+             Você pode receber uma cópia ou apagar tudo.",
+            days(number)
+        ),
+        Text::PrivacyPolicy { page } => format!("A política completa está aqui: {page}"),
+        Text::ExportStarted => "Estou reunindo os seus dados. Eles chegam aqui assim que estiverem prontos.".into(),
+        Text::ExportReady { link, until } => format!(
+            "Seus dados estão prontos: {link}\n\n\
+             O link funciona até {}. Por favor, não o compartilhe.",
+            date(until)
+        ),
+        Text::EraseAsk => "Eu apago tudo o que sei sobre você. Na contabilidade ficam só os valores dos pagamentos, \
+            sem o seu nome.\n\n\
+            Apagar os seus dados?"
+            .into(),
+        Text::EraseAskSeats { chats: number } => format!(
+            "Você tem acesso a {}. Se eu apagar os seus dados, <b>esse acesso termina na hora</b>: \
+             você terá de sair, as assinaturas são canceladas e nada o traz de volta. \
+             Na contabilidade ficam só os valores dos pagamentos, sem o seu nome.\n\n\
+             Apagar os seus dados?",
+            chats(number)
+        ),
+        Text::EraseAskAgain => "Só para ter certeza: isto não pode ser desfeito. Apagar tudo agora?".into(),
+        Text::EraseDone => "Seus dados foram apagados. Tudo de bom!".into(),
+        Text::EraseKept => "Nada foi apagado. Tudo continua como estava.".into(),
+
+        Text::PaySupport => "<b>Uma pergunta sobre um pagamento?</b> Escreva aqui: o que você comprou, quando e o que deu errado. \
+            Uma pessoa responde a você aqui, também sobre reembolsos.\n\n\
+            Por favor, escreva para nós e não para o Telegram: o suporte dele não pode ajudar com esta compra."
+            .into(),
+        Text::Stopped => "Certo, não envio mais novidades nem ofertas. \
+            O que diz respeito ao seu acesso e aos seus pagamentos continua chegando."
+            .into(),
+        Text::StopUndone => "Certo, você volta a receber novidades e ofertas. Para parar, basta enviar /stop.".into(),
+        Text::Support => "É só escrever aqui a sua pergunta. Uma pessoa lê e responde a você neste chat.".into(),
+        Text::SupportArrived => "Sua mensagem chegou. Uma pessoa responde a você aqui.".into(),
+        Text::SupportArrivedLater { from } => format!(
+            "Sua mensagem chegou. Voltamos a atender a partir de {} e então respondemos.",
+            date(from)
+        ),
+
+        Text::TooManyCommands { command } => format!(
+            "Foi um pouco rápido demais para mim: não atendi {command}. Envie de novo daqui a um minuto, por favor."
+        ),
+        Text::TooManyMessages => "Foi um pouco rápido demais para mim: não passei adiante a sua última mensagem. \
+            Envie de novo daqui a um minuto, por favor."
+            .into(),
+        Text::NeedsRole { command, role: needed } => format!(
+            "{command} exige o papel “{}”. Um administrador deste bot pode dá-lo a você.",
+            role(needed)
+        ),
+        Text::UnknownCommand => "Não conheço este comando. /help mostra o que eu sei fazer.".into(),
+        Text::DidYouMean { command } => {
+            format!("Não conheço este comando. Você quis dizer {command}?")
+        }
+        Text::PrivateOnly => "Isto eu respondo no nosso chat privado, onde só você pode ler.".into(),
+    }
+}
+
+pub(super) fn label(label: &Label<'_>) -> String {
+    match *label {
+        Label::OpenChat { chat } => format!("Abrir {chat}"),
+        Label::OpenPrivate => "Abrir o chat privado".into(),
+        Label::OtherAccount => "É a minha outra conta".into(),
+        Label::NotMe => "Não fui eu".into(),
+        Label::UseLink => "Usar para mim".into(),
+        Label::KeepLink => "Guardar para outra pessoa".into(),
+        Label::AnotherAccount => "Tenho outra conta".into(),
+        Label::LostLink => "Perdi o meu link".into(),
+        Label::Move => "Fazer o novo link".into(),
+        Label::MoveNot => "Deixar aqui".into(),
+        Label::Export => "Receber uma cópia dos meus dados".into(),
+        Label::Erase => "Apagar os meus dados".into(),
+        Label::EraseYes => "Sim, apagar os meus dados".into(),
+        Label::EraseNow => "Apagar tudo agora".into(),
+        Label::EraseNot => "Manter os meus dados".into(),
+        Label::NewsStop => "Sem mais novidades e ofertas".into(),
+        Label::NewsAgain => "Voltar a receber novidades".into(),
+    }
+}
+
+pub(super) const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Public => "qualquer pessoa",
+        Role::Member => "membro",
+        Role::Operator => "operador",
+        Role::Admin => "administrador",
+        Role::Owner => "proprietário",
+    }
+}
+
+pub(super) const fn summary(command: CommandName) -> &'static str {
+    match command {
+        CommandName::Start => "Começar ou usar um link",
+        CommandName::Access => "Seus chats, até quando e a entrada",
+        CommandName::Support => "Falar com uma pessoa",
+        CommandName::Help => "O que eu posso fazer por você",
+        CommandName::Language => "Escolher o seu idioma",
+        CommandName::PaySupport => "Perguntar sobre um pagamento ou reembolso",
+        CommandName::Terms => "Os termos de venda",
+        CommandName::Privacy => "Seus dados: o que se guarda, cópia, apagar",
+        CommandName::Stop => "Não receber mais novidades e ofertas",
+        CommandName::Buyer => "Tudo sobre um comprador",
+        CommandName::Reply => "Enviar uma resposta pronta",
+        CommandName::Note => "Escrever uma nota sobre esta pessoa",
+        CommandName::Close => "Encerrar esta conversa",
+        CommandName::Block => "Não receber mais mensagens desta pessoa",
+        CommandName::Unblock => "Voltar a receber mensagens desta pessoa",
+        CommandName::Grant => "Dar um acesso grátis",
+        CommandName::Extend => "Prolongar um acesso",
+        CommandName::End => "Encerrar um acesso",
+        CommandName::Allow => "Deixar alguém ficar sem comprar",
+        CommandName::Today => "Vendas, entradas, em espera e falhas de hoje",
+        CommandName::Doctor => "Verificar bots, permissões e chats",
+        CommandName::Pause => "Parar por um tempo o trabalho em um chat",
+        CommandName::Resume => "Continuar com um chat em pausa",
+        CommandName::Role => "Ver, dar ou tirar papéis",
+    }
+}

@@ -1,0 +1,202 @@
+//! What there is to say: the sentences with their arguments, and the buttons.
+
+use super::argument::{Address, Date, LabelName, Name};
+use crate::command::{CommandName, Role};
+
+/// An enum of sentences, and the samples with which tests go through all of them.
+macro_rules! sentences {
+    ($lifetime:lifetime, $(#[$about:meta])* $catalogue:ident:
+     $($(#[$doc:meta])* $name:ident $({ $($argument:ident: $kind:ty),+ })?,)+) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $catalogue<$lifetime> {
+            $($(#[$doc])* $name $({
+                $(#[allow(missing_docs, reason = "its name and its type say it")] $argument: $kind,)+
+            })?,)+
+        }
+
+        #[cfg(test)]
+        impl $catalogue<'static> {
+            /// Each sentence: its name, those of its arguments, and how it is made, with one argument changed.
+            pub(super) fn samples() -> Vec<super::tests::SampledSentence<Self>> {
+                vec![$((
+                    stringify!($name),
+                    vec![$($(stringify!($argument)),+)?],
+                    (|_changed: &str| Self::$name $({
+                        $($argument: super::tests::SampleArgument::sample(_changed == stringify!($argument)),)+
+                    })?) as fn(&str) -> Self,
+                ),)+]
+            }
+        }
+    };
+}
+
+sentences! { 'a,
+    /// A message to a person, HTML.
+    Text:
+
+    /// `/start` of a person without a seat.
+    Welcome,
+    /// `/start` of a person with seats.
+    WelcomeBack { chats: u32 },
+    /// The app lost the payload of a claim link.
+    TapLinkAgain,
+
+    /// A claim link is accepted; the button opens the chat.
+    ClaimAccepted { chat: Name<'a> },
+    /// A claim link is accepted, before there is a way into the chat.
+    ClaimFollows { chat: Name<'a> },
+    /// Somebody else has the seat of a claim link.
+    ClaimTaken,
+    /// "That is my other account."
+    ClaimTakenOther,
+    /// "It was not me."
+    ClaimTakenNotMe,
+    /// A claim link that we never made, or a part of one.
+    ClaimUnknown,
+    /// A claim link whose time is over.
+    ClaimExpired,
+    /// A claim link with a newer one in its place.
+    ClaimReplaced,
+    /// A claim link that the seller voided.
+    ClaimVoided,
+    /// The claim link of an order that is not paid.
+    ClaimUnpaid,
+    /// The person is in the chat.
+    AlreadyIn { chat: Name<'a> },
+    /// The seat of this person has no end, so a claim would add nothing to it.
+    ClaimAskForever { chat: Name<'a> },
+    /// The seat was bought for somebody else.
+    ClaimAskGift { chat: Name<'a> },
+    /// "Keep it for somebody else."
+    ClaimKept,
+
+    /// A seat is to move to another account: asks first.
+    MoveAsk { chat: Name<'a> },
+    /// The claim link for the other account.
+    MoveReady { chat: Name<'a>, link: Address<'a> },
+    /// The seat moved too often.
+    MoveTooOften,
+    /// "I lost my link."
+    LostLink,
+
+    /// A join request without a seat waits a while for a claim.
+    JoinNotEntitled { chat: Name<'a>, claim: Address<'a>, minutes: u32 },
+    /// Stands after it where there is something to buy.
+    JoinBuy { shop: Address<'a> },
+    /// A join request is approved.
+    JoinApproved { chat: Name<'a> },
+    /// A join request waits for those before it.
+    JoinWaiting { chat: Name<'a>, place: u32 },
+    /// Telegram lets the person join no further chat.
+    JoinTooManyChats { chat: Name<'a> },
+    /// The join request is gone.
+    JoinTapAgain { chat: Name<'a> },
+    /// An administrator banned the person by hand.
+    Banned { chat: Name<'a> },
+
+    /// Heads the list of seats.
+    Access,
+    /// A seat that ends.
+    AccessUntil { chat: Name<'a>, until: Date },
+    /// A seat that does not end.
+    AccessForever { chat: Name<'a> },
+    /// No seat.
+    AccessNothing,
+
+    /// Heads the list of commands.
+    Help,
+    /// Asks for a language.
+    LanguageList,
+    /// A language is chosen: this one.
+    LanguageChosen,
+    /// Where the terms are.
+    Terms { page: Address<'a> },
+    /// The seller has published no terms.
+    TermsUnset,
+
+    /// What is kept, for how many days of a person without a purchase.
+    Privacy { days: u32 },
+    /// Where the seller's own policy is.
+    PrivacyPolicy { page: Address<'a> },
+    /// The export has begun.
+    ExportStarted,
+    /// The export is there.
+    ExportReady { link: Address<'a>, until: Date },
+    /// Erasure, first question.
+    EraseAsk,
+    /// Erasure, first question to a person with seats.
+    EraseAskSeats { chats: u32 },
+    /// Erasure, second question.
+    EraseAskAgain,
+    /// All is erased.
+    EraseDone,
+    /// The person keeps their data.
+    EraseKept,
+
+    /// A question about a payment.
+    PaySupport,
+    /// No marketing any more.
+    Stopped,
+    /// Marketing again.
+    StopUndone,
+    /// How to talk to a person.
+    Support,
+    /// A message has reached the operators.
+    SupportArrived,
+    /// The same, while none of them is there.
+    SupportArrivedLater { from: Date },
+
+    /// A command was not taken, since there were too many.
+    TooManyCommands { command: CommandName },
+    /// A message was not passed on, since there were too many.
+    TooManyMessages,
+    /// A command without the right to it.
+    NeedsRole { command: CommandName, role: Role },
+    /// A command that does not exist, and none is near.
+    UnknownCommand,
+    /// A command that does not exist, and one that does.
+    DidYouMean { command: CommandName },
+    /// The answer in groups; the button opens the private chat.
+    PrivateOnly,
+}
+
+sentences! { 'a,
+    /// What stands on a button, plain text: it says what the button does.
+    Label:
+
+    /// Opens a chat, or asks to join it.
+    OpenChat { chat: LabelName<'a> },
+    /// Opens the private chat with the bot.
+    OpenPrivate,
+    /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenOther`].
+    OtherAccount,
+    /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenNotMe`].
+    NotMe,
+    /// Claims a seat after a question.
+    UseLink,
+    /// Answers the question with [`Text::ClaimKept`].
+    KeepLink,
+    /// Of `/access`: asks [`Text::MoveAsk`].
+    AnotherAccount,
+    /// Of `/access`: answers [`Text::LostLink`].
+    LostLink,
+    /// Answers [`Text::MoveAsk`] with [`Text::MoveReady`].
+    Move,
+    /// Leaves the seat where it is.
+    MoveNot,
+    /// Exports what is known of a person.
+    Export,
+    /// Asks [`Text::EraseAsk`] or [`Text::EraseAskSeats`].
+    Erase,
+    /// Asks [`Text::EraseAskAgain`].
+    EraseYes,
+    /// Erases.
+    EraseNow,
+    /// Answers with [`Text::EraseKept`].
+    EraseNot,
+    /// Ends marketing, under each of its messages.
+    NewsStop,
+    /// Undoes [`Text::Stopped`].
+    NewsAgain,
+}

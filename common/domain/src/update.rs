@@ -1,0 +1,348 @@
+//! What Telegram reports, sorted before anything is read or written: the kinds of updates that we act on, and of each the
+//! fields that we use. All else is ignored without a record.
+//!
+//! Fields: <https://core.telegram.org/bots/api#update>.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::id::{ChatId, InviteLink, TelegramUserId};
+use super::join::{self, MemberChange};
+use super::text;
+use super::time::Timestamp;
+
+/// One update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// Its number: each update of a bot has one of its own, and keeps it when it is sent again. 0 if it has none.
+    pub id: i64,
+    /// What it tells.
+    pub kind: UpdateKind,
+}
+
+/// What an update means to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateKind {
+    /// Somebody came into a chat, or went out.
+    Member(MemberChange),
+    /// Somebody asks to be let into a chat.
+    JoinRequest(JoinRequest),
+    /// A person wrote to the bot in private.
+    Private(PrivateMessage),
+    /// Anything else, and why it is none of these.
+    Ignored(&'static str),
+}
+
+/// Somebody asks to be let into a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// The chat.
+    pub chat: ChatId,
+    /// Who asks.
+    pub person: TelegramUserId,
+    /// When, to the second, by Telegram's clock.
+    pub at: Timestamp,
+    /// By which link, if we are shown its whole URL: then our bot made it.
+    pub link: Option<InviteLink>,
+    /// The language of their app, as an IETF tag, if Telegram tells it.
+    pub language_code: Option<String>,
+}
+
+/// A person wrote to the bot in private.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PrivateMessage {
+    /// Who.
+    pub person: TelegramUserId,
+    /// When, to the second, by Telegram's clock.
+    pub at: Timestamp,
+    /// The language of their app, as an IETF tag, if Telegram tells it.
+    pub language_code: Option<String>,
+    /// The text; nothing of a photo, a sticker and the like.
+    pub text: Option<String>,
+}
+
+/// Without the text, which is the person's own.
+impl std::fmt::Debug for PrivateMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PrivateMessage({}, {}, …)", self.person, self.at)
+    }
+}
+
+/// The body is not JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotJson;
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(default)]
+    update_id: i64,
+    #[serde(borrow)]
+    chat_member: Option<&'a RawValue>,
+    #[serde(borrow)]
+    chat_join_request: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Chat {
+    id: i64,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: i64,
+    is_bot: bool,
+    language_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ChatInviteLink {
+    invite_link: String,
+}
+
+#[derive(Deserialize)]
+struct ChatJoinRequest {
+    chat: Chat,
+    from: User,
+    date: i64,
+    invite_link: Option<ChatInviteLink>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    chat: Chat,
+    from: Option<User>,
+    date: i64,
+    text: Option<String>,
+}
+
+/// Reads the body of a webhook call.
+///
+/// # Errors
+/// [`NotJson`] if it is no JSON at all. JSON of any other shape is an update that is ignored.
+pub fn classify(body: &[u8]) -> Result<Update, NotJson> {
+    let text = std::str::from_utf8(text::without_mark(body)).map_err(|_| NotJson)?;
+    let fields = match serde_json::from_str::<Fields<'_>>(text) {
+        Ok(fields) => fields,
+        // Of another shape, or beyond what a number can hold.
+        Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            return Ok(Update {
+                id: 0,
+                kind: UpdateKind::Ignored("not an update"),
+            });
+        }
+        Err(_) => return Err(NotJson),
+    };
+    Ok(Update {
+        id: fields.update_id,
+        kind: kind_of(&fields),
+    })
+}
+
+fn kind_of(fields: &Fields<'_>) -> UpdateKind {
+    if let Some(raw) = fields.chat_member {
+        return UpdateKind::Member(join::read(raw.get()));
+    }
+    if let Some(raw) = fields.chat_join_request {
+        return match serde_json::from_str(raw.get()) {
+            Ok(request) => join_request(request),
+            Err(_) => UpdateKind::Ignored("not a ChatJoinRequest"),
+        };
+    }
+    if let Some(raw) = fields.message {
+        return match serde_json::from_str(raw.get()) {
+            Ok(message) => private(message),
+            Err(_) => UpdateKind::Ignored("not a Message"),
+        };
+    }
+    UpdateKind::Ignored("an update of another kind")
+}
+
+fn join_request(request: ChatJoinRequest) -> UpdateKind {
+    if request.from.is_bot {
+        return UpdateKind::Ignored("a bot");
+    }
+    let link = request.invite_link.map(|link| link.invite_link);
+    let link = link.filter(|url| !url.is_empty()).map(InviteLink::new);
+    UpdateKind::JoinRequest(JoinRequest {
+        chat: ChatId(request.chat.id),
+        person: TelegramUserId(request.from.id),
+        at: Timestamp::from_seconds(request.date),
+        link: link.filter(|link| !link.is_cut()),
+        language_code: request.from.language_code,
+    })
+}
+
+fn private(message: Message) -> UpdateKind {
+    match message.from {
+        // In a private chat the chat is the person. A message without a sender, or on behalf of a chat, is nobody's.
+        Some(from)
+            if message.chat.kind == "private" && !from.is_bot && from.id == message.chat.id =>
+        {
+            UpdateKind::Private(PrivateMessage {
+                person: TelegramUserId(from.id),
+                at: Timestamp::from_seconds(message.date),
+                language_code: from.language_code,
+                text: message.text,
+            })
+        }
+        _ => UpdateKind::Ignored("not a person's private message"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const AT: i64 = 1_763_640_000;
+
+    fn read(update: &Value) -> UpdateKind {
+        classify(update.to_string().as_bytes()).unwrap().kind
+    }
+
+    fn joined() -> Value {
+        let member = |status| json!({"status": status, "user": {"id": 7, "is_bot": false, "first_name": "A"}});
+        json!({"update_id": 5, "chat_member": {
+            "chat": {"id": -100, "type": "supergroup", "title": "T"},
+            "from": {"id": 5, "is_bot": false, "first_name": "Admin"},
+            "date": AT, "old_chat_member": member("left"), "new_chat_member": member("member"),
+            "invite_link": {"invite_link": "https://t.me/+full"},
+        }})
+    }
+
+    fn written(text: &str) -> Value {
+        json!({"update_id": 9, "message": {
+            "message_id": 3, "date": AT, "text": text,
+            "chat": {"id": 7, "type": "private", "first_name": "Ann"},
+            "from": {"id": 7, "is_bot": false, "first_name": "Ann", "language_code": "pt-br"},
+        }})
+    }
+
+    fn asked(link: &str) -> Value {
+        json!({"update_id": 11, "chat_join_request": {
+            "chat": {"id": -100, "type": "supergroup", "title": "T"},
+            "from": {"id": 7, "is_bot": false, "first_name": "Ann"},
+            "user_chat_id": 7, "date": AT,
+            "invite_link": {"invite_link": link, "creates_join_request": true},
+        }})
+    }
+
+    #[test]
+    fn an_update_keeps_its_number_and_a_join_is_one() {
+        let update = classify(joined().to_string().as_bytes()).unwrap();
+        assert_eq!(update.id, 5);
+        assert!(matches!(
+            update.kind,
+            UpdateKind::Member(MemberChange::Join(_))
+        ));
+    }
+
+    #[test]
+    fn a_person_in_private_is_heard_and_nobody_else() {
+        let UpdateKind::Private(message) = read(&written("/start c_x")) else {
+            panic!("not a private message");
+        };
+        assert_eq!(message.person, TelegramUserId(7));
+        assert_eq!(message.at, Timestamp::from_seconds(AT));
+        assert_eq!(message.language_code.as_deref(), Some("pt-br"));
+        assert_eq!(message.text.as_deref(), Some("/start c_x"));
+        // What a person writes is shown nowhere.
+        assert!(!format!("{message:?}").contains("c_x"));
+
+        let ignored = UpdateKind::Ignored("not a person's private message");
+        let changes: [fn(&mut Value); 5] = [
+            |message| message["chat"] = json!({"id": -100, "type": "supergroup"}),
+            |message| message["chat"]["type"] = json!("channel"),
+            |message| message["from"]["is_bot"] = json!(true),
+            |message| message["from"]["id"] = json!(8),
+            |message| {
+                message.as_object_mut().unwrap().remove("from");
+            },
+        ];
+        for change in changes {
+            let mut other = written("/start");
+            change(&mut other["message"]);
+            assert_eq!(read(&other), ignored, "{other}");
+        }
+    }
+
+    #[test]
+    fn who_asks_to_be_let_in_is_known_and_by_which_link_if_it_is_ours() {
+        let request = |link: Option<InviteLink>| {
+            UpdateKind::JoinRequest(JoinRequest {
+                chat: ChatId(-100),
+                person: TelegramUserId(7),
+                at: Timestamp::from_seconds(AT),
+                link,
+                language_code: None,
+            })
+        };
+        let ours = "https://t.me/+door";
+        assert_eq!(read(&asked(ours)), request(Some(InviteLink::new(ours))));
+        assert_eq!(read(&asked("https://t.me/+door...")), request(None));
+        let mut of_bot = asked(ours);
+        of_bot["chat_join_request"]["from"]["is_bot"] = json!(true);
+        assert_eq!(read(&of_bot), UpdateKind::Ignored("a bot"));
+    }
+
+    #[test]
+    fn any_json_is_answered_and_only_the_rest_is_refused() {
+        for body in [
+            "{}",
+            "[]",
+            "null",
+            "7",
+            "1e400",
+            "\"x\"",
+            r#"{"chat_member": 7}"#,
+            r#"{"chat_member": {}}"#,
+            r#"{"message": {}}"#,
+            r#"{"message": 7}"#,
+            r#"{"chat_join_request": []}"#,
+            r#"{"update_id": "x"}"#,
+        ] {
+            let kind = classify(body.as_bytes()).map(|update| update.kind);
+            assert!(
+                matches!(
+                    kind,
+                    Ok(UpdateKind::Ignored(_) | UpdateKind::Member(MemberChange::Ignored(_)))
+                ),
+                "{body}"
+            );
+        }
+        for body in [
+            &b""[..],
+            b"{",
+            b"<html>",
+            b"{\"a\": \"\xff\"}",
+            b"{} trailing",
+            b"\"text\" trailing",
+            b"7 {}",
+        ] {
+            assert_eq!(classify(body), Err(NotJson), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_an_update_is_skipped() {
+        let marked = format!("\u{feff}{}", joined());
+        assert_eq!(classify(marked.as_bytes()).map(|update| update.id), Ok(5));
+        assert_eq!(classify("\u{feff}\u{feff}{}".as_bytes()), Err(NotJson));
+    }
+
+    #[test]
+    fn nesting_a_million_deep_ends_in_an_answer() {
+        let deep = format!(
+            r#"{{"message": {}1{}}}"#,
+            "[".repeat(1_000_000),
+            "]".repeat(1_000_000)
+        );
+        assert!(classify(deep.as_bytes()).is_ok());
+    }
+}

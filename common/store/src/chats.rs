@@ -1,0 +1,86 @@
+//! The table of chats: what `setup` made in them.
+
+use super::item::{Reader, link, n, s};
+use super::{StoreError, Table};
+use domain::id::{BotId, ChatId, InviteLink};
+use domain::time::Timestamp;
+use runtime::config::Env;
+
+const CHAT_ID: &str = "chatId";
+const PRESENT_ID: &str = "presentId";
+const TITLE: &str = "title";
+const REQUEST_LINK: &str = "requestLink";
+const DOOR_BOT_ID: &str = "doorBotId";
+const UPDATED_AT: &str = "updatedAt";
+
+/// The table of chats.
+#[derive(Clone)]
+pub struct ChatInfos(Table);
+
+/// What `setup` made in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatInfo {
+    /// The id by which its payments are known.
+    pub canonical_chat: ChatId,
+    /// The id by which it is called.
+    pub chat: ChatId,
+    /// Its title, as `setup` saw it.
+    pub title: String,
+    /// The link by which people ask to be let in; whoever is in opens the chat by it.
+    pub request_link: InviteLink,
+    /// The bot that made it, and gets the join requests.
+    pub door_bot: BotId,
+}
+
+impl ChatInfos {
+    /// The table `Chats`.
+    pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
+        Self(Table::from_env(client, env, "Chats", "CHATS_TABLE"))
+    }
+
+    /// Writes what was made in a chat. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn put(&self, info: &ChatInfo, now: Timestamp) -> Result<(), StoreError> {
+        let call = self.0.client.put_item().table_name(&self.0.name);
+        call.item(CHAT_ID, s(info.canonical_chat))
+            .item(PRESENT_ID, n(info.chat))
+            .item(TITLE, s(&info.title))
+            .item(REQUEST_LINK, link(&info.request_link))
+            .item(DOOR_BOT_ID, n(info.door_bot))
+            .item(UPDATED_AT, s(now))
+            .send()
+            .await
+            .map_err(self.0.fault("PutItem of a chat"))?;
+        Ok(())
+    }
+
+    /// What was made in a chat, as of now (1 read unit); nothing if it was never set up for claims.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn get(&self, canonical_chat: ChatId) -> Result<Option<ChatInfo>, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(CHAT_ID, s(canonical_chat))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a chat"))?;
+        let Some(item) = &answer.item else {
+            return Ok(None);
+        };
+        let reader = Reader {
+            table: &self.0,
+            item,
+        };
+        Ok(Some(ChatInfo {
+            canonical_chat,
+            chat: ChatId(reader.number(PRESENT_ID)?),
+            title: reader.text(TITLE)?.to_owned(),
+            request_link: InviteLink::new(reader.text(REQUEST_LINK)?),
+            door_bot: BotId(reader.number(DOOR_BOT_ID)?),
+        }))
+    }
+}

@@ -1,0 +1,34 @@
+//! The attribute names of the table of seats, each listed once.
+
+pub(super) const PERSON: &str = "telegramUserId";
+pub(super) const CHAT: &str = "chatId";
+pub(super) const ENTITLEMENTS: &str = "entitlements";
+pub(super) const COVER_UNTIL: &str = "until";
+pub(super) const COVER_SECONDS: &str = "seconds";
+pub(super) const START: &str = "start";
+pub(super) const GRACE: &str = "graceSeconds";
+pub(super) const CUT_AT: &str = "cutAt";
+pub(super) const SUSPENDED_AT: &str = "suspendedAt";
+pub(super) const LEVEL: &str = "level";
+pub(super) const FLOOR: &str = "floor";
+pub(super) const USED: &str = "usedMs";
+pub(super) const PRESENCE: &str = "presence";
+pub(super) const PRESENCE_AT: &str = "presenceAt";
+pub(super) const GUEST: &str = "guest";
+pub(super) const REQUESTED_AT: &str = "requestedAt";
+pub(super) const REMOVAL: &str = "removal";
+pub(super) const CAUSE: &str = "cause";
+pub(super) const HELD: &str = "held";
+pub(super) const CLAIMED_AT: &str = "claimedAt";
+pub(super) const REMOVED_AT: &str = "removedAt";
+pub(super) const OFFERED_AT: &str = "offeredAt";
+pub(super) const REVIEW: &str = "review";
+pub(super) const CHECKED_AT: &str = "checkedAt";
+pub(super) const VERSION: &str = "version";
+pub(super) const HISTORY: &str = "history";
+pub(super) const AT: &str = "at";
+pub(super) const WHAT: &str = "what";
+pub(super) const RIGHT: &str = "right";
+pub(super) const UNTIL: &str = "coveredUntil";
+pub(super) const GRACE_UNTIL: &str = "graceUntil";
+pub(super) const EXPIRES_AT: &str = "expiresAt";

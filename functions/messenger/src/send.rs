@@ -1,0 +1,295 @@
+//! Sending one message.
+//!
+//! ```text
+//! at least once                           at most once
+//! read the record                         wait for the slot
+//! wait for the slot                       record: SENDING, by this run
+//! sendMessage   die here: sent again      sendMessage   die here: reported as unknown, not sent again
+//! settle        die here: found settled   settle        die here: found settled
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use domain::lease::Paused;
+use domain::limiter::{Cause, Charged, Pacing, Pause};
+use domain::message::{Message, MessageTask, PauseScope, SendFault, Verdict};
+use domain::time::Timestamp;
+use runtime::telemetry::chain;
+use store::{Begun, StoreError};
+use telegram::{Telegram, TelegramError};
+use tracing::{error, info, warn};
+
+use crate::shared::Shared;
+use crate::{App, settle};
+
+/// How often a group is followed that has moved. Two that point at each other would be followed for ever.
+const MOVES_MAX: u32 = 2;
+
+/// A message at its slot.
+pub(crate) struct Sending<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) telegram: &'a Telegram,
+    /// The name of the run.
+    pub(crate) run: String,
+    pub(crate) slot: Timestamp,
+    pub(crate) pacing: Pacing,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// How a message ended for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendEnd {
+    /// It is out of its lane.
+    Done,
+    /// It waits until then, after so many tries that failed for its own sake.
+    Deferred(Timestamp, u32),
+    /// It is due as before: it was not sent, and that was not its own failure.
+    NotSent,
+}
+
+/// What may be sent, or how that ended before it began.
+enum Opened {
+    Message(Box<Message>),
+    End(SendEnd),
+}
+
+/// Sends a message. One whose record can't be read is parked: met again it would end in the same way, before its neighbours.
+pub(crate) async fn run(sending: &Sending<'_>, task: &MessageTask) -> Result<SendEnd, StoreError> {
+    let opened = match open(sending, task).await {
+        Err(fault @ StoreError::Malformed { .. }) => {
+            settle::park(sending.app, task, "malformed", &chain(&fault)).await?;
+            return Ok(SendEnd::Done);
+        }
+        opened => opened?,
+    };
+    match opened {
+        Opened::End(end) => Ok(end),
+        Opened::Message(message) => call(sending, task, &message).await,
+    }
+}
+
+/// Drops a message whose time is over.
+pub(crate) async fn drop_expired(
+    app: &App,
+    run: &str,
+    task: &MessageTask,
+) -> Result<SendEnd, StoreError> {
+    if task.class.is_sent_again() {
+        settle::expired(app, task).await?;
+        return Ok(SendEnd::Done);
+    }
+    // Its sender may have died over it.
+    match app.messages.begin(task, run).await? {
+        Begun::Ours(_) => settle::expired(app, task).await?,
+        Begun::Unknown => settle::unknown(app, task).await?,
+        Begun::Settled => app.messages.delete(&task.key()).await?,
+    }
+    Ok(SendEnd::Done)
+}
+
+/// Reads the record at the slot, and of what is sent at most once notes that it is being sent.
+async fn open(sending: &Sending<'_>, task: &MessageTask) -> Result<Opened, StoreError> {
+    let app = sending.app;
+    if task.class.is_sent_again() {
+        let Some(record) = app.messages.get(task.chat, &task.message).await? else {
+            app.messages.delete(&task.key()).await?;
+            error!(message.id = %task.message, chat.id = %task.chat, fault = "poison", "a task has no message, it is deleted");
+            return Ok(Opened::End(SendEnd::Done));
+        };
+        if record.state.is_settled() {
+            return settled(app, task).await;
+        }
+        return Ok(match reach_slot(sending, task).await {
+            true => Opened::Message(Box::new(record.message)),
+            false => Opened::End(SendEnd::NotSent),
+        });
+    }
+    if !reach_slot(sending, task).await {
+        return Ok(Opened::End(SendEnd::NotSent));
+    }
+    match app.messages.begin(task, &sending.run).await? {
+        // The write may have taken long.
+        Begun::Ours(_) if !may_leave(sending, task) => {
+            app.messages.unbegin(task, &sending.run).await?;
+            Ok(Opened::End(SendEnd::NotSent))
+        }
+        Begun::Ours(record) => Ok(Opened::Message(Box::new(record.message))),
+        Begun::Unknown => {
+            settle::unknown(app, task).await?;
+            Ok(Opened::End(SendEnd::Done))
+        }
+        Begun::Settled => settled(app, task).await,
+    }
+}
+
+/// It was settled by a process that died before it deleted the task.
+async fn settled(app: &App, task: &MessageTask) -> Result<Opened, StoreError> {
+    app.messages.delete(&task.key()).await?;
+    info!(message.id = %task.message, chat.id = %task.chat, outcome = "duplicate", "the message was settled before");
+    Ok(Opened::End(SendEnd::Done))
+}
+
+/// Waits for the slot; answers whether the message may leave then.
+async fn reach_slot(sending: &Sending<'_>, task: &MessageTask) -> bool {
+    sending.app.clock.sleep_until(sending.slot).await;
+    may_leave(sending, task)
+}
+
+fn may_leave(sending: &Sending<'_>, task: &MessageTask) -> bool {
+    let clock = &sending.app.clock;
+    let (now, monotonic) = (clock.now(), clock.monotonic());
+    let may = sending.shared.lock().may_leave(task.chat, now, monotonic);
+    may && !sending.app.is_stopping.load(Ordering::SeqCst)
+}
+
+async fn call(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    message: &Message,
+) -> Result<SendEnd, StoreError> {
+    let mut chat = sending.shared.lock().current_id(task.chat);
+    let mut moves = 0;
+    let failure = loop {
+        let failure = match sending.telegram.send_message(chat, message).await {
+            Ok(id) => {
+                {
+                    let mut shared = sending.shared.lock();
+                    shared.limiter.succeeded(sending.pacing);
+                    shared.scopes.succeeded();
+                }
+                settle::sent(sending.app, task, id).await?;
+                return Ok(SendEnd::Done);
+            }
+            Err(failure) => failure,
+        };
+        let SendFault::Migrated(to) = failure.send_fault() else {
+            break failure;
+        };
+        moves += 1;
+        if moves > MOVES_MAX {
+            break failure;
+        }
+        error!(chat.id = %chat, chat.moved_to = %to, bot.id = %task.bot, fault = "migrated", "the group became a supergroup: name it in TELEGRAM_CHAT_ID as new=old");
+        sending.shared.lock().moved(task.chat, to);
+        chat = to;
+    };
+    failed(sending, task, &failure).await
+}
+
+/// A message failed: what the bot and all who send for it must know of it is noted before anything else.
+async fn failed(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    failure: &TelegramError,
+) -> Result<SendEnd, StoreError> {
+    let (app, fault, now) = (sending.app, failure.send_fault(), sending.app.clock.now());
+    match fault {
+        SendFault::RateLimited { after } => {
+            let (paused, pause) = pause(sending, task, after, now);
+            if let Err(fault) = app.limits.pause(task.bot, paused, pause).await {
+                error!(chat.id = %task.chat, bot.id = %task.bot, fault = "unavailable", "a wait could not be stored: {}", chain(&fault));
+                sending.shared.lock().is_broken = true;
+            }
+            let of = match paused {
+                Paused::Bot(_) => "bot",
+                Paused::Chat(_) => "chat",
+            };
+            warn!(chat.id = %task.chat, bot.id = %task.bot, fault = "rate_limited", retry_after_s = after.as_secs(), pause.of = of, "Telegram limits the rate of a bot's messages");
+        }
+        SendFault::BotFault => {
+            let mut shared = sending.shared.lock();
+            shared.is_dirty = true;
+            shared.limiter.circuit.chat_fault(now);
+            drop(shared);
+            error!(bot.id = %task.bot, fault = "bot_fault", "nothing of the bot can be sent, its messages wait until that is fixed: {}", chain(failure));
+        }
+        SendFault::Retry | SendFault::Unknown => {
+            if let Some(due) = charge(sending, task, now) {
+                warn!(bot.id = %task.bot, fault = fault.as_str(), "the messages of a bot fail one after another, they are sent slowly: {}", chain(failure));
+                if fault == SendFault::Retry || task.class.is_sent_again() {
+                    return defer(sending, task, due, task.attempts, failure).await;
+                }
+            }
+        }
+        SendFault::Unreachable
+        | SendFault::NotStarted
+        | SendFault::NotModified
+        | SendFault::Migrated(_)
+        | SendFault::Refused => {}
+    }
+    let verdict = fault.verdict(task.class, task.attempts, app.rules, fastrand::f64());
+    match verdict {
+        Verdict::NotCounted => {
+            put_back(sending, task).await?;
+            Ok(SendEnd::NotSent)
+        }
+        Verdict::Again(wait) => {
+            warn!(message.id = %task.message, message.class = task.class.as_str(), chat.id = %task.chat, bot.id = %task.bot, fault = fault.as_str(), outcome = "deferred",
+                delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "a message is not sent yet: {}", chain(failure));
+            let attempts = task.attempts.saturating_add(1);
+            defer(sending, task, now.plus(wait), attempts, failure).await
+        }
+        Verdict::Over(ending) => {
+            settle::failed(app, task, ending, failure).await?;
+            Ok(SendEnd::Done)
+        }
+    }
+}
+
+/// Notes Telegram's wait, for the chat or for all that the bot sends.
+fn pause(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    after: std::time::Duration,
+    now: Timestamp,
+) -> (Paused, Pause) {
+    let mut shared = sending.shared.lock();
+    match shared.scopes.rate_limited(task.chat, sending.pacing) {
+        PauseScope::Bot => {
+            let pause = shared.limiter.rate_limited(after, now);
+            (Paused::Bot(task.bot), pause)
+        }
+        PauseScope::Chat => {
+            let pause = Pause::new(after, now);
+            shared.pace.pause(task.chat, pause.until);
+            (Paused::Chat(task.chat), pause)
+        }
+    }
+}
+
+/// Lays a failure to the message's account, unless different ones in a row have failed alike; then answers when it is due.
+fn charge(sending: &Sending<'_>, task: &MessageTask, now: Timestamp) -> Option<Timestamp> {
+    let mut shared = sending.shared.lock();
+    let place = task.key().place;
+    let charged = shared.limiter.circuit.failed(&place, Cause::Failure, now);
+    if charged == Charged::Own {
+        return None;
+    }
+    shared.is_dirty = true;
+    Some(shared.limiter.circuit.due_after_probe())
+}
+
+/// Has a message wait until `at`.
+async fn defer(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    at: Timestamp,
+    attempts: u32,
+    failure: &TelegramError,
+) -> Result<SendEnd, StoreError> {
+    put_back(sending, task).await?;
+    let sentence = chain(failure);
+    let messages = &sending.app.messages;
+    messages.defer(task, at, attempts, &sentence).await?;
+    Ok(SendEnd::Deferred(at, attempts))
+}
+
+/// A message surely was not sent, or may be sent twice: it is no longer under way.
+async fn put_back(sending: &Sending<'_>, task: &MessageTask) -> Result<(), StoreError> {
+    if task.class.is_sent_again() {
+        return Ok(());
+    }
+    let messages = &sending.app.messages;
+    messages.unbegin(task, &sending.run).await
+}

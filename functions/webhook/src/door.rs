@@ -1,0 +1,257 @@
+//! The door of a claimed chat: who asks to be let in, who came in and who went out, as their seats keep it.
+//!
+//! ```text
+//! write the seat      with the task that lets them in, if they are entitled     die here: Telegram sends the update again
+//! record the join     of each request that gives the seat                       die here: as above; it is recorded once
+//! queue its event     die here: the sweeper finds it pending
+//! ```
+
+use domain::id::{ChatId, InviteLink, TelegramUserId};
+use domain::invite::Invite;
+use domain::join::{Join, Presence};
+use domain::member::command::{DoorPath, SeatChange, SeatCommand};
+use domain::member::decide::decide;
+use domain::member::effect::SeatEffect;
+use domain::member::entitlement::EntitlementId;
+use domain::member::presence::PresenceEvent;
+use domain::message::Class;
+use domain::task::{Task, Work};
+use domain::texts::{Address, Language, Name, Text};
+use domain::update::JoinRequest;
+use store::{Joined, SeatWritten};
+use tracing::{info, warn};
+
+use crate::say::{Cause, say};
+use crate::{App, Failure, UpdateOutcome, Whereabouts, member_chat};
+
+/// For how many minutes a request surely waits for a claim: Telegram keeps it for a day.
+const JOIN_REQUEST_MINUTES: u32 = 15;
+
+/// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
+pub(crate) async fn asked(
+    app: &App,
+    update: i64,
+    request: &JoinRequest,
+) -> Result<UpdateOutcome, Failure> {
+    let chat = member_chat(app, request.chat);
+    if !app.deliveries.is_claimed(chat) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let path = match &request.link {
+        Some(link) if is_request_link(app, chat, link).await? => DoorPath::OwnLink,
+        _ => DoorPath::Other,
+    };
+    let command = SeatCommand::AskAtDoor {
+        path,
+        date: request.at,
+    };
+    let effects = write(app, request.person, chat, &command).await?;
+    for effect in &effects {
+        match effect {
+            SeatEffect::Approve { .. } => {
+                info!(chat.id = %chat, outcome = "entitled", "a person who is entitled asks to be let in");
+                app.bells.ring(chat).await;
+            }
+            SeatEffect::HowToClaim { .. } => {
+                info!(chat.id = %chat, outcome = "not_entitled", "a person without a seat asks to be let in");
+                tell(app, update, request, DoorRefusal::HowToClaim).await?;
+            }
+            SeatEffect::AskSupport { .. } => {
+                warn!(chat.id = %chat, outcome = "banned", "a person who was banned by hand asks to be let in, which is support's to decide");
+                tell(app, update, request, DoorRefusal::AskSupport).await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(UpdateOutcome::Handled)
+}
+
+/// What somebody is told who is not let in.
+#[derive(Clone, Copy)]
+enum DoorRefusal {
+    HowToClaim,
+    AskSupport,
+}
+
+/// Whoever asks to be let in may be written to for five minutes, also if they never started the bot
+/// (<https://core.telegram.org/bots/api#chatjoinrequest>).
+async fn tell(
+    app: &App,
+    update: i64,
+    request: &JoinRequest,
+    refusal: DoorRefusal,
+) -> Result<(), Failure> {
+    let chat = member_chat(app, request.chat);
+    let (front, info) = (app.bots.front().await?, app.chat_infos.get(chat).await?);
+    let Some((front, info)) = front.zip(info) else {
+        return Ok(());
+    };
+    let bot = format!("{}/{}", app.link_base, front.username);
+    let text = match refusal {
+        DoorRefusal::HowToClaim => Text::JoinNotEntitled {
+            chat: Name(&info.title),
+            claim: Address(&bot),
+            minutes: JOIN_REQUEST_MINUTES,
+        },
+        DoorRefusal::AskSupport => Text::Banned {
+            chat: Name(&info.title),
+        },
+    };
+    let cause = Cause {
+        bot: front.bot,
+        person: request.person,
+        update,
+        at: request.at,
+    };
+    let language = request.language_code.as_deref();
+    let language = Language::choose(None, language, Language::English);
+    say(
+        app,
+        cause,
+        Class::Transactional,
+        text.html(language),
+        Vec::new(),
+    )
+    .await
+}
+
+/// Telegram's word on where somebody is, in a claimed chat.
+pub(crate) async fn moved(
+    app: &App,
+    presence: &Presence,
+    chat: ChatId,
+    event: PresenceEvent,
+) -> Result<(), Failure> {
+    let command = SeatCommand::Presence {
+        event,
+        date: presence.at,
+    };
+    write(app, presence.person, chat, &command).await?;
+    Ok(())
+}
+
+/// Whether this is the link of a chat by which people ask to be let in.
+pub(crate) async fn is_request_link(
+    app: &App,
+    chat: ChatId,
+    link: &InviteLink,
+) -> Result<bool, Failure> {
+    let info = app.chat_infos.get(chat).await?;
+    Ok(info.is_some_and(|info| info.request_link == *link))
+}
+
+/// Somebody is in whose seat is written: each of their requests in the chat has its join, once.
+pub(crate) async fn admitted(
+    app: &App,
+    presence: &Presence,
+    chat: ChatId,
+) -> Result<UpdateOutcome, Failure> {
+    let mut outcome = UpdateOutcome::Ignored;
+    for invite in requests_of(app, presence.person, chat).await? {
+        if record(app, presence, &invite).await? {
+            outcome = UpdateOutcome::Joined;
+        } else if outcome == UpdateOutcome::Ignored {
+            outcome = UpdateOutcome::Duplicate;
+        }
+    }
+    Ok(outcome)
+}
+
+/// Notes in each request of a person that they are outside, or inside again; who came in by another way than ours has
+/// joined as well.
+pub(crate) async fn note(
+    app: &App,
+    presence: &Presence,
+    chat: ChatId,
+    whereabouts: Whereabouts,
+) -> Result<(), Failure> {
+    if whereabouts == Whereabouts::Inside {
+        admitted(app, presence, chat).await?;
+        return Ok(());
+    }
+    let now = app.clock.now();
+    for invite in requests_of(app, presence.person, chat).await? {
+        let id = invite.request_id;
+        if app.invites.record_leave(id, presence, now).await? {
+            info!(invite.id = %id, chat.id = %chat, outcome = "left", "a buyer left");
+        }
+    }
+    Ok(())
+}
+
+/// The requests that a person has claimed in a chat and that were not voided.
+async fn requests_of(
+    app: &App,
+    person: TelegramUserId,
+    chat: ChatId,
+) -> Result<Vec<Invite>, Failure> {
+    let seat = app.seats.get(person, chat).await?;
+    let mut invites = Vec::new();
+    for id in seat.entitlements.keys().filter_map(EntitlementId::request) {
+        invites.extend(app.invites.get(id).await?);
+    }
+    invites.retain(|invite| invite.voided_at.is_none() && invite.bound_to == Some(person));
+    Ok(invites)
+}
+
+/// Records the join of one request; answers whether it is the first.
+async fn record(app: &App, presence: &Presence, invite: &Invite) -> Result<bool, Failure> {
+    let (id, now) = (invite.request_id, app.clock.now());
+    // What the shop gave its buyer is what it is told again.
+    let Some(link) = invite.invite_link.clone() else {
+        return Ok(false);
+    };
+    let join = Join {
+        chat: presence.chat,
+        person: presence.person,
+        link,
+        at: presence.at,
+    };
+    let (invite, is_first) = match app.invites.record_join(id, &join, now).await? {
+        Joined::First(invite) => (invite, true),
+        Joined::Again(invite) => (invite, false),
+        Joined::Past(_) | Joined::Missing => return Ok(false),
+    };
+    if let Some(event) = invite.unsent_join_event(&join.link) {
+        app.events.send_now(event).await?;
+    }
+    if is_first {
+        let waited_s = now.since(invite.created_at).as_secs();
+        info!(invite.id = %id, chat.id = %presence.chat, outcome = "joined", waited_s, "the buyer joined");
+    }
+    Ok(is_first)
+}
+
+/// Writes what a command makes of a seat, with the tasks that follow; answers all that follows.
+async fn write(
+    app: &App,
+    person: TelegramUserId,
+    chat: ChatId,
+    command: &SeatCommand,
+) -> Result<Vec<SeatEffect>, Failure> {
+    let now = app.clock.now();
+    let written = app.seats.change(
+        (person, chat),
+        &app.tasks,
+        now,
+        |seat| decide(seat, command, now),
+        |change| approvals(change, chat),
+    );
+    match written.await? {
+        SeatWritten::Done(change) => Ok(change.effects),
+        // What Telegram says of people is never refused by a seat.
+        SeatWritten::Rejected(_) | SeatWritten::NotClaimable => Ok(Vec::new()),
+    }
+}
+
+/// The tasks that let somebody in who waits at the door.
+pub(crate) fn approvals(change: &SeatChange, chat: ChatId) -> Vec<Task> {
+    let person = change.seat.person;
+    let at_door = change.effects.iter().filter_map(|effect| match effect {
+        SeatEffect::Approve { requested_at } => Some(*requested_at),
+        _ => None,
+    });
+    at_door
+        .map(|at| Task::new(chat, Work::Approve(person), at))
+        .collect()
+}

@@ -1,0 +1,54 @@
+//! A message to a person, put once: its id is made of the update that causes it.
+
+use std::time::Duration;
+
+use domain::id::{BotId, ChatId, TelegramUserId};
+use domain::message::{Button, Class, Content, Message, MessageId};
+use domain::time::Timestamp;
+
+use crate::{App, Failure};
+
+/// How late an answer is still worth something.
+const REPLY_AGE: Duration = Duration::from_secs(600);
+
+/// Whom a message is for, and what causes it.
+#[derive(Clone, Copy)]
+pub(crate) struct Cause {
+    /// The bot that people talk with.
+    pub(crate) bot: BotId,
+    /// The person.
+    pub(crate) person: TelegramUserId,
+    /// The number of the update.
+    pub(crate) update: i64,
+    /// Its time, by Telegram's clock.
+    pub(crate) at: Timestamp,
+}
+
+/// Has a message sent, however often its update comes; durable on return.
+pub(crate) async fn say(
+    app: &App,
+    cause: Cause,
+    class: Class,
+    html: String,
+    buttons: Vec<Vec<Button>>,
+) -> Result<(), Failure> {
+    let message = Message {
+        id: MessageId::new(cause.at, &format!("update#{}", cause.update)),
+        bot: cause.bot,
+        // A private chat has the id of its person.
+        chat: ChatId(cause.person.0),
+        thread: None,
+        class,
+        content: Content::Text {
+            html,
+            buttons,
+            protect: true,
+            silent: false,
+        },
+        not_before: None,
+        not_after: (class == Class::Reply).then(|| cause.at.plus(REPLY_AGE)),
+    };
+    app.messages.put(&message, app.clock.now()).await?;
+    app.message_bells.ring(cause.bot).await;
+    Ok(())
+}

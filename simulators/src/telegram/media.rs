@@ -1,0 +1,62 @@
+//! Photos that people send, alone or as an album. Files themselves are not simulated.
+
+use serde_json::{Map, Value, json};
+
+use super::Telegram;
+use super::conversation::{Conversation, Draft};
+use super::entities::Formatted;
+use super::member::User;
+use super::person::Reach;
+
+impl Telegram {
+    /// The person sends a photo. Gives the id of the message; 0 if there is no such conversation.
+    pub fn sends_photo(&self, conversation: Conversation, user: &User, caption: &str) -> i64 {
+        let sent = self.sends_photos(conversation, user, &[caption], None);
+        sent.first().copied().unwrap_or_default()
+    }
+
+    /// The person sends photos as one album, each with a caption or an empty one. Bots get a message for each.
+    pub fn sends_album(
+        &self,
+        conversation: Conversation,
+        user: &User,
+        captions: &[&str],
+    ) -> Vec<i64> {
+        self.sends_photos(conversation, user, captions, Some(&new_album()))
+    }
+
+    fn sends_photos(
+        &self,
+        conversation: Conversation,
+        user: &User,
+        captions: &[&str],
+        album: Option<&str>,
+    ) -> Vec<i64> {
+        self.shared.change(|state, now_ms| {
+            let world = &mut state.world;
+            if let Conversation::Private { bot_id, .. } = conversation {
+                world.set_reach(bot_id, user, Reach::Open, now_ms);
+            }
+            let sent = captions.iter().filter_map(|caption| {
+                let mut draft = Draft::new(user.clone(), Formatted::plain(caption));
+                draft.more = photo();
+                draft.album = album.map(str::to_owned);
+                world.say(conversation, draft, now_ms)
+            });
+            sent.collect()
+        })
+    }
+}
+
+/// The id of a new album.
+pub(crate) fn new_album() -> String {
+    fastrand::u64(1 << 50..1 << 60).to_string()
+}
+
+fn photo() -> Map<String, Value> {
+    let id = format!("{:032x}", fastrand::u128(..));
+    let sizes = json!([{
+        "file_id": format!("AgAC{id}"), "file_unique_id": id.get(..15), "width": 1280, "height": 720,
+    }]);
+    Map::from_iter([("photo".to_owned(), sizes)])
+}

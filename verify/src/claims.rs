@@ -1,0 +1,76 @@
+//! What must hold of claimed chats once a world is quiet: only the payer gets in, and is told once.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::world::World;
+
+/// Whatever is not as it must be. `requests` are all records by their ids.
+pub(super) async fn broken(
+    world: &World,
+    requests: &BTreeMap<String, Value>,
+) -> anyhow::Result<Vec<String>> {
+    let mut broken = Vec::new();
+    let claimed = requests
+        .iter()
+        .filter(|(_, item)| !item["claimVersion"].is_null());
+    let claimed: BTreeMap<&String, &Value> = claimed.collect();
+    if claimed.is_empty() {
+        return Ok(broken);
+    }
+    let seats = world.items("Members").await?;
+    for (id, item) in &claimed {
+        let holder = &item["boundTo"];
+        let named = format!("request#{id}");
+        let holders: Vec<&Value> = seats
+            .iter()
+            .filter(|seat| !seat["entitlements"][&named].is_null())
+            .map(|seat| &seat["telegramUserId"])
+            .collect();
+        let text = |of: &Value| of.as_str().map_or_else(|| of.to_string(), str::to_owned);
+        let right = match holder.is_null() {
+            true => holders.is_empty(),
+            false => holders.len() == 1 && text(holders[0]) == text(holder),
+        };
+        if !right {
+            broken.push(format!(
+                "I11: {id} is bound to {holder}, and {holders:?} have its seat"
+            ));
+        }
+        if !item["joinedAt"].is_null() && text(&item["telegramUserId"]) != text(holder) {
+            broken.push(format!(
+                "I11: {} joined by {id}, which is bound to {holder}",
+                item["telegramUserId"]
+            ));
+        }
+    }
+    for seat in &seats {
+        let person = seat["telegramUserId"].as_str().unwrap_or_default();
+        let Ok(person) = person.parse::<i64>() else {
+            broken.push(format!("a seat of nobody: {seat}"));
+            continue;
+        };
+        for chat in &world.chats {
+            let is_in = world.telegram.status(*chat, person).is_present();
+            let entitled = seat["entitlements"]
+                .as_object()
+                .is_some_and(|all| !all.is_empty());
+            if is_in && !entitled {
+                broken.push(format!("I11: {person} is in {chat} without a right"));
+            }
+            if is_in != (seat["presence"] == "IN") {
+                broken.push(format!(
+                    "I11: {person} is in {chat}: {is_in}, and the seat says {}",
+                    seat["presence"]
+                ));
+            }
+        }
+    }
+    for message in world.items("Messages").await? {
+        if message["state"] != "SENT" {
+            broken.push(format!("I12: a message is left {}", message["state"]));
+        }
+    }
+    Ok(broken)
+}
