@@ -23,7 +23,7 @@ pub const BOT_TOKEN: &str = "123456789:AAfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfu";
 pub const WEBENGAGE_KEY: &str = "fuzzed-webengage-key";
 
 /// What every function needs.
-const ENVIRONMENT: [(&str, &str); 12] = [
+const ENVIRONMENT: [(&str, &str); 13] = [
     ("API_KEYS", API_KEY),
     ("TELEGRAM_WEBHOOK_SECRET", WEBHOOK_SECRET),
     ("TELEGRAM_BOT_TOKEN", BOT_TOKEN),
@@ -37,6 +37,10 @@ const ENVIRONMENT: [(&str, &str); 12] = [
     (
         "EVENT_QUEUE_URL",
         "https://sqs.us-east-1.amazonaws.com/0/EventQueue",
+    ),
+    (
+        "MESSAGE_QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/0/MessageQueue",
     ),
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "fuzz"),
