@@ -92,8 +92,9 @@ pub(super) fn without_telegram(size: Size) -> anyhow::Result<String> {
         let tries = tries.unwrap_or_default();
         let last = all.iter().map(|served| served.done).max().unwrap_or(over);
         let after = last.since(over);
+        // Which of the waiting tasks a probe takes is chance; what must not come near is MAX_ATTEMPTS, which is 50.
         anyhow::ensure!(
-            calls <= 25 + minutes * 2 && tries <= 8,
+            calls <= 25 + minutes * 2 && tries <= 15,
             "{calls} calls, {tries} tries"
         );
         within("the last payment", after, Duration::from_secs(180))?;
