@@ -250,14 +250,18 @@ impl Stack {
         );
         let serving = serve_until(listener, router, Bounds::default(), stopping.subscribe());
         let server = tokio::spawn(serving);
-        claims::make_ready(&mut tasks, &env, &product_clock).await?;
         let started = updates::start(
             &mut tasks,
             &env,
             webhook_url.as_deref(),
             Arc::clone(&functions),
         );
-        if let Err(problem) = started.await {
+        let started = match started.await {
+            // Not before people are heard who tap a claim link.
+            Ok(()) => claims::make_ready(&mut tasks, &env, &product_clock).await,
+            failed => failed,
+        };
+        if let Err(problem) = started {
             server.abort();
             return Err(problem);
         }

@@ -108,7 +108,8 @@ async fn tell(
     say(
         app,
         cause,
-        Class::Transactional,
+        // Anybody can ask, again and again: nobody's receipt waits for that.
+        Class::Reply,
         text.html(language),
         Vec::new(),
     )

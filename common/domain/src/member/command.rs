@@ -119,7 +119,7 @@ pub enum SeatRejection {
     LookFirst,
     /// A removal is planned: there is none to take back.
     RemovalPlanned,
-    /// The person is no guest.
+    /// The person is not a guest.
     NotAGuest,
 }
 

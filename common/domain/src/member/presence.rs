@@ -151,7 +151,7 @@ pub(super) fn step(
     match (event, state) {
         // Telegram refuses who is banned, so the word contradicts itself; a look tells.
         (PresenceEvent::JoinedByOurDoor, Banned) => to(Banned),
-        // Whose right has ended since is no guest: the clock takes the seat back.
+        // A person whose right has ended since is not a guest: the clock takes the seat back.
         (PresenceEvent::JoinedByOurDoor, Out) => inside(unknown),
         (PresenceEvent::JoinedByOurDoor | PresenceEvent::PutInByHand, In | Exempt) => to(state),
         (PresenceEvent::PutInByHand, Out | Banned) => inside(not_admitted),

@@ -11,7 +11,7 @@ macro_rules! sentences {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $catalogue<$lifetime> {
             $($(#[$doc])* $name $({
-                $(#[allow(missing_docs, reason = "its name and its type say it")] $argument: $kind,)+
+                $(#[doc = concat!("The argument `", stringify!($argument), "`.")] $argument: $kind,)+
             })?,)+
         }
 

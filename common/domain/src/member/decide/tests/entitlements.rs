@@ -104,7 +104,10 @@ fn forty_entitlements_are_live_at_most_and_those_that_are_over_do_not_count() {
         id: known,
         entitlement: Entitlement::new(Cover::Forever, day(100)),
     };
-    assert!(decide(&seat, &longer, day(100)).is_ok(), "it is no new one");
+    assert!(
+        decide(&seat, &longer, day(100)).is_ok(),
+        "it is not a new one"
+    );
     let revived = SeatCommand::Write {
         id: EntitlementId::of_operator("over0"),
         entitlement: Entitlement::new(Cover::Forever, day(100)),
