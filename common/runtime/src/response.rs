@@ -68,13 +68,16 @@ impl Rejection {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Purchase(purchase::Rejection::TransactionConflict) | Self::Action(_) => {
-                StatusCode::CONFLICT
-            }
+            Self::Purchase(
+                purchase::Rejection::TransactionConflict
+                | purchase::Rejection::TelegramUserConflict,
+            )
+            | Self::Action(_) => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
-                | purchase::Rejection::UnknownChat,
+                | purchase::Rejection::UnknownChat
+                | purchase::Rejection::InvalidTelegramUserId,
             )
             | Self::InvalidRequestId
             | Self::InvalidJson

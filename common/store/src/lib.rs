@@ -4,6 +4,7 @@
 pub mod acting;
 mod bots;
 mod chats;
+mod claim_links;
 mod dedup;
 mod invites;
 mod item;
@@ -21,6 +22,7 @@ use runtime::config::Env;
 
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
+pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
@@ -29,7 +31,7 @@ pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
-pub use seats::{SeatWritten, Seats};
+pub use seats::{Binding, SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 
 /// What went wrong with a table.

@@ -16,12 +16,12 @@ use domain::invite::Invite;
 use domain::join::Presence;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
-use domain::member::entitlement::{Cover, Entitlement};
+use domain::member::entitlement::{Cover, Entitlement, EntitlementId};
 use domain::member::presence::PresenceState;
 use domain::message::{Button, ButtonAction, Class};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
 use domain::update::PrivateMessage;
-use store::{ChatInfo, SeatWritten};
+use store::{Binding, ChatInfo, SeatWritten};
 use tracing::field::display;
 use tracing::{error, info, warn};
 
@@ -93,6 +93,7 @@ impl Conversation<'_> {
             if let Err(refusal) = invite.check_claim(claim, self.person()) {
                 return self.refuse(id, refusal).await;
             }
+            self.send_join_of_holder(&invite).await?;
             match self.bind(&invite, claim).await? {
                 SeatWritten::Done(change) => return self.claimed(&invite, &change).await,
                 SeatWritten::NotClaimable => {}
@@ -108,7 +109,7 @@ impl Conversation<'_> {
     async fn claimed(&self, invite: &Invite, change: &SeatChange) -> Result<(), Failure> {
         let chat = invite.canonical_chat;
         info!(invite.id = %invite.request_id, chat.id = %chat, outcome = "claimed", "a seat was claimed");
-        if !door::approvals(change, chat).is_empty() {
+        if !change.tasks().is_empty() || invite.is_moving {
             self.app.bells.ring(chat).await;
         }
         if matches!(
@@ -141,22 +142,51 @@ impl Conversation<'_> {
             .await
     }
 
+    /// Binds the request to the person; while it moves, its former holder loses it by the same transaction.
     async fn bind(&self, invite: &Invite, claim: Claim) -> Result<SeatWritten, Failure> {
         let (chat, now) = (invite.canonical_chat, self.app.clock.now());
-        let bind = SeatCommand::Bind {
-            request: invite.request_id,
-            entitlement: Entitlement::new(Cover::Forever, invite.created_at),
+        let entitlement = Entitlement::new(Cover::Forever, invite.created_at);
+        let command = match invite.is_moving {
+            // Whoever had it once and lost it has it again.
+            true => SeatCommand::Write {
+                id: EntitlementId::of_request(invite.request_id),
+                entitlement,
+            },
+            false => SeatCommand::Bind {
+                request: invite.request_id,
+                entitlement,
+            },
         };
         let (app, person) = (self.app, self.person());
+        let binding = match invite.taken_over_from(person) {
+            Some(holder) => Binding::TakeOver {
+                read: invite,
+                claim,
+                holder,
+            },
+            None => Binding::Claim(claim),
+        };
         let written = app.seats.bind(
             (person, chat),
-            claim,
+            binding,
             (&app.invites, &app.tasks),
             now,
-            |seat| decide(seat, &bind, now),
-            |change| door::approvals(change, chat),
+            |seat| decide(seat, &command, now),
+            SeatChange::tasks,
         );
         Ok(written.await?)
+    }
+
+    /// The record is about to forget that its former holder joined: the event of that must be queued first.
+    async fn send_join_of_holder(&self, invite: &Invite) -> Result<(), Failure> {
+        if invite.taken_over_from(self.person()).is_none() {
+            return Ok(());
+        }
+        let link = invite.link_of_join();
+        match link.and_then(|link| invite.unsent_join_event(link)) {
+            Some(event) => Ok(self.app.events.send_now(event).await?),
+            None => Ok(()),
+        }
     }
 
     async fn refuse(&self, id: Option<RequestId>, refusal: ClaimRefusal) -> Result<(), Failure> {

@@ -16,6 +16,8 @@ mod claims;
 mod door;
 mod say;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
@@ -59,6 +61,7 @@ pub struct App {
     link_base: String,
     bots: BotInfos,
     chat_infos: ChatInfos,
+    join_request_hold: Duration,
     seats: Seats,
     messages: Messages,
     message_bells: Bells<MessageBell>,
@@ -76,6 +79,7 @@ impl App {
             claim_keys: settings::claim_keys(env, &deliveries),
             link_base: settings::telegram_link_base(env),
             deliveries,
+            join_request_hold: settings::join_request_hold(env),
             chats,
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
@@ -183,6 +187,7 @@ async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failu
         MemberChange::Join(join) => return joined(app, join).await,
         MemberChange::Entry(presence) => (presence, PresenceEvent::PutInByHand),
         MemberChange::Leave(presence) => (presence, PresenceEvent::Left),
+        MemberChange::Removal(presence) => (presence, PresenceEvent::RemovedByOurCall),
         MemberChange::Ban(presence) => (presence, PresenceEvent::BannedByHand),
         MemberChange::Unban(presence) => (presence, PresenceEvent::UnbannedByHand),
         MemberChange::Ignored(_) => return Ok(UpdateOutcome::Ignored),

@@ -17,6 +17,7 @@ mod deployment_checks;
 mod link_pool;
 mod messages;
 mod metrics_and_traces;
+mod moves;
 mod one_dispatcher_per_chat;
 mod one_payment_one_link;
 mod operator;
