@@ -41,6 +41,8 @@ impl ClaimSetup {
         let deliveries = settings::chat_deliveries(env, chats);
         settings::claim_keys(env, &deliveries);
         settings::claim_retention(env);
+        settings::rebinds_max(env);
+        settings::join_request_hold(env);
         settings::telegram_link_base(env);
         let claimed = chats
             .all()

@@ -203,7 +203,9 @@ async fn a_shop_moves_a_seat_three_times_in_thirty_days_and_an_operator_once_mor
     let operator = stack.operator();
     let done = operator.act(&id, "rebind", json!({})).await.done();
     assert_eq!(done["repeated"], false);
-    let again = operator.act(&id, "rebind", json!({"claimVersion": 3})).await;
+    let again = operator
+        .act(&id, "rebind", json!({"claimVersion": 3}))
+        .await;
     assert_eq!(again.done()["repeated"], true);
     stack.clock.advance(Duration::from_secs(30 * 24 * 3600));
     moved(&stack, &id, json!({})).await;
@@ -270,7 +272,9 @@ async fn a_join_request_waits_a_quarter_of_an_hour_for_a_claim_and_is_declined_t
     let door = is_let_in(&stack, 7, &link).await;
     let declined = || {
         let calls = stack.telegram.calls();
-        let declined = calls.iter().filter(|call| call.method == "declineChatJoinRequest");
+        let declined = calls
+            .iter()
+            .filter(|call| call.method == "declineChatJoinRequest");
         declined.count()
     };
     let (bob, carol) = (stack.customer(8), stack.customer(9));

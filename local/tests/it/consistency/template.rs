@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 19] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
@@ -24,9 +24,11 @@ const OPTIONAL: [&str; 17] = [
     "CHAT_DELIVERY",
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
+    "JOIN_REQUEST_HOLD_SEC",
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
+    "REBINDS_MAX",
     "RUST_LOG",
     "SECRETS_ARN",
     "TABLE_PREFIX",
