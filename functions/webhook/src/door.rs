@@ -22,8 +22,9 @@ use domain::update::JoinRequest;
 use store::{Joined, SeatWritten};
 use tracing::{info, warn};
 
+use crate::joins::{Whereabouts, member_chat};
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome, Whereabouts, member_chat};
+use crate::{App, Failure, UpdateOutcome};
 
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
 pub(crate) async fn asked(
@@ -79,7 +80,7 @@ async fn tell(
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
     let chat = member_chat(app, request.chat);
-    let (front, info) = (app.bots.front().await?, app.chat_infos.get(chat).await?);
+    let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
     let Some((front, info)) = front.zip(info) else {
         return Ok(());
     };
@@ -96,12 +97,12 @@ async fn tell(
     };
     let cause = Cause {
         bot: front.bot,
-        person: request.person,
+        chat: ChatId(request.person.0),
         update,
         at: request.at,
     };
     let language = request.language_code.as_deref();
-    let language = Language::choose(None, language, Language::English);
+    let language = Language::choose(None, language, app.default_language);
     say(
         app,
         cause,
