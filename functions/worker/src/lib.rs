@@ -32,6 +32,7 @@ use domain::id::ChatId;
 use domain::link_pool::Targets;
 use domain::purchase::Chats;
 use domain::retry::RetryRules;
+use domain::texts::Language;
 use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
@@ -40,7 +41,9 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings::{self, Lifetimes};
 use serde::Serialize;
 use store::queue::{Bell, Bells, Envelope, MessageBell, Queue};
-use store::{BotInfos, ChatInfos, Invites, LinkPool, Links, Messages, RateLimits, Seats, Tasks};
+use store::{
+    BotInfos, ChatInfos, Invites, LinkPool, Links, Messages, People, RateLimits, Seats, Tasks,
+};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -66,6 +69,8 @@ pub struct App {
     pool: LinkPool,
     seats: Seats,
     bot_infos: BotInfos,
+    people: People,
+    default_language: Language,
     chat_infos: ChatInfos,
     messages: Messages,
     message_bells: Bells<MessageBell>,
@@ -97,6 +102,8 @@ impl App {
             pool: LinkPool::from_env(aws.dynamodb(), env),
             seats: Seats::from_env(aws.dynamodb(), env),
             bot_infos: BotInfos::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
+            default_language: settings::default_language(env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
             messages: Messages::from_env(aws.dynamodb(), env),
             message_bells: Bells::from_env(aws.sqs(), env),

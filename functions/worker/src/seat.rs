@@ -91,6 +91,12 @@ pub(crate) async fn tell(
         let Some((front, info)) = front.zip(info) else {
             return Ok(());
         };
+        let chosen = app
+            .people
+            .get(person)
+            .await?
+            .and_then(|person| person.language);
+        let language = chosen.unwrap_or(app.default_language);
         let message = Message {
             id: MessageId::new(at, cause),
             bot: front.bot,
@@ -99,8 +105,8 @@ pub(crate) async fn tell(
             thread: None,
             class: Class::Transactional,
             content: Content::Text {
-                html: news.text(Name(&info.title)).html(Language::English),
-                buttons: way_in(&info),
+                html: news.text(Name(&info.title)).html(language),
+                buttons: way_in(&info, language),
                 protect: true,
                 silent: false,
             },
@@ -116,12 +122,12 @@ pub(crate) async fn tell(
     }
 }
 
-fn way_in(info: &ChatInfo) -> Vec<Vec<Button>> {
+fn way_in(info: &ChatInfo, language: Language) -> Vec<Vec<Button>> {
     let label = Label::OpenChat {
         chat: LabelName(&info.title),
     };
     vec![vec![Button {
-        text: label.plain(Language::English),
+        text: label.plain(language),
         action: ButtonAction::Url(info.request_link.expose().to_owned()),
     }]]
 }
