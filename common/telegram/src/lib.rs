@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use domain::fault::{Refusal, classify};
+use domain::fault::{Fault, Refusal, classify};
 use domain::id::{BotId, ChatId, InviteLink, TelegramUserId};
 use domain::text::list;
 use domain::time::Timestamp;
@@ -305,6 +305,27 @@ impl Telegram {
             });
         }
         Ok(InviteLink::new(made.invite_link))
+    }
+
+    /// Whether a link of [`Telegram::create_request_link`] works: an administrator may have revoked it. It is written anew as
+    /// it is, which a revoked one refuses.
+    ///
+    /// # Errors
+    /// [`TelegramError`], if that can't be told.
+    pub async fn is_request_link_alive(
+        &self,
+        chat: ChatId,
+        link: &InviteLink,
+    ) -> Result<bool, TelegramError> {
+        let parameters = json!({
+            "chat_id": chat, "invite_link": link, "name": REQUEST_LINK_NAME, "creates_join_request": true,
+        });
+        let edited = self.call::<Value>("editChatInviteLink", &parameters, CALL_TIMEOUT);
+        match edited.await {
+            Ok(link) => Ok(link["is_revoked"] != true),
+            Err(failure) if failure.fault() == Fault::Permanent => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Takes a link out of use. Idempotent.

@@ -167,6 +167,7 @@ impl Flow {
             ],
             Self::Claim | Self::Move => &[
                 ("CHAT_DELIVERY", "claim"),
+                ("JOIN_REQUEST_HOLD_SEC", "60"),
                 ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
             ],
             _ => &[],

@@ -128,6 +128,8 @@ impl FlowRunner {
             let is_in = self.world.telegram.status(chat, person).is_present();
             anyhow::ensure!(is_in == (person == *holder), "{person} is in: {is_in}");
         }
+        // The request of whoever came second is declined a minute later.
+        self.world.wait(Duration::from_secs(130)).await;
         self.quiet().await
     }
 
@@ -162,8 +164,8 @@ impl FlowRunner {
         for person in people {
             world.tap(&door, person);
         }
-        // A call that nobody knows the end of is looked after a minute later.
-        world.wait(Duration::from_secs(70)).await;
+        // A call that nobody knows the end of is looked after a minute later, and then a request is declined.
+        world.wait(Duration::from_secs(190)).await;
         self.run_until_told().await?;
         for person in people.into_iter().chain([holder]) {
             let is_in = is_in(person);
