@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 40] = [
+const FUNCTION_ENV: [&str; 42] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -36,6 +36,8 @@ const FUNCTION_ENV: [&str; 40] = [
     "CHAT_DELIVERY",
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
+    "REBINDS_MAX",
+    "JOIN_REQUEST_HOLD_SEC",
     "TELEGRAM_LINK_BASE",
     "BOT_OWNERS",
     "DEFAULT_LANGUAGE",

@@ -136,6 +136,8 @@ pub struct Invite {
     pub claim_version: Option<u8>,
     /// Who claimed it.
     pub bound_to: Option<TelegramUserId>,
+    /// Whether whoever comes with its present claim link takes it over from who claimed it.
+    pub is_moving: bool,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
@@ -256,6 +258,7 @@ impl Invite {
             voided_at: None,
             claim_version: None,
             bound_to: None,
+            is_moving: false,
             history: Vec::new(),
             actions: 0,
             expires_at: None,
@@ -399,7 +402,7 @@ impl Invite {
             _ if self.voided_at.is_some() => Err(ClaimRefusal::Voided),
             (None, _) => Err(ClaimRefusal::Unknown),
             (Some(version), _) if version != claim.version => Err(ClaimRefusal::Replaced),
-            (_, Some(holder)) if holder != person => Err(ClaimRefusal::Taken),
+            (_, Some(holder)) if holder != person && !self.is_moving => Err(ClaimRefusal::Taken),
             _ => Ok(()),
         }
     }

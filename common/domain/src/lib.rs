@@ -22,6 +22,7 @@ pub mod member;
 pub mod message;
 pub mod person;
 pub mod purchase;
+pub mod rebind;
 pub mod retry;
 pub mod task;
 pub mod text;

@@ -68,13 +68,16 @@ impl Rejection {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Purchase(purchase::Rejection::TransactionConflict) | Self::Action(_) => {
-                StatusCode::CONFLICT
-            }
+            Self::Purchase(
+                purchase::Rejection::TransactionConflict
+                | purchase::Rejection::TelegramUserConflict,
+            )
+            | Self::Action(_) => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
-                | purchase::Rejection::UnknownChat,
+                | purchase::Rejection::UnknownChat
+                | purchase::Rejection::InvalidTelegramUserId,
             )
             | Self::InvalidRequestId
             | Self::InvalidJson
@@ -218,13 +221,17 @@ mod tests {
             ("invalid_parameter", 400),
             ("invalid_query", 400),
             ("invalid_request_id", 400),
+            ("invalid_telegram_user_id", 400),
             ("invalid_transaction_id", 400),
             ("invalid_user_id", 400),
             ("link_replaced", 409),
             ("method_not_allowed", 405),
+            ("moved_too_often", 409),
+            ("no_claim_link", 409),
             ("no_such_event", 409),
             ("not_done", 409),
             ("not_found", 404),
+            ("telegram_user_conflict", 409),
             ("too_large", 413),
             ("transaction_conflict", 409),
             ("unauthorized", 401),

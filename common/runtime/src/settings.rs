@@ -121,6 +121,16 @@ pub fn claim_retention(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("CLAIM_RETENTION_DAYS", 400, 28..=3650) * 24 * 3600)
 }
 
+/// `REBINDS_MAX`: how often a shop may have a seat moved within 30 days.
+pub fn rebinds_max(env: &mut Env) -> u32 {
+    env.number("REBINDS_MAX", 3, 0..=50)
+}
+
+/// `JOIN_REQUEST_HOLD_SEC`: how long a join request waits for a claim before it is declined. Telegram keeps it for a day.
+pub fn join_request_hold(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("JOIN_REQUEST_HOLD_SEC", 900, 60..=43_200))
+}
+
 /// `TELEGRAM_LINK_BASE`: what a claim link begins with.
 pub fn telegram_link_base(env: &mut Env) -> String {
     let base = env.optional("TELEGRAM_LINK_BASE");

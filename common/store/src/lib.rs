@@ -4,6 +4,7 @@
 pub mod acting;
 mod bots;
 mod chats;
+mod claim_links;
 mod dedup;
 mod invites;
 mod item;
@@ -23,6 +24,7 @@ use runtime::config::Env;
 
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
+pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
@@ -32,7 +34,7 @@ pub use messages::{
 };
 pub use people::People;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
-pub use seats::{SeatWritten, Seats};
+pub use seats::{Binding, SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 

@@ -1,6 +1,7 @@
 //! The Bot API methods that we call. Every failure tells what it means for the task; none holds the token.
 
 mod error;
+mod member;
 mod message;
 
 use std::time::Duration;
@@ -11,8 +12,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use domain::fault::{Refusal, classify};
-use domain::id::{BotId, ChatId, InviteLink, TelegramUserId};
+use domain::fault::{Fault, Refusal, classify};
+use domain::id::{BotId, ChatId, InviteLink};
 use domain::text::list;
 use domain::time::Timestamp;
 use runtime::clock::Clock;
@@ -306,19 +307,25 @@ impl Telegram {
         Ok(InviteLink::new(made.invite_link))
     }
 
-    /// Lets a person in who asked for it.
+    /// Whether a link of [`Telegram::create_request_link`] works: an administrator may have revoked it. It is written anew as
+    /// it is, which a revoked one refuses.
     ///
     /// # Errors
-    /// [`TelegramError`]. That the person is in already, or does not ask any more, is refused as well.
-    pub async fn approve_join_request(
+    /// [`TelegramError`], if that can't be told.
+    pub async fn is_request_link_alive(
         &self,
         chat: ChatId,
-        person: TelegramUserId,
-    ) -> Result<(), TelegramError> {
-        let parameters = json!({"chat_id": chat, "user_id": person});
-        self.call::<bool>("approveChatJoinRequest", &parameters, CALL_TIMEOUT)
-            .await
-            .map(|_| ())
+        link: &InviteLink,
+    ) -> Result<bool, TelegramError> {
+        let parameters = json!({
+            "chat_id": chat, "invite_link": link, "name": REQUEST_LINK_NAME, "creates_join_request": true,
+        });
+        let edited = self.call::<Value>("editChatInviteLink", &parameters, CALL_TIMEOUT);
+        match edited.await {
+            Ok(link) => Ok(link["is_revoked"] != true),
+            Err(failure) if failure.fault() == Fault::Permanent => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Takes a link out of use. Idempotent.

@@ -6,6 +6,7 @@
 //! POST invites/{requestId}/retry      a link that was not made
 //! POST invites/{requestId}/reissue    another link for the present one
 //! POST invites/{requestId}/resend-event, /give-up-event
+//! POST invites/{requestId}/rebind     the seat moves to whoever comes with another claim link
 //! GET  dead-letters                   what failed five times
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
@@ -44,7 +45,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Invites, Links, People, RateLimits, Tasks, Updates};
+use store::{ClaimLinks, Invites, Links, People, RateLimits, Seats, Tasks, Updates};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -56,6 +57,8 @@ pub struct App {
     links: Links,
     limits: RateLimits,
     tasks: Tasks,
+    seats: Seats,
+    claim_links: ClaimLinks,
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
@@ -68,9 +71,13 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
+        let chats = settings::chats(env);
+        let deliveries = settings::chat_deliveries(env, &chats);
         Self {
             operators: Operators::from_env(env),
-            chats: settings::chats(env),
+            chats,
+            seats: Seats::from_env(aws.dynamodb(), env),
+            claim_links: ClaimLinks::from_env(env, &deliveries, &aws),
             bots: chats::bots(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
@@ -106,6 +113,7 @@ enum AdminCall<'a> {
     Reissue(&'a str),
     ResendEvent(&'a str),
     GiveUpEvent(&'a str),
+    Rebind(&'a str),
     DeadLetters,
     Redrive,
     Chats,
@@ -132,6 +140,7 @@ impl<'a> AdminCall<'a> {
             ["invites", id, "reissue"] => ("POST", Self::Reissue(id)),
             ["invites", id, "resend-event"] => ("POST", Self::ResendEvent(id)),
             ["invites", id, "give-up-event"] => ("POST", Self::GiveUpEvent(id)),
+            ["invites", id, "rebind"] => ("POST", Self::Rebind(id)),
             ["dead-letters"] => ("GET", Self::DeadLetters),
             ["dead-letters", "redrive"] => ("POST", Self::Redrive),
             ["chats"] => ("GET", Self::Chats),
@@ -194,6 +203,7 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::GiveUpEvent(id) => {
             actions::give_up_event(app, who, request_id(id)?, read(body)?).await
         }
+        AdminCall::Rebind(id) => actions::rebind(app, who, request_id(id)?, read(body)?).await,
         AdminCall::DeadLetters => dead_letters::list(app).await,
         AdminCall::Redrive => dead_letters::redrive(app, who, read(body)?).await,
         AdminCall::Chats => chats::list(app).await,

@@ -41,6 +41,8 @@ impl ClaimSetup {
         let deliveries = settings::chat_deliveries(env, chats);
         settings::claim_keys(env, &deliveries);
         settings::claim_retention(env);
+        settings::rebinds_max(env);
+        settings::join_request_hold(env);
         settings::telegram_link_base(env);
         let claimed = chats
             .all()
@@ -79,8 +81,8 @@ impl ClaimSetup {
         Ok(front)
     }
 
-    /// By the first bot that can. A link of a bot that is not one of ours any more is made anew: its join requests would go
-    /// to somebody else.
+    /// By the first bot that can. A link of a bot that is not one of ours any more is made anew, since its join requests
+    /// would go to somebody else, and one that an administrator has revoked.
     async fn make_request_link(
         &self,
         bots: &[Bot],
@@ -93,8 +95,15 @@ impl ClaimSetup {
         let door = known
             .as_ref()
             .and_then(|info| bots.clone().find(|bot| bot.bot() == info.door_bot));
-        let (door, request_link) = match (door, known) {
-            (Some(door), Some(info)) => (door, info.request_link),
+        let known = match (door, known) {
+            (Some(door), Some(info)) => {
+                let is_alive = door.is_request_link_alive(chat, &info.request_link);
+                is_alive.await?.then_some((door, info.request_link))
+            }
+            _ => None,
+        };
+        let (door, request_link) = match known {
+            Some(known) => known,
             _ => {
                 let mut made = Err(NotReady::NoBot);
                 for bot in bots.by_ref() {

@@ -31,6 +31,7 @@ pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOut
         MemberChange::Join(join) => return joined(app, join).await,
         MemberChange::Entry(presence) => (presence, PresenceEvent::PutInByHand),
         MemberChange::Leave(presence) => (presence, PresenceEvent::Left),
+        MemberChange::Removal(presence) => (presence, PresenceEvent::RemovedByOurCall),
         MemberChange::Ban(presence) => (presence, PresenceEvent::BannedByHand),
         MemberChange::Unban(presence) => (presence, PresenceEvent::UnbannedByHand),
         MemberChange::Ignored(_) => return Ok(UpdateOutcome::Ignored),

@@ -15,6 +15,8 @@ mod rights;
 mod say;
 mod written;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
@@ -57,6 +59,7 @@ pub struct App {
     link_base: String,
     bots: BotInfos,
     chat_infos: ChatInfos,
+    join_request_hold: Duration,
     seats: Seats,
     messages: Messages,
     message_bells: Bells<MessageBell>,
@@ -81,6 +84,7 @@ impl App {
             claim_keys: settings::claim_keys(env, &deliveries),
             link_base: settings::telegram_link_base(env),
             deliveries,
+            join_request_hold: settings::join_request_hold(env),
             chats,
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),

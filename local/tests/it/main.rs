@@ -8,6 +8,7 @@
 )]
 
 mod abuse;
+mod access;
 mod bad_input;
 mod claim_links;
 mod consistency;
@@ -17,6 +18,7 @@ mod deployment_checks;
 mod link_pool;
 mod messages;
 mod metrics_and_traces;
+mod moves;
 mod one_dispatcher_per_chat;
 mod one_payment_one_link;
 mod operator;

@@ -32,6 +32,7 @@ const FUNCTIONS: [(&str, &[&str]); 9] = [
         &[
             "EVENT_QUEUE_URL",
             "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
             "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",
         ],
@@ -217,7 +218,7 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         (
             "worker",
             &[0, 1, 4, 5, 6, 7, 8, 10, 11],
-            "EVENT_QUEUE_URL INVITE_QUEUE_URL",
+            "EVENT_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL",
         ),
         (
             "webhook",

@@ -42,11 +42,12 @@ pub enum Flow {
     Tick,
     Sweeper,
     Claim,
+    Move,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -76,6 +77,7 @@ impl Flow {
         Self::Tick,
         Self::Sweeper,
         Self::Claim,
+        Self::Move,
     ];
 
     /// Its part of a case's name, such as `mint` in `mint/7-after`.
@@ -111,6 +113,7 @@ impl Flow {
             Self::Tick => "tick",
             Self::Sweeper => "sweeper",
             Self::Claim => "claim",
+            Self::Move => "move",
         }
     }
 
@@ -148,6 +151,7 @@ impl Flow {
             Self::Restored => &["webhook", "worker"],
             Self::Sweeper => &["sweeper"],
             Self::Claim => &["request", "webhook", "worker"],
+            Self::Move => &["admin", "webhook", "worker"],
         };
         callers.contains(&call.caller)
     }
@@ -161,8 +165,9 @@ impl Flow {
                 ("INVITE_TTL_SEC", "86400"),
                 ("LINK_POOL_TTL_SEC", "86700"),
             ],
-            Self::Claim => &[
+            Self::Claim | Self::Move => &[
                 ("CHAT_DELIVERY", "claim"),
+                ("JOIN_REQUEST_HOLD_SEC", "60"),
                 ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
             ],
             _ => &[],

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use futures_util::future::join_all;
 use local::resources::{EVENTS, INVITES};
 use serde_json::json;
@@ -63,6 +64,7 @@ impl FlowRunner {
             Flow::Tick => return self.run_tick(&payments[0]).await,
             Flow::Sweeper => return self.run_sweeper(&payments[0]).await,
             Flow::Claim => return self.run_claim(&payments[0]).await,
+            Flow::Move => return self.run_move(&payments[0]).await,
         }
         self.call_sites.open();
         if flow == Flow::Concurrent {
@@ -125,6 +127,49 @@ impl FlowRunner {
         for person in people {
             let is_in = self.world.telegram.status(chat, person).is_present();
             anyhow::ensure!(is_in == (person == *holder), "{person} is in: {is_in}");
+        }
+        // The request of whoever came second is declined a minute later.
+        self.world.wait(Duration::from_secs(130)).await;
+        self.quiet().await
+    }
+
+    /// The seat of somebody who is inside moves, and two people tap the new claim link: one of them comes in, and whoever
+    /// had it is out.
+    async fn run_move(&self, payment: &Payment) -> anyhow::Result<()> {
+        let (world, chat) = (&self.world, self.world.chats[0]);
+        let (holder, people) = (1000, [1001, 1002]);
+        self.sell(payment).await?;
+        world.claim(&self.link_of(payment).await?, holder)?;
+        self.run_until_told().await?;
+        let door = world.way_in(holder).context("the holder has no way in")?;
+        anyhow::ensure!(world.tap(&door, holder) == Tap::Requested, "no request");
+        self.run_until_told().await?;
+        let is_in = |person| world.telegram.status(chat, person).is_present();
+        anyhow::ensure!(is_in(holder), "the holder is not in");
+
+        self.call_sites.open();
+        self.rebind().await?;
+        let link = self.link_of(payment).await?;
+        for person in people {
+            world.claim(&link, person)?;
+        }
+        self.run_until_told().await?;
+        let ways: Vec<i64> = people
+            .into_iter()
+            .filter(|person| world.way_in(*person).is_some())
+            .collect();
+        let [next] = ways[..] else {
+            anyhow::bail!("{} of two have a way in", ways.len());
+        };
+        for person in people {
+            world.tap(&door, person);
+        }
+        // A call that nobody knows the end of is looked after a minute later, and then a request is declined.
+        world.wait(Duration::from_secs(190)).await;
+        self.run_until_told().await?;
+        for person in people.into_iter().chain([holder]) {
+            let is_in = is_in(person);
+            anyhow::ensure!(is_in == (person == next), "{person} is in: {is_in}");
         }
         self.quiet().await
     }

@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 24] = [
+const OPTIONAL: [&str; 26] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
@@ -27,11 +27,13 @@ const OPTIONAL: [&str; 24] = [
     "CLAIM_RETENTION_DAYS",
     "COMMANDS_PER_MINUTE",
     "DEFAULT_LANGUAGE",
+    "JOIN_REQUEST_HOLD_SEC",
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
     "PEOPLE_TTL_DAYS",
     "PRIVACY_URL",
+    "REBINDS_MAX",
     "RELAY_PER_MINUTE",
     "RUST_LOG",
     "SECRETS_ARN",
