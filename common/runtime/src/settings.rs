@@ -64,6 +64,11 @@ pub fn message_retention(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("MESSAGE_RETENTION_DAYS", 30, 1..=3650) * 24 * 3600)
 }
 
+/// `UPDATES_RETENTION_HOURS`: how long an actor may read an update.
+pub fn updates_retention(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("UPDATES_RETENTION_HOURS", 48, 1..=720) * 3600)
+}
+
 /// `INVITE_TTL_SEC`: how long a link works that a buyer was given, at least.
 pub fn invite_ttl(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))

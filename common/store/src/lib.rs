@@ -2,6 +2,7 @@
 //! failure.
 
 pub mod acting;
+mod actors;
 mod bots;
 mod chats;
 mod dedup;
@@ -13,12 +14,15 @@ mod messages;
 pub mod queue;
 mod rate_limits;
 mod seats;
+mod sent_messages;
 mod tasks;
+mod update_feed;
 
 use aws_sdk_dynamodb::error::SdkError;
 
 use runtime::config::Env;
 
+pub use actors::{ActorMade, Actors, PollBegun, Readership};
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use dedup::Dedup;
@@ -30,7 +34,9 @@ pub use messages::{
 };
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use seats::{SeatWritten, Seats};
+pub use sent_messages::SentMessages;
 pub use tasks::{Found, LanePage, Malformed, Tasks};
+pub use update_feed::UpdateFeed;
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]
