@@ -157,7 +157,7 @@ impl Actors {
                 .build()?;
             Ok(vec![
                 TransactWriteItem::builder().update(listing).build(),
-                put(self.insertion(self.key_item(key, &actor.name, None))?),
+                put(self.insertion(key_item(key, &actor.name))?),
                 put(self.insertion(values::record(actor, key))?),
             ])
         };
@@ -209,7 +209,7 @@ impl Actors {
                 let mut writes = vec![
                     TransactWriteItem::builder().update(record).build(),
                     TransactWriteItem::builder().update(ending).build(),
-                    put(self.insertion(self.key_item(key, name, None))?),
+                    put(self.insertion(key_item(key, name))?),
                 ];
                 writes.extend(
                     former
@@ -435,14 +435,6 @@ impl Actors {
         begun.await.map(|_| ())
     }
 
-    fn key_item(&self, key: &ActorKeyHash, name: &ActorName, until: Option<Timestamp>) -> Item {
-        let mut item = Item::from([(KEY_HASH.to_owned(), s(key)), (NAME.to_owned(), s(name))]);
-        if let Some(until) = until {
-            item.insert(UNTIL.to_owned(), n(until.ms()));
-        }
-        item
-    }
-
     fn insertion(&self, item: Item) -> Result<Put, BuildError> {
         Put::builder()
             .table_name(&self.0.name)
@@ -532,4 +524,8 @@ fn put(put: Put) -> TransactWriteItem {
 
 fn record_key(name: &ActorName) -> String {
     format!("{RECORD}{name}")
+}
+
+fn key_item(key: &ActorKeyHash, name: &ActorName) -> Item {
+    Item::from([(KEY_HASH.to_owned(), s(key)), (NAME.to_owned(), s(name))])
 }

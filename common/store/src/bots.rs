@@ -11,6 +11,7 @@ const ITEM: &str = "item";
 const USERNAME: &str = "username";
 const FRONT_BOT_ID: &str = "frontBotId";
 const UPDATED_AT: &str = "updatedAt";
+const ME: &str = "me";
 /// The key of the item that names the front bot.
 const FRONT: &str = "front";
 /// The sort key of what is known of a bot.
@@ -50,6 +51,43 @@ impl BotInfos {
             .await
             .map_err(self.0.fault("PutItem of the front bot"))?;
         Ok(())
+    }
+
+    /// Writes what Telegram says of a bot: its `User`, as JSON. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn put_me(&self, bot: BotId, me: &str, now: Timestamp) -> Result<(), StoreError> {
+        let call = self.0.client.put_item().table_name(&self.0.name);
+        call.item(BOT_ID, s(bot))
+            .item(ITEM, s(INFO))
+            .item(ME, s(me))
+            .item(UPDATED_AT, s(now))
+            .send()
+            .await
+            .map_err(self.0.fault("PutItem of a bot"))?;
+        Ok(())
+    }
+
+    /// What Telegram said of a bot, its `User` as JSON, and when; nothing if it was never written.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn me(&self, bot: BotId) -> Result<Option<(String, Timestamp)>, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(BOT_ID, s(bot))
+            .key(ITEM, s(INFO))
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a bot"))?;
+        let item = answer.item.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        let me = reader.optional_text(ME)?.map(str::to_owned);
+        Ok(me.zip(reader.optional_instant(UPDATED_AT)?))
     }
 
     /// The front bot; nothing before `setup` has seen it.

@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
+use super::super::actor::OWN_BUTTON;
 use super::super::claim;
 use super::super::id::ChatId;
-
-/// What the data of our own buttons begins with: those are no actor's.
-pub const OWN_BUTTON: char = '~';
 
 /// Whom an update may concern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
