@@ -7,7 +7,8 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::streaming::Body;
+use lambda_runtime::{LambdaEvent, MetadataPrelude, StreamResponse, service_fn};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -134,6 +135,40 @@ pub async fn answer_calls<A>(
         Ok::<_, Infallible>(ApiGatewayResponse::from(answer))
     };
     lambda_runtime::run(service_fn(answer)).await
+}
+
+/// Runs the function `name`, a crate, behind a Function URL whose answers are streamed, until Lambda ends it: an answer may
+/// be larger than Lambda's 6 MB, and need not be text.
+///
+/// # Errors
+/// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
+pub async fn stream_answers<A>(
+    name: &'static str,
+    from_env: fn(&mut Env, Clock) -> A,
+    handle: impl AsyncFn(&A, Request<Bytes>) -> Response<Bytes>,
+) -> Result<(), lambda_runtime::Error> {
+    let (function, handle) = (&Function::start(name, from_env).await?, &handle);
+    let answer = async move |event: LambdaEvent<ApiGatewayRequest>| {
+        let trace = event.context.xray_trace_id.as_deref();
+        let answer = match event.payload.into_request() {
+            Ok(request) => function.answer(trace, &request, handle).await,
+            Err(refused) => refused.answer(),
+        };
+        Ok::<_, Infallible>(streamed(answer))
+    };
+    lambda_runtime::run(service_fn(answer)).await
+}
+
+fn streamed(answer: Response<Bytes>) -> StreamResponse<Body> {
+    let (parts, body) = answer.into_parts();
+    StreamResponse {
+        metadata_prelude: MetadataPrelude {
+            status_code: parts.status,
+            headers: parts.headers,
+            cookies: Vec::new(),
+        },
+        stream: Body::from(body),
+    }
 }
 
 async fn build<A>(from_env: fn(&mut Env, Clock) -> A) -> Result<A, ConfigError> {
