@@ -87,6 +87,38 @@ impl FromStr for ActorRole {
     }
 }
 
+/// Why an actor is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorRejection {
+    /// There is one of this name.
+    Exists,
+    /// There are as many as may be.
+    TooMany,
+}
+
+impl ActorRejection {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Exists, Self::TooMany];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Exists => "actor_exists",
+            Self::TooMany => "too_many_actors",
+        }
+    }
+
+    /// What its caller is told.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Exists => "There is an actor of this name; rotate its key, or delete it first.",
+            Self::TooMany => "There are 50 actors already; delete one first.",
+        }
+    }
+}
+
 /// What an actor is called: it stands in paths, logs and records.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorName(String);

@@ -29,9 +29,11 @@ use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use domain::actor::webhook::ActorWebhook;
 use domain::actor::{ACTORS_MAX, Actor, ActorKeyHash, ActorName};
-use domain::id::{ChatId, FeedSeq};
+use domain::id::FeedSeq;
 use domain::time::Timestamp;
 use runtime::config::Env;
+
+pub use values::Readership;
 
 /// How long a key works beside the one that took its place.
 const FORMER_KEY_LASTS: Duration = Duration::from_secs(3600);
@@ -62,17 +64,6 @@ pub enum PollBegun {
     Changed(Box<Actor>),
     /// The actor is gone.
     Gone,
-}
-
-/// Who reads the feed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Readership {
-    /// Whether any actor does.
-    pub has_readers: bool,
-    /// The chats that their keys name.
-    pub chats: BTreeSet<ChatId>,
-    /// Whether there is any actor, a reader or not.
-    pub has_actors: bool,
 }
 
 impl Actors {
@@ -520,10 +511,6 @@ impl Actors {
 
 fn put(put: Put) -> TransactWriteItem {
     TransactWriteItem::builder().put(put).build()
-}
-
-fn record_key(name: &ActorName) -> String {
-    format!("{RECORD}{name}")
 }
 
 fn key_item(key: &ActorKeyHash, name: &ActorName) -> Item {

@@ -10,12 +10,15 @@
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
 //! POST chats/{chatId}/pause, /resume
+//! GET, POST actors                    who shares the bot; another one
+//! POST actors/{name}/rotate, DELETE actors/{name}
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
 //! that follows; without the bell after it, the tick looks within a minute.
 
 mod actions;
+mod actors;
 mod chats;
 mod dead_letters;
 mod invites;
@@ -38,7 +41,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Invites, Links, RateLimits, Tasks};
+use store::{Actors, Invites, Links, RateLimits, Tasks, UpdateFeed};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -53,6 +56,8 @@ pub struct App {
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
+    actors: Actors,
+    feed: UpdateFeed,
     clock: Clock,
 }
 
@@ -71,6 +76,8 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
+            actors: Actors::from_env(aws.dynamodb(), env),
+            feed: UpdateFeed::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -101,6 +108,10 @@ enum AdminCall<'a> {
     Chats,
     Pause(&'a str),
     Resume(&'a str),
+    Actors,
+    MakeActor,
+    RotateKey(&'a str),
+    DeleteActor(&'a str),
 }
 
 impl<'a> AdminCall<'a> {
@@ -123,6 +134,11 @@ impl<'a> AdminCall<'a> {
             ["chats"] => ("GET", Self::Chats),
             ["chats", id, "pause"] => ("POST", Self::Pause(id)),
             ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            ["actors"] if *method == Method::POST => ("POST", Self::MakeActor),
+            ["actors"] if *method == Method::GET => ("GET", Self::Actors),
+            ["actors"] => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            ["actors", name, "rotate"] => ("POST", Self::RotateKey(name)),
+            ["actors", name] => ("DELETE", Self::DeleteActor(name)),
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -181,6 +197,10 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Chats => chats::list(app).await,
         AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
         AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::Actors => actors::list(app).await,
+        AdminCall::MakeActor => actors::create(app, who, read(body)?).await,
+        AdminCall::RotateKey(name) => actors::rotate(app, who, name).await,
+        AdminCall::DeleteActor(name) => actors::delete(app, who, name).await,
     }
 }
 
@@ -221,6 +241,8 @@ mod tests {
             ("GET", "/v1/admin/chats".to_owned()),
             ("POST", "/v1/admin/chats/-1/pause".to_owned()),
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+            ("POST", "/v1/admin/actors/crm/rotate".to_owned()),
+            ("DELETE", "/v1/admin/actors/crm".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {
@@ -231,7 +253,7 @@ mod tests {
             }
             let method = Method::from_bytes(right.as_bytes()).unwrap();
             for path in [
-                format!("{path}/"),
+                format!("{path}/x/"),
                 format!("{path}/x"),
                 path.replace("admin/", ""),
             ] {
@@ -239,5 +261,14 @@ mod tests {
                 assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn actors_are_listed_and_made_at_one_path() {
+        let read = |method| AdminCall::read(&method, "/v1/admin/actors");
+        assert!(matches!(read(Method::GET), Ok(AdminCall::Actors)));
+        assert!(matches!(read(Method::POST), Ok(AdminCall::MakeActor)));
+        let refused = read(Method::PUT).err();
+        assert_eq!(refused, Some(Rejection::MethodNotAllowed("GET, POST")));
     }
 }

@@ -17,6 +17,7 @@ mod parts;
 mod poll;
 mod send;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,6 +53,7 @@ pub struct App {
     bots: BotInfos,
     poll_hold: Duration,
     is_on_lambda: bool,
+    is_stopping: AtomicBool,
     clock: Clock,
 }
 
@@ -70,8 +72,14 @@ impl App {
             bots: BotInfos::from_env(aws.dynamodb(), env),
             poll_hold: settings::poll_hold(env),
             is_on_lambda: env.optional("AWS_LAMBDA_FUNCTION_NAME").is_some(),
+            is_stopping: AtomicBool::new(false),
             clock,
         }
+    }
+
+    /// Ends the polls that are held: the process is about to end.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
     }
 
     const fn body_max(&self) -> usize {

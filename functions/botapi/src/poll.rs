@@ -8,6 +8,7 @@
 //!
 //! What the actor does not see is passed over: before an answer without updates the cursor moves past it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::feed::{LIMIT_MAX, PollStart, poll_start, walk};
@@ -69,7 +70,7 @@ impl ActorCall<'_> {
                 }
             }
             let now = self.app.clock.now();
-            if now >= until {
+            if now >= until || self.app.is_stopping.load(Ordering::SeqCst) {
                 break;
             }
             self.app.clock.sleep_until(now.plus(EVERY).min(until)).await;

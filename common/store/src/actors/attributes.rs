@@ -1,9 +1,11 @@
 //! The attribute names of the table of actors, each listed once, and the keys that are not those of a hash.
 
+use domain::actor::ActorName;
+
 /// The key of the list of all actors.
 pub(super) const LIST: &str = "list";
 /// What the key of an actor's record begins with.
-pub(super) const RECORD: &str = "actor#";
+const RECORD: &str = "actor#";
 
 pub(super) const KEY_HASH: &str = "keyHash";
 pub(super) const NAME: &str = "name";
@@ -23,3 +25,8 @@ pub(super) const FORMER_KEY: &str = "formerKey";
 pub(super) const WEBHOOK_URL: &str = "webhookUrl";
 pub(super) const WEBHOOK_SECRET: &str = "webhookSecret";
 pub(super) const WEBHOOK_CONNECTIONS: &str = "webhookConnections";
+
+/// The key of an actor's record.
+pub(super) fn record_key(name: &ActorName) -> String {
+    format!("{RECORD}{name}")
+}

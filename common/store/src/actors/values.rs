@@ -7,10 +7,20 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::StoreError;
 use super::super::item::{Item, Reader, n, s};
 use super::attributes::*;
-use super::{Readership, record_key};
 use domain::actor::webhook::ActorWebhook;
 use domain::actor::{Actor, ActorKeyHash, ActorRole};
 use domain::id::{ChatId, FeedSeq};
+
+/// Who reads the feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readership {
+    /// Whether any actor does.
+    pub has_readers: bool,
+    /// The chats that their keys name.
+    pub chats: BTreeSet<ChatId>,
+    /// Whether there is any actor, a reader or not.
+    pub has_actors: bool,
+}
 
 /// Texts in a list, since a set can't be empty.
 pub(super) fn kinds(kinds: &BTreeSet<String>) -> AttributeValue {
