@@ -83,7 +83,7 @@ pub const TABLES: [TableShape; 15] = [
         ends: false,
         ..table("MessageTasks", "lane")
     },
-    table("Updates", "update"),
+    table("Updates", "updateKey"),
     TableShape {
         sort_key: Some(("seq", SortKey::Number)),
         ..table("UpdateFeed", "block")

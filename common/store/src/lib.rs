@@ -36,7 +36,7 @@ pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use seats::{SeatWritten, Seats};
 pub use sent_messages::SentMessages;
 pub use tasks::{Found, LanePage, Malformed, Tasks};
-pub use update_feed::UpdateFeed;
+pub use update_feed::{FeedWriter, UpdateFeed};
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]

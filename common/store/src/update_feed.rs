@@ -13,11 +13,11 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use super::item::{Item, Reader, n, s};
-use super::{StoreError, Table};
+use super::{BotInfos, StoreError, Table};
 use domain::feed::subject::FeedTopic;
 use domain::feed::{FeedItem, FeedUpdate};
 use domain::id::{BotId, ChatId, FEED_BLOCK, FeedSeq};
@@ -34,39 +34,36 @@ const CHAT_ID: &str = "chatId";
 const SENT_BY: &str = "sentBy";
 const BODY: &str = "body";
 const EXPIRES_AT: &str = "expiresAt";
-const UPDATE_KEY: &str = "update";
+const UPDATE_KEY: &str = "updateKey";
 const FEED_SEQ: &str = "feedSeq";
-const BOT_ID: &str = "botId";
-const ITEM: &str = "item";
 /// How many numbers are taken for one update because a tombstone stood where it was to be, or another wrote beside it.
 const TRIES: u32 = 8;
 /// The most items of a page.
 const PAGE: i32 = 200;
 
-/// The table of the feed.
+/// The table of the feed, as it is read.
 #[derive(Clone)]
 pub struct UpdateFeed {
     feed: Table,
-    updates: Table,
-    bots: Table,
     retention: Duration,
 }
 
-impl UpdateFeed {
+/// The table of the feed, as it is written.
+#[derive(Clone)]
+pub struct FeedWriter {
+    feed: UpdateFeed,
+    updates: Table,
+    bots: BotInfos,
+}
+
+impl FeedWriter {
     /// The tables `UpdateFeed`, `Updates` and `Bots`, and `UPDATES_RETENTION_HOURS`.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
-            feed: Table::from_env(client.clone(), env, "UpdateFeed", "UPDATE_FEED_TABLE"),
+            feed: UpdateFeed::from_env(client.clone(), env),
             updates: Table::from_env(client.clone(), env, "Updates", "UPDATES_TABLE"),
-            bots: Table::from_env(client, env, "Bots", "BOTS_TABLE"),
-            retention: settings::updates_retention(env),
+            bots: BotInfos::from_env(client, env),
         }
-    }
-
-    /// How long an update may be read.
-    #[must_use]
-    pub const fn retention(&self) -> Duration {
-        self.retention
     }
 
     /// Writes an update of a bot, which Telegram calls `id`, into the feed, unless it is there; answers its number. 1 write
@@ -83,25 +80,25 @@ impl UpdateFeed {
     ) -> Result<FeedSeq, StoreError> {
         let operation = "TransactWriteItems to append an update";
         for _ in 0..TRIES {
-            let seq = self.take_number(bot).await?;
+            let seq = self.bots.take_feed_number(bot).await?;
             let writes = self
                 .writes(bot, id, seq, update, now)
                 .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
-                .map_err(self.feed.fault(operation))?;
-            let call = self.feed.client.transact_write_items();
+                .map_err(self.feed.feed.fault(operation))?;
+            let call = self.feed.feed.client.transact_write_items();
             let Err(error) = call.set_transact_items(Some(writes)).send().await else {
                 return Ok(seq);
             };
             let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
                 error.as_service_error()
             else {
-                return Err(self.feed.fault(operation)(error));
+                return Err(self.feed.feed.fault(operation)(error));
             };
             let reasons = cancelled.cancellation_reasons();
             let code = |which: usize| reasons.get(which).and_then(|reason| reason.code());
             if code(1) == Some("ConditionalCheckFailed") {
                 // It is in the feed already. Nobody is to wait for the number that was taken for it now.
-                self.put_tombstone(bot, seq, now).await?;
+                self.feed.put_tombstone(bot, seq, now).await?;
                 let item = reasons.get(1).and_then(|reason| reason.item.as_ref());
                 let item = item.ok_or_else(|| self.updates.malformed(FEED_SEQ))?;
                 let reader = Reader {
@@ -117,34 +114,69 @@ impl UpdateFeed {
                 )
             };
             if !is_passing(code(0)) || !is_passing(code(1)) {
-                return Err(self.feed.fault(operation)(error));
+                return Err(self.feed.feed.fault(operation)(error));
             }
         }
         Err(StoreError::Contended {
-            table: self.feed.name.clone(),
+            table: self.feed.feed.name.clone(),
         })
     }
 
-    /// The last number that was taken, as of now (1 read unit); 0 before the first.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be read.
-    pub async fn head(&self, bot: BotId) -> Result<FeedSeq, StoreError> {
-        let call = self.bots.client.get_item().table_name(&self.bots.name);
-        let answer = call
-            .key(BOT_ID, s(bot))
-            .key(ITEM, s(SEQ))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(self.bots.fault("GetItem of the head of the feed"))?;
-        let item = answer.item.unwrap_or_default();
-        let reader = Reader {
-            table: &self.bots,
-            item: &item,
-        };
-        let seq = reader.optional_number(SEQ)?;
-        Ok(FeedSeq(seq.unwrap_or_default()))
+    fn writes(
+        &self,
+        bot: BotId,
+        id: i64,
+        seq: FeedSeq,
+        update: &FeedUpdate,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let mut item = self.feed.place(bot, seq, now);
+        item.extend([
+            (KIND.to_owned(), s(&update.kind)),
+            (TOPIC.to_owned(), s(update.topic.as_str())),
+            (BODY.to_owned(), s(&update.body)),
+        ]);
+        if let FeedTopic::Group(chat) = update.topic {
+            item.insert(CHAT_ID.to_owned(), n(chat));
+        }
+        if let Some(name) = &update.sent_by {
+            item.insert(SENT_BY.to_owned(), s(name));
+        }
+        let entry = Put::builder()
+            .table_name(&self.feed.feed.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(seq)")
+            .build()?;
+        let ends = now.plus(self.feed.retention).seconds();
+        let mark = Update::builder()
+            .table_name(&self.updates.name)
+            .key(UPDATE_KEY, s(format_args!("{bot}#{id}")))
+            .update_expression("SET feedSeq = :seq, expiresAt = if_not_exists(expiresAt, :ends)")
+            .condition_expression("attribute_not_exists(feedSeq)")
+            .expression_attribute_values(":seq", n(seq))
+            .expression_attribute_values(":ends", n(ends))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()?;
+        Ok(vec![
+            TransactWriteItem::builder().put(entry).build(),
+            TransactWriteItem::builder().update(mark).build(),
+        ])
+    }
+}
+
+impl UpdateFeed {
+    /// The table `UpdateFeed`, and `UPDATES_RETENTION_HOURS`.
+    pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
+        Self {
+            feed: Table::from_env(client, env, "UpdateFeed", "UPDATE_FEED_TABLE"),
+            retention: settings::updates_retention(env),
+        }
+    }
+
+    /// How long an update may be read.
+    #[must_use]
+    pub const fn retention(&self) -> Duration {
+        self.retention
     }
 
     /// What stands after `after`, in order and without one left out that is there; not all, if there is much. `head` is the
@@ -234,66 +266,6 @@ impl UpdateFeed {
             }
             _ => Ok(()),
         }
-    }
-
-    async fn take_number(&self, bot: BotId) -> Result<FeedSeq, StoreError> {
-        let call = self.bots.client.update_item().table_name(&self.bots.name);
-        let answer = call
-            .key(BOT_ID, s(bot))
-            .key(ITEM, s(SEQ))
-            .update_expression("ADD seq :one")
-            .expression_attribute_values(":one", n(1))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await
-            .map_err(self.bots.fault("UpdateItem to take a number"))?;
-        let item = answer.attributes.unwrap_or_default();
-        let reader = Reader {
-            table: &self.bots,
-            item: &item,
-        };
-        Ok(FeedSeq(reader.number(SEQ)?))
-    }
-
-    fn writes(
-        &self,
-        bot: BotId,
-        id: i64,
-        seq: FeedSeq,
-        update: &FeedUpdate,
-        now: Timestamp,
-    ) -> Result<Vec<TransactWriteItem>, BuildError> {
-        let mut item = self.place(bot, seq, now);
-        item.extend([
-            (KIND.to_owned(), s(&update.kind)),
-            (TOPIC.to_owned(), s(update.topic.as_str())),
-            (BODY.to_owned(), s(&update.body)),
-        ]);
-        if let FeedTopic::Group(chat) = update.topic {
-            item.insert(CHAT_ID.to_owned(), n(chat));
-        }
-        if let Some(name) = &update.sent_by {
-            item.insert(SENT_BY.to_owned(), s(name));
-        }
-        let entry = Put::builder()
-            .table_name(&self.feed.name)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(seq)")
-            .build()?;
-        let ends = now.plus(self.retention).seconds();
-        let mark = Update::builder()
-            .table_name(&self.updates.name)
-            .key(UPDATE_KEY, s(format_args!("{bot}#{id}")))
-            .update_expression("SET feedSeq = :seq, expiresAt = if_not_exists(expiresAt, :ends)")
-            .condition_expression("attribute_not_exists(feedSeq)")
-            .expression_attribute_values(":seq", n(seq))
-            .expression_attribute_values(":ends", n(ends))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()?;
-        Ok(vec![
-            TransactWriteItem::builder().put(entry).build(),
-            TransactWriteItem::builder().update(mark).build(),
-        ])
     }
 
     /// What is the same of an update and of a tombstone.

@@ -41,7 +41,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Actors, Invites, Links, RateLimits, Tasks, UpdateFeed};
+use store::{Actors, BotInfos, Invites, Links, RateLimits, Tasks};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -57,7 +57,7 @@ pub struct App {
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
     actors: Actors,
-    feed: UpdateFeed,
+    bot_infos: BotInfos,
     clock: Clock,
 }
 
@@ -77,7 +77,7 @@ impl App {
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
             actors: Actors::from_env(aws.dynamodb(), env),
-            feed: UpdateFeed::from_env(aws.dynamodb(), env),
+            bot_infos: BotInfos::from_env(aws.dynamodb(), env),
             clock,
         }
     }

@@ -93,7 +93,7 @@ impl ActorCall<'_> {
         }
         let (feed, bot) = (&self.app.feed, self.telegram.bot());
         let failed = |fault| unavailable(&fault);
-        let head = feed.head(bot).await.map_err(failed)?;
+        let head = self.head().await?;
         let (mut position, mut count) = (self.actor.cursor, 0);
         for _ in 0..COUNTED_PAGES {
             let page = feed.page(bot, position, head).await.map_err(failed)?;
@@ -169,7 +169,7 @@ impl ActorCall<'_> {
 
     /// The last number of the feed.
     pub(crate) async fn head(&self) -> Result<FeedSeq, BotApiRefusal> {
-        let head = self.app.feed.head(self.telegram.bot()).await;
+        let head = self.app.bots.feed_head(self.telegram.bot()).await;
         head.map_err(|fault| unavailable(&fault))
     }
 

@@ -16,8 +16,9 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 20] = [
     "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_DAEMON_ADDRESS",
@@ -27,17 +28,19 @@ const OPTIONAL: [&str; 17] = [
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
+    "POLL_HOLD_SEC",
     "RUST_LOG",
     "SECRETS_ARN",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
     "TELEGRAM_LINK_BASE",
+    "UPDATES_RETENTION_HOURS",
     "WEBENGAGE_API_BASE",
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 15] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -49,6 +52,10 @@ const TABLES: [(&str, &str); 11] = [
     ("Bots", "BOTS_TABLE"),
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
+    ("Updates", "UPDATES_TABLE"),
+    ("UpdateFeed", "UPDATE_FEED_TABLE"),
+    ("Actors", "ACTORS_TABLE"),
+    ("RelayMap", "RELAY_MAP_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
@@ -552,6 +559,7 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
     let unset = [
         "SECRETS_ARN",
         "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_LOG_LEVEL",
         "AWS_XRAY_DAEMON_ADDRESS",
         "METRICS_NAMESPACE",
