@@ -129,7 +129,7 @@ impl ActorCall<'_> {
         let webhook = ActorWebhook::ask(
             url,
             self.parameters.text("secret_token"),
-            self.parameters.number("max_connections"),
+            self.parameters.whole_number("max_connections"),
             !self.app.is_on_lambda,
         );
         let webhook = webhook.map_err(|refusal| BotApiRefusal::new(400, refusal.description()))?;

@@ -66,7 +66,7 @@ impl CallParameters {
     }
 
     /// A whole number, if it is there and is one.
-    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+    pub(crate) fn whole_number(&self, name: &str) -> Option<i64> {
         self.fields
             .get(name)
             .and_then(domain::actor::passing::number)
@@ -166,7 +166,11 @@ mod tests {
             r#"{"n":7,"t":true,"l":["message"],"o":{}}"#,
         );
         assert_eq!(
-            (given.number("a"), given.number("n"), given.number("d")),
+            (
+                given.whole_number("a"),
+                given.whole_number("n"),
+                given.whole_number("d")
+            ),
             (Some(7), Some(7), None)
         );
         assert!(given.is_on("b") && given.is_on("t") && !given.is_on("d") && !given.is_on("z"));

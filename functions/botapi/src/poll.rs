@@ -38,16 +38,17 @@ struct PollLook {
 
 impl ActorCall<'_> {
     pub(crate) async fn updates(mut self) -> Result<BotApiAnswer, BotApiRefusal> {
-        let asked = self.parameters.number("timeout").unwrap_or_default();
+        let asked = self.parameters.whole_number("timeout").unwrap_or_default();
         let hold = Duration::from_secs(u64::try_from(asked).unwrap_or_default());
         let mut hold = hold.min(self.app.poll_hold);
-        let limit = usize::try_from(self.parameters.number("limit").unwrap_or(0)).unwrap_or(0);
+        let limit =
+            usize::try_from(self.parameters.whole_number("limit").unwrap_or(0)).unwrap_or(0);
         let limit = if limit == 0 {
             LIMIT_MAX
         } else {
             limit.min(LIMIT_MAX)
         };
-        let offset = self.parameters.number("offset").unwrap_or_default();
+        let offset = self.parameters.whole_number("offset").unwrap_or_default();
         if self.actor.asked_offset == Some(offset) {
             hold = hold.max(SAME_OFFSET_HOLD);
         }
