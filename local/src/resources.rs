@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 15] = [
+pub const TABLES: [TableShape; 16] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -90,6 +90,7 @@ pub const TABLES: [TableShape; 15] = [
     },
     table("Actors", "keyHash"),
     table("RelayMap", "message"),
+    table("People", "telegramUserId"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -105,7 +106,7 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 2] = [
+pub const INDEXES: [Index; 4] = [
     Index {
         table: "InviteRequests",
         name: "ByUser",
@@ -117,6 +118,18 @@ pub const INDEXES: [Index; 2] = [
         name: "Pending",
         hash: "pendingShard",
         range: "pendingSince",
+    },
+    Index {
+        table: "Updates",
+        name: "Parked",
+        hash: "parked",
+        range: "parkedAt",
+    },
+    Index {
+        table: "People",
+        name: "ByName",
+        hash: "usernameKey",
+        range: "lastSeenAt",
     },
 ];
 
@@ -174,6 +187,8 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
 /// Longest run of the tick of `messenger`.
 pub const MESSAGES_TICK_TIMEOUT: Duration = Duration::from_secs(MESSAGES.timeout_seconds);
+/// Longest run of `webhook`.
+pub const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
 /// Longest run of `monitor`.

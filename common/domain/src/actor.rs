@@ -28,8 +28,6 @@ pub use methods::{CallRight, MethodRule, method};
 const SECRET_CHARS: usize = 35;
 /// The longest name of an actor.
 const NAME_MAX_CHARS: usize = 32;
-/// What the data of our own buttons begins with: those are no actor's.
-pub const OWN_BUTTON: char = '~';
 /// The most chats that a key names.
 pub const ACTOR_CHATS_MAX: usize = 20;
 /// The most actors of a deployment: each reads the feed by itself.

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod button;
 pub mod claim;
 pub mod command;
 pub mod delivery;
@@ -21,6 +22,7 @@ pub mod limiter;
 pub mod link_pool;
 pub mod member;
 pub mod message;
+pub mod person;
 pub mod purchase;
 pub mod retry;
 pub mod task;

@@ -11,12 +11,14 @@ mod item;
 mod link_pool;
 mod links;
 mod messages;
+mod people;
 pub mod queue;
 mod rate_limits;
 mod seats;
 mod sent_messages;
 mod tasks;
 mod update_feed;
+mod updates;
 
 use aws_sdk_dynamodb::error::SdkError;
 
@@ -32,11 +34,13 @@ pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
+pub use people::People;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use seats::{SeatWritten, Seats};
 pub use sent_messages::SentMessages;
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 pub use update_feed::{FeedWriter, UpdateFeed};
+pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]

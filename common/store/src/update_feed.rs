@@ -66,7 +66,8 @@ impl FeedWriter {
         }
     }
 
-    /// Writes an update of a bot, which Telegram calls `id`, into the feed, unless it is there; answers its number. 1 write
+    /// Writes an update into the feed of a bot, unless what `mark` calls is there: the update's number at Telegram, or what
+    /// makes it one of several that tell the same. Answers its number. 1 write
     /// unit for the number and 4 for the two items, of 1 KB each. Durable on return.
     ///
     /// # Errors
@@ -74,7 +75,7 @@ impl FeedWriter {
     pub async fn append(
         &self,
         bot: BotId,
-        id: i64,
+        mark: &str,
         update: &FeedUpdate,
         now: Timestamp,
     ) -> Result<FeedSeq, StoreError> {
@@ -82,7 +83,7 @@ impl FeedWriter {
         for _ in 0..TRIES {
             let seq = self.bots.take_feed_number(bot).await?;
             let writes = self
-                .writes(bot, id, seq, update, now)
+                .writes(bot, mark, seq, update, now)
                 .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
                 .map_err(self.feed.feed.fault(operation))?;
             let call = self.feed.feed.client.transact_write_items();
@@ -125,7 +126,7 @@ impl FeedWriter {
     fn writes(
         &self,
         bot: BotId,
-        id: i64,
+        mark: &str,
         seq: FeedSeq,
         update: &FeedUpdate,
         now: Timestamp,
@@ -148,9 +149,9 @@ impl FeedWriter {
             .condition_expression("attribute_not_exists(seq)")
             .build()?;
         let ends = now.plus(self.feed.retention).seconds();
-        let mark = Update::builder()
+        let marking = Update::builder()
             .table_name(&self.updates.name)
-            .key(UPDATE_KEY, s(format_args!("{bot}#{id}")))
+            .key(UPDATE_KEY, s(format_args!("{bot}#{mark}")))
             .update_expression("SET feedSeq = :seq, expiresAt = if_not_exists(expiresAt, :ends)")
             .condition_expression("attribute_not_exists(feedSeq)")
             .expression_attribute_values(":seq", n(seq))
@@ -159,7 +160,7 @@ impl FeedWriter {
             .build()?;
         Ok(vec![
             TransactWriteItem::builder().put(entry).build(),
-            TransactWriteItem::builder().update(mark).build(),
+            TransactWriteItem::builder().update(marking).build(),
         ])
     }
 }

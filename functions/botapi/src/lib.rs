@@ -29,7 +29,7 @@ use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::settings;
 use runtime::telemetry::chain;
-use store::{Actors, BotInfos, RateLimits, SentMessages, StoreError, UpdateFeed};
+use store::{Actors, BotInfos, People, RateLimits, SentMessages, StoreError, UpdateFeed};
 use telegram::{Bots, Telegram};
 use tracing::{error, info, warn};
 
@@ -51,6 +51,7 @@ pub struct App {
     sent: SentMessages,
     limits: RateLimits,
     bots: BotInfos,
+    people: People,
     poll_hold: Duration,
     is_on_lambda: bool,
     is_stopping: AtomicBool,
@@ -70,6 +71,7 @@ impl App {
             sent: SentMessages::from_env(aws.dynamodb(), env),
             limits: RateLimits::of_messages(aws.dynamodb(), env),
             bots: BotInfos::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
             poll_hold: settings::poll_hold(env),
             is_on_lambda: env.optional("AWS_LAMBDA_FUNCTION_NAME").is_some(),
             is_stopping: AtomicBool::new(false),

@@ -9,12 +9,15 @@
 //!
 //! Whoever calls gets the real answer, so nothing waits in a queue; nothing is tried twice either.
 
+use std::time::Duration;
+
 use domain::actor::bucket::SendTurn;
 use domain::actor::passing::{PassRefusal, PassedCall, pass};
-use domain::actor::{CallRight, MethodRule};
-use domain::id::ChatId;
+use domain::actor::{ActorRole, CallRight, MethodRule};
+use domain::id::{ChatId, TelegramUserId};
 use domain::lease::{ChatLease, Paused};
 use domain::limiter::Pause;
+use domain::person::Person;
 use domain::time::Timestamp;
 use futures_util::future::try_join_all;
 use runtime::telemetry::chain;
@@ -27,6 +30,9 @@ use uuid::Uuid;
 use crate::answer::{BotApiAnswer, BotApiRefusal};
 use crate::parts::{self, FormPart};
 use crate::{ActorCall, unavailable};
+
+/// How long is waited before somebody is asked for again who is not known.
+const PERSON_WAIT: Duration = Duration::from_millis(300);
 
 impl From<PassRefusal> for BotApiRefusal {
     fn from(refusal: PassRefusal) -> Self {
@@ -171,7 +177,15 @@ impl ActorCall<'_> {
     }
 
     async fn check_chat(&self, chat: ChatId) -> Result<(), BotApiRefusal> {
-        if self.actor.chats.contains(&chat) || chat.0 > 0 {
+        if self.actor.chats.contains(&chat) {
+            return Ok(());
+        }
+        if let Some(person) = self.person(chat).await? {
+            // What an aggregator sends is marketing.
+            if person.opted_out && self.actor.role == ActorRole::Aggregator {
+                let description = "Forbidden: the person wants no marketing";
+                return Err(BotApiRefusal::new(403, description));
+            }
             return Ok(());
         }
         info!(actor.name = %self.actor.name, outcome = "forbidden",
@@ -179,6 +193,26 @@ impl ActorCall<'_> {
         let description =
             "Forbidden: this key may write to people who wrote to the bot, and to its own chats";
         Err(BotApiRefusal::new(403, description))
+    }
+
+    /// The person whose private chat it is, if they ever wrote to the bot. An actor may read a first message a moment before
+    /// it is noted that somebody wrote.
+    async fn person(&self, chat: ChatId) -> Result<Option<Person>, BotApiRefusal> {
+        if chat.0 <= 0 {
+            return Ok(None);
+        }
+        for wait in [Some(PERSON_WAIT), Some(PERSON_WAIT), None] {
+            let person = self.app.people.get(TelegramUserId(chat.0)).await;
+            let person = person.map_err(|fault| unavailable(&fault))?;
+            match (person, wait) {
+                (None, Some(wait)) => {
+                    let at = self.app.clock.now().plus(wait);
+                    self.app.clock.sleep_until(at).await;
+                }
+                (person, _) => return Ok(person),
+            }
+        }
+        Ok(None)
     }
 
     /// Notes who sent what was sent.

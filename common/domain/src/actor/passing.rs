@@ -6,8 +6,9 @@
 
 use serde_json::{Map, Value};
 
+use super::super::button::OUR_MARK;
 use super::super::id::ChatId;
-use super::{MethodRule, OWN_BUTTON};
+use super::MethodRule;
 
 /// Parameters that are refused in every method, unless they are empty or false.
 const REFUSED: [&str; 4] = [
@@ -201,7 +202,7 @@ fn has_own_button(value: &Value) -> bool {
             let is_own = name == "callback_data"
                 && value
                     .as_str()
-                    .is_some_and(|data| data.trim_start().starts_with(OWN_BUTTON));
+                    .is_some_and(|data| data.trim_start().starts_with(OUR_MARK));
             is_own || has_own_button(value)
         }),
         _ => false,

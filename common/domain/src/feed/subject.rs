@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::actor::OWN_BUTTON;
+use super::super::button::OUR_MARK;
 use super::super::claim;
 use super::super::id::ChatId;
 
@@ -53,6 +53,8 @@ pub struct FeedSubject {
     pub topic: FeedTopic,
     /// Of the press of a button: the message that has it, by its chat and its number there.
     pub pressed: Option<(ChatId, i64)>,
+    /// Of what every bot of a chat is told: what makes the same thing one, whichever bot tells it.
+    pub same: Option<String>,
 }
 
 /// The kinds of update that may stand in the feed.
@@ -78,7 +80,7 @@ pub fn read(update: &Value) -> Option<FeedSubject> {
         "callback_query" => {
             let is_own = content["data"]
                 .as_str()
-                .is_some_and(|data| data.starts_with(OWN_BUTTON));
+                .is_some_and(|data| data.starts_with(OUR_MARK));
             if is_own {
                 return None;
             }
@@ -88,11 +90,31 @@ pub fn read(update: &Value) -> Option<FeedSubject> {
         }
         _ => (FeedTopic::Backend, None),
     };
+    let same = match kind {
+        "chat_member" | "chat_join_request" => Some(same(kind, content)),
+        _ => None,
+    };
     Some(FeedSubject {
         kind,
         topic,
         pressed,
+        same,
     })
+}
+
+/// What makes a join or a join request one, of which each administrator bot of the chat is told: chat, person, second, and
+/// from where to where.
+fn same(kind: &str, content: &Value) -> String {
+    let chat = content["chat"]["id"].as_i64().unwrap_or_default();
+    let at = content["date"].as_i64().unwrap_or_default();
+    let status = |member: &str| content[member]["status"].as_str().unwrap_or_default();
+    let person = match kind {
+        "chat_member" => &content["new_chat_member"]["user"]["id"],
+        _ => &content["from"]["id"],
+    };
+    let person = person.as_i64().unwrap_or_default();
+    let (old, new) = (status("old_chat_member"), status("new_chat_member"));
+    format!("{kind}#{chat}#{person}#{at}#{old}#{new}")
 }
 
 fn of_message(message: &Value) -> Option<FeedTopic> {
@@ -189,6 +211,26 @@ mod tests {
         let update = json!({"callback_query": {"data": "a",
             "message": {"message_id": 12, "chat": {"id": 7, "type": "private"}}}});
         assert_eq!(read(&update).unwrap().pressed, Some((ChatId(7), 12)));
+    }
+
+    #[test]
+    fn a_join_is_the_same_whichever_bot_tells_it() {
+        let join = |update: i64, person: i64, date: i64, new: &str| {
+            let member = |status: &str| json!({"status": status, "user": {"id": person}});
+            let update = json!({"update_id": update, "chat_member": {"chat": {"id": -5}, "date": date,
+                "old_chat_member": member("left"), "new_chat_member": member(new)}});
+            read(&update).unwrap().same.unwrap()
+        };
+        assert_eq!(join(1, 7, 10, "member"), join(99, 7, 10, "member"));
+        for other in [
+            join(1, 8, 10, "member"),
+            join(1, 7, 11, "member"),
+            join(1, 7, 10, "kicked"),
+        ] {
+            assert_ne!(join(1, 7, 10, "member"), other);
+        }
+        let talk = message("message", &json!({"text": "hi"}));
+        assert_eq!(read(&talk).unwrap().same, None);
     }
 
     #[test]
