@@ -8,6 +8,7 @@
 )]
 
 mod abuse;
+mod actors;
 mod bad_input;
 mod claim_links;
 mod consistency;

@@ -5,6 +5,8 @@
 //!                                 die here: a token is spent that nobody used
 //! ```
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::super::StoreError;
@@ -22,6 +24,8 @@ const ALL: &str = "fullAt";
 const OWN: &str = "fullAt#";
 /// How often the buckets are read again because another wrote them meanwhile: as often as sends may be under way.
 const TRIES: u32 = 16;
+/// When whoever never came first may come again.
+const COME_AGAIN: Duration = Duration::from_secs(1);
 
 impl RateLimits {
     /// Takes the tokens of a message that an actor sends, which may not leave before `not_before`; answers when it may. On
@@ -86,9 +90,8 @@ impl RateLimits {
                 Written::Refused(found) => item = found,
             }
         }
-        Err(StoreError::Contended {
-            table: self.table.name.clone(),
-        })
+        // So many send at once that more would wait than there are tokens.
+        Ok(SendTurn::Later(now.plus(COME_AGAIN)))
     }
 
     fn full_at(&self, item: &Item, name: &str) -> Result<Option<Timestamp>, StoreError> {
