@@ -78,4 +78,5 @@ async fn libraries_work_unchanged() {
         (ann.messages_of(stack.bot_id).len() > before).then_some(())
     })
     .await;
+    stack.run_until_idle().await;
 }
