@@ -182,7 +182,7 @@ impl fmt::Display for BotId {
 }
 
 /// How many numbers of the feed stand in one partition of its table.
-pub const FEED_BLOCK: i32 = 1000;
+const FEED_BLOCK: i32 = 1000;
 
 /// A number of a bot's feed of updates: the first one has 1. Bot API libraries hold it in 32 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

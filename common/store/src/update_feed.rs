@@ -20,7 +20,7 @@ use super::item::{Item, Reader, n, s};
 use super::{BotInfos, StoreError, Table};
 use domain::feed::subject::FeedTopic;
 use domain::feed::{FeedItem, FeedUpdate};
-use domain::id::{BotId, ChatId, FEED_BLOCK, FeedSeq};
+use domain::id::{BotId, ChatId, FeedSeq};
 use domain::time::Timestamp;
 use runtime::config::Env;
 use runtime::settings;
@@ -296,7 +296,6 @@ impl UpdateFeed {
         after: FeedSeq,
         is_forward: bool,
     ) -> Result<(Vec<FeedItem>, bool), StoreError> {
-        debug_assert!(FEED_BLOCK > PAGE, "a page is less than a block");
         let call = self.feed.client.query().table_name(&self.feed.name);
         let answer = call
             .key_condition_expression("#block = :block AND seq > :after")

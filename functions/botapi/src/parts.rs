@@ -195,7 +195,7 @@ mod tests {
     fn what_is_no_form_is_refused_and_nothing_panics() {
         let whole = "--x-1\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x-1--";
         for end in 0..whole.len() {
-            assert_eq!(parts(&whole[..end]).is_some(), false, "{end}");
+            assert!(parts(&whole[..end]).is_none(), "{end}");
         }
         for odd in [
             "",

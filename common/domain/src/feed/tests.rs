@@ -1,3 +1,4 @@
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::id::ChatId;
@@ -210,14 +211,17 @@ fn play(seed: u64) {
             4..=5 if !writers.is_empty() => {
                 let which = usize::try_from(dice.throw(writers.len() as u64)).unwrap();
                 let (seq, body) = writers.swap_remove(which);
-                if table.contains_key(&seq) {
-                    head += 1;
-                    writers.push((head, body));
-                } else {
-                    let mut written_item = item(seq, now);
-                    written_item.update.as_mut().unwrap().body.clone_from(&body);
-                    table.insert(seq, written_item);
-                    written.insert(body);
+                match table.entry(seq) {
+                    Entry::Occupied(_) => {
+                        head += 1;
+                        writers.push((head, body));
+                    }
+                    Entry::Vacant(vacant) => {
+                        let mut written_item = item(seq, now);
+                        written_item.update.as_mut().unwrap().body.clone_from(&body);
+                        vacant.insert(written_item);
+                        written.insert(body);
+                    }
                 }
             }
             6 if !writers.is_empty() => {

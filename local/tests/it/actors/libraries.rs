@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use local::harness::{Customer, TestStack, until};
+use runtime::config::Env;
 use tokio::process::{Child, Command};
 
 use super::CLAIMED;
@@ -47,7 +48,7 @@ async fn is_answered(person: &Customer, bot: i64, text: &str) {
 #[tokio::test]
 #[ignore = "needs the libraries: local/tests/clients/run.sh installs them"]
 async fn libraries_work_unchanged() {
-    let folder = PathBuf::from(std::env::var_os("CLIENTS").unwrap());
+    let folder = PathBuf::from(Env::of_process().optional("CLIENTS").unwrap());
     let stack = TestStack::with(&[CLAIMED]).await;
     let ann = stack.customer(7);
     let mut running = Vec::new();
