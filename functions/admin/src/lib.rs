@@ -12,6 +12,10 @@
 //! POST chats/{chatId}/pause, /resume
 //! GET, POST actors                    who shares the bot; another one
 //! POST actors/{name}/rotate, DELETE actors/{name}
+//! GET  updates/parked                 updates of Telegram that ended badly five times
+//! POST updates/{botId}/{updateId}/replay
+//! GET  people/{telegramUserId}        what is known of somebody who talks with the bot
+//! POST people/{telegramUserId}/role
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
@@ -23,11 +27,13 @@ mod chats;
 mod dead_letters;
 mod invites;
 mod lanes;
+mod people;
+mod updates;
 mod view;
 
 use bytes::Bytes;
 use domain::event::EventMessage;
-use domain::id::{BotId, ChatId, RequestId};
+use domain::id::{BotId, ChatId, RequestId, TelegramUserId};
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Operators;
@@ -41,7 +47,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Actors, BotInfos, Invites, Links, RateLimits, Tasks};
+use store::{Actors, BotInfos, Invites, Links, People, RateLimits, Tasks, Updates};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -58,6 +64,8 @@ pub struct App {
     dead_letters: DeadLetters,
     actors: Actors,
     bot_infos: BotInfos,
+    updates: Updates,
+    people: People,
     clock: Clock,
 }
 
@@ -78,6 +86,8 @@ impl App {
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
             actors: Actors::from_env(aws.dynamodb(), env),
             bot_infos: BotInfos::from_env(aws.dynamodb(), env),
+            updates: Updates::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -112,6 +122,10 @@ enum AdminCall<'a> {
     MakeActor,
     RotateKey(&'a str),
     DeleteActor(&'a str),
+    ParkedUpdates,
+    Replay(&'a str, &'a str),
+    Person(&'a str),
+    Appoint(&'a str),
 }
 
 impl<'a> AdminCall<'a> {
@@ -139,6 +153,10 @@ impl<'a> AdminCall<'a> {
             ["actors"] => return Err(Rejection::MethodNotAllowed("GET, POST")),
             ["actors", name, "rotate"] => ("POST", Self::RotateKey(name)),
             ["actors", name] => ("DELETE", Self::DeleteActor(name)),
+            ["updates", "parked"] => ("GET", Self::ParkedUpdates),
+            ["updates", bot, id, "replay"] => ("POST", Self::Replay(bot, id)),
+            ["people", id] => ("GET", Self::Person(id)),
+            ["people", id, "role"] => ("POST", Self::Appoint(id)),
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -201,6 +219,10 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::MakeActor => actors::create(app, who, read(body)?).await,
         AdminCall::RotateKey(name) => actors::rotate(app, who, name).await,
         AdminCall::DeleteActor(name) => actors::delete(app, who, name).await,
+        AdminCall::ParkedUpdates => updates::parked(app).await,
+        AdminCall::Replay(bot, id) => updates::replay(app, who, bot, id).await,
+        AdminCall::Person(id) => people::show(app, person_id(id)?).await,
+        AdminCall::Appoint(id) => people::appoint(app, who, person_id(id)?, read(body)?).await,
     }
 }
 
@@ -211,6 +233,12 @@ fn request_id(text: &str) -> Result<RequestId, Rejection> {
 fn chat_id(text: &str) -> Result<ChatId, purchase::Rejection> {
     let id = text.parse().map(ChatId);
     id.map_err(|_| purchase::Rejection::UnknownChat)
+}
+
+/// The id of a Telegram user; nobody has another one.
+fn person_id(text: &str) -> Result<TelegramUserId, Rejection> {
+    let id = text.parse().ok().filter(|id| *id > 0);
+    id.map(TelegramUserId).ok_or(Rejection::NotFound)
 }
 
 fn unavailable(fault: impl std::error::Error) -> Rejection {
@@ -243,6 +271,9 @@ mod tests {
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
             ("POST", "/v1/admin/actors/crm/rotate".to_owned()),
             ("DELETE", "/v1/admin/actors/crm".to_owned()),
+            ("GET", "/v1/admin/updates/parked".to_owned()),
+            ("POST", "/v1/admin/updates/7/9/replay".to_owned()),
+            ("POST", "/v1/admin/people/7/role".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {
