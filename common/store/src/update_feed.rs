@@ -38,6 +38,8 @@ const UPDATE_KEY: &str = "updateKey";
 const FEED_SEQ: &str = "feedSeq";
 /// How many numbers are taken for one update because a tombstone stood where it was to be, or another wrote beside it.
 const TRIES: u32 = 8;
+/// How long it is known at least that an update is in the feed: twice as long as Telegram sends it again.
+const KNOWN: Duration = Duration::from_secs(48 * 3600);
 /// The most items of a page.
 const PAGE: i32 = 200;
 
@@ -148,7 +150,7 @@ impl FeedWriter {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(seq)")
             .build()?;
-        let ends = now.plus(self.feed.retention).seconds();
+        let ends = now.plus(self.feed.retention.max(KNOWN)).seconds();
         let marking = Update::builder()
             .table_name(&self.updates.name)
             .key(UPDATE_KEY, s(format_args!("{bot}#{mark}")))

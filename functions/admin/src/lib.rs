@@ -284,7 +284,7 @@ mod tests {
             }
             let method = Method::from_bytes(right.as_bytes()).unwrap();
             for path in [
-                format!("{path}/x/"),
+                format!("{path}/"),
                 format!("{path}/x"),
                 path.replace("admin/", ""),
             ] {
