@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 42] = [
+const FUNCTION_ENV: [&str; 44] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -30,6 +30,8 @@ const FUNCTION_ENV: [&str; 42] = [
     "INVITE_TTL_SEC",
     "RETENTION_DAYS",
     "MESSAGE_RETENTION_DAYS",
+    "UPDATES_RETENTION_HOURS",
+    "POLL_HOLD_SEC",
     "DUPLICATE_WINDOW_SEC",
     "LINK_POOL_TARGET",
     "LINK_POOL_TTL_SEC",

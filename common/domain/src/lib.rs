@@ -4,12 +4,14 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod actor;
 pub mod button;
 pub mod claim;
 pub mod command;
 pub mod delivery;
 pub mod event;
 pub mod fault;
+pub mod feed;
 pub mod history;
 pub mod id;
 pub mod invite;

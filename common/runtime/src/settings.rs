@@ -68,6 +68,16 @@ pub fn message_retention(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("MESSAGE_RETENTION_DAYS", 30, 1..=3650) * 24 * 3600)
 }
 
+/// `UPDATES_RETENTION_HOURS`: how long an actor may read an update.
+pub fn updates_retention(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("UPDATES_RETENTION_HOURS", 48, 1..=720) * 3600)
+}
+
+/// `POLL_HOLD_SEC`: how long a `getUpdates` of an actor is held at most while there is nothing for it.
+pub fn poll_hold(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("POLL_HOLD_SEC", 25, 0..=50))
+}
+
 /// `INVITE_TTL_SEC`: how long a link works that a buyer was given, at least.
 pub fn invite_ttl(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))

@@ -2,6 +2,7 @@
 //! failure.
 
 pub mod acting;
+mod actors;
 mod bots;
 mod chats;
 mod claim_links;
@@ -15,13 +16,16 @@ mod people;
 pub mod queue;
 mod rate_limits;
 mod seats;
+mod sent_messages;
 mod tasks;
+mod update_feed;
 mod updates;
 
 use aws_sdk_dynamodb::error::SdkError;
 
 use runtime::config::Env;
 
+pub use actors::{ActorMade, Actors, PollBegun, Readership};
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
@@ -35,7 +39,9 @@ pub use messages::{
 pub use people::People;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use seats::{Binding, SeatWritten, Seats};
+pub use sent_messages::SentMessages;
 pub use tasks::{Found, LanePage, Malformed, Tasks};
+pub use update_feed::{FeedWriter, UpdateFeed};
 pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 
 /// What went wrong with a table.

@@ -3,6 +3,7 @@
 mod error;
 mod member;
 mod message;
+mod passing;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use runtime::{secrets, trace};
 use error::{cleared, is_wrong};
 
 pub use error::TelegramError;
+pub use passing::{PassedAnswer, PassedBody};
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.

@@ -11,6 +11,8 @@
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
 //! POST chats/{chatId}/pause, /resume
+//! GET, POST actors                    who shares the bot; another one
+//! POST actors/{name}/rotate, DELETE actors/{name}
 //! GET  updates/parked                 updates of Telegram that ended badly five times
 //! POST updates/{botId}/{updateId}/replay
 //! GET  people/{telegramUserId}        what is known of somebody who talks with the bot
@@ -21,6 +23,7 @@
 //! that follows; without the bell after it, the tick looks within a minute.
 
 mod actions;
+mod actors;
 mod chats;
 mod dead_letters;
 mod invites;
@@ -45,7 +48,9 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{ClaimLinks, Invites, Links, People, RateLimits, Seats, Tasks, Updates};
+use store::{
+    Actors, BotInfos, ClaimLinks, Invites, Links, People, RateLimits, Seats, Tasks, Updates,
+};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -62,6 +67,8 @@ pub struct App {
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
+    actors: Actors,
+    bot_infos: BotInfos,
     updates: Updates,
     people: People,
     clock: Clock,
@@ -86,6 +93,8 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
+            actors: Actors::from_env(aws.dynamodb(), env),
+            bot_infos: BotInfos::from_env(aws.dynamodb(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             clock,
@@ -119,6 +128,10 @@ enum AdminCall<'a> {
     Chats,
     Pause(&'a str),
     Resume(&'a str),
+    Actors,
+    MakeActor,
+    RotateKey(&'a str),
+    DeleteActor(&'a str),
     ParkedUpdates,
     Replay(&'a str, &'a str),
     Person(&'a str),
@@ -146,6 +159,11 @@ impl<'a> AdminCall<'a> {
             ["chats"] => ("GET", Self::Chats),
             ["chats", id, "pause"] => ("POST", Self::Pause(id)),
             ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            ["actors"] if *method == Method::POST => ("POST", Self::MakeActor),
+            ["actors"] if *method == Method::GET => ("GET", Self::Actors),
+            ["actors"] => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            ["actors", name, "rotate"] => ("POST", Self::RotateKey(name)),
+            ["actors", name] => ("DELETE", Self::DeleteActor(name)),
             ["updates", "parked"] => ("GET", Self::ParkedUpdates),
             ["updates", bot, id, "replay"] => ("POST", Self::Replay(bot, id)),
             ["people", id] => ("GET", Self::Person(id)),
@@ -209,6 +227,10 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Chats => chats::list(app).await,
         AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
         AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::Actors => actors::list(app).await,
+        AdminCall::MakeActor => actors::create(app, who, read(body)?).await,
+        AdminCall::RotateKey(name) => actors::rotate(app, who, name).await,
+        AdminCall::DeleteActor(name) => actors::delete(app, who, name).await,
         AdminCall::ParkedUpdates => updates::parked(app).await,
         AdminCall::Replay(bot, id) => updates::replay(app, who, bot, id).await,
         AdminCall::Person(id) => people::show(app, person_id(id)?).await,
@@ -259,6 +281,8 @@ mod tests {
             ("GET", "/v1/admin/chats".to_owned()),
             ("POST", "/v1/admin/chats/-1/pause".to_owned()),
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+            ("POST", "/v1/admin/actors/crm/rotate".to_owned()),
+            ("DELETE", "/v1/admin/actors/crm".to_owned()),
             ("GET", "/v1/admin/updates/parked".to_owned()),
             ("POST", "/v1/admin/updates/7/9/replay".to_owned()),
             ("POST", "/v1/admin/people/7/role".to_owned()),
@@ -280,5 +304,14 @@ mod tests {
                 assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn actors_are_listed_and_made_at_one_path() {
+        let read = |method| AdminCall::read(&method, "/v1/admin/actors");
+        assert!(matches!(read(Method::GET), Ok(AdminCall::Actors)));
+        assert!(matches!(read(Method::POST), Ok(AdminCall::MakeActor)));
+        let refused = read(Method::PUT).err();
+        assert_eq!(refused, Some(Rejection::MethodNotAllowed("GET, POST")));
     }
 }

@@ -25,7 +25,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings;
 use serde::Serialize;
 use store::queue::{Envelope, MessageBell, MessageBells};
-use store::{Messages, RateLimits};
+use store::{Actors, Messages, RateLimits};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -45,6 +45,7 @@ pub struct App {
     bots: Bots,
     messages: Messages,
     limits: RateLimits,
+    actors: Actors,
     bells: MessageBells,
     rules: RetryRules,
     retention: Duration,
@@ -60,6 +61,7 @@ impl App {
             bots: Bots::from_env(env, &clock),
             messages: Messages::from_env(aws.dynamodb(), env),
             limits: RateLimits::of_messages(aws.dynamodb(), env),
+            actors: Actors::from_env(aws.dynamodb(), env),
             bells: MessageBells::from_env(aws.sqs(), env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),

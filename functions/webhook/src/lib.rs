@@ -8,6 +8,7 @@ mod claims;
 mod commands;
 mod conversation;
 mod door;
+mod feed;
 mod inbox;
 mod joins;
 mod presses;
@@ -42,6 +43,8 @@ use store::{
 };
 use tracing::{debug, error, warn};
 
+use feed::ActorFeed;
+
 pub use inbox::{Replayed, replay};
 
 /// What the handler needs.
@@ -64,6 +67,7 @@ pub struct App {
     messages: Messages,
     message_bells: Bells<MessageBell>,
     updates: Updates,
+    feed: ActorFeed,
     people: People,
     owners: Vec<TelegramUserId>,
     limits: PersonLimits,
@@ -98,6 +102,7 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
+            feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
@@ -173,6 +178,14 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let Ok(update) = classify(request.body()) else {
         return Rejection::InvalidJson.answer();
     };
+    if let Err(fault) = pass_to_actors(app, bot, update.id, request.body()).await {
+        error!(
+            fault = "unavailable",
+            "an update could not be written for actors yet: {}",
+            chain(&fault)
+        );
+        return Rejection::Unavailable.answer();
+    }
     let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
@@ -205,6 +218,25 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             Rejection::Unavailable.answer()
         }
     }
+}
+
+/// Writes an update down for the actors that may read it, before it is handled.
+async fn pass_to_actors(
+    app: &App,
+    bot: Option<BotId>,
+    update: i64,
+    body: &Bytes,
+) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    if !app.feed.has_readers(now).await? {
+        return Ok(());
+    }
+    // Before setup has written its name there is nobody to read it.
+    let Some(front) = app.front().await? else {
+        return Ok(());
+    };
+    let bot = bot.unwrap_or(front.bot);
+    app.feed.append(front.bot, bot, update, body, now).await
 }
 
 /// The bot that a path names, `/v1/telegram/webhook/<its id>`; of the path without one it is the front bot. Nothing if

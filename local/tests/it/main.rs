@@ -9,6 +9,7 @@
 
 mod abuse;
 mod access;
+mod actors;
 mod bad_input;
 mod claim_links;
 mod consistency;

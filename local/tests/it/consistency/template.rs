@@ -16,8 +16,9 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 26] = [
+const OPTIONAL: [&str; 29] = [
     "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_DAEMON_ADDRESS",
@@ -32,6 +33,7 @@ const OPTIONAL: [&str; 26] = [
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
     "PEOPLE_TTL_DAYS",
+    "POLL_HOLD_SEC",
     "PRIVACY_URL",
     "REBINDS_MAX",
     "RELAY_PER_MINUTE",
@@ -42,11 +44,12 @@ const OPTIONAL: [&str; 26] = [
     "TELEGRAM_CHANNEL_ID",
     "TELEGRAM_LINK_BASE",
     "TERMS_URL",
+    "UPDATES_RETENTION_HOURS",
     "WEBENGAGE_API_BASE",
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 16] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -59,6 +62,9 @@ const TABLES: [(&str, &str); 13] = [
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
     ("Updates", "UPDATES_TABLE"),
+    ("UpdateFeed", "UPDATE_FEED_TABLE"),
+    ("Actors", "ACTORS_TABLE"),
+    ("RelayMap", "RELAY_MAP_TABLE"),
     ("People", "PEOPLE_TABLE"),
 ];
 
@@ -563,6 +569,7 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
     let unset = [
         "SECRETS_ARN",
         "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_LOG_LEVEL",
         "AWS_XRAY_DAEMON_ADDRESS",
         "METRICS_NAMESPACE",
