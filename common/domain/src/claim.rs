@@ -175,6 +175,34 @@ pub fn payload_in(text: &str) -> Option<&str> {
         .find(|part| part.len() == PAYLOAD_CHARS && part.starts_with(PREFIX))
 }
 
+/// A text in which no claim link or token can be read any more: `…` stands in place of each. A run of letters and digits of a
+/// token's length counts as one, unless it is a hexadecimal number, as a receipt may have.
+#[must_use]
+pub fn without_tokens(text: &str) -> String {
+    const TOKEN_CHARS: usize = PAYLOAD_CHARS - PREFIX.len();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    let is_secret = |part: &str| {
+        let with_prefix = |prefix: &str| {
+            let mut ends = part.match_indices(prefix);
+            ends.any(|(at, _)| part.len() - at - prefix.len() >= TOKEN_CHARS)
+        };
+        let is_bare = part.len() == TOKEN_CHARS && !part.bytes().all(|c| c.is_ascii_hexdigit());
+        is_bare || with_prefix(PREFIX) || with_prefix("o_")
+    };
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let (before, run) = rest.split_at(start);
+        let end = run.find(|c| !is_part(c)).unwrap_or(run.len());
+        let (part, after) = run.split_at(end);
+        shown.push_str(before);
+        shown.push_str(if is_secret(part) { "…" } else { part });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// What the buyers of each chat get: an invite link for one member, or a claim link.
 #[derive(Clone, Debug, Default)]
 pub struct ChatDeliveries {
@@ -240,6 +268,36 @@ mod tests {
 
     fn keys(text: &str) -> ClaimKeys {
         ClaimKeys::parse(text).unwrap()
+    }
+
+    #[test]
+    fn no_token_is_left_in_a_text_and_all_else_stays() {
+        let token = "A-b_".repeat(12);
+        let token = &token[..46];
+        for (text, shown) in [
+            (format!("/start c_{token}"), "/start …".to_owned()),
+            (
+                format!("see https://t.me/b?start=c_{token}, please"),
+                "see https://t.me/b?start=…, please".to_owned(),
+            ),
+            (
+                format!("https://shop.example/c/{token}"),
+                "https://shop.example/c/…".to_owned(),
+            ),
+            (format!("o_{token} {token}"), "… …".to_owned()),
+            (format!("xc_{token}y"), "…".to_owned()),
+        ] {
+            assert_eq!(without_tokens(&text), shown);
+        }
+        for text in [
+            "",
+            "Привет, c_short",
+            &"ab12".repeat(16),
+            &"0f".repeat(23),
+            "a — b",
+        ] {
+            assert_eq!(without_tokens(text), text);
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod link_pool;
 pub mod member;
 pub mod message;
 pub mod purchase;
+pub mod relay;
 pub mod retry;
 pub mod task;
 pub mod text;

@@ -12,8 +12,10 @@ mod links;
 mod messages;
 pub mod queue;
 mod rate_limits;
+mod relay_map;
 mod seats;
 mod tasks;
+mod topics;
 
 use aws_sdk_dynamodb::error::SdkError;
 
@@ -29,8 +31,10 @@ pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
+pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
 pub use seats::{SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
+pub use topics::{TopicRecord, Topics};
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]

@@ -25,6 +25,7 @@ use runtime::{secrets, trace};
 use error::{cleared, is_wrong};
 
 pub use error::TelegramError;
+pub use message::{ChatCall, Outgoing};
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.
