@@ -212,6 +212,53 @@ pub const fn person_of(chat: ChatId) -> Option<TelegramUserId> {
     }
 }
 
+/// When somebody reads what people write, each day, in minutes after midnight UTC. The end may lie on the next day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SupportHours {
+    from: u32,
+    to: u32,
+}
+
+/// The minutes of a day.
+const DAY_MINUTES: u32 = 24 * 60;
+
+impl SupportHours {
+    /// Reads `09:00-18:00`; `None` if it is not that.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let minutes = |text: &str| {
+            let (hours, minutes) = text.trim().split_once(':')?;
+            let two = |text: &str, below: u32| {
+                let number = text.parse::<u32>().ok().filter(|number| *number < below)?;
+                (text.len() == 2).then_some(number)
+            };
+            Some(two(hours, 24)? * 60 + two(minutes, 60)?)
+        };
+        let (from, to) = text.split_once('-')?;
+        let (from, to) = (minutes(from)?, minutes(to)?);
+        (from != to).then_some(Self { from, to })
+    }
+
+    /// When somebody is there again; `None` if somebody is there at `now`.
+    #[must_use]
+    pub fn next_opening(self, now: Timestamp) -> Option<Timestamp> {
+        let minute = u32::try_from(
+            now.seconds()
+                .div_euclid(60)
+                .rem_euclid(i64::from(DAY_MINUTES)),
+        );
+        let minute = minute.unwrap_or_default();
+        let after_opening = (minute + DAY_MINUTES - self.from) % DAY_MINUTES;
+        let open_for = (self.to + DAY_MINUTES - self.from) % DAY_MINUTES;
+        if after_opening < open_for {
+            return None;
+        }
+        let wait = u64::from(DAY_MINUTES - after_opening) * 60;
+        let this_minute = now.seconds().div_euclid(60) * 60;
+        Some(Timestamp::from_seconds(this_minute).plus(Duration::from_secs(wait)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::id::BotId;
@@ -330,5 +377,37 @@ mod tests {
         assert!(begins_conversation(None, NOW));
         assert!(!begins_conversation(Some(NOW), after(23)));
         assert!(begins_conversation(Some(NOW), after(25)));
+    }
+
+    #[test]
+    fn support_hours_say_when_somebody_is_there_again() {
+        let at = |text: &str| {
+            let (hours, minutes) = text.split_once(':').unwrap();
+            let (hours, minutes): (i64, i64) = (hours.parse().unwrap(), minutes.parse().unwrap());
+            let day = NOW.seconds().div_euclid(86_400) * 86_400;
+            Timestamp::from_seconds(day + hours * 3600 + minutes * 60)
+        };
+        for (hours, now, again) in [
+            ("09:00-18:00", "09:00", None),
+            ("09:00-18:00", "17:59", None),
+            ("09:00-18:00", "18:00", Some("33:00")),
+            ("09:00-18:00", "08:30", Some("9:00")),
+            ("22:00-06:00", "23:00", None),
+            ("22:00-06:00", "05:59", None),
+            ("22:00-06:00", "06:00", Some("22:00")),
+        ] {
+            let open = SupportHours::parse(hours).unwrap();
+            assert_eq!(open.next_opening(at(now)), again.map(at), "{hours} {now}");
+        }
+        for text in [
+            "",
+            "9:00-18:00",
+            "09:00",
+            "09:00-09:00",
+            "24:00-09:00",
+            "09:60-10:00",
+        ] {
+            assert_eq!(SupportHours::parse(text), None, "{text}");
+        }
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN};
+use domain::id::ChatId;
 use domain::link_pool::{TARGET_MAX, Targets};
 use domain::purchase::Chats;
+use domain::relay::SupportHours;
 
 use crate::config::Env;
 
@@ -124,6 +126,44 @@ pub fn telegram_link_base(env: &mut Env) -> String {
     base.trim_end_matches('/').to_owned()
 }
 
+/// `OPERATOR_CHAT_ID`: the forum in which operators answer people, which is none of `chats`; unset, people are told that nobody
+/// reads what they write.
+pub fn operator_chat(env: &mut Env, chats: &Chats) -> Option<ChatId> {
+    let text = env.optional("OPERATOR_CHAT_ID")?;
+    let Some(chat) = text.parse().ok().filter(|id: &i64| *id < 0).map(ChatId) else {
+        env.problem(
+            "OPERATOR_CHAT_ID must be the id of a supergroup, such as -1001234567890".to_owned(),
+        );
+        return None;
+    };
+    if chats.contains(chat) {
+        env.problem(
+            "OPERATOR_CHAT_ID is one of TELEGRAM_CHAT_ID: buyers would read what people write to the operators"
+                .to_owned(),
+        );
+        return None;
+    }
+    Some(chat)
+}
+
+/// `SUPPORT_HOURS`: when operators are there, as `09:00-18:00` in UTC; unset, always.
+pub fn support_hours(env: &mut Env) -> Option<SupportHours> {
+    let text = env.optional("SUPPORT_HOURS")?;
+    let hours = SupportHours::parse(&text);
+    if hours.is_none() {
+        env.problem(
+            "SUPPORT_HOURS must be two different times of the day in UTC, such as 09:00-18:00"
+                .to_owned(),
+        );
+    }
+    hours
+}
+
+/// `NEW_TOPICS_PER_HOUR`: how many topics are made in an hour for people without a seat.
+pub fn new_topics_per_hour(env: &mut Env) -> u32 {
+    env.number("NEW_TOPICS_PER_HOUR", 60, 1..=1000)
+}
+
 /// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must
 /// leave room for it, else that is a problem to report.
 pub fn link_pool_ttl(env: &mut Env, targets: &Targets) -> Duration {
@@ -169,6 +209,21 @@ mod tests {
                 Env::from_iter([("INVITE_TTL_SEC", ttl.as_str()), ("RETENTION_DAYS", "28")]);
             Lifetimes::from_env(&mut env);
             assert_eq!(env.check().is_ok(), is_right, "{ttl}");
+        }
+    }
+
+    #[test]
+    fn operators_have_a_chat_of_their_own() {
+        let chats = Chats::parse("-1001,-1002").unwrap();
+        for (id, is_right) in [
+            ("-1003", true),
+            ("-1002", false),
+            ("7", false),
+            ("x", false),
+        ] {
+            let mut env = Env::from_iter([("OPERATOR_CHAT_ID", id)]);
+            assert_eq!(operator_chat(&mut env, &chats).is_some(), is_right, "{id}");
+            assert_eq!(env.check().is_ok(), is_right, "{id}");
         }
     }
 }

@@ -132,6 +132,9 @@ pub struct Chat {
     pub active_usernames: Vec<String>,
     /// Of a supergroup, the channel that it is the discussion group of.
     pub linked_chat_id: Option<i64>,
+    /// Whether a supergroup has topics.
+    #[serde(default)]
+    pub is_forum: bool,
 }
 
 impl Chat {
@@ -154,6 +157,15 @@ pub struct Membership {
     /// Whether it may remove members.
     #[serde(default)]
     pub can_restrict_members: bool,
+    /// Whether it may make, close and open topics.
+    #[serde(default)]
+    pub can_manage_topics: bool,
+    /// Whether it may pin messages.
+    #[serde(default)]
+    pub can_pin_messages: bool,
+    /// Whether it may delete the messages of others.
+    #[serde(default)]
+    pub can_delete_messages: bool,
 }
 
 #[derive(Deserialize)]
