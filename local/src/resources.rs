@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 11] = [
+pub const TABLES: [TableShape; 12] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -83,6 +83,7 @@ pub const TABLES: [TableShape; 11] = [
         ends: false,
         ..table("MessageTasks", "lane")
     },
+    table("RelayMap", "message"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.

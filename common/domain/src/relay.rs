@@ -6,12 +6,16 @@
 //! topic  --copy--> person          passed on: a reaction to the operator's message; not: a line that answers it, with the reason
 //! ```
 
+mod written;
+
 use std::time::Duration;
 
 use super::id::{ChatId, TelegramUserId};
 use super::message::{Class, Content, Message, SendFault};
 use super::texts::{Language, Text, html};
 use super::time::Timestamp;
+
+pub use written::{TopicReport, WrittenMessage};
 
 /// How late what follows from a message is still worth something.
 const FOLLOW_AGE: Duration = Duration::from_secs(600);

@@ -22,6 +22,7 @@ const STATE: &str = "topicState";
 const THREAD: &str = "topicThread";
 const SINCE: &str = "topicSince";
 const NAME: &str = "topicName";
+const WANTED_BY: &str = "topicWantedBy";
 const RELAYED_AT: &str = "relayedAt";
 const CONVERSATION_BY: &str = "conversationBy";
 const WANTED: &str = "WANTED";
@@ -40,6 +41,8 @@ pub struct Topics(Table);
 pub struct TopicRecord {
     /// Where it stands; nothing if it was never wanted, or is gone.
     pub state: Option<TopicState>,
+    /// The number of the update by which it was first wanted.
+    pub wanted_by: Option<i64>,
     /// Its name.
     pub name: Option<String>,
     /// When the person's last word was passed on.
@@ -72,15 +75,16 @@ impl Topics {
         }
     }
 
-    /// Has a topic be made once something is said in it. One that is known stays as it is.
+    /// Has a topic be made once something is said in it, because of an update. One that is known stays as it is.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
-    pub async fn want(&self, owner: TopicOwner) -> Result<(), StoreError> {
+    pub async fn want(&self, owner: TopicOwner, update: i64) -> Result<(), StoreError> {
         let call = self
             .change(owner)
-            .update_expression("SET topicState = :wanted")
+            .update_expression("SET topicState = :wanted, topicWantedBy = :update")
             .condition_expression("attribute_not_exists(topicState)")
+            .expression_attribute_values(":update", n(update))
             .expression_attribute_values(":wanted", s(WANTED));
         self.conditional(call, "UpdateItem of a topic").await?;
         Ok(())
@@ -160,7 +164,7 @@ impl Topics {
     pub async fn forget(&self, owner: TopicOwner, thread: i64) -> Result<(), StoreError> {
         let call = self
             .change(owner)
-            .update_expression("REMOVE topicState, topicThread, topicSince, topicName")
+            .update_expression("REMOVE topicState, topicThread, topicSince, topicName, topicWantedBy")
             .condition_expression("topicThread = :thread")
             .expression_attribute_values(":thread", n(thread));
         self.conditional(call, "UpdateItem of a topic that is gone")
@@ -252,6 +256,7 @@ impl Topics {
         };
         Ok(TopicRecord {
             state,
+            wanted_by: reader.optional_number(WANTED_BY)?,
             name: reader.optional_text(NAME)?.map(str::to_owned),
             relayed_at: reader.optional_instant(RELAYED_AT)?,
             conversation_by: reader.optional_number(CONVERSATION_BY)?,

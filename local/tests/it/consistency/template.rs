@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 20] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
@@ -27,8 +27,11 @@ const OPTIONAL: [&str; 17] = [
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
+    "NEW_TOPICS_PER_HOUR",
+    "OPERATOR_CHAT_ID",
     "RUST_LOG",
     "SECRETS_ARN",
+    "SUPPORT_HOURS",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
@@ -37,7 +40,7 @@ const OPTIONAL: [&str; 17] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 12] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -49,6 +52,7 @@ const TABLES: [(&str, &str); 11] = [
     ("Bots", "BOTS_TABLE"),
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
+    ("RelayMap", "RELAY_MAP_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
