@@ -164,7 +164,9 @@ impl Topics {
     pub async fn forget(&self, owner: TopicOwner, thread: i64) -> Result<(), StoreError> {
         let call = self
             .change(owner)
-            .update_expression("REMOVE topicState, topicThread, topicSince, topicName, topicWantedBy")
+            .update_expression(
+                "REMOVE topicState, topicThread, topicSince, topicName, topicWantedBy",
+            )
             .condition_expression("topicThread = :thread")
             .expression_attribute_values(":thread", n(thread));
         self.conditional(call, "UpdateItem of a topic that is gone")

@@ -154,13 +154,18 @@ mod tests {
     #[test]
     fn what_stands_in_a_topic_answers_what_was_answered_and_not_the_beginning_of_the_topic() {
         let in_topic = |answered: i64| {
-            read(json!({"text": "Hi", "message_thread_id": 2, "is_topic_message": true,
-                "reply_to_message": {"message_id": answered}}))
+            read(
+                json!({"text": "Hi", "message_thread_id": 2, "is_topic_message": true,
+                "reply_to_message": {"message_id": answered}}),
+            )
         };
         assert_eq!((in_topic(2).thread, in_topic(2).reply_to), (Some(2), None));
         assert_eq!(in_topic(9).reply_to, Some(9));
         // A thread of answers in a group is no topic.
-        assert_eq!(read(json!({"text": "Hi", "message_thread_id": 2})).thread, None);
+        assert_eq!(
+            read(json!({"text": "Hi", "message_thread_id": 2})).thread,
+            None
+        );
         assert_eq!(in_topic(2).author_name, "Ann Lee");
     }
 
@@ -175,7 +180,10 @@ mod tests {
             assert_eq!(read(content.clone()).is_content, is_content, "{content}");
         }
         let created = read(json!({"forum_topic_created": {"name": "Ann · 7"}}));
-        assert_eq!(created.topic, Some(TopicReport::Created("Ann · 7".to_owned())));
+        assert_eq!(
+            created.topic,
+            Some(TopicReport::Created("Ann · 7".to_owned()))
+        );
         let closed = read(json!({"forum_topic_closed": {}}));
         assert_eq!(closed.topic, Some(TopicReport::Closed));
     }
