@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 12] = [
+pub const TABLES: [TableShape; 13] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -84,6 +84,7 @@ pub const TABLES: [TableShape; 12] = [
         ..table("MessageTasks", "lane")
     },
     table("RelayMap", "message"),
+    table("People", "telegramUserId"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.

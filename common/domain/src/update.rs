@@ -30,6 +30,24 @@ pub enum UpdateKind {
     JoinRequest(JoinRequest),
     /// A person wrote to the bot in private.
     Private(PrivateMessage),
+    /// They edited it.
+    Edited(PrivateMessage),
+    /// Somebody wrote in a group.
+    Group(
+        ChatId,
+        i64,
+        Timestamp,
+        Option<i64>,
+        super::relay::WrittenMessage,
+    ),
+    /// The same, edited.
+    GroupEdited(
+        ChatId,
+        i64,
+        Timestamp,
+        Option<i64>,
+        super::relay::WrittenMessage,
+    ),
     /// Anything else, and why it is none of these.
     Ignored(&'static str),
 }
@@ -60,6 +78,8 @@ pub struct PrivateMessage {
     pub language_code: Option<String>,
     /// The text; nothing of a photo, a sticker and the like.
     pub text: Option<String>,
+    /// What the relay reads.
+    pub written: Option<super::relay::WrittenMessage>,
 }
 
 /// Without the text, which is the person's own.
@@ -83,6 +103,8 @@ struct Fields<'a> {
     chat_join_request: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    edited_message: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -153,9 +175,22 @@ fn kind_of(fields: &Fields<'_>) -> UpdateKind {
             Err(_) => UpdateKind::Ignored("not a ChatJoinRequest"),
         };
     }
+    if let Some(raw) = fields.edited_message {
+        return match (serde_json::from_str(raw.get()), group(raw.get())) {
+            (_, Some((a, b, c, d, e))) => UpdateKind::GroupEdited(a, b, c, d, e),
+            (Ok(message), _) => match private(message, raw.get()) {
+                UpdateKind::Private(message) => UpdateKind::Edited(message),
+                other => other,
+            },
+            _ => UpdateKind::Ignored("not a Message"),
+        };
+    }
     if let Some(raw) = fields.message {
+        if let Some((a, b, c, d, e)) = group(raw.get()) {
+            return UpdateKind::Group(a, b, c, d, e);
+        }
         return match serde_json::from_str(raw.get()) {
-            Ok(message) => private(message),
+            Ok(message) => private(message, raw.get()),
             Err(_) => UpdateKind::Ignored("not a Message"),
         };
     }
@@ -177,7 +212,27 @@ fn join_request(request: ChatJoinRequest) -> UpdateKind {
     })
 }
 
-fn private(message: Message) -> UpdateKind {
+fn group(
+    raw: &str,
+) -> Option<(
+    ChatId,
+    i64,
+    Timestamp,
+    Option<i64>,
+    super::relay::WrittenMessage,
+)> {
+    let value: serde_json::Value = serde_json::from_str(raw).ok()?;
+    let chat = value["chat"]["id"].as_i64().filter(|id| *id < 0)?;
+    Some((
+        ChatId(chat),
+        value["from"]["id"].as_i64().unwrap_or_default(),
+        Timestamp::from_seconds(value["date"].as_i64()?),
+        value["sender_chat"]["id"].as_i64(),
+        super::relay::WrittenMessage::read(&value)?,
+    ))
+}
+
+fn private(message: Message, raw: &str) -> UpdateKind {
     match message.from {
         // In a private chat the chat is the person. A message without a sender, or on behalf of a chat, is nobody's.
         Some(from)
@@ -188,6 +243,9 @@ fn private(message: Message) -> UpdateKind {
                 at: Timestamp::from_seconds(message.date),
                 language_code: from.language_code,
                 text: message.text,
+                written: serde_json::from_str(raw)
+                    .ok()
+                    .and_then(|value| super::relay::WrittenMessage::read(&value)),
             })
         }
         _ => UpdateKind::Ignored("not a person's private message"),

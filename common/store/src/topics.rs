@@ -10,9 +10,11 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
+use domain::id::TelegramUserId;
 use domain::message::{TopicOwner, TopicState};
 use domain::time::Timestamp;
 use runtime::config::Env;
@@ -45,6 +47,8 @@ pub struct TopicRecord {
     pub wanted_by: Option<i64>,
     /// Its name.
     pub name: Option<String>,
+    /// Whether an operator has blocked the person.
+    pub is_blocked: bool,
     /// When the person's last word was passed on.
     pub relayed_at: Option<Timestamp>,
     /// The number of the update that began their conversation.
@@ -196,6 +200,23 @@ impl Topics {
         Ok(())
     }
 
+    /// Has nothing be passed on that a person writes, or has it be passed on again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn set_blocked(
+        &self,
+        person: TelegramUserId,
+        is_blocked: bool,
+    ) -> Result<(), StoreError> {
+        let call = self
+            .change(TopicOwner::Person(person))
+            .update_expression("SET blocked = :blocked")
+            .expression_attribute_values(":blocked", AttributeValue::Bool(is_blocked));
+        self.conditional(call, "UpdateItem of a block").await?;
+        Ok(())
+    }
+
     /// Counts a topic for a new person; answers whether it is among the first `limit` of the hour. Counted twice if its caller
     /// dies, which harms nobody.
     ///
@@ -204,14 +225,15 @@ impl Topics {
     pub async fn count_new(&self, now: Timestamp, limit: u32) -> Result<bool, StoreError> {
         let operation = "UpdateItem to count new topics";
         let hour = n(now.seconds().div_euclid(HOUR_SECONDS));
-        let counted = self
-            .change(TopicOwner::Newcomers)
-            .update_expression("ADD newTopics :one")
-            .condition_expression("newTopicsHour = :hour AND newTopics < :limit")
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":hour", hour.clone())
-            .expression_attribute_values(":limit", n(limit));
-        if self.conditional(counted, operation).await? {
+        let further = || {
+            self.change(TopicOwner::Newcomers)
+                .update_expression("ADD newTopics :one")
+                .condition_expression("newTopicsHour = :hour AND newTopics < :limit")
+                .expression_attribute_values(":one", n(1))
+                .expression_attribute_values(":hour", hour.clone())
+                .expression_attribute_values(":limit", n(limit))
+        };
+        if self.conditional(further(), operation).await? {
             return Ok(true);
         }
         let first = self
@@ -219,8 +241,12 @@ impl Topics {
             .update_expression("SET newTopics = :one, newTopicsHour = :hour")
             .condition_expression("attribute_not_exists(newTopicsHour) OR newTopicsHour < :hour")
             .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":hour", hour);
-        self.conditional(first, operation).await
+            .expression_attribute_values(":hour", hour.clone());
+        if self.conditional(first, operation).await? {
+            return Ok(true);
+        }
+        // Another one was the first of this hour meanwhile.
+        self.conditional(further(), operation).await
     }
 
     fn change(&self, owner: TopicOwner) -> UpdateItemFluentBuilder {
@@ -260,6 +286,7 @@ impl Topics {
             state,
             wanted_by: reader.optional_number(WANTED_BY)?,
             name: reader.optional_text(NAME)?.map(str::to_owned),
+            is_blocked: reader.flag("blocked"),
             relayed_at: reader.optional_instant(RELAYED_AT)?,
             conversation_by: reader.optional_number(CONVERSATION_BY)?,
         })

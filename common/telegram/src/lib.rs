@@ -43,8 +43,13 @@ const REQUEST_LINK_NAME: &str = "Admit One: join requests";
 #[must_use]
 pub const fn allowed_updates(has_claims: bool, place: usize) -> &'static [&'static str] {
     match (has_claims, place) {
+        (_, 0) => &[
+            "chat_member",
+            "chat_join_request",
+            "message",
+            "edited_message",
+        ],
         (false, _) => &["chat_member"],
-        (true, 0) => &["chat_member", "chat_join_request", "message"],
         (true, _) => &["chat_member", "chat_join_request"],
     }
 }

@@ -107,6 +107,10 @@ impl Telegram {
     ) -> Result<Vec<i64>, TelegramError> {
         let (method, mut parameters) = call.parameters();
         parameters["chat_id"] = json!(chat);
+        // In a group, what answers nothing would stand in no topic; a person is to know in any case.
+        if chat.0 > 0 && parameters.get("reply_parameters").is_some() {
+            parameters["reply_parameters"]["allow_sending_without_reply"] = json!(true);
+        }
         if let Some(thread) = thread.filter(|_| call.is_in_topic()) {
             parameters["message_thread_id"] = json!(thread);
         }

@@ -38,6 +38,21 @@ pub(crate) async fn private(
     update: i64,
     message: &PrivateMessage,
 ) -> Result<UpdateOutcome, Failure> {
+    if let (Some(cause), Some(written)) = (
+        crate::temp_cause(app, update, message.at).await?,
+        &message.written,
+    ) && !written
+        .text
+        .as_deref()
+        .is_some_and(|text| text.starts_with('/') || payload_in(text).is_some())
+    {
+        let author = crate::relay::RelayAuthor {
+            person: message.person,
+            language: Language::English,
+        };
+        crate::relay::from_person(app, cause, author, written).await?;
+        return Ok(UpdateOutcome::Handled);
+    }
     let Some(text) = message
         .text
         .as_deref()

@@ -13,7 +13,9 @@
 //! The event goes last, so that a join whose event was delivered had its revocation put.
 
 mod claims;
+mod desk;
 mod door;
+mod relay;
 mod say;
 
 use bytes::Bytes;
@@ -62,6 +64,12 @@ pub struct App {
     seats: Seats,
     messages: Messages,
     message_bells: Bells<MessageBell>,
+    operator_chat: Option<ChatId>,
+    support_hours: Option<domain::relay::SupportHours>,
+    new_topics_per_hour: u32,
+    default_language: domain::texts::Language,
+    topics: store::Topics,
+    relay_map: store::RelayMap,
     clock: Clock,
 }
 
@@ -88,6 +96,12 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            operator_chat: settings::operator_chat(env, &Chats::none()),
+            support_hours: settings::support_hours(env),
+            new_topics_per_hour: settings::new_topics_per_hour(env),
+            default_language: domain::texts::Language::English,
+            topics: store::Topics::from_env(aws.dynamodb(), env),
+            relay_map: store::RelayMap::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -139,6 +153,13 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         }
         UpdateKind::Member(change) => member(app, &change).await,
         UpdateKind::Private(message) => claims::private(app, id, &message).await,
+        UpdateKind::Edited(message) => temp_edited(app, id, &message).await,
+        UpdateKind::Group(chat, from, at, sender, written) => {
+            temp_group(app, id, chat, from, at, sender, &written, false).await
+        }
+        UpdateKind::GroupEdited(chat, from, at, sender, written) => {
+            temp_group(app, id, chat, from, at, sender, &written, true).await
+        }
         UpdateKind::JoinRequest(request) => door::asked(app, id, &request).await,
     };
     match outcome {
@@ -167,6 +188,92 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             Rejection::Unavailable.answer()
         }
     }
+}
+
+async fn temp_cause(
+    app: &App,
+    update: i64,
+    at: domain::time::Timestamp,
+) -> Result<Option<relay::RelayCause>, Failure> {
+    let (Some(desk), Some(front)) = (app.operator_chat, app.bots.front().await?) else {
+        return Ok(None);
+    };
+    Ok(Some(relay::RelayCause {
+        bot: front.bot,
+        desk,
+        update,
+        at,
+    }))
+}
+
+async fn temp_edited(
+    app: &App,
+    id: i64,
+    message: &domain::update::PrivateMessage,
+) -> Result<UpdateOutcome, Failure> {
+    if let (Some(cause), Some(written)) = (temp_cause(app, id, message.at).await?, &message.written)
+    {
+        relay::edited_by_person(
+            app,
+            cause,
+            relay::RelayAuthor {
+                person: message.person,
+                language: domain::texts::Language::English,
+            },
+            written,
+        )
+        .await?;
+    }
+    Ok(UpdateOutcome::Handled)
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn temp_group(
+    app: &App,
+    id: i64,
+    chat: ChatId,
+    from: i64,
+    at: domain::time::Timestamp,
+    sender: Option<i64>,
+    written: &domain::relay::WrittenMessage,
+    is_edit: bool,
+) -> Result<UpdateOutcome, Failure> {
+    let Some(cause) = temp_cause(app, id, at).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    if cause.desk != chat || sender.is_some_and(|sender| sender != chat.0) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    if written.topic.is_some() {
+        desk::reported(
+            app,
+            cause,
+            written,
+            from == i64::try_from(cause.bot.0).unwrap_or_default(),
+        )
+        .await?;
+    } else if is_edit {
+        desk::edited(app, cause, written).await?;
+    } else if let Some(text) = written
+        .text
+        .as_deref()
+        .filter(|text| text.starts_with('/') && !text.starts_with("//"))
+    {
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let command = match word {
+            "/note" => desk::TopicCommand::Note,
+            "/close" => desk::TopicCommand::Close,
+            "/block" => desk::TopicCommand::Block,
+            "/unblock" => desk::TopicCommand::Unblock,
+            "/delete" => desk::TopicCommand::Delete,
+            "/reply" => desk::TopicCommand::Reply(rest),
+            _ => desk::TopicCommand::Unknown,
+        };
+        desk::command(app, cause, written, command).await?;
+    } else {
+        desk::answered(app, cause, written).await?;
+    }
+    Ok(UpdateOutcome::Handled)
 }
 
 /// What can keep a join from being recorded: Telegram then sends it again.

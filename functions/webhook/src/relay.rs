@@ -95,6 +95,9 @@ pub(crate) async fn from_person(
     }
     let own = TopicOwner::Person(author.person);
     let mut record = app.topics.get(own).await?;
+    if record.is_blocked {
+        return Ok(false);
+    }
     let owner = owner(app, cause, author, &mut record).await?;
     let post = |content: Content| {
         let name = match owner {
@@ -160,7 +163,8 @@ pub(crate) async fn edited_by_person(
     written: &WrittenMessage,
 ) -> Result<bool, Failure> {
     let own = TopicOwner::Person(author.person);
-    let is_known = app.topics.get(own).await?.relayed_at.is_some();
+    let record = app.topics.get(own).await?;
+    let is_known = record.relayed_at.is_some() && !record.is_blocked;
     let Some(edit) = edit(author.chat(), author.language, written).filter(|_| is_known) else {
         return Ok(false);
     };
@@ -307,11 +311,7 @@ fn silent(html: String) -> Content {
 }
 
 /// What is pinned in a topic: who it is, their language, and their seats.
-async fn card(
-    app: &App,
-    author: RelayAuthor,
-    written: &WrittenMessage,
-) -> Result<String, Failure> {
+async fn card(app: &App, author: RelayAuthor, written: &WrittenMessage) -> Result<String, Failure> {
     let now = app.clock.now();
     let mut seats = app.seats.of(author.person).await?;
     seats.retain(|seat| seat.is_admitted(now));
@@ -341,11 +341,7 @@ async fn card(
 }
 
 /// The name that a topic is to have, if its person shows another one by now.
-fn renamed(
-    record: &TopicRecord,
-    owner: TopicOwner,
-    written: &WrittenMessage,
-) -> Option<String> {
+fn renamed(record: &TopicRecord, owner: TopicOwner, written: &WrittenMessage) -> Option<String> {
     let known = record.name.as_deref()?;
     let name = owner.topic_name(&written.author_name);
     (owner != TopicOwner::Newcomers && known != name).then_some(name)
@@ -353,7 +349,9 @@ fn renamed(
 
 /// A person is told that their words have arrived, and when somebody is there to read them.
 fn arrived(app: &App, cause: RelayCause, author: RelayAuthor) -> Message {
-    let opening = app.support_hours.and_then(|hours| hours.next_opening(cause.at));
+    let opening = app
+        .support_hours
+        .and_then(|hours| hours.next_opening(cause.at));
     let text = match opening {
         None => Text::SupportArrived,
         Some(from) => Text::SupportArrivedLater { from: Date(from) },
@@ -361,7 +359,11 @@ fn arrived(app: &App, cause: RelayCause, author: RelayAuthor) -> Message {
     Message {
         class: Class::Reply,
         not_after: Some(cause.at.plus(ARRIVED_AGE)),
-        ..cause.message("3arrived", author.chat(), silent(text.html(author.language)))
+        ..cause.message(
+            "3arrived",
+            author.chat(),
+            silent(text.html(author.language)),
+        )
     }
 }
 
