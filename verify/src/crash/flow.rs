@@ -9,6 +9,10 @@ use crate::invariants::Allowed;
 use crate::wire::WireCall;
 use crate::world::Plan;
 
+/// The operators' chat.
+pub(super) const DESK: i64 = -1_003_000_000_000;
+const DESK_ID: &str = "-1003000000000";
+
 /// A flow of the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is explained by its script")]
@@ -42,11 +46,13 @@ pub enum Flow {
     Tick,
     Sweeper,
     Claim,
+    Relay,
+    Topic,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -76,6 +82,8 @@ impl Flow {
         Self::Tick,
         Self::Sweeper,
         Self::Claim,
+        Self::Relay,
+        Self::Topic,
     ];
 
     /// Its part of a case's name, such as `mint` in `mint/7-after`.
@@ -111,6 +119,8 @@ impl Flow {
             Self::Tick => "tick",
             Self::Sweeper => "sweeper",
             Self::Claim => "claim",
+            Self::Relay => "relay",
+            Self::Topic => "topic",
         }
     }
 
@@ -148,6 +158,8 @@ impl Flow {
             Self::Restored => &["webhook", "worker"],
             Self::Sweeper => &["sweeper"],
             Self::Claim => &["request", "webhook", "worker"],
+            Self::Relay => &["webhook", "messenger"],
+            Self::Topic => &["messenger"],
         };
         callers.contains(&call.caller)
     }
@@ -164,6 +176,11 @@ impl Flow {
             Self::Claim => &[
                 ("CHAT_DELIVERY", "claim"),
                 ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
+            ],
+            Self::Relay | Self::Topic => &[
+                ("CHAT_DELIVERY", "claim"),
+                ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
+                ("OPERATOR_CHAT_ID", DESK_ID),
             ],
             _ => &[],
         };
