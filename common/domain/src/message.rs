@@ -59,6 +59,14 @@ impl MessageId {
         Self(format!("{}#{what}", self.0))
     }
 
+    /// What kind of cause it has: the words of the cause, without its numbers and ids.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let parts = self.0.split('#').skip(1);
+        let words = parts.filter(|part| !part.bytes().any(|c| c.is_ascii_digit()));
+        words.collect::<Vec<_>>().join("#")
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -364,6 +372,21 @@ impl MessageState {
     }
 }
 
+/// Which of the messages to a person, newest first, each with its state, are to be sent again now that the person can be
+/// reached: of each kind the newest, if it did not reach them.
+#[must_use]
+pub fn missed(messages: &[(Message, MessageState)]) -> Vec<&Message> {
+    let mut kinds = std::collections::BTreeSet::new();
+    let newest = messages
+        .iter()
+        .filter(|(message, _)| message.class == Class::Transactional)
+        .filter(|(message, _)| kinds.insert(message.id.kind()));
+    newest
+        .filter(|(_, state)| *state == MessageState::Unreachable)
+        .map(|(message, _)| message)
+        .collect()
+}
+
 /// A text that does not name a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMessageState;
@@ -400,6 +423,34 @@ mod tests {
         for text in ["", "7", "x#7", "12#7", "+763640000000#7", "1763640000000"] {
             assert_eq!(text.parse::<MessageId>(), Err(NoMessageId), "{text}");
         }
+    }
+
+    #[test]
+    fn of_each_kind_the_newest_is_sent_again_if_it_was_missed() {
+        let message = |cause: &str, class, state| {
+            let message = Message {
+                id: MessageId::new(Timestamp::from_ms(1), cause),
+                bot: BotId(7),
+                chat: ChatId(5),
+                thread: None,
+                class,
+                content: Content::CloseTopic,
+                not_before: None,
+                not_after: None,
+            };
+            (message, state)
+        };
+        let (money, unreachable) = (Class::Transactional, MessageState::Unreachable);
+        let newest_first = [
+            message("update#9", money, unreachable),
+            message("update#8#joined", money, MessageState::Sent),
+            message("update#7#joined", money, unreachable),
+            message("update#6", money, unreachable),
+            message("update#5#offer", Class::Marketing, unreachable),
+        ];
+        let again = missed(&newest_first);
+        let again: Vec<&str> = again.iter().map(|message| message.id.as_str()).collect();
+        assert_eq!(again, ["0000000000001#update#9"]);
     }
 
     #[test]

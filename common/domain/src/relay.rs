@@ -15,7 +15,7 @@ use super::message::{Class, Content, Message, SendFault};
 use super::texts::{Language, Text, html};
 use super::time::Timestamp;
 
-pub use written::{TopicReport, WrittenMessage};
+pub use written::{DeskAuthor, DeskMessage, PrivateEdit, TopicReport, WrittenMessage};
 
 /// How late what follows from a message is still worth something.
 const FOLLOW_AGE: Duration = Duration::from_secs(600);

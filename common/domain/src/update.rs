@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::id::{ChatId, InviteLink, TelegramUserId};
 use super::join::{self, MemberChange};
+use super::relay::{DeskMessage, PrivateEdit, WrittenMessage};
 use super::text;
 use super::time::Timestamp;
 
@@ -30,24 +31,12 @@ pub enum UpdateKind {
     JoinRequest(JoinRequest),
     /// A person wrote to the bot in private.
     Private(PrivateMessage),
-    /// They edited it.
-    Edited(PrivateMessage),
+    /// A person edited what they wrote to the bot in private.
+    PrivateEdit(PrivateEdit),
     /// Somebody wrote in a group.
-    Group(
-        ChatId,
-        i64,
-        Timestamp,
-        Option<i64>,
-        super::relay::WrittenMessage,
-    ),
-    /// The same, edited.
-    GroupEdited(
-        ChatId,
-        i64,
-        Timestamp,
-        Option<i64>,
-        super::relay::WrittenMessage,
-    ),
+    Desk(DeskMessage),
+    /// They edited it.
+    DeskEdit(DeskMessage),
     /// Anything else, and why it is none of these.
     Ignored(&'static str),
 }
@@ -78,8 +67,8 @@ pub struct PrivateMessage {
     pub language_code: Option<String>,
     /// The text; nothing of a photo, a sticker and the like.
     pub text: Option<String>,
-    /// What the relay reads.
-    pub written: Option<super::relay::WrittenMessage>,
+    /// What the relay reads of it.
+    pub written: WrittenMessage,
 }
 
 /// Without the text, which is the person's own.
@@ -175,23 +164,21 @@ fn kind_of(fields: &Fields<'_>) -> UpdateKind {
             Err(_) => UpdateKind::Ignored("not a ChatJoinRequest"),
         };
     }
-    if let Some(raw) = fields.edited_message {
-        return match (serde_json::from_str(raw.get()), group(raw.get())) {
-            (_, Some((a, b, c, d, e))) => UpdateKind::GroupEdited(a, b, c, d, e),
-            (Ok(message), _) => match private(message, raw.get()) {
-                UpdateKind::Private(message) => UpdateKind::Edited(message),
-                other => other,
-            },
+    if let Some(raw) = fields.message {
+        return match (
+            serde_json::from_str(raw.get()),
+            serde_json::from_str(raw.get()),
+        ) {
+            (Ok(message), Ok(fields)) => private_or_desk(message, &fields),
             _ => UpdateKind::Ignored("not a Message"),
         };
     }
-    if let Some(raw) = fields.message {
-        if let Some((a, b, c, d, e)) = group(raw.get()) {
-            return UpdateKind::Group(a, b, c, d, e);
-        }
-        return match serde_json::from_str(raw.get()) {
-            Ok(message) => private(message, raw.get()),
-            Err(_) => UpdateKind::Ignored("not a Message"),
+    if let Some(raw) = fields.edited_message {
+        let message = serde_json::from_str(raw.get()).unwrap_or_default();
+        return match (PrivateEdit::read(&message), DeskMessage::read(&message)) {
+            (Some(edit), _) => UpdateKind::PrivateEdit(edit),
+            (None, Some(message)) => UpdateKind::DeskEdit(message),
+            (None, None) => UpdateKind::Ignored("an edit that nobody waits for"),
         };
     }
     UpdateKind::Ignored("an update of another kind")
@@ -212,27 +199,13 @@ fn join_request(request: ChatJoinRequest) -> UpdateKind {
     })
 }
 
-fn group(
-    raw: &str,
-) -> Option<(
-    ChatId,
-    i64,
-    Timestamp,
-    Option<i64>,
-    super::relay::WrittenMessage,
-)> {
-    let value: serde_json::Value = serde_json::from_str(raw).ok()?;
-    let chat = value["chat"]["id"].as_i64().filter(|id| *id < 0)?;
-    Some((
-        ChatId(chat),
-        value["from"]["id"].as_i64().unwrap_or_default(),
-        Timestamp::from_seconds(value["date"].as_i64()?),
-        value["sender_chat"]["id"].as_i64(),
-        super::relay::WrittenMessage::read(&value)?,
-    ))
-}
-
-fn private(message: Message, raw: &str) -> UpdateKind {
+fn private_or_desk(message: Message, fields: &serde_json::Value) -> UpdateKind {
+    if let Some(message) = DeskMessage::read(fields) {
+        return UpdateKind::Desk(message);
+    }
+    let Some(written) = WrittenMessage::read(fields) else {
+        return UpdateKind::Ignored("not a Message");
+    };
     match message.from {
         // In a private chat the chat is the person. A message without a sender, or on behalf of a chat, is nobody's.
         Some(from)
@@ -243,9 +216,7 @@ fn private(message: Message, raw: &str) -> UpdateKind {
                 at: Timestamp::from_seconds(message.date),
                 language_code: from.language_code,
                 text: message.text,
-                written: serde_json::from_str(raw)
-                    .ok()
-                    .and_then(|value| super::relay::WrittenMessage::read(&value)),
+                written,
             })
         }
         _ => UpdateKind::Ignored("not a person's private message"),

@@ -146,6 +146,11 @@ pub fn operator_chat(env: &mut Env, chats: &Chats) -> Option<ChatId> {
     Some(chat)
 }
 
+/// Whether the front bot talks with people: some chat is claimed, or there is an operators' chat.
+pub fn talks(env: &mut Env, chats: &Chats) -> bool {
+    chat_deliveries(env, chats).has_claims() || operator_chat(env, chats).is_some()
+}
+
 /// `SUPPORT_HOURS`: when operators are there, as `09:00-18:00` in UTC; unset, always.
 pub fn support_hours(env: &mut Env) -> Option<SupportHours> {
     let text = env.optional("SUPPORT_HOURS")?;

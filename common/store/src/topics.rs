@@ -83,10 +83,16 @@ impl Topics {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
-    pub async fn want(&self, owner: TopicOwner, update: i64) -> Result<(), StoreError> {
+    pub async fn want(
+        &self,
+        owner: TopicOwner,
+        update: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let call = self
             .change(owner)
-            .update_expression("SET topicState = :wanted, topicWantedBy = :update")
+            .update_expression("SET topicState = :wanted, topicWantedBy = :update, createdAt = if_not_exists(createdAt, :now)")
+            .expression_attribute_values(":now", s(now))
             .condition_expression("attribute_not_exists(topicState)")
             .expression_attribute_values(":update", n(update))
             .expression_attribute_values(":wanted", s(WANTED));
@@ -106,7 +112,7 @@ impl Topics {
     ) -> Result<bool, StoreError> {
         let call = self
             .change(owner)
-            .update_expression("SET topicState = :creating, topicSince = :now")
+            .update_expression("SET topicState = :creating, topicSince = :now, createdAt = if_not_exists(createdAt, :now)")
             .expression_attribute_values(":creating", s(CREATING))
             .expression_attribute_values(":now", s(now));
         let call = match seen {
@@ -130,12 +136,14 @@ impl Topics {
         owner: TopicOwner,
         thread: i64,
         name: Option<&str>,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut set = "SET topicState = :open, topicThread = :thread".to_owned();
+        let mut set = "SET topicState = :open, topicThread = :thread, createdAt = if_not_exists(createdAt, :now)".to_owned();
         let mut call = self
             .change(owner)
             .condition_expression("attribute_not_exists(topicThread) OR topicThread = :thread")
             .expression_attribute_values(":open", s(OPEN))
+            .expression_attribute_values(":now", s(now))
             .expression_attribute_values(":thread", n(thread));
         if let Some(name) = name {
             set.push_str(", topicName = :name");
@@ -188,7 +196,7 @@ impl Topics {
         at: Timestamp,
         begun_by: Option<i64>,
     ) -> Result<(), StoreError> {
-        let mut set = "SET relayedAt = :at".to_owned();
+        let mut set = "SET relayedAt = :at, createdAt = if_not_exists(createdAt, :at)".to_owned();
         let mut call = self.change(owner).expression_attribute_values(":at", s(at));
         if let Some(update) = begun_by {
             set.push_str(", conversationBy = :update");
@@ -208,10 +216,12 @@ impl Topics {
         &self,
         person: TelegramUserId,
         is_blocked: bool,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self
             .change(TopicOwner::Person(person))
-            .update_expression("SET blocked = :blocked")
+            .update_expression("SET blocked = :blocked, createdAt = if_not_exists(createdAt, :now)")
+            .expression_attribute_values(":now", s(now))
             .expression_attribute_values(":blocked", AttributeValue::Bool(is_blocked));
         self.conditional(call, "UpdateItem of a block").await?;
         Ok(())

@@ -37,19 +37,19 @@ const WEBHOOK_CONNECTIONS: u32 = 40;
 /// The name of a chat's request link, which administrators see among its invite links.
 const REQUEST_LINK_NAME: &str = "Admit One: join requests";
 
-/// The kinds of update that the webhook needs of the bot at this place in the list of bots, if some chat is claimed or not.
+/// The kinds of update that the webhook needs of the bot at this place in the list of bots, if the bot talks with people or not.
 /// `chat_member` is sent to nobody who does not ask for it. People talk with the first bot alone; where it is an
 /// administrator as well, `message` brings every message of its chats, so nobody asks for it without need.
 #[must_use]
-pub const fn allowed_updates(has_claims: bool, place: usize) -> &'static [&'static str] {
-    match (has_claims, place) {
-        (_, 0) => &[
+pub const fn allowed_updates(talks: bool, place: usize) -> &'static [&'static str] {
+    match (talks, place) {
+        (false, _) => &["chat_member"],
+        (true, 0) => &[
             "chat_member",
             "chat_join_request",
             "message",
             "edited_message",
         ],
-        (false, _) => &["chat_member"],
         (true, _) => &["chat_member", "chat_join_request"],
     }
 }

@@ -314,13 +314,17 @@ pub(crate) async fn prepared(
                 app.relay_map
                     .put_topic(message.chat, *thread, *owner)
                     .await?;
-                app.topics.open(*owner, *thread, Some(name)).await?;
+                app.topics
+                    .open(*owner, *thread, Some(name), app.clock.now())
+                    .await?;
                 info!(chat.id = %message.chat, topic.id = thread, outcome = "topic_created", "a topic was made");
             }
             Ok(())
         }
         CallPurpose::Reopen(owner, thread) => {
-            app.topics.open(*owner, *thread, None).await?;
+            app.topics
+                .open(*owner, *thread, None, app.clock.now())
+                .await?;
             Ok(())
         }
         CallPurpose::Message(_) => Ok(()),
@@ -401,7 +405,9 @@ pub(crate) async fn done(
         }
         (Content::RenameTopic { name }, _) => {
             if let (Some(owner), Some(thread)) = (owner, call.thread) {
-                app.topics.open(owner, thread, Some(name)).await?;
+                app.topics
+                    .open(owner, thread, Some(name), app.clock.now())
+                    .await?;
             }
         }
         _ => {}
@@ -469,7 +475,9 @@ pub(crate) async fn refused(
         // It is open.
         (SendFault::NotModified, Some(_), _) => match call.purpose {
             CallPurpose::Reopen(owner, thread) => {
-                app.topics.open(owner, thread, None).await?;
+                app.topics
+                    .open(owner, thread, None, app.clock.now())
+                    .await?;
                 Ok(true)
             }
             _ => Ok(false),

@@ -25,9 +25,9 @@ use store::{ChatInfo, SeatWritten};
 use tracing::field::display;
 use tracing::{error, info, warn};
 
-use crate::door;
 use crate::say::{Cause, say};
 use crate::{App, Failure, UpdateOutcome};
+use crate::{door, relay};
 
 /// How often a claim is read anew because another one was faster.
 const CLAIM_TRIES: u32 = 3;
@@ -38,33 +38,25 @@ pub(crate) async fn private(
     update: i64,
     message: &PrivateMessage,
 ) -> Result<UpdateOutcome, Failure> {
-    if let (Some(cause), Some(written)) = (
-        crate::temp_cause(app, update, message.at).await?,
-        &message.written,
-    ) && !written
+    let text = message
         .text
         .as_deref()
-        .is_some_and(|text| text.starts_with('/') || payload_in(text).is_some())
-    {
-        let author = crate::relay::RelayAuthor {
-            person: message.person,
-            language: Language::English,
-        };
-        crate::relay::from_person(app, cause, author, written).await?;
-        return Ok(UpdateOutcome::Handled);
-    }
-    let Some(text) = message
-        .text
-        .as_deref()
-        .filter(|_| app.deliveries.has_claims())
-    else {
+        .filter(|_| app.deliveries.has_claims());
+    let is_relayed = app.operator_chat.is_some() && is_for_people(message);
+    if text.is_none() && !is_relayed {
         return Ok(UpdateOutcome::Ignored);
-    };
+    }
     let Some(front) = app.bots.front().await? else {
         error!(
             fault = "configuration",
             "what people write is not answered, since setup has not yet written the name of the front bot: run it again"
         );
+        return Ok(UpdateOutcome::Ignored);
+    };
+    if is_relayed && let Some(cause) = relay::cause(app, &front, update, message.at) {
+        return relay::wrote(app, cause, message).await;
+    }
+    let Some(text) = text else {
         return Ok(UpdateOutcome::Ignored);
     };
     let conversation = Conversation {
@@ -82,6 +74,12 @@ pub(crate) async fn private(
         None => conversation.show_seats().await?,
     }
     Ok(UpdateOutcome::Handled)
+}
+
+/// Whether it is for the operators: neither a command nor a claim.
+fn is_for_people(message: &PrivateMessage) -> bool {
+    let text = message.text.as_deref().unwrap_or_default();
+    !text.starts_with('/') && payload_in(text).is_none()
 }
 
 struct Conversation<'a> {

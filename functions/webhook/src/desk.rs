@@ -4,21 +4,23 @@
 //! among operators. Each message is put once, since its id is of the update; whatever else is written is the same when it is
 //! written twice. So an update that is sent again does what the first one died before.
 
+use domain::command::{CommandName, WrittenCommand};
 use domain::id::{ChatId, TelegramUserId};
 use domain::message::{Adoption, Class, Content, Message, TopicOwner, TopicState};
-use domain::relay::{TopicReport, WrittenMessage, person_of};
+use domain::relay::{DeskAuthor, DeskMessage, TopicReport, WrittenMessage, person_of};
 use domain::texts::{Name, Text};
+use store::FrontBot;
 use tracing::{info, warn};
 
-use crate::relay::{Passage, RelayCause, edit, passed_on, put};
-use crate::{App, Failure};
+use crate::relay::{self, Passage, RelayCause, edit, passed_on, put};
+use crate::{App, Failure, UpdateOutcome};
 
 /// The longest name of a prepared answer, in characters.
 const REPLY_NAME_MAX: usize = 32;
 
 /// A command of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TopicCommand<'a> {
+enum TopicCommand<'a> {
     /// Words among operators, which stay where they are.
     Note,
     /// The topic is closed.
@@ -35,15 +37,101 @@ pub(crate) enum TopicCommand<'a> {
     Unknown,
 }
 
-/// Telegram reports something of a topic. `is_ours` tells whether the bot itself did it.
-pub(crate) async fn reported(
+/// Handles what was written in the operators' chat.
+pub(crate) async fn wrote(
     app: &App,
-    cause: RelayCause,
-    written: &WrittenMessage,
-    is_ours: bool,
-) -> Result<(), Failure> {
-    let (Some(report), Some(thread)) = (&written.topic, written.thread) else {
+    front: &FrontBot,
+    update: i64,
+    message: &DeskMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let Some(cause) = relay::cause(app, front, update, message.at) else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let written = &message.written;
+    if written.topic.is_some() {
+        reported(app, cause, message).await?;
+        return Ok(UpdateOutcome::Handled);
+    }
+    let Some(owner) = owner_of(app, cause, written).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let words = written.text.as_deref().or(written.caption.as_deref());
+    let words = words.unwrap_or_default();
+    // Words among operators.
+    if words.starts_with("//") || !written.is_content {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    if words.starts_with('/') {
+        command(
+            app,
+            cause,
+            written,
+            owner,
+            TopicCommand::read(words, &front.username),
+        )
+        .await?;
+    } else {
+        answered(app, cause, written, owner).await?;
+    }
+    Ok(UpdateOutcome::Handled)
+}
+
+/// Passes on what an operator made of an answer.
+pub(crate) async fn edited(
+    app: &App,
+    front: &FrontBot,
+    update: i64,
+    message: &DeskMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let Some(cause) = relay::cause(app, front, update, message.at) else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let written = &message.written;
+    let owner = owner_of(app, cause, written).await?;
+    let content = edit(cause.desk, app.default_language, written);
+    let (Some(owner), Some(content)) = (owner, content) else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let copy = app.relay_map.get(cause.desk, written.message).await?;
+    let person = match (copy, owner) {
+        (Some(copy), _) => person_of(copy.chat),
+        (None, TopicOwner::Person(person)) => Some(person),
+        (None, TopicOwner::Newcomers) => None,
+    };
+    let Some(person) = person else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let message = cause.message("1", ChatId(person.0), content);
+    put(app, cause, &[message]).await?;
+    Ok(UpdateOutcome::Handled)
+}
+
+impl<'a> TopicCommand<'a> {
+    /// Reads what begins with `/`. One for another bot is none of ours, and goes to nobody either.
+    fn read(words: &'a str, bot: &str) -> Self {
+        match WrittenCommand::read(words, bot) {
+            Some(WrittenCommand::Known { command, arguments }) => match command {
+                CommandName::Note => Self::Note,
+                CommandName::Close => Self::Close,
+                CommandName::Block => Self::Block,
+                CommandName::Unblock => Self::Unblock,
+                CommandName::Delete => Self::Delete,
+                CommandName::Reply => Self::Reply(arguments),
+                _ => Self::Unknown,
+            },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Telegram reports something of a topic.
+async fn reported(app: &App, cause: RelayCause, message: &DeskMessage) -> Result<(), Failure> {
+    let (Some(report), Some(thread)) = (&message.written.topic, message.written.thread) else {
         return Ok(());
+    };
+    let is_ours = match message.author {
+        DeskAuthor::Bot(id) => u64::try_from(id) == Ok(cause.bot.0),
+        DeskAuthor::Person => false,
     };
     match report {
         TopicReport::Created(name) if is_ours => adopt(app, cause, thread, name).await,
@@ -55,7 +143,7 @@ pub(crate) async fn reported(
             match report {
                 TopicReport::Closed => app.topics.close(owner, thread).await?,
                 _ => {
-                    app.topics.open(owner, thread, None).await?;
+                    app.topics.open(owner, thread, None, cause.at).await?;
                 }
             }
             Ok(())
@@ -74,7 +162,7 @@ async fn adopt(app: &App, cause: RelayCause, thread: i64, name: &str) -> Result<
         Adoption::Second => false,
         Adoption::Adopt => {
             app.relay_map.put_topic(cause.desk, thread, owner).await?;
-            app.topics.open(owner, thread, Some(name)).await?
+            app.topics.open(owner, thread, Some(name), cause.at).await?
         }
     };
     if is_theirs {
@@ -97,27 +185,15 @@ async fn adopt(app: &App, cause: RelayCause, thread: i64, name: &str) -> Result<
     put(app, cause, &[close]).await
 }
 
-/// Sends what an operator wrote in a topic to its person; answers whether it was anything.
-pub(crate) async fn answered(
+/// Sends what an operator wrote in a topic to its person.
+async fn answered(
     app: &App,
     cause: RelayCause,
     written: &WrittenMessage,
-) -> Result<bool, Failure> {
-    let Some(owner) = owner_of(app, cause, written).await? else {
-        return Ok(false);
-    };
-    let words = written.text.as_deref().or(written.caption.as_deref());
-    if !written.is_content || words.is_some_and(|words| words.starts_with("//")) {
-        return Ok(false);
-    }
-    if words.is_some_and(|words| words.starts_with('/')) {
-        let text = Text::TopicUnknownCommand;
-        say(app, cause, written, text).await?;
-        return Ok(true);
-    }
+    owner: TopicOwner,
+) -> Result<(), Failure> {
     let Some(person) = addressee(app, cause, written, owner).await? else {
-        say(app, cause, written, Text::TopicShared).await?;
-        return Ok(true);
+        return say(app, cause, written, Text::TopicShared).await;
     };
     let to = Passage {
         cause,
@@ -125,53 +201,24 @@ pub(crate) async fn answered(
         from: cause.desk,
         language: app.default_language,
     };
-    if let Some(message) = passed_on(app, to, written, |content| content).await? {
-        put(app, cause, &[message]).await?;
-        info!(outcome = "answered", "an operator's answer is passed on");
-    }
-    Ok(true)
-}
-
-/// Passes on what an operator made of an answer.
-pub(crate) async fn edited(
-    app: &App,
-    cause: RelayCause,
-    written: &WrittenMessage,
-) -> Result<bool, Failure> {
-    let Some(owner) = owner_of(app, cause, written).await? else {
-        return Ok(false);
-    };
-    let Some(content) = edit(cause.desk, app.default_language, written) else {
-        return Ok(false);
-    };
-    let copy = app.relay_map.get(cause.desk, written.message).await?;
-    let person = match (copy, owner) {
-        (Some(copy), _) => person_of(copy.chat),
-        (None, TopicOwner::Person(person)) => Some(person),
-        (None, TopicOwner::Newcomers) => None,
-    };
-    let Some(person) = person else {
-        return Ok(false);
-    };
-    let message = cause.message("1", ChatId(person.0), content);
+    let message = passed_on(app, to, written, |content| content).await?;
     put(app, cause, &[message]).await?;
-    Ok(true)
+    info!(outcome = "answered", "an operator's answer is passed on");
+    Ok(())
 }
 
-/// Carries out a command that an operator wrote in a topic; answers whether it stands in one.
-pub(crate) async fn command(
+/// Carries out a command that an operator wrote in a topic.
+async fn command(
     app: &App,
     cause: RelayCause,
     written: &WrittenMessage,
+    owner: TopicOwner,
     command: TopicCommand<'_>,
-) -> Result<bool, Failure> {
-    let Some(owner) = owner_of(app, cause, written).await? else {
-        return Ok(false);
-    };
+) -> Result<(), Failure> {
     let person = addressee(app, cause, written, owner).await?;
     match command {
-        TopicCommand::Note => done(app, cause, written).await?,
-        TopicCommand::Unknown => say(app, cause, written, Text::TopicUnknownCommand).await?,
+        TopicCommand::Note => done(app, cause, written).await,
+        TopicCommand::Unknown => say(app, cause, written, Text::TopicUnknownCommand).await,
         TopicCommand::Close => {
             let close = Content::InTopic {
                 owner,
@@ -179,25 +226,23 @@ pub(crate) async fn command(
                 language: app.default_language,
                 post: Box::new(Content::CloseTopic),
             };
-            put(app, cause, &[cause.message("1", cause.desk, close)]).await?;
+            put(app, cause, &[cause.message("1", cause.desk, close)]).await
         }
-        TopicCommand::Delete => delete(app, cause, written).await?,
-        TopicCommand::Reply(words) => reply(app, cause, written, person, words).await?,
+        TopicCommand::Delete => delete(app, cause, written).await,
+        TopicCommand::Reply(words) => reply(app, cause, written, person, words).await,
         TopicCommand::Block | TopicCommand::Unblock => {
             let Some(person) = person else {
-                say(app, cause, written, Text::TopicShared).await?;
-                return Ok(true);
+                return say(app, cause, written, Text::TopicShared).await;
             };
             let is_blocked = command == TopicCommand::Block;
-            app.topics.set_blocked(person, is_blocked).await?;
+            app.topics.set_blocked(person, is_blocked, cause.at).await?;
             let text = match is_blocked {
                 true => Text::TopicBlocked,
                 false => Text::TopicUnblocked,
             };
-            say(app, cause, written, text).await?;
+            say(app, cause, written, text).await
         }
     }
-    Ok(true)
 }
 
 /// Takes back what the answered message sent.

@@ -26,7 +26,9 @@ use domain::invite::Invite;
 use domain::join::{Join, MemberChange, Presence};
 use domain::member::presence::PresenceEvent;
 use domain::purchase::Chats;
+use domain::relay::SupportHours;
 use domain::task::{Revoke, Task, Work};
+use domain::texts::Language;
 use domain::update::{Update, UpdateKind, classify};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
@@ -40,8 +42,8 @@ use runtime::trace;
 use serde_json::json;
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, Invites, Joined, LinkPool, LinkRecord, Links, Messages, Owner, Seats,
-    StoreError, Tasks,
+    BotInfos, ChatInfos, Invites, Joined, LinkPool, LinkRecord, Links, Messages, Owner, RelayMap,
+    Seats, StoreError, Tasks, Topics,
 };
 use tracing::field::display;
 use tracing::{debug, error, info, warn};
@@ -65,11 +67,11 @@ pub struct App {
     messages: Messages,
     message_bells: Bells<MessageBell>,
     operator_chat: Option<ChatId>,
-    support_hours: Option<domain::relay::SupportHours>,
+    support_hours: Option<SupportHours>,
     new_topics_per_hour: u32,
-    default_language: domain::texts::Language,
-    topics: store::Topics,
-    relay_map: store::RelayMap,
+    default_language: Language,
+    topics: Topics,
+    relay_map: RelayMap,
     clock: Clock,
 }
 
@@ -79,6 +81,7 @@ impl App {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
         let deliveries = settings::chat_deliveries(env, &chats);
+        let operator_chat = settings::operator_chat(env, &chats);
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
@@ -96,12 +99,12 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
-            operator_chat: settings::operator_chat(env, &Chats::none()),
+            operator_chat,
             support_hours: settings::support_hours(env),
             new_topics_per_hour: settings::new_topics_per_hour(env),
-            default_language: domain::texts::Language::English,
-            topics: store::Topics::from_env(aws.dynamodb(), env),
-            relay_map: store::RelayMap::from_env(aws.dynamodb(), env),
+            default_language: Language::English,
+            topics: Topics::from_env(aws.dynamodb(), env),
+            relay_map: RelayMap::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -153,12 +156,8 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         }
         UpdateKind::Member(change) => member(app, &change).await,
         UpdateKind::Private(message) => claims::private(app, id, &message).await,
-        UpdateKind::Edited(message) => temp_edited(app, id, &message).await,
-        UpdateKind::Group(chat, from, at, sender, written) => {
-            temp_group(app, id, chat, from, at, sender, &written, false).await
-        }
-        UpdateKind::GroupEdited(chat, from, at, sender, written) => {
-            temp_group(app, id, chat, from, at, sender, &written, true).await
+        kind @ (UpdateKind::PrivateEdit(_) | UpdateKind::Desk(_) | UpdateKind::DeskEdit(_)) => {
+            relayed(app, id, &kind).await
         }
         UpdateKind::JoinRequest(request) => door::asked(app, id, &request).await,
     };
@@ -190,90 +189,26 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     }
 }
 
-async fn temp_cause(
-    app: &App,
-    update: i64,
-    at: domain::time::Timestamp,
-) -> Result<Option<relay::RelayCause>, Failure> {
-    let (Some(desk), Some(front)) = (app.operator_chat, app.bots.front().await?) else {
-        return Ok(None);
+/// What is written and edited in the operators' chat, and what people edit.
+async fn relayed(app: &App, id: i64, kind: &UpdateKind) -> Result<UpdateOutcome, Failure> {
+    let is_ours = match kind {
+        UpdateKind::Desk(message) | UpdateKind::DeskEdit(message) => {
+            app.operator_chat == Some(message.chat)
+        }
+        _ => app.operator_chat.is_some(),
     };
-    Ok(Some(relay::RelayCause {
-        bot: front.bot,
-        desk,
-        update,
-        at,
-    }))
-}
-
-async fn temp_edited(
-    app: &App,
-    id: i64,
-    message: &domain::update::PrivateMessage,
-) -> Result<UpdateOutcome, Failure> {
-    if let (Some(cause), Some(written)) = (temp_cause(app, id, message.at).await?, &message.written)
-    {
-        relay::edited_by_person(
-            app,
-            cause,
-            relay::RelayAuthor {
-                person: message.person,
-                language: domain::texts::Language::English,
-            },
-            written,
-        )
-        .await?;
-    }
-    Ok(UpdateOutcome::Handled)
-}
-
-#[allow(clippy::too_many_arguments)]
-async fn temp_group(
-    app: &App,
-    id: i64,
-    chat: ChatId,
-    from: i64,
-    at: domain::time::Timestamp,
-    sender: Option<i64>,
-    written: &domain::relay::WrittenMessage,
-    is_edit: bool,
-) -> Result<UpdateOutcome, Failure> {
-    let Some(cause) = temp_cause(app, id, at).await? else {
-        return Ok(UpdateOutcome::Ignored);
-    };
-    if cause.desk != chat || sender.is_some_and(|sender| sender != chat.0) {
+    if !is_ours {
         return Ok(UpdateOutcome::Ignored);
     }
-    if written.topic.is_some() {
-        desk::reported(
-            app,
-            cause,
-            written,
-            from == i64::try_from(cause.bot.0).unwrap_or_default(),
-        )
-        .await?;
-    } else if is_edit {
-        desk::edited(app, cause, written).await?;
-    } else if let Some(text) = written
-        .text
-        .as_deref()
-        .filter(|text| text.starts_with('/') && !text.starts_with("//"))
-    {
-        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let command = match word {
-            "/note" => desk::TopicCommand::Note,
-            "/close" => desk::TopicCommand::Close,
-            "/block" => desk::TopicCommand::Block,
-            "/unblock" => desk::TopicCommand::Unblock,
-            "/delete" => desk::TopicCommand::Delete,
-            "/reply" => desk::TopicCommand::Reply(rest),
-            _ => desk::TopicCommand::Unknown,
-        };
-        desk::command(app, cause, written, command).await?;
-    } else {
-        desk::answered(app, cause, written).await?;
+    let Some(front) = app.bots.front().await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    match kind {
+        UpdateKind::PrivateEdit(edit) => relay::edited(app, &front, id, edit).await,
+        UpdateKind::Desk(message) => desk::wrote(app, &front, id, message).await,
+        UpdateKind::DeskEdit(message) => desk::edited(app, &front, id, message).await,
+        _ => Ok(UpdateOutcome::Ignored),
     }
-    Ok(UpdateOutcome::Handled)
 }
 
 /// What can keep a join from being recorded: Telegram then sends it again.

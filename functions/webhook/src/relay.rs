@@ -15,13 +15,14 @@ use std::time::Duration;
 use domain::claim::without_tokens;
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
-use domain::relay::{WrittenMessage, begins_conversation};
+use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation};
 use domain::texts::{AccessLine, Date, Language, Name, Text, access, html};
 use domain::time::Timestamp;
-use store::{AlbumParts, PartAdded, TopicRecord};
+use domain::update::PrivateMessage;
+use store::{AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
 
-use crate::{App, Failure};
+use crate::{App, Failure, UpdateOutcome};
 
 /// How long the parts of an album are waited for, at first.
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
@@ -71,9 +72,9 @@ impl RelayCause {
 
 /// A person who wrote.
 #[derive(Clone, Copy)]
-pub(crate) struct RelayAuthor {
-    pub(crate) person: TelegramUserId,
-    pub(crate) language: Language,
+struct RelayAuthor {
+    person: TelegramUserId,
+    language: Language,
 }
 
 impl RelayAuthor {
@@ -83,8 +84,58 @@ impl RelayAuthor {
     }
 }
 
-/// Passes on what a person wrote; answers whether it was anything.
-pub(crate) async fn from_person(
+/// An update of the relay, if there is one.
+pub(crate) fn cause(app: &App, front: &FrontBot, update: i64, at: Timestamp) -> Option<RelayCause> {
+    Some(RelayCause {
+        bot: front.bot,
+        desk: app.operator_chat?,
+        update,
+        at,
+    })
+}
+
+/// Passes on what a person wrote.
+pub(crate) async fn wrote(
+    app: &App,
+    cause: RelayCause,
+    message: &PrivateMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let language = message.language_code.as_deref();
+    let author = RelayAuthor {
+        person: message.person,
+        language: Language::choose(None, language, app.default_language),
+    };
+    Ok(match pass_on(app, cause, author, &message.written).await? {
+        true => UpdateOutcome::Handled,
+        false => UpdateOutcome::Ignored,
+    })
+}
+
+/// Passes on what a person made of a message that was passed on.
+pub(crate) async fn edited(
+    app: &App,
+    front: &FrontBot,
+    update: i64,
+    message: &PrivateEdit,
+) -> Result<UpdateOutcome, Failure> {
+    let Some(cause) = cause(app, front, update, message.at) else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let language = message.language_code.as_deref();
+    let author = RelayAuthor {
+        person: message.person,
+        language: Language::choose(None, language, app.default_language),
+    };
+    Ok(
+        match pass_on_edit(app, cause, author, &message.written).await? {
+            true => UpdateOutcome::Handled,
+            false => UpdateOutcome::Ignored,
+        },
+    )
+}
+
+/// Answers whether what was written is passed on.
+async fn pass_on(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
@@ -131,7 +182,7 @@ pub(crate) async fn from_person(
         from: author.chat(),
         language: author.language,
     };
-    messages.extend(passed_on(app, to, written, post).await?);
+    messages.push(passed_on(app, to, written, post).await?);
     if let Some(name) = renamed(&record, owner, written) {
         let content = post(Content::RenameTopic { name });
         messages.push(Message {
@@ -155,8 +206,8 @@ pub(crate) async fn from_person(
     Ok(true)
 }
 
-/// Passes on what a person made of a message that was passed on.
-pub(crate) async fn edited_by_person(
+/// Answers whether the edit is passed on.
+async fn pass_on_edit(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
@@ -216,7 +267,7 @@ async fn owner(
         );
         return Ok(TopicOwner::Newcomers);
     }
-    app.topics.want(own, cause.update).await?;
+    app.topics.want(own, cause.update, now).await?;
     record.wanted_by = Some(cause.update);
     Ok(own)
 }
@@ -239,7 +290,7 @@ pub(crate) async fn passed_on(
     to: Passage,
     written: &WrittenMessage,
     post: impl Fn(Content) -> Content,
-) -> Result<Option<Message>, Failure> {
+) -> Result<Message, Failure> {
     let copy = |text: Option<&String>, caption: Option<String>| Content::Copy {
         from: to.from,
         message: written.message,
@@ -259,10 +310,10 @@ pub(crate) async fn passed_on(
                 to: written.message,
                 html: Text::NotPassedOn.html(to.language),
             };
-            return Ok(Some(to.cause.message("1", to.from, content)));
+            return Ok(to.cause.message("1", to.from, content));
         }
     };
-    Ok(Some(to.cause.message("1", to.chat, post(content))))
+    Ok(to.cause.message("1", to.chat, post(content)))
 }
 
 /// Adds a part to its album. One that comes after the others were copied is copied alone.
@@ -272,10 +323,10 @@ async fn album(
     written: &WrittenMessage,
     group: &str,
     post: impl Fn(Content) -> Content,
-) -> Result<Option<Message>, Failure> {
+) -> Result<Message, Failure> {
     let part = (written.message, to.cause.at);
     let now = app.clock.now();
-    Ok(Some(
+    Ok(
         match app.relay_map.add_part(to.from, group, part, now).await? {
             PartAdded::Album(album) => {
                 let content = Content::Album {
@@ -297,7 +348,7 @@ async fn album(
                 to.cause.message("1", to.chat, post(content))
             }
         },
-    ))
+    )
 }
 
 /// A text that arrives without a sound.

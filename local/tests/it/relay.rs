@@ -16,10 +16,7 @@ async fn desk() -> TestStack {
 }
 
 async fn desk_with(env: &[(&str, &str)]) -> TestStack {
-    let all: Vec<_> = [ON, ("CHAT_DELIVERY", "claim")]
-        .into_iter()
-        .chain(env.iter().copied())
-        .collect();
+    let all: Vec<_> = [ON].into_iter().chain(env.iter().copied()).collect();
     let stack = TestStack::with(&all).await;
     stack.telegram.add_by_admin(DESK, operator());
     stack.run_until_idle().await;

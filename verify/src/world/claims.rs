@@ -26,7 +26,7 @@ impl World {
 
     /// The kinds of update that the webhook of the bot at this place gets.
     pub(super) fn allowed_updates(&self, place: usize) -> &'static [&'static str] {
-        telegram::allowed_updates(self.is_claimed(), place)
+        telegram::allowed_updates(self.is_claimed() || self.has_desk(), place)
     }
 
     /// Writes the name of the front bot, and makes the request link of each chat.

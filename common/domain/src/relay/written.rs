@@ -5,6 +5,8 @@
 use serde_json::Value;
 
 use super::super::claim::without_tokens;
+use super::super::id::{ChatId, TelegramUserId};
+use super::super::time::Timestamp;
 
 /// What a message holds that somebody wrote or sent, and that is no report of the app's.
 const CONTENTS: [&str; 20] = [
@@ -109,6 +111,94 @@ impl WrittenMessage {
     }
 }
 
+/// Who wrote in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeskAuthor {
+    /// A person, or an administrator who stays anonymous.
+    Person,
+    /// The bot of this id.
+    Bot(i64),
+}
+
+/// Somebody wrote in a group, or a topic of it is reported of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskMessage {
+    /// The group.
+    pub chat: ChatId,
+    /// Who wrote.
+    pub author: DeskAuthor,
+    /// When it was written or edited, to the second, by Telegram's clock.
+    pub at: Timestamp,
+    /// What.
+    pub written: WrittenMessage,
+}
+
+impl DeskMessage {
+    /// Reads a `Message` of a supergroup. `None` of what a channel said there, of Telegram itself, and of a bot's words.
+    #[must_use]
+    pub fn read(message: &Value) -> Option<Self> {
+        let chat = &message["chat"];
+        let from = &message["from"];
+        let written = WrittenMessage::read(message)?;
+        let author = match &message["sender_chat"]["id"] {
+            Value::Null if from["is_bot"] == Value::Bool(true) => {
+                DeskAuthor::Bot(from["id"].as_i64()?)
+            }
+            Value::Null => DeskAuthor::Person,
+            sender if *sender == chat["id"] => DeskAuthor::Person,
+            _ => return None,
+        };
+        let is_heard = author == DeskAuthor::Person || written.topic.is_some();
+        if chat["type"] != "supergroup" || !is_heard {
+            return None;
+        }
+        Some(Self {
+            chat: ChatId(chat["id"].as_i64()?),
+            author,
+            at: time_of(message)?,
+            written,
+        })
+    }
+}
+
+/// A person edited what they wrote to the bot in private.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateEdit {
+    /// Who.
+    pub person: TelegramUserId,
+    /// The language of their app, as an IETF tag, if Telegram tells it.
+    pub language_code: Option<String>,
+    /// When, to the second, by Telegram's clock.
+    pub at: Timestamp,
+    /// What it says now.
+    pub written: WrittenMessage,
+}
+
+impl PrivateEdit {
+    /// Reads a `Message` of a private chat that was edited.
+    #[must_use]
+    pub fn read(message: &Value) -> Option<Self> {
+        let from = &message["from"];
+        let is_person = from["is_bot"] == Value::Bool(false) && from["id"] == message["chat"]["id"];
+        if message["chat"]["type"] != "private" || !is_person {
+            return None;
+        }
+        Some(Self {
+            person: TelegramUserId(from["id"].as_i64()?),
+            language_code: from["language_code"].as_str().map(str::to_owned),
+            at: time_of(message)?,
+            written: WrittenMessage::read(message)?,
+        })
+    }
+}
+
+/// When a message was edited, or else written.
+fn time_of(message: &Value) -> Option<Timestamp> {
+    let edited = message["edit_date"].as_i64();
+    let seconds = edited.or_else(|| message["date"].as_i64())?;
+    Some(Timestamp::from_seconds(seconds))
+}
+
 /// Whether a claim link or token stands in what a copy would show: the words, the links behind them, or the buttons.
 fn holds_token(message: &Value) -> bool {
     let shown = [
@@ -202,5 +292,35 @@ mod tests {
         let photo = json!({"photo": [{"file_id": TOKEN}], "caption": "me"});
         assert!(!read(photo).holds_token);
         assert!(!read(json!({"text": "order 12"})).holds_token);
+    }
+
+    #[test]
+    fn people_and_anonymous_administrators_are_heard_in_a_group_and_nobody_else_but_of_topics() {
+        let written = |change: Value| {
+            let mut message = json!({"message_id": 3, "date": 5, "text": "Hi",
+                "chat": {"id": -100, "type": "supergroup"},
+                "from": {"id": 7, "is_bot": false, "first_name": "Olga"}});
+            for (key, value) in change.as_object().unwrap() {
+                message[key] = value.clone();
+            }
+            DeskMessage::read(&message).map(|message| message.author)
+        };
+        let bot = json!({"id": 1, "is_bot": true, "first_name": "B"});
+        for (change, author) in [
+            (json!({}), Some(DeskAuthor::Person)),
+            (
+                json!({"from": bot, "sender_chat": {"id": -100}}),
+                Some(DeskAuthor::Person),
+            ),
+            (json!({"from": bot, "sender_chat": {"id": -200}}), None),
+            (json!({"from": bot}), None),
+            (
+                json!({"from": bot, "text": null, "forum_topic_created": {"name": "Ann · 7"}}),
+                Some(DeskAuthor::Bot(1)),
+            ),
+            (json!({"chat": {"id": -100, "type": "group"}}), None),
+        ] {
+            assert_eq!(written(change.clone()), author, "{change}");
+        }
     }
 }
