@@ -38,6 +38,8 @@ pub use topic::{Adoption, NoTopicOwner, TopicOwner, TopicState, TopicStep};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(String);
 
+/// Stands behind the cause of a message that is sent once more.
+const AGAIN: &str = "#again";
 /// How many digits the time has: enough until the year 2286.
 const TIME_DIGITS: usize = 13;
 
@@ -59,10 +61,19 @@ impl MessageId {
         Self(format!("{}#{what}", self.0))
     }
 
+    /// The same message once more, because of something at `at`.
+    #[must_use]
+    pub fn again(&self, at: Timestamp) -> Self {
+        let cause = self.0.split_once('#').map_or("", |(_, cause)| cause);
+        let cause = cause.strip_suffix(AGAIN).unwrap_or(cause);
+        Self::new(at, &format!("{cause}{AGAIN}"))
+    }
+
     /// What kind of cause it has: the words of the cause, without its numbers and ids.
     #[must_use]
     pub fn kind(&self) -> String {
-        let parts = self.0.split('#').skip(1);
+        let cause = self.0.strip_suffix(AGAIN).unwrap_or(&self.0);
+        let parts = cause.split('#').skip(1);
         let words = parts.filter(|part| !part.bytes().any(|c| c.is_ascii_digit()));
         words.collect::<Vec<_>>().join("#")
     }
@@ -451,6 +462,11 @@ mod tests {
         let again = missed(&newest_first);
         let again: Vec<&str> = again.iter().map(|message| message.id.as_str()).collect();
         assert_eq!(again, ["0000000000001#update#9"]);
+        // However often it is missed, it stays of its kind.
+        let once = newest_first[1].0.id.again(Timestamp::from_ms(2));
+        let twice = once.again(Timestamp::from_ms(3));
+        assert_eq!(twice.as_str(), "0000000000003#update#8#joined#again");
+        assert_eq!(twice.kind(), newest_first[1].0.id.kind());
     }
 
     #[test]

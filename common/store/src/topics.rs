@@ -227,6 +227,29 @@ impl Topics {
         Ok(())
     }
 
+    /// Notes that the bot can't write to a person, if they are known, as of `at`. Durable on return; done twice it is as done
+    /// once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn note_unreachable(
+        &self,
+        person: TelegramUserId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = self
+            .change(TopicOwner::Person(person))
+            .update_expression("SET reachable = :no, reachableAt = :at")
+            .condition_expression(
+                "attribute_exists(telegramUserId) AND (attribute_not_exists(reachableAt) OR reachableAt <= :at)",
+            )
+            .expression_attribute_values(":no", s("no"))
+            .expression_attribute_values(":at", s(at));
+        self.conditional(call, "UpdateItem of who can be reached")
+            .await?;
+        Ok(())
+    }
+
     /// Counts a topic for a new person; answers whether it is among the first `limit` of the hour. Counted twice if its caller
     /// dies, which harms nobody.
     ///

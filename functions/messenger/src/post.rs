@@ -21,6 +21,7 @@ use domain::message::{
 };
 use domain::relay::{JoinedWords, RelayEnd, follow, is_behind};
 use domain::time::Timestamp;
+use futures_util::future::try_join_all;
 use store::{FoundMessage, RelayCopy, StoreError};
 use telegram::{ChatCall, Outgoing};
 use tracing::{info, warn};
@@ -30,7 +31,7 @@ use crate::App;
 /// How long after the last part of an album that was seen its parts are copied.
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
 /// How many tasks behind a message are looked at for words of the same person.
-const JOINED_MAX: i32 = 25;
+const JOINED_MAX: i32 = 50;
 
 /// What a message asks for next.
 pub(crate) enum NextStep {
@@ -253,14 +254,22 @@ async fn joined(
     let mut others = Vec::new();
     let key = task.key();
     let page = app.messages.page(key.lane, Some(&key.place), JOINED_MAX);
-    for found in page.await?.found {
-        let FoundMessage::Task(next) = found else {
-            continue;
-        };
-        if next.class != task.class || next.not_before.is_some() {
-            continue;
-        }
-        let Some(record) = app.messages.get(next.chat, &next.message).await? else {
+    let behind = page
+        .await?
+        .found
+        .into_iter()
+        .filter_map(|found| match found {
+            FoundMessage::Task(next) if next.class == task.class && next.not_before.is_none() => {
+                Some(*next)
+            }
+            _ => None,
+        });
+    let read = behind.map(async |next| {
+        let record = app.messages.get(next.chat, &next.message).await?;
+        Ok::<_, StoreError>((next, record))
+    });
+    for (next, record) in try_join_all(read).await? {
+        let Some(record) = record else {
             continue;
         };
         let Content::InTopic { owner: of_next, .. } = &record.message.content else {
@@ -276,8 +285,10 @@ async fn joined(
         if !words_of_all.add(text) {
             break;
         }
-        let task = *next;
-        others.push(JoinedMessage { task, written });
+        others.push(JoinedMessage {
+            task: next,
+            written,
+        });
     }
     match others.is_empty() {
         true => Ok(None),

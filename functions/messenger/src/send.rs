@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use domain::lease::Paused;
 use domain::limiter::{Cause, Charged, Pacing, Pause};
 use domain::message::{Ending, Message, MessageTask, PauseScope, SendFault, Verdict};
-use domain::relay::RelayEnd;
+use domain::relay::{RelayEnd, person_of};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::{Begun, StoreError};
@@ -276,8 +276,12 @@ async fn failed(
                 }
             }
         }
-        SendFault::Unreachable
-        | SendFault::NotStarted
+        SendFault::Unreachable => {
+            if let Some(person) = person_of(task.chat) {
+                app.topics.note_unreachable(person, now).await?;
+            }
+        }
+        SendFault::NotStarted
         | SendFault::NotModified
         | SendFault::ThreadGone
         | SendFault::TopicClosed

@@ -25,7 +25,7 @@ use store::{ChatInfo, SeatWritten};
 use tracing::field::display;
 use tracing::{error, info, warn};
 
-use crate::say::{Cause, say};
+use crate::say::{Cause, say, say_missed};
 use crate::{App, Failure, UpdateOutcome};
 use crate::{door, relay};
 
@@ -69,6 +69,9 @@ pub(crate) async fn private(
         },
         language: Language::choose(None, message.language_code.as_deref(), Language::English),
     };
+    if text.starts_with("/start") {
+        say_missed(app, conversation.cause).await?;
+    }
     match payload_in(text) {
         Some(payload) => conversation.claim(payload).await?,
         None => conversation.show_seats().await?,

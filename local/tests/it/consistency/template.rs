@@ -40,7 +40,7 @@ const OPTIONAL: [&str; 20] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 13] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -53,6 +53,7 @@ const TABLES: [(&str, &str); 12] = [
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
     ("RelayMap", "RELAY_MAP_TABLE"),
+    ("People", "PEOPLE_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
