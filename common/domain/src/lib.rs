@@ -4,6 +4,7 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod button;
 pub mod claim;
 pub mod command;
 pub mod delivery;
@@ -19,6 +20,7 @@ pub mod limiter;
 pub mod link_pool;
 pub mod member;
 pub mod message;
+pub mod person;
 pub mod purchase;
 pub mod relay;
 pub mod retry;

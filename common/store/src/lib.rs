@@ -10,12 +10,14 @@ mod item;
 mod link_pool;
 mod links;
 mod messages;
+mod people;
 pub mod queue;
 mod rate_limits;
 mod relay_map;
 mod seats;
 mod tasks;
 mod topics;
+mod updates;
 
 use aws_sdk_dynamodb::error::SdkError;
 
@@ -30,11 +32,13 @@ pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
+pub use people::People;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
 pub use seats::{SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 pub use topics::{TopicRecord, Topics};
+pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]

@@ -10,11 +10,9 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
-use domain::id::TelegramUserId;
 use domain::message::{TopicOwner, TopicState};
 use domain::time::Timestamp;
 use runtime::config::Env;
@@ -204,48 +202,6 @@ impl Topics {
         }
         let call = call.update_expression(set);
         self.conditional(call, "UpdateItem of a conversation")
-            .await?;
-        Ok(())
-    }
-
-    /// Has nothing be passed on that a person writes, or has it be passed on again.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
-    pub async fn set_blocked(
-        &self,
-        person: TelegramUserId,
-        is_blocked: bool,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let call = self
-            .change(TopicOwner::Person(person))
-            .update_expression("SET blocked = :blocked, createdAt = if_not_exists(createdAt, :now)")
-            .expression_attribute_values(":now", s(now))
-            .expression_attribute_values(":blocked", AttributeValue::Bool(is_blocked));
-        self.conditional(call, "UpdateItem of a block").await?;
-        Ok(())
-    }
-
-    /// Notes that the bot can't write to a person, if they are known, as of `at`. Durable on return; done twice it is as done
-    /// once.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be told whether it was written.
-    pub async fn note_unreachable(
-        &self,
-        person: TelegramUserId,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let call = self
-            .change(TopicOwner::Person(person))
-            .update_expression("SET reachable = :no, reachableAt = :at")
-            .condition_expression(
-                "attribute_exists(telegramUserId) AND (attribute_not_exists(reachableAt) OR reachableAt <= :at)",
-            )
-            .expression_attribute_values(":no", s("no"))
-            .expression_attribute_values(":at", s(at));
-        self.conditional(call, "UpdateItem of who can be reached")
             .await?;
         Ok(())
     }

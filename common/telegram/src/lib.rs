@@ -43,14 +43,26 @@ const REQUEST_LINK_NAME: &str = "Admit One: join requests";
 #[must_use]
 pub const fn allowed_updates(talks: bool, place: usize) -> &'static [&'static str] {
     match (talks, place) {
-        (false, _) => &["chat_member"],
+        (false, _) => &["chat_member", "my_chat_member"],
         (true, 0) => &[
             "chat_member",
+            "my_chat_member",
             "chat_join_request",
             "message",
             "edited_message",
+            "callback_query",
         ],
-        (true, _) => &["chat_member", "chat_join_request"],
+        (true, _) => &["chat_member", "my_chat_member", "chat_join_request"],
+    }
+}
+
+/// Where the updates of a bot go, `url` being the address of the webhook: the first bot's there, those of each other to an
+/// address that names it, since each bot counts its updates by itself.
+#[must_use]
+pub fn webhook_address(url: &str, place: usize, bot: BotId) -> String {
+    match place {
+        0 => url.to_owned(),
+        _ => format!("{url}/{bot}"),
     }
 }
 

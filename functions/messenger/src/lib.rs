@@ -26,7 +26,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings;
 use serde::Serialize;
 use store::queue::{Envelope, MessageBell, MessageBells};
-use store::{Messages, RateLimits, RelayMap, Topics};
+use store::{Messages, People, RateLimits, RelayMap, Topics};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -47,6 +47,7 @@ pub struct App {
     messages: Messages,
     relay_map: RelayMap,
     topics: Topics,
+    people: People,
     limits: RateLimits,
     bells: MessageBells,
     rules: RetryRules,
@@ -64,6 +65,7 @@ impl App {
             messages: Messages::from_env(aws.dynamodb(), env),
             relay_map: RelayMap::from_env(aws.dynamodb(), env),
             topics: Topics::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
             limits: RateLimits::of_messages(aws.dynamodb(), env),
             bells: MessageBells::from_env(aws.sqs(), env),
             rules: RetryRules {

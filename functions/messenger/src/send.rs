@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use domain::lease::Paused;
 use domain::limiter::{Cause, Charged, Pacing, Pause};
 use domain::message::{Ending, Message, MessageTask, PauseScope, SendFault, Verdict};
+use domain::person::Reachable;
 use domain::relay::{RelayEnd, person_of};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
@@ -278,7 +279,7 @@ async fn failed(
         }
         SendFault::Unreachable => {
             if let Some(person) = person_of(task.chat) {
-                app.topics.note_unreachable(person, now).await?;
+                app.people.reach(person, Reachable::No, now).await?;
             }
         }
         SendFault::NotStarted

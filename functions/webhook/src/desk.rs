@@ -4,8 +4,9 @@
 //! among operators. Each message is put once, since its id is of the update; whatever else is written is the same when it is
 //! written twice. So an update that is sent again does what the first one died before.
 
-use domain::command::{CommandName, WrittenCommand};
+use domain::command::{CommandName, Role, WrittenCommand};
 use domain::id::{ChatId, TelegramUserId};
+use domain::join::MemberChange;
 use domain::message::{Adoption, Class, Content, Message, TopicOwner, TopicState};
 use domain::relay::{DeskAuthor, DeskMessage, TopicReport, WrittenMessage, person_of};
 use domain::texts::{Name, Text};
@@ -103,6 +104,35 @@ pub(crate) async fn edited(
     };
     let message = cause.message("1", ChatId(person.0), content);
     put(app, cause, &[message]).await?;
+    Ok(UpdateOutcome::Handled)
+}
+
+/// Whether it is the operators' chat that somebody came into or left.
+pub(crate) fn is_of(app: &App, change: &MemberChange) -> bool {
+    let chat = match change {
+        MemberChange::Join(join) => join.chat,
+        MemberChange::Entry(presence)
+        | MemberChange::Leave(presence)
+        | MemberChange::Ban(presence)
+        | MemberChange::Unban(presence) => presence.chat,
+        MemberChange::Ignored(_) => return false,
+    };
+    app.operator_chat == Some(chat)
+}
+
+/// Who leaves the operators' chat is no operator any more. Done twice it is as done once.
+pub(crate) async fn left(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
+    let (MemberChange::Leave(presence) | MemberChange::Ban(presence)) = change else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let known = app.people.get(presence.person).await?;
+    if known.and_then(|known| known.role) != Some(Role::Operator) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    app.people
+        .appoint(presence.person, None, app.clock.now())
+        .await?;
+    info!(person = %presence.person, outcome = "role_lost", "somebody left the operators' chat, and is no operator any more");
     Ok(UpdateOutcome::Handled)
 }
 
@@ -235,7 +265,9 @@ async fn command(
                 return say(app, cause, written, Text::TopicShared).await;
             };
             let is_blocked = command == TopicCommand::Block;
-            app.topics.set_blocked(person, is_blocked, cause.at).await?;
+            app.people
+                .block(person, is_blocked, app.clock.now())
+                .await?;
             let text = match is_blocked {
                 true => Text::TopicBlocked,
                 false => Text::TopicUnblocked,

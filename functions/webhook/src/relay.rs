@@ -18,10 +18,10 @@ use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner
 use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation};
 use domain::texts::{AccessLine, Date, Language, Name, Text, access, html};
 use domain::time::Timestamp;
-use domain::update::PrivateMessage;
 use store::{AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
 
+use crate::conversation::Conversation;
 use crate::{App, Failure, UpdateOutcome};
 
 /// How long the parts of an album are waited for, at first.
@@ -96,19 +96,20 @@ pub(crate) fn cause(app: &App, front: &FrontBot, update: i64, at: Timestamp) -> 
 
 /// Passes on what a person wrote.
 pub(crate) async fn wrote(
-    app: &App,
+    conversation: &Conversation<'_>,
     cause: RelayCause,
-    message: &PrivateMessage,
+    written: &WrittenMessage,
 ) -> Result<UpdateOutcome, Failure> {
-    let language = message.language_code.as_deref();
     let author = RelayAuthor {
-        person: message.person,
-        language: Language::choose(None, language, app.default_language),
+        person: conversation.person(),
+        language: conversation.language,
     };
-    Ok(match pass_on(app, cause, author, &message.written).await? {
-        true => UpdateOutcome::Handled,
-        false => UpdateOutcome::Ignored,
-    })
+    Ok(
+        match pass_on(conversation.app, cause, author, written).await? {
+            true => UpdateOutcome::Handled,
+            false => UpdateOutcome::Ignored,
+        },
+    )
 }
 
 /// Passes on what a person made of a message that was passed on.
@@ -121,10 +122,12 @@ pub(crate) async fn edited(
     let Some(cause) = cause(app, front, update, message.at) else {
         return Ok(UpdateOutcome::Ignored);
     };
+    let chosen = app.people.get(message.person).await?;
+    let chosen = chosen.and_then(|person| person.language);
     let language = message.language_code.as_deref();
     let author = RelayAuthor {
         person: message.person,
-        language: Language::choose(None, language, app.default_language),
+        language: Language::choose(chosen, language, app.default_language),
     };
     Ok(
         match pass_on_edit(app, cause, author, &message.written).await? {
@@ -268,6 +271,8 @@ async fn owner(
         return Ok(TopicOwner::Newcomers);
     }
     app.topics.want(own, cause.update, now).await?;
+    // As long as there is a topic.
+    app.people.keep(author.person, now).await?;
     record.wanted_by = Some(cause.update);
     Ok(own)
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use domain::id::{BotId, ChatId, TelegramUserId};
+use domain::id::{BotId, ChatId};
 use domain::message::{Button, Class, Content, Message, MessageId, missed};
 use domain::time::Timestamp;
-
+use domain::update::Sender;
+use store::FrontBot;
 use tracing::info;
 
 use crate::{App, Failure};
@@ -18,12 +19,29 @@ const REPLY_AGE: Duration = Duration::from_secs(600);
 pub(crate) struct Cause {
     /// The bot that people talk with.
     pub(crate) bot: BotId,
-    /// The person.
-    pub(crate) person: TelegramUserId,
+    /// The chat: a private one has the id of its person.
+    pub(crate) chat: ChatId,
     /// The number of the update.
     pub(crate) update: i64,
     /// Its time, by Telegram's clock.
     pub(crate) at: Timestamp,
+}
+
+impl Cause {
+    /// Something that a person sent, which is answered in private.
+    pub(crate) const fn private(
+        front: &FrontBot,
+        sender: &Sender,
+        update: i64,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            bot: front.bot,
+            chat: ChatId(sender.person.0),
+            update,
+            at,
+        }
+    }
 }
 
 /// Has a message sent, however often its update comes; durable on return.
@@ -37,8 +55,7 @@ pub(crate) async fn say(
     let message = Message {
         id: MessageId::new(cause.at, &format!("update#{}", cause.update)),
         bot: cause.bot,
-        // A private chat has the id of its person.
-        chat: ChatId(cause.person.0),
+        chat: cause.chat,
         thread: None,
         class,
         content: Content::Text {
@@ -61,9 +78,8 @@ const MISSED_AMONG: i32 = 50;
 /// Has a person told what they missed while the bot could not write to them: of each kind the newest, of what concerns
 /// their access and their payments. Durable on return; the same update says it once.
 pub(crate) async fn say_missed(app: &App, cause: Cause) -> Result<(), Failure> {
-    let newest = app.messages.newest(ChatId(cause.person.0), MISSED_AMONG);
+    let newest = app.messages.newest(cause.chat, MISSED_AMONG).await?;
     let newest: Vec<_> = newest
-        .await?
         .into_iter()
         .map(|record| (record.message, record.state))
         .collect();
