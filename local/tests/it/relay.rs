@@ -439,8 +439,12 @@ async fn a_thousand_messages_of_one_person_delay_nobody_else() {
         .run_until(|| texts(&shown(&stack, other)).contains(&"Am I next?"))
         .await;
     let waited = Duration::from_millis(u64::try_from(stack.clock.now_ms() - began).unwrap());
-    assert!(waited <= 2 * MINUTE, "{waited:?}");
+    assert!(waited <= MINUTE, "{waited:?}");
     idle(&stack).await;
+    // What was not taken is said once.
+    let refused = heard(&stack, 7);
+    let refused = refused.iter().filter(|text| text.contains("bit fast"));
+    assert_eq!(refused.count(), 1);
 }
 
 #[tokio::test]
@@ -493,6 +497,38 @@ async fn at_night_people_are_told_when_somebody_is_there_and_what_can_not_be_pas
     idle(&stack).await;
     let told = heard(&stack, 7);
     assert!(told[0].contains(&format!("{from:02}:00 UTC")), "{told:?}");
+}
+
+#[tokio::test]
+async fn without_an_operators_chat_people_are_told_who_reads_and_who_does_not() {
+    for (url, words) in [
+        ("", "Nobody reads"),
+        ("https://t.me/owner", "https://t.me/owner"),
+    ] {
+        let stack = TestStack::with(&[("CHAT_DELIVERY", "claim"), ("SUPPORT_URL", url)]).await;
+        writes(&stack, 7, "/support");
+        idle(&stack).await;
+        let told = heard(&stack, 7);
+        assert!(told[0].contains(words), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_the_operators_chat_is_no_operator_any_more() {
+    let stack = desk_with(&[("BOT_OWNERS", "1")]).await;
+    let boss = User::new(1).named("Boss");
+    let private = private(&stack, 1);
+    stack.telegram.says(private, &boss, "/role 500 operator");
+    idle(&stack).await;
+    let role = async || {
+        let people = stack.people();
+        let known = people.get(domain::id::TelegramUserId(OPERATOR)).await;
+        known.unwrap().and_then(|known| known.role)
+    };
+    assert_eq!(role().await, Some(domain::command::Role::Operator));
+    stack.telegram.leave(DESK, OPERATOR);
+    idle(&stack).await;
+    assert_eq!(role().await, None);
 }
 
 #[tokio::test]
