@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 36] = [
+const FUNCTION_ENV: [&str; 37] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -39,6 +39,7 @@ const FUNCTION_ENV: [&str; 36] = [
     "TELEGRAM_LINK_BASE",
     "OPERATOR_CHAT_ID",
     "SUPPORT_HOURS",
+    "SUPPORT_URL",
     "NEW_TOPICS_PER_HOUR",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",

@@ -175,32 +175,48 @@ pub fn payload_in(text: &str) -> Option<&str> {
         .find(|part| part.len() == PAYLOAD_CHARS && part.starts_with(PREFIX))
 }
 
-/// A text in which no claim link or token can be read any more: `…` stands in place of each. A run of letters and digits of a
-/// token's length counts as one, unless it is a hexadecimal number, as a receipt may have.
-#[must_use]
-pub fn without_tokens(text: &str) -> String {
-    const TOKEN_CHARS: usize = PAYLOAD_CHARS - PREFIX.len();
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    let is_secret = |part: &str| {
-        let with_prefix = |prefix: &str| {
-            let mut ends = part.match_indices(prefix);
-            ends.any(|(at, _)| part.len() - at - prefix.len() >= TOKEN_CHARS)
-        };
-        let is_bare = part.len() == TOKEN_CHARS && !part.bytes().all(|c| c.is_ascii_hexdigit());
-        is_bare || with_prefix(PREFIX) || with_prefix("o_")
+/// Whether a run of letters, digits, `_` and `-` may hold a claim token. One of a token's length counts, unless it is a
+/// hexadecimal number, as a receipt may have.
+fn may_hold_payload(part: &str) -> bool {
+    const BARE_CHARS: usize = PAYLOAD_CHARS - PREFIX.len();
+    let with_prefix = |prefix: &str| {
+        let mut ends = part.match_indices(prefix);
+        ends.any(|(at, _)| part.len() - at - prefix.len() >= BARE_CHARS)
     };
-    let mut shown = String::with_capacity(text.len());
+    let is_number = part.bytes().all(|c| c.is_ascii_hexdigit());
+    let is_bare = part.len() == BARE_CHARS && !is_number;
+    is_bare || with_prefix(PREFIX) || with_prefix("o_")
+}
+
+/// The runs of letters, digits, `_` and `-` of a text, and what is between them, in turn: that comes first.
+fn runs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     let mut rest = text;
-    while let Some(start) = rest.find(is_part) {
-        let (before, run) = rest.split_at(start);
-        let end = run.find(|c| !is_part(c)).unwrap_or(run.len());
-        let (part, after) = run.split_at(end);
-        shown.push_str(before);
-        shown.push_str(if is_secret(part) { "…" } else { part });
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (between, run) = rest.split_at(rest.find(is_part).unwrap_or(rest.len()));
+        let (part, after) = run.split_at(run.find(|c| !is_part(c)).unwrap_or(run.len()));
         rest = after;
-    }
-    shown.push_str(rest);
-    shown
+        Some((between, part))
+    })
+}
+
+/// Whether a claim link or token can be read in a text.
+#[must_use]
+pub fn may_show_payload(text: &str) -> bool {
+    runs(text).any(|(_, part)| may_hold_payload(part))
+}
+
+/// A text in which no claim link or token can be read any more: `…` stands in place of each.
+#[must_use]
+pub fn without_payloads(text: &str) -> String {
+    let shown = runs(text).flat_map(|(between, part)| {
+        let part = if may_hold_payload(part) { "…" } else { part };
+        [between, part]
+    });
+    shown.collect()
 }
 
 /// What the buyers of each chat get: an invite link for one member, or a claim link.
@@ -287,7 +303,7 @@ mod tests {
             (format!("o_{token} {token}"), "… …".to_owned()),
             (format!("xc_{token}y"), "…".to_owned()),
         ] {
-            assert_eq!(without_tokens(&text), shown);
+            assert_eq!(without_payloads(&text), shown);
         }
         for text in [
             "",
@@ -296,7 +312,7 @@ mod tests {
             &"0f".repeat(23),
             "a — b",
         ] {
-            assert_eq!(without_tokens(text), text);
+            assert_eq!(without_payloads(text), text);
         }
     }
 

@@ -182,7 +182,8 @@ pub fn classify_for_desk(body: &[u8], desk: ChatId) -> Result<Update, NotJson> {
 
 fn relayed(body: &[u8], desk: ChatId) -> Option<UpdateKind> {
     let update: serde_json::Value = serde_json::from_slice(text::without_mark(body)).ok()?;
-    let in_desk = |message: &DeskMessage| message.chat == desk;
+    // Outside of topics people talk among themselves.
+    let in_desk = |message: &DeskMessage| message.chat == desk && message.written.thread.is_some();
     let (written, edited) = (&update["message"], &update["edited_message"]);
     if let Some(edit) = PrivateEdit::read(edited) {
         return Some(UpdateKind::PrivateEdit(edit));

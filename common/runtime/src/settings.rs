@@ -167,6 +167,15 @@ pub fn support_hours(env: &mut Env) -> Option<SupportHours> {
     hours
 }
 
+/// `SUPPORT_URL`: where people reach somebody where there is no operators' chat.
+pub fn support_url(env: &mut Env) -> Option<String> {
+    let url = env.optional("SUPPORT_URL")?;
+    if !url.starts_with("https://") {
+        env.problem("SUPPORT_URL must begin with https://".to_owned());
+    }
+    Some(url)
+}
+
 /// `NEW_TOPICS_PER_HOUR`: how many topics are made in an hour for people without a seat.
 pub fn new_topics_per_hour(env: &mut Env) -> u32 {
     env.number("NEW_TOPICS_PER_HOUR", 60, 1..=1000)

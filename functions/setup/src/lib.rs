@@ -138,6 +138,7 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::starting_interval(env);
     settings::duplicate_window(env);
     settings::support_hours(env);
+    settings::support_url(env);
     settings::new_topics_per_hour(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.

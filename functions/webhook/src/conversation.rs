@@ -13,8 +13,9 @@ use store::{ChatInfo, FrontBot};
 use tracing::info;
 
 use crate::commands;
+use crate::relay::{self, RelayAuthor};
 use crate::say::{Cause, say, say_missed};
-use crate::{App, Failure, UpdateOutcome, relay};
+use crate::{App, Failure, UpdateOutcome};
 
 /// Handles what a person wrote in private.
 pub(crate) async fn private(
@@ -55,7 +56,11 @@ pub(crate) async fn private(
         (None, None) if intake == Intake::Taken => {
             match relay::cause(app, front, update, message.at) {
                 Some(cause) => {
-                    return relay::wrote(&conversation, cause, &message.written).await;
+                    let author = RelayAuthor {
+                        person: conversation.person(),
+                        language: conversation.language,
+                    };
+                    return relay::wrote(app, cause, author, &message.written).await;
                 }
                 None => conversation.show_seats(Text::Welcome).await?,
             }

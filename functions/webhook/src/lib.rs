@@ -109,7 +109,7 @@ impl App {
             default_language: settings::default_language(env),
             terms_url: settings::page(env, "TERMS_URL"),
             privacy_url: settings::page(env, "PRIVACY_URL"),
-            support_url: settings::page(env, "SUPPORT_URL"),
+            support_url: settings::support_url(env),
             operator_chat,
             support_hours: settings::support_hours(env),
             new_topics_per_hour: settings::new_topics_per_hour(env),

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use domain::claim::without_tokens;
+use domain::claim::without_payloads;
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
 use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation};
@@ -21,7 +21,6 @@ use domain::time::Timestamp;
 use store::{AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
 
-use crate::conversation::Conversation;
 use crate::{App, Failure, UpdateOutcome};
 
 /// How long the parts of an album are waited for, at first.
@@ -72,9 +71,9 @@ impl RelayCause {
 
 /// A person who wrote.
 #[derive(Clone, Copy)]
-struct RelayAuthor {
-    person: TelegramUserId,
-    language: Language,
+pub(crate) struct RelayAuthor {
+    pub(crate) person: TelegramUserId,
+    pub(crate) language: Language,
 }
 
 impl RelayAuthor {
@@ -96,20 +95,15 @@ pub(crate) fn cause(app: &App, front: &FrontBot, update: i64, at: Timestamp) -> 
 
 /// Passes on what a person wrote.
 pub(crate) async fn wrote(
-    conversation: &Conversation<'_>,
+    app: &App,
     cause: RelayCause,
+    author: RelayAuthor,
     written: &WrittenMessage,
 ) -> Result<UpdateOutcome, Failure> {
-    let author = RelayAuthor {
-        person: conversation.person(),
-        language: conversation.language,
-    };
-    Ok(
-        match pass_on(conversation.app, cause, author, written).await? {
-            true => UpdateOutcome::Handled,
-            false => UpdateOutcome::Ignored,
-        },
-    )
+    Ok(match pass_on(app, cause, author, written).await? {
+        true => UpdateOutcome::Handled,
+        false => UpdateOutcome::Ignored,
+    })
 }
 
 /// Passes on what a person made of a message that was passed on.
@@ -243,7 +237,7 @@ pub(crate) fn edit(from: ChatId, language: Language, written: &WrittenMessage) -
     (!text.starts_with('/')).then(|| Content::Edit {
         from,
         message: written.message,
-        text: without_tokens(text),
+        text: without_payloads(text),
         part,
         language,
     })
@@ -308,8 +302,8 @@ pub(crate) async fn passed_on(
             Some(group) => return album(app, to, written, group, &post).await,
             None => copy(text.as_ref(), None),
         },
-        (Some(text), _, true) => silent(html::escape(&without_tokens(text))),
-        (None, Some(caption), true) => copy(None, Some(without_tokens(caption))),
+        (Some(text), _, true) => silent(html::escape(&without_payloads(text))),
+        (None, Some(caption), true) => copy(None, Some(without_payloads(caption))),
         (None, None, true) => {
             let content = Content::Answer {
                 to: written.message,

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::super::claim::without_tokens;
+use super::super::claim::may_show_payload;
 use super::super::id::{ChatId, TelegramUserId};
 use super::super::time::Timestamp;
 
@@ -217,7 +217,7 @@ fn holds_token(message: &Value) -> bool {
 
 fn holds(value: &Value) -> bool {
     match value {
-        Value::String(text) => without_tokens(text) != *text,
+        Value::String(text) => may_show_payload(text),
         Value::Array(values) => values.iter().any(holds),
         Value::Object(fields) => fields.values().any(holds),
         _ => false,

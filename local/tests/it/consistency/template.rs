@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 20] = [
+const OPTIONAL: [&str; 21] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
@@ -32,6 +32,7 @@ const OPTIONAL: [&str; 20] = [
     "RUST_LOG",
     "SECRETS_ARN",
     "SUPPORT_HOURS",
+    "SUPPORT_URL",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
