@@ -93,19 +93,6 @@ pub(crate) fn cause(app: &App, front: &FrontBot, update: i64, at: Timestamp) -> 
     })
 }
 
-/// Passes on what a person wrote.
-pub(crate) async fn wrote(
-    app: &App,
-    cause: RelayCause,
-    author: RelayAuthor,
-    written: &WrittenMessage,
-) -> Result<UpdateOutcome, Failure> {
-    Ok(match pass_on(app, cause, author, written).await? {
-        true => UpdateOutcome::Handled,
-        false => UpdateOutcome::Ignored,
-    })
-}
-
 /// Passes on what a person made of a message that was passed on.
 pub(crate) async fn edited(
     app: &App,
@@ -123,28 +110,23 @@ pub(crate) async fn edited(
         person: message.person,
         language: Language::choose(chosen, language, app.default_language),
     };
-    Ok(
-        match pass_on_edit(app, cause, author, &message.written).await? {
-            true => UpdateOutcome::Handled,
-            false => UpdateOutcome::Ignored,
-        },
-    )
+    pass_on_edit(app, cause, author, &message.written).await
 }
 
-/// Answers whether what was written is passed on.
-async fn pass_on(
+/// Passes on what a person wrote.
+pub(crate) async fn wrote(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
     written: &WrittenMessage,
-) -> Result<bool, Failure> {
+) -> Result<UpdateOutcome, Failure> {
     if !written.is_content {
-        return Ok(false);
+        return Ok(UpdateOutcome::Ignored);
     }
     let own = TopicOwner::Person(author.person);
     let mut record = app.topics.get(own).await?;
     if record.is_blocked {
-        return Ok(false);
+        return Ok(UpdateOutcome::Ignored);
     }
     let owner = owner(app, cause, author, &mut record).await?;
     let post = |content: Content| {
@@ -200,21 +182,20 @@ async fn pass_on(
         messages = messages.len(),
         "what a person wrote is passed on"
     );
-    Ok(true)
+    Ok(UpdateOutcome::Handled)
 }
 
-/// Answers whether the edit is passed on.
 async fn pass_on_edit(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
     written: &WrittenMessage,
-) -> Result<bool, Failure> {
+) -> Result<UpdateOutcome, Failure> {
     let own = TopicOwner::Person(author.person);
     let record = app.topics.get(own).await?;
     let is_known = record.relayed_at.is_some() && !record.is_blocked;
     let Some(edit) = edit(author.chat(), author.language, written).filter(|_| is_known) else {
-        return Ok(false);
+        return Ok(UpdateOutcome::Ignored);
     };
     // The copy says where it stands; a new one, if that is gone, is said in their own topic.
     let content = Content::InTopic {
@@ -224,7 +205,7 @@ async fn pass_on_edit(
         post: Box::new(edit),
     };
     put(app, cause, &[cause.message("1", cause.desk, content)]).await?;
-    Ok(true)
+    Ok(UpdateOutcome::Handled)
 }
 
 /// The message by which the copy of an edited one follows it; nothing for a command.

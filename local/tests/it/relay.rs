@@ -230,6 +230,15 @@ async fn an_edit_follows_both_ways_and_an_answer_is_taken_back() {
     idle(&stack).await;
     assert_eq!(texts(&shown(&stack, topic)), ["Where is it?"]);
 
+    let ann = User::new(7).named("Ann");
+    let photo = stack
+        .telegram
+        .sends_photo(private(&stack, 7), &ann, "my bil");
+    idle(&stack).await;
+    assert!(stack.telegram.edits(private(&stack, 7), photo, "my bill"));
+    idle(&stack).await;
+    assert_eq!(texts(&shown(&stack, topic)), ["Where is it?", "my bill"]);
+
     let answer = answers(&stack, topic, "Heer");
     idle(&stack).await;
     let desk = Conversation::chat(DESK);
@@ -441,10 +450,10 @@ async fn a_thousand_messages_of_one_person_delay_nobody_else() {
     let waited = Duration::from_millis(u64::try_from(stack.clock.now_ms() - began).unwrap());
     assert!(waited <= MINUTE, "{waited:?}");
     idle(&stack).await;
-    // What was not taken is said once.
+    // What was not taken is said once in a minute.
     let refused = heard(&stack, 7);
     let refused = refused.iter().filter(|text| text.contains("bit fast"));
-    assert_eq!(refused.count(), 1);
+    assert!((1..=5).contains(&refused.count()));
 }
 
 #[tokio::test]
