@@ -21,7 +21,6 @@ use domain::update::JoinRequest;
 use store::{Joined, SeatWritten};
 use tracing::{info, warn};
 
-use crate::joins::{Whereabouts, member_chat};
 use crate::say::{Cause, say};
 use crate::{App, Failure, UpdateOutcome};
 
@@ -34,7 +33,7 @@ pub(crate) async fn asked(
     update: i64,
     request: &JoinRequest,
 ) -> Result<UpdateOutcome, Failure> {
-    let chat = member_chat(app, request.chat);
+    let chat = app.canonical_chat(request.chat);
     if !app.deliveries.is_claimed(chat) {
         return Ok(UpdateOutcome::Ignored);
     }
@@ -82,7 +81,7 @@ async fn tell(
     request: &JoinRequest,
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
-    let chat = member_chat(app, request.chat);
+    let chat = app.canonical_chat(request.chat);
     let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
     let Some((front, info)) = front.zip(info) else {
         return Ok(());
@@ -157,6 +156,13 @@ pub(crate) async fn admitted(
         }
     }
     Ok(outcome)
+}
+
+/// Where somebody is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    Inside,
+    Outside,
 }
 
 /// Notes in each request of a person that they are outside, or inside again; who came in by another way than ours has

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::{
-    App, Failure, Handled, UpdateOutcome, conversation, desk, door, is_malformed, presses, relay,
+    App, Failure, Handled, UpdateOutcome, desk, door, is_malformed, presses, relay, written,
 };
 
 /// How many parked updates one tick handles.
@@ -78,7 +78,7 @@ async fn route(
         UpdateKind::JoinRequest(request) => {
             door::asked(app, key.id, request).await.map(Handled::from)
         }
-        UpdateKind::Private(message) => conversation::private(app, front, key.id, message)
+        UpdateKind::Private(message) => written::private(app, front, key.id, message)
             .await
             .map(Handled::from),
         UpdateKind::PrivateEdit(edit) => relay::edited(app, front, key.id, edit)
@@ -90,7 +90,7 @@ async fn route(
         UpdateKind::DeskEdit(message) => desk::edited(app, front, key.id, message)
             .await
             .map(Handled::from),
-        UpdateKind::Group(message) => conversation::in_group(app, front, key.id, message)
+        UpdateKind::Group(message) => written::in_group(app, front, key.id, message)
             .await
             .map(Handled::from),
         UpdateKind::Press(press) => presses::pressed(app, front, key.id, since, press).await,

@@ -15,6 +15,7 @@ mod presses;
 mod relay;
 mod rights;
 mod say;
+mod written;
 
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
@@ -107,8 +108,8 @@ impl App {
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),
-            terms_url: settings::page(env, "TERMS_URL"),
-            privacy_url: settings::page(env, "PRIVACY_URL"),
+            terms_url: settings::terms_url(env),
+            privacy_url: settings::privacy_url(env),
             support_url: settings::support_url(env),
             operator_chat,
             support_hours: settings::support_hours(env),
@@ -278,6 +279,13 @@ impl App {
             Some(desk) => classify_for_desk(body, desk),
             None => classify(body),
         }
+    }
+
+    /// The id by which members of a chat are known.
+    fn canonical_chat(&self, chat: ChatId) -> ChatId {
+        self.chats
+            .named(chat)
+            .map_or(chat, |(_, canonical_id)| canonical_id)
     }
 
     /// The bot that people talk with, as it was a minute ago.
