@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 44] = [
+const FUNCTION_ENV: [&str; 48] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -41,6 +41,10 @@ const FUNCTION_ENV: [&str; 44] = [
     "REBINDS_MAX",
     "JOIN_REQUEST_HOLD_SEC",
     "TELEGRAM_LINK_BASE",
+    "OPERATOR_CHAT_ID",
+    "SUPPORT_HOURS",
+    "SUPPORT_URL",
+    "NEW_TOPICS_PER_HOUR",
     "BOT_OWNERS",
     "DEFAULT_LANGUAGE",
     "COMMANDS_PER_MINUTE",

@@ -25,6 +25,7 @@ pub mod message;
 pub mod person;
 pub mod purchase;
 pub mod rebind;
+pub mod relay;
 pub mod retry;
 pub mod task;
 pub mod text;

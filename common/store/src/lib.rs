@@ -15,9 +15,11 @@ mod messages;
 mod people;
 pub mod queue;
 mod rate_limits;
+mod relay_map;
 mod seats;
 mod sent_messages;
 mod tasks;
+mod topics;
 mod update_feed;
 mod updates;
 
@@ -38,9 +40,11 @@ pub use messages::{
 };
 pub use people::People;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
+pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
 pub use seats::{Binding, SeatWritten, Seats};
 pub use sent_messages::SentMessages;
 pub use tasks::{Found, LanePage, Malformed, Tasks};
+pub use topics::{TopicRecord, Topics};
 pub use update_feed::{FeedWriter, UpdateFeed};
 pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 

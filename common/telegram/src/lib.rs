@@ -27,6 +27,7 @@ use runtime::{secrets, trace};
 use error::{cleared, is_wrong};
 
 pub use error::TelegramError;
+pub use message::{ChatCall, Outgoing};
 pub use passing::{PassedAnswer, PassedBody};
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
@@ -39,18 +40,19 @@ const WEBHOOK_CONNECTIONS: u32 = 40;
 /// The name of a chat's request link, which administrators see among its invite links.
 const REQUEST_LINK_NAME: &str = "Admit One: join requests";
 
-/// The kinds of update that the webhook needs of the bot at this place in the list of bots, if some chat is claimed or not.
+/// The kinds of update that the webhook needs of the bot at this place in the list of bots, if the bot talks with people or not.
 /// `chat_member` is sent to nobody who does not ask for it. People talk with the first bot alone; where it is an
 /// administrator as well, `message` brings every message of its chats, so nobody asks for it without need.
 #[must_use]
-pub const fn allowed_updates(has_claims: bool, place: usize) -> &'static [&'static str] {
-    match (has_claims, place) {
+pub const fn allowed_updates(talks: bool, place: usize) -> &'static [&'static str] {
+    match (talks, place) {
         (false, _) => &["chat_member", "my_chat_member"],
         (true, 0) => &[
             "chat_member",
             "my_chat_member",
             "chat_join_request",
             "message",
+            "edited_message",
             "callback_query",
         ],
         (true, _) => &["chat_member", "my_chat_member", "chat_join_request"],
@@ -150,6 +152,9 @@ pub struct Chat {
     pub active_usernames: Vec<String>,
     /// Of a supergroup, the channel that it is the discussion group of.
     pub linked_chat_id: Option<i64>,
+    /// Whether a supergroup has topics.
+    #[serde(default)]
+    pub is_forum: bool,
 }
 
 impl Chat {
@@ -172,6 +177,15 @@ pub struct Membership {
     /// Whether it may remove members.
     #[serde(default)]
     pub can_restrict_members: bool,
+    /// Whether it may make, close and open topics.
+    #[serde(default)]
+    pub can_manage_topics: bool,
+    /// Whether it may pin messages.
+    #[serde(default)]
+    pub can_pin_messages: bool,
+    /// Whether it may delete the messages of others.
+    #[serde(default)]
+    pub can_delete_messages: bool,
 }
 
 #[derive(Deserialize)]

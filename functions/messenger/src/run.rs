@@ -301,6 +301,9 @@ impl<'a> OutboxRun<'a> {
     /// Takes in what became of the messages that were seen to.
     fn take_in(&mut self) {
         let finished: Vec<FinishedSend> = self.finished.drain(..).collect();
+        for key in std::mem::take(&mut self.shared.lock().settled_beside) {
+            self.outbox.forget(&key);
+        }
         for FinishedSend { mut task, end } in finished {
             self.outbox.end(&task);
             match end {

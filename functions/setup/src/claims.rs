@@ -1,4 +1,4 @@
-//! What claim links need: the name of the front bot, which is the first of `TELEGRAM_BOT_TOKEN`, and in each claimed chat a
+//! What claim links and the relay need: the name of the front bot, which is the first of `TELEGRAM_BOT_TOKEN`, and in each claimed chat a
 //! link by which people ask to be let in. Functions without a token read them from the tables `Bots` and `Chats`.
 
 use domain::id::ChatId;
@@ -32,6 +32,8 @@ pub struct ClaimSetup {
     chats: ChatInfos,
     /// The claimed chats: the id of each, and the one by which its payments are known.
     claimed: Vec<(ChatId, ChatId)>,
+    /// Whether the front bot talks with people.
+    talks: bool,
     clock: Clock,
 }
 
@@ -52,14 +54,15 @@ impl ClaimSetup {
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chats: ChatInfos::from_env(aws.dynamodb(), env),
             claimed: claimed.collect(),
+            talks: settings::talks(env, chats),
             clock: clock.clone(),
         }
     }
 
-    /// Whether a chat is claimed.
+    /// Whether a chat is claimed, or people write to operators.
     #[must_use]
-    pub fn is_needed(&self) -> bool {
-        !self.claimed.is_empty()
+    pub const fn is_needed(&self) -> bool {
+        self.talks
     }
 
     /// Makes the request links that are missing, and writes the name of the front bot. All of it is durable on return; done

@@ -7,11 +7,13 @@
 mod claims;
 mod commands;
 mod conversation;
+mod desk;
 mod door;
 mod feed;
 mod inbox;
 mod joins;
 mod presses;
+mod relay;
 mod rights;
 mod say;
 mod written;
@@ -25,8 +27,9 @@ use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::join::MemberChange;
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
+use domain::relay::SupportHours;
 use domain::texts::Language;
-use domain::update::{Update, UpdateKind, classify};
+use domain::update::{NotJson, Update, UpdateKind, classify, classify_for_desk};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
 use runtime::aws;
@@ -38,8 +41,8 @@ use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, Seats, StoreError,
-    Tasks, UpdateKey, Updates,
+    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, RelayMap, Seats,
+    StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -74,6 +77,12 @@ pub struct App {
     default_language: Language,
     terms_url: Option<String>,
     privacy_url: Option<String>,
+    support_url: Option<String>,
+    operator_chat: Option<ChatId>,
+    support_hours: Option<SupportHours>,
+    new_topics_per_hour: u32,
+    topics: Topics,
+    relay_map: RelayMap,
     clock: Clock,
 }
 
@@ -83,6 +92,7 @@ impl App {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
         let deliveries = settings::chat_deliveries(env, &chats);
+        let operator_chat = settings::operator_chat(env, &chats);
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
@@ -109,6 +119,12 @@ impl App {
             default_language: settings::default_language(env),
             terms_url: settings::terms_url(env),
             privacy_url: settings::privacy_url(env),
+            support_url: settings::support_url(env),
+            operator_chat,
+            support_hours: settings::support_hours(env),
+            new_topics_per_hour: settings::new_topics_per_hour(env),
+            topics: Topics::from_env(aws.dynamodb(), env),
+            relay_map: RelayMap::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -175,7 +191,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let Some(bot) = bot_of(request.uri().path()) else {
         return Rejection::NotFound.answer();
     };
-    let Ok(update) = classify(request.body()) else {
+    let Ok(update) = app.read(request.body()) else {
         return Rejection::InvalidJson.answer();
     };
     if let Err(fault) = pass_to_actors(app, bot, update.id, request.body()).await {
@@ -191,10 +207,14 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             debug!(outcome = "ignored", "{reason}");
             Ok(UpdateOutcome::Ignored)
         }
+        UpdateKind::Member(change) if desk::is_of(app, change) => desk::left(app, change).await,
         UpdateKind::Member(change) => joins::member(app, change).await,
         UpdateKind::Bot(membership) => rights::changed(app, update.id, membership).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
+        | UpdateKind::PrivateEdit(_)
+        | UpdateKind::Desk(_)
+        | UpdateKind::DeskEdit(_)
         | UpdateKind::Group(_)
         | UpdateKind::Press(_) => return claimed(app, bot, update, request.body()).await,
     };
@@ -286,7 +306,15 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
 impl App {
     /// Whether the bot talks with people.
     fn talks(&self) -> bool {
-        self.deliveries.has_claims()
+        self.deliveries.has_claims() || self.operator_chat.is_some()
+    }
+
+    /// Reads an update.
+    fn read(&self, body: &[u8]) -> Result<Update, NotJson> {
+        match self.operator_chat {
+            Some(desk) => classify_for_desk(body, desk),
+            None => classify(body),
+        }
     }
 
     /// The id by which members of a chat are known.

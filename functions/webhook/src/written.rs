@@ -1,7 +1,7 @@
 //! What people write: a claim, a command, or something for a person to read.
 
 use domain::claim::payload_in;
-use domain::command::{CommandPlace, WrittenCommand};
+use domain::command::{CommandName, CommandPlace, WrittenCommand};
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake};
 use domain::texts::{Label, Text};
@@ -9,7 +9,8 @@ use domain::update::{GroupMessage, PrivateMessage};
 use store::FrontBot;
 
 use crate::conversation::{Conversation, Sight};
-use crate::say::Cause;
+use crate::relay::{self, RelayAuthor};
+use crate::say::{Cause, say_missed};
 use crate::{App, Failure, UpdateOutcome, commands};
 
 /// Handles what a person wrote in private.
@@ -36,12 +37,30 @@ pub(crate) async fn private(
     let Some((conversation, intake)) = Conversation::begin(app, seen).await? else {
         return Ok(UpdateOutcome::Ignored);
     };
+    if let Some(WrittenCommand::Known {
+        command: CommandName::Start,
+        ..
+    }) = written
+    {
+        say_missed(app, conversation.cause).await?;
+    }
     match (payload, written) {
         (Some(payload), _) => conversation.claim(payload).await?,
         (None, Some(command)) => {
             commands::taken(&conversation, command, intake, CommandPlace::Private).await?;
         }
-        (None, None) if intake == Intake::Taken => conversation.show_seats(Text::Welcome).await?,
+        (None, None) if intake == Intake::Taken => {
+            match relay::cause(app, front, update, message.at) {
+                Some(cause) => {
+                    let author = RelayAuthor {
+                        person: conversation.person(),
+                        language: conversation.language,
+                    };
+                    return relay::wrote(app, cause, author, &message.written).await;
+                }
+                None => conversation.show_seats(Text::Welcome).await?,
+            }
+        }
         (None, None) => {
             let text = Text::TooManyMessages.html(conversation.language);
             conversation.say(Class::Reply, text, Vec::new()).await?;

@@ -26,6 +26,7 @@ mod operator;
 mod poison_messages;
 mod rate_limit;
 mod real_telegram;
+mod relay;
 mod rotated_secrets;
 mod secrets;
 mod service_on_one_machine;

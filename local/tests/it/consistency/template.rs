@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 29] = [
+const OPTIONAL: [&str; 33] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -32,6 +32,8 @@ const OPTIONAL: [&str; 29] = [
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
+    "NEW_TOPICS_PER_HOUR",
+    "OPERATOR_CHAT_ID",
     "PEOPLE_TTL_DAYS",
     "POLL_HOLD_SEC",
     "PRIVACY_URL",
@@ -39,6 +41,8 @@ const OPTIONAL: [&str; 29] = [
     "RELAY_PER_MINUTE",
     "RUST_LOG",
     "SECRETS_ARN",
+    "SUPPORT_HOURS",
+    "SUPPORT_URL",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
