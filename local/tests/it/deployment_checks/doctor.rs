@@ -64,6 +64,9 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "MessageTasks: it can be used".to_owned(),
             "RelayMap: it can be used".to_owned(),
             "Updates: it can be used".to_owned(),
+            "UpdateFeed: it can be used",
+            "Actors: it can be used",
+            "RelayMap: it can be used",
             "People: it can be used".to_owned(),
             "InviteQueue: empty".to_owned(),
             "EventQueue: empty".to_owned(),
@@ -297,6 +300,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     assert_eq!(text.lines().count(), 23, "{text}");
+    assert_eq!(text.lines().count(), 25, "{text}");
     assert!(
         text.lines().all(|line| line.starts_with("ok      ")),
         "{text}"
@@ -307,6 +311,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
         "admit-one: 2 of 23 checks failed\n"
+        "admit-one: 2 of 25 checks failed\n"
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);
