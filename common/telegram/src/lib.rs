@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use domain::fault::{Fault, Refusal, classify};
-use domain::id::{BotId, ChatId, InviteLink, TelegramUserId};
+use domain::id::{BotId, ChatId, InviteLink};
 use domain::text::list;
 use domain::time::Timestamp;
 use runtime::clock::Clock;
