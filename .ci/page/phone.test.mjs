@@ -36,6 +36,7 @@ const say = async (text) => {
 step("the_phone_is_there_and_a_person_without_a_seat_is_told_so", async () => {
   await hook("phone").waitFor();
   assert.equal(await page.locator("#customer").isVisible(), false, "its part is the phone's");
+  await hook("person-Stranger").waitFor({ state: "attached" });
   assert.equal(await page.locator("#people label").filter({ hasText: /^(Ann|Bob|Stranger)$/ }).count(), 3);
   await whose("Stranger");
   await say("/start");
@@ -61,7 +62,8 @@ step("bob_taps_her_link_and_is_turned_away", async () => {
   await until("the bot tells him", async () => (await lastHeard()) !== "");
   await presence("out");
   assert.equal(await heard().last().locator(".keys a, .keys button").filter({ hasText: /join/i }).count(), 0, "no way in");
-  // Her way in, forwarded, makes him ask, and nobody lets him in.
+  assert.match(await lastHeard(), /another|somebody|someone|already/i);
+  if (folder) await page.screenshot({ path: path.join(folder, "phone-turned-away.png") });
   await whose(ann);
   await presence("in");
 });

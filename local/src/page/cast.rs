@@ -103,7 +103,6 @@ impl Cast {
             "people": people.iter().map(|user| json!({"id": user.id, "name": user.first_name})).collect::<Vec<_>>(),
             "presence": presence,
             "blocked": server.has_blocked(*bot_id, user.id),
-            "commands": server.offered_commands(*bot_id, conversation, user),
             "messages": newest(&messages).iter().map(|message| view(message, *bot_id)).collect::<Vec<_>>(),
             "forum": view_of_forum(telegram, topic),
         })
