@@ -87,7 +87,7 @@ async fn ann_claims_joins_and_leaves_on_the_phone_and_bob_is_turned_away() {
     assert_eq!(visitor.opens(bob, door).await, "requested");
     let shown = visitor.sees(bob, "").await;
     assert_eq!(shown["presence"], "asking");
-    assert_eq!(heard(&shown).is_empty(), false, "{shown}");
+    assert!(!heard(&shown).is_empty(), "{shown}");
     assert!(!shown.to_string().contains(door), "{shown}");
 
     visitor.does("phone-leave", json!({"person": ann})).await;
