@@ -128,10 +128,11 @@ fn every_language_names_the_same_commands_and_stresses_as_english_does() {
             let found = marks(&make("").html(language));
             assert_eq!(found, english, "{name} in {language:?}");
         }
-        // Who reads a text can use a command that it names: everybody, and in topics operators.
-        let reader = match name.starts_with("Topic") {
-            true => Role::Operator,
-            false => Role::Public,
+        // Who reads a text can use a command that it names: everybody, in topics operators, of roles who gives them.
+        let reader = match name {
+            _ if name.starts_with("Topic") => Role::Operator,
+            _ if name.starts_with("Role") => Role::Admin,
+            _ => Role::Public,
         };
         let is_command =
             |mark: &&String| mark.starts_with('/') && !["/b", "/code"].contains(&mark.as_str());
