@@ -466,6 +466,7 @@ impl Invites {
             voided_at: reader.optional_instant(VOIDED_AT)?,
             claim_version: reader.optional_number(CLAIM_VERSION)?,
             bound_to: reader.optional_number(BOUND_TO)?.map(TelegramUserId),
+            seat_until: reader.optional_instant(SEAT_UNTIL)?,
             history: reader
                 .maps(HISTORY)?
                 .iter()
@@ -530,6 +531,19 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (LINK_EXPIRES_AT, invite.link_expires_at.map(s)),
         (DONE_AT, invite.done_at.map(s)),
         (CLAIM_VERSION, invite.claim_version.map(n)),
+        (SEAT_UNTIL, invite.seat_until.map(s)),
+        (
+            LINK_EVENT_GIVEN_UP,
+            invite
+                .link_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
+        (
+            JOIN_EVENT_GIVEN_UP,
+            invite
+                .join_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
     ];
     for (name, value) in of_link {
         if let Some(value) = value {

@@ -2,6 +2,7 @@
 
 mod error;
 mod message;
+mod profile;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use runtime::{secrets, trace};
 use error::{cleared, is_wrong};
 
 pub use error::TelegramError;
+pub use profile::AboutBot;
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.
@@ -128,6 +130,9 @@ pub fn is_same_url(one: &str, other: &str) -> bool {
 pub struct Me {
     /// Its name, without `@`.
     pub username: String,
+    /// Whether its privacy mode is off: it then gets every message of its groups.
+    #[serde(default)]
+    pub can_read_all_group_messages: bool,
 }
 
 /// A chat, as `getChat` shows it.

@@ -17,7 +17,6 @@ use domain::invite::Invite;
 use domain::join::Presence;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
-use domain::member::entitlement::{Cover, Entitlement};
 use domain::member::presence::PresenceState;
 use domain::message::Class;
 use domain::texts::{Label, Name, Text};
@@ -102,7 +101,7 @@ impl Conversation<'_> {
         let (chat, now) = (invite.canonical_chat, self.app.clock.now());
         let bind = SeatCommand::Bind {
             request: invite.request_id,
-            entitlement: Entitlement::new(Cover::Forever, invite.created_at),
+            entitlement: invite.entitlement(),
         };
         let (app, person) = (self.app, self.person());
         let written = app.seats.bind(

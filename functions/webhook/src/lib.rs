@@ -15,6 +15,8 @@ mod rights;
 mod say;
 mod written;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
@@ -35,8 +37,8 @@ use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, Seats, StoreError,
-    Tasks, UpdateKey, Updates,
+    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, RateLimits, Seats,
+    StoreError, Tasks, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -62,6 +64,8 @@ pub struct App {
     message_bells: Bells<MessageBell>,
     updates: Updates,
     people: People,
+    limits_of_chats: RateLimits,
+    claim_retention: Duration,
     owners: Vec<TelegramUserId>,
     limits: PersonLimits,
     default_language: Language,
@@ -95,6 +99,8 @@ impl App {
             events: Queue::from_env(aws.sqs(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
+            limits_of_chats: RateLimits::of_messages(aws.dynamodb(), env),
+            claim_retention: settings::claim_retention(env),
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),

@@ -10,6 +10,7 @@
 mod abuse;
 mod bad_input;
 mod claim_links;
+mod commands;
 mod consistency;
 mod copied_links_and_payments;
 mod dead_connections;

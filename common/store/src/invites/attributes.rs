@@ -41,3 +41,4 @@ pub(super) const CLAIM_VERSION: &str = "claimVersion";
 pub(super) const BOUND_TO: &str = "boundTo";
 pub(super) const BOT_ID: &str = "botId";
 pub(super) const CANONICAL_CHAT_ID: &str = "canonicalChatId";
+pub(super) const SEAT_UNTIL: &str = "seatUntil";
