@@ -445,6 +445,7 @@ impl Invites {
             claim_version: reader.optional_number(CLAIM_VERSION)?,
             bound_to: reader.optional_number(BOUND_TO)?.map(TelegramUserId),
             is_moving: reader.flag(IS_MOVING),
+            seat_until: reader.optional_instant(SEAT_UNTIL)?,
             history: reader
                 .maps(HISTORY)?
                 .iter()
@@ -512,6 +513,19 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (DONE_AT, invite.done_at.map(s)),
         (CLAIM_VERSION, invite.claim_version.map(n)),
         (BOUND_TO, invite.bound_to.map(n)),
+        (SEAT_UNTIL, invite.seat_until.map(s)),
+        (
+            LINK_EVENT_GIVEN_UP,
+            invite
+                .link_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
+        (
+            JOIN_EVENT_GIVEN_UP,
+            invite
+                .join_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
     ];
     for (name, value) in of_link {
         if let Some(value) = value {

@@ -41,8 +41,8 @@ use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, RelayMap, Seats,
-    StoreError, Tasks, Topics, UpdateKey, Updates,
+    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, RateLimits,
+    RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -72,6 +72,8 @@ pub struct App {
     updates: Updates,
     feed: ActorFeed,
     people: People,
+    limits_of_chats: RateLimits,
+    claim_retention: Duration,
     owners: Vec<TelegramUserId>,
     limits: PersonLimits,
     default_language: Language,
@@ -114,6 +116,8 @@ impl App {
             updates: Updates::from_env(aws.dynamodb(), env),
             feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),
+            limits_of_chats: RateLimits::of_messages(aws.dynamodb(), env),
+            claim_retention: settings::claim_retention(env),
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),
