@@ -284,7 +284,7 @@ impl Telegram {
     /// and Telegram lets no bot list them.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
+    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
     pub async fn create_invite_link(
         &self,
         chat: ChatId,
@@ -312,7 +312,7 @@ impl Telegram {
     /// Not idempotent: each call makes another link.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
+    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
     pub async fn create_request_link(&self, chat: ChatId) -> Result<InviteLink, TelegramError> {
         let parameters =
             json!({"chat_id": chat, "name": REQUEST_LINK_NAME, "creates_join_request": true});
