@@ -25,7 +25,7 @@ use webhook::ActorWebhook;
 pub use methods::{CallRight, MethodRule, method};
 
 /// Characters of a key after its colon: several libraries refuse a token of any other length.
-const SECRET_CHARS: usize = 35;
+const KEY_CHARS: usize = 35;
 /// The longest name of an actor.
 const NAME_MAX_CHARS: usize = 32;
 /// The most chats that a key names.
@@ -157,7 +157,7 @@ impl ActorKey {
     #[must_use]
     pub fn make(front_bot: BotId, random: &[u8; 32]) -> Self {
         let mut secret = URL_SAFE_NO_PAD.encode(Sha256::digest(random));
-        secret.truncate(SECRET_CHARS);
+        secret.truncate(KEY_CHARS);
         Self(format!("{front_bot}:{secret}"))
     }
 
@@ -165,11 +165,11 @@ impl ActorKey {
     #[must_use]
     pub fn read(front_bot: BotId, text: &str) -> Option<Self> {
         let text = text.replacen("%3A", ":", 1).replacen("%3a", ":", 1);
-        let (bot, secret) = text.split_once(':')?;
+        let (bot, characters) = text.split_once(':')?;
         let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         let is_key = bot == front_bot.to_string()
-            && secret.len() == SECRET_CHARS
-            && secret.chars().all(is_part);
+            && characters.len() == KEY_CHARS
+            && characters.chars().all(is_part);
         is_key.then_some(Self(text))
     }
 
