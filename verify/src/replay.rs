@@ -264,7 +264,8 @@ impl CargoLambdaWatch {
             text(&event["rawPath"])
         );
         let method = text(&event["requestContext"]["http"]["method"]);
-        let call = reqwest::Client::new()
+        let call = runtime::http::client(CALL_TIMEOUT)
+            .map_err(anyhow::Error::msg)?
             .request(method.parse()?, url)
             .body(text(&event["body"]))
             .send();
