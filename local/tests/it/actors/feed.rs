@@ -331,6 +331,43 @@ async fn a_poll_is_held_until_something_comes() {
     assert_eq!(text(&answer["result"][0]), "hello");
 }
 
+#[tokio::test]
+async fn a_poll_that_passes_over_much_keeps_its_time_and_goes_on_where_it_was() {
+    let stack = TestStack::start().await;
+    let crm = stack.actor("crm", "operator").await;
+    let text_of = |text: &str| AttributeValue::S(text.to_owned());
+    let number_of = |number: i64| AttributeValue::N(number.to_string());
+    // What an operator does not see, and behind it what it does.
+    let mut puts = (1..=2501).map(|seq: i64| {
+        let topic = if seq == 2501 { "talk" } else { "backend" };
+        let block = format!("{}#{}", stack.bot_id, seq / 1000);
+        let call = stack.dynamodb().put_item().table_name("UpdateFeed");
+        call.item("block", text_of(&block))
+            .item("seq", number_of(seq))
+            .item("at", number_of(stack.clock.now_ms()))
+            .item("kind", text_of("message"))
+            .item("topic", text_of(topic))
+            .item("body", text_of(r#"{"message": {"text": "far behind"}}"#))
+            .send()
+    });
+    for _ in 0..=2501 / 50 {
+        let some = futures_util::future::join_all(puts.by_ref().take(50)).await;
+        assert!(some.iter().all(Result::is_ok));
+    }
+    let head = stack.dynamodb().put_item().table_name("Bots");
+    head.item("botId", text_of(&stack.bot_id.to_string()))
+        .item("item", text_of("seq"))
+        .item("seq", number_of(2501))
+        .send()
+        .await
+        .unwrap();
+    let asked = json!({"timeout": 0});
+    let first = crm.call("getUpdates", &asked).await.done();
+    assert_eq!(first["result"], json!([]), "its time was over");
+    let second = crm.call("getUpdates", &asked).await.done();
+    assert_eq!(text(&second["result"][0]), "far behind");
+}
+
 /// Writes an attribute of an item that no function would write.
 async fn spoil(stack: &TestStack, table: &str, key: &[(&str, AttributeValue)], attribute: &str) {
     let mut call = stack.dynamodb().update_item().table_name(table);
