@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
+use domain::actor::ActorName;
 use domain::id::ChatId;
 use domain::message::TopicOwner;
 use domain::time::Timestamp;
@@ -44,8 +45,6 @@ pub struct RelayCopy {
     pub chat: ChatId,
     /// Its id there.
     pub message: i64,
-    /// The name of the actor's key that sent it, if one did.
-    pub sent_by: Option<String>,
 }
 
 /// An album of which some parts are known.
@@ -88,16 +87,61 @@ impl RelayMap {
         copy: &RelayCopy,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut item = Item::from([
+        let item = Item::from([
             (KEY.to_owned(), s(key(chat, message))),
             (COPY_CHAT.to_owned(), n(copy.chat)),
             (COPY_MESSAGE.to_owned(), n(copy.message)),
             (EXPIRES_AT.to_owned(), n(now.plus(KEPT).seconds())),
         ]);
-        if let Some(name) = &copy.sent_by {
-            item.insert(SENT_BY.to_owned(), s(name));
-        }
         self.put_item(item).await
+    }
+
+    /// Writes that an actor sent a message, which is its own copy unless the relay knows another. Durable on return; done
+    /// twice it is as done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn put_sender(
+        &self,
+        chat: ChatId,
+        message: i64,
+        actor: &ActorName,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let answer = call
+            .key(KEY, s(key(chat, message)))
+            .update_expression(
+                "SET #by = :by, #ends = :ends, #chat = if_not_exists(#chat, :chat), \
+                 #message = if_not_exists(#message, :message)",
+            )
+            .expression_attribute_names("#by", SENT_BY)
+            .expression_attribute_names("#ends", EXPIRES_AT)
+            .expression_attribute_names("#chat", COPY_CHAT)
+            .expression_attribute_names("#message", COPY_MESSAGE)
+            .expression_attribute_values(":by", s(actor))
+            .expression_attribute_values(":ends", n(now.plus(KEPT).seconds()))
+            .expression_attribute_values(":chat", n(chat))
+            .expression_attribute_values(":message", n(message))
+            .send()
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("UpdateItem of who sent a message"))
+    }
+
+    /// The actor that sent a message, as of now (1 read unit); nothing if none did, or it is forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn sender(
+        &self,
+        chat: ChatId,
+        message: i64,
+    ) -> Result<Option<ActorName>, StoreError> {
+        let item = self.item(&key(chat, message)).await?.unwrap_or_default();
+        let name = self.reader(&item).optional_text(SENT_BY)?.map(str::parse);
+        name.transpose().map_err(|()| self.0.malformed(SENT_BY))
     }
 
     /// The copy of a message on the other side, as of now (1 read unit).
@@ -287,7 +331,6 @@ impl RelayMap {
         Ok(RelayCopy {
             chat: ChatId(reader.number(COPY_CHAT)?),
             message: reader.number(COPY_MESSAGE)?,
-            sent_by: reader.optional_text(SENT_BY)?.map(str::to_owned),
         })
     }
 

@@ -386,7 +386,6 @@ pub(crate) async fn done(
                 let original = RelayCopy {
                     chat: *from,
                     message: last.unwrap_or(*written),
-                    sent_by: None,
                 };
                 let now = app.clock.now();
                 app.relay_map.put(message.chat, *id, &original, now).await?;
@@ -445,15 +444,10 @@ async fn pair(
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
     for id in ids {
-        let there = RelayCopy {
-            chat,
-            message: *id,
-            sent_by: None,
-        };
+        let there = RelayCopy { chat, message: *id };
         let back = RelayCopy {
             chat: from,
             message: written,
-            sent_by: None,
         };
         app.relay_map.put(chat, *id, &back, now).await?;
         app.relay_map.put(from, written, &there, now).await?;

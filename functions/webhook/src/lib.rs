@@ -210,13 +210,24 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let Ok(update) = app.read(request.body()) else {
         return Rejection::InvalidJson.answer();
     };
-    if let Err(fault) = pass_to_actors(app, bot, update.id, request.body()).await {
-        error!(
-            fault = "unavailable",
-            "an update could not be written for actors yet: {}",
-            chain(&fault)
-        );
-        return Rejection::Unavailable.answer();
+    match pass_to_actors(app, bot, update.id, request.body()).await {
+        Ok(()) => {}
+        // Sent again it would fail again, and nobody's seat is to wait for what actors read.
+        Err(fault @ StoreError::Malformed { .. }) => {
+            error!(
+                fault = "malformed",
+                "an update was not written for actors, since a record of theirs can't be read: {}",
+                chain(&fault)
+            );
+        }
+        Err(fault) => {
+            error!(
+                fault = "unavailable",
+                "an update could not be written for actors yet: {}",
+                chain(&fault)
+            );
+            return Rejection::Unavailable.answer();
+        }
     }
     let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
