@@ -19,7 +19,7 @@ use domain::member::presence::PresenceEvent;
 use domain::message::Class;
 use domain::texts::{Address, Language, Name, Text};
 use domain::update::JoinRequest;
-use store::{Joined, SeatWritten};
+use store::{ChatInfo, FrontBot, Joined, SeatWritten, UpdateKey};
 use tracing::{info, warn};
 
 use crate::say::{Cause, say};
@@ -28,16 +28,23 @@ use crate::{App, Failure, UpdateOutcome};
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
 pub(crate) async fn asked(
     app: &App,
-    update: i64,
+    front: &FrontBot,
+    key: UpdateKey,
     request: &JoinRequest,
 ) -> Result<UpdateOutcome, Failure> {
     let chat = app.canonical_chat(request.chat);
     if !app.deliveries.is_claimed(chat) {
         return Ok(UpdateOutcome::Ignored);
     }
-    let path = match &request.link {
-        Some(link) if is_request_link(app, chat, link).await? => DoorPath::OwnLink,
-        _ => DoorPath::Other,
+    let info = app.chat_infos.get(chat).await?;
+    // Telegram tells each bot that may let people in; one of them takes it.
+    if info.as_ref().is_some_and(|info| info.door_bot != key.bot) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let own = info.as_ref().map(|info| &info.request_link);
+    let path = match request.link.is_some() && request.link.as_ref() == own {
+        true => DoorPath::OwnLink,
+        false => DoorPath::Other,
     };
     let command = SeatCommand::AskAtDoor {
         path,
@@ -51,11 +58,25 @@ pub(crate) async fn asked(
             }
             SeatEffect::HowToClaim { .. } => {
                 info!(chat.id = %chat, outcome = "not_entitled", "a person without a seat asks to be let in");
-                tell(app, update, request, DoorRefusal::HowToClaim).await?;
+                tell(
+                    app,
+                    (front, info.as_ref()),
+                    key,
+                    request,
+                    DoorRefusal::HowToClaim,
+                )
+                .await?;
             }
             SeatEffect::AskSupport { .. } => {
                 warn!(chat.id = %chat, outcome = "banned", "a person who was banned by hand asks to be let in, which is support's to decide");
-                tell(app, update, request, DoorRefusal::AskSupport).await?;
+                tell(
+                    app,
+                    (front, info.as_ref()),
+                    key,
+                    request,
+                    DoorRefusal::AskSupport,
+                )
+                .await?;
             }
             _ => {}
         }
@@ -70,17 +91,16 @@ enum DoorRefusal {
     AskSupport,
 }
 
-/// Whoever asks to be let in may be written to for five minutes, also if they never started the bot
-/// (<https://core.telegram.org/bots/api#chatjoinrequest>).
+/// Whoever asks to be let in may be written to for five minutes, also if they never started the bot, by the bot that got
+/// the request (<https://core.telegram.org/bots/api#chatjoinrequest>).
 async fn tell(
     app: &App,
-    update: i64,
+    (front, info): (&FrontBot, Option<&ChatInfo>),
+    key: UpdateKey,
     request: &JoinRequest,
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
-    let chat = app.canonical_chat(request.chat);
-    let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
-    let Some((front, info)) = front.zip(info) else {
+    let Some(info) = info else {
         return Ok(());
     };
     let bot = format!("{}/{}", app.link_base, front.username);
@@ -95,9 +115,9 @@ async fn tell(
         },
     };
     let cause = Cause {
-        bot: front.bot,
+        bot: key.bot,
         chat: ChatId(request.person.0),
-        update,
+        update: key.id,
         at: request.at,
     };
     let language = request.language_code.as_deref();

@@ -29,6 +29,7 @@ use domain::person::PersonLimits;
 use domain::purchase::Chats;
 use domain::relay::SupportHours;
 use domain::texts::Language;
+use domain::time::Timestamp;
 use domain::update::{NotJson, Update, UpdateKind, classify, classify_for_desk};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
@@ -161,6 +162,17 @@ impl UpdateOutcome {
     }
 }
 
+/// An update that is being handled.
+#[derive(Clone, Copy)]
+struct Met {
+    /// Which.
+    key: UpdateKey,
+    /// When it was first met: Telegram gives some no time of their own.
+    since: Timestamp,
+    /// Whether nobody met it before. What comes again is counted no second time.
+    is_first: bool,
+}
+
 /// What came of an update, and what Telegram is to do about it, if anything: a method with its parameters.
 struct Handled {
     outcome: UpdateOutcome,
@@ -213,7 +225,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         }
         UpdateKind::Member(change) if desk::is_of(app, change) => desk::left(app, change).await,
         UpdateKind::Member(change) => joins::member(app, change).await,
-        UpdateKind::Bot(membership) => rights::changed(app, update.id, membership).await,
+        UpdateKind::Bot(membership) => rights::changed(app, bot, update.id, membership).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
         | UpdateKind::PrivateEdit(_)
@@ -225,7 +237,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     match outcome {
         Ok(outcome) => Handled::from(outcome).answer(),
         // Sent again it would fail again, and where updates are asked for, all others would wait behind it.
-        Err(fault) if is_malformed(fault.as_ref()) => {
+        Err(fault) if is_lasting(fault.as_ref()) => {
             error!(
                 fault = "malformed",
                 "a join or a leave was not recorded, since a record of it can't be read: {}",
@@ -282,9 +294,9 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
         Ok(None) => {
             error!(
                 fault = "configuration",
-                "what people write is not answered, since setup has not yet written the name of the front bot: run it again"
+                "what people write waits at Telegram, for 24 hours, since setup has not yet written the name of the front bot: run it again"
             );
-            return Handled::from(UpdateOutcome::Ignored).answer();
+            return Rejection::Unavailable.answer();
         }
         Err(fault) => {
             error!(
@@ -337,7 +349,7 @@ impl App {
 /// What can keep an update from being handled: Telegram then sends it again.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whether a record has a form that nobody of this version writes.
-fn is_malformed(failure: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(failure.downcast_ref(), Some(StoreError::Malformed { .. }))
+/// Whether it would fail again, however often it is tried.
+fn is_lasting(failure: &(dyn std::error::Error + 'static)) -> bool {
+    failure.downcast_ref().is_some_and(StoreError::is_lasting)
 }

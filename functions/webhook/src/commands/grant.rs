@@ -22,6 +22,7 @@ use tracing::{error, info};
 use super::subject::chat_named;
 use crate::Failure;
 use crate::conversation::Conversation;
+use crate::say::say_to_pass_on;
 
 const EXAMPLE: &str = "/grant -1001234567890 30";
 /// The longest seat that is given with an end.
@@ -101,7 +102,8 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         },
         None => Text::GrantForever { chat, link },
     };
-    conversation.answer(text).await
+    let html = text.html(conversation.language);
+    say_to_pass_on(app, conversation.cause, html).await
 }
 
 /// The request of this update, with its claim link; nothing if none can be made.

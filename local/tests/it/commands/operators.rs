@@ -71,6 +71,12 @@ async fn what_is_written_wrong_is_explained_and_changes_nothing() {
         ("/resume now", "like this"),
         ("/buyer", "like this"),
         ("/buyer nothing-like-it", "I find nobody"),
+        ("/buyer @", "I find nobody"),
+        ("/buyer @никто", "I find nobody"),
+        ("/role -100 operator", "the person's id"),
+        // Nobody is made known by losing a role.
+        ("/role 12 public", "everybody"),
+        ("/buyer 12", "I find nobody"),
     ] {
         stack.clock.advance(Duration::from_secs(61));
         let answer = said(&stack, ADMIN, text).await;
