@@ -25,7 +25,7 @@ use tracing::info;
 
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, Met, UpdateOutcome};
 
 /// How long the parts of an album are waited for, at first.
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
@@ -101,9 +101,10 @@ pub(crate) fn cause(app: &App, front: &FrontBot, update: i64, at: Timestamp) -> 
 pub(crate) async fn edited(
     app: &App,
     front: &FrontBot,
-    update: i64,
+    met: Met,
     message: &PrivateEdit,
 ) -> Result<UpdateOutcome, Failure> {
+    let update = met.key.id;
     let Some(cause) = cause(app, front, update, message.at) else {
         return Ok(UpdateOutcome::Ignored);
     };
@@ -116,6 +117,7 @@ pub(crate) async fn edited(
     let seen = Sight {
         sender: &sender,
         counted: Some(Counted::Message),
+        is_first: met.is_first,
         cause: Cause::private(front, &sender, update, message.at),
     };
     let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {
