@@ -30,6 +30,7 @@ const PARTS: &str = "parts";
 const FIRST_AT: &str = "firstAt";
 const FIRST: &str = "firstMessageId";
 const LAST_AT: &str = "lastAt";
+const WITHHELD: &str = "withheld";
 const EXPIRES_AT: &str = "expiresAt";
 /// How long it is known of a message which is its copy.
 const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -58,6 +59,8 @@ pub struct AlbumParts {
     pub first_at: Timestamp,
     /// When the last part was seen.
     pub last_at: Timestamp,
+    /// Whether none of it is to be copied.
+    pub is_withheld: bool,
 }
 
 /// What became of a part.
@@ -266,7 +269,31 @@ impl RelayMap {
         }
     }
 
-    /// What is known of an album, as of now (1 read unit).
+    /// Has none of an album be copied, whichever parts come, unless that was done already. Durable on return; done twice it is
+    /// as done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn withhold_album(
+        &self,
+        chat: ChatId,
+        group: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let answer = call
+            .key(KEY, s(album_key(chat, group)))
+            .update_expression("SET withheld = :true, expiresAt = :expires")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":expires", n(now.plus(KEPT).seconds()))
+            .send()
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("UpdateItem to withhold an album"))
+    }
+
+    /// What is known of an album, as of now (1 read unit). One without a part is none.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
@@ -276,7 +303,8 @@ impl RelayMap {
         group: &str,
     ) -> Result<Option<AlbumParts>, StoreError> {
         let item = self.item(&album_key(chat, group)).await?;
-        item.map(|item| self.album(&item)).transpose()
+        let with_parts = item.filter(|item| item.contains_key(PARTS));
+        with_parts.map(|item| self.album(&item)).transpose()
     }
 
     /// Takes the parts of an album, to which none is added from then on. Durable on return; done twice it answers the same
@@ -348,6 +376,7 @@ impl RelayMap {
             first: reader.number(FIRST)?,
             first_at: reader.parsed(FIRST_AT)?,
             last_at: reader.parsed(LAST_AT)?,
+            is_withheld: reader.flag(WITHHELD),
         })
     }
 }

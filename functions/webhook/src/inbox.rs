@@ -96,7 +96,7 @@ async fn route(
         UpdateKind::Private(message) => written::private(app, front, met, message)
             .await
             .map(Handled::from),
-        UpdateKind::PrivateEdit(edit) => relay::edited(app, front, key.id, edit)
+        UpdateKind::PrivateEdit(edit) => relay::edited(app, front, met, edit)
             .await
             .map(Handled::from),
         UpdateKind::Desk(message) => desk::wrote(app, front, key.id, message)
