@@ -47,6 +47,9 @@ const RULES: RemovalRules = RemovalRules {
 /// What Telegram says of whom nobody takes out.
 const EXEMPT: [&str; 3] = ["administrator", "chat owner", "restrict self"];
 
+/// What Telegram says of whom a bot has never met.
+const UNKNOWN: [&str; 2] = ["user not found", "member not found"];
+
 /// Does one removal.
 pub(crate) async fn run(
     call: &Call<'_>,
@@ -69,6 +72,11 @@ pub(crate) async fn run(
     }
     let finding = match call.bot.whereabouts(chat, person).await {
         Ok(finding) => finding,
+        // Nothing says that they are inside, and nobody has to see to it.
+        Err(failure) if seat.removal.is_none() && says(&failure, &UNKNOWN) => {
+            warn!(chat.id = %chat, outcome = "dropped", "it can't be told whether a person whose seat moved is inside, since the bot does not know them: {}", chain(&failure));
+            return done(app, task).await;
+        }
         Err(failure) => return failed(call, task, &failure).await,
     };
     let look = SeatCommand::Presence {
@@ -166,11 +174,7 @@ fn outcome_of(called: &Result<(), TelegramError>) -> RemovalOutcome {
     let Err(failure) = called else {
         return RemovalOutcome::Done;
     };
-    let says = |words: &[&str]| {
-        matches!(failure, TelegramError::Refused { status: 400, description, .. }
-            if words.iter().any(|word| description.contains(word)))
-    };
-    if says(&EXEMPT) && !says(&["rights"]) {
+    if says(failure, &EXEMPT) && !says(failure, &["rights"]) {
         RemovalOutcome::IsExempt
     } else if failure.fault() == Fault::Unknown {
         RemovalOutcome::Unknown
@@ -179,6 +183,12 @@ fn outcome_of(called: &Result<(), TelegramError>) -> RemovalOutcome {
             reason: chain(failure),
         }
     }
+}
+
+/// Whether Telegram refuses with one of these words.
+fn says(failure: &TelegramError, words: &[&str]) -> bool {
+    matches!(failure, TelegramError::Refused { status: 400, description, .. }
+        if words.iter().any(|word| description.contains(word)))
 }
 
 fn lifted_ban(change: &SeatChange) -> bool {
