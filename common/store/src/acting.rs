@@ -9,16 +9,13 @@
 use tracing::{error, warn};
 
 use crate::queue::Queue;
-use crate::{Acted, ClaimLinks, Invites, Links, Seats, StoreError, Tasks};
+use crate::{Acted, ClaimLinks, Invites, Links, SeatWritten, Seats, StoreError, Tasks};
 use domain::action::{self, Change};
 use domain::claim::Claim;
 use domain::event::EventMessage;
 use domain::history::{Action, Entry};
 use domain::id::{BotId, RequestId};
 use domain::invite::Invite;
-use domain::member::command::{SeatChange, SeatCommand};
-use domain::member::decide::decide;
-use domain::member::entitlement::EntitlementId;
 use domain::rebind::Rebind;
 use runtime::clock::Clock;
 use runtime::response::Rejection;
@@ -110,6 +107,7 @@ impl Acting<'_> {
     /// ```text
     /// write the record with the next claim link     one write: the link before it is dead
     /// take the seat from who has it, if stolen      die here: the call was not answered, and is made again
+    ///     and if it still moves away from them      by one transaction: who claims it in between keeps it
     /// ```
     ///
     /// # Errors
@@ -159,33 +157,33 @@ impl Acting<'_> {
         Err(Rejection::Unavailable)
     }
 
-    /// A stolen seat does not wait for its new holder.
+    /// A stolen seat does not wait for its new holder. Whoever claimed it meanwhile, its rightful holder too, keeps it.
     async fn take_away(
         &self,
         invite: &Invite,
         asked: Rebind,
         seats: &Seats,
     ) -> Result<(), Rejection> {
-        let holder = invite
-            .bound_to
-            .filter(|_| asked.is_stolen && invite.is_moving);
-        let Some(holder) = holder else {
+        let id = invite.request_id;
+        let Some(holder) = invite.bound_to.filter(|_| asked.is_stolen) else {
             return Ok(());
         };
-        let now = self.clock.now();
-        let away = SeatCommand::MoveAway {
-            id: EntitlementId::of_request(invite.request_id),
-            at: now,
-        };
-        let written = seats.change(
-            (holder, invite.canonical_chat),
-            self.tasks,
-            now,
-            |seat| decide(seat, &away, now),
-            SeatChange::tasks,
-        );
-        let written = written.await;
-        written.map(|_| ()).map_err(unavailable(invite.request_id))
+        let mut read = invite.clone();
+        for _ in 0..TRIES {
+            if !read.is_moving || read.bound_to != Some(holder) {
+                return Ok(());
+            }
+            let (with, now) = ((self.invites, self.tasks), self.clock.now());
+            let taken = seats.take_away(&read, holder, with, now).await;
+            match taken.map_err(unavailable(id))? {
+                SeatWritten::Done(_) | SeatWritten::Rejected(_) => return Ok(()),
+                SeatWritten::NotClaimable => {}
+            }
+            let found = self.invites.get(id).await.map_err(unavailable(id))?;
+            read = found.ok_or(Rejection::NotFound)?;
+        }
+        error!(invite.id = %id, fault = "unavailable", "a stolen seat was not taken away, since the record of its request changes all the time");
+        Err(Rejection::Unavailable)
     }
 
     /// Who made the present link of `invite`, as far as `change` must know.

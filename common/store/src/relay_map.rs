@@ -90,13 +90,22 @@ impl RelayMap {
         copy: &RelayCopy,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let item = Item::from([
-            (KEY.to_owned(), s(key(chat, message))),
-            (COPY_CHAT.to_owned(), n(copy.chat)),
-            (COPY_MESSAGE.to_owned(), n(copy.message)),
-            (EXPIRES_AT.to_owned(), n(now.plus(KEPT).seconds())),
-        ]);
-        self.put_item(item).await
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        // Who sent it is kept.
+        let answer = call
+            .key(KEY, s(key(chat, message)))
+            .update_expression("SET #chat = :chat, #message = :message, #ends = :ends")
+            .expression_attribute_names("#chat", COPY_CHAT)
+            .expression_attribute_names("#message", COPY_MESSAGE)
+            .expression_attribute_names("#ends", EXPIRES_AT)
+            .expression_attribute_values(":chat", n(copy.chat))
+            .expression_attribute_values(":message", n(copy.message))
+            .expression_attribute_values(":ends", n(now.plus(KEPT).seconds()))
+            .send()
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("UpdateItem of a copy"))
     }
 
     /// Writes that an actor sent a message, which is its own copy unless the relay knows another. Durable on return; done

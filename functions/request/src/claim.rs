@@ -14,7 +14,7 @@ use domain::invite::Invite;
 use domain::join::Join;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
-use domain::member::entitlement::{Cover, Entitlement, EntitlementId};
+use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
 use domain::purchase::{self, Chats};
 use runtime::aws;
@@ -124,19 +124,21 @@ pub(crate) async fn repeated(
         return Ok(invite);
     };
     for _ in 0..BIND_TRIES {
-        match (invite.claim_version, invite.bound_to) {
+        let version = match (invite.claim_version, invite.bound_to) {
             (None, _) => return Err(purchase::Rejection::InvalidTelegramUserId.into()),
             (Some(0), Some(holder)) if holder != person => {
                 warn!(invite.id = %invite.request_id, outcome = "conflict", "one transaction, two people of Telegram");
                 return Err(purchase::Rejection::TelegramUserConflict.into());
             }
-            (Some(0), _) => {}
-            (Some(_), _) => return Ok(invite),
-        }
-        // Also if it is theirs already: the first call may have died before it told of their join.
+            // Nobody has claimed it, by whichever of its links.
+            (Some(version), None) => version,
+            // Also if it is theirs already: the first call may have died before it told of their join.
+            (Some(version), Some(holder)) if holder == person && !invite.is_moving => version,
+            (Some(_), Some(_)) => return Ok(invite),
+        };
         let claim = Claim {
             request_id: invite.request_id,
-            version: 0,
+            version,
         };
         let is_bound = bind(app, person, &invite, Binding::Claim(claim)).await?;
         let found = app.invites.get(invite.request_id).await;
@@ -159,7 +161,7 @@ async fn bind(
     let now = app.clock.now();
     let command = SeatCommand::Bind {
         request: invite.request_id,
-        entitlement: Entitlement::new(Cover::Forever, invite.created_at),
+        entitlement: invite.entitlement(),
     };
     let written = app.seats.bind(
         (person, invite.canonical_chat),

@@ -8,10 +8,10 @@
 //! queue its event     die here: the sweeper finds it pending
 //! ```
 
-use domain::id::{ChatId, InviteLink, TelegramUserId};
+use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::{Join, Presence};
-use domain::member::command::{DoorPath, SeatCommand};
+use domain::member::command::{DoorPath, SeatChange, SeatCommand};
 use domain::member::decide::decide;
 use domain::member::effect::SeatEffect;
 use domain::member::entitlement::EntitlementId;
@@ -20,7 +20,7 @@ use domain::message::Class;
 use domain::texts::{Address, Language, Name, Text};
 use domain::update::JoinRequest;
 use store::{ChatInfo, FrontBot, Joined, SeatWritten, UpdateKey};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::say::{Cause, say};
 use crate::{App, Failure, UpdateOutcome};
@@ -158,6 +158,68 @@ pub(crate) async fn is_request_link(
     Ok(info.is_some_and(|info| info.request_link == *link))
 }
 
+/// Somebody came in by a link that was handed out before the chat was claimed: what its request grants is in their seat, as
+/// if they had claimed it. One that was ended after this join stays so.
+pub(crate) async fn joined_by_link(
+    app: &App,
+    join: &Join,
+    chat: ChatId,
+    invite: &Invite,
+) -> Result<(), Failure> {
+    if invite.voided_at.is_some() || !app.deliveries.is_claimed(chat) {
+        return Ok(());
+    }
+    let (id, now) = (
+        EntitlementId::of_request(invite.request_id),
+        app.clock.now(),
+    );
+    let write = SeatCommand::Write {
+        id: id.clone(),
+        entitlement: invite.entitlement(),
+    };
+    let written = app.seats.change(
+        (join.person, chat),
+        &app.tasks,
+        now,
+        |seat| {
+            let known = seat.entitlements.get(&id);
+            let ended_at = known.and_then(|known| known.cut_at);
+            match ended_at.is_some_and(|at| at > join.at) {
+                true => Ok(SeatChange {
+                    seat: seat.clone(),
+                    effects: Vec::new(),
+                }),
+                false => decide(seat, &write, now),
+            }
+        },
+        SeatChange::tasks,
+    );
+    if let SeatWritten::Rejected(rejection) = written.await? {
+        error!(invite.id = %invite.request_id, fault = "seat_refused", "a request does not fit into the seat of its buyer: {}", rejection.code());
+    }
+    Ok(())
+}
+
+/// Who came in by such a link has left: it gives no way back, since its shop may have it replaced.
+pub(crate) async fn left_by_link(
+    app: &App,
+    presence: &Presence,
+    chat: ChatId,
+    id: RequestId,
+) -> Result<(), Failure> {
+    let invite = app.invites.get(id).await?;
+    let left = invite.filter(|invite| {
+        invite.claim_version.is_none() && invite.telegram_user_id == Some(presence.person)
+    });
+    let Some(at) = left.and_then(|invite| invite.left_at) else {
+        return Ok(());
+    };
+    let id = EntitlementId::of_request(id);
+    // A seat that never had it says so, and stays as it is.
+    write(app, presence.person, chat, &SeatCommand::Close { id, at }).await?;
+    Ok(())
+}
+
 /// Somebody is in whose seat is written: each of their requests in the chat has its join, once.
 pub(crate) async fn admitted(
     app: &App,
@@ -272,7 +334,7 @@ async fn write(
             }
             Ok(change.effects)
         }
-        // What Telegram says of people is never refused by a seat.
+        // What Telegram says of people is never refused by a seat; only what it does not have can't be ended.
         SeatWritten::Rejected(_) | SeatWritten::NotClaimable => Ok(Vec::new()),
     }
 }

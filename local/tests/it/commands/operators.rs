@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use local::harness::{JOINED, LINK_CREATED, TestStack};
+use serde_json::json;
 use simulators::telegram::{Conversation, Tap, User};
 
 use super::{ADMIN, OPERATOR, answers, buttons, last, pressed, said, staffed};
@@ -40,6 +41,15 @@ async fn a_granted_seat_is_claimed_by_its_link_and_no_shop_is_told() {
     comes_in(&stack, 8, &link(&stack, ADMIN)).await;
     let access = said(&stack, 8, "/access").await;
     assert!(access.contains("until"), "{access}");
+    // Nor when it moves, and somebody else comes in by it.
+    let found = stack.operator().find("userId=granted-by-2").await;
+    let id = found.body["invites"][0]["requestId"].as_str().unwrap();
+    stack.clock.advance(Duration::from_secs(2));
+    let moved = stack.operator().act(id, "rebind", json!({})).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let shown = stack.shop().status(id).await;
+    comes_in(&stack, 9, shown["inviteLink"].as_str().unwrap()).await;
+    assert!(stack.customer(9).is_in());
     assert!(stack.webengage.delivered(LINK_CREATED).is_empty());
     assert!(stack.webengage.delivered(JOINED).is_empty());
     // The seat ends by itself.
