@@ -142,10 +142,9 @@ async fn whoever_waits_at_the_door_is_let_in_when_they_are_allowed() {
     stack.run_for(Duration::from_secs(10)).await;
     assert!(!other.is_in());
     stack.customer(ADMIN).say(stack.bot_id, "/allow 8");
-    stack.run_for(Duration::from_secs(10)).await;
-    let answer = last(&stack, ADMIN).text;
-    assert!(answer.contains("for good"), "{answer}");
-    assert!(other.is_in());
+    let is_in = || other.is_in() && last(&stack, ADMIN).text.contains("for good");
+    stack.run_until(is_in).await;
+    assert!(is_in());
     stack.run_until_idle().await;
 }
 
@@ -227,9 +226,9 @@ async fn a_chat_is_paused_and_resumed_and_the_doctor_says_so() {
     stack.run_for(moment).await;
     assert!(!stack.customer(7).is_in());
     stack.customer(ADMIN).say(stack.bot_id, "/doctor");
-    stack.run_for(moment).await;
-    let answer = last(&stack, ADMIN).text;
-    assert!(answer.contains("waiting to be done: 1"), "{answer}");
+    let is_said = || last(&stack, ADMIN).text.contains("waiting to be done: 1");
+    stack.run_until(is_said).await;
+    assert!(is_said());
     said(&stack, ADMIN, "/resume").await;
     assert!(stack.customer(7).is_in());
     let answer = said(&stack, ADMIN, "/doctor").await;
