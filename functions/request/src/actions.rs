@@ -12,7 +12,6 @@ use domain::rebind::Rebind;
 use http::{Method, Request, Response, StatusCode};
 use runtime::body;
 use runtime::response::{Rejection, json};
-use runtime::view::InviteView;
 use serde::Deserialize;
 use tracing::info;
 
@@ -75,7 +74,7 @@ pub(crate) async fn answer(
             app.bells.ring(invite.canonical_chat).await;
         }
         info!(invite.id = %id, outcome = action.as_str(), is_repeated = !is_news, "a shop had a seat moved");
-        return Ok(json(StatusCode::OK, &InviteView::from(invite)));
+        return Ok(json(StatusCode::OK, &app.view(invite)));
     }
     let (invite, change) = if action == Action::Void {
         let detail =
@@ -96,7 +95,7 @@ pub(crate) async fn answer(
         app.bells.ring(invite.canonical_chat).await;
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
-    Ok(json(StatusCode::OK, &InviteView::from(invite)))
+    Ok(json(StatusCode::OK, &app.view(invite)))
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::action::Change;
+use domain::claim::PublicUrl;
 use domain::event::EventMessage;
 use domain::history::{Action, SHOP};
 use domain::id::{InviteLink, RequestId};
@@ -46,6 +47,7 @@ use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
+use runtime::view::InviteView;
 use serde::Serialize;
 use store::acting::Acting;
 use store::queue::{Bells, Queue};
@@ -70,6 +72,7 @@ pub struct App {
     invite_ttl: Duration,
     retention: Duration,
     duplicate_window: Duration,
+    public_url: Option<PublicUrl>,
     clock: Clock,
 }
 
@@ -95,8 +98,13 @@ impl App {
             invite_ttl: settings::invite_ttl(env),
             retention: settings::retention(env),
             duplicate_window: settings::duplicate_window(env),
+            public_url: settings::public_url(env),
             clock,
         }
+    }
+
+    fn view(&self, invite: Invite) -> InviteView {
+        InviteView::new(invite, self.public_url.as_ref())
     }
 
     fn acting(&self) -> Acting<'_> {
@@ -124,6 +132,9 @@ struct Accepted {
     reissued: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_link: Option<InviteLink>,
+    /// The page of the claim link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_page: Option<InviteLink>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link_expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,12 +190,12 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     let invite = Invite::accept(id, &purchase, now);
     if app.claims.serve(invite.canonical_chat) {
         return match claim::accept(app, invite, purchase.telegram_user_id).await? {
-            claim::Claimable::New(invite) => Ok(accepted(&invite)),
+            claim::Claimable::New(invite) => Ok(accepted(app, &invite)),
             claim::Claimable::Known(invite) => answer_of(app, &purchase, *invite, now).await,
         };
     }
     match pool::serve(app, purchase.canonical_chat(), &invite).await {
-        pool::Served::Done(invite) => return Ok(accepted(&invite)),
+        pool::Served::Done(invite) => return Ok(accepted(app, &invite)),
         pool::Served::Known(invite) => return answer_of(app, &purchase, *invite, now).await,
         pool::Served::Not => {}
     }
@@ -195,7 +206,7 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     let created = app.invites.create(&invite, now.plus(app.retention));
     let (created, ()) = join(created, app.bells.ring(pool)).await;
     match created.map_err(unavailable)? {
-        Created::New => Ok(accepted(&invite)),
+        Created::New => Ok(accepted(app, &invite)),
         Created::Existing(invite) => answer_of(app, &purchase, *invite, now).await,
     }
 }
@@ -209,13 +220,13 @@ async fn answer_of(
 ) -> Result<Accepted, Rejection> {
     if invite.is_of(purchase, now) {
         let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
-        return Ok(accepted(&invite));
+        return Ok(accepted(app, &invite));
     }
     repeated(app, purchase, invite, now).await
 }
 
 /// Answers a payment that is new: with its link, if it has one already.
-fn accepted(invite: &Invite) -> Accepted {
+fn accepted(app: &App, invite: &Invite) -> Accepted {
     let request_id = invite.request_id;
     let (status, invite_link) = match (invite.status, &invite.invite_link) {
         (Status::Done, Some(link)) => ("done", Some(link.clone())),
@@ -229,6 +240,7 @@ fn accepted(invite: &Invite) -> Accepted {
         duplicate: None,
         reissued: None,
         link_expires_at: invite.link_expires_at.filter(|_| invite_link.is_some()),
+        claim_page: invite.claim_page(app.public_url.as_ref()),
         invite_link,
         voided_at: None,
     }
@@ -267,6 +279,7 @@ async fn repeated(
         link_expires_at: invite
             .link_expires_at
             .filter(|_| invite.invite_link.is_some()),
+        claim_page: invite.claim_page(app.public_url.as_ref()),
         invite_link: invite.invite_link,
         voided_at: invite.voided_at,
     })
