@@ -42,8 +42,8 @@ mod tests {
         let link = format!("https://t.me/admit_one_bot?start=c_{}", "A-b_".repeat(12));
         let svg = svg(&link, "\"<b>").unwrap();
         assert!(svg.contains("aria-label=\"&quot;&lt;b&gt;\""), "{svg}");
-        // Version 6 at least: 41 modules, with 4 on each side. The finder begins with a bar of seven.
-        assert!(svg.contains("viewBox=\"0 0 49 49\""), "{svg}");
+        // Version 5: 37 modules, with 4 on each side. The finder begins with a bar of seven.
+        assert!(svg.contains("viewBox=\"0 0 45 45\""), "{svg}");
         assert!(svg.contains("d=\"M4 4h7v1h-7z"), "{svg}");
         assert_eq!(super::svg(&"x".repeat(3000), ""), None);
     }
