@@ -132,7 +132,7 @@ step("an_actor_polls_while_the_webhook_runs_and_its_answer_reaches_the_phone", a
   if (folder) await page.screenshot({ path: path.join(folder, "actor.png") });
   assert.deepEqual(await violations(page), []);
   await hook("view-bot").check();
-  await until("the phone shows it", async () => (await lastHeard()).startsWith(answer));
+  await heard().filter({ hasText: answer }).waitFor();
   await hook("view-actor").check();
   await hook("actor-poll").click();
   await until("it stopped", async () => (await hook("actor-says").textContent()) === "Stopped");
