@@ -136,6 +136,8 @@ pub struct Invite {
     pub claim_version: Option<u8>,
     /// Who claimed it.
     pub bound_to: Option<TelegramUserId>,
+    /// When they did.
+    pub bound_at: Option<Timestamp>,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
@@ -256,6 +258,7 @@ impl Invite {
             voided_at: None,
             claim_version: None,
             bound_to: None,
+            bound_at: None,
             history: Vec::new(),
             actions: 0,
             expires_at: None,

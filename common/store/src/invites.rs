@@ -145,7 +145,9 @@ impl Invites {
         Update::builder()
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(claim.request_id))
-            .update_expression("SET boundTo = :person, updatedAt = :now REMOVE expiresAt")
+            .update_expression(
+                "SET boundTo = :person, boundAt = if_not_exists(boundAt, :now), updatedAt = :now REMOVE expiresAt",
+            )
             .condition_expression(
                 "claimVersion = :version AND attribute_not_exists(voidedAt) \
                  AND (attribute_not_exists(boundTo) OR boundTo = :person)",
@@ -268,7 +270,7 @@ impl Invites {
     }
 
     /// Gives a request up as FAILED with the reason (`minted` creates the record of a mint that was never written), and moves its task to the lane of failed ones, in one transaction;
-    /// answers whether it did. If not, the request wants nothing of this version any more, and the task is as it was.
+    /// answers whether it did, and then `also` is written too. If not, the request wants nothing of this version any more, and the task is as it was.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the task is then met again.
@@ -278,6 +280,7 @@ impl Invites {
         task: &Task,
         minted: Option<&Minted<'_>>,
         error: &str,
+        also: Vec<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let operation = "TransactWriteItems to fail a request";
@@ -331,6 +334,7 @@ impl Invites {
                     .delete(tasks.deletion(&key)?)
                     .build(),
             );
+            writes.extend(also);
             Ok(())
         })?;
         Ok(matches!(
@@ -466,6 +470,7 @@ impl Invites {
             voided_at: reader.optional_instant(VOIDED_AT)?,
             claim_version: reader.optional_number(CLAIM_VERSION)?,
             bound_to: reader.optional_number(BOUND_TO)?.map(TelegramUserId),
+            bound_at: reader.optional_instant(BOUND_AT)?,
             history: reader
                 .maps(HISTORY)?
                 .iter()

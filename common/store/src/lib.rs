@@ -5,6 +5,7 @@ pub mod acting;
 mod bots;
 mod chats;
 mod dedup;
+mod hooks;
 mod invites;
 mod item;
 mod link_pool;
@@ -22,6 +23,10 @@ use runtime::config::Env;
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use dedup::Dedup;
+pub use hooks::{
+    Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord, DueDelivery,
+    Endpoints, Replayed,
+};
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use links::{LinkRecord, Links, Owner};

@@ -10,6 +10,7 @@ use super::super::claim::Claim;
 use super::super::id::{BotId, ChatId, InviteLink, TelegramUserId};
 use super::super::invite::{Invite, Status};
 use super::super::message::MessageTask;
+use super::super::task::Mint;
 use super::super::time::Timestamp;
 use super::HookEventId;
 
@@ -139,10 +140,16 @@ impl Announcement {
         std::iter::once(Self::invite_created(invite)).chain(Self::invite_done(invite))
     }
 
-    /// A request was given up at `at`.
+    /// The request of a mint was given up at `at`.
     #[must_use]
-    pub fn invite_failed(invite: &Invite, at: Timestamp) -> Self {
-        Self::of_invite(HookKind::InviteFailed, at, invite)
+    pub fn invite_failed(mint: &Mint, chat: ChatId, at: Timestamp) -> Self {
+        let mut data = json!({
+            "requestId": mint.request_id, "chatId": chat, "userId": mint.user_id, "linkVersion": mint.link_version,
+        });
+        if !mint.transaction_id.is_empty() {
+            data["transactionId"] = json!(mint.transaction_id);
+        }
+        Self::new(HookKind::InviteFailed, at, mint.request_id, data)
     }
 
     /// A shop took a request back; nothing if it did not.
@@ -334,7 +341,7 @@ mod tests {
         let ids = [
             Announcement::invite_created(&invite),
             Announcement::invite_done(&invite).unwrap(),
-            Announcement::invite_failed(&invite, at),
+            Announcement::invite_failed(&Mint::of(&invite), ChatId(-1), at),
             Announcement::seat_claimed(&invite, claim, one, at),
             Announcement::seat_claimed(&invite, claim, two, at),
             Announcement::seat_moved(&invite, claim, one, two, at),

@@ -39,5 +39,6 @@ pub(super) const ACTION: &str = "action";
 pub(super) const DETAIL: &str = "detail";
 pub(super) const CLAIM_VERSION: &str = "claimVersion";
 pub(super) const BOUND_TO: &str = "boundTo";
+pub(super) const BOUND_AT: &str = "boundAt";
 pub(super) const BOT_ID: &str = "botId";
 pub(super) const CANONICAL_CHAT_ID: &str = "canonicalChatId";
