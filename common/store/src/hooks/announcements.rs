@@ -99,7 +99,11 @@ impl Announcements {
     }
 
     async fn subscriptions(&self, now: Timestamp) -> Result<Arc<Vec<Subscription>>, StoreError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some((known, read_at)) = &known
             && now.since(*read_at) < KEPT
         {
@@ -107,7 +111,9 @@ impl Announcements {
         }
         let read = match (self.endpoints.directory().await, known) {
             (Ok(directory), _) => {
-                let enabled = directory.into_iter().filter_map(|(_, subscription)| subscription);
+                let enabled = directory
+                    .into_iter()
+                    .filter_map(|(_, subscription)| subscription);
                 Arc::new(enabled.collect())
             }
             (Err(fault), Some((known, _))) => {
@@ -127,5 +133,7 @@ impl Announcements {
 }
 
 fn wanting(subscriptions: &[Subscription], kind: HookKind) -> impl Iterator<Item = &Subscription> {
-    subscriptions.iter().filter(move |subscription| subscription.kinds.contains(&kind))
+    subscriptions
+        .iter()
+        .filter(move |subscription| subscription.kinds.contains(&kind))
 }

@@ -82,7 +82,6 @@ pub enum Claiming {
     NotOurs,
 }
 
-
 /// A part of the log of an endpoint, the latest first.
 #[derive(Debug, Default)]
 pub struct DeliveryPage {
@@ -241,10 +240,7 @@ impl Deliveries {
             .expression_attribute_values(":claimed", s(claimed))
             .expression_attribute_values(":state", s(state.as_str()))
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
-            .expression_attribute_values(
-                ":tried",
-                AttributeValue::L(tried.into_iter().collect()),
-            );
+            .expression_attribute_values(":tried", AttributeValue::L(tried.into_iter().collect()));
         let set = "SET #state = :state, tries = list_append(if_not_exists(tries, :none), :tried)";
         call = match next {
             Some(next) => call
@@ -280,7 +276,11 @@ impl Deliveries {
             .expression_attribute_values(":shard", s(event.shard()))
             .expression_attribute_values(":now", s(now))
             .expression_attribute_values(":expires", n(now.plus(ROW_KEPT).seconds()));
-        if self.send(call, "UpdateItem to replay a delivery").await?.is_some() {
+        if self
+            .send(call, "UpdateItem to replay a delivery")
+            .await?
+            .is_some()
+        {
             return Ok(Replayed::Done);
         }
         Ok(match self.get(endpoint, event).await? {
@@ -350,7 +350,9 @@ impl Deliveries {
                 .client
                 .query()
                 .table_name(&self.0.name)
-                .key_condition_expression("endpointShard = :of AND #event BETWEEN :from AND :before")
+                .key_condition_expression(
+                    "endpointShard = :of AND #event BETWEEN :from AND :before",
+                )
                 .expression_attribute_names("#event", EVENT)
                 .expression_attribute_values(":of", s(partition(endpoint, shard)))
                 .expression_attribute_values(":from", s(from))

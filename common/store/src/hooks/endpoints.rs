@@ -286,10 +286,7 @@ fn kinds_of(endpoint: &Endpoint) -> AttributeValue {
 fn entry_of(endpoint: &Endpoint) -> Item {
     Item::from([
         (KINDS.to_owned(), kinds_of(endpoint)),
-        (
-            LINKS.to_owned(),
-            AttributeValue::Bool(endpoint.wants_links),
-        ),
+        (LINKS.to_owned(), AttributeValue::Bool(endpoint.wants_links)),
         (FULL.to_owned(), AttributeValue::Bool(endpoint.is_full)),
         (
             DISABLED.to_owned(),
