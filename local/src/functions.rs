@@ -21,8 +21,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::resources::{
-    EVENTS, INVITES, MESSAGES, MESSAGES_TICK_TIMEOUT, MINUTE, MONITOR_TIMEOUT, SWEEP_TIMEOUT,
-    Source, TICK_TIMEOUT,
+    EVENTS, INVITES, MESSAGES, MESSAGES_TICK_TIMEOUT, MINUTE, MONITOR_TIMEOUT, REPLAY_TIMEOUT,
+    SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
 };
 
 /// A function, as `template.yaml` declares it.
@@ -132,10 +132,18 @@ pub static FUNCTIONS: [Function; 10] = [
     },
     Function {
         name: "webhook",
-        triggers: &[Trigger::Route(Method::Post, "/v1/telegram/webhook")],
+        triggers: &[
+            Trigger::Route(Method::Post, "/v1/telegram/webhook"),
+            Trigger::Route(Method::Post, "/v1/telegram/webhook/{bot_id}"),
+            Trigger::Schedule {
+                every: MINUTE,
+                timeout: REPLAY_TIMEOUT,
+            },
+        ],
         start: |env, clock| {
             Starting::new(webhook::App::from_env(env, clock))
                 .on_call(|app, call| webhook::handle(app, call).boxed())
+                .on_tick(|app, deadline| answer(webhook::replay(app, deadline)))
                 .started
         },
     },

@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 11] = [
+pub const TABLES: [TableShape; 13] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -83,6 +83,8 @@ pub const TABLES: [TableShape; 11] = [
         ends: false,
         ..table("MessageTasks", "lane")
     },
+    table("Updates", "updateKey"),
+    table("People", "telegramUserId"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -98,7 +100,7 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 2] = [
+pub const INDEXES: [Index; 4] = [
     Index {
         table: "InviteRequests",
         name: "ByUser",
@@ -110,6 +112,18 @@ pub const INDEXES: [Index; 2] = [
         name: "Pending",
         hash: "pendingShard",
         range: "pendingSince",
+    },
+    Index {
+        table: "Updates",
+        name: "Parked",
+        hash: "parked",
+        range: "parkedAt",
+    },
+    Index {
+        table: "People",
+        name: "ByName",
+        hash: "usernameKey",
+        range: "lastSeenAt",
     },
 ];
 
@@ -167,6 +181,8 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
 /// Longest run of the tick of `messenger`.
 pub const MESSAGES_TICK_TIMEOUT: Duration = Duration::from_secs(MESSAGES.timeout_seconds);
+/// Longest run of `webhook`.
+pub const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
 /// Longest run of `monitor`.

@@ -129,10 +129,12 @@ async fn register(bot: &Bot, url: &str) -> Result<(), Unregistered> {
 /// Asks for updates for ever. An update counts as received only once the webhook function has answered it with 200:
 /// until then it is asked for again.
 async fn poll(bot: Bot, functions: Arc<Functions>) {
+    let path = bot.address(WEBHOOK_PATH);
     let Bot {
         telegram,
         secret,
         updates: kinds,
+        ..
     } = bot;
     // getUpdates is refused while a webhook is set.
     loop {
@@ -159,7 +161,7 @@ async fn poll(bot: Bot, functions: Arc<Functions>) {
         match telegram.updates(next, POLL, kinds).await {
             Ok(updates) => {
                 for update in updates {
-                    if !serve(&functions, secret.expose_secret(), &update).await {
+                    if !serve(&functions, &path, secret.expose_secret(), &update).await {
                         tokio::time::sleep(PAUSE).await;
                         break;
                     }
@@ -175,8 +177,8 @@ async fn poll(bot: Bot, functions: Arc<Functions>) {
 }
 
 /// Passes an update to the webhook function, as Telegram would; answers whether it is done with.
-async fn serve(functions: &Arc<Functions>, secret: &str, update: &Value) -> bool {
-    let request = Request::post("/v1/telegram/webhook").header(WEBHOOK_SECRET_HEADER, secret);
+async fn serve(functions: &Arc<Functions>, path: &str, secret: &str, update: &Value) -> bool {
+    let request = Request::post(path).header(WEBHOOK_SECRET_HEADER, secret);
     match request.body(Bytes::from(update.to_string())) {
         Ok(request) => {
             let functions = Arc::clone(functions);

@@ -38,6 +38,25 @@ impl Role {
         Self::Admin,
         Self::Owner,
     ];
+
+    /// The word for records and answers, and behind `/role`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Member => "member",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// The role of a word, in any letter case.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|role| role.as_str().eq_ignore_ascii_case(word))
+    }
 }
 
 /// Where a command is written.

@@ -4,6 +4,7 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod button;
 pub mod claim;
 pub mod command;
 pub mod delivery;
@@ -20,6 +21,7 @@ pub mod limiter;
 pub mod link_pool;
 pub mod member;
 pub mod message;
+pub mod person;
 pub mod purchase;
 pub mod retry;
 pub mod task;

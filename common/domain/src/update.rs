@@ -3,6 +3,10 @@
 //!
 //! Fields: <https://core.telegram.org/bots/api#update>.
 
+mod membership;
+mod message;
+mod press;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -11,6 +15,10 @@ use super::id::{ChatId, InviteLink, TelegramUserId};
 use super::join::{self, MemberChange};
 use super::text;
 use super::time::Timestamp;
+
+pub use membership::{AdministratorRight, BotMembership, BotStanding};
+pub use message::{GroupMessage, PrivateMessage, Sender};
+pub use press::ButtonPress;
 
 /// One update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +34,33 @@ pub struct Update {
 pub enum UpdateKind {
     /// Somebody came into a chat, or went out.
     Member(MemberChange),
+    /// Our bot was put into a chat or taken out of it, got or lost rights; or a person blocked it.
+    Bot(BotMembership),
     /// Somebody asks to be let into a chat.
     JoinRequest(JoinRequest),
     /// A person wrote to the bot in private.
     Private(PrivateMessage),
+    /// A person wrote a command in a group.
+    Group(GroupMessage),
+    /// A person pressed a button below a message of the bot.
+    Press(ButtonPress),
     /// Anything else, and why it is none of these.
     Ignored(&'static str),
+}
+
+impl UpdateKind {
+    /// The word for logs and records.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Member(_) => "chat_member",
+            Self::Bot(_) => "my_chat_member",
+            Self::JoinRequest(_) => "chat_join_request",
+            Self::Private(_) | Self::Group(_) => "message",
+            Self::Press(_) => "callback_query",
+            Self::Ignored(_) => "ignored",
+        }
+    }
 }
 
 /// Somebody asks to be let into a chat.
@@ -49,26 +78,6 @@ pub struct JoinRequest {
     pub language_code: Option<String>,
 }
 
-/// A person wrote to the bot in private.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PrivateMessage {
-    /// Who.
-    pub person: TelegramUserId,
-    /// When, to the second, by Telegram's clock.
-    pub at: Timestamp,
-    /// The language of their app, as an IETF tag, if Telegram tells it.
-    pub language_code: Option<String>,
-    /// The text; nothing of a photo, a sticker and the like.
-    pub text: Option<String>,
-}
-
-/// Without the text, which is the person's own.
-impl std::fmt::Debug for PrivateMessage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PrivateMessage({}, {}, …)", self.person, self.at)
-    }
-}
-
 /// The body is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson;
@@ -80,11 +89,16 @@ struct Fields<'a> {
     #[serde(borrow)]
     chat_member: Option<&'a RawValue>,
     #[serde(borrow)]
+    my_chat_member: Option<&'a RawValue>,
+    #[serde(borrow)]
     chat_join_request: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    callback_query: Option<&'a RawValue>,
 }
 
+/// `Chat`.
 #[derive(Deserialize)]
 struct Chat {
     id: i64,
@@ -92,10 +106,16 @@ struct Chat {
     kind: String,
 }
 
+/// `User`.
 #[derive(Deserialize)]
 struct User {
     id: i64,
     is_bot: bool,
+    #[serde(default)]
+    first_name: String,
+    #[serde(default)]
+    last_name: String,
+    username: Option<String>,
     language_code: Option<String>,
 }
 
@@ -110,14 +130,6 @@ struct ChatJoinRequest {
     from: User,
     date: i64,
     invite_link: Option<ChatInviteLink>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    chat: Chat,
-    from: Option<User>,
-    date: i64,
-    text: Option<String>,
 }
 
 /// Reads the body of a webhook call.
@@ -147,6 +159,12 @@ fn kind_of(fields: &Fields<'_>) -> UpdateKind {
     if let Some(raw) = fields.chat_member {
         return UpdateKind::Member(join::read(raw.get()));
     }
+    if let Some(raw) = fields.my_chat_member {
+        return match serde_json::from_str(raw.get()) {
+            Ok(change) => membership::kind_of(change),
+            Err(_) => UpdateKind::Ignored("not a ChatMemberUpdated"),
+        };
+    }
     if let Some(raw) = fields.chat_join_request {
         return match serde_json::from_str(raw.get()) {
             Ok(request) => join_request(request),
@@ -155,8 +173,14 @@ fn kind_of(fields: &Fields<'_>) -> UpdateKind {
     }
     if let Some(raw) = fields.message {
         return match serde_json::from_str(raw.get()) {
-            Ok(message) => private(message),
+            Ok(message) => message::kind_of(message),
             Err(_) => UpdateKind::Ignored("not a Message"),
+        };
+    }
+    if let Some(raw) = fields.callback_query {
+        return match serde_json::from_str(raw.get()) {
+            Ok(query) => press::kind_of(query),
+            Err(_) => UpdateKind::Ignored("not a CallbackQuery"),
         };
     }
     UpdateKind::Ignored("an update of another kind")
@@ -175,23 +199,6 @@ fn join_request(request: ChatJoinRequest) -> UpdateKind {
         link: link.filter(|link| !link.is_cut()),
         language_code: request.from.language_code,
     })
-}
-
-fn private(message: Message) -> UpdateKind {
-    match message.from {
-        // In a private chat the chat is the person. A message without a sender, or on behalf of a chat, is nobody's.
-        Some(from)
-            if message.chat.kind == "private" && !from.is_bot && from.id == message.chat.id =>
-        {
-            UpdateKind::Private(PrivateMessage {
-                person: TelegramUserId(from.id),
-                at: Timestamp::from_seconds(message.date),
-                language_code: from.language_code,
-                text: message.text,
-            })
-        }
-        _ => UpdateKind::Ignored("not a person's private message"),
-    }
 }
 
 #[cfg(test)]
@@ -248,16 +255,17 @@ mod tests {
         let UpdateKind::Private(message) = read(&written("/start c_x")) else {
             panic!("not a private message");
         };
-        assert_eq!(message.person, TelegramUserId(7));
+        assert_eq!(message.from.person, TelegramUserId(7));
+        assert_eq!(message.from.name, "Ann");
+        assert_eq!(message.from.language_code.as_deref(), Some("pt-br"));
+        assert_eq!(message.message_id, 3);
         assert_eq!(message.at, Timestamp::from_seconds(AT));
-        assert_eq!(message.language_code.as_deref(), Some("pt-br"));
         assert_eq!(message.text.as_deref(), Some("/start c_x"));
         // What a person writes is shown nowhere.
         assert!(!format!("{message:?}").contains("c_x"));
 
-        let ignored = UpdateKind::Ignored("not a person's private message");
-        let changes: [fn(&mut Value); 5] = [
-            |message| message["chat"] = json!({"id": -100, "type": "supergroup"}),
+        let ignored = UpdateKind::Ignored("not a person's message");
+        let changes: [fn(&mut Value); 4] = [
             |message| message["chat"]["type"] = json!("channel"),
             |message| message["from"]["is_bot"] = json!(true),
             |message| message["from"]["id"] = json!(8),
@@ -270,6 +278,85 @@ mod tests {
             change(&mut other["message"]);
             assert_eq!(read(&other), ignored, "{other}");
         }
+    }
+
+    #[test]
+    fn in_a_group_commands_are_heard_and_nothing_else() {
+        let in_group = |text: &str| {
+            let mut update = written(text);
+            update["message"]["chat"] = json!({"id": -100, "type": "supergroup"});
+            update
+        };
+        let UpdateKind::Group(message) = read(&in_group("/help@AdmitBot")) else {
+            panic!("not a command in a group");
+        };
+        assert_eq!(message.chat, ChatId(-100));
+        assert_eq!(message.from.person, TelegramUserId(7));
+        assert_eq!(message.text, "/help@AdmitBot");
+        assert!(!format!("{message:?}").contains("help"));
+        let chatter = UpdateKind::Ignored("talk in a group");
+        assert_eq!(read(&in_group("good morning")), chatter);
+        // Who writes in the name of a chat is nobody.
+        let mut anonymous = in_group("/help");
+        anonymous["message"]["sender_chat"] = json!({"id": -100, "type": "supergroup"});
+        assert_eq!(
+            read(&anonymous),
+            UpdateKind::Ignored("written in the name of a chat")
+        );
+    }
+
+    #[test]
+    fn a_press_names_the_person_and_the_data() {
+        let press = json!({"update_id": 12, "callback_query": {
+            "id": "77", "from": {"id": 7, "is_bot": false, "first_name": "Ann"},
+            "message": {"message_id": 4, "date": AT, "chat": {"id": 7, "type": "private"}},
+            "chat_instance": "1", "data": "~lang:ru:0",
+        }});
+        let UpdateKind::Press(press) = read(&press) else {
+            panic!("not a press");
+        };
+        assert_eq!(press.id, "77");
+        assert_eq!(press.from.person, TelegramUserId(7));
+        assert_eq!(press.data, "~lang:ru:0");
+    }
+
+    #[test]
+    fn what_becomes_of_the_bot_in_a_chat_is_told_with_its_rights() {
+        let change = |chat: Value, status: &str, may_invite: bool| {
+            let rights = json!({"status": status, "user": {"id": 1, "is_bot": true, "first_name": "Bot"},
+                "can_invite_users": may_invite, "can_restrict_members": true});
+            read(&json!({"update_id": 13, "my_chat_member": {
+                "chat": chat, "from": {"id": 7, "is_bot": false, "first_name": "Ann"}, "date": AT,
+                "old_chat_member": {"status": "left", "user": {"id": 1, "is_bot": true}},
+                "new_chat_member": rights,
+            }}))
+        };
+        let group = json!({"id": -100, "type": "supergroup", "title": "VIP"});
+        let UpdateKind::Bot(membership) = change(group.clone(), "administrator", false) else {
+            panic!("not of the bot");
+        };
+        assert_eq!(membership.title, "VIP");
+        assert_eq!(
+            membership.standing,
+            BotStanding::Administrator {
+                lacks: vec![AdministratorRight::InviteUsers]
+            }
+        );
+        for (status, standing) in [
+            ("left", BotStanding::Out),
+            ("kicked", BotStanding::Out),
+            ("member", BotStanding::Member),
+        ] {
+            let UpdateKind::Bot(membership) = change(group.clone(), status, true) else {
+                panic!("not of the bot");
+            };
+            assert_eq!(membership.standing, standing, "{status}");
+        }
+        let private = json!({"id": 7, "type": "private", "first_name": "Ann"});
+        let UpdateKind::Bot(membership) = change(private, "kicked", true) else {
+            panic!("not of the bot");
+        };
+        assert!(membership.is_private);
     }
 
     #[test]
@@ -305,6 +392,8 @@ mod tests {
             r#"{"message": {}}"#,
             r#"{"message": 7}"#,
             r#"{"chat_join_request": []}"#,
+            r#"{"my_chat_member": {}}"#,
+            r#"{"callback_query": {"id": 7}}"#,
             r#"{"update_id": "x"}"#,
         ] {
             let kind = classify(body.as_bytes()).map(|update| update.kind);

@@ -29,6 +29,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct ApiGatewayRequest(Value);
 
 impl ApiGatewayRequest {
+    /// Whether it is no call at all, but the schedule's word that a minute is over: `{"kind": "tick"}`. No caller of the
+    /// gateway can make one up, since what they send stands in its fields.
+    #[must_use]
+    pub fn is_tick(&self) -> bool {
+        self.0["kind"] == "tick" && self.0["requestContext"].is_null()
+    }
+
     /// The request. What is missing, `null` or of another type is as if it were empty; a query that is none is left out,
     /// a path that is no URI becomes `/`, a header that is none is left out, and base64 that is none becomes no body.
     ///

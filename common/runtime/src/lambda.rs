@@ -8,7 +8,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use lambda_runtime::{LambdaEvent, service_fn};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -127,13 +127,48 @@ pub async fn answer_calls<A>(
     let (function, handle) = (&Function::start(name, from_env).await?, &handle);
     let answer = async move |event: LambdaEvent<ApiGatewayRequest>| {
         let trace = event.context.xray_trace_id.as_deref();
-        let answer = match event.payload.into_request() {
-            Ok(request) => function.answer(trace, &request, handle).await,
-            Err(refused) => refused.answer(),
-        };
-        Ok::<_, Infallible>(ApiGatewayResponse::from(answer))
+        Ok::<_, Infallible>(called(function, trace, event.payload, handle).await)
     };
     lambda_runtime::run(service_fn(answer)).await
+}
+
+/// As [`answer_calls`], of a function that the clock invokes as well.
+///
+/// # Errors
+/// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
+pub async fn answer_calls_and_ticks<A, T: Serialize>(
+    name: &'static str,
+    from_env: fn(&mut Env, Clock) -> A,
+    handle: impl AsyncFn(&A, Request<Bytes>) -> Response<Bytes>,
+    tick: impl AsyncFn(&A, Instant) -> T,
+) -> Result<(), lambda_runtime::Error> {
+    let (function, handle) = (&Function::start(name, from_env).await?, &handle);
+    let tick = &tick;
+    let answer = async move |event: LambdaEvent<ApiGatewayRequest>| {
+        let trace = event.context.xray_trace_id.as_deref();
+        if event.payload.is_tick() {
+            let deadline = deadline(event.context.deadline);
+            let ticked = async |app: &A| tick(app, deadline).await;
+            let ticked = function.invoke(trace, ticked).await;
+            return Ok(serde_json::to_value(ticked).unwrap_or_default());
+        }
+        let answer = called(function, trace, event.payload, handle).await;
+        Ok::<_, Infallible>(serde_json::to_value(answer).unwrap_or_default())
+    };
+    lambda_runtime::run(service_fn(answer)).await
+}
+
+async fn called<A>(
+    function: &Function<A>,
+    trace: Option<&str>,
+    call: ApiGatewayRequest,
+    handle: &impl AsyncFn(&A, Request<Bytes>) -> Response<Bytes>,
+) -> ApiGatewayResponse {
+    let answer = match call.into_request() {
+        Ok(request) => function.answer(trace, &request, handle).await,
+        Err(refused) => refused.answer(),
+    };
+    ApiGatewayResponse::from(answer)
 }
 
 async fn build<A>(from_env: fn(&mut Env, Clock) -> A) -> Result<A, ConfigError> {

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN};
+use domain::id::TelegramUserId;
 use domain::link_pool::{TARGET_MAX, Targets};
+use domain::person::PersonLimits;
 use domain::purchase::Chats;
+use domain::text::list;
+use domain::texts::Language;
 
 use crate::config::Env;
 
@@ -122,6 +126,51 @@ pub fn telegram_link_base(env: &mut Env) -> String {
     let base = env.optional("TELEGRAM_LINK_BASE");
     let base = base.unwrap_or_else(|| "https://t.me".to_owned());
     base.trim_end_matches('/').to_owned()
+}
+
+/// `BOT_OWNERS`: the people who own the deployment, by their Telegram ids.
+pub fn bot_owners(env: &mut Env) -> Vec<TelegramUserId> {
+    let text = env.optional("BOT_OWNERS").unwrap_or_default();
+    let ids: Result<Vec<i64>, _> = list(&text).map(str::parse).collect();
+    match ids {
+        Ok(ids) if ids.iter().all(|id| *id > 0) => ids.into_iter().map(TelegramUserId).collect(),
+        _ => {
+            env.problem(
+                "BOT_OWNERS must be ids of Telegram users, numbers above 0, separated by commas"
+                    .to_owned(),
+            );
+            Vec::new()
+        }
+    }
+}
+
+/// `COMMANDS_PER_MINUTE` and `RELAY_PER_MINUTE`: how much of what one person sends is taken.
+pub fn person_limits(env: &mut Env) -> PersonLimits {
+    PersonLimits {
+        commands: env.number("COMMANDS_PER_MINUTE", 10, 1..=1000),
+        messages: env.number("RELAY_PER_MINUTE", 30, 1..=1000),
+    }
+}
+
+/// `DEFAULT_LANGUAGE`: what the bot speaks with people whose own language it does not know.
+pub fn default_language(env: &mut Env) -> Language {
+    let Some(tag) = env.optional("DEFAULT_LANGUAGE") else {
+        return Language::English;
+    };
+    Language::of_tag(&tag).unwrap_or_else(|| {
+        let codes = Language::ALL.map(Language::code).join(", ");
+        env.problem(format!("DEFAULT_LANGUAGE must be one of {codes}"));
+        Language::English
+    })
+}
+
+/// The address of a page of the seller in `name`, if it is set.
+pub fn page(env: &mut Env, name: &str) -> Option<String> {
+    let url = env.optional(name)?;
+    if !url.starts_with("https://") {
+        env.problem(format!("{name} must begin with https://"));
+    }
+    Some(url)
 }
 
 /// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must

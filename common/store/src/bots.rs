@@ -1,5 +1,8 @@
 //! The table of bots: what `setup` found out about them, for functions that have no token.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use super::item::{Reader, s};
 use super::{StoreError, Table};
 use domain::id::BotId;
@@ -16,9 +19,12 @@ const FRONT: &str = "front";
 /// The sort key of what is known of a bot.
 const INFO: &str = "info";
 
+/// How long the front bot is remembered.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
 /// The table of bots.
 #[derive(Clone)]
-pub struct BotInfos(Table);
+pub struct BotInfos(Table, Arc<Mutex<Option<(Timestamp, FrontBot)>>>);
 
 /// The bot that people talk with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +38,8 @@ pub struct FrontBot {
 impl BotInfos {
     /// The table `Bots`.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
-        Self(Table::from_env(client, env, "Bots", "BOTS_TABLE"))
+        let table = Table::from_env(client, env, "Bots", "BOTS_TABLE");
+        Self(table, Arc::default())
     }
 
     /// Writes which bot is the front bot. Durable on return.
@@ -50,6 +57,27 @@ impl BotInfos {
             .await
             .map_err(self.0.fault("PutItem of the front bot"))?;
         Ok(())
+    }
+
+    /// The front bot, as it was a minute ago at most.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn front_lately(&self, now: Timestamp) -> Result<Option<FrontBot>, StoreError> {
+        let known = self
+            .1
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((at, front)) = known
+            && now.since(at) < REMEMBERED
+        {
+            return Ok(Some(front));
+        }
+        let front = self.front().await?;
+        let known = front.clone().map(|front| (now, front));
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(front)
     }
 
     /// The front bot; nothing before `setup` has seen it.

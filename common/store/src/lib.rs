@@ -11,10 +11,12 @@ mod item;
 mod link_pool;
 mod links;
 mod messages;
+mod people;
 pub mod queue;
 mod rate_limits;
 mod seats;
 mod tasks;
+mod updates;
 
 use aws_sdk_dynamodb::error::SdkError;
 
@@ -33,9 +35,11 @@ pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
+pub use people::People;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use seats::{SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
+pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]

@@ -42,9 +42,25 @@ const REQUEST_LINK_NAME: &str = "Admit One: join requests";
 #[must_use]
 pub const fn allowed_updates(has_claims: bool, place: usize) -> &'static [&'static str] {
     match (has_claims, place) {
-        (false, _) => &["chat_member"],
-        (true, 0) => &["chat_member", "chat_join_request", "message"],
-        (true, _) => &["chat_member", "chat_join_request"],
+        (false, _) => &["chat_member", "my_chat_member"],
+        (true, 0) => &[
+            "chat_member",
+            "my_chat_member",
+            "chat_join_request",
+            "message",
+            "callback_query",
+        ],
+        (true, _) => &["chat_member", "my_chat_member", "chat_join_request"],
+    }
+}
+
+/// Where the updates of a bot go, `url` being the address of the webhook: the first bot's there, those of each other to an
+/// address that names it, since each bot counts its updates by itself.
+#[must_use]
+pub fn webhook_address(url: &str, place: usize, bot: BotId) -> String {
+    match place {
+        0 => url.to_owned(),
+        _ => format!("{url}/{bot}"),
     }
 }
 

@@ -19,7 +19,7 @@ use runtime::settings;
 use runtime::telemetry::chain;
 use serde::{Deserialize, Serialize};
 use store::{RateLimits, Tasks};
-use telegram::{Bots, Telegram, WebhookInfo, allowed_updates};
+use telegram::{Bots, Telegram, WebhookInfo, allowed_updates, webhook_address};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -213,7 +213,7 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
     let asked = app.bots.iter().enumerate();
     let asked = asked.map(|(place, bot)| {
         let updates = allowed_updates(app.has_claims, place);
-        webhook_of(url, bot, updates, now)
+        webhook_of(webhook_address(url, place, bot.bot()), bot, updates, now)
     });
     let asked = join_all(asked).await;
     let unknown = asked.iter().filter(|measured| measured.is_none()).count() as u64;
@@ -228,7 +228,7 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
 
 /// How many updates wait for a bot, and whether they do not come; nothing if Telegram does not tell.
 async fn webhook_of(
-    url: &str,
+    url: String,
     bot: &Telegram,
     updates: &[&str],
     now: Timestamp,
@@ -237,7 +237,7 @@ async fn webhook_of(
     let failure = match timeout(TIMEOUT, bot.webhook_info()).await {
         Ok(Ok(info)) => {
             let sentence = info
-                .mismatch(url, updates)
+                .mismatch(&url, updates)
                 .or_else(|| failed_just_now(&info, now));
             if let Some(sentence) = &sentence {
                 error!(bot.id = %id, fault = "configuration", "joins do not come: {}", of_others(sentence));

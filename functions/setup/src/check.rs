@@ -199,7 +199,10 @@ pub async fn webhooks(bots: &[Bot], expected: Option<&str>, now: Timestamp) -> V
     let all = bots.iter().map(|bot| async move {
         let what = format!("webhook of bot {}", bot.telegram.bot());
         match patiently(async || bot.telegram.webhook_info().await).await {
-            Ok(info) => webhook(what, &info, bot.updates, expected, now),
+            Ok(info) => {
+                let expected = expected.map(|url| bot.address(url));
+                webhook(what, &info, bot.updates, expected.as_deref(), now)
+            }
             Err(failure) => {
                 let todo = todo_or(&failure, "check TELEGRAM_BOT_TOKEN");
                 Check::failed(what, format!("{}: {todo}", chain(&failure)))

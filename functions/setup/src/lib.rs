@@ -32,7 +32,7 @@ use runtime::settings::{self, Lifetimes};
 use runtime::telemetry::chain;
 use serde::Serialize;
 use serde_json::{Value, json};
-use telegram::{Bots, Telegram, TelegramError, is_same_url};
+use telegram::{Bots, Telegram, TelegramError, is_same_url, webhook_address};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 use webengage::WebEngage;
@@ -362,10 +362,11 @@ async fn make_ready(claims: &ClaimSetup, bots: &[Bot]) -> Check {
 
 async fn register(bot: &Bot, url: &str) -> Check {
     let what = format!("webhook of bot {}", bot.telegram.bot());
+    let address = &bot.address(url);
     // For the sentence alone: that it is unknown stops nothing.
     let before = bot.telegram.webhook_info().await.ok();
     let moved_from = before
-        .filter(|before| !before.url.is_empty() && !is_same_url(&before.url, url))
+        .filter(|before| !before.url.is_empty() && !is_same_url(&before.url, address))
         .map(|before| before.host());
     let registered = patiently(async || match bot.register(url).await {
         Ok(info) => Ok(Ok(info)),
@@ -400,8 +401,9 @@ async fn remove(env: Env, event: &Value, until: Instant) -> String {
         Err(_) => return "No webhook was removed: the secret did not come in time.".to_owned(),
     };
     let bots = Bots::from_env(&mut env, &Clock::real());
-    let removed = bots.iter().map(|bot| async move {
-        let removed = patiently(async || remove_one(bot, url).await);
+    let removed = bots.iter().enumerate().map(|(place, bot)| async move {
+        let address = webhook_address(url, place, bot.bot());
+        let removed = patiently(async || remove_one(bot, &address).await);
         let says = match timeout_at(until, removed).await {
             Ok(Ok(true)) => "removed".to_owned(),
             Ok(Ok(false)) => "left alone, since it is not ours".to_owned(),

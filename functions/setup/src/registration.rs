@@ -5,7 +5,7 @@ use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::settings;
 use secrecy::SecretString;
-use telegram::{Bots, Telegram, TelegramError, WebhookInfo, allowed_updates};
+use telegram::{Bots, Telegram, TelegramError, WebhookInfo, allowed_updates, webhook_address};
 
 /// The path of the webhook below the address of the API.
 pub const WEBHOOK_PATH: &str = "/v1/telegram/webhook";
@@ -19,6 +19,8 @@ pub struct Bot {
     pub secret: SecretString,
     /// The kinds of update that its webhook gets.
     pub updates: &'static [&'static str],
+    /// Its place in the list of bots.
+    pub place: usize,
 }
 
 /// Why a webhook is not registered.
@@ -55,20 +57,27 @@ impl Bot {
                 telegram,
                 secret: secret.into(),
                 updates: allowed_updates(has_claims, place),
+                place,
             })
             .collect()
     }
 
-    /// Registers the webhook at `url` and reads back what Telegram made of it. Done again, it changes nothing.
+    /// Where its updates go, `url` being the address of the webhook.
+    #[must_use]
+    pub fn address(&self, url: &str) -> String {
+        webhook_address(url, self.place, self.telegram.bot())
+    }
+
+    /// Registers the webhook, whose address is `url`, and reads back what Telegram made of it. Done again, it changes nothing.
     ///
     /// # Errors
     /// [`Unregistered`].
     pub async fn register(&self, url: &str) -> Result<WebhookInfo, Unregistered> {
         self.telegram
-            .set_webhook(url, &self.secret, self.updates)
+            .set_webhook(&self.address(url), &self.secret, self.updates)
             .await?;
         let info = self.telegram.webhook_info().await?;
-        match info.mismatch(url, self.updates) {
+        match info.mismatch(&self.address(url), self.updates) {
             Some(sentence) => Err(Unregistered::Wrong(sentence)),
             None => Ok(info),
         }

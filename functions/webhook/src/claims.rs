@@ -1,4 +1,4 @@
-//! What a person writes to the bot in private: a claim of a seat, above all.
+//! A claim of a seat: the token of a claim link, tapped or pasted.
 //!
 //! ```text
 //! read the request, read the seat
@@ -10,77 +10,29 @@
 //!
 //! The ids of message and task are made of the update, so that however often it is sent there is one of each.
 
-use domain::claim::{Claim, ClaimRefusal, payload_in};
-use domain::id::{RequestId, TelegramUserId};
+use domain::button::ButtonData;
+use domain::claim::{Claim, ClaimRefusal};
+use domain::id::RequestId;
 use domain::invite::Invite;
 use domain::join::Presence;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
 use domain::member::entitlement::{Cover, Entitlement};
 use domain::member::presence::PresenceState;
-use domain::message::{Button, ButtonAction, Class};
-use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
-use domain::update::PrivateMessage;
-use store::{ChatInfo, SeatWritten};
-use tracing::field::display;
+use domain::message::Class;
+use domain::texts::{Label, Name, Text};
+use store::SeatWritten;
 use tracing::{error, info, warn};
 
-use crate::door;
-use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome};
+use crate::conversation::Conversation;
+use crate::{Failure, door};
 
 /// How often a claim is read anew because another one was faster.
 const CLAIM_TRIES: u32 = 3;
 
-/// Handles what a person wrote.
-pub(crate) async fn private(
-    app: &App,
-    update: i64,
-    message: &PrivateMessage,
-) -> Result<UpdateOutcome, Failure> {
-    let Some(text) = message
-        .text
-        .as_deref()
-        .filter(|_| app.deliveries.has_claims())
-    else {
-        return Ok(UpdateOutcome::Ignored);
-    };
-    let Some(front) = app.bots.front().await? else {
-        error!(
-            fault = "configuration",
-            "what people write is not answered, since setup has not yet written the name of the front bot: run it again"
-        );
-        return Ok(UpdateOutcome::Ignored);
-    };
-    let conversation = Conversation {
-        app,
-        cause: Cause {
-            bot: front.bot,
-            person: message.person,
-            update,
-            at: message.at,
-        },
-        language: Language::choose(None, message.language_code.as_deref(), Language::English),
-    };
-    match payload_in(text) {
-        Some(payload) => conversation.claim(payload).await?,
-        None => conversation.show_seats().await?,
-    }
-    Ok(UpdateOutcome::Handled)
-}
-
-struct Conversation<'a> {
-    app: &'a App,
-    cause: Cause,
-    language: Language,
-}
-
 impl Conversation<'_> {
-    const fn person(&self) -> TelegramUserId {
-        self.cause.person
-    }
-
-    async fn claim(&self, payload: &str) -> Result<(), Failure> {
+    /// Claims the seat of a token that the person has.
+    pub(crate) async fn claim(&self, payload: &str) -> Result<(), Failure> {
         let Some(claim) = self.app.claim_keys.open(payload) else {
             return self.refuse(None, ClaimRefusal::Unknown).await;
         };
@@ -108,6 +60,11 @@ impl Conversation<'_> {
     async fn claimed(&self, invite: &Invite, change: &SeatChange) -> Result<(), Failure> {
         let chat = invite.canonical_chat;
         info!(invite.id = %invite.request_id, chat.id = %chat, outcome = "claimed", "a seat was claimed");
+        // Before the person is told: whoever has a seat is not forgotten.
+        self.app
+            .people
+            .keep(self.person(), self.app.clock.now())
+            .await?;
         if !door::approvals(change, chat).is_empty() {
             self.app.bells.ring(chat).await;
         }
@@ -136,7 +93,7 @@ impl Conversation<'_> {
             PresenceState::Out => Text::ClaimAccepted { chat: title },
             PresenceState::Banned => Text::Banned { chat: title },
         };
-        let way_in = self.way_in(&info);
+        let way_in = vec![self.way_in(&info)];
         self.say(Class::Transactional, text.html(self.language), way_in)
             .await
     }
@@ -160,7 +117,6 @@ impl Conversation<'_> {
     }
 
     async fn refuse(&self, id: Option<RequestId>, refusal: ClaimRefusal) -> Result<(), Failure> {
-        let id = id.map(display);
         let text = match refusal {
             ClaimRefusal::Unknown => Text::ClaimUnknown,
             ClaimRefusal::Voided => Text::ClaimVoided,
@@ -170,70 +126,25 @@ impl Conversation<'_> {
         match refusal {
             ClaimRefusal::Taken => {
                 warn!(
-                    invite.id = id,
+                    invite.id = id.map(display),
                     outcome = "conflict",
                     "somebody wants a seat that somebody else has claimed"
                 );
             }
             _ => info!(
-                invite.id = id,
+                invite.id = id.map(display),
                 outcome = refusal.as_str(),
                 "a claim was refused"
             ),
         }
-        self.say(Class::Reply, text.html(self.language), Vec::new())
-            .await
-    }
-
-    /// The way into each chat that the person may be in, which is how a lost one is found again.
-    async fn show_seats(&self) -> Result<(), Failure> {
-        let now = self.app.clock.now();
-        let mut seats = self.app.seats.of(self.person()).await?;
-        seats.retain(|seat| seat.is_admitted(now));
-        let mut infos = Vec::new();
-        for seat in &seats {
-            if let Some(info) = self.app.chat_infos.get(seat.chat).await? {
-                infos.push((info, seat.standing(now).until));
-            }
-        }
-        if infos.is_empty() {
-            return self
-                .say(Class::Reply, Text::Welcome.html(self.language), Vec::new())
-                .await;
-        }
-        let lines: Vec<AccessLine<'_>> = infos
-            .iter()
-            .map(|(info, until)| AccessLine {
-                chat: Name(&info.title),
-                until: until.map(Date),
-            })
-            .collect();
-        let ways_in = infos.iter().flat_map(|(info, _)| self.way_in(info));
-        self.say(
-            Class::Reply,
-            access(self.language, &lines),
-            ways_in.collect(),
-        )
-        .await
-    }
-
-    /// The button by which an entitled person asks to be let in, or opens the chat that they are in.
-    fn way_in(&self, info: &ChatInfo) -> Vec<Vec<Button>> {
-        let label = Label::OpenChat {
-            chat: LabelName(&info.title),
+        let buttons = match (refusal, id) {
+            (ClaimRefusal::Taken, Some(id)) => vec![
+                self.button(&Label::OtherAccount, ButtonData::OtherAccount(id)),
+                self.button(&Label::NotMe, ButtonData::NotMe(id)),
+            ],
+            _ => Vec::new(),
         };
-        vec![vec![Button {
-            text: label.plain(self.language),
-            action: ButtonAction::Url(info.request_link.expose().to_owned()),
-        }]]
-    }
-
-    async fn say(
-        &self,
-        class: Class,
-        html: String,
-        buttons: Vec<Vec<Button>>,
-    ) -> Result<(), Failure> {
-        say(self.app, self.cause, class, html, buttons).await
+        self.say(Class::Reply, text.html(self.language), buttons)
+            .await
     }
 }

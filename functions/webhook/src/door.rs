@@ -21,8 +21,9 @@ use domain::update::JoinRequest;
 use store::{Joined, SeatWritten};
 use tracing::{info, warn};
 
+use crate::joins::{Whereabouts, member_chat};
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome, Whereabouts, member_chat};
+use crate::{App, Failure, UpdateOutcome};
 
 /// For how many minutes a request surely waits for a claim: Telegram keeps it for a day.
 const JOIN_REQUEST_MINUTES: u32 = 15;
@@ -82,7 +83,7 @@ async fn tell(
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
     let chat = member_chat(app, request.chat);
-    let (front, info) = (app.bots.front().await?, app.chat_infos.get(chat).await?);
+    let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
     let Some((front, info)) = front.zip(info) else {
         return Ok(());
     };
@@ -99,12 +100,12 @@ async fn tell(
     };
     let cause = Cause {
         bot: front.bot,
-        person: request.person,
+        chat: ChatId(request.person.0),
         update,
         at: request.at,
     };
     let language = request.language_code.as_deref();
-    let language = Language::choose(None, language, Language::English);
+    let language = Language::choose(None, language, app.default_language);
     say(
         app,
         cause,

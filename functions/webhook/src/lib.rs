@@ -1,30 +1,27 @@
-//! `POST /v1/telegram/webhook`: Telegram reports who joined and who left; the first join of a request counts, once.
+//! `POST /v1/telegram/webhook`: Telegram reports who joined and who left, and what people write and press.
 //!
-//! ```text
-//! record the join (conditional)   die here: Telegram sends the update again, the join is found recorded
-//! put the revocation              die here: as above; the same join is the same task
-//! put the member                  die here: as above; it is how a leave, which names no link, finds its request
-//! queue the event                 die here: as above; the event is known by its id, and pending
-//! ```
-//!
-//! A pooled link that was never sold is evicted, and then revoked: dying in between, it is found evicted when Telegram
-//! sends the update again.
-//!
-//! The event goes last, so that a join whose event was delivered had its revocation put.
+//! An update is handled to its end within the call, or Telegram sends it again. Joins, leaves and the bot's own rights are
+//! written in such a way that handling them twice gives the same; all else is claimed in the table of updates first. What
+//! calls Telegram goes through the tables of tasks and messages.
 
 mod claims;
+mod commands;
+mod conversation;
 mod door;
+mod inbox;
+mod joins;
+mod presses;
+mod rights;
 mod say;
 
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
-use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
-use domain::invite::Invite;
-use domain::join::{Join, MemberChange, Presence};
-use domain::member::presence::PresenceEvent;
+use domain::id::{BotId, TelegramUserId};
+use domain::join::MemberChange;
+use domain::person::PersonLimits;
 use domain::purchase::Chats;
-use domain::task::{Revoke, Task, Work};
+use domain::texts::Language;
 use domain::update::{Update, UpdateKind, classify};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
@@ -34,15 +31,15 @@ use runtime::config::Env;
 use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
-use runtime::trace;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, Invites, Joined, LinkPool, LinkRecord, Links, Messages, Owner, Seats,
-    StoreError, Tasks,
+    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, Seats, StoreError,
+    Tasks, UpdateKey, Updates,
 };
-use tracing::field::display;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
+
+pub use inbox::{Replayed, replay};
 
 /// What the handler needs.
 pub struct App {
@@ -62,6 +59,13 @@ pub struct App {
     seats: Seats,
     messages: Messages,
     message_bells: Bells<MessageBell>,
+    updates: Updates,
+    people: People,
+    owners: Vec<TelegramUserId>,
+    limits: PersonLimits,
+    default_language: Language,
+    terms_url: Option<String>,
+    privacy_url: Option<String>,
     clock: Clock,
 }
 
@@ -88,6 +92,13 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            updates: Updates::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
+            owners: settings::bot_owners(env),
+            limits: settings::person_limits(env),
+            default_language: settings::default_language(env),
+            terms_url: settings::page(env, "TERMS_URL"),
+            privacy_url: settings::page(env, "PRIVACY_URL"),
             clock,
         }
     }
@@ -120,6 +131,28 @@ impl UpdateOutcome {
     }
 }
 
+/// What came of an update, and what Telegram is to do about it, if anything: a method with its parameters.
+struct Handled {
+    outcome: UpdateOutcome,
+    reply: Option<Value>,
+}
+
+impl From<UpdateOutcome> for Handled {
+    fn from(outcome: UpdateOutcome) -> Self {
+        Self {
+            outcome,
+            reply: None,
+        }
+    }
+}
+
+impl Handled {
+    fn answer(self) -> Response<Bytes> {
+        let result = || json!({"ok": true, "result": self.outcome.as_str()});
+        json(StatusCode::OK, &self.reply.unwrap_or_else(result))
+    }
+}
+
 /// Answers one call. A 200 means that nothing of the update can be lost any more; on a 503 Telegram sends it again.
 pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     if !app.secret.knows_webhook_secret(request.headers()) {
@@ -129,23 +162,26 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         );
         return Rejection::Unauthorized.answer();
     }
-    let Ok(Update { id, kind }) = classify(request.body()) else {
+    let Some(bot) = bot_of(request.uri().path()) else {
+        return Rejection::NotFound.answer();
+    };
+    let Ok(update) = classify(request.body()) else {
         return Rejection::InvalidJson.answer();
     };
-    let outcome = match kind {
+    let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
             Ok(UpdateOutcome::Ignored)
         }
-        UpdateKind::Member(change) => member(app, &change).await,
-        UpdateKind::Private(message) => claims::private(app, id, &message).await,
-        UpdateKind::JoinRequest(request) => door::asked(app, id, &request).await,
+        UpdateKind::Member(change) => joins::member(app, change).await,
+        UpdateKind::Bot(membership) => rights::changed(app, update.id, membership).await,
+        UpdateKind::JoinRequest(_)
+        | UpdateKind::Private(_)
+        | UpdateKind::Group(_)
+        | UpdateKind::Press(_) => return claimed(app, bot, update, request.body()).await,
     };
     match outcome {
-        Ok(outcome) => json(
-            StatusCode::OK,
-            &json!({"ok": true, "result": outcome.as_str()}),
-        ),
+        Ok(outcome) => Handled::from(outcome).answer(),
         // Sent again it would fail again, and where updates are asked for, all others would wait behind it.
         Err(fault) if is_malformed(fault.as_ref()) => {
             error!(
@@ -153,10 +189,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
                 "a join or a leave was not recorded, since a record of it can't be read: {}",
                 chain(fault.as_ref())
             );
-            json(
-                StatusCode::OK,
-                &json!({"ok": true, "result": UpdateOutcome::Ignored.as_str()}),
-            )
+            Handled::from(UpdateOutcome::Ignored).answer()
         }
         Err(fault) => {
             error!(
@@ -169,261 +202,66 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     }
 }
 
-/// What can keep a join from being recorded: Telegram then sends it again.
+/// The bot that a path names, `/v1/telegram/webhook/<its id>`; of the path without one it is the front bot. Nothing if
+/// the path names something else.
+fn bot_of(path: &str) -> Option<Option<BotId>> {
+    match path.rsplit_once("/webhook/") {
+        None => Some(None),
+        Some((_, id)) => id.parse().ok().map(|id| Some(BotId(id))),
+    }
+}
+
+/// Handles an update that is handled once.
+async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) -> Response<Bytes> {
+    if !app.talks() {
+        return Handled::from(UpdateOutcome::Ignored).answer();
+    }
+    let front = match app.front().await {
+        Ok(Some(front)) => front,
+        Ok(None) => {
+            error!(
+                fault = "configuration",
+                "what people write is not answered, since setup has not yet written the name of the front bot: run it again"
+            );
+            return Handled::from(UpdateOutcome::Ignored).answer();
+        }
+        Err(fault) => {
+            error!(
+                fault = "unavailable",
+                "the name of the front bot can't be read: {}",
+                chain(&fault)
+            );
+            return Rejection::Unavailable.answer();
+        }
+    };
+    if let UpdateKind::Group(message) = &update.kind
+        && !commands::is_for_us(message, &front)
+    {
+        return Handled::from(UpdateOutcome::Ignored).answer();
+    }
+    let key = UpdateKey {
+        bot: bot.unwrap_or(front.bot),
+        id: update.id,
+    };
+    inbox::once(app, &front, key, &update.kind, body).await
+}
+
+impl App {
+    /// Whether the bot talks with people.
+    fn talks(&self) -> bool {
+        self.deliveries.has_claims()
+    }
+
+    /// The bot that people talk with, as it was a minute ago.
+    async fn front(&self) -> Result<Option<FrontBot>, StoreError> {
+        self.bots.front_lately(self.clock.now()).await
+    }
+}
+
+/// What can keep an update from being handled: Telegram then sends it again.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Whether a record has a form that nobody of this version writes.
 fn is_malformed(failure: &(dyn std::error::Error + 'static)) -> bool {
     matches!(failure.downcast_ref(), Some(StoreError::Malformed { .. }))
-}
-
-/// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
-async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
-    let (presence, event) = match change {
-        MemberChange::Join(join) => return joined(app, join).await,
-        MemberChange::Entry(presence) => (presence, PresenceEvent::PutInByHand),
-        MemberChange::Leave(presence) => (presence, PresenceEvent::Left),
-        MemberChange::Ban(presence) => (presence, PresenceEvent::BannedByHand),
-        MemberChange::Unban(presence) => (presence, PresenceEvent::UnbannedByHand),
-        MemberChange::Ignored(_) => return Ok(UpdateOutcome::Ignored),
-    };
-    let chat = member_chat(app, presence.chat);
-    if app.deliveries.is_claimed(chat) {
-        door::moved(app, presence, chat, event).await?;
-    }
-    let whereabouts = match event {
-        PresenceEvent::PutInByHand => Whereabouts::Inside,
-        _ => Whereabouts::Outside,
-    };
-    if app.deliveries.is_claimed(chat) {
-        door::note(app, presence, chat, whereabouts).await?;
-    }
-    note(app, presence, whereabouts).await
-}
-
-/// Somebody came in by a link of our bot: by the request link of a claimed chat, or by one that was handed out.
-async fn joined(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
-    let chat = member_chat(app, join.chat);
-    if !app.deliveries.is_claimed(chat) {
-        return attribute(app, join).await;
-    }
-    let presence = Presence {
-        chat: join.chat,
-        person: join.person,
-        at: join.at,
-    };
-    door::moved(app, &presence, chat, PresenceEvent::JoinedByOurDoor).await?;
-    let outcome = door::admitted(app, &presence, chat).await?;
-    match door::is_request_link(app, chat, &join.link).await? {
-        true => Ok(outcome),
-        // A link that was handed out before the chat was claimed.
-        false => attribute(app, join).await,
-    }
-}
-
-/// Where somebody is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whereabouts {
-    Inside,
-    Outside,
-}
-
-/// Finds whose link it was, records the join and queues what follows from it.
-async fn attribute(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
-    let Some(mut link) = app.links.get(&join.link.hash()).await? else {
-        if !app.chats.contains(join.chat) {
-            return Ok(UpdateOutcome::Ignored);
-        }
-        warn!(chat.id = %join.chat, outcome = "orphan", "somebody joined by a link that no request has");
-        return Ok(UpdateOutcome::Orphan);
-    };
-    // A group that became a supergroup is known by the links that were made for its new id.
-    if !app.chats.contains(join.chat) && link.chat != join.chat {
-        let request = link.owner.map(|owner| display(owner.request_id));
-        error!(invite.id = request, chat.id = %join.chat, fault = "unknown_chat",
-            "a join by one of our links in a chat that TELEGRAM_CHAT_ID does not name was ignored");
-        return Ok(UpdateOutcome::Ignored);
-    }
-    if link.owner.is_none() {
-        // Evicted first, so that it is never sold from now on; if that comes too late, it has an owner.
-        if let Some(slot) = link.slot {
-            app.pool.evict(slot, &link.invite_link).await?;
-        }
-        link = app.links.get(&join.link.hash()).await?.unwrap_or(link);
-    }
-    match &link.owner {
-        Some(owner) => record(app, join, &link, owner).await,
-        None => {
-            error!(chat.id = %join.chat, outcome = "orphan", fault = "unsold_link_used",
-                "somebody joined by a pooled link that was never sold; it is evicted and revoked");
-            revoke(app, join, &link, None).await?;
-            Ok(UpdateOutcome::Orphan)
-        }
-    }
-}
-
-/// Records that somebody left who had joined by a link of ours, so that the seat can be given anew; or that they are back
-/// by another way.
-async fn note(
-    app: &App,
-    presence: &Presence,
-    whereabouts: Whereabouts,
-) -> Result<UpdateOutcome, Failure> {
-    let (chat, person) = (presence.chat, presence.person);
-    let Some(id) = request_of(app, chat, person).await? else {
-        return Ok(UpdateOutcome::Ignored);
-    };
-    let now = app.clock.now();
-    let (is_news, outcome) = match whereabouts {
-        Whereabouts::Outside => (app.invites.record_leave(id, presence, now).await?, "left"),
-        Whereabouts::Inside => (
-            app.invites.record_return(id, presence, now).await?,
-            "returned",
-        ),
-    };
-    if is_news {
-        info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");
-    }
-    Ok(UpdateOutcome::Ignored)
-}
-
-/// By which request somebody came into a chat. A group that became a supergroup is looked up by both of its ids: by the new
-/// one alone while TELEGRAM_CHAT_ID does not name it.
-async fn request_of(
-    app: &App,
-    chat: ChatId,
-    person: TelegramUserId,
-) -> Result<Option<RequestId>, StoreError> {
-    let canonical_id = member_chat(app, chat);
-    match app.links.of_member(canonical_id, person).await? {
-        None if canonical_id != chat => app.links.of_member(chat, person).await,
-        found => Ok(found),
-    }
-}
-
-/// The id by which members of a chat are known.
-fn member_chat(app: &App, chat: ChatId) -> ChatId {
-    app.chats
-        .named(chat)
-        .map_or(chat, |(_, canonical_id)| canonical_id)
-}
-
-/// Records the join by the link of `owner`, and queues what follows from it.
-async fn record(
-    app: &App,
-    join: &Join,
-    link: &LinkRecord,
-    owner: &Owner,
-) -> Result<UpdateOutcome, Failure> {
-    let id = owner.request_id;
-    match app.invites.record_join(id, join, app.clock.now()).await? {
-        Joined::First(invite) => {
-            if invite.voided_at.is_some() {
-                error!(invite.id = %id, chat.id = %join.chat, fault = "voided_link_used",
-                    "somebody joined by a link before it was revoked, whose request its shop had voided; remove them from the chat, or let them stay");
-            }
-            queue_consequences(app, join, link, &invite).await?;
-            let waited_s = app.clock.now().since(invite.created_at).as_secs();
-            info!(invite.id = %id, chat.id = %join.chat, outcome = "joined", waited_s, "the buyer joined");
-            Ok(UpdateOutcome::Joined)
-        }
-        Joined::Again(invite) => {
-            let same_person = invite.telegram_user_id == Some(join.person);
-            if !same_person {
-                error!(invite.id = %id, chat.id = %join.chat, fault = "link_used_twice",
-                    "a second person joined by a used link before it was revoked");
-            }
-            // All of it again, whatever is done already: which part the first delivery died before can't be told.
-            queue_consequences(app, join, link, &invite).await?;
-            info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again");
-            Ok(UpdateOutcome::Duplicate)
-        }
-        Joined::Past(invite) => {
-            revoke(app, join, link, Some(invite.request_id)).await?;
-            info!(invite.id = %id, chat.id = %join.chat, outcome = "duplicate", "a join was reported again whose person has left since");
-            Ok(UpdateOutcome::Duplicate)
-        }
-        Joined::Missing => {
-            revoke(app, join, link, Some(id)).await?;
-            warn!(invite.id = %id, chat.id = %join.chat, outcome = "orphan", "the request of a link is gone; the link is revoked");
-            Ok(UpdateOutcome::Orphan)
-        }
-    }
-}
-
-/// Has a link revoked, by the bot that made it, because of `join`.
-async fn revoke(
-    app: &App,
-    join: &Join,
-    link: &LinkRecord,
-    request_id: Option<RequestId>,
-) -> Result<(), Failure> {
-    let pool = link.canonical_chat;
-    match link.bot {
-        Some(bot) => revoke_by(app, pool, bot, &link.invite_link, request_id, join).await,
-        None => {
-            warn!(invite.id = request_id.map(display), chat.id = %link.chat, fault = "unknown_bot",
-                "a used link can't be revoked, since its record does not name the bot that made it; it works again if its user leaves, until it expires");
-            Ok(())
-        }
-    }
-}
-
-async fn revoke_by(
-    app: &App,
-    pool: ChatId,
-    bot: BotId,
-    link: &InviteLink,
-    request_id: Option<RequestId>,
-    join: &Join,
-) -> Result<(), Failure> {
-    let revoke = Revoke {
-        invite_link: link.clone(),
-        bot,
-        request_id,
-    };
-    let task = Task::new(pool, Work::Revoke(revoke), join.at);
-    app.tasks.put(&task.traced(trace::header())).await?;
-    app.bells.ring(pool).await;
-    Ok(())
-}
-
-/// The link by which somebody came in was replaced: the one that took its place is revoked.
-async fn revoke_successor(
-    app: &App,
-    join: &Join,
-    used: &LinkRecord,
-    invite: &Invite,
-) -> Result<(), Failure> {
-    let Some(present) = invite.successor_of(&used.invite_link) else {
-        return Ok(());
-    };
-    match app.links.get(&present.hash()).await? {
-        Some(record) => revoke(app, join, &record, Some(invite.request_id)).await,
-        None => Ok(()),
-    }
-}
-
-async fn queue_consequences(
-    app: &App,
-    join: &Join,
-    link: &LinkRecord,
-    invite: &Invite,
-) -> Result<(), Failure> {
-    revoke(app, join, link, Some(invite.request_id)).await?;
-    revoke_successor(app, join, link, invite).await?;
-    if invite.telegram_user_id == Some(join.person) {
-        let now = app.clock.now();
-        // As long as the record: what would be found later would have no request.
-        let kept = invite.expires_at.unwrap_or_else(|| invite.kept_until(now));
-        let chat = member_chat(app, join.chat);
-        let put = app
-            .links
-            .put_member(chat, join.person, invite.request_id, now, kept);
-        put.await?;
-    }
-    match invite.unsent_join_event(&link.invite_link) {
-        Some(event) => Ok(app.events.send_now(event).await?),
-        None => Ok(()),
-    }
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use domain::id::{BotId, ChatId, TelegramUserId};
+use domain::id::{BotId, ChatId};
 use domain::message::{Button, Class, Content, Message, MessageId};
 use domain::time::Timestamp;
+use domain::update::Sender;
+use store::FrontBot;
 
 use crate::{App, Failure};
 
@@ -16,12 +18,29 @@ const REPLY_AGE: Duration = Duration::from_secs(600);
 pub(crate) struct Cause {
     /// The bot that people talk with.
     pub(crate) bot: BotId,
-    /// The person.
-    pub(crate) person: TelegramUserId,
+    /// The chat: a private one has the id of its person.
+    pub(crate) chat: ChatId,
     /// The number of the update.
     pub(crate) update: i64,
     /// Its time, by Telegram's clock.
     pub(crate) at: Timestamp,
+}
+
+impl Cause {
+    /// Something that a person sent, which is answered in private.
+    pub(crate) const fn private(
+        front: &FrontBot,
+        sender: &Sender,
+        update: i64,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            bot: front.bot,
+            chat: ChatId(sender.person.0),
+            update,
+            at,
+        }
+    }
 }
 
 /// Has a message sent, however often its update comes; durable on return.
@@ -35,8 +54,7 @@ pub(crate) async fn say(
     let message = Message {
         id: MessageId::new(cause.at, &format!("update#{}", cause.update)),
         bot: cause.bot,
-        // A private chat has the id of its person.
-        chat: ChatId(cause.person.0),
+        chat: cause.chat,
         thread: None,
         class,
         content: Content::Text {

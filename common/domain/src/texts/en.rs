@@ -210,6 +210,12 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TooManyMessages => "That was a bit fast for me: I did not pass on your last message. \
             Please send it again in a minute."
             .into(),
+        Text::RoleHowTo => "Write the person's id and the role: <code>/role 123456789 operator</code>. Roles: operator, admin, and public to take one away.".into(),
+        Text::RoleTooHigh => "You can give and take only roles below your own, and nobody can change an owner here.".into(),
+        Text::RoleGiven { person, role: given } => format!("{person} has the role “{}” now.", role(given)),
+        Text::RightsLost { chat, right } => format!("I lack a right in <b>{chat}</b>: {right}. Until I have it, nobody comes in by me. Give it to me among the administrators of the chat."),
+        Text::RightsBack { chat } => format!("I have all rights that I need in <b>{chat}</b>."),
+        Text::AddedToChat { chat, id, right } => format!("I was added to <b>{chat}</b>. Its id is <code>{id}</code>: put it into TELEGRAM_CHAT_ID to sell seats in it.\n\nRights that I lack there: {right}"),
         Text::NeedsRole { command, role: needed } => format!(
             "{command} takes the role “{}”. An administrator of this bot can give it to you.",
             role(needed)

@@ -210,6 +210,12 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TooManyMessages => "Eso fue un poco rápido para mí: no pasé tu último mensaje. \
             Envíalo otra vez dentro de un minuto, por favor."
             .into(),
+        Text::RoleHowTo => "Escribe el id de la persona y el rol: <code>/role 123456789 operator</code>. Roles: operator, admin, y public para quitarlo.".into(),
+        Text::RoleTooHigh => "Solo puedes dar y quitar roles por debajo del tuyo, y nadie puede cambiar aquí a un propietario.".into(),
+        Text::RoleGiven { person, role: given } => format!("{person} tiene ahora el rol “{}”.", role(given)),
+        Text::RightsLost { chat, right } => format!("Me falta un permiso en <b>{chat}</b>: {right}. Mientras tanto nadie puede entrar a través de mí. Dámelo entre los administradores del chat."),
+        Text::RightsBack { chat } => format!("Tengo todos los permisos que necesito en <b>{chat}</b>."),
+        Text::AddedToChat { chat, id, right } => format!("Me han añadido a <b>{chat}</b>. Su id es <code>{id}</code>: ponlo en TELEGRAM_CHAT_ID para vender plazas en él.\n\nPermisos que me faltan allí: {right}"),
         Text::NeedsRole { command, role: needed } => format!(
             "Para {command} hace falta el rol «{}». Un administrador de este bot puede dártelo.",
             role(needed)

@@ -210,6 +210,12 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TooManyMessages => "मेरे लिए यह थोड़ा ज़्यादा तेज़ था: मैंने आपका पिछला संदेश आगे नहीं भेजा। \
             कृपया एक मिनट बाद फिर से भेजें।"
             .into(),
+        Text::RoleHowTo => "व्यक्ति की id और भूमिका लिखें: <code>/role 123456789 operator</code>। भूमिकाएँ: operator, admin, और हटाने के लिए public।".into(),
+        Text::RoleTooHigh => "आप केवल अपनी भूमिका से नीचे की भूमिकाएँ दे या हटा सकते हैं, और मालिक को यहाँ कोई नहीं बदल सकता।".into(),
+        Text::RoleGiven { person, role: given } => format!("{person} की भूमिका अब “{}” है।", role(given)),
+        Text::RightsLost { chat, right } => format!("<b>{chat}</b> में मेरे पास एक अधिकार नहीं है: {right}। जब तक वह नहीं मिलता, मेरे द्वारा कोई अंदर नहीं आ सकता। चैट के एडमिन में मुझे वह दें।"),
+        Text::RightsBack { chat } => format!("<b>{chat}</b> में मेरे पास सभी ज़रूरी अधिकार हैं।"),
+        Text::AddedToChat { chat, id, right } => format!("मुझे <b>{chat}</b> में जोड़ा गया है। उसकी id <code>{id}</code> है: उसमें सीटें बेचने के लिए इसे TELEGRAM_CHAT_ID में डालें।\n\nवहाँ मेरे पास ये अधिकार नहीं हैं: {right}"),
         Text::NeedsRole {
             command,
             role: needed,

@@ -212,6 +212,12 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TooManyMessages => "Foi um pouco rápido demais para mim: não passei adiante a sua última mensagem. \
             Envie de novo daqui a um minuto, por favor."
             .into(),
+        Text::RoleHowTo => "Escreva o id da pessoa e o papel: <code>/role 123456789 operator</code>. Papéis: operator, admin, e public para o retirar.".into(),
+        Text::RoleTooHigh => "Só pode dar e retirar papéis abaixo do seu, e ninguém pode alterar aqui um proprietário.".into(),
+        Text::RoleGiven { person, role: given } => format!("{person} tem agora o papel “{}”.", role(given)),
+        Text::RightsLost { chat, right } => format!("Falta-me uma permissão em <b>{chat}</b>: {right}. Até lá ninguém entra por mim. Dê-ma entre os administradores do chat."),
+        Text::RightsBack { chat } => format!("Tenho todas as permissões de que preciso em <b>{chat}</b>."),
+        Text::AddedToChat { chat, id, right } => format!("Fui adicionado a <b>{chat}</b>. O id é <code>{id}</code>: ponha-o em TELEGRAM_CHAT_ID para vender lugares nele.\n\nPermissões que me faltam lá: {right}"),
         Text::NeedsRole { command, role: needed } => format!(
             "{command} exige o papel “{}”. Um administrador deste bot pode dá-lo a você.",
             role(needed)

@@ -213,6 +213,12 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TooManyMessages => "Для меня это слишком быстро: последнее сообщение я не передал. \
             Отправьте его ещё раз через минуту."
             .into(),
+        Text::RoleHowTo => "Напишите id человека и роль: <code>/role 123456789 operator</code>. Роли: operator, admin, а public снимает роль.".into(),
+        Text::RoleTooHigh => "Вы можете давать и снимать только роли ниже вашей, а владельца здесь изменить нельзя.".into(),
+        Text::RoleGiven { person, role: given } => format!("У {person} теперь роль «{}».", role(given)),
+        Text::RightsLost { chat, right } => format!("Мне не хватает права в <b>{chat}</b>: {right}. Пока его нет, никто не войдёт через меня. Дайте его мне среди администраторов чата."),
+        Text::RightsBack { chat } => format!("У меня есть все нужные права в <b>{chat}</b>."),
+        Text::AddedToChat { chat, id, right } => format!("Меня добавили в <b>{chat}</b>. Его id: <code>{id}</code>. Впишите его в TELEGRAM_CHAT_ID, чтобы продавать в нём места.\n\nПрава, которых мне там не хватает: {right}"),
         Text::NeedsRole { command, role: needed } => format!(
             "Для {command} нужна роль «{}». Её может дать администратор этого бота.",
             role(needed)

@@ -151,6 +151,18 @@ sentences! { 'a,
     TooManyCommands { command: CommandName },
     /// A message was not passed on, since there were too many.
     TooManyMessages,
+    /// How `/role` is written.
+    RoleHowTo,
+    /// A role that is not this person's to give or to take.
+    RoleTooHigh,
+    /// A role is given, or taken: this one is left.
+    RoleGiven { person: Name<'a>, role: Role },
+    /// To owners: the bot lacks what it needs in a chat that is sold.
+    RightsLost { chat: Name<'a>, right: Name<'a> },
+    /// To owners: the bot has all that it needs in a chat.
+    RightsBack { chat: Name<'a> },
+    /// To owners: the bot is in a chat that no setting names.
+    AddedToChat { chat: Name<'a>, id: Name<'a>, right: Name<'a> },
     /// A command without the right to it.
     NeedsRole { command: CommandName, role: Role },
     /// A command that does not exist, and none is near.

@@ -1,0 +1,97 @@
+//! What stands behind a button of ours below a message: `~<action>:<subject>`, at most 64 bytes.
+//!
+//! It names a record or a choice, never an amount or a right, since anybody can make one up: who pressed it and the state
+//! of the record decide. Data without the `~` belong to others that use the bot.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::id::RequestId;
+use super::texts::Language;
+
+/// What begins the data of our buttons.
+pub const OUR_MARK: char = '~';
+
+/// A button of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ButtonData {
+    /// A language is chosen.
+    Language(Language),
+    /// Somebody else's claim link: "that is my other account".
+    OtherAccount(RequestId),
+    /// Somebody else's claim link: "it was not me".
+    NotMe(RequestId),
+    /// "I lost my link."
+    LostLink,
+    /// No marketing any more.
+    NewsStop,
+    /// Marketing again.
+    NewsAgain,
+}
+
+/// Data that are not a button of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoButton;
+
+impl fmt::Display for ButtonData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Language(language) => write!(f, "~lang:{}", language.code()),
+            Self::OtherAccount(request) => write!(f, "~other:{request}"),
+            Self::NotMe(request) => write!(f, "~notme:{request}"),
+            Self::LostLink => f.write_str("~lost:"),
+            Self::NewsStop => f.write_str("~stop:"),
+            Self::NewsAgain => f.write_str("~news:"),
+        }
+    }
+}
+
+impl FromStr for ButtonData {
+    type Err = NoButton;
+
+    fn from_str(data: &str) -> Result<Self, NoButton> {
+        let data = data.strip_prefix(OUR_MARK).ok_or(NoButton)?;
+        let (action, subject) = data.split_once(':').ok_or(NoButton)?;
+        let request = || subject.parse().map_err(|_| NoButton);
+        Ok(match action {
+            "lang" => Self::Language(Language::of_tag(subject).ok_or(NoButton)?),
+            "other" => Self::OtherAccount(request()?),
+            "notme" => Self::NotMe(request()?),
+            "lost" => Self::LostLink,
+            "stop" => Self::NewsStop,
+            "news" => Self::NewsAgain,
+            _ => return Err(NoButton),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_button_is_read_back_and_fits() {
+        let request = RequestId::from_bytes([7; 16]);
+        for button in [
+            ButtonData::Language(Language::Russian),
+            ButtonData::OtherAccount(request),
+            ButtonData::NotMe(request),
+            ButtonData::LostLink,
+            ButtonData::NewsStop,
+            ButtonData::NewsAgain,
+        ] {
+            let data = button.to_string();
+            assert!(data.len() <= 64, "{data}");
+            assert_eq!(data.parse(), Ok(button));
+        }
+    }
+
+    #[test]
+    fn what_is_made_up_is_no_button() {
+        for data in [
+            "", "~", "~lang", "~lang:xx", "lang:en", "~other:7", "~grant:7",
+        ] {
+            assert_eq!(data.parse::<ButtonData>(), Err(NoButton), "{data}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What people write: to the bot in private, and as a command in a group.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::{Chat, UpdateKind, User};
+use crate::id::{ChatId, TelegramUserId};
+use crate::time::Timestamp;
+
+/// A person, as an update names them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// Who.
+    pub person: TelegramUserId,
+    /// The name that they gave themselves, of one or two parts. It identifies nobody.
+    pub name: String,
+    /// Their username without `@`, if they have one. It identifies nobody: it can be given up and taken.
+    pub username: Option<String>,
+    /// The language of their app, as an IETF tag, if Telegram tells it.
+    pub language_code: Option<String>,
+}
+
+/// Without the names, which are the person's own.
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sender({})", self.person)
+    }
+}
+
+impl From<User> for Sender {
+    fn from(user: User) -> Self {
+        let name = format!("{} {}", user.first_name, user.last_name);
+        Self {
+            person: TelegramUserId(user.id),
+            name: name.trim().to_owned(),
+            username: user.username,
+            language_code: user.language_code,
+        }
+    }
+}
+
+/// A person wrote to the bot in private.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PrivateMessage {
+    /// Who. The chat has their id.
+    pub from: Sender,
+    /// The number of the message in the chat.
+    pub message_id: i64,
+    /// When, to the second, by Telegram's clock.
+    pub at: Timestamp,
+    /// The text; nothing of a photo, a sticker and the like.
+    pub text: Option<String>,
+}
+
+/// Without the text, which is the person's own.
+impl fmt::Debug for PrivateMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateMessage({:?}, {}, …)", self.from, self.at)
+    }
+}
+
+/// A person wrote a command in a group.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GroupMessage {
+    /// The group.
+    pub chat: ChatId,
+    /// Who.
+    pub from: Sender,
+    /// When, to the second, by Telegram's clock.
+    pub at: Timestamp,
+    /// The text, which begins with `/`.
+    pub text: String,
+}
+
+/// Without the text, which is the person's own.
+impl fmt::Debug for GroupMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { chat, from, at, .. } = self;
+        write!(f, "GroupMessage({chat}, {from:?}, {at}, …)")
+    }
+}
+
+/// `Message`.
+#[derive(Deserialize)]
+pub(super) struct Message {
+    message_id: i64,
+    chat: Chat,
+    from: Option<User>,
+    sender_chat: Option<Chat>,
+    date: i64,
+    text: Option<String>,
+}
+
+pub(super) fn kind_of(message: Message) -> UpdateKind {
+    if message.sender_chat.is_some() {
+        return UpdateKind::Ignored("written in the name of a chat");
+    }
+    let Some(from) = message.from.filter(|from| !from.is_bot) else {
+        return UpdateKind::Ignored("not a person's message");
+    };
+    let at = Timestamp::from_seconds(message.date);
+    match message.chat.kind.as_str() {
+        // In a private chat the chat is the person.
+        "private" if from.id == message.chat.id => UpdateKind::Private(PrivateMessage {
+            from: from.into(),
+            message_id: message.message_id,
+            at,
+            text: message.text,
+        }),
+        "group" | "supergroup" => match message.text {
+            Some(text) if text.starts_with('/') => UpdateKind::Group(GroupMessage {
+                chat: ChatId(message.chat.id),
+                from: from.into(),
+                at,
+                text,
+            }),
+            _ => UpdateKind::Ignored("talk in a group"),
+        },
+        _ => UpdateKind::Ignored("not a person's message"),
+    }
+}

@@ -1,0 +1,218 @@
+//! What a person writes to the bot, and what it says to them.
+
+use domain::button::ButtonData;
+use domain::claim::payload_in;
+use domain::command::{CommandPlace, Role, WrittenCommand, nearest};
+use domain::id::TelegramUserId;
+use domain::message::{Button, ButtonAction, Class};
+use domain::person::{Counted, Intake, Person};
+use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
+use domain::time::Timestamp;
+use domain::update::{GroupMessage, PrivateMessage, Sender};
+use store::{ChatInfo, FrontBot};
+use tracing::info;
+
+use crate::commands;
+use crate::say::{Cause, say};
+use crate::{App, Failure, UpdateOutcome};
+
+/// Handles what a person wrote in private.
+pub(crate) async fn private(
+    app: &App,
+    front: &FrontBot,
+    update: i64,
+    message: &PrivateMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let text = message.text.as_deref().unwrap_or_default();
+    let written = WrittenCommand::read(text, &front.username);
+    let payload = payload_in(text);
+    // Never limited: who paid, and who wants to hear no more.
+    let counted = match (&payload, written) {
+        (Some(_), _) => None,
+        (None, Some(command)) => commands::counted(command),
+        (None, None) => Some(Counted::Message),
+    };
+    let seen = Sight {
+        sender: &message.from,
+        counted,
+        cause: Cause::private(front, &message.from, update, message.at),
+    };
+    let Some((conversation, intake)) = Conversation::begin(app, seen).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    match (payload, written) {
+        (Some(payload), _) => conversation.claim(payload).await?,
+        (None, Some(command)) => {
+            commands::taken(&conversation, command, intake, CommandPlace::Private).await?;
+        }
+        (None, None) if intake == Intake::Taken => conversation.show_seats(Text::Welcome).await?,
+        (None, None) => {
+            let text = Text::TooManyMessages.html(conversation.language);
+            conversation.say(Class::Reply, text, Vec::new()).await?;
+        }
+    }
+    Ok(UpdateOutcome::Handled)
+}
+
+/// Handles a command that a person wrote in a group: the answer is a button to the private chat.
+pub(crate) async fn in_group(
+    app: &App,
+    front: &FrontBot,
+    update: i64,
+    message: &GroupMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let seen = Sight {
+        sender: &message.from,
+        counted: Some(Counted::Command),
+        cause: Cause {
+            chat: message.chat,
+            ..Cause::private(front, &message.from, update, message.at)
+        },
+    };
+    let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let button = Button {
+        text: Label::OpenPrivate.plain(conversation.language),
+        action: ButtonAction::Url(format!("{}/{}", app.link_base, front.username)),
+    };
+    let text = Text::PrivateOnly.html(conversation.language);
+    conversation
+        .say(Class::Reply, text, vec![vec![button]])
+        .await?;
+    Ok(UpdateOutcome::Handled)
+}
+
+/// What a person sent.
+pub(crate) struct Sight<'a> {
+    /// Who.
+    pub(crate) sender: &'a Sender,
+    /// As what it is counted, if it is.
+    pub(crate) counted: Option<Counted>,
+    /// What an answer answers.
+    pub(crate) cause: Cause,
+}
+
+/// The talk with a person.
+pub(crate) struct Conversation<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) cause: Cause,
+    pub(crate) who: Person,
+    pub(crate) language: Language,
+    pub(crate) role: Role,
+}
+
+impl<'a> Conversation<'a> {
+    /// Notes and counts what a person sent; nothing if it is to be met with silence.
+    pub(crate) async fn begin(
+        app: &'a App,
+        seen: Sight<'_>,
+    ) -> Result<Option<(Self, Intake)>, Failure> {
+        let now = app.clock.now();
+        let (who, count) = app.people.seen(seen.sender, seen.counted, now).await?;
+        let role = match app.owners.contains(&who.id) {
+            true => Role::Owner,
+            false => who.role.unwrap_or(Role::Public),
+        };
+        let intake = seen.counted.map_or(Intake::Taken, |counted| {
+            app.limits.intake(counted, count, role)
+        });
+        if intake == Intake::Silent {
+            info!(
+                outcome = "too_many",
+                "a person sends more than is taken in a minute"
+            );
+            return Ok(None);
+        }
+        let language_code = seen.sender.language_code.as_deref();
+        let language = Language::choose(who.language, language_code, app.default_language);
+        let conversation = Self {
+            app,
+            cause: seen.cause,
+            who,
+            language,
+            role,
+        };
+        Ok(Some((conversation, intake)))
+    }
+
+    pub(crate) const fn person(&self) -> TelegramUserId {
+        self.who.id
+    }
+
+    /// The command that was most likely meant, or that there is none.
+    pub(crate) fn unknown(&self, word: &str, place: CommandPlace) -> Text<'static> {
+        match nearest(word, self.role, place) {
+            Some(command) => Text::DidYouMean { command },
+            None => Text::UnknownCommand,
+        }
+    }
+
+    /// The way into each chat that the person may be in, which is how a lost one is found again; without one, `otherwise`.
+    pub(crate) async fn show_seats(&self, otherwise: Text<'_>) -> Result<(), Failure> {
+        let seats = self.seats().await?;
+        if seats.is_empty() {
+            return self.answer(otherwise).await;
+        }
+        let lines: Vec<AccessLine<'_>> = seats
+            .iter()
+            .map(|(info, until)| AccessLine {
+                chat: Name(&info.title),
+                until: until.map(Date),
+            })
+            .collect();
+        let mut buttons: Vec<Vec<Button>> =
+            seats.iter().map(|(info, _)| self.way_in(info)).collect();
+        buttons.push(self.button(&Label::LostLink, ButtonData::LostLink));
+        self.say(Class::Reply, access(self.language, &lines), buttons)
+            .await
+    }
+
+    /// The chats that the person may be in now, and until when.
+    pub(crate) async fn seats(&self) -> Result<Vec<(ChatInfo, Option<Timestamp>)>, Failure> {
+        let now = self.app.clock.now();
+        let mut seats = self.app.seats.of(self.person()).await?;
+        seats.retain(|seat| seat.is_admitted(now));
+        let mut infos = Vec::new();
+        for seat in &seats {
+            if let Some(info) = self.app.chat_infos.get(seat.chat).await? {
+                infos.push((info, seat.standing(now).until));
+            }
+        }
+        Ok(infos)
+    }
+
+    /// The button by which an entitled person asks to be let in, or opens the chat that they are in.
+    pub(crate) fn way_in(&self, info: &ChatInfo) -> Vec<Button> {
+        let label = Label::OpenChat {
+            chat: LabelName(&info.title),
+        };
+        vec![Button {
+            text: label.plain(self.language),
+            action: ButtonAction::Url(info.request_link.expose().to_owned()),
+        }]
+    }
+
+    /// A row with one button of ours.
+    pub(crate) fn button(&self, label: &Label<'_>, data: ButtonData) -> Vec<Button> {
+        vec![Button {
+            text: label.plain(self.language),
+            action: ButtonAction::Callback(data.to_string()),
+        }]
+    }
+
+    /// Answers with a sentence.
+    pub(crate) async fn answer(&self, text: Text<'_>) -> Result<(), Failure> {
+        self.say(Class::Reply, text.html(self.language), Vec::new())
+            .await
+    }
+
+    pub(crate) async fn say(
+        &self,
+        class: Class,
+        html: String,
+        buttons: Vec<Vec<Button>>,
+    ) -> Result<(), Failure> {
+        say(self.app, self.cause, class, html, buttons).await
+    }
+}

@@ -1,0 +1,192 @@
+//! Updates that are handled once: claimed, handled, settled.
+//!
+//! ```text
+//! claim      a lease of 15 s        die here: Telegram's next try finds it leased, or takes it over when the lease ends
+//! handle     effects with ids made of the update      die here: as above; what is there already is not made again
+//! settle     DONE                   die here: as above; handled again, it changes nothing
+//! ```
+//!
+//! What our own trouble (a table, a queue) keeps from being handled is given back at once and not counted. What ends badly
+//! five times, by a panic, a time-out or a record that can't be read, is parked with its body: Telegram is answered 200, so
+//! that what comes after it is not held up, and an operator has it handled again when its reason is gone.
+
+use bytes::Bytes;
+use domain::time::Timestamp;
+use domain::update::{UpdateKind, classify};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Response};
+use runtime::response::Rejection;
+use runtime::telemetry::chain;
+use serde::Serialize;
+use store::{FrontBot, UpdateClaim, UpdateKey};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use crate::{App, Failure, Handled, UpdateOutcome, conversation, door, is_malformed, presses};
+
+/// How many parked updates one tick handles.
+const REPLAYS: i32 = 20;
+
+/// Handles an update, unless it is handled or somebody else does it at this moment.
+pub(crate) async fn once(
+    app: &App,
+    front: &FrontBot,
+    key: UpdateKey,
+    kind: &UpdateKind,
+    body: &Bytes,
+) -> Response<Bytes> {
+    let now = app.clock.now();
+    let owner = format!("{:016x}", fastrand::u64(..));
+    let since = match app.updates.claim(key, &owner, now).await {
+        Ok(UpdateClaim::Taken { since }) => since,
+        Ok(UpdateClaim::Settled) => return Handled::from(UpdateOutcome::Duplicate).answer(),
+        Ok(UpdateClaim::Busy(until)) => return busy(until, now),
+        Ok(UpdateClaim::Exhausted) => return park(app, key, kind, body).await,
+        Err(fault) => return failed(key, kind, &fault),
+    };
+    let handled = match route(app, front, key, since, kind).await {
+        Ok(handled) => handled,
+        Err(failure) => {
+            let is_counted = is_malformed(failure.as_ref());
+            if let Err(fault) = app.updates.give_back(key, is_counted).await {
+                warn!(update.id = key.id, bot.id = %key.bot, "an update can't be given back, its lease ends by itself: {}", chain(&fault));
+            }
+            return failed(key, kind, failure.as_ref());
+        }
+    };
+    match app.updates.settle(key).await {
+        Ok(()) => {
+            let millis = app.clock.now().since(now).as_millis();
+            info!(update.id = key.id, bot.id = %key.bot, kind = kind.as_str(), outcome = handled.outcome.as_str(), millis, "an update is handled");
+            handled.answer()
+        }
+        Err(fault) => failed(key, kind, &fault),
+    }
+}
+
+/// Who handles it.
+async fn route(
+    app: &App,
+    front: &FrontBot,
+    key: UpdateKey,
+    since: Timestamp,
+    kind: &UpdateKind,
+) -> Result<Handled, Failure> {
+    match kind {
+        UpdateKind::JoinRequest(request) => {
+            door::asked(app, key.id, request).await.map(Handled::from)
+        }
+        UpdateKind::Private(message) => conversation::private(app, front, key.id, message)
+            .await
+            .map(Handled::from),
+        UpdateKind::Group(message) => conversation::in_group(app, front, key.id, message)
+            .await
+            .map(Handled::from),
+        UpdateKind::Press(press) => presses::pressed(app, front, key.id, since, press).await,
+        UpdateKind::Member(_) | UpdateKind::Bot(_) | UpdateKind::Ignored(_) => {
+            Ok(UpdateOutcome::Ignored.into())
+        }
+    }
+}
+
+/// Telegram sends it again when whoever handles it must be done.
+fn busy(until: Timestamp, now: Timestamp) -> Response<Bytes> {
+    let mut answer = Rejection::Unavailable.answer();
+    let seconds = until.since(now).as_secs() + 1;
+    if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
+        answer.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    answer
+}
+
+fn failed(
+    key: UpdateKey,
+    kind: &UpdateKind,
+    failure: &(dyn std::error::Error + Send + Sync + 'static),
+) -> Response<Bytes> {
+    let fault = match is_malformed(failure) {
+        true => "malformed",
+        false => "unavailable",
+    };
+    error!(update.id = key.id, bot.id = %key.bot, kind = kind.as_str(), fault, "an update could not be handled yet: {}", chain(failure));
+    Rejection::Unavailable.answer()
+}
+
+async fn park(app: &App, key: UpdateKey, kind: &UpdateKind, body: &Bytes) -> Response<Bytes> {
+    let text = String::from_utf8_lossy(body);
+    let parked = app
+        .updates
+        .park(key, kind.as_str(), &text, app.clock.now())
+        .await;
+    if let Err(fault) = parked {
+        return failed(key, kind, &fault);
+    }
+    error!(update.id = key.id, bot.id = %key.bot, kind = kind.as_str(), fault = "update_parked",
+        "an update ended badly five times and is parked, so that others are not held up; mend the reason, then have it handled again");
+    Handled::from(UpdateOutcome::Ignored).answer()
+}
+
+/// What one tick did with the parked updates that an operator wants handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replayed {
+    /// Handled.
+    pub handled: u64,
+    /// Parked again.
+    pub failed: u64,
+}
+
+/// Handles the parked updates that an operator wants handled, until `deadline`. Each is handled as it would have been when
+/// it came: what has happened since is seen by its date.
+pub async fn replay(app: &App, deadline: Instant) -> Replayed {
+    let mut replayed = Replayed::default();
+    let keys = match app.updates.replays(REPLAYS).await {
+        Ok(keys) => keys,
+        Err(fault) => {
+            error!(
+                fault = "unavailable",
+                "parked updates can't be read, the next tick tries again: {}",
+                chain(&fault)
+            );
+            return replayed;
+        }
+    };
+    for key in keys {
+        if Instant::now() >= deadline {
+            break;
+        }
+        match replay_one(app, key).await {
+            Ok(true) => replayed.handled += 1,
+            Ok(false) => {}
+            Err(fault) => {
+                error!(update.id = key.id, bot.id = %key.bot, fault = "update_parked", "a parked update could not be handled, and stays parked: {}", chain(fault.as_ref()));
+                replayed.failed += 1;
+            }
+        }
+    }
+    replayed
+}
+
+/// Answers whether it was this tick's to handle.
+async fn replay_one(app: &App, key: UpdateKey) -> Result<bool, Failure> {
+    let Some((body, since)) = app.updates.take_replay(key, app.clock.now()).await? else {
+        return Ok(false);
+    };
+    let update = classify(body.as_bytes()).map_err(|_| "its body is not JSON")?;
+    let handled = match app.front().await? {
+        Some(front) => route(app, &front, key, since, &update.kind).await,
+        None => Err(Failure::from("there is no front bot")),
+    };
+    match handled {
+        Ok(_) => {
+            app.updates.settle(key).await?;
+            info!(update.id = key.id, bot.id = %key.bot, kind = update.kind.as_str(), outcome = "replayed", "a parked update is handled");
+            Ok(true)
+        }
+        Err(failure) => {
+            let (kind, now) = (update.kind.as_str(), app.clock.now());
+            app.updates.park(key, kind, &body, now).await?;
+            Err(failure)
+        }
+    }
+}

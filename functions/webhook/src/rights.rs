@@ -1,0 +1,127 @@
+//! The bot's own rights in a chat, and whether a person can be written to.
+//!
+//! Written by the date of the update, so that it may come twice and out of order.
+
+use domain::id::ChatId;
+use domain::message::Class;
+use domain::person::Reachable;
+use domain::texts::{Language, Name, Text};
+use domain::update::{AdministratorRight, BotMembership, BotStanding};
+use tracing::{error, info};
+
+use crate::joins::member_chat;
+use crate::say::{Cause, say};
+use crate::{App, Failure, UpdateOutcome};
+
+/// Something changed for the bot.
+pub(crate) async fn changed(
+    app: &App,
+    update: i64,
+    membership: &BotMembership,
+) -> Result<UpdateOutcome, Failure> {
+    if membership.is_private {
+        if !app.talks() {
+            return Ok(UpdateOutcome::Ignored);
+        }
+        let reachable = match membership.standing {
+            BotStanding::Out => Reachable::No,
+            BotStanding::Administrator { .. } | BotStanding::Member => Reachable::Yes,
+        };
+        let person = membership.by.person;
+        app.people.reach(person, reachable, membership.at).await?;
+        return Ok(UpdateOutcome::Handled);
+    }
+    match app.chats.contains(membership.chat) {
+        true => in_our_chat(app, update, membership).await,
+        false => elsewhere(app, update, membership).await,
+    }
+}
+
+/// In a chat that we sell: without its rights nobody comes in.
+async fn in_our_chat(
+    app: &App,
+    update: i64,
+    membership: &BotMembership,
+) -> Result<UpdateOutcome, Failure> {
+    let chat = member_chat(app, membership.chat);
+    let lacks = lacking(&membership.standing);
+    let title = Name(&membership.title);
+    if lacks.is_empty() {
+        info!(chat.id = %chat, outcome = "rights", "a bot has its rights in a chat");
+        tell_owners(app, update, membership, Text::RightsBack { chat: title }).await?;
+    } else {
+        error!(chat.id = %chat, fault = "rights_lost", lacks, "a bot lost what it needs in a chat, so that nobody comes in by it; give it back");
+        let text = Text::RightsLost {
+            chat: title,
+            right: Name(&lacks),
+        };
+        tell_owners(app, update, membership, text).await?;
+    }
+    Ok(UpdateOutcome::Handled)
+}
+
+/// In a chat that no setting names: an owner who sets one up is told its id and what is missing.
+async fn elsewhere(
+    app: &App,
+    update: i64,
+    membership: &BotMembership,
+) -> Result<UpdateOutcome, Failure> {
+    let is_in = membership.standing != BotStanding::Out;
+    if !is_in || !app.owners.contains(&membership.by.person) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let (id, lacks) = (membership.chat.to_string(), lacking(&membership.standing));
+    let text = Text::AddedToChat {
+        chat: Name(&membership.title),
+        id: Name(&id),
+        right: Name(if lacks.is_empty() { "-" } else { &lacks }),
+    };
+    tell_owners(app, update, membership, text).await?;
+    Ok(UpdateOutcome::Handled)
+}
+
+/// What the bot lacks, by the names that Telegram's API has for it; empty if nothing.
+fn lacking(standing: &BotStanding) -> String {
+    match standing {
+        BotStanding::Administrator { lacks } => {
+            let names: Vec<&str> = lacks
+                .iter()
+                .copied()
+                .map(AdministratorRight::as_str)
+                .collect();
+            names.join(", ")
+        }
+        BotStanding::Member | BotStanding::Out => "administrator".to_owned(),
+    }
+}
+
+/// Owners who never started the bot can't be written to: for them there is the alarm.
+async fn tell_owners(
+    app: &App,
+    update: i64,
+    membership: &BotMembership,
+    text: Text<'_>,
+) -> Result<(), Failure> {
+    if !app.talks() {
+        return Ok(());
+    }
+    let Some(front) = app.front().await? else {
+        return Ok(());
+    };
+    for owner in &app.owners {
+        let known = app.people.get(*owner).await?;
+        let Some(known) = known.filter(|known| known.reachable == Reachable::Yes) else {
+            continue;
+        };
+        let language = Language::choose(known.language, None, app.default_language);
+        let cause = Cause {
+            bot: front.bot,
+            chat: ChatId(owner.0),
+            update,
+            at: membership.at,
+        };
+        let html = text.html(language);
+        say(app, cause, Class::Transactional, html, Vec::new()).await?;
+    }
+    Ok(())
+}
