@@ -34,7 +34,7 @@ use simulators::telegram::Telegram;
 use simulators::webengage::WebEngage;
 
 use crate::functions::{FUNCTIONS, Function, Functions};
-use crate::resources::{EVENTS, INVITES, MESSAGES};
+use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES};
 use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
@@ -240,6 +240,12 @@ impl TestStack {
         self.local.mappings["messenger"].kill()
     }
 
+    /// Kills `hooks` in the middle of what it does; answers how many invocations that were.
+    #[must_use]
+    pub fn kill_hooks(&self) -> usize {
+        self.local.mappings["hooks"].kill()
+    }
+
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
     #[must_use]
     pub fn kill_worker(&self) -> usize {
@@ -278,9 +284,11 @@ impl Drop for TestStack {
             INVITES.queue,
             EVENTS.queue,
             MESSAGES.queue,
+            HOOKS.queue,
             INVITES.dead_letters,
             EVENTS.dead_letters,
             MESSAGES.dead_letters,
+            HOOKS.dead_letters,
         ] {
             assert_eq!(self.depth(queue), 0, "the test leaves messages in {queue}");
         }

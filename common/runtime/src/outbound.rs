@@ -34,7 +34,7 @@ const URL_MAX_BYTES: usize = 2048;
 
 /// Which targets may be called.
 #[derive(Clone, Default)]
-pub struct Targets(ExemptHosts);
+pub struct CallTargets(ExemptHosts);
 
 /// Why a URL is not one of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub enum NoTarget {
     Refused(TargetRefusal),
 }
 
-impl Targets {
+impl CallTargets {
     /// `HOOK_EXEMPT_HOSTS`: hosts that may be called whatever they are. A function on Lambda must not have it.
     pub fn from_env(env: &mut Env) -> Self {
         let Some(text) = env.optional("HOOK_EXEMPT_HOSTS") else {
@@ -131,7 +131,7 @@ pub type Called = (HookAnswer, Option<Duration>);
 
 /// What calls targets.
 pub struct Caller {
-    targets: Targets,
+    targets: CallTargets,
     way: Way,
 }
 
@@ -146,7 +146,7 @@ enum Way {
 impl Caller {
     /// The network, unless the environment is one of a simulation.
     pub fn from_env(env: &mut Env) -> Self {
-        let targets = Targets::from_env(env);
+        let targets = CallTargets::from_env(env);
         if let Some(transport) = env.transport() {
             let way = Way::Simulated(transport);
             return Self { targets, way };
@@ -160,7 +160,7 @@ impl Caller {
         caller.unwrap_or_else(|error| {
             env.problem(format!("no HTTP client: {error}"));
             Self {
-                targets: Targets::default(),
+                targets: CallTargets::default(),
                 way: Way::Network {
                     guarded: reqwest::Client::default(),
                     exempt: reqwest::Client::default(),
@@ -174,7 +174,7 @@ impl Caller {
     /// # Errors
     /// A sentence, if the TLS set-up is broken.
     pub fn new(
-        targets: Targets,
+        targets: CallTargets,
         look_up: impl Fn(String) -> Looked + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let resolver = PublicResolver(Arc::new(look_up));
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_target_is_read_as_whoever_calls_it_reads_it() {
-        let targets = Targets(ExemptHosts::parse("127.0.0.1:9000").unwrap());
+        let targets = CallTargets(ExemptHosts::parse("127.0.0.1:9000").unwrap());
         for url in [
             "https://shop.example/hooks?key=1",
             "https://SHOP.example:8443",
@@ -328,7 +328,7 @@ mod tests {
                 ("HOOK_EXEMPT_HOSTS", value),
                 ("AWS_LAMBDA_FUNCTION_NAME", name),
             ]);
-            Targets::from_env(&mut env);
+            CallTargets::from_env(&mut env);
             env.check().map_err(|refusal| refusal.to_string())
         };
         assert_eq!(check("", "localhost:80"), Ok(()));
@@ -349,7 +349,7 @@ mod tests {
     async fn call(answers: &'static [&'static [&'static str]]) -> (HookAnswer, usize) {
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
-        let caller = Caller::new(Targets::default(), move |_| {
+        let caller = Caller::new(CallTargets::default(), move |_| {
             let place = counted
                 .fetch_add(1, Ordering::SeqCst)
                 .min(answers.len() - 1);

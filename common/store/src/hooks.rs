@@ -4,6 +4,8 @@ mod announcements;
 mod deliveries;
 mod endpoints;
 
-pub use announcements::Announcements;
-pub use deliveries::{Claiming, Deliveries, DeliveryPage, DeliveryRecord, DueDelivery, Replayed};
+pub use announcements::{AnnouncementWrites, Announcements};
+pub use deliveries::{
+    Claiming, Deliveries, DeliveryPage, DeliveryRecord, DeliveryReplayed, DueDelivery,
+};
 pub use endpoints::{Changed, Endpoints};

@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::types::{
 
 use self::attributes::*;
 use super::item::{Item, Reader, link, n, s};
-use super::{StoreError, Table, Tasks};
+use super::{AnnouncementWrites, StoreError, Table, Tasks};
 use domain::claim::Claim;
 use domain::history::Entry;
 use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
@@ -280,7 +280,7 @@ impl Invites {
         task: &Task,
         minted: Option<&Minted<'_>>,
         error: &str,
-        also: Vec<TransactWriteItem>,
+        also: AnnouncementWrites,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let operation = "TransactWriteItems to fail a request";
@@ -334,7 +334,7 @@ impl Invites {
                     .delete(tasks.deletion(&key)?)
                     .build(),
             );
-            writes.extend(also);
+            writes.extend(also.0);
             Ok(())
         })?;
         Ok(matches!(

@@ -26,8 +26,8 @@ pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use dedup::Dedup;
 pub use hooks::{
-    Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord, DueDelivery,
-    Endpoints, Replayed,
+    AnnouncementWrites, Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord,
+    DeliveryReplayed, DueDelivery, Endpoints,
 };
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};

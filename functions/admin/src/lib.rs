@@ -10,6 +10,10 @@
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
 //! POST chats/{chatId}/pause, /resume
+//! GET, POST endpoints                 those who are told what happens, and one more
+//! DELETE endpoints/{endpointId}
+//! POST endpoints/{endpointId}/enable, /disable, /rotate-secret, /test, /replay
+//! GET  endpoints/{endpointId}/deliveries   what they were told, and what came of it
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
@@ -18,6 +22,7 @@
 mod actions;
 mod chats;
 mod dead_letters;
+mod endpoints;
 mod invites;
 mod lanes;
 mod view;
@@ -32,14 +37,17 @@ use runtime::aws;
 use runtime::body::read;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::outbound::CallTargets;
 use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
-use store::queue::{Bells, DeadLetters, Queue};
-use store::{Invites, Links, RateLimits, Tasks};
+use store::queue::{Bells, DeadLetters, HookBells, Queue};
+use store::{Deliveries, Endpoints, Invites, Links, RateLimits, Tasks};
 use tracing::{error, info, warn};
+
+use endpoints::EndpointCall;
 
 /// What the handler needs.
 pub struct App {
@@ -53,6 +61,10 @@ pub struct App {
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
+    endpoints: Endpoints,
+    hook_deliveries: Deliveries,
+    hook_bells: HookBells,
+    targets: CallTargets,
     clock: Clock,
 }
 
@@ -71,6 +83,10 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
+            endpoints: Endpoints::from_env(aws.dynamodb(), env),
+            hook_deliveries: Deliveries::from_env(aws.dynamodb(), env),
+            hook_bells: HookBells::from_env(aws.sqs(), env),
+            targets: CallTargets::from_env(env),
             clock,
         }
     }
@@ -101,6 +117,9 @@ enum AdminCall<'a> {
     Chats,
     Pause(&'a str),
     Resume(&'a str),
+    Endpoints,
+    RegisterEndpoint,
+    OfEndpoint(&'a str, EndpointCall),
 }
 
 impl<'a> AdminCall<'a> {
@@ -123,6 +142,16 @@ impl<'a> AdminCall<'a> {
             ["chats"] => ("GET", Self::Chats),
             ["chats", id, "pause"] => ("POST", Self::Pause(id)),
             ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            ["endpoints"] => match *method {
+                Method::GET => ("GET", Self::Endpoints),
+                Method::POST => ("POST", Self::RegisterEndpoint),
+                _ => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            },
+            ["endpoints", id] => ("DELETE", Self::OfEndpoint(id, EndpointCall::Delete)),
+            ["endpoints", id, name] => {
+                let (takes, call) = EndpointCall::named(name).ok_or(Rejection::NotFound)?;
+                (takes, Self::OfEndpoint(id, call))
+            }
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -181,6 +210,9 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Chats => chats::list(app).await,
         AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
         AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::Endpoints => endpoints::list(app).await,
+        AdminCall::RegisterEndpoint => endpoints::register(app, who, read(body)?).await,
+        AdminCall::OfEndpoint(id, call) => endpoints::call(app, who, id, call, query, body).await,
     }
 }
 
@@ -221,6 +253,12 @@ mod tests {
             ("GET", "/v1/admin/chats".to_owned()),
             ("POST", "/v1/admin/chats/-1/pause".to_owned()),
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/enable".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/disable".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/rotate-secret".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/test".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/replay".to_owned()),
+            ("GET", "/v1/admin/endpoints/ep_1/deliveries".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

@@ -25,7 +25,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings;
 use serde::Serialize;
 use store::queue::{Envelope, MessageBell, MessageBells};
-use store::{Messages, RateLimits};
+use store::{Announcements, Messages, RateLimits};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -46,6 +46,7 @@ pub struct App {
     messages: Messages,
     limits: RateLimits,
     bells: MessageBells,
+    announcements: Announcements,
     rules: RetryRules,
     retention: Duration,
     clock: Clock,
@@ -61,6 +62,7 @@ impl App {
             messages: Messages::from_env(aws.dynamodb(), env),
             limits: RateLimits::of_messages(aws.dynamodb(), env),
             bells: MessageBells::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),
                 base_backoff: settings::base_backoff(env),

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use domain::action::Change;
 use domain::history::{Action, SHOP};
+use domain::hook::Announcement;
 use domain::id::RequestId;
 use domain::invite::{Invite, Status};
 use http::{Method, Request, Response, StatusCode};
@@ -15,7 +16,7 @@ use runtime::view::InviteView;
 use serde::Deserialize;
 use tracing::info;
 
-use crate::{App, claim};
+use crate::{App, claim, unavailable};
 
 /// The body of `reissue`.
 #[derive(Deserialize)]
@@ -55,6 +56,7 @@ pub(crate) async fn answer(
         let (invite, change) = acting.act(SHOP, id, action, Invite::void, detail).await?;
         // Also the second time: the first call may have died before it.
         claim::close(app, &invite).await?;
+        announce_void(app, &invite).await?;
         (invite, change)
     } else {
         let asked: ReissueBody = body::read(request.body())?;
@@ -69,6 +71,20 @@ pub(crate) async fn answer(
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
     Ok(json(StatusCode::OK, &InviteView::from(invite)))
+}
+
+/// Announces that a request was taken back, and with it the seat of whoever had claimed it.
+async fn announce_void(app: &App, invite: &Invite) -> Result<(), Rejection> {
+    let ended = invite
+        .bound_to
+        .zip(invite.voided_at)
+        .map(|(person, at)| Announcement::seat_ended(invite, person, at));
+    let announcements = Announcement::invite_voided(invite).into_iter().chain(ended);
+    let announced = app
+        .announcements
+        .announce(announcements, app.clock.now())
+        .await;
+    announced.map_err(unavailable)
 }
 
 #[cfg(test)]

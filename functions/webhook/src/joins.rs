@@ -22,7 +22,7 @@ use store::{Joined, LinkRecord, Owner, StoreError};
 use tracing::field::display;
 use tracing::{error, info, warn};
 
-use crate::{App, Failure, UpdateOutcome, door};
+use crate::{App, Failure, UpdateOutcome, announce, door};
 
 /// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
 pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
@@ -128,6 +128,9 @@ async fn note(
             "returned",
         ),
     };
+    if whereabouts == Whereabouts::Outside {
+        announce::left(app, id, presence).await?;
+    }
     if is_news {
         info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");
     }
@@ -269,8 +272,8 @@ async fn queue_consequences(
             .put_member(chat, join.person, invite.request_id, now, kept);
         put.await?;
     }
-    match invite.unsent_join_event(&link.invite_link) {
-        Some(event) => Ok(app.events.send_now(event).await?),
-        None => Ok(()),
+    if let Some(event) = invite.unsent_join_event(&link.invite_link) {
+        app.events.send_now(event).await?;
     }
+    announce::joined(app, invite).await
 }

@@ -4,6 +4,7 @@
 //! written in such a way that handling them twice gives the same; all else is claimed in the table of updates first. What
 //! calls Telegram goes through the tables of tasks and messages.
 
+mod announce;
 mod claims;
 mod commands;
 mod conversation;
@@ -34,8 +35,8 @@ use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, Seats, StoreError,
-    Tasks, UpdateKey, Updates,
+    Announcements, BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People,
+    Seats, StoreError, Tasks, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -51,6 +52,7 @@ pub struct App {
     tasks: Tasks,
     bells: Bells,
     events: Queue<EventMessage>,
+    announcements: Announcements,
     deliveries: ChatDeliveries,
     claim_keys: ClaimKeys,
     link_base: String,
@@ -92,6 +94,7 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             owners: settings::bot_owners(env),
@@ -174,7 +177,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             Ok(UpdateOutcome::Ignored)
         }
         UpdateKind::Member(change) => joins::member(app, change).await,
-        UpdateKind::Bot(membership) => rights::changed(app, update.id, membership).await,
+        UpdateKind::Bot(membership) => rights::changed(app, bot, update.id, membership).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
         | UpdateKind::Group(_)

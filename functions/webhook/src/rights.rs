@@ -2,7 +2,8 @@
 //!
 //! Written by the date of the update, so that it may come twice and out of order.
 
-use domain::id::ChatId;
+use domain::hook::Announcement;
+use domain::id::{BotId, ChatId};
 use domain::message::Class;
 use domain::person::Reachable;
 use domain::texts::{Language, Name, Text};
@@ -11,11 +12,12 @@ use tracing::{error, info};
 
 use crate::joins::member_chat;
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Something changed for the bot.
 pub(crate) async fn changed(
     app: &App,
+    bot: Option<BotId>,
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
@@ -32,7 +34,7 @@ pub(crate) async fn changed(
         return Ok(UpdateOutcome::Handled);
     }
     match app.chats.contains(membership.chat) {
-        true => in_our_chat(app, update, membership).await,
+        true => in_our_chat(app, bot, update, membership).await,
         false => elsewhere(app, update, membership).await,
     }
 }
@@ -40,6 +42,7 @@ pub(crate) async fn changed(
 /// In a chat that we sell: without its rights nobody comes in.
 async fn in_our_chat(
     app: &App,
+    bot: Option<BotId>,
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
@@ -51,6 +54,8 @@ async fn in_our_chat(
         tell_owners(app, update, membership, Text::RightsBack { chat: title }).await?;
     } else {
         error!(chat.id = %chat, fault = "rights_lost", lacks, "a bot lost what it needs in a chat, so that nobody comes in by it; give it back");
+        let lost = Announcement::bot_rights_lost(bot, chat, &lacks, membership.at);
+        announce::tell(app, Some(lost)).await?;
         let text = Text::RightsLost {
             chat: title,
             right: Name(&lacks),

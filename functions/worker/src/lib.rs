@@ -37,7 +37,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings::{self, Lifetimes};
 use serde::Serialize;
 use store::queue::{Bell, Bells, Envelope, Queue};
-use store::{Invites, LinkPool, Links, RateLimits, Seats, Tasks};
+use store::{Announcements, Invites, LinkPool, Links, RateLimits, Seats, Tasks};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -65,6 +65,7 @@ pub struct App {
     targets: Targets,
     bells: Bells,
     events: Queue<EventMessage>,
+    announcements: Announcements,
     rules: RetryRules,
     invite_ttl: Duration,
     pool_ttl: Duration,
@@ -93,6 +94,7 @@ impl App {
             targets,
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),
                 base_backoff: settings::base_backoff(env),

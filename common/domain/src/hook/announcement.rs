@@ -252,11 +252,17 @@ impl Announcement {
         Self::new(HookKind::MessageUndelivered, task.message.at(), cause, data)
     }
 
-    /// A bot lost rights in a chat at `at`, as Telegram reports it: those that are `missing`, by Telegram's names.
+    /// A bot lost rights in a chat at `at`, as Telegram reports it: those that are `missing`, by Telegram's names. The front
+    /// bot is not named.
     #[must_use]
-    pub fn bot_rights_lost(bot: BotId, chat: ChatId, missing: &[&str], at: Timestamp) -> Self {
-        let data = json!({"botId": bot, "chatId": chat, "missing": missing});
-        Self::new(HookKind::BotRightsLost, at, format!("{bot}#{chat}"), data)
+    pub fn bot_rights_lost(bot: Option<BotId>, chat: ChatId, missing: &str, at: Timestamp) -> Self {
+        let missing: Vec<&str> = missing.split(", ").collect();
+        let mut data = json!({"chatId": chat, "missing": missing});
+        if let Some(bot) = bot {
+            data["botId"] = json!(bot);
+        }
+        let cause = format!("{}#{chat}", bot.map_or(0, |bot| bot.0));
+        Self::new(HookKind::BotRightsLost, at, cause, data)
     }
 
     /// An operator tests an endpoint at `at`.
@@ -347,7 +353,7 @@ mod tests {
             Announcement::seat_moved(&invite, claim, one, two, at),
             Announcement::seat_conflict(&invite, two, at),
             Announcement::seat_ended(&invite, one, at),
-            Announcement::bot_rights_lost(BotId(1), ChatId(-1), &["can_invite_users"], at),
+            Announcement::bot_rights_lost(Some(BotId(1)), ChatId(-1), "can_invite_users", at),
             Announcement::endpoint_test(at),
         ]
         .map(|announced| announced.id());

@@ -21,6 +21,18 @@ use runtime::telemetry::chain;
 /// How long what endpoints want is believed.
 const KEPT: Duration = Duration::from_secs(60);
 
+/// The deliveries of an announcement as parts of somebody's transaction.
+#[derive(Default)]
+pub struct AnnouncementWrites(pub(crate) Vec<TransactWriteItem>);
+
+impl AnnouncementWrites {
+    /// Whether nobody wants it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// What a process knows of the endpoints, and when it read that.
 type Known = (Arc<Vec<Subscription>>, Timestamp);
 
@@ -86,11 +98,12 @@ impl Announcements {
         &self,
         announcement: &Announcement,
         now: Timestamp,
-    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+    ) -> Result<AnnouncementWrites, StoreError> {
         let subscriptions = self.subscriptions(now).await?;
-        wanting(&subscriptions, announcement.kind)
+        let writes: Result<_, _> = wanting(&subscriptions, announcement.kind)
             .map(|to| self.deliveries.insertion(announcement, to, now))
-            .collect()
+            .collect();
+        writes.map(AnnouncementWrites)
     }
 
     /// Wakes `hooks`; without, its tick looks within a minute.

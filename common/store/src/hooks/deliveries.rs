@@ -93,7 +93,7 @@ pub struct DeliveryPage {
 
 /// What a replay did to one delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replayed {
+pub enum DeliveryReplayed {
     /// It is to be made again.
     Done,
     /// It waits to be made anyway.
@@ -262,7 +262,7 @@ impl Deliveries {
         endpoint: &EndpointId,
         event: &HookEventId,
         now: Timestamp,
-    ) -> Result<Replayed, StoreError> {
+    ) -> Result<DeliveryReplayed, StoreError> {
         let call = self
             .change(endpoint, event)
             .update_expression(
@@ -281,11 +281,11 @@ impl Deliveries {
             .await?
             .is_some()
         {
-            return Ok(Replayed::Done);
+            return Ok(DeliveryReplayed::Done);
         }
         Ok(match self.get(endpoint, event).await? {
-            Some(_) => Replayed::Waiting,
-            None => Replayed::Missing,
+            Some(_) => DeliveryReplayed::Waiting,
+            None => DeliveryReplayed::Missing,
         })
     }
 

@@ -80,7 +80,9 @@ fn functions_that_feed_themselves_are_allowed_to() {
     }
     assert_eq!(
         circles,
-        ["events", "messenger", "worker"].map(str::to_owned).into()
+        ["events", "hooks", "messenger", "worker"]
+            .map(str::to_owned)
+            .into()
     );
     for (name, function) in &functions {
         let expected = if circles.contains(name) {
@@ -106,7 +108,10 @@ fn what_the_clock_drives_is_not_made_up_for_later() {
         assert_eq!(schedule["Properties"]["RetryPolicy"], once, "{name}");
         driven.push(name);
     }
-    assert_eq!(driven, ["messenger", "monitor", "sweeper", "worker"]);
+    assert_eq!(
+        driven,
+        ["hooks", "messenger", "monitor", "sweeper", "worker"]
+    );
 }
 
 #[test]

@@ -69,13 +69,14 @@ fn each_sample_is_what_its_trigger_sends() {
                 is_a_call_of(name, &sample, &json);
                 continue;
             }
-            "worker" | "messenger" if sample.ends_with("-tick.json") => {
+            "worker" | "messenger" | "hooks" if sample.ends_with("-tick.json") => {
                 let tick = serde_json::from_str(&json).unwrap();
                 assert!(matches!(tick, Invocation::Tick(_)), "{sample}");
                 continue;
             }
             "worker" => "invite",
             "messenger" => "message",
+            "hooks" => "hook",
             "events" => "event",
             "setup" => {
                 let event: Value = serde_json::from_str(&json).unwrap();

@@ -24,6 +24,7 @@ const OPTIONAL: [&str; 17] = [
     "CHAT_DELIVERY",
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
+    "HOOK_EXEMPT_HOSTS",
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
@@ -37,7 +38,7 @@ const OPTIONAL: [&str; 17] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 13] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -49,6 +50,8 @@ const TABLES: [(&str, &str); 11] = [
     ("Bots", "BOTS_TABLE"),
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
+    ("Endpoints", "ENDPOINTS_TABLE"),
+    ("Deliveries", "DELIVERIES_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
@@ -262,7 +265,7 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
             assert!(properties["State"].is_null(), "{name} always runs");
             let input = properties["Input"].as_str().unwrap_or("null");
             let input: Value = serde_json::from_str(input).unwrap();
-            let of = if ["worker", "messenger"].contains(&name.as_str()) {
+            let of = if ["worker", "messenger", "hooks"].contains(&name.as_str()) {
                 json!({"kind": "tick"})
             } else {
                 json!(null)

@@ -65,6 +65,7 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "InviteQueue: empty".to_owned(),
             "EventQueue: empty".to_owned(),
             "MessageQueue: empty".to_owned(),
+            "HookQueue: empty".to_owned(),
             "InviteDeadLetterQueue: empty".to_owned(),
             "EventDeadLetterQueue: empty".to_owned(),
         ]

@@ -1,0 +1,65 @@
+//! What endpoints are told of an update.
+//!
+//! Each is said before the update counts as handled, and again when it comes again: its id is made of what the record has.
+
+use domain::claim::Claim;
+use domain::hook::{Announcement, HookKind};
+use domain::id::{RequestId, TelegramUserId};
+use domain::invite::Invite;
+use domain::join::Presence;
+use domain::time::Timestamp;
+
+use crate::{App, Failure};
+
+/// The buyer of a request joined, as its record has it.
+pub(crate) async fn joined(app: &App, invite: &Invite) -> Result<(), Failure> {
+    tell(app, Announcement::invite_joined(invite)).await
+}
+
+/// The buyer of a request left, if its record has that leave: a late or repeated update may tell an older one.
+pub(crate) async fn left(app: &App, id: RequestId, leave: &Presence) -> Result<(), Failure> {
+    if !is_wanted(app, HookKind::InviteLeft).await? {
+        return Ok(());
+    }
+    let invite = app.invites.get(id).await?;
+    let left = invite.filter(|invite| invite.left_at == Some(leave.at));
+    tell(app, left.as_ref().and_then(Announcement::invite_left)).await
+}
+
+/// A person claimed the seat of a request, which is bound to them by now.
+pub(crate) async fn claimed(
+    app: &App,
+    claim: Claim,
+    person: TelegramUserId,
+) -> Result<(), Failure> {
+    if !is_wanted(app, HookKind::SeatClaimed).await? {
+        return Ok(());
+    }
+    let invite = app.invites.get(claim.request_id).await?;
+    let claimed = invite.as_ref().and_then(|invite| {
+        let at = invite.bound_at?;
+        Some(Announcement::seat_claimed(invite, claim, person, at))
+    });
+    tell(app, claimed).await
+}
+
+/// A person wants a seat that somebody else has claimed.
+pub(crate) async fn conflict(
+    app: &App,
+    invite: &Invite,
+    person: TelegramUserId,
+    at: Timestamp,
+) -> Result<(), Failure> {
+    tell(app, Some(Announcement::seat_conflict(invite, person, at))).await
+}
+
+async fn is_wanted(app: &App, kind: HookKind) -> Result<bool, Failure> {
+    let now = app.clock.now();
+    Ok(app.announcements.are_wanted(kind, now).await?)
+}
+
+/// Says what happened, if anything did.
+pub(crate) async fn tell(app: &App, announcement: Option<Announcement>) -> Result<(), Failure> {
+    let now = app.clock.now();
+    Ok(app.announcements.announce(announcement, now).await?)
+}
