@@ -4,6 +4,7 @@
 //! knows; it is listed, and deleted.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use domain::hook::{
     Announcement, DisabledBy, Endpoint, EndpointId, HookEventId, HookKind, HookSecret, HookState,
@@ -217,7 +218,11 @@ async fn replay(
             }
         }
         (None, Some(from), to) => {
-            let before = to.unwrap_or(now).to_string();
+            let to = to.unwrap_or(now);
+            if to < from {
+                return Err(Rejection::InvalidParameter);
+            }
+            let before = to.to_string();
             let state = (!asked.delivered).then_some(HookState::Parked);
             let page = app
                 .hook_deliveries
@@ -228,9 +233,9 @@ async fn replay(
                 let done = app.hook_deliveries.replay(id, &record.event, now).await;
                 replayed += u64::from(done.map_err(unavailable)? == DeliveryReplayed::Done);
             }
-            // The latest come first: what is left lies before the last one.
+            // The latest come first: what is left lies before the last one, or came about in the same millisecond.
             let left = page.found.last().filter(|_| page.is_more);
-            let left = left.map(|record| record.event.at());
+            let left = left.map(|record| record.event.at().plus(Duration::from_millis(1)));
             json!({"replayed": replayed, "isMore": page.is_more, "to": left})
         }
         _ => return Err(Rejection::InvalidParameter),

@@ -147,14 +147,9 @@ async fn what_is_not_taken_is_tried_ten_times_in_76_hours_parked_and_replayed_wi
 
     receiver.answers(Reply::status(200));
     let path = format!("endpoints/{id}/replay");
-    for replayed in [1, 0] {
-        let answer = stack
-            .operator()
-            .post(&path, &json!({"eventId": event}))
-            .await
-            .done();
-        assert_eq!(answer["replayed"], replayed);
-    }
+    let replay = json!({"eventId": event});
+    let answer = stack.operator().post(&path, &replay).await.done();
+    assert_eq!(answer["replayed"], 1);
     stack.run_until_idle().await;
     let last = receiver.calls().pop().unwrap();
     assert_eq!((receiver.calls().len(), json!(last.id)), (11, event));
@@ -196,6 +191,7 @@ async fn a_time_is_replayed_with_what_was_delivered_too_if_that_is_asked_for() {
         json!({"eventId": "x"}),
         json!({"from": "today"}),
         json!({"eventId": "x", "from": start}),
+        json!({"from": start, "to": "2020-01-01T00:00:00.000Z"}),
     ] {
         assert_eq!(
             replay(wrong.clone()).await.refusal(),
@@ -517,9 +513,7 @@ async fn joins_leaves_voids_and_failures_are_told() {
     stack.run_until_idle().await;
     stack.telegram.fail_all_mints(Fault::BadGateway);
     let carol = stack.shop().bought("carol", "T3").await;
-    stack
-        .run_until(|| receiver.kinds().iter().any(|kind| kind == "invite.failed"))
-        .await;
+    stack.run_until_idle().await;
     let kinds = receiver.kinds();
     assert_eq!(
         kinds,
