@@ -176,33 +176,9 @@ impl DeliveryRun<'_> {
                         lane.due = due.into();
                     }
                 }
-                gone => self.park(&due, gone.is_some(), now).await?,
+                gone => park(app, &due, gone.is_some(), now).await?,
             }
         }
-        Ok(())
-    }
-
-    /// Parks what is due for an endpoint that is disabled or deleted.
-    async fn park(
-        &self,
-        due: &[DueDelivery],
-        is_there: bool,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let Some(first) = due.first() else {
-            return Ok(());
-        };
-        for due in due {
-            if let Claiming::Ours(_, claimed) = self.app.deliveries.claim(due, now).await? {
-                let settled =
-                    self.app
-                        .deliveries
-                        .settle(due, claimed, None, HookState::Parked, None);
-                settled.await?;
-            }
-        }
-        warn!(endpoint.id = %first.endpoint, outcome = "parked", deliveries = due.len(), endpoint.is_there = is_there,
-            "deliveries to an endpoint that is disabled or deleted are parked");
         Ok(())
     }
 
@@ -282,6 +258,29 @@ impl DeliveryRun<'_> {
         lane.endpoint = Arc::from(changed);
         Ok(())
     }
+}
+
+/// Parks what is due for an endpoint that is disabled or deleted.
+async fn park(
+    app: &App,
+    due: &[DueDelivery],
+    is_there: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(first) = due.first() else {
+        return Ok(());
+    };
+    for due in due {
+        if let Claiming::Ours(_, claimed) = app.deliveries.claim(due, now).await? {
+            let settled = app
+                .deliveries
+                .settle(due, claimed, None, HookState::Parked, None);
+            settled.await?;
+        }
+    }
+    warn!(endpoint.id = %first.endpoint, outcome = "parked", deliveries = due.len(), endpoint.is_there = is_there,
+        "deliveries to an endpoint that is disabled or deleted are parked");
+    Ok(())
 }
 
 /// Marks the endpoints for which too much waits, and those for which it no longer does.
