@@ -246,6 +246,7 @@ async fn an_endpoint_that_fails_for_120_hours_is_disabled_and_not_before() {
     let test = format!("endpoints/{id}/test");
     for hours in [0, 60, 119, 120] {
         stack.operator().post(&test, &json!({})).await.done();
+        tick(&stack).await;
         stack.run_until_idle().await;
         let since = endpoint(&stack, &id).await;
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Which addresses of the network are the public's, so that a call to them reaches nothing of ours.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Networks of IPv4 that are not the public's, by the IANA registry of special-purpose addresses, and multicast.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 15] = [

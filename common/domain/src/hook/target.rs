@@ -1,7 +1,7 @@
 //! Which targets may be called: https, two ports, no address within. Names are judged again by the addresses that they
 //! resolve to, with each call.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use super::super::text::list;
 use super::address::is_public;

@@ -62,6 +62,8 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "Members: it can be used".to_owned(),
             "Messages: it can be used".to_owned(),
             "MessageTasks: it can be used".to_owned(),
+            "Endpoints: it can be used".to_owned(),
+            "Deliveries: it can be used".to_owned(),
             "InviteQueue: empty".to_owned(),
             "EventQueue: empty".to_owned(),
             "MessageQueue: empty".to_owned(),
