@@ -504,17 +504,21 @@ async fn joins_leaves_voids_and_failures_are_told() {
     let alice = stack.customer(7);
     alice.join_by(&link);
     stack.run_until_idle().await;
+    tick(&stack).await;
     stack.clock.advance(Duration::from_secs(2));
     alice.leave();
     stack.run_until_idle().await;
+    tick(&stack).await;
     let (bob, _) = stack.admitted("bob", "T2").await;
     for _ in 0..2 {
         stack.shop().void(&bob).await.done();
     }
     stack.run_until_idle().await;
+    tick(&stack).await;
     stack.telegram.fail_all_mints(Fault::BadGateway);
     let carol = stack.shop().bought("carol", "T3").await;
     stack.run_until_idle().await;
+    tick(&stack).await;
     let kinds = receiver.kinds();
     assert_eq!(
         kinds,
@@ -547,6 +551,7 @@ async fn a_claim_a_conflict_and_the_end_of_a_seat_are_told() {
     for _ in 0..2 {
         alice.claim_by(&link);
         stack.run_until_idle().await;
+        tick(&stack).await;
         stack.clock.advance(Duration::from_secs(2));
     }
     assert_eq!(
@@ -556,8 +561,10 @@ async fn a_claim_a_conflict_and_the_end_of_a_seat_are_told() {
     );
     mallory.claim_by(&link);
     stack.run_until_idle().await;
+    tick(&stack).await;
     assert_eq!(alice.tap(&alice.ways_in(stack.bot_id)[0]), Tap::Requested);
     stack.run_until_idle().await;
+    tick(&stack).await;
     assert_eq!(
         receiver.kinds(),
         ["seat.claimed", "seat.conflict", "invite.joined"]
@@ -571,7 +578,9 @@ async fn a_claim_a_conflict_and_the_end_of_a_seat_are_told() {
         .customer(9)
         .claim_by(other.body["inviteLink"].as_str().unwrap());
     stack.run_until_idle().await;
+    tick(&stack).await;
     stack.shop().void(&other.request_id()).await.done();
     stack.run_until_idle().await;
+    tick(&stack).await;
     assert_eq!(receiver.kinds()[3..], ["seat.claimed", "seat.ended"]);
 }
