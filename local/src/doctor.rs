@@ -16,6 +16,7 @@ use runtime::secrets;
 use runtime::settings;
 use runtime::telemetry::chain;
 use setup::check::{self, Check, CheckStatus};
+use setup::operators;
 use setup::registration::Bot;
 use webengage::WebEngage;
 
@@ -135,9 +136,15 @@ pub async fn examine(
     })
     .unwrap_or_default();
     let chats = take(&mut read, &mut checks, settings::chats).unwrap_or_else(Chats::none);
+    let operator_chat = take(&mut read, &mut checks, |env| {
+        settings::operator_chat(env, &chats)
+    });
     let webengage = take(&mut read, &mut checks, WebEngage::from_env);
     checks.extend(check::bots(&bots, &chats).await);
     checks.extend(check::webhooks(&bots, webhook_url.or(of_env.as_deref()), now).await);
+    if let Some(operator_chat) = operator_chat {
+        checks.extend(operators::check(&bots, operator_chat).await);
+    }
     if let Some(account) = webengage {
         checks.push(check::webengage(&account).await);
     }

@@ -135,6 +135,7 @@ commands! {
     Buyer "buyer" ["who"], Operator, PRIVATE_AND_TOPIC;
     Reply "reply" [], Operator, TOPIC;
     Note "note" [], Operator, TOPIC;
+    Delete "delete" ["del"], Operator, TOPIC;
     Close "close" [], Operator, TOPIC;
     Block "block" [], Operator, TOPIC;
     Unblock "unblock" [], Operator, TOPIC;

@@ -138,6 +138,10 @@ pub struct Invite {
     pub bound_to: Option<TelegramUserId>,
     /// When they did.
     pub bound_at: Option<Timestamp>,
+    /// From whom they took it over, if it moved to them.
+    pub bound_from: Option<TelegramUserId>,
+    /// Whether whoever comes with its present claim link takes it over from who claimed it.
+    pub is_moving: bool,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
@@ -259,6 +263,8 @@ impl Invite {
             claim_version: None,
             bound_to: None,
             bound_at: None,
+            bound_from: None,
+            is_moving: false,
             history: Vec::new(),
             actions: 0,
             expires_at: None,
@@ -402,7 +408,7 @@ impl Invite {
             _ if self.voided_at.is_some() => Err(ClaimRefusal::Voided),
             (None, _) => Err(ClaimRefusal::Unknown),
             (Some(version), _) if version != claim.version => Err(ClaimRefusal::Replaced),
-            (_, Some(holder)) if holder != person => Err(ClaimRefusal::Taken),
+            (_, Some(holder)) if holder != person && !self.is_moving => Err(ClaimRefusal::Taken),
             _ => Ok(()),
         }
     }

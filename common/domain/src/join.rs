@@ -41,6 +41,8 @@ pub enum MemberChange {
     /// Somebody is outside: they left or were removed, or were banned when they were outside already, which makes good a
     /// leave that was not seen.
     Leave(Presence),
+    /// A bot took somebody out, who may come back at once or in a moment.
+    Removal(Presence),
     /// Somebody is outside and may not come back: an administrator banned them.
     Ban(Presence),
     /// Somebody is outside and may come back: an administrator lifted their ban.
@@ -52,6 +54,7 @@ pub enum MemberChange {
 #[derive(Deserialize)]
 struct ChatMemberUpdated {
     chat: Chat,
+    from: Option<User>,
     date: i64,
     old_chat_member: ChatMember,
     new_chat_member: ChatMember,
@@ -68,6 +71,8 @@ struct ChatMember {
     status: String,
     user: User,
     is_member: Option<bool>,
+    #[serde(default)]
+    until_date: i64,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +120,9 @@ fn kind_of(change: ChatMemberUpdated) -> MemberChange {
         change.new_chat_member.is_in_chat(),
     ) {
         (Some(false), Some(true)) => {}
+        (Some(true), Some(false)) if is_taken_out(&change) => {
+            return MemberChange::Removal(presence);
+        }
         (Some(_), Some(false)) if change.new_chat_member.status == "kicked" => {
             return MemberChange::Ban(presence);
         }
@@ -137,6 +145,17 @@ fn kind_of(change: ChatMemberUpdated) -> MemberChange {
         }),
         _ => MemberChange::Entry(presence),
     }
+}
+
+/// For how long, in seconds, Telegram's server bans who is taken out by `unbanChatMember`, and a reserve.
+const TAKEN_OUT_SECONDS: i64 = 90;
+
+/// Whether a bot took the person out, without a ban that lasts.
+fn is_taken_out(change: &ChatMemberUpdated) -> bool {
+    let member = &change.new_chat_member;
+    let ends = 1..=change.date.saturating_add(TAKEN_OUT_SECONDS);
+    change.from.as_ref().is_some_and(|from| from.is_bot)
+        && (member.status != "kicked" || ends.contains(&member.until_date))
 }
 
 #[cfg(test)]
@@ -187,6 +206,23 @@ mod tests {
         ("left", None, false),
         ("kicked", None, false),
     ];
+
+    #[test]
+    fn whom_a_bot_took_out_may_come_back_and_whom_it_banned_may_not() {
+        let by = |is_bot: bool, status: &str, until: i64| {
+            let mut out = update(member("member", None, 7), member(status, None, 7));
+            out["chat_member"]["from"]["is_bot"] = json!(is_bot);
+            out["chat_member"]["new_chat_member"]["until_date"] = json!(until);
+            read(&out)
+        };
+        let soon = 1_763_640_060;
+        assert_eq!(by(true, "left", 0), MemberChange::Removal(SEVEN));
+        assert_eq!(by(true, "kicked", soon), MemberChange::Removal(SEVEN));
+        assert_eq!(by(true, "kicked", soon + 3600), MemberChange::Ban(SEVEN));
+        assert_eq!(by(true, "kicked", 0), MemberChange::Ban(SEVEN));
+        assert_eq!(by(false, "kicked", soon), MemberChange::Ban(SEVEN));
+        assert_eq!(by(false, "left", 0), MemberChange::Leave(SEVEN));
+    }
 
     #[test]
     fn a_join_is_every_way_from_outside_to_inside_and_no_other() {

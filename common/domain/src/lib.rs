@@ -4,12 +4,14 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod actor;
 pub mod button;
 pub mod claim;
 pub mod command;
 pub mod delivery;
 pub mod event;
 pub mod fault;
+pub mod feed;
 pub mod history;
 pub mod hook;
 pub mod id;
@@ -23,6 +25,8 @@ pub mod member;
 pub mod message;
 pub mod person;
 pub mod purchase;
+pub mod rebind;
+pub mod relay;
 pub mod retry;
 pub mod task;
 pub mod text;

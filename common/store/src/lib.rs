@@ -2,8 +2,10 @@
 //! failure.
 
 pub mod acting;
+mod actors;
 mod bots;
 mod chats;
+mod claim_links;
 mod dedup;
 mod hooks;
 mod invites;
@@ -14,16 +16,22 @@ mod messages;
 mod people;
 pub mod queue;
 mod rate_limits;
+mod relay_map;
 mod seats;
+mod sent_messages;
 mod tasks;
+mod topics;
+mod update_feed;
 mod updates;
 
 use aws_sdk_dynamodb::error::SdkError;
 
 use runtime::config::Env;
 
+pub use actors::{ActorMade, Actors, PollBegun, Readership};
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
+pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
 pub use hooks::{
     AnnouncementWrites, Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord,
@@ -37,8 +45,12 @@ pub use messages::{
 };
 pub use people::People;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
-pub use seats::{SeatWritten, Seats};
+pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
+pub use seats::{Binding, SeatWritten, Seats};
+pub use sent_messages::SentMessages;
 pub use tasks::{Found, LanePage, Malformed, Tasks};
+pub use topics::{TopicRecord, Topics};
+pub use update_feed::{FeedWriter, UpdateFeed};
 pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 
 /// What went wrong with a table.

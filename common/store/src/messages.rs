@@ -179,6 +179,26 @@ impl Messages {
         answer.item.map(|item| self.record(&item)).transpose()
     }
 
+    /// The newest messages to a chat, newest first, at most `limit` (1 read unit for 8 KB).
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn newest(&self, chat: ChatId, limit: i32) -> Result<Vec<MessageRecord>, StoreError> {
+        let call = self
+            .records
+            .client
+            .query()
+            .table_name(&self.records.name)
+            .key_condition_expression("chatId = :chat")
+            .expression_attribute_values(":chat", s(chat))
+            .scan_index_forward(false)
+            .limit(limit);
+        let answer = call.send().await;
+        let answer = answer.map_err(self.records.fault("Query of messages"))?;
+        let items = answer.items.unwrap_or_default();
+        items.iter().map(|item| self.record(item)).collect()
+    }
+
     /// Has the run `run` send a message that is sent at most once. On [`Begun::Ours`] that is durable, and no other run
     /// sends it.
     ///

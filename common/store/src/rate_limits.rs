@@ -6,6 +6,7 @@
 //! free -take--> held -bell--> held, rung -renew: clears it, then looks--> held -release--> free
 //! ```
 
+mod actors;
 mod attributes;
 mod values;
 
@@ -563,7 +564,9 @@ fn with_learned(
 fn pause_name(key: LimitKey, paused: Paused) -> String {
     match (key, paused) {
         (LimitKey::Messages(_), Paused::Bot(_)) => PAUSE_OF_BOT.to_owned(),
-        (LimitKey::Chat(_), Paused::Bot(bot)) => format!("{PAUSE_PREFIX}{bot}"),
+        (LimitKey::Chat(_) | LimitKey::Actors(_), Paused::Bot(bot)) => {
+            format!("{PAUSE_PREFIX}{bot}")
+        }
         (_, Paused::Chat(chat)) => format!("{PAUSE_PREFIX}{chat}"),
     }
 }

@@ -147,7 +147,7 @@ impl Updates {
                 "SET updateState = :claimed, #owner = :owner, leaseUntil = :until, expiresAt = :end, createdAt = if_not_exists(createdAt, :at) ADD attempts :one",
             )
             .condition_expression(
-                "attribute_not_exists(updateKey) OR (updateState = :claimed AND leaseUntil <= :now)",
+                "attribute_not_exists(updateState) OR (updateState = :claimed AND leaseUntil <= :now)",
             )
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_values(":claimed", s(CLAIMED))

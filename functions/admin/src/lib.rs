@@ -6,10 +6,17 @@
 //! POST invites/{requestId}/retry      a link that was not made
 //! POST invites/{requestId}/reissue    another link for the present one
 //! POST invites/{requestId}/resend-event, /give-up-event
+//! POST invites/{requestId}/rebind     the seat moves to whoever comes with another claim link
 //! GET  dead-letters                   what failed five times
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
 //! POST chats/{chatId}/pause, /resume
+//! GET, POST actors                    who shares the bot; another one
+//! POST actors/{name}/rotate, DELETE actors/{name}
+//! GET  updates/parked                 updates of Telegram that ended badly five times
+//! POST updates/{botId}/{updateId}/replay
+//! GET  people/{telegramUserId}        what is known of somebody who talks with the bot
+//! POST people/{telegramUserId}/role
 //! GET, POST endpoints                 those who are told what happens, and one more
 //! DELETE endpoints/{endpointId}
 //! POST endpoints/{endpointId}/enable, /disable, /rotate-secret, /test, /replay
@@ -20,16 +27,19 @@
 //! that follows; without the bell after it, the tick looks within a minute.
 
 mod actions;
+mod actors;
 mod chats;
 mod dead_letters;
 mod endpoints;
 mod invites;
 mod lanes;
+mod people;
+mod updates;
 mod view;
 
 use bytes::Bytes;
 use domain::event::EventMessage;
-use domain::id::{BotId, ChatId, RequestId};
+use domain::id::{BotId, ChatId, RequestId, TelegramUserId};
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Operators;
@@ -44,7 +54,10 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, HookBells, Queue};
-use store::{Deliveries, Endpoints, Invites, Links, RateLimits, Tasks};
+use store::{
+    Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Links, People,
+    RateLimits, Seats, Tasks, Updates,
+};
 use tracing::{error, info, warn};
 
 use endpoints::EndpointCall;
@@ -58,12 +71,19 @@ pub struct App {
     links: Links,
     limits: RateLimits,
     tasks: Tasks,
+    seats: Seats,
+    claim_links: ClaimLinks,
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
+    actors: Actors,
+    bot_infos: BotInfos,
+    updates: Updates,
+    people: People,
     endpoints: Endpoints,
     hook_deliveries: Deliveries,
     hook_bells: HookBells,
+    announcements: Announcements,
     targets: CallTargets,
     clock: Clock,
 }
@@ -72,9 +92,13 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
+        let chats = settings::chats(env);
+        let deliveries = settings::chat_deliveries(env, &chats);
         Self {
             operators: Operators::from_env(env),
-            chats: settings::chats(env),
+            chats,
+            seats: Seats::from_env(aws.dynamodb(), env),
+            claim_links: ClaimLinks::from_env(env, &deliveries, &aws),
             bots: chats::bots(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
@@ -83,9 +107,14 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
+            actors: Actors::from_env(aws.dynamodb(), env),
+            bot_infos: BotInfos::from_env(aws.dynamodb(), env),
+            updates: Updates::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
             endpoints: Endpoints::from_env(aws.dynamodb(), env),
             hook_deliveries: Deliveries::from_env(aws.dynamodb(), env),
             hook_bells: HookBells::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             targets: CallTargets::from_env(env),
             clock,
         }
@@ -112,11 +141,20 @@ enum AdminCall<'a> {
     Reissue(&'a str),
     ResendEvent(&'a str),
     GiveUpEvent(&'a str),
+    Rebind(&'a str),
     DeadLetters,
     Redrive,
     Chats,
     Pause(&'a str),
     Resume(&'a str),
+    Actors,
+    MakeActor,
+    RotateKey(&'a str),
+    DeleteActor(&'a str),
+    ParkedUpdates,
+    Replay(&'a str, &'a str),
+    Person(&'a str),
+    Appoint(&'a str),
     Endpoints,
     RegisterEndpoint,
     OfEndpoint(&'a str, EndpointCall),
@@ -137,11 +175,21 @@ impl<'a> AdminCall<'a> {
             ["invites", id, "reissue"] => ("POST", Self::Reissue(id)),
             ["invites", id, "resend-event"] => ("POST", Self::ResendEvent(id)),
             ["invites", id, "give-up-event"] => ("POST", Self::GiveUpEvent(id)),
+            ["invites", id, "rebind"] => ("POST", Self::Rebind(id)),
             ["dead-letters"] => ("GET", Self::DeadLetters),
             ["dead-letters", "redrive"] => ("POST", Self::Redrive),
             ["chats"] => ("GET", Self::Chats),
             ["chats", id, "pause"] => ("POST", Self::Pause(id)),
             ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            ["actors"] if *method == Method::POST => ("POST", Self::MakeActor),
+            ["actors"] if *method == Method::GET => ("GET", Self::Actors),
+            ["actors"] => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            ["actors", name, "rotate"] => ("POST", Self::RotateKey(name)),
+            ["actors", name] => ("DELETE", Self::DeleteActor(name)),
+            ["updates", "parked"] => ("GET", Self::ParkedUpdates),
+            ["updates", bot, id, "replay"] => ("POST", Self::Replay(bot, id)),
+            ["people", id] => ("GET", Self::Person(id)),
+            ["people", id, "role"] => ("POST", Self::Appoint(id)),
             ["endpoints"] => match *method {
                 Method::GET => ("GET", Self::Endpoints),
                 Method::POST => ("POST", Self::RegisterEndpoint),
@@ -205,11 +253,20 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::GiveUpEvent(id) => {
             actions::give_up_event(app, who, request_id(id)?, read(body)?).await
         }
+        AdminCall::Rebind(id) => actions::rebind(app, who, request_id(id)?, read(body)?).await,
         AdminCall::DeadLetters => dead_letters::list(app).await,
         AdminCall::Redrive => dead_letters::redrive(app, who, read(body)?).await,
         AdminCall::Chats => chats::list(app).await,
         AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
         AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::Actors => actors::list(app).await,
+        AdminCall::MakeActor => actors::create(app, who, read(body)?).await,
+        AdminCall::RotateKey(name) => actors::rotate(app, who, name).await,
+        AdminCall::DeleteActor(name) => actors::delete(app, who, name).await,
+        AdminCall::ParkedUpdates => updates::parked(app).await,
+        AdminCall::Replay(bot, id) => updates::replay(app, who, bot, id).await,
+        AdminCall::Person(id) => people::show(app, person_id(id)?).await,
+        AdminCall::Appoint(id) => people::appoint(app, who, person_id(id)?, read(body)?).await,
         AdminCall::Endpoints => endpoints::list(app).await,
         AdminCall::RegisterEndpoint => endpoints::register(app, who, read(body)?).await,
         AdminCall::OfEndpoint(id, call) => endpoints::call(app, who, id, call, query, body).await,
@@ -223,6 +280,12 @@ fn request_id(text: &str) -> Result<RequestId, Rejection> {
 fn chat_id(text: &str) -> Result<ChatId, purchase::Rejection> {
     let id = text.parse().map(ChatId);
     id.map_err(|_| purchase::Rejection::UnknownChat)
+}
+
+/// The id of a Telegram user; nobody has another one.
+fn person_id(text: &str) -> Result<TelegramUserId, Rejection> {
+    let id = text.parse().ok().filter(|id| *id > 0);
+    id.map(TelegramUserId).ok_or(Rejection::NotFound)
 }
 
 fn unavailable(fault: impl std::error::Error) -> Rejection {
@@ -253,6 +316,11 @@ mod tests {
             ("GET", "/v1/admin/chats".to_owned()),
             ("POST", "/v1/admin/chats/-1/pause".to_owned()),
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+            ("POST", "/v1/admin/actors/crm/rotate".to_owned()),
+            ("DELETE", "/v1/admin/actors/crm".to_owned()),
+            ("GET", "/v1/admin/updates/parked".to_owned()),
+            ("POST", "/v1/admin/updates/7/9/replay".to_owned()),
+            ("POST", "/v1/admin/people/7/role".to_owned()),
             ("POST", "/v1/admin/endpoints/ep_1/enable".to_owned()),
             ("POST", "/v1/admin/endpoints/ep_1/disable".to_owned()),
             ("POST", "/v1/admin/endpoints/ep_1/rotate-secret".to_owned()),
@@ -277,5 +345,14 @@ mod tests {
                 assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn actors_are_listed_and_made_at_one_path() {
+        let read = |method| AdminCall::read(&method, "/v1/admin/actors");
+        assert!(matches!(read(Method::GET), Ok(AdminCall::Actors)));
+        assert!(matches!(read(Method::POST), Ok(AdminCall::MakeActor)));
+        let refused = read(Method::PUT).err();
+        assert_eq!(refused, Some(Rejection::MethodNotAllowed("GET, POST")));
     }
 }

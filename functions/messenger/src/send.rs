@@ -13,13 +13,16 @@ use std::sync::atomic::Ordering;
 
 use domain::lease::Paused;
 use domain::limiter::{Cause, Charged, Pacing, Pause};
-use domain::message::{Message, MessageTask, PauseScope, SendFault, Verdict};
+use domain::message::{Ending, Message, MessageTask, PauseScope, SendFault, Verdict};
+use domain::person::Reachable;
+use domain::relay::{RelayEnd, person_of};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::{Begun, StoreError};
-use telegram::{Telegram, TelegramError};
+use telegram::{ChatCall, Telegram, TelegramError};
 use tracing::{error, info, warn};
 
+use crate::post::{self, CallPurpose, NextCall, NextStep};
 use crate::shared::Shared;
 use crate::{App, settle};
 
@@ -143,23 +146,32 @@ fn may_leave(sending: &Sending<'_>, task: &MessageTask) -> bool {
     may && !sending.app.is_stopping.load(Ordering::SeqCst)
 }
 
+/// Makes the next call that a message asks for.
 async fn call(
     sending: &Sending<'_>,
     task: &MessageTask,
     message: &Message,
 ) -> Result<SendEnd, StoreError> {
+    let next = match post::next(sending.app, task, message).await? {
+        NextStep::Call(next) => next,
+        NextStep::WaitUntil(at) => return wait(sending, task, at).await,
+        NextStep::Nothing => {
+            settle::sent(sending.app, task, None).await?;
+            return Ok(SendEnd::Done);
+        }
+    };
     let mut chat = sending.shared.lock().current_id(task.chat);
     let mut moves = 0;
     let failure = loop {
-        let failure = match sending.telegram.send_message(chat, message).await {
-            Ok(id) => {
+        let answer = sending.telegram.act(chat, next.thread, &next.call).await;
+        let failure = match answer {
+            Ok(ids) => {
                 {
                     let mut shared = sending.shared.lock();
                     shared.limiter.succeeded(sending.pacing);
                     shared.scopes.succeeded();
                 }
-                settle::sent(sending.app, task, id).await?;
-                return Ok(SendEnd::Done);
+                return succeeded(sending, task, message, next, &ids).await;
             }
             Err(failure) => failure,
         };
@@ -174,13 +186,66 @@ async fn call(
         sending.shared.lock().moved(task.chat, to);
         chat = to;
     };
-    failed(sending, task, &failure).await
+    let fault = failure.send_fault();
+    if post::refused(sending.app, message, &next, fault).await? {
+        put_back(sending, task).await?;
+        return Ok(SendEnd::NotSent);
+    }
+    // What is to be closed or renamed is gone.
+    if fault == SendFault::ThreadGone
+        && matches!(
+            next.call,
+            ChatCall::CloseTopic | ChatCall::RenameTopic { .. }
+        )
+    {
+        settle::sent(sending.app, task, None).await?;
+        return Ok(SendEnd::Done);
+    }
+    failed(sending, task, message, &failure).await
+}
+
+/// Telegram did it: a step towards the message, or the message itself.
+async fn succeeded(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    message: &Message,
+    next: NextCall,
+    ids: &[i64],
+) -> Result<SendEnd, StoreError> {
+    let app = sending.app;
+    let CallPurpose::Message(joined) = &next.purpose else {
+        post::prepared(app, message, &next.purpose, ids).await?;
+        put_back(sending, task).await?;
+        return Ok(SendEnd::NotSent);
+    };
+    post::done(app, message, &next, ids).await?;
+    settle::sent(app, task, ids.first().copied()).await?;
+    for other in joined {
+        settle::sent(app, &other.task, ids.first().copied()).await?;
+    }
+    let keys = joined.iter().map(|other| other.task.key());
+    sending.shared.lock().settled_beside.extend(keys);
+    Ok(SendEnd::Done)
+}
+
+/// Has a message wait that can't go on before `at`. No try is spent.
+async fn wait(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    at: Timestamp,
+) -> Result<SendEnd, StoreError> {
+    put_back(sending, task).await?;
+    let words = "waits for a topic, or for the parts of an album";
+    let messages = &sending.app.messages;
+    messages.defer(task, at, task.attempts, words).await?;
+    Ok(SendEnd::Deferred(at, task.attempts))
 }
 
 /// A message failed: what the bot and all who send for it must know of it is noted before anything else.
 async fn failed(
     sending: &Sending<'_>,
     task: &MessageTask,
+    message: &Message,
     failure: &TelegramError,
 ) -> Result<SendEnd, StoreError> {
     let (app, fault, now) = (sending.app, failure.send_fault(), sending.app.clock.now());
@@ -212,9 +277,17 @@ async fn failed(
                 }
             }
         }
-        SendFault::Unreachable
-        | SendFault::NotStarted
+        SendFault::Unreachable => {
+            if let Some(person) = person_of(task.chat) {
+                app.people.reach(person, Reachable::No, now).await?;
+            }
+        }
+        SendFault::NotStarted
         | SendFault::NotModified
+        | SendFault::ThreadGone
+        | SendFault::TopicClosed
+        | SendFault::EditTargetGone
+        | SendFault::NotCopyable
         | SendFault::Migrated(_)
         | SendFault::Refused => {}
     }
@@ -231,6 +304,11 @@ async fn failed(
             defer(sending, task, now.plus(wait), attempts, failure).await
         }
         Verdict::Over(ending) => {
+            let end = match ending {
+                Ending::Sent => RelayEnd::Done(None),
+                _ => RelayEnd::Failed(fault),
+            };
+            post::ended(app, message, end).await?;
             settle::failed(app, task, ending, failure).await?;
             Ok(SendEnd::Done)
         }

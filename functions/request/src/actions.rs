@@ -1,7 +1,7 @@
 //! `/v1/invite/{requestId}/{action}`: what a shop changes of a request of its own.
 //!
 //! Each call may be repeated: `void` finds what it did before; `reissue` replaces the link that `linkVersion` names, or
-//! the present one.
+//! the present one; `rebind` the claim link that `claimVersion` names, or the present one.
 
 use bytes::Bytes;
 use domain::action::Change;
@@ -9,6 +9,7 @@ use domain::history::{Action, SHOP};
 use domain::hook::Announcement;
 use domain::id::RequestId;
 use domain::invite::{Invite, Status};
+use domain::rebind::Rebind;
 use http::{Method, Request, Response, StatusCode};
 use runtime::body;
 use runtime::response::{Rejection, json};
@@ -32,6 +33,17 @@ pub(crate) fn named(path: &str) -> Option<(&str, &str)> {
     rest.split_once('/')
 }
 
+/// The body of `rebind`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RebindBody {
+    /// The version of the claim link that is to be replaced: a repeat of the call then replaces nothing else.
+    claim_version: Option<u8>,
+    /// Whether who has the seat loses it at once.
+    #[serde(default)]
+    stolen: bool,
+}
+
 /// Answers one call of a shop whose key is right.
 pub(crate) async fn answer(
     app: &App,
@@ -42,6 +54,7 @@ pub(crate) async fn answer(
     let action = match action {
         "reissue" => Action::Reissue,
         "void" => Action::Void,
+        "rebind" => Action::Rebind,
         _ => return Err(Rejection::NotFound),
     };
     if request.method() != Method::POST {
@@ -50,6 +63,23 @@ pub(crate) async fn answer(
     let id: RequestId = id.parse()?;
     body::check_size(request.body())?;
     let acting = app.acting();
+    if action == Action::Rebind {
+        let asked: RebindBody = body::read(request.body())?;
+        let asked = Rebind {
+            claim_version: asked.claim_version,
+            is_stolen: asked.stolen,
+            limit: Some(app.claims.rebinds_max),
+        };
+        let with = (&app.claims.links, &app.seats);
+        let (invite, is_news) = acting.rebind(SHOP, id, asked, with).await?;
+        if asked.is_stolen {
+            app.bells.ring(invite.canonical_chat).await;
+        }
+        // Also the second time: the first call may have died before it.
+        announce(app, Announcement::invite_done(&invite)).await?;
+        info!(invite.id = %id, outcome = action.as_str(), is_repeated = !is_news, "a shop had a seat moved");
+        return Ok(json(StatusCode::OK, &InviteView::from(invite)));
+    }
     let (invite, change) = if action == Action::Void {
         let detail =
             |invite: &Invite| format!("{}, link {}", invite.status.as_str(), invite.link_version);
@@ -80,10 +110,16 @@ async fn announce_void(app: &App, invite: &Invite) -> Result<(), Rejection> {
         .zip(invite.voided_at)
         .map(|(person, at)| Announcement::seat_ended(invite, person, at));
     let announcements = Announcement::invite_voided(invite).into_iter().chain(ended);
-    let announced = app
-        .announcements
-        .announce(announcements, app.clock.now())
-        .await;
+    announce(app, announcements).await
+}
+
+/// Says what happened.
+async fn announce(
+    app: &App,
+    announcements: impl IntoIterator<Item = Announcement>,
+) -> Result<(), Rejection> {
+    let now = app.clock.now();
+    let announced = app.announcements.announce(announcements, now).await;
     announced.map_err(unavailable)
 }
 

@@ -163,6 +163,9 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     };
     let fields = body::fields(request.body())?;
     let purchase = Purchase::parse(&fields, idempotency_key, &app.chats)?;
+    if purchase.telegram_user_id.is_some() && !app.claims.serve(purchase.canonical_chat()) {
+        return Err(purchase::Rejection::InvalidTelegramUserId.into());
+    }
     let now = app.clock.now();
     let id = match purchase.identity() {
         Identity::Payment(id) => id,
@@ -180,7 +183,7 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     }
     let invite = Invite::accept(id, &purchase, now);
     if app.claims.serve(invite.canonical_chat) {
-        return match claim::accept(app, invite).await? {
+        return match claim::accept(app, invite, purchase.telegram_user_id).await? {
             claim::Claimable::New(invite) => announced(app, &invite).await,
             claim::Claimable::Known(invite) => answer_of(app, &purchase, *invite, now).await,
         };
@@ -210,6 +213,7 @@ async fn answer_of(
     now: Timestamp,
 ) -> Result<Accepted, Rejection> {
     if invite.is_of(purchase, now) {
+        let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
         return announced(app, &invite).await;
     }
     repeated(app, purchase, invite, now).await
@@ -263,6 +267,7 @@ async fn repeated(
     invite.check_buyer(purchase).inspect_err(|_| {
         warn!(invite.id = %request_id, outcome = "conflict", "one transaction, two users");
     })?;
+    let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
     // The call before may have died before it.
     announce(app, &invite).await?;
     let (invite, reissued) = match invite.repeat(now) {

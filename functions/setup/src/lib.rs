@@ -15,6 +15,7 @@
 
 pub mod check;
 pub mod claims;
+pub mod operators;
 pub mod registration;
 
 mod answer;
@@ -22,6 +23,7 @@ mod answer;
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use domain::id::ChatId;
 use domain::purchase::Chats;
 use futures_util::future::{join, join_all};
 use runtime::auth::{Operators, Verifier};
@@ -100,6 +102,7 @@ impl Outcome {
 pub struct App {
     bots: Vec<Bot>,
     chats: Chats,
+    operator_chat: Option<ChatId>,
     webengage: WebEngage,
     claims: ClaimSetup,
     has_api_keys: bool,
@@ -116,6 +119,7 @@ impl App {
         Self {
             bots: Bot::all_from_env(env, &clock),
             claims: ClaimSetup::from_env(env, &chats, &clock),
+            operator_chat: settings::operator_chat(env, &chats),
             chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
@@ -133,6 +137,9 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::base_backoff(env);
     settings::starting_interval(env);
     settings::duplicate_window(env);
+    settings::support_hours(env);
+    settings::support_url(env);
+    settings::new_topics_per_hour(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.
     if env.optional("API_KEYS").is_some() {
@@ -298,6 +305,7 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
     )
     .await;
     checks.push(webengage);
+    checks.extend(operators::check(&app.bots, app.operator_chat).await);
     if !app.has_api_keys {
         let says = "there are none, so no shop can buy: put at least one into the secret";
         checks.push(Check::failed("API_KEYS", says));

@@ -2,7 +2,6 @@
 //!
 //! Each is said before the update counts as handled, and again when it comes again: its id is made of what the record has.
 
-use domain::claim::Claim;
 use domain::hook::{Announcement, HookKind};
 use domain::id::{RequestId, TelegramUserId};
 use domain::invite::Invite;
@@ -26,21 +25,16 @@ pub(crate) async fn left(app: &App, id: RequestId, leave: &Presence) -> Result<(
     tell(app, left.as_ref().and_then(Announcement::invite_left)).await
 }
 
-/// A person claimed the seat of a request, which is bound to them by now.
-pub(crate) async fn claimed(
-    app: &App,
-    claim: Claim,
-    person: TelegramUserId,
-) -> Result<(), Failure> {
-    if !is_wanted(app, HookKind::SeatClaimed).await? {
+/// The seat of a request is a person's by now, as its record has it, unless it has moved on since.
+pub(crate) async fn bound(app: &App, id: RequestId, person: TelegramUserId) -> Result<(), Failure> {
+    let is_wanted =
+        is_wanted(app, HookKind::SeatClaimed).await? || is_wanted(app, HookKind::SeatMoved).await?;
+    if !is_wanted {
         return Ok(());
     }
-    let invite = app.invites.get(claim.request_id).await?;
-    let claimed = invite.as_ref().and_then(|invite| {
-        let at = invite.bound_at?;
-        Some(Announcement::seat_claimed(invite, claim, person, at))
-    });
-    tell(app, claimed).await
+    let invite = app.invites.get(id).await?;
+    let bound = invite.filter(|invite| invite.bound_to == Some(person));
+    tell(app, bound.as_ref().and_then(Announcement::seat_bound)).await
 }
 
 /// A person wants a seat that somebody else has claimed.

@@ -94,12 +94,13 @@ async fn run(
         },
         CommandName::Privacy => privacy(conversation).await,
         CommandName::Stop => stop(conversation).await,
-        CommandName::PaySupport => conversation.answer(Text::PaySupport).await,
-        CommandName::Support => conversation.answer(Text::Support).await,
+        CommandName::PaySupport => support(conversation, Text::PaySupport).await,
+        CommandName::Support => support(conversation, Text::Support).await,
         CommandName::Role => appoint(conversation, arguments).await,
         CommandName::Buyer
         | CommandName::Reply
         | CommandName::Note
+        | CommandName::Delete
         | CommandName::Close
         | CommandName::Block
         | CommandName::Unblock
@@ -112,6 +113,19 @@ async fn run(
         | CommandName::Pause
         | CommandName::Resume => conversation.answer(Text::UnknownCommand).await,
     }
+}
+
+/// How to reach a person: by writing here, if somebody reads it.
+async fn support(conversation: &Conversation<'_>, here: Text<'_>) -> Result<(), Failure> {
+    let app = conversation.app;
+    let text = match (app.operator_chat, &app.support_url) {
+        (Some(_), _) => here,
+        (None, Some(url)) => Text::SupportElsewhere {
+            contact: Address(url),
+        },
+        (None, None) => Text::SupportNone,
+    };
+    conversation.answer(text).await
 }
 
 async fn start(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! write the seat      with the task that lets them in, if they are entitled     die here: Telegram sends the update again
+//!                     with one that declines later, if they are not
+//!                     with one that takes them out, if their seat moved
 //! record the join     of each request that gives the seat                       die here: as above; it is recorded once
 //! queue its event     die here: the sweeper finds it pending
 //! ```
@@ -9,24 +11,19 @@
 use domain::id::{ChatId, InviteLink, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::{Join, Presence};
-use domain::member::command::{DoorPath, SeatChange, SeatCommand};
+use domain::member::command::{DoorPath, SeatCommand};
 use domain::member::decide::decide;
 use domain::member::effect::SeatEffect;
 use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceEvent;
 use domain::message::Class;
-use domain::task::{Task, Work};
 use domain::texts::{Address, Language, Name, Text};
 use domain::update::JoinRequest;
 use store::{Joined, SeatWritten};
 use tracing::{info, warn};
 
-use crate::joins::{Whereabouts, member_chat};
 use crate::say::{Cause, say};
 use crate::{App, Failure, UpdateOutcome, announce};
-
-/// For how many minutes a request surely waits for a claim: Telegram keeps it for a day.
-const JOIN_REQUEST_MINUTES: u32 = 15;
 
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
 pub(crate) async fn asked(
@@ -34,7 +31,7 @@ pub(crate) async fn asked(
     update: i64,
     request: &JoinRequest,
 ) -> Result<UpdateOutcome, Failure> {
-    let chat = member_chat(app, request.chat);
+    let chat = app.canonical_chat(request.chat);
     if !app.deliveries.is_claimed(chat) {
         return Ok(UpdateOutcome::Ignored);
     }
@@ -51,7 +48,6 @@ pub(crate) async fn asked(
         match effect {
             SeatEffect::Approve { .. } => {
                 info!(chat.id = %chat, outcome = "entitled", "a person who is entitled asks to be let in");
-                app.bells.ring(chat).await;
             }
             SeatEffect::HowToClaim { .. } => {
                 info!(chat.id = %chat, outcome = "not_entitled", "a person without a seat asks to be let in");
@@ -82,7 +78,7 @@ async fn tell(
     request: &JoinRequest,
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
-    let chat = member_chat(app, request.chat);
+    let chat = app.canonical_chat(request.chat);
     let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
     let Some((front, info)) = front.zip(info) else {
         return Ok(());
@@ -92,7 +88,7 @@ async fn tell(
         DoorRefusal::HowToClaim => Text::JoinNotEntitled {
             chat: Name(&info.title),
             claim: Address(&bot),
-            minutes: JOIN_REQUEST_MINUTES,
+            minutes: u32::try_from(app.join_request_hold.as_secs() / 60).unwrap_or(u32::MAX),
         },
         DoorRefusal::AskSupport => Text::Banned {
             chat: Name(&info.title),
@@ -157,6 +153,13 @@ pub(crate) async fn admitted(
         }
     }
     Ok(outcome)
+}
+
+/// Where somebody is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    Inside,
+    Outside,
 }
 
 /// Notes in each request of a person that they are outside, or inside again; who came in by another way than ours has
@@ -240,23 +243,19 @@ async fn write(
         &app.tasks,
         now,
         |seat| decide(seat, command, now),
-        |change| approvals(change, chat),
+        |change| {
+            let declines = change.declines(app.join_request_hold);
+            change.tasks().into_iter().chain(declines).collect()
+        },
     );
     match written.await? {
-        SeatWritten::Done(change) => Ok(change.effects),
+        SeatWritten::Done(change) => {
+            if !change.tasks().is_empty() {
+                app.bells.ring(chat).await;
+            }
+            Ok(change.effects)
+        }
         // What Telegram says of people is never refused by a seat.
         SeatWritten::Rejected(_) | SeatWritten::NotClaimable => Ok(Vec::new()),
     }
-}
-
-/// The tasks that let somebody in who waits at the door.
-pub(crate) fn approvals(change: &SeatChange, chat: ChatId) -> Vec<Task> {
-    let person = change.seat.person;
-    let at_door = change.effects.iter().filter_map(|effect| match effect {
-        SeatEffect::Approve { requested_at } => Some(*requested_at),
-        _ => None,
-    });
-    at_door
-        .map(|at| Task::new(chat, Work::Approve(person), at))
-        .collect()
 }

@@ -12,7 +12,7 @@
 
 use bytes::Bytes;
 use domain::time::Timestamp;
-use domain::update::{UpdateKind, classify};
+use domain::update::UpdateKind;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response};
 use runtime::response::Rejection;
@@ -22,7 +22,9 @@ use store::{FrontBot, UpdateClaim, UpdateKey};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::{App, Failure, Handled, UpdateOutcome, conversation, door, is_malformed, presses};
+use crate::{
+    App, Failure, Handled, UpdateOutcome, desk, door, is_malformed, presses, relay, written,
+};
 
 /// How many parked updates one tick handles.
 const REPLAYS: i32 = 20;
@@ -76,10 +78,19 @@ async fn route(
         UpdateKind::JoinRequest(request) => {
             door::asked(app, key.id, request).await.map(Handled::from)
         }
-        UpdateKind::Private(message) => conversation::private(app, front, key.id, message)
+        UpdateKind::Private(message) => written::private(app, front, key.id, message)
             .await
             .map(Handled::from),
-        UpdateKind::Group(message) => conversation::in_group(app, front, key.id, message)
+        UpdateKind::PrivateEdit(edit) => relay::edited(app, front, key.id, edit)
+            .await
+            .map(Handled::from),
+        UpdateKind::Desk(message) => desk::wrote(app, front, key.id, message)
+            .await
+            .map(Handled::from),
+        UpdateKind::DeskEdit(message) => desk::edited(app, front, key.id, message)
+            .await
+            .map(Handled::from),
+        UpdateKind::Group(message) => written::in_group(app, front, key.id, message)
             .await
             .map(Handled::from),
         UpdateKind::Press(press) => presses::pressed(app, front, key.id, since, press).await,
@@ -172,7 +183,9 @@ async fn replay_one(app: &App, key: UpdateKey) -> Result<bool, Failure> {
     let Some((body, since)) = app.updates.take_replay(key, app.clock.now()).await? else {
         return Ok(false);
     };
-    let update = classify(body.as_bytes()).map_err(|_| "its body is not JSON")?;
+    let update = app
+        .read(body.as_bytes())
+        .map_err(|_| "its body is not JSON")?;
     let handled = match app.front().await? {
         Some(front) => route(app, &front, key, since, &update.kind).await,
         None => Err(Failure::from("there is no front bot")),

@@ -8,22 +8,29 @@ mod announce;
 mod claims;
 mod commands;
 mod conversation;
+mod desk;
 mod door;
+mod feed;
 mod inbox;
 mod joins;
 mod presses;
+mod relay;
 mod rights;
 mod say;
+mod written;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
-use domain::id::{BotId, TelegramUserId};
+use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::join::MemberChange;
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
+use domain::relay::SupportHours;
 use domain::texts::Language;
-use domain::update::{Update, UpdateKind, classify};
+use domain::update::{NotJson, Update, UpdateKind, classify, classify_for_desk};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
 use runtime::aws;
@@ -36,9 +43,11 @@ use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People,
-    Seats, StoreError, Tasks, UpdateKey, Updates,
+    RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
+
+use feed::ActorFeed;
 
 pub use inbox::{Replayed, replay};
 
@@ -58,16 +67,24 @@ pub struct App {
     link_base: String,
     bots: BotInfos,
     chat_infos: ChatInfos,
+    join_request_hold: Duration,
     seats: Seats,
     messages: Messages,
     message_bells: Bells<MessageBell>,
     updates: Updates,
+    feed: ActorFeed,
     people: People,
     owners: Vec<TelegramUserId>,
     limits: PersonLimits,
     default_language: Language,
     terms_url: Option<String>,
     privacy_url: Option<String>,
+    support_url: Option<String>,
+    operator_chat: Option<ChatId>,
+    support_hours: Option<SupportHours>,
+    new_topics_per_hour: u32,
+    topics: Topics,
+    relay_map: RelayMap,
     clock: Clock,
 }
 
@@ -77,11 +94,13 @@ impl App {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
         let deliveries = settings::chat_deliveries(env, &chats);
+        let operator_chat = settings::operator_chat(env, &chats);
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
             link_base: settings::telegram_link_base(env),
             deliveries,
+            join_request_hold: settings::join_request_hold(env),
             chats,
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
@@ -96,12 +115,19 @@ impl App {
             events: Queue::from_env(aws.sqs(), env),
             announcements: Announcements::from_env(&aws, env),
             updates: Updates::from_env(aws.dynamodb(), env),
+            feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),
-            terms_url: settings::page(env, "TERMS_URL"),
-            privacy_url: settings::page(env, "PRIVACY_URL"),
+            terms_url: settings::terms_url(env),
+            privacy_url: settings::privacy_url(env),
+            support_url: settings::support_url(env),
+            operator_chat,
+            support_hours: settings::support_hours(env),
+            new_topics_per_hour: settings::new_topics_per_hour(env),
+            topics: Topics::from_env(aws.dynamodb(), env),
+            relay_map: RelayMap::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -168,18 +194,30 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let Some(bot) = bot_of(request.uri().path()) else {
         return Rejection::NotFound.answer();
     };
-    let Ok(update) = classify(request.body()) else {
+    let Ok(update) = app.read(request.body()) else {
         return Rejection::InvalidJson.answer();
     };
+    if let Err(fault) = pass_to_actors(app, bot, update.id, request.body()).await {
+        error!(
+            fault = "unavailable",
+            "an update could not be written for actors yet: {}",
+            chain(&fault)
+        );
+        return Rejection::Unavailable.answer();
+    }
     let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
             Ok(UpdateOutcome::Ignored)
         }
+        UpdateKind::Member(change) if desk::is_of(app, change) => desk::left(app, change).await,
         UpdateKind::Member(change) => joins::member(app, change).await,
         UpdateKind::Bot(membership) => rights::changed(app, bot, update.id, membership).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
+        | UpdateKind::PrivateEdit(_)
+        | UpdateKind::Desk(_)
+        | UpdateKind::DeskEdit(_)
         | UpdateKind::Group(_)
         | UpdateKind::Press(_) => return claimed(app, bot, update, request.body()).await,
     };
@@ -203,6 +241,25 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             Rejection::Unavailable.answer()
         }
     }
+}
+
+/// Writes an update down for the actors that may read it, before it is handled.
+async fn pass_to_actors(
+    app: &App,
+    bot: Option<BotId>,
+    update: i64,
+    body: &Bytes,
+) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    if !app.feed.has_readers(now).await? {
+        return Ok(());
+    }
+    // Before setup has written its name there is nobody to read it.
+    let Some(front) = app.front().await? else {
+        return Ok(());
+    };
+    let bot = bot.unwrap_or(front.bot);
+    app.feed.append(front.bot, bot, update, body, now).await
 }
 
 /// The bot that a path names, `/v1/telegram/webhook/<its id>`; of the path without one it is the front bot. Nothing if
@@ -252,7 +309,22 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
 impl App {
     /// Whether the bot talks with people.
     fn talks(&self) -> bool {
-        self.deliveries.has_claims()
+        self.deliveries.has_claims() || self.operator_chat.is_some()
+    }
+
+    /// Reads an update.
+    fn read(&self, body: &[u8]) -> Result<Update, NotJson> {
+        match self.operator_chat {
+            Some(desk) => classify_for_desk(body, desk),
+            None => classify(body),
+        }
+    }
+
+    /// The id by which members of a chat are known.
+    fn canonical_chat(&self, chat: ChatId) -> ChatId {
+        self.chats
+            .named(chat)
+            .map_or(chat, |(_, canonical_id)| canonical_id)
     }
 
     /// The bot that people talk with, as it was a minute ago.

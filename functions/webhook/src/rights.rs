@@ -10,7 +10,6 @@ use domain::texts::{Language, Name, Text};
 use domain::update::{AdministratorRight, BotMembership, BotStanding};
 use tracing::{error, info};
 
-use crate::joins::member_chat;
 use crate::say::{Cause, say};
 use crate::{App, Failure, UpdateOutcome, announce};
 
@@ -46,7 +45,7 @@ async fn in_our_chat(
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
-    let chat = member_chat(app, membership.chat);
+    let chat = app.canonical_chat(membership.chat);
     let lacks = lacking(&membership.standing);
     let title = Name(&membership.title);
     if lacks.is_empty() {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
-use domain::message::{Button, Class, Content, Message, MessageId};
+use domain::message::{Button, Class, Content, Message, MessageId, missed};
 use domain::time::Timestamp;
 use domain::update::Sender;
 use store::FrontBot;
+use tracing::info;
 
 use crate::{App, Failure};
 
@@ -68,5 +69,37 @@ pub(crate) async fn say(
     };
     app.messages.put(&message, app.clock.now()).await?;
     app.message_bells.ring(cause.bot).await;
+    Ok(())
+}
+
+/// How many of the newest messages to a person are looked at for those that they missed.
+const MISSED_AMONG: i32 = 50;
+
+/// Has a person told what they missed while the bot could not write to them: of each kind the newest, of what concerns
+/// their access and their payments. Durable on return; the same update says it once.
+pub(crate) async fn say_missed(app: &App, cause: Cause) -> Result<(), Failure> {
+    let newest = app.messages.newest(cause.chat, MISSED_AMONG).await?;
+    let newest: Vec<_> = newest
+        .into_iter()
+        .map(|record| (record.message, record.state))
+        .collect();
+    let missed = missed(&newest);
+    for message in &missed {
+        let again = Message {
+            id: message.id.again(cause.at),
+            not_before: None,
+            not_after: None,
+            ..(*message).clone()
+        };
+        app.messages.put(&again, app.clock.now()).await?;
+    }
+    if !missed.is_empty() {
+        app.message_bells.ring(cause.bot).await;
+        info!(
+            outcome = "said_again",
+            messages = missed.len(),
+            "a person is told what they missed"
+        );
+    }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
                 .fail(&app.tasks, task, None, error, also, now)
                 .await?
         }
-        Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) => {
+        Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) | Work::Decline(_) | Work::Remove(_) => {
             app.tasks.fail(task, error).await?;
             true
         }
@@ -65,7 +65,7 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
         }
         let outcome = match &task.work {
             Work::Mint(_) | Work::Replace(_) => "failed",
-            Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) => "given_up",
+            _ => "given_up",
         };
         error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, outcome,
             "a task is given up; it lies in the lane of failed ones: {error}");

@@ -8,6 +8,8 @@
 )]
 
 mod abuse;
+mod access;
+mod actors;
 mod bad_input;
 mod claim_links;
 mod consistency;
@@ -18,12 +20,14 @@ mod endpoints;
 mod link_pool;
 mod messages;
 mod metrics_and_traces;
+mod moves;
 mod one_dispatcher_per_chat;
 mod one_payment_one_link;
 mod operator;
 mod poison_messages;
 mod rate_limit;
 mod real_telegram;
+mod relay;
 mod rotated_secrets;
 mod secrets;
 mod service_on_one_machine;

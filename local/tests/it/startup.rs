@@ -16,7 +16,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 10] = [
+const FUNCTIONS: [(&str, &[&str]); 11] = [
     (
         "request",
         &[
@@ -34,6 +34,7 @@ const FUNCTIONS: [(&str, &[&str]); 10] = [
             "EVENT_QUEUE_URL",
             "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
             "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",
         ],
@@ -75,6 +76,7 @@ const FUNCTIONS: [(&str, &[&str]); 10] = [
             "TELEGRAM_CHAT_ID",
         ],
     ),
+    ("botapi", &["TELEGRAM_BOT_TOKEN"]),
     ("sweeper", &["EVENT_QUEUE_URL"]),
     (
         "monitor",
@@ -225,7 +227,7 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         (
             "worker",
             &[0, 1, 4, 5, 6, 7, 8, 10, 11],
-            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL",
+            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL",
         ),
         (
             "webhook",

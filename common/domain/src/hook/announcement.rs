@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::claim::Claim;
 use super::super::id::{BotId, ChatId, InviteLink, TelegramUserId};
 use super::super::invite::{Invite, Status};
 use super::super::message::MessageTask;
@@ -135,9 +134,10 @@ impl Announcement {
         })
     }
 
-    /// All that has come of a payment so far, as far as its shop's call made it.
+    /// All that has come of a payment so far, as far as a call of its shop can make it.
     pub fn of_payment(invite: &Invite) -> impl Iterator<Item = Self> {
-        std::iter::once(Self::invite_created(invite)).chain(Self::invite_done(invite))
+        let since = [Self::invite_done(invite), Self::seat_bound(invite)];
+        std::iter::once(Self::invite_created(invite)).chain(since.into_iter().flatten())
     }
 
     /// The request of a mint was given up at `at`.
@@ -192,33 +192,22 @@ impl Announcement {
         Self::new(kind, at, cause, data)
     }
 
-    /// A person claimed the seat of a request at `at`, which the record has (`boundAt`).
+    /// Whose the seat of a request is: somebody claimed it, or it went from one account to another; nothing if nobody did.
     #[must_use]
-    pub fn seat_claimed(
-        invite: &Invite,
-        claim: Claim,
-        person: TelegramUserId,
-        at: Timestamp,
-    ) -> Self {
-        let cause = format!("{}#{}#{person}", claim.request_id, claim.version);
-        Self::of_seat(HookKind::SeatClaimed, at, cause, invite, person)
-    }
-
-    /// The seat of a request went from one account to another by `claim`, at `at`.
-    #[must_use]
-    pub fn seat_moved(
-        invite: &Invite,
-        claim: Claim,
-        from: TelegramUserId,
-        to: TelegramUserId,
-        at: Timestamp,
-    ) -> Self {
-        let cause = format!("{}#{}#{to}", claim.request_id, claim.version);
-        let mut moved = Self::of_seat(HookKind::SeatMoved, at, cause, invite, to);
-        moved
-            .data
-            .insert("fromTelegramUserId".to_owned(), json!(from));
-        moved
+    pub fn seat_bound(invite: &Invite) -> Option<Self> {
+        let (person, at) = invite.bound_to.zip(invite.bound_at)?;
+        let kind = match invite.bound_from {
+            None => HookKind::SeatClaimed,
+            Some(_) => HookKind::SeatMoved,
+        };
+        let cause = format!("{}#{person}", invite.request_id);
+        let mut bound = Self::of_seat(kind, at, cause, invite, person);
+        if let Some(from) = invite.bound_from {
+            bound
+                .data
+                .insert("fromTelegramUserId".to_owned(), json!(from));
+        }
+        Some(bound)
     }
 
     /// A person wants, at `at`, the seat of a request that somebody else has claimed.
@@ -339,18 +328,23 @@ mod tests {
         assert_eq!(done(&invite), done(&later));
         assert_ne!(done(&invite), done(&other));
         let at = invite.created_at;
-        let claim = Claim {
-            request_id: invite.request_id,
-            version: 0,
-        };
         let (one, two) = (TelegramUserId(1), TelegramUserId(2));
+        let bound = |to, from| {
+            let invite = Invite {
+                bound_to: Some(to),
+                bound_at: Some(at),
+                bound_from: from,
+                ..invite.clone()
+            };
+            Announcement::seat_bound(&invite).unwrap()
+        };
         let ids = [
             Announcement::invite_created(&invite),
             Announcement::invite_done(&invite).unwrap(),
             Announcement::invite_failed(&Mint::of(&invite), ChatId(-1), at),
-            Announcement::seat_claimed(&invite, claim, one, at),
-            Announcement::seat_claimed(&invite, claim, two, at),
-            Announcement::seat_moved(&invite, claim, one, two, at),
+            bound(one, None),
+            bound(two, None),
+            bound(two, Some(one)),
             Announcement::seat_conflict(&invite, two, at),
             Announcement::seat_ended(&invite, one, at),
             Announcement::bot_rights_lost(Some(BotId(1)), ChatId(-1), "can_invite_users", at),

@@ -89,6 +89,13 @@ impl Outbox {
         self.under_way.remove(&task.chat);
     }
 
+    /// A message was settled with another one.
+    pub fn forget(&mut self, key: &MessageKey) {
+        if let Some(buffer) = self.lanes.get_mut(&key.lane) {
+            buffer.tasks.retain(|task| task.key() != *key);
+        }
+    }
+
     /// Puts a message back in its place.
     pub fn give_back(&mut self, task: MessageTask) {
         let key = task.key();

@@ -204,6 +204,39 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "Nobody reads what is written here. You reach a person there: {contact}"
+        ),
+        Text::SupportNone => "Nobody reads what is written here. Please turn to the place where you bought.".into(),
+        Text::NotPassedOn => "I could not pass this message on: Telegram does not let me copy it. \
+            Please write it as text, or send it in another way."
+            .into(),
+
+        Text::NotDelivered => "Not delivered: Telegram refused this message.".into(),
+        Text::NotDeliveredBlocked => "Not delivered: this person has blocked the bot, or their account is gone.".into(),
+        Text::NotDeliveredNotStarted => "Not delivered: this person has not started the bot yet.".into(),
+        Text::NotDeliveredKind => "Not done: Telegram does not let me do this with this message.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>{messages} {}, {} behind</b>",
+            plural(messages, "message", "messages"),
+            minutes(number)
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nLanguage: {language}"),
+        Text::TopicNoSeat => "No seat in any chat.".into(),
+        Text::TopicUnknownCommand => "I don't know this command. Nothing was sent to the person.".into(),
+        Text::TopicShared => "Several people write in this topic. Answer one of their messages, so that I know whom this is for. \
+            Nothing was sent."
+            .into(),
+        Text::TopicDelete => "Send /delete as an answer to the message that I am to take back.".into(),
+        Text::TopicBlocked => "I take no more messages from this person. Their seats stay. /unblock undoes it.".into(),
+        Text::TopicUnblocked => "I take messages from this person again.".into(),
+        Text::TopicNoReply { name } => format!(
+            "There is no prepared answer “{name}”. Answer a message with <code>/reply = {name}</code>, and it becomes one."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "This message is the prepared answer “{name}” from now on. <code>/reply {name}</code> sends it."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "That was a bit fast for me: I did not take {command}. Please send it again in a minute."
         ),
@@ -274,6 +307,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Everything about one buyer",
         CommandName::Reply => "Send a prepared answer",
         CommandName::Note => "Write a note about this person",
+        CommandName::Delete => "Take a sent message back",
         CommandName::Close => "End this conversation",
         CommandName::Block => "Take no more messages from this person",
         CommandName::Unblock => "Take messages from this person again",

@@ -204,6 +204,39 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "Nadie lee lo que se escribe aquí. Aquí encuentras a una persona: {contact}"
+        ),
+        Text::SupportNone => "Nadie lee lo que se escribe aquí. Por favor, escribe al lugar donde compraste.".into(),
+        Text::NotPassedOn => "No he podido pasar este mensaje: Telegram no me deja copiarlo. \
+            Por favor, escríbelo como texto o envíalo de otra manera."
+            .into(),
+
+        Text::NotDelivered => "No entregado: Telegram ha rechazado este mensaje.".into(),
+        Text::NotDeliveredBlocked => "No entregado: esta persona ha bloqueado el bot, o su cuenta ya no existe.".into(),
+        Text::NotDeliveredNotStarted => "No entregado: esta persona todavía no ha iniciado el bot.".into(),
+        Text::NotDeliveredKind => "No hecho: Telegram no me deja hacer esto con este mensaje.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>{messages} {}, con {} de retraso</b>",
+            plural(messages, "mensaje", "mensajes"),
+            minutes(number)
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nIdioma: {language}"),
+        Text::TopicNoSeat => "Sin plaza en ningún chat.".into(),
+        Text::TopicUnknownCommand => "No conozco este comando. No se ha enviado nada a la persona.".into(),
+        Text::TopicShared => "En este tema escriben varias personas. Responde a uno de sus mensajes para que sepa para quién es. \
+            No se ha enviado nada."
+            .into(),
+        Text::TopicDelete => "Envía /delete como respuesta al mensaje que debo retirar.".into(),
+        Text::TopicBlocked => "Ya no acepto mensajes de esta persona. Sus plazas siguen. /unblock lo deshace.".into(),
+        Text::TopicUnblocked => "Vuelvo a aceptar mensajes de esta persona.".into(),
+        Text::TopicNoReply { name } => format!(
+            "No hay ninguna respuesta preparada «{name}». Responde a un mensaje con <code>/reply = {name}</code> y lo será."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "Este mensaje es desde ahora la respuesta preparada «{name}». <code>/reply {name}</code> la envía."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "Eso fue un poco rápido para mí: no atendí {command}. Envíalo otra vez dentro de un minuto, por favor."
         ),
@@ -274,6 +307,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Todo sobre un comprador",
         CommandName::Reply => "Enviar una respuesta preparada",
         CommandName::Note => "Escribir una nota sobre esta persona",
+        CommandName::Delete => "Retirar un mensaje enviado",
         CommandName::Close => "Terminar esta conversación",
         CommandName::Block => "No recibir más mensajes de esta persona",
         CommandName::Unblock => "Recibir otra vez mensajes de esta persona",

@@ -204,6 +204,46 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => {
+            format!("यहाँ लिखा हुआ कोई नहीं पढ़ता। यहाँ आपको कोई व्यक्ति मिलेगा: {contact}")
+        }
+        Text::SupportNone => {
+            "यहाँ लिखा हुआ कोई नहीं पढ़ता। कृपया वहाँ संपर्क करें जहाँ से आपने खरीदा था।".into()
+        }
+        Text::NotPassedOn => "मैं यह संदेश आगे नहीं भेज सका: Telegram मुझे इसकी प्रति नहीं बनाने देता। \
+            कृपया इसे टेक्स्ट में लिखें, या किसी और तरह से भेजें।"
+            .into(),
+
+        Text::NotDelivered => "नहीं पहुँचा: Telegram ने यह संदेश अस्वीकार किया।".into(),
+        Text::NotDeliveredBlocked => {
+            "नहीं पहुँचा: इस व्यक्ति ने बॉट को ब्लॉक किया है, या उसका खाता अब नहीं है।".into()
+        }
+        Text::NotDeliveredNotStarted => "नहीं पहुँचा: इस व्यक्ति ने बॉट को अभी शुरू नहीं किया है।".into(),
+        Text::NotDeliveredKind => "नहीं हुआ: Telegram मुझे इस संदेश के साथ ऐसा नहीं करने देता।".into(),
+        Text::JoinedWords {
+            messages,
+            minutes: number,
+        } => format!("<b>{messages} संदेश, {number} मिनट देर से</b>"),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nभाषा: {language}"),
+        Text::TopicNoSeat => "किसी चैट में सीट नहीं।".into(),
+        Text::TopicUnknownCommand => "मैं यह कमांड नहीं जानता। व्यक्ति को कुछ नहीं भेजा गया।".into(),
+        Text::TopicShared => {
+            "इस टॉपिक में कई लोग लिखते हैं। उनके किसी संदेश का जवाब दें, ताकि मुझे पता हो कि यह किसके लिए है। \
+            कुछ नहीं भेजा गया।"
+                .into()
+        }
+        Text::TopicDelete => "जो संदेश मुझे वापस लेना है, उसके जवाब में /delete भेजें।".into(),
+        Text::TopicBlocked => {
+            "मैं इस व्यक्ति के संदेश अब नहीं लेता। उसकी सीटें बनी रहती हैं। /unblock इसे वापस करता है।".into()
+        }
+        Text::TopicUnblocked => "मैं इस व्यक्ति के संदेश फिर से लेता हूँ।".into(),
+        Text::TopicNoReply { name } => format!(
+            "“{name}” नाम का कोई तैयार जवाब नहीं है। किसी संदेश का जवाब <code>/reply = {name}</code> से दें, और वह तैयार जवाब बन जाएगा।"
+        ),
+        Text::TopicReplyKept { name } => {
+            format!("यह संदेश अब तैयार जवाब “{name}” है। <code>/reply {name}</code> इसे भेजता है।")
+        }
+
         Text::TooManyCommands { command } => {
             format!("मेरे लिए यह थोड़ा ज़्यादा तेज़ था: मैंने {command} नहीं लिया। कृपया एक मिनट बाद फिर से भेजें।")
         }
@@ -277,6 +317,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "एक ख़रीदार के बारे में सब कुछ",
         CommandName::Reply => "तैयार जवाब भेजें",
         CommandName::Note => "इस व्यक्ति के बारे में नोट लिखें",
+        CommandName::Delete => "भेजा हुआ संदेश वापस लें",
         CommandName::Close => "यह बातचीत समाप्त करें",
         CommandName::Block => "इस व्यक्ति के संदेश लेना बंद करें",
         CommandName::Unblock => "इस व्यक्ति के संदेश फिर से लें",

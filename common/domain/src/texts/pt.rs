@@ -206,6 +206,39 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "Ninguém lê o que se escreve aqui. Você encontra uma pessoa ali: {contact}"
+        ),
+        Text::SupportNone => "Ninguém lê o que se escreve aqui. Por favor, procure o lugar onde você comprou.".into(),
+        Text::NotPassedOn => "Não consegui passar esta mensagem: o Telegram não me deixa copiá-la. \
+            Por favor, escreva como texto ou envie de outra maneira."
+            .into(),
+
+        Text::NotDelivered => "Não entregue: o Telegram recusou esta mensagem.".into(),
+        Text::NotDeliveredBlocked => "Não entregue: esta pessoa bloqueou o bot, ou a conta dela não existe mais.".into(),
+        Text::NotDeliveredNotStarted => "Não entregue: esta pessoa ainda não iniciou o bot.".into(),
+        Text::NotDeliveredKind => "Não feito: o Telegram não me deixa fazer isso com esta mensagem.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>{messages} {}, {} de atraso</b>",
+            plural(messages, "mensagem", "mensagens"),
+            minutes(number)
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nLíngua: {language}"),
+        Text::TopicNoSeat => "Sem lugar em nenhum chat.".into(),
+        Text::TopicUnknownCommand => "Não conheço este comando. Nada foi enviado à pessoa.".into(),
+        Text::TopicShared => "Várias pessoas escrevem neste tópico. Responda a uma das mensagens delas, para que eu saiba para quem é. \
+            Nada foi enviado."
+            .into(),
+        Text::TopicDelete => "Envie /delete como resposta à mensagem que devo retirar.".into(),
+        Text::TopicBlocked => "Não aceito mais mensagens desta pessoa. Os lugares dela ficam. /unblock desfaz isso.".into(),
+        Text::TopicUnblocked => "Aceito de novo mensagens desta pessoa.".into(),
+        Text::TopicNoReply { name } => format!(
+            "Não há resposta pronta “{name}”. Responda a uma mensagem com <code>/reply = {name}</code>, e ela passa a ser uma."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "Esta mensagem é a resposta pronta “{name}” a partir de agora. <code>/reply {name}</code> envia a resposta."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "Foi um pouco rápido demais para mim: não atendi {command}. Envie de novo daqui a um minuto, por favor."
         ),
@@ -276,6 +309,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Tudo sobre um comprador",
         CommandName::Reply => "Enviar uma resposta pronta",
         CommandName::Note => "Escrever uma nota sobre esta pessoa",
+        CommandName::Delete => "Retirar uma mensagem enviada",
         CommandName::Close => "Encerrar esta conversa",
         CommandName::Block => "Não receber mais mensagens desta pessoa",
         CommandName::Unblock => "Voltar a receber mensagens desta pessoa",

@@ -207,6 +207,37 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "То, что пишут здесь, никто не читает. Человек ответит вам там: {contact}"
+        ),
+        Text::SupportNone => "То, что пишут здесь, никто не читает. Обратитесь, пожалуйста, туда, где вы купили доступ.".into(),
+        Text::NotPassedOn => "Я не смог передать это сообщение: Telegram не даёт мне его скопировать. \
+            Напишите, пожалуйста, текстом или отправьте по-другому."
+            .into(),
+
+        Text::NotDelivered => "Не доставлено: Telegram отклонил это сообщение.".into(),
+        Text::NotDeliveredBlocked => "Не доставлено: человек заблокировал бота, или его аккаунта больше нет.".into(),
+        Text::NotDeliveredNotStarted => "Не доставлено: человек ещё не запустил бота.".into(),
+        Text::NotDeliveredKind => "Не сделано: Telegram не даёт мне сделать это с этим сообщением.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>Сообщений: {messages}, опоздание: {number} мин.</b>"
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nЯзык: {language}"),
+        Text::TopicNoSeat => "Мест в чатах нет.".into(),
+        Text::TopicUnknownCommand => "Я не знаю такой команды. Человеку ничего не отправлено.".into(),
+        Text::TopicShared => "В этой теме пишут несколько человек. Ответьте на одно из их сообщений, чтобы я знал, для кого это. \
+            Ничего не отправлено."
+            .into(),
+        Text::TopicDelete => "Отправьте /delete в ответ на сообщение, которое я должен убрать.".into(),
+        Text::TopicBlocked => "Я больше не принимаю сообщения от этого человека. Его места остаются. /unblock отменяет это.".into(),
+        Text::TopicUnblocked => "Я снова принимаю сообщения от этого человека.".into(),
+        Text::TopicNoReply { name } => format!(
+            "Готового ответа «{name}» нет. Ответьте на сообщение командой <code>/reply = {name}</code>, и оно им станет."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "Теперь это сообщение — готовый ответ «{name}». <code>/reply {name}</code> отправляет его."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "Для меня это слишком быстро: команду {command} я не принял. Отправьте её ещё раз через минуту."
         ),
@@ -277,6 +308,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Всё об одном покупателе",
         CommandName::Reply => "Отправить готовый ответ",
         CommandName::Note => "Записать заметку об этом человеке",
+        CommandName::Delete => "Убрать отправленное сообщение",
         CommandName::Close => "Завершить разговор",
         CommandName::Block => "Больше не принимать сообщения этого человека",
         CommandName::Unblock => "Снова принимать сообщения этого человека",

@@ -146,6 +146,41 @@ sentences! { 'a,
     SupportArrived,
     /// The same, while none of them is there.
     SupportArrivedLater { from: Date },
+    /// Nobody reads what is written here, but somebody can be reached there.
+    SupportElsewhere { contact: Address<'a> },
+    /// Nobody reads what is written here.
+    SupportNone,
+    /// A message can't be passed on to the operators.
+    NotPassedOn,
+
+    /// To operators: an answer did not reach the person.
+    NotDelivered,
+    /// The same, since the person has blocked the bot.
+    NotDeliveredBlocked,
+    /// The same, since the person has not started the bot.
+    NotDeliveredNotStarted,
+    /// The same, since Telegram does not copy such a message.
+    NotDeliveredKind,
+    /// To operators: heads several messages of a person that waited.
+    JoinedWords { messages: u32, minutes: u32 },
+    /// To operators: heads what is pinned in the topic of a person, with their language.
+    TopicHead { person: Name<'a>, language: Name<'a> },
+    /// Stands below it: no seat.
+    TopicNoSeat,
+    /// To operators: a command that is none was not passed on.
+    TopicUnknownCommand,
+    /// To operators: several people write in this topic.
+    TopicShared,
+    /// To operators: how a message is taken back.
+    TopicDelete,
+    /// To operators: no more messages of this person.
+    TopicBlocked,
+    /// To operators: messages of this person again.
+    TopicUnblocked,
+    /// To operators: there is no prepared answer of this name.
+    TopicNoReply { name: Name<'a> },
+    /// To operators: a message is a prepared answer from now on.
+    TopicReplyKept { name: Name<'a> },
 
     /// A command was not taken, since there were too many.
     TooManyCommands { command: CommandName },

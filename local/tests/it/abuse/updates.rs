@@ -39,9 +39,15 @@ fn expected(update: &Value, chat_id: i64) -> &'static str {
         && change["new_chat_member"]["user"]["is_bot"] == false
         && !link.is_empty()
         && !link.ends_with("...");
-    match is_join && change["chat"]["id"] == chat_id {
-        true => "orphan",
-        false => "ignored",
+    // What becomes of our bot in a chat that is sold is somebody's business.
+    let own = &update["my_chat_member"];
+    let is_own = own["chat"]["id"] == chat_id && own["chat"]["type"] != "private";
+    if is_own {
+        "handled"
+    } else if is_join && change["chat"]["id"] == chat_id {
+        "orphan"
+    } else {
+        "ignored"
     }
 }
 

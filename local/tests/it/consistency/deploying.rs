@@ -110,7 +110,14 @@ fn what_the_clock_drives_is_not_made_up_for_later() {
     }
     assert_eq!(
         driven,
-        ["hooks", "messenger", "monitor", "sweeper", "worker"]
+        [
+            "hooks",
+            "messenger",
+            "monitor",
+            "sweeper",
+            "webhook",
+            "worker",
+        ]
     );
 }
 

@@ -16,30 +16,45 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 19] = [
+const OPTIONAL: [&str; 34] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_DAEMON_ADDRESS",
+    "BOT_OWNERS",
     "CHAT_DELIVERY",
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
+    "COMMANDS_PER_MINUTE",
+    "DEFAULT_LANGUAGE",
     "HOOK_EXEMPT_HOSTS",
+    "JOIN_REQUEST_HOLD_SEC",
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
+    "NEW_TOPICS_PER_HOUR",
+    "OPERATOR_CHAT_ID",
+    "PEOPLE_TTL_DAYS",
+    "POLL_HOLD_SEC",
+    "PRIVACY_URL",
+    "REBINDS_MAX",
+    "RELAY_PER_MINUTE",
     "RUST_LOG",
     "SECRETS_ARN",
+    "SUPPORT_HOURS",
+    "SUPPORT_URL",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
     "TELEGRAM_LINK_BASE",
+    "TERMS_URL",
+    "UPDATES_RETENTION_HOURS",
     "WEBENGAGE_API_BASE",
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 18] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -53,6 +68,11 @@ const TABLES: [(&str, &str); 13] = [
     ("Members", "MEMBERS_TABLE"),
     ("Endpoints", "ENDPOINTS_TABLE"),
     ("Deliveries", "DELIVERIES_TABLE"),
+    ("Updates", "UPDATES_TABLE"),
+    ("UpdateFeed", "UPDATE_FEED_TABLE"),
+    ("Actors", "ACTORS_TABLE"),
+    ("RelayMap", "RELAY_MAP_TABLE"),
+    ("People", "PEOPLE_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
@@ -266,7 +286,7 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
             assert!(properties["State"].is_null(), "{name} always runs");
             let input = properties["Input"].as_str().unwrap_or("null");
             let input: Value = serde_json::from_str(input).unwrap();
-            let of = if ["worker", "messenger", "hooks"].contains(&name.as_str()) {
+            let of = if ["worker", "messenger", "hooks", "webhook"].contains(&name.as_str()) {
                 json!({"kind": "tick"})
             } else {
                 json!(null)
@@ -556,6 +576,7 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
     let unset = [
         "SECRETS_ARN",
         "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_LOG_LEVEL",
         "AWS_XRAY_DAEMON_ADDRESS",
         "METRICS_NAMESPACE",
