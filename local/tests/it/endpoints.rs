@@ -535,12 +535,13 @@ async fn joins_leaves_voids_and_failures_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_claim_a_conflict_and_the_end_of_a_seat_are_told() {
+async fn a_claim_a_conflict_a_move_and_the_end_of_a_seat_are_told() {
     let receiver = Receiver::start().await;
     let stack = stack_for(&[&receiver], &[("CHAT_DELIVERY", "claim")]).await;
     let types = [
         "seat.claimed",
         "seat.conflict",
+        "seat.moved",
         "seat.ended",
         "invite.joined",
     ];
@@ -579,8 +580,21 @@ async fn a_claim_a_conflict_and_the_end_of_a_seat_are_told() {
         .claim_by(other.body["inviteLink"].as_str().unwrap());
     stack.run_until_idle().await;
     tick(&stack).await;
+    let moved = stack.shop().act(&other.request_id(), "rebind", "{}").await;
+    for _ in 0..2 {
+        mallory.claim_by(moved.body["inviteLink"].as_str().unwrap());
+        stack.run_until_idle().await;
+        tick(&stack).await;
+    }
     stack.shop().void(&other.request_id()).await.done();
     stack.run_until_idle().await;
     tick(&stack).await;
-    assert_eq!(receiver.kinds()[3..], ["seat.claimed", "seat.ended"]);
+    let kinds = ["seat.claimed", "seat.moved", "seat.ended"];
+    assert_eq!(receiver.kinds()[3..], kinds);
+    let moved = &receiver.calls()[4].json()["data"];
+    assert_eq!(
+        [&moved["fromTelegramUserId"], &moved["telegramUserId"]],
+        [9, 8]
+    );
+    assert_eq!(receiver.calls()[5].json()["data"]["telegramUserId"], 8);
 }
