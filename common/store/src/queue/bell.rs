@@ -250,8 +250,9 @@ mod tests {
         let body = r#"{"kind":"work","botId":7}"#;
         let bell: MessageBell = serde_json::from_str(body).unwrap();
         assert_eq!(bell, BotId(7).into());
-        let bell: HookBell = serde_json::from_str(r#"{"kind":"work"}"#).unwrap();
-        assert_eq!(serde_json::to_string(&bell).unwrap(), r#"{"kind":"work"}"#);
+        assert_eq!(serde_json::to_string(&bell).unwrap(), body);
+        let body = r#"{"kind":"work"}"#;
+        let bell: HookBell = serde_json::from_str(body).unwrap();
         assert_eq!(serde_json::to_string(&bell).unwrap(), body);
     }
 }
