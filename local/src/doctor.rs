@@ -16,6 +16,7 @@ use runtime::secrets;
 use runtime::settings;
 use runtime::telemetry::chain;
 use setup::check::{self, Check, CheckStatus};
+use setup::menus::{self, MenuSetup};
 use setup::operators;
 use setup::registration::Bot;
 use webengage::WebEngage;
@@ -144,6 +145,15 @@ pub async fn examine(
     checks.extend(check::webhooks(&bots, webhook_url.or(of_env.as_deref()), now).await);
     if let Some(operator_chat) = operator_chat {
         checks.extend(operators::check(&bots, operator_chat).await);
+    }
+    let menus = take(&mut read, &mut checks, MenuSetup::from_env);
+    // Only a bot that hears what people write has something to offer them.
+    let front = bots
+        .first()
+        .filter(|front| front.updates.contains(&"message"));
+    if let (Some(menus), Some(front)) = (menus, front) {
+        checks.push(menus.check(&front.telegram).await);
+        checks.push(menus::privacy(&front.telegram).await);
     }
     if let Some(account) = webengage {
         checks.push(check::webengage(&account).await);

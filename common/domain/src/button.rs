@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::RequestId;
+use super::id::{ChatId, RequestId, TelegramUserId};
 use super::texts::Language;
 
 /// What begins the data of our buttons.
@@ -27,6 +27,17 @@ pub enum ButtonData {
     NewsStop,
     /// Marketing again.
     NewsAgain,
+    /// An operator has the way in sent to a person.
+    WayIn(TelegramUserId),
+    /// An administrator ends a seat, as they saw it.
+    EndSeat {
+        /// Whose.
+        person: TelegramUserId,
+        /// In which chat, by its canonical id.
+        chat: ChatId,
+        /// Which version of it they saw.
+        version: u64,
+    },
 }
 
 /// Data that are not a button of ours.
@@ -42,6 +53,12 @@ impl fmt::Display for ButtonData {
             Self::LostLink => f.write_str("~lost:"),
             Self::NewsStop => f.write_str("~stop:"),
             Self::NewsAgain => f.write_str("~news:"),
+            Self::WayIn(person) => write!(f, "~way:{person}"),
+            Self::EndSeat {
+                person,
+                chat,
+                version,
+            } => write!(f, "~end:{person}:{chat}:{version}"),
         }
     }
 }
@@ -60,9 +77,24 @@ impl FromStr for ButtonData {
             "lost" => Self::LostLink,
             "stop" => Self::NewsStop,
             "news" => Self::NewsAgain,
+            "way" => Self::WayIn(person(subject)?),
+            "end" => {
+                let mut parts = subject.split(':');
+                let mut part = || parts.next().ok_or(NoButton);
+                let (who, chat, version) = (part()?, part()?, part()?);
+                Self::EndSeat {
+                    person: person(who)?,
+                    chat: ChatId(chat.parse().map_err(|_| NoButton)?),
+                    version: version.parse().map_err(|_| NoButton)?,
+                }
+            }
             _ => return Err(NoButton),
         })
     }
+}
+
+fn person(id: &str) -> Result<TelegramUserId, NoButton> {
+    id.parse().map(TelegramUserId).map_err(|_| NoButton)
 }
 
 #[cfg(test)]
@@ -79,6 +111,12 @@ mod tests {
             ButtonData::LostLink,
             ButtonData::NewsStop,
             ButtonData::NewsAgain,
+            ButtonData::WayIn(TelegramUserId(1 << 52)),
+            ButtonData::EndSeat {
+                person: TelegramUserId(1 << 52),
+                chat: ChatId(-1_009_999_999_999),
+                version: 9_999_999_999,
+            },
         ] {
             let data = button.to_string();
             assert!(data.len() <= 64, "{data}");
@@ -89,7 +127,16 @@ mod tests {
     #[test]
     fn what_is_made_up_is_no_button() {
         for data in [
-            "", "~", "~lang", "~lang:xx", "lang:en", "~other:7", "~grant:7",
+            "",
+            "~",
+            "~lang",
+            "~lang:xx",
+            "lang:en",
+            "~other:7",
+            "~grant:7",
+            "~way:",
+            "~end:7:-1",
+            "~end:7:x:1",
         ] {
             assert_eq!(data.parse::<ButtonData>(), Err(NoButton), "{data}");
         }

@@ -18,6 +18,7 @@ use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::history::Entry;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
+use super::member::entitlement::{Cover, Entitlement};
 use super::purchase::{self, Purchase};
 use super::retry::Tries;
 use super::time::Timestamp;
@@ -142,6 +143,8 @@ pub struct Invite {
     pub bound_from: Option<TelegramUserId>,
     /// Whether whoever comes with its present claim link takes it over from who claimed it.
     pub is_moving: bool,
+    /// When the seat that it gives ends; nothing if never.
+    pub seat_until: Option<Timestamp>,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
@@ -265,6 +268,7 @@ impl Invite {
             bound_at: None,
             bound_from: None,
             is_moving: false,
+            seat_until: None,
             history: Vec::new(),
             actions: 0,
             expires_at: None,
@@ -301,6 +305,27 @@ impl Invite {
             claim_version: Some(0),
             ..self
         }
+    }
+
+    /// The same request as a free seat until `seat_until`, with its claim link: no shop has sold it, so none is told of it.
+    #[must_use]
+    pub fn given_free(self, link: InviteLink, seat_until: Option<Timestamp>) -> Self {
+        Self {
+            pending_since: None,
+            link_event_given_up: true,
+            join_event_given_up: true,
+            seat_until,
+            ..self.served_by_claim(link)
+        }
+    }
+
+    /// What it grants to whoever claims it.
+    #[must_use]
+    pub fn entitlement(&self) -> Entitlement {
+        Entitlement::new(
+            self.seat_until.map_or(Cover::Forever, Cover::Until),
+            self.created_at,
+        )
     }
 
     /// What a mint of this version of the link is to do.

@@ -37,7 +37,7 @@ impl ClaimLinks {
         }
     }
 
-    /// The front bot, read at most once in [`NAME_KEPT`]; nothing before `setup` has written it.
+    /// The front bot, as it was a minute ago at most; nothing before `setup` has written it.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.

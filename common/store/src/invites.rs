@@ -449,6 +449,7 @@ impl Invites {
             bound_at: reader.optional_instant(BOUND_AT)?,
             bound_from: reader.optional_number(BOUND_FROM)?.map(TelegramUserId),
             is_moving: reader.flag(IS_MOVING),
+            seat_until: reader.optional_instant(SEAT_UNTIL)?,
             history: reader
                 .maps(HISTORY)?
                 .iter()
@@ -517,6 +518,19 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (CLAIM_VERSION, invite.claim_version.map(n)),
         (BOUND_TO, invite.bound_to.map(n)),
         (BOUND_AT, invite.bound_at.map(s)),
+        (SEAT_UNTIL, invite.seat_until.map(s)),
+        (
+            LINK_EVENT_GIVEN_UP,
+            invite
+                .link_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
+        (
+            JOIN_EVENT_GIVEN_UP,
+            invite
+                .join_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
     ];
     for (name, value) in of_link {
         if let Some(value) = value {

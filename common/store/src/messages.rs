@@ -179,11 +179,11 @@ impl Messages {
         answer.item.map(|item| self.record(&item)).transpose()
     }
 
-    /// The newest messages to a chat, newest first, at most `limit` (1 read unit for 8 KB).
+    /// The last messages of a chat, the newest first, at most `limit`. Moments behind.
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read.
-    pub async fn newest(&self, chat: ChatId, limit: i32) -> Result<Vec<MessageRecord>, StoreError> {
+    pub async fn last(&self, chat: ChatId, limit: i32) -> Result<Vec<MessageRecord>, StoreError> {
         let call = self
             .records
             .client
@@ -193,8 +193,10 @@ impl Messages {
             .expression_attribute_values(":chat", s(chat))
             .scan_index_forward(false)
             .limit(limit);
-        let answer = call.send().await;
-        let answer = answer.map_err(self.records.fault("Query of messages"))?;
+        let answer = call
+            .send()
+            .await
+            .map_err(self.records.fault("Query of messages"))?;
         let items = answer.items.unwrap_or_default();
         items.iter().map(|item| self.record(item)).collect()
     }

@@ -4,6 +4,7 @@ mod error;
 mod member;
 mod message;
 mod passing;
+mod profile;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use error::{cleared, is_wrong};
 pub use error::TelegramError;
 pub use message::{ChatCall, Outgoing};
 pub use passing::{PassedAnswer, PassedBody};
+pub use profile::AboutBot;
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.
@@ -133,6 +135,9 @@ pub fn is_same_url(one: &str, other: &str) -> bool {
 pub struct Me {
     /// Its name, without `@`.
     pub username: String,
+    /// Whether its privacy mode is off: it then gets every message of its groups.
+    #[serde(default)]
+    pub can_read_all_group_messages: bool,
 }
 
 /// A chat, as `getChat` shows it.
@@ -279,7 +284,7 @@ impl Telegram {
     /// and Telegram lets no bot list them.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
+    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
     pub async fn create_invite_link(
         &self,
         chat: ChatId,
@@ -307,7 +312,7 @@ impl Telegram {
     /// Not idempotent: each call makes another link.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
+    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
     pub async fn create_request_link(&self, chat: ChatId) -> Result<InviteLink, TelegramError> {
         let parameters =
             json!({"chat_id": chat, "name": REQUEST_LINK_NAME, "creates_join_request": true});

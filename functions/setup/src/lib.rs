@@ -15,6 +15,7 @@
 
 pub mod check;
 pub mod claims;
+pub mod menus;
 pub mod operators;
 pub mod registration;
 
@@ -42,6 +43,7 @@ use webengage::WebEngage;
 pub use answer::Unanswered;
 use check::{Check, CheckStatus, patiently};
 use claims::ClaimSetup;
+use menus::MenuSetup;
 use registration::{Bot, Unregistered};
 
 /// What is left of the time for giving the answer.
@@ -105,6 +107,7 @@ pub struct App {
     operator_chat: Option<ChatId>,
     webengage: WebEngage,
     claims: ClaimSetup,
+    menus: MenuSetup,
     has_api_keys: bool,
     has_admin_keys: bool,
 }
@@ -120,6 +123,7 @@ impl App {
             bots: Bot::all_from_env(env, &clock),
             claims: ClaimSetup::from_env(env, &chats, &clock),
             operator_chat: settings::operator_chat(env, &chats),
+            menus: MenuSetup::from_env(env),
             chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
@@ -327,6 +331,12 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
             // Not before people are heard who tap a claim link.
             if app.claims.is_needed() && is_well(&checks) {
                 checks.push(make_ready(&app.claims, &app.bots).await);
+            }
+            if let Some(front) = app.bots.first().filter(|_| app.claims.is_needed())
+                && is_well(&checks)
+            {
+                checks.push(app.menus.register(&front.telegram).await);
+                checks.push(menus::privacy(&front.telegram).await);
             }
             format!("updates come to {url}")
         }

@@ -18,7 +18,7 @@ use domain::invite::Invite;
 use domain::join::Presence;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
-use domain::member::entitlement::{Cover, Entitlement, EntitlementId};
+use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
 use domain::message::Class;
 use domain::texts::{Label, Name, Text};
@@ -109,7 +109,7 @@ impl Conversation<'_> {
     /// Binds the request to the person; while it moves, its former holder loses it by the same transaction.
     async fn bind(&self, invite: &Invite, claim: Claim) -> Result<SeatWritten, Failure> {
         let (chat, now) = (invite.canonical_chat, self.app.clock.now());
-        let entitlement = Entitlement::new(Cover::Forever, invite.created_at);
+        let entitlement = invite.entitlement();
         let command = match invite.is_moving {
             // Whoever had it once and lost it has it again.
             true => SeatCommand::Write {

@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People,
-    RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -74,6 +74,8 @@ pub struct App {
     updates: Updates,
     feed: ActorFeed,
     people: People,
+    limits_of_chats: RateLimits,
+    claim_retention: Duration,
     owners: Vec<TelegramUserId>,
     limits: PersonLimits,
     default_language: Language,
@@ -117,6 +119,8 @@ impl App {
             updates: Updates::from_env(aws.dynamodb(), env),
             feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),
+            limits_of_chats: RateLimits::of_messages(aws.dynamodb(), env),
+            claim_retention: settings::claim_retention(env),
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),

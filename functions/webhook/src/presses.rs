@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::FrontBot;
 use tracing::{info, warn};
 
+use crate::commands::{buyer, end};
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
 use crate::{App, Failure, Handled, UpdateOutcome};
@@ -71,6 +72,12 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
             app.people.opt_out(person, false, now).await?;
             conversation.answer(Text::StopUndone).await
         }
+        ButtonData::WayIn(person) => buyer::send_way_in(conversation, person).await,
+        ButtonData::EndSeat {
+            person,
+            chat,
+            version,
+        } => end::confirmed(conversation, (person, chat), version).await,
     }
 }
 

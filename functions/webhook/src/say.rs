@@ -44,6 +44,20 @@ impl Cause {
     }
 }
 
+/// Has a second message sent, to `chat`, however often its update comes; durable on return. Its id is another one, since it
+/// may go to the chat of the first.
+pub(crate) async fn say_aside(
+    app: &App,
+    cause: Cause,
+    chat: ChatId,
+    html: String,
+    buttons: Vec<Vec<Button>>,
+) -> Result<(), Failure> {
+    let id = MessageId::new(cause.at, &format!("update#{}#aside", cause.update));
+    let cause = Cause { chat, ..cause };
+    put(app, id, cause, Class::Transactional, html, buttons).await
+}
+
 /// Has a message sent, however often its update comes; durable on return.
 pub(crate) async fn say(
     app: &App,
@@ -52,8 +66,20 @@ pub(crate) async fn say(
     html: String,
     buttons: Vec<Vec<Button>>,
 ) -> Result<(), Failure> {
+    let id = MessageId::new(cause.at, &format!("update#{}", cause.update));
+    put(app, id, cause, class, html, buttons).await
+}
+
+async fn put(
+    app: &App,
+    id: MessageId,
+    cause: Cause,
+    class: Class,
+    html: String,
+    buttons: Vec<Vec<Button>>,
+) -> Result<(), Failure> {
     let message = Message {
-        id: MessageId::new(cause.at, &format!("update#{}", cause.update)),
+        id,
         bot: cause.bot,
         chat: cause.chat,
         thread: None,
@@ -78,7 +104,7 @@ const MISSED_AMONG: i32 = 50;
 /// Has a person told what they missed while the bot could not write to them: of each kind the newest, of what concerns
 /// their access and their payments. Durable on return; the same update says it once.
 pub(crate) async fn say_missed(app: &App, cause: Cause) -> Result<(), Failure> {
-    let newest = app.messages.newest(cause.chat, MISSED_AMONG).await?;
+    let newest = app.messages.last(cause.chat, MISSED_AMONG).await?;
     let newest: Vec<_> = newest
         .into_iter()
         .map(|record| (record.message, record.state))

@@ -439,6 +439,7 @@ async fn a_thousand_messages_of_one_person_delay_nobody_else() {
     writes(&stack, 8, "Hello");
     idle(&stack).await;
     let other = topic_of(&stack, 8);
+    let before = stack.clock.now_ms();
     for number in 0..1000 {
         writes(&stack, 7, &format!("{number}"));
     }
@@ -453,7 +454,9 @@ async fn a_thousand_messages_of_one_person_delay_nobody_else() {
     // What was not taken is said once in a minute.
     let refused = heard(&stack, 7);
     let refused = refused.iter().filter(|text| text.contains("bit fast"));
-    assert!((1..=5).contains(&refused.count()));
+    let refused = refused.count();
+    let minutes = usize::try_from((stack.clock.now_ms() - before) / 60_000 + 2).unwrap();
+    assert!((1..=minutes).contains(&refused), "{refused} in {minutes}");
 }
 
 #[tokio::test]

@@ -270,6 +270,15 @@ impl Telegram {
         });
     }
 
+    /// Whether the person has blocked the bot.
+    #[must_use]
+    pub fn has_blocked(&self, bot_id: i64, user_id: i64) -> bool {
+        let state = self.shared.lock();
+        let person = state.world.people.get(&user_id);
+        let private = person.and_then(|person| person.private.get(&bot_id));
+        private.is_some_and(|private| private.reach == Reach::Blocked)
+    }
+
     /// The person deletes their account. Bots are not told.
     pub fn deactivates(&self, user: &User) {
         self.shared

@@ -1,6 +1,6 @@
 //! What there is to say: the sentences with their arguments, and the buttons.
 
-use super::argument::{Address, Date, LabelName, Name};
+use super::argument::{Address, Code, Date, LabelName, Name};
 use crate::command::{CommandName, Role};
 
 /// An enum of sentences, and the samples with which tests go through all of them.
@@ -192,6 +192,78 @@ sentences! { 'a,
     RoleTooHigh,
     /// A role is given, or taken: this one is left.
     RoleGiven { person: Name<'a>, role: Role },
+    /// A command that is taken elsewhere.
+    NotHere { command: CommandName },
+    /// How a command is written.
+    HowTo { example: Code<'a> },
+    /// Nobody and nothing is found.
+    NobodyFound,
+    /// Heads a list of people.
+    SeveralFound,
+    /// A person.
+    PersonLine { person: Name<'a>, id: Code<'a> },
+    /// The bot can write to a person.
+    PersonReachable,
+    /// A person has blocked the bot.
+    PersonBlockedBot,
+    /// A person never wrote to the bot.
+    PersonSilent,
+    /// A person without a seat.
+    PersonNoSeat,
+    /// A seat that gives no access any more.
+    SeatEnded { chat: Name<'a> },
+    /// Where a person is: in the chat of the seat.
+    PersonIn,
+    /// Outside.
+    PersonOut,
+    /// Banned by an administrator.
+    PersonBanned,
+    /// Asks to be let in.
+    PersonAtDoor,
+    /// A request.
+    RequestLine { id: Code<'a>, transaction: Code<'a>, status: Code<'a>, at: Date },
+    /// Nobody has claimed a request.
+    RequestUnclaimed,
+    /// When the person of a request joined.
+    RequestJoined { at: Date },
+    /// When a request was voided.
+    RequestVoided { at: Date },
+    /// A message to a person, and its state.
+    MessageLine { at: Date, state: Code<'a> },
+    /// The way in is sent to a person.
+    WaySent,
+    /// The way in can not be sent.
+    WayNotSent,
+    /// A chat that is none of ours, and those that are.
+    ChatUnknown { known: Code<'a> },
+    /// A chat without claim links.
+    GrantNotHere { chat: Name<'a> },
+    /// A free seat without an end.
+    GrantForever { chat: Name<'a>, link: Address<'a> },
+    /// A free seat with an end.
+    GrantUntil { chat: Name<'a>, link: Address<'a>, until: Date },
+    /// A seat is to be ended: asks first.
+    EndAsk { person: Code<'a>, chat: Name<'a> },
+    /// What was asked is not so any more.
+    ChangedMeanwhile,
+    /// A seat does not allow it.
+    SeatRefused { reason: Code<'a> },
+    /// A chat is paused.
+    ChatPaused { chat: Name<'a>, reason: Name<'a> },
+    /// When a pause ends by itself.
+    PauseEnds { until: Date },
+    /// A chat goes on.
+    ChatResumed { chat: Name<'a> },
+    /// Of `/doctor`: a chat with all that it needs.
+    ChatReady { chat: Name<'a> },
+    /// Of `/doctor`: nobody can come in.
+    ChatNoDoor { chat: Name<'a> },
+    /// Of `/doctor`: calls for a chat fail.
+    ChatBroken { chat: Name<'a> },
+    /// Of `/doctor`: what waits.
+    ChatWaiting { chat: Name<'a>, number: u32 },
+    /// Of `/doctor`: updates that could not be handled.
+    UpdatesParked { number: u32 },
     /// To owners: the bot lacks what it needs in a chat that is sold.
     RightsLost { chat: Name<'a>, right: Name<'a> },
     /// To owners: the bot has all that it needs in a chat.
@@ -246,4 +318,8 @@ sentences! { 'a,
     NewsStop,
     /// Undoes [`Text::Stopped`].
     NewsAgain,
+    /// Sends a person the way into their chats.
+    SendWayIn,
+    /// Answers [`Text::EndAsk`].
+    EndSeat,
 }

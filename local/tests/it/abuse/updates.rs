@@ -41,7 +41,11 @@ fn expected(update: &Value, chat_id: i64) -> &'static str {
         && !link.ends_with("...");
     // What becomes of our bot in a chat that is sold is somebody's business.
     let own = &update["my_chat_member"];
-    let is_own = own["chat"]["id"] == chat_id && own["chat"]["type"] != "private";
+    let is_known = matches!(
+        own["new_chat_member"]["status"].as_str(),
+        Some("administrator" | "member" | "restricted" | "left" | "kicked")
+    );
+    let is_own = is_known && own["chat"]["id"] == chat_id && own["chat"]["type"] != "private";
     if is_own {
         "handled"
     } else if is_join && change["chat"]["id"] == chat_id {
