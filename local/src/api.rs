@@ -155,12 +155,24 @@ async fn call_url(State(served): State<UrlServed>, request: Request) -> Response
     }
 }
 
+/// Whether a path is one of a route, whose parts in braces stand for any.
+fn is_of_route(path: &str, route: &str) -> bool {
+    let (mut parts, mut of_route) = (path.split('/'), route.split('/'));
+    loop {
+        match (parts.next(), of_route.next()) {
+            (None, None) => return true,
+            (Some(part), Some(of)) if part == of || of.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
 fn method_not_allowed(request: &Request, registry: &[Function]) -> Response {
     let path = request.uri().path();
     let of_all = registry.iter().flat_map(|function| function.triggers);
     let takes_post = path.starts_with("/local/actions/")
         || of_all.into_iter().any(
-            |trigger| matches!(trigger, Trigger::Route(Method::Post, of_route) if *of_route == path),
+            |trigger| matches!(trigger, Trigger::Route(Method::Post, of_route) if is_of_route(path, of_route)),
         );
     let allowed = if takes_post { "POST" } else { "GET" };
     answer(Rejection::MethodNotAllowed(allowed).answer())

@@ -8,7 +8,6 @@ pub mod bucket;
 mod methods;
 pub mod passing;
 pub mod seal;
-pub mod webhook;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,12 +19,11 @@ use sha2::{Digest, Sha256};
 
 use super::id::{BotId, ChatId, FeedSeq};
 use super::time::Timestamp;
-use webhook::ActorWebhook;
 
 pub use methods::{CallRight, MethodRule, method};
 
 /// Characters of a key after its colon: several libraries refuse a token of any other length.
-const SECRET_CHARS: usize = 35;
+const KEY_CHARS: usize = 35;
 /// The longest name of an actor.
 const NAME_MAX_CHARS: usize = 32;
 /// The most chats that a key names.
@@ -157,7 +155,7 @@ impl ActorKey {
     #[must_use]
     pub fn make(front_bot: BotId, random: &[u8; 32]) -> Self {
         let mut secret = URL_SAFE_NO_PAD.encode(Sha256::digest(random));
-        secret.truncate(SECRET_CHARS);
+        secret.truncate(KEY_CHARS);
         Self(format!("{front_bot}:{secret}"))
     }
 
@@ -165,11 +163,11 @@ impl ActorKey {
     #[must_use]
     pub fn read(front_bot: BotId, text: &str) -> Option<Self> {
         let text = text.replacen("%3A", ":", 1).replacen("%3a", ":", 1);
-        let (bot, secret) = text.split_once(':')?;
+        let (bot, characters) = text.split_once(':')?;
         let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         let is_key = bot == front_bot.to_string()
-            && secret.len() == SECRET_CHARS
-            && secret.chars().all(is_part);
+            && characters.len() == KEY_CHARS
+            && characters.chars().all(is_part);
         is_key.then_some(Self(text))
     }
 
@@ -222,8 +220,6 @@ pub struct Actor {
     pub cursor: FeedSeq,
     /// The kinds of update that it asked for last; nothing before it asked for some.
     pub allowed_updates: Option<BTreeSet<String>>,
-    /// Where its updates are sent, if it does not ask for them.
-    pub webhook: Option<ActorWebhook>,
     /// The poll that is under way, or was last: a name that no other poll has.
     pub poll: Option<String>,
     /// The offset that was asked for last, as it was written.

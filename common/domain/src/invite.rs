@@ -319,6 +319,15 @@ impl Invite {
         }
     }
 
+    /// Whether no event of it is for anybody: no shop sold it.
+    #[must_use]
+    pub const fn tells_nobody(&self) -> bool {
+        self.link_event_given_up
+            && self.join_event_given_up
+            && !self.link_event_fired
+            && !self.join_event_fired
+    }
+
     /// What it grants to whoever claims it.
     #[must_use]
     pub fn entitlement(&self) -> Entitlement {

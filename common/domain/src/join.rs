@@ -36,7 +36,7 @@ pub struct Presence {
 pub enum MemberChange {
     /// A join by a link of our bot.
     Join(Join),
-    /// Somebody came in, but not by a link of our bot: an administrator added them, or made the link.
+    /// Somebody came in, but not by a link of our bot alone: an administrator added them, approved them, or made the link.
     Entry(Presence),
     /// Somebody is outside: they left or were removed, or were banned when they were outside already, which makes good a
     /// leave that was not seen.
@@ -84,6 +84,8 @@ struct User {
 #[derive(Deserialize)]
 struct ChatInviteLink {
     invite_link: String,
+    #[serde(default)]
+    creates_join_request: bool,
 }
 
 impl ChatMember {
@@ -133,6 +135,9 @@ fn kind_of(change: ChatMemberUpdated) -> MemberChange {
         (Some(true), Some(true)) => return MemberChange::Ignored("not a join"),
         _ => return MemberChange::Ignored("unknown member status"),
     }
+    if is_approved_by_hand(&change) {
+        return MemberChange::Entry(presence);
+    }
     let link = change.invite_link.map(|link| link.invite_link);
     let link = link.filter(|url| !url.is_empty()).map(InviteLink::new);
     match link {
@@ -145,6 +150,17 @@ fn kind_of(change: ChatMemberUpdated) -> MemberChange {
         }),
         _ => MemberChange::Entry(presence),
     }
+}
+
+/// Whether an administrator let somebody in who asked by a link: `from` is then whoever approved, and not who joined
+/// (<https://core.telegram.org/bots/api#chatmemberupdated>).
+fn is_approved_by_hand(change: &ChatMemberUpdated) -> bool {
+    let asked = change.invite_link.as_ref();
+    asked.is_some_and(|link| link.creates_join_request)
+        && change
+            .from
+            .as_ref()
+            .is_some_and(|from| from.id != change.new_chat_member.user.id && !from.is_bot)
 }
 
 /// For how long, in seconds, Telegram's server bans who is taken out by `unbanChatMember`, and a reserve.
@@ -222,6 +238,25 @@ mod tests {
         assert_eq!(by(true, "kicked", 0), MemberChange::Ban(SEVEN));
         assert_eq!(by(false, "kicked", soon), MemberChange::Ban(SEVEN));
         assert_eq!(by(false, "left", 0), MemberChange::Leave(SEVEN));
+    }
+
+    #[test]
+    fn whom_an_administrator_approved_came_in_by_hand_and_whom_a_bot_approved_by_our_door() {
+        let by = |from: i64, is_bot: bool, asked: bool| {
+            let mut entry = update(member("left", None, 7), member("member", None, 7));
+            entry["chat_member"]["from"] = json!({"id": from, "is_bot": is_bot, "first_name": "A"});
+            entry["chat_member"]["invite_link"]["creates_join_request"] = json!(asked);
+            matches!(read(&entry), MemberChange::Join(_))
+        };
+        for (from, is_bot, asked, is_join) in [
+            (7, false, false, true),
+            (7, false, true, true),
+            (9, true, true, true),
+            (5, false, true, false),
+            (5, false, false, true),
+        ] {
+            assert_eq!(by(from, is_bot, asked), is_join, "{from} {is_bot} {asked}");
+        }
     }
 
     #[test]

@@ -143,11 +143,9 @@ impl Lanes {
     pub fn add(&mut self, lane: Lane, page: Page, under_way: &UnderWay, now: Timestamp) {
         let mut tasks = Vec::new();
         // A lane in the order in which its tasks come due is not read on behind the first that is not.
-        let is_ahead =
-            |task: &Task| matches!(&task.work, Work::Decline(decline) if decline.held_until > now);
         let more_after = page
             .more_after
-            .filter(|_| !page.tasks.last().is_some_and(is_ahead));
+            .filter(|_| !page.tasks.last().is_some_and(|task| task.ends_due(now)));
         let idle = page.tasks.into_iter().filter(|task| !under_way.has(task));
         for task in idle {
             // One that lies too far ahead was written by a clock that is ahead: it waits for no horizon.

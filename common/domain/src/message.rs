@@ -225,6 +225,12 @@ pub enum Content {
         text: Option<String>,
         /// What it says instead of its own caption, as plain text.
         caption: Option<String>,
+        /// Whether it is said in these words, and not copied: the original shows what is not to be shown.
+        #[serde(default)]
+        as_words: bool,
+        /// The message there by which somebody asked for it; without one, it is for the copied message itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked_by: Option<i64>,
         /// The language of whoever sent it, to tell them if it can't be copied.
         language: Language,
     },

@@ -116,10 +116,11 @@ fn sides(content: &Content) -> Option<Sides> {
         Content::Copy {
             from,
             message,
+            asked_by,
             language,
             ..
-        }
-        | Content::Edit {
+        } => (*from, asked_by.unwrap_or(*message), *language),
+        Content::Edit {
             from,
             message,
             language,
@@ -279,6 +280,8 @@ mod tests {
             message: 5,
             text: None,
             caption: None,
+            as_words: false,
+            asked_by: None,
             language: Language::English,
         }
     }
@@ -327,6 +330,19 @@ mod tests {
                 (GROUP, Content::Answer { to: 5, html }, None)
             );
         }
+    }
+
+    #[test]
+    fn who_asked_for_a_prepared_answer_sees_what_became_of_it() {
+        let mut content = copy(GROUP);
+        if let Content::Copy { asked_by, .. } = &mut content {
+            *asked_by = Some(8);
+        }
+        let prepared = message(ANN, content);
+        let done = follow(&prepared, RelayEnd::Done(Some(3))).unwrap();
+        assert_eq!(done.content, Content::React { message: 8 });
+        let told = follow(&prepared, RelayEnd::Failed(SendFault::Unreachable)).unwrap();
+        assert!(matches!(told.content, Content::Answer { to: 8, .. }));
     }
 
     #[test]

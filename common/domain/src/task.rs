@@ -398,6 +398,12 @@ impl Task {
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|at| at <= now)
     }
+
+    /// Whether it stands in its lane by the time at which it comes due, which is yet to come: then nothing behind it is due.
+    #[must_use]
+    pub fn ends_due(&self, now: Timestamp) -> bool {
+        matches!(&self.work, Work::Decline(decline) if decline.held_until > now)
+    }
 }
 
 #[cfg(test)]

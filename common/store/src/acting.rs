@@ -9,17 +9,16 @@
 use tracing::{error, warn};
 
 use crate::queue::Queue;
-use crate::{Acted, ClaimLinks, Invites, Links, Seats, StoreError, Tasks};
+use crate::{Acted, ClaimLinks, Invites, Links, SeatWritten, Seats, StoreError, Tasks};
 use domain::action::{self, Change};
 use domain::claim::Claim;
 use domain::event::EventMessage;
 use domain::history::{Action, Entry};
-use domain::id::{BotId, RequestId};
+use domain::id::{BotId, RequestId, TelegramUserId};
 use domain::invite::Invite;
-use domain::member::command::{SeatChange, SeatCommand};
-use domain::member::decide::decide;
 use domain::member::entitlement::EntitlementId;
 use domain::rebind::Rebind;
+use domain::time::Timestamp;
 use runtime::clock::Clock;
 use runtime::response::Rejection;
 use runtime::telemetry::chain;
@@ -110,6 +109,7 @@ impl Acting<'_> {
     /// ```text
     /// write the record with the next claim link     one write: the link before it is dead
     /// take the seat from who has it, if stolen      die here: the call was not answered, and is made again
+    ///     and if it still moves away from them      by one transaction: who claims it in between keeps it
     /// ```
     ///
     /// # Errors
@@ -159,33 +159,55 @@ impl Acting<'_> {
         Err(Rejection::Unavailable)
     }
 
-    /// A stolen seat does not wait for its new holder.
+    /// A stolen seat does not wait for its new holder. Whoever claimed it meanwhile, its rightful holder too, keeps it.
     async fn take_away(
         &self,
         invite: &Invite,
         asked: Rebind,
         seats: &Seats,
     ) -> Result<(), Rejection> {
-        let holder = invite
-            .bound_to
-            .filter(|_| asked.is_stolen && invite.is_moving);
-        let Some(holder) = holder else {
+        let id = invite.request_id;
+        let Some(holder) = invite.bound_to.filter(|_| asked.is_stolen) else {
             return Ok(());
         };
-        let now = self.clock.now();
-        let away = SeatCommand::MoveAway {
-            id: EntitlementId::of_request(invite.request_id),
-            at: now,
+        let mut read = invite.clone();
+        for _ in 0..TRIES {
+            if !read.is_moving || read.bound_to != Some(holder) {
+                return Ok(());
+            }
+            let (with, now) = ((self.invites, self.tasks), self.clock.now());
+            let taken = seats.take_away(&read, holder, with, now).await;
+            match taken.map_err(unavailable(id))? {
+                SeatWritten::Done(_) | SeatWritten::Rejected(_) => return Ok(()),
+                SeatWritten::NotClaimable => {}
+            }
+            let found = self.invites.get(id).await.map_err(unavailable(id))?;
+            read = found.ok_or(Rejection::NotFound)?;
+        }
+        error!(invite.id = %id, fault = "unavailable", "a stolen seat was not taken away, since the record of its request changes all the time");
+        Err(Rejection::Unavailable)
+    }
+
+    /// From whom a stolen seat is taken away that nobody has claimed since, and since when.
+    ///
+    /// # Errors
+    /// As of [`Acting::act`].
+    pub async fn taken_away(
+        &self,
+        invite: &Invite,
+        asked: Rebind,
+        seats: &Seats,
+    ) -> Result<Option<(TelegramUserId, Timestamp)>, Rejection> {
+        let id = invite.request_id;
+        let is_taken = asked.is_stolen && invite.is_moving;
+        let Some(holder) = invite.bound_to.filter(|_| is_taken) else {
+            return Ok(None);
         };
-        let written = seats.change(
-            (holder, invite.canonical_chat),
-            self.tasks,
-            now,
-            |seat| decide(seat, &away, now),
-            SeatChange::tasks,
-        );
-        let written = written.await;
-        written.map(|_| ()).map_err(unavailable(invite.request_id))
+        let seat = seats.get(holder, invite.canonical_chat).await;
+        let seat = seat.map_err(unavailable(id))?;
+        let entitlement = seat.entitlements.get(&EntitlementId::of_request(id));
+        let cut_at = entitlement.and_then(|entitlement| entitlement.cut_at);
+        Ok(cut_at.map(|at| (holder, at)))
     }
 
     /// Who made the present link of `invite`, as far as `change` must know.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <sha256 of a key>   whose it is, and when it ends to work
-//! actor#<name>        role, chats, rate, cursor, webhook
+//! actor#<name>        role, chats, rate, cursor
 //! list                each name with its role and chats: whether anybody reads the feed is one read
 //! ```
 //!
@@ -27,7 +27,6 @@ use aws_sdk_dynamodb::types::{
 use self::attributes::*;
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
-use domain::actor::webhook::ActorWebhook;
 use domain::actor::{ACTORS_MAX, Actor, ActorKeyHash, ActorName};
 use domain::id::FeedSeq;
 use domain::time::Timestamp;
@@ -120,12 +119,17 @@ impl Actors {
         Ok(all)
     }
 
-    /// Who reads the feed, as of now (1 read unit).
+    /// Who reads the feed, as of now (1 read unit). What can't be read of the list counts as an actor that reads all.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn readership(&self) -> Result<Readership, StoreError> {
-        values::readership(&self.list().await?).ok_or_else(|| self.0.malformed(ACTORS))
+        let item = self.item(LIST).await?.unwrap_or_default();
+        Ok(match item.get(ACTORS) {
+            None => Readership::default(),
+            Some(AttributeValue::M(all)) => values::readership(all),
+            Some(odd) => values::readership(&HashMap::from([(ACTORS.to_owned(), odd.clone())])),
+        })
     }
 
     /// Makes an actor with this key. Durable on return.
@@ -276,9 +280,7 @@ impl Actors {
         let mut set = "SET poll = :poll, #cursor = :cursor, askedOffset = :offset".to_owned();
         let mut call = self
             .update(record_key(name))
-            .condition_expression(
-                "attribute_exists(keyHash) AND attribute_not_exists(webhookUrl) AND #cursor <= :cursor",
-            )
+            .condition_expression("attribute_exists(keyHash) AND #cursor <= :cursor")
             .expression_attribute_names("#cursor", CURSOR)
             .expression_attribute_values(":poll", s(poll))
             .expression_attribute_values(":cursor", n(cursor))
@@ -310,62 +312,6 @@ impl Actors {
             .expression_attribute_values(":cursor", n(cursor));
         let advanced = self.conditional(call, "UpdateItem to advance a cursor");
         advanced.await.map(|_| ())
-    }
-
-    /// Stores where an actor's updates are sent from now on, or that they are asked for, and confirms all up to `cursor`, if
-    /// one is named; answers the actor then, or nothing if it is gone. A poll that is under way ends by it. Durable on
-    /// return.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it can't be told; storing it again is harmless.
-    pub async fn set_webhook(
-        &self,
-        name: &ActorName,
-        webhook: Option<&ActorWebhook>,
-        kinds: Option<&BTreeSet<String>>,
-        cursor: Option<FeedSeq>,
-    ) -> Result<Option<Actor>, StoreError> {
-        let mut set = vec!["askedOffset = :none"];
-        let mut remove = Vec::new();
-        let mut call = self
-            .update(record_key(name))
-            .condition_expression("attribute_exists(keyHash)")
-            .expression_attribute_values(":none", n(0));
-        match webhook {
-            Some(webhook) => {
-                set.extend(["webhookUrl = :url", "webhookConnections = :most"]);
-                call = call
-                    .expression_attribute_values(":url", s(&webhook.url))
-                    .expression_attribute_values(":most", n(webhook.max_connections));
-                match &webhook.secret {
-                    Some(secret) => {
-                        set.push("webhookSecret = :secret");
-                        call = call.expression_attribute_values(":secret", s(secret));
-                    }
-                    None => remove.push(WEBHOOK_SECRET),
-                }
-            }
-            None => remove.extend([WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_CONNECTIONS]),
-        }
-        if let Some(kinds) = kinds {
-            set.push("allowedUpdates = :kinds");
-            call = call.expression_attribute_values(":kinds", values::kinds(kinds));
-        }
-        let mut change = format!("SET {}", set.join(", "));
-        if !remove.is_empty() {
-            change.push_str(&format!(" REMOVE {}", remove.join(", ")));
-        }
-        let call = call.update_expression(change);
-        let (is_done, item) = self.conditional(call, "UpdateItem of a webhook").await?;
-        if !is_done {
-            return Ok(None);
-        }
-        let mut actor = self.actor(&item)?;
-        if let Some(cursor) = cursor {
-            self.advance(name, cursor).await?;
-            actor.cursor = cursor.max(actor.cursor);
-        }
-        Ok(Some(actor))
     }
 
     fn contended(&self) -> StoreError {

@@ -179,7 +179,8 @@ impl Messages {
         answer.item.map(|item| self.record(&item)).transpose()
     }
 
-    /// The last messages of a chat, the newest first, at most `limit`. Moments behind.
+    /// The last messages of a chat, the newest first, at most `limit`, without those that this version can't read. Moments
+    /// behind.
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read.
@@ -198,7 +199,8 @@ impl Messages {
             .await
             .map_err(self.records.fault("Query of messages"))?;
         let items = answer.items.unwrap_or_default();
-        items.iter().map(|item| self.record(item)).collect()
+        let records = items.iter().filter_map(|item| self.record(item).ok());
+        Ok(records.collect())
     }
 
     /// Has the run `run` send a message that is sent at most once. On [`Begun::Ours`] that is durable, and no other run

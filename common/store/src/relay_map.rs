@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
+use domain::actor::ActorName;
 use domain::id::ChatId;
 use domain::message::TopicOwner;
 use domain::time::Timestamp;
@@ -29,6 +30,7 @@ const PARTS: &str = "parts";
 const FIRST_AT: &str = "firstAt";
 const FIRST: &str = "firstMessageId";
 const LAST_AT: &str = "lastAt";
+const WITHHELD: &str = "withheld";
 const EXPIRES_AT: &str = "expiresAt";
 /// How long it is known of a message which is its copy.
 const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -44,8 +46,6 @@ pub struct RelayCopy {
     pub chat: ChatId,
     /// Its id there.
     pub message: i64,
-    /// The name of the actor's key that sent it, if one did.
-    pub sent_by: Option<String>,
 }
 
 /// An album of which some parts are known.
@@ -59,6 +59,8 @@ pub struct AlbumParts {
     pub first_at: Timestamp,
     /// When the last part was seen.
     pub last_at: Timestamp,
+    /// Whether none of it is to be copied.
+    pub is_withheld: bool,
 }
 
 /// What became of a part.
@@ -88,16 +90,70 @@ impl RelayMap {
         copy: &RelayCopy,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut item = Item::from([
-            (KEY.to_owned(), s(key(chat, message))),
-            (COPY_CHAT.to_owned(), n(copy.chat)),
-            (COPY_MESSAGE.to_owned(), n(copy.message)),
-            (EXPIRES_AT.to_owned(), n(now.plus(KEPT).seconds())),
-        ]);
-        if let Some(name) = &copy.sent_by {
-            item.insert(SENT_BY.to_owned(), s(name));
-        }
-        self.put_item(item).await
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        // Who sent it is kept.
+        let answer = call
+            .key(KEY, s(key(chat, message)))
+            .update_expression("SET #chat = :chat, #message = :message, #ends = :ends")
+            .expression_attribute_names("#chat", COPY_CHAT)
+            .expression_attribute_names("#message", COPY_MESSAGE)
+            .expression_attribute_names("#ends", EXPIRES_AT)
+            .expression_attribute_values(":chat", n(copy.chat))
+            .expression_attribute_values(":message", n(copy.message))
+            .expression_attribute_values(":ends", n(now.plus(KEPT).seconds()))
+            .send()
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("UpdateItem of a copy"))
+    }
+
+    /// Writes that an actor sent a message, which is its own copy unless the relay knows another. Durable on return; done
+    /// twice it is as done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn put_sender(
+        &self,
+        chat: ChatId,
+        message: i64,
+        actor: &ActorName,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let answer = call
+            .key(KEY, s(key(chat, message)))
+            .update_expression(
+                "SET #by = :by, #ends = :ends, #chat = if_not_exists(#chat, :chat), \
+                 #message = if_not_exists(#message, :message)",
+            )
+            .expression_attribute_names("#by", SENT_BY)
+            .expression_attribute_names("#ends", EXPIRES_AT)
+            .expression_attribute_names("#chat", COPY_CHAT)
+            .expression_attribute_names("#message", COPY_MESSAGE)
+            .expression_attribute_values(":by", s(actor))
+            .expression_attribute_values(":ends", n(now.plus(KEPT).seconds()))
+            .expression_attribute_values(":chat", n(chat))
+            .expression_attribute_values(":message", n(message))
+            .send()
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("UpdateItem of who sent a message"))
+    }
+
+    /// The actor that sent a message, as of now (1 read unit); nothing if none did, or it is forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn sender(
+        &self,
+        chat: ChatId,
+        message: i64,
+    ) -> Result<Option<ActorName>, StoreError> {
+        let item = self.item(&key(chat, message)).await?.unwrap_or_default();
+        let name = self.reader(&item).optional_text(SENT_BY)?.map(str::parse);
+        name.transpose().map_err(|()| self.0.malformed(SENT_BY))
     }
 
     /// The copy of a message on the other side, as of now (1 read unit).
@@ -222,7 +278,31 @@ impl RelayMap {
         }
     }
 
-    /// What is known of an album, as of now (1 read unit).
+    /// Has none of an album be copied, whichever parts come, unless that was done already. Durable on return; done twice it is
+    /// as done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn withhold_album(
+        &self,
+        chat: ChatId,
+        group: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let answer = call
+            .key(KEY, s(album_key(chat, group)))
+            .update_expression("SET withheld = :true, expiresAt = :expires")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":expires", n(now.plus(KEPT).seconds()))
+            .send()
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(self.0.fault("UpdateItem to withhold an album"))
+    }
+
+    /// What is known of an album, as of now (1 read unit). One without a part is none.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
@@ -232,7 +312,8 @@ impl RelayMap {
         group: &str,
     ) -> Result<Option<AlbumParts>, StoreError> {
         let item = self.item(&album_key(chat, group)).await?;
-        item.map(|item| self.album(&item)).transpose()
+        let with_parts = item.filter(|item| item.contains_key(PARTS));
+        with_parts.map(|item| self.album(&item)).transpose()
     }
 
     /// Takes the parts of an album, to which none is added from then on. Durable on return; done twice it answers the same
@@ -287,7 +368,6 @@ impl RelayMap {
         Ok(RelayCopy {
             chat: ChatId(reader.number(COPY_CHAT)?),
             message: reader.number(COPY_MESSAGE)?,
-            sent_by: reader.optional_text(SENT_BY)?.map(str::to_owned),
         })
     }
 
@@ -305,6 +385,7 @@ impl RelayMap {
             first: reader.number(FIRST)?,
             first_at: reader.parsed(FIRST_AT)?,
             last_at: reader.parsed(LAST_AT)?,
+            is_withheld: reader.flag(WITHHELD),
         })
     }
 }

@@ -212,6 +212,51 @@ impl Seats {
         .await
     }
 
+    /// Takes the seat of a request that moves, as `read` shows it, from `holder`, by one transaction with the check that it
+    /// still moves away from them. Durable on [`SeatWritten::Done`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn take_away(
+        &self,
+        read: &Invite,
+        holder: TelegramUserId,
+        (invites, tasks): (&Invites, &Tasks),
+        now: Timestamp,
+    ) -> Result<SeatWritten, StoreError> {
+        let away = SeatCommand::MoveAway {
+            id: EntitlementId::of_request(read.request_id),
+            at: now,
+        };
+        self.repeat(|| async {
+            let seat = self.get(holder, read.canonical_chat).await?;
+            let change = match domain::member::decide::decide(&seat, &away, now) {
+                Ok(change) => change,
+                Err(rejection) => return Ok(Some(SeatWritten::Rejected(rejection))),
+            };
+            if change.seat.version == seat.version {
+                return Ok(Some(SeatWritten::Done(Box::new(change))));
+            }
+            let writes = || -> Result<_, BuildError> {
+                let mut writes = vec![
+                    update(invites.moving_away(read, holder, now)?),
+                    put(self.put(&change.seat, &seat, now)?),
+                ];
+                for task in &change.tasks() {
+                    writes.push(put(tasks.insertion(task, task.key().lane)?));
+                }
+                Ok(writes)
+            };
+            let operation = "TransactWriteItems to take a seat away";
+            Ok(match self.transact(writes(), operation).await? {
+                Transacted::Done => Some(SeatWritten::Done(Box::new(change))),
+                Transacted::FirstRefused => Some(SeatWritten::NotClaimable),
+                Transacted::Changed => None,
+            })
+        })
+        .await
+    }
+
     async fn repeat<F>(&self, mut once: impl FnMut() -> F) -> Result<SeatWritten, StoreError>
     where
         F: Future<Output = Result<Option<SeatWritten>, StoreError>>,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! claim    CREATING, since now       one run at a time calls createForumTopic
+//! give back   WANTED                  Telegram surely made none
 //! open     OPEN, with its thread     unless another one is known; die before it: Telegram's service message does it
 //! ```
 //!
@@ -122,6 +123,23 @@ impl Topics {
                 .expression_attribute_values(":wanted", s(WANTED)),
         };
         self.conditional(call, "UpdateItem to claim a topic").await
+    }
+
+    /// Gives back a creation that was claimed at `since` and surely made nothing: the next word tries it at once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn give_back(&self, owner: TopicOwner, since: Timestamp) -> Result<(), StoreError> {
+        let call = self
+            .change(owner)
+            .update_expression("SET topicState = :wanted REMOVE topicSince")
+            .condition_expression("topicState = :creating AND topicSince = :since")
+            .expression_attribute_values(":wanted", s(WANTED))
+            .expression_attribute_values(":creating", s(CREATING))
+            .expression_attribute_values(":since", s(since));
+        self.conditional(call, "UpdateItem to give a topic back")
+            .await?;
+        Ok(())
     }
 
     /// Writes that a topic is there and open, unless its owner has another one; answers whether that is so. Durable on return;

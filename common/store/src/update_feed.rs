@@ -4,6 +4,8 @@
 //! append   take the next number        die here: the number is missing; readers bury it after 15 s
 //!          write it and Updates.feedSeq, together or not at all
 //!                                       die here: the update is sent again, and found to be in the feed
+//!          not written: a tombstone, so that nobody waits for the number, and the next one
+//!                                       die here: as with the first line; a write that arrives late finds the tombstone
 //! ```
 //!
 //! One partition holds 1,000 numbers, so it takes what one partition of DynamoDB takes: some 200 updates a second.
@@ -24,6 +26,8 @@ use domain::id::{BotId, ChatId, FeedSeq};
 use domain::time::Timestamp;
 use runtime::config::Env;
 use runtime::settings;
+use runtime::telemetry::chain;
+use tracing::{error, warn};
 
 const FEED_KEY: &str = "block";
 const SEQ: &str = "seq";
@@ -40,6 +44,8 @@ const FEED_SEQ: &str = "feedSeq";
 const TRIES: u32 = 8;
 /// How long it is known at least that an update is in the feed: twice as long as Telegram sends it again.
 const KNOWN: Duration = Duration::from_secs(48 * 3600);
+/// The most that is waited before the next number is tried, in milliseconds, for each try before it.
+const TRY_WAIT_MS: u64 = 40;
 /// The most items of a page.
 const PAGE: i32 = 200;
 
@@ -56,6 +62,16 @@ pub struct FeedWriter {
     feed: UpdateFeed,
     updates: Table,
     bots: BotInfos,
+}
+
+/// What became of an update under the number that was taken for it.
+enum AppendEnd {
+    /// It stands there.
+    Written,
+    /// It stands under this one already.
+    Known(FeedSeq),
+    /// A tombstone stands there, or another wrote beside it.
+    Passed,
 }
 
 impl FeedWriter {
@@ -81,48 +97,81 @@ impl FeedWriter {
         update: &FeedUpdate,
         now: Timestamp,
     ) -> Result<FeedSeq, StoreError> {
-        let operation = "TransactWriteItems to append an update";
-        for _ in 0..TRIES {
-            let seq = self.bots.take_feed_number(bot).await?;
-            let writes = self
-                .writes(bot, mark, seq, update, now)
-                .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
-                .map_err(self.feed.feed.fault(operation))?;
-            let call = self.feed.feed.client.transact_write_items();
-            let Err(error) = call.set_transact_items(Some(writes)).send().await else {
-                return Ok(seq);
-            };
-            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-                error.as_service_error()
-            else {
-                return Err(self.feed.feed.fault(operation)(error));
-            };
-            let reasons = cancelled.cancellation_reasons();
-            let code = |which: usize| reasons.get(which).and_then(|reason| reason.code());
-            if code(1) == Some("ConditionalCheckFailed") {
-                // It is in the feed already. Nobody is to wait for the number that was taken for it now.
-                self.feed.put_tombstone(bot, seq, now).await?;
-                let item = reasons.get(1).and_then(|reason| reason.item.as_ref());
-                let item = item.ok_or_else(|| self.updates.malformed(FEED_SEQ))?;
-                let reader = Reader {
-                    table: &self.updates,
-                    item,
-                };
-                return Ok(FeedSeq(reader.number(FEED_SEQ)?));
+        for tried in 0..TRIES {
+            if tried > 0 {
+                // Those that met each other are not to meet again.
+                let wait = fastrand::u64(1..=TRY_WAIT_MS * u64::from(tried));
+                tokio::time::sleep(Duration::from_millis(wait)).await;
             }
-            let is_passing = |code: Option<&str>| {
-                matches!(
-                    code,
-                    None | Some("None" | "ConditionalCheckFailed" | "TransactionConflict")
-                )
-            };
-            if !is_passing(code(0)) || !is_passing(code(1)) {
-                return Err(self.feed.feed.fault(operation)(error));
+            let seq = self.bots.take_feed_number(bot).await?;
+            match self.write(bot, mark, seq, update, now).await {
+                Ok(AppendEnd::Written) => return Ok(seq),
+                end => {
+                    // Nobody is to wait for the number that was taken. If it was written after all, it stays.
+                    if let Err(fault) = self.feed.put_tombstone(bot, seq, now).await {
+                        warn!(
+                            fault = "unavailable",
+                            "a number of the feed has no tombstone, so readers wait 15 s: {}",
+                            chain(&fault)
+                        );
+                    }
+                    match end? {
+                        AppendEnd::Known(known) => return Ok(known),
+                        AppendEnd::Written | AppendEnd::Passed => {}
+                    }
+                }
             }
         }
         Err(StoreError::Contended {
             table: self.feed.feed.name.clone(),
         })
+    }
+
+    /// Writes an update under a number.
+    async fn write(
+        &self,
+        bot: BotId,
+        mark: &str,
+        seq: FeedSeq,
+        update: &FeedUpdate,
+        now: Timestamp,
+    ) -> Result<AppendEnd, StoreError> {
+        let operation = "TransactWriteItems to append an update";
+        let writes = self
+            .writes(bot, mark, seq, update, now)
+            .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
+            .map_err(self.feed.feed.fault(operation))?;
+        let call = self.feed.feed.client.transact_write_items();
+        let Err(error) = call.set_transact_items(Some(writes)).send().await else {
+            return Ok(AppendEnd::Written);
+        };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        else {
+            return Err(self.feed.feed.fault(operation)(error));
+        };
+        let reasons = cancelled.cancellation_reasons();
+        let code = |which: usize| reasons.get(which).and_then(|reason| reason.code());
+        if code(1) == Some("ConditionalCheckFailed") {
+            // It is in the feed already.
+            let item = reasons.get(1).and_then(|reason| reason.item.as_ref());
+            let item = item.ok_or_else(|| self.updates.malformed(FEED_SEQ))?;
+            let reader = Reader {
+                table: &self.updates,
+                item,
+            };
+            return Ok(AppendEnd::Known(FeedSeq(reader.number(FEED_SEQ)?)));
+        }
+        let is_passing = |code: Option<&str>| {
+            matches!(
+                code,
+                None | Some("None" | "ConditionalCheckFailed" | "TransactionConflict")
+            )
+        };
+        match is_passing(code(0)) && is_passing(code(1)) {
+            true => Ok(AppendEnd::Passed),
+            false => Err(self.feed.feed.fault(operation)(error)),
+        }
     }
 
     fn writes(
@@ -316,11 +365,26 @@ impl UpdateFeed {
         Ok((items?, is_whole))
     }
 
+    /// An item of the feed. Of one that can't be read nobody is told, and nobody waits for it.
     fn read(&self, item: &Item) -> Result<FeedItem, StoreError> {
         let reader = Reader {
             table: &self.feed,
             item,
         };
+        let seq = FeedSeq(reader.number(SEQ)?);
+        let malformed = |fault: StoreError| {
+            error!(fault = "malformed", feed.seq = %seq, "an update of the feed can't be read, and is passed over: {}", chain(&fault));
+        };
+        let at = reader.number(AT).map_err(malformed).unwrap_or_default();
+        Ok(FeedItem {
+            seq,
+            at: Timestamp::from_ms(at),
+            update: self.update(&reader).map_err(malformed).unwrap_or_default(),
+        })
+    }
+
+    /// The update of an item; nothing of a tombstone.
+    fn update(&self, reader: &Reader<'_>) -> Result<Option<FeedUpdate>, StoreError> {
         let update = match reader.optional_text(KIND)? {
             None => None,
             Some(kind) => {
@@ -335,11 +399,7 @@ impl UpdateFeed {
                 })
             }
         };
-        Ok(FeedItem {
-            seq: FeedSeq(reader.number(SEQ)?),
-            at: Timestamp::from_ms(reader.number(AT)?),
-            update,
-        })
+        Ok(update)
     }
 }
 

@@ -50,7 +50,8 @@ pub(crate) async fn create(app: &App, who: &str, new: NewActor) -> Result<Value,
     let is_end = |end: Timestamp| end > now && end < now.plus(ENDS_WITHIN);
     if !(1..=ACTOR_RATE).contains(&rate)
         || new.chats.len() > ACTOR_CHATS_MAX
-        || new.chats.contains(&0)
+        // A person is named by having written to the bot, and an opt-out holds.
+        || new.chats.iter().any(|chat| *chat >= 0)
         || !new.expires_at.is_none_or(is_end)
     {
         return Err(Rejection::InvalidParameter);
@@ -66,7 +67,6 @@ pub(crate) async fn create(app: &App, who: &str, new: NewActor) -> Result<Value,
         created_at: now,
         cursor: app.bot_infos.feed_head(front).await.map_err(unavailable)?,
         allowed_updates: None,
-        webhook: None,
         poll: None,
         asked_offset: None,
     };
@@ -128,10 +128,6 @@ fn view(actor: &Actor) -> Value {
     });
     if let Some(end) = actor.expires_at {
         view["expiresAt"] = json!(end);
-    }
-    if let Some(webhook) = &actor.webhook {
-        // The rest of the URL may be a secret.
-        view["webhookHost"] = webhook.url.split('/').nth(2).into();
     }
     view
 }

@@ -16,20 +16,23 @@ mod parameters;
 mod parts;
 mod poll;
 mod send;
+mod shown;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::actor::seal::FileSealer;
 use domain::actor::{Actor, ActorKey, CallRight, MethodRule, method};
+use domain::message::Scopes;
 use http::{Method, Request, Response};
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::settings;
 use runtime::telemetry::chain;
-use store::{Actors, BotInfos, People, RateLimits, SentMessages, StoreError, UpdateFeed};
+use store::{Actors, BotInfos, People, RateLimits, RelayMap, StoreError, UpdateFeed};
 use telegram::{Bots, Telegram};
 use tracing::{error, info, warn};
 
@@ -48,8 +51,9 @@ pub struct App {
     sealer: Option<FileSealer>,
     actors: Actors,
     feed: UpdateFeed,
-    sent: SentMessages,
+    relay_map: RelayMap,
     limits: RateLimits,
+    scopes: Mutex<Scopes>,
     bots: BotInfos,
     people: People,
     poll_hold: Duration,
@@ -68,8 +72,9 @@ impl App {
             telegram,
             actors: Actors::from_env(aws.dynamodb(), env),
             feed: UpdateFeed::from_env(aws.dynamodb(), env),
-            sent: SentMessages::from_env(aws.dynamodb(), env),
+            relay_map: RelayMap::from_env(aws.dynamodb(), env),
             limits: RateLimits::of_messages(aws.dynamodb(), env),
+            scopes: Mutex::new(Scopes::default()),
             bots: BotInfos::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             poll_hold: settings::poll_hold(env),

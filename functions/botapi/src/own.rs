@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::actor::webhook::ActorWebhook;
 use domain::feed::{self, walk};
 use domain::id::FeedSeq;
 use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use telegram::PassedBody;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::answer::{BotApiAnswer, BotApiRefusal};
 use crate::{ActorCall, unavailable};
@@ -71,15 +70,11 @@ impl ActorCall<'_> {
 
     pub(crate) async fn webhook_info(self) -> Result<BotApiAnswer, BotApiRefusal> {
         let pending = self.pending().await?;
-        let webhook = self.actor.webhook.as_ref();
         let mut info = json!({
-            "url": webhook.map_or("", |webhook| webhook.url.as_str()),
+            "url": "",
             "has_custom_certificate": false,
             "pending_update_count": pending,
         });
-        if let Some(webhook) = webhook {
-            info["max_connections"] = webhook.max_connections.into();
-        }
         if let Some(kinds) = self.actor.allowed_updates.filter(|kinds| !kinds.is_empty()) {
             info["allowed_updates"] = kinds.into_iter().map(Value::from).collect();
         }
@@ -115,56 +110,24 @@ impl ActorCall<'_> {
         Ok(count)
     }
 
+    /// Without a URL it is as [`ActorCall::delete_webhook`]; with one it is refused, since nothing would be sent there.
     pub(crate) async fn set_webhook(self) -> Result<BotApiAnswer, BotApiRefusal> {
-        let url = self.parameters.text("url").unwrap_or_default().trim();
-        if url.is_empty() {
+        let url = self.parameters.text("url").unwrap_or_default();
+        if url.trim().is_empty() {
             return self.delete_webhook().await;
         }
-        let has_certificate =
-            self.parameters.fields.contains_key("certificate") || !self.parameters.files.is_empty();
-        if has_certificate {
-            let description = "Bad Request: bad webhook: certificates of one's own are not taken";
-            return Err(BotApiRefusal::new(400, description));
-        }
-        let webhook = ActorWebhook::ask(
-            url,
-            self.parameters.text("secret_token"),
-            self.parameters.whole_number("max_connections"),
-            !self.app.is_on_lambda,
-        );
-        let webhook = webhook.map_err(|refusal| BotApiRefusal::new(400, refusal.description()))?;
-        self.store_webhook(Some(&webhook)).await?;
-        info!(actor.name = %self.actor.name, outcome = "webhook_set", "an actor has its updates sent");
-        Ok(BotApiAnswer::Done("Webhook was set"))
+        let description =
+            "Bad Request: bad webhook: actors have no webhooks; use getUpdates instead";
+        Err(BotApiRefusal::new(400, description))
     }
 
     pub(crate) async fn delete_webhook(self) -> Result<BotApiAnswer, BotApiRefusal> {
-        let was_set = self.actor.webhook.is_some();
-        if was_set || self.parameters.is_on("drop_pending_updates") {
-            self.store_webhook(None).await?;
+        if self.parameters.is_on("drop_pending_updates") {
+            let head = self.head().await?;
+            let advanced = self.app.actors.advance(&self.actor.name, head).await;
+            advanced.map_err(|fault| unavailable(&fault))?;
         }
-        Ok(BotApiAnswer::Done(match was_set {
-            true => "Webhook was deleted",
-            false => "Webhook is already deleted",
-        }))
-    }
-
-    async fn store_webhook(&self, webhook: Option<&ActorWebhook>) -> Result<(), BotApiRefusal> {
-        let kinds = match webhook {
-            Some(_) => self.kinds()?,
-            None => None,
-        };
-        let cursor = match self.parameters.is_on("drop_pending_updates") {
-            true => Some(self.head().await?),
-            false => None,
-        };
-        let name = &self.actor.name;
-        let stored = self
-            .app
-            .actors
-            .set_webhook(name, webhook, kinds.as_ref(), cursor);
-        let stored = stored.await.map_err(|fault| unavailable(&fault))?;
-        stored.map(|_| ()).ok_or_else(BotApiRefusal::unauthorized)
+        Ok(BotApiAnswer::Done("Webhook is already deleted"))
     }
 
     /// The last number of the feed.

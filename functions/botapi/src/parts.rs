@@ -2,6 +2,9 @@
 //!
 //! Lambda hands a body over as a whole, so nothing is gained by a parser of streams. What is passed on is written anew with a
 //! boundary of our own: a second reading of the same bytes might find other parts in them.
+//!
+//! Telegram's parser splits a head at every `;`, in quotes or not, so no character of a name or a file name that is written
+//! may mean anything to a parser.
 
 use bytes::Bytes;
 
@@ -11,6 +14,12 @@ const PARTS_MAX: usize = 128;
 const BOUNDARY_MAX: usize = 70;
 /// The longest head of a part, in bytes.
 const HEAD_MAX: usize = 4096;
+/// The longest name of a file's part.
+const NAME_MAX: usize = 64;
+/// The longest name of a file, in characters.
+const FILE_NAME_MAX_CHARS: usize = 255;
+/// The longest content type that is passed on.
+const CONTENT_TYPE_MAX: usize = 100;
 
 /// A part of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,19 +117,25 @@ fn find(body: &[u8], what: &[u8], from: usize) -> Option<usize> {
     found.map(|at| from + at)
 }
 
-/// A form of these parts. `boundary` must stand in none of them.
+/// Whether a part of a file may be called this: up to 64 of `A-Za-z0-9_.-`.
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    (1..=NAME_MAX).contains(&name.len()) && name.chars().all(is_plain)
+}
+
+/// A form of these parts, whose names are as [`is_name`] has them. `boundary` must stand in none of them.
 pub(crate) fn write(parts: &[FormPart], boundary: &str) -> Vec<u8> {
     let mut body = Vec::new();
     for part in parts {
         let mut head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
-            plain(&part.name)
+            part.name
         );
         if let Some(name) = &part.file_name {
             head.push_str(&format!("; filename=\"{}\"", plain(name)));
         }
-        if let Some(kind) = &part.content_type {
-            head.push_str(&format!("\r\nContent-Type: {}", plain(kind)));
+        if let Some(kind) = part.content_type.as_deref().filter(|kind| is_media(kind)) {
+            head.push_str(&format!("\r\nContent-Type: {kind}"));
         }
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(b"\r\n\r\n");
@@ -131,12 +146,29 @@ pub(crate) fn write(parts: &[FormPart], boundary: &str) -> Vec<u8> {
     body
 }
 
-/// A text that can't end its quotes or its line.
-fn plain(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control() && *c != '"' && *c != '\\')
-        .take(255)
-        .collect()
+/// A file name that means nothing to a parser, and is not empty: a part without a file name would be a parameter.
+fn plain(name: &str) -> String {
+    let is_plain = |c: &char| c.is_alphanumeric() || " _.,-+@()".contains(*c);
+    let name: String = name
+        .chars()
+        .filter(is_plain)
+        .take(FILE_NAME_MAX_CHARS)
+        .collect();
+    match name.trim() {
+        "" => "file".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Whether a content type says what a picture, a film or a sound is, and no more: others may mean a form within the form.
+fn is_media(kind: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".+-".contains(c);
+    kind.len() <= CONTENT_TYPE_MAX
+        && kind.split_once('/').is_some_and(|(media, form)| {
+            ["image", "video", "audio"].contains(&media)
+                && !form.is_empty()
+                && form.chars().all(is_plain)
+        })
 }
 
 #[cfg(test)]
@@ -210,18 +242,83 @@ mod tests {
         assert_eq!(parts(&format!("{many}--x-1--")), None);
     }
 
+    /// The parameters of the heads of a form and their content types, as Telegram's parser reads them: a head is split at
+    /// every `;`, in quotes or not.
+    fn as_telegram_reads(written: &str) -> Vec<(String, String)> {
+        let mut read = Vec::new();
+        for line in written.split("\r\n") {
+            let Some((header, value)) = line.split_once(':') else {
+                continue;
+            };
+            if header.eq_ignore_ascii_case("content-type") {
+                read.push(("type".to_owned(), value.trim().to_owned()));
+                continue;
+            }
+            for piece in value.split(';') {
+                if let Some((name, value)) = piece.split_once('=') {
+                    let value = value.trim().trim_matches('"').to_owned();
+                    read.push((name.trim().to_owned(), value));
+                }
+            }
+        }
+        read
+    }
+
     #[test]
-    fn a_name_can_not_leave_its_quotes() {
-        let part = FormPart {
-            name: "a\"\r\nX: y".to_owned(),
-            file_name: Some("b\\\"c\n".to_owned()),
-            content_type: Some("t\r\nX: y".to_owned()),
-            content: Bytes::new(),
-        };
-        let written = String::from_utf8(write(&[part], "z")).unwrap();
-        assert!(
-            written.contains("name=\"aX: y\"; filename=\"bc\"\r\nContent-Type: tX: y\r\n\r\n"),
-            "{written}"
-        );
+    fn a_file_name_or_a_content_type_smuggles_nothing() {
+        for (file_name, content_type, expected) in [
+            ("a.jpg", "image/jpeg", ("a.jpg", Some("image/jpeg"))),
+            (
+                "фото (1).jpg",
+                "video/x-a.b+c",
+                ("фото (1).jpg", Some("video/x-a.b+c")),
+            ),
+            ("b\\\"c\n", "t\r\nX: y", ("bc", None)),
+            (
+                "x;name=reply_markup;y",
+                "application/x-www-form-urlencoded",
+                ("xnamereply_markupy", None),
+            ),
+            (
+                "x\"; name=\"chat_id",
+                "image/jpeg; name=chat_id",
+                ("x namechat_id", None),
+            ),
+            ("", "application/json", ("file", None)),
+            ("\";:=", "image/", ("file", None)),
+        ] {
+            let part = FormPart {
+                name: "photo".to_owned(),
+                file_name: Some(file_name.to_owned()),
+                content_type: Some(content_type.to_owned()),
+                content: Bytes::new(),
+            };
+            let written = String::from_utf8(write(&[part], "z")).unwrap();
+            let mut all = vec![
+                ("name".to_owned(), "photo".to_owned()),
+                ("filename".to_owned(), expected.0.to_owned()),
+            ];
+            all.extend(expected.1.map(|kind| ("type".to_owned(), kind.to_owned())));
+            assert_eq!(as_telegram_reads(&written), all, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_file_has_a_plain_name() {
+        for name in ["photo", "file-1", "a.b_c", &"a".repeat(64)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "d;name=reply_markup;x",
+            "a b",
+            "a\"",
+            "a=b",
+            "a:b",
+            "é",
+            &"a".repeat(65),
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
     }
 }

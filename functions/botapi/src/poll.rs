@@ -6,7 +6,8 @@
 //! answer                                                   die here: nothing is confirmed, the same is asked for again
 //! ```
 //!
-//! What the actor does not see is passed over: before an answer without updates the cursor moves past it.
+//! What the actor does not see is passed over: before an answer without updates, and each ten pages, the cursor moves past
+//! it.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,6 +26,8 @@ use crate::{ActorCall, unavailable};
 const EVERY: Duration = Duration::from_secs(1);
 /// How long a poll is held at least that asks for the same again: whoever asks without a pause is slowed.
 const SAME_OFFSET_HOLD: Duration = Duration::from_secs(3);
+/// After so many pages in a row of which the actor sees nothing the cursor moves past them.
+const PASSED_OVER: u32 = 10;
 /// How often a beginning is tried again because the actor changed meanwhile.
 const TRIES: u32 = 4;
 
@@ -56,45 +59,53 @@ impl ActorCall<'_> {
         let mut head = self.begin(&poll, offset).await?;
         let until = self.app.clock.now().plus(hold);
         let begun_at = self.actor.cursor;
-        let mut position = begun_at;
+        let (mut position, mut passed_over) = (begun_at, 0);
         loop {
+            let mut has_moved = false;
             if position < head {
                 let look = self.look(position, head, limit).await?;
-                let has_moved = look.position > position;
+                has_moved = look.position > position;
                 position = look.position;
                 if !look.updates.is_empty() {
                     return Ok(BotApiAnswer::Result(Value::Array(look.updates)));
                 }
-                // There may be more at once that the actor sees.
-                if has_moved {
+            }
+            // There may be more at once that the actor sees.
+            if has_moved {
+                passed_over += 1;
+                if passed_over % PASSED_OVER != 0 {
                     continue;
                 }
+                self.is_still(&poll).await?;
+                self.advance(position).await?;
             }
             let now = self.app.clock.now();
             if now >= until || self.app.is_stopping.load(Ordering::SeqCst) {
                 break;
+            }
+            if has_moved {
+                continue;
             }
             self.app.clock.sleep_until(now.plus(EVERY).min(until)).await;
             self.is_still(&poll).await?;
             head = self.head().await?;
         }
         if position > begun_at {
-            let advanced = self.app.actors.advance(&self.actor.name, position).await;
-            advanced.map_err(|fault| unavailable(&fault))?;
+            self.advance(position).await?;
         }
         Ok(BotApiAnswer::Result(json!([])))
+    }
+
+    /// Moves the cursor past what the actor does not see.
+    async fn advance(&self, position: FeedSeq) -> Result<(), BotApiRefusal> {
+        let advanced = self.app.actors.advance(&self.actor.name, position).await;
+        advanced.map_err(|fault| unavailable(&fault))
     }
 
     /// Makes the poll the actor's own and confirms what its offset confirms; answers the last number of the feed.
     async fn begin(&mut self, poll: &str, offset: i64) -> Result<FeedSeq, BotApiRefusal> {
         let kinds = self.kinds()?;
         for _ in 0..TRIES {
-            if self.actor.webhook.is_some() {
-                return Err(BotApiRefusal::new(
-                    409,
-                    "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
-                ));
-            }
             if let Some(kinds) = &kinds {
                 self.actor.allowed_updates = Some(kinds.clone());
             }
@@ -124,10 +135,6 @@ impl ActorCall<'_> {
         let actor = self.app.actors.get(&self.actor.name).await;
         let actor = actor.map_err(|fault| unavailable(&fault))?;
         let actor = actor.ok_or_else(BotApiRefusal::unauthorized)?;
-        if actor.webhook.is_some() {
-            let description = "Conflict: terminated by setWebhook request";
-            return Err(BotApiRefusal::new(409, description));
-        }
         match actor.poll.as_deref() == Some(poll) {
             true => Ok(()),
             false => Err(BotApiRefusal::new(

@@ -2,7 +2,7 @@
 //! parts of an album that they are about.
 //!
 //! ```text
-//! topic: claim CREATING     die here: another run waits 15 s for Telegram's own message, then makes one
+//! topic: claim CREATING     die here: another run waits 15 s for Telegram's own message, then makes one; refused: WANTED again
 //! createForumTopic          die here: as above; Telegram's message tells whose it is, of two the second is closed
 //! whose topic it is, OPEN   die here: as above
 //! the message itself, at the next slot of its chat: each call takes one
@@ -20,6 +20,7 @@ use domain::message::{
     Content, EditedPart, Message, MessageTask, SendFault, TopicOwner, TopicState, TopicStep,
 };
 use domain::relay::{JoinedWords, RelayEnd, follow, is_behind};
+use domain::texts::html;
 use domain::time::Timestamp;
 use futures_util::future::try_join_all;
 use store::{FoundMessage, RelayCopy, StoreError};
@@ -55,8 +56,8 @@ pub(crate) struct NextCall {
 pub(crate) enum CallPurpose {
     /// It is the message itself, with the words of these others in it.
     Message(Vec<JoinedMessage>),
-    /// The topic of the message is made.
-    Create(TopicOwner, String),
+    /// The topic of the message is made, under this name; claimed at this time.
+    Create(TopicOwner, String, Timestamp),
     /// It is opened again.
     Reopen(TopicOwner, i64),
 }
@@ -83,7 +84,19 @@ pub(crate) async fn next(
     else {
         return plain(app, message, &message.content, message.thread).await;
     };
+    // The copy says where it stands.
+    if let Content::Edit {
+        from, message: of, ..
+    } = post.as_ref()
+        && app.relay_map.get(*from, *of).await?.is_some()
+    {
+        return plain(app, message, post, None).await;
+    }
     let known = app.topics.get(*owner).await?.state;
+    if matches!(**post, Content::Edit { .. }) && known.and_then(TopicState::thread).is_none() {
+        // Nothing of theirs is shown that could follow it.
+        return Ok(NextStep::Nothing);
+    }
     if matches!(**post, Content::CloseTopic | Content::RenameTopic { .. }) {
         // No topic is made, or opened, for that.
         return match known {
@@ -102,7 +115,7 @@ pub(crate) async fn next(
     Ok(match TopicState::step(known, now) {
         TopicStep::Create if app.topics.claim(*owner, known, now).await? => {
             let name = topic_name.clone();
-            let purpose = CallPurpose::Create(*owner, name.clone());
+            let purpose = CallPurpose::Create(*owner, name.clone(), now);
             call(ChatCall::CreateTopic { name }, None, purpose)
         }
         // Another run did it: that one may have made the topic by now.
@@ -157,6 +170,11 @@ async fn plain(
             ..Outgoing::default()
         }),
         Content::Copy {
+            text: Some(text),
+            as_words: true,
+            ..
+        } => ChatCall::Send(said(text)),
+        Content::Copy {
             from,
             message,
             caption,
@@ -184,11 +202,14 @@ async fn plain(
                     text: text.clone(),
                 },
             },
-            // It is gone, or stands in a message with others.
-            None => ChatCall::Copy {
-                from: *from,
-                message: *written,
-                caption: None,
+            // It is gone, or stands in a message with others. In these words: the original may show more.
+            None => match part {
+                EditedPart::Text => ChatCall::Send(said(text)),
+                EditedPart::Caption => ChatCall::Copy {
+                    from: *from,
+                    message: *written,
+                    caption: Some(text.clone()),
+                },
             },
         },
         Content::Delete { from, message, .. } => match app.relay_map.get(*from, *message).await? {
@@ -213,6 +234,14 @@ async fn plain(
     }))
 }
 
+/// Words as they are, without marks.
+fn said(words: &str) -> Outgoing {
+    Outgoing {
+        html: html::escape(words),
+        ..Outgoing::default()
+    }
+}
+
 /// An album is copied once no part was seen for a while.
 async fn album(
     app: &App,
@@ -229,7 +258,11 @@ async fn album(
     if ready_at > now && known.last_at <= now.plus(ALBUM_WAIT) {
         return Ok(NextStep::WaitUntil(ready_at));
     }
-    let messages = app.relay_map.take_album(from, group, now).await?.parts;
+    let taken = app.relay_map.take_album(from, group, now).await?;
+    if taken.is_withheld {
+        return Ok(NextStep::Nothing);
+    }
+    let messages = taken.parts;
     Ok(NextStep::Call(NextCall {
         thread,
         call: ChatCall::CopyAll { from, messages },
@@ -265,10 +298,17 @@ async fn joined(
             _ => None,
         });
     let read = behind.map(async |next| {
-        let record = app.messages.get(next.chat, &next.message).await?;
+        let record = match app.messages.get(next.chat, &next.message).await {
+            Err(StoreError::Malformed { .. }) => None,
+            record => Some(record?),
+        };
         Ok::<_, StoreError>((next, record))
     });
     for (next, record) in try_join_all(read).await? {
+        // What can't be read is parked when its turn comes.
+        let Some(record) = record else {
+            break;
+        };
         let Some(record) = record else {
             continue;
         };
@@ -320,7 +360,7 @@ pub(crate) async fn prepared(
     ids: &[i64],
 ) -> Result<(), StoreError> {
     match purpose {
-        CallPurpose::Create(owner, name) => {
+        CallPurpose::Create(owner, name, _) => {
             if let Some(thread) = ids.first() {
                 app.relay_map
                     .put_topic(message.chat, *thread, *owner)
@@ -353,44 +393,44 @@ pub(crate) async fn done(
         Content::InTopic { post, owner, .. } => (post.as_ref(), Some(*owner)),
         content => (content, None),
     };
+    let joined = match &call.purpose {
+        CallPurpose::Message(joined) => joined.as_slice(),
+        CallPurpose::Create(..) | CallPurpose::Reopen(..) => &[],
+    };
     match (content, &call.call) {
-        (
-            Content::Copy {
-                from,
-                message: written,
-                ..
-            }
-            | Content::Edit {
-                from,
-                message: written,
-                ..
-            },
-            ChatCall::Copy { .. },
-        ) => {
-            pair(app, (*from, *written), message.chat, ids).await?;
-        }
         // Several stand in one: that is of the last of them, and an edit of any is a new message.
-        (
-            Content::Copy {
-                from,
-                message: written,
-                ..
-            },
-            ChatCall::Send(_),
-        ) => {
-            let last = match &call.purpose {
-                CallPurpose::Message(joined) => joined.last().map(|joined| joined.written),
-                _ => None,
-            };
-            for id in ids {
+        (Content::Copy { from, .. }, ChatCall::Send(_)) if !joined.is_empty() => {
+            let last = joined.iter().map(|joined| joined.written).next_back();
+            let now = app.clock.now();
+            for (id, written) in ids.iter().zip(last) {
                 let original = RelayCopy {
                     chat: *from,
-                    message: last.unwrap_or(*written),
-                    sent_by: None,
+                    message: written,
                 };
-                let now = app.clock.now();
                 app.relay_map.put(message.chat, *id, &original, now).await?;
             }
+        }
+        (
+            Content::Copy {
+                from,
+                message: written,
+                asked_by,
+                ..
+            },
+            _,
+        ) => {
+            let written = asked_by.unwrap_or(*written);
+            pair(app, (*from, written), message.chat, ids).await?;
+        }
+        (
+            Content::Edit {
+                from,
+                message: written,
+                ..
+            },
+            ChatCall::Copy { .. } | ChatCall::Send(_),
+        ) => {
+            pair(app, (*from, *written), message.chat, ids).await?;
         }
         (Content::Album { from, .. }, ChatCall::CopyAll { messages, .. })
             if messages.len() == ids.len() =>
@@ -445,20 +485,29 @@ async fn pair(
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
     for id in ids {
-        let there = RelayCopy {
-            chat,
-            message: *id,
-            sent_by: None,
-        };
+        let there = RelayCopy { chat, message: *id };
         let back = RelayCopy {
             chat: from,
             message: written,
-            sent_by: None,
         };
         app.relay_map.put(chat, *id, &back, now).await?;
         app.relay_map.put(from, written, &there, now).await?;
     }
     Ok(())
+}
+
+/// A topic that surely was not made is wanted again: the next word does not wait for Telegram's message of it.
+pub(crate) async fn not_made(
+    app: &App,
+    call: &NextCall,
+    fault: SendFault,
+) -> Result<(), StoreError> {
+    match call.purpose {
+        CallPurpose::Create(owner, _, since) if fault != SendFault::Unknown => {
+            app.topics.give_back(owner, since).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Notes what a refusal tells of the topic, or the copy, of a message; answers whether the message is to be tried again for

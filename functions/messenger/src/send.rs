@@ -28,6 +28,8 @@ use crate::{App, settle};
 
 /// How often a group is followed that has moved. Two that point at each other would be followed for ever.
 const MOVES_MAX: u32 = 2;
+/// After so many tries a message is given up whose topic is gone, or closed, each time.
+const TOPICS_GONE_MAX: u32 = 5;
 
 /// A message at its slot.
 pub(crate) struct Sending<'a> {
@@ -152,10 +154,15 @@ async fn call(
     task: &MessageTask,
     message: &Message,
 ) -> Result<SendEnd, StoreError> {
-    let next = match post::next(sending.app, task, message).await? {
-        NextStep::Call(next) => next,
-        NextStep::WaitUntil(at) => return wait(sending, task, at).await,
-        NextStep::Nothing => {
+    let next = match post::next(sending.app, task, message).await {
+        Ok(NextStep::Call(next)) => next,
+        Ok(NextStep::WaitUntil(at)) => return wait(sending, task, at).await,
+        Err(fault @ StoreError::Malformed { .. }) => {
+            settle::park(sending.app, task, "malformed", &chain(&fault)).await?;
+            return Ok(SendEnd::Done);
+        }
+        Err(fault) => return Err(fault),
+        Ok(NextStep::Nothing) => {
             settle::sent(sending.app, task, None).await?;
             return Ok(SendEnd::Done);
         }
@@ -188,6 +195,9 @@ async fn call(
     };
     let fault = failure.send_fault();
     if post::refused(sending.app, message, &next, fault).await? {
+        if matches!(fault, SendFault::ThreadGone | SendFault::TopicClosed) {
+            return gone(sending, task, message, &failure).await;
+        }
         put_back(sending, task).await?;
         return Ok(SendEnd::NotSent);
     }
@@ -201,7 +211,26 @@ async fn call(
         settle::sent(sending.app, task, None).await?;
         return Ok(SendEnd::Done);
     }
-    failed(sending, task, message, &failure).await
+    let end = failed(sending, task, message, &failure).await?;
+    post::not_made(sending.app, &next, fault).await?;
+    Ok(end)
+}
+
+/// The topic of a message is gone, or closed: it is tried again at once, and given up if that never helps.
+async fn gone(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    message: &Message,
+    failure: &TelegramError,
+) -> Result<SendEnd, StoreError> {
+    let attempts = task.attempts.saturating_add(1);
+    if attempts < TOPICS_GONE_MAX {
+        return defer(sending, task, sending.app.clock.now(), attempts, failure).await;
+    }
+    let end = RelayEnd::Failed(failure.send_fault());
+    post::ended(sending.app, message, end).await?;
+    settle::failed(sending.app, task, Ending::Parked, failure).await?;
+    Ok(SendEnd::Done)
 }
 
 /// Telegram did it: a step towards the message, or the message itself.

@@ -76,7 +76,10 @@ pub(crate) async fn answer(
             app.bells.ring(invite.canonical_chat).await;
         }
         // Also the second time: the first call may have died before it.
-        announce(app, Announcement::invite_done(&invite)).await?;
+        let ended = acting.taken_away(&invite, asked, &app.seats).await?;
+        let ended = ended.map(|(person, at)| Announcement::seat_ended(&invite, person, at));
+        let announcements = Announcement::invite_done(&invite).into_iter().chain(ended);
+        announce(app, announcements).await?;
         info!(invite.id = %id, outcome = action.as_str(), is_repeated = !is_news, "a shop had a seat moved");
         return Ok(json(StatusCode::OK, &InviteView::from(invite)));
     }

@@ -9,12 +9,13 @@
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, Claim};
+use domain::hook::Announcement;
 use domain::id::{ChatId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::Join;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
-use domain::member::entitlement::{Cover, Entitlement, EntitlementId};
+use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
 use domain::purchase::{self, Chats};
 use runtime::aws;
@@ -125,19 +126,21 @@ pub(crate) async fn repeated(
         return Ok(invite);
     };
     for _ in 0..BIND_TRIES {
-        match (invite.claim_version, invite.bound_to) {
+        let version = match (invite.claim_version, invite.bound_to) {
             (None, _) => return Err(purchase::Rejection::InvalidTelegramUserId.into()),
             (Some(0), Some(holder)) if holder != person => {
                 warn!(invite.id = %invite.request_id, outcome = "conflict", "one transaction, two people of Telegram");
                 return Err(purchase::Rejection::TelegramUserConflict.into());
             }
-            (Some(0), _) => {}
-            (Some(_), _) => return Ok(invite),
-        }
-        // Also if it is theirs already: the first call may have died before it told of their join.
+            // Nobody has claimed it, by whichever of its links.
+            (Some(version), None) => version,
+            // Also if it is theirs already: the first call may have died before it told of their join.
+            (Some(version), Some(holder)) if holder == person && !invite.is_moving => version,
+            (Some(_), Some(_)) => return Ok(invite),
+        };
         let claim = Claim {
             request_id: invite.request_id,
-            version: 0,
+            version,
         };
         let is_bound = bind(app, person, &invite, Binding::Claim(claim)).await?;
         let found = app.invites.get(invite.request_id).await;
@@ -160,7 +163,7 @@ async fn bind(
     let now = app.clock.now();
     let command = SeatCommand::Bind {
         request: invite.request_id,
-        entitlement: Entitlement::new(Cover::Forever, invite.created_at),
+        entitlement: invite.entitlement(),
     };
     let written = app.seats.bind(
         (person, invite.canonical_chat),
@@ -193,11 +196,18 @@ async fn bind(
             at: now,
         };
         let recorded = app.invites.record_join(invite.request_id, &join, now).await;
-        if let Joined::First(joined) = recorded.map_err(unavailable)?
+        let recorded = recorded.map_err(unavailable)?;
+        if let Joined::First(joined) = &recorded
             && let Some(event) = joined.unsent_join_event(&join.link)
             && let Err(fault) = app.events.send_now(event).await
         {
             warn!(invite.id = %invite.request_id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
+        }
+        // Also the second time: the first call may have died before it.
+        if let Joined::First(joined) | Joined::Again(joined) = &recorded {
+            let joined = Announcement::invite_joined(joined);
+            let announced = app.announcements.announce(joined, now).await;
+            announced.map_err(unavailable)?;
         }
     }
     Ok(true)

@@ -335,7 +335,7 @@ mod tests {
     fn info() -> WebhookInfo {
         WebhookInfo {
             url: URL.to_owned(),
-            allowed_updates: vec!["chat_member".to_owned()],
+            allowed_updates: vec!["chat_member".to_owned(), "my_chat_member".to_owned()],
             pending_update_count: 0,
             last_error_date: None,
             last_error_message: None,

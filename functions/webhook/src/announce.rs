@@ -3,7 +3,7 @@
 //! Each is said before the update counts as handled, and again when it comes again: its id is made of what the record has.
 
 use domain::hook::{Announcement, HookKind};
-use domain::id::{RequestId, TelegramUserId};
+use domain::id::{ChatId, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::Presence;
 use domain::time::Timestamp;
@@ -45,6 +45,40 @@ pub(crate) async fn conflict(
     at: Timestamp,
 ) -> Result<(), Failure> {
     tell(app, Some(Announcement::seat_conflict(invite, person, at))).await
+}
+
+/// A free seat is given, by a request of its own.
+pub(crate) async fn granted(app: &App, invite: &Invite) -> Result<(), Failure> {
+    let now = app.clock.now();
+    let of_payment = Announcement::of_payment(invite);
+    Ok(app.announcements.announce(of_payment, now).await?)
+}
+
+/// The rights that requests gave to a person in a chat and that ended, as their seat has it. What was voided is told by the
+/// call of its shop, and what moved as that.
+pub(crate) async fn ended(
+    app: &App,
+    (person, chat): (TelegramUserId, ChatId),
+) -> Result<(), Failure> {
+    if !is_wanted(app, HookKind::SeatEnded).await? {
+        return Ok(());
+    }
+    let seat = app.seats.get(person, chat).await?;
+    for (id, entitlement) in &seat.entitlements {
+        let Some((request, at)) = id.request().zip(entitlement.cut_at) else {
+            continue;
+        };
+        let invite = app.invites.get(request).await?.filter(|invite| {
+            invite.voided_at.is_none()
+                && invite.bound_to.or(invite.telegram_user_id) == Some(person)
+        });
+        tell(
+            app,
+            invite.map(|invite| Announcement::seat_ended(&invite, person, at)),
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 async fn is_wanted(app: &App, kind: HookKind) -> Result<bool, Failure> {

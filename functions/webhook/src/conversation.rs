@@ -8,7 +8,7 @@ use domain::person::{Counted, Intake, Person};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
-use store::ChatInfo;
+use store::{ChatInfo, Sighting};
 use tracing::info;
 
 use crate::say::{Cause, say, say_aside};
@@ -20,6 +20,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) sender: &'a Sender,
     /// As what it is counted, if it is.
     pub(crate) counted: Option<Counted>,
+    /// Whether it was not met before: then it was counted.
+    pub(crate) is_first: bool,
     /// What an answer answers.
     pub(crate) cause: Cause,
 }
@@ -40,12 +42,19 @@ impl<'a> Conversation<'a> {
         seen: Sight<'_>,
     ) -> Result<Option<(Self, Intake)>, Failure> {
         let now = app.clock.now();
-        let (who, count) = app.people.seen(seen.sender, seen.counted, now).await?;
+        let counted = seen.counted.filter(|_| seen.is_first);
+        let sighting = Sighting {
+            sender: seen.sender,
+            at: seen.cause.at,
+            // A private chat has the id of its person.
+            is_private: seen.cause.chat.0 == seen.sender.person.0,
+        };
+        let (who, count) = app.people.seen(sighting, counted, now).await?;
         let role = match app.owners.contains(&who.id) {
             true => Role::Owner,
             false => who.role.unwrap_or(Role::Public),
         };
-        let intake = seen.counted.map_or(Intake::Taken, |counted| {
+        let intake = counted.map_or(Intake::Taken, |counted| {
             app.limits.intake(counted, count, role)
         });
         if intake == Intake::Silent {

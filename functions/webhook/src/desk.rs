@@ -60,9 +60,12 @@ pub(crate) async fn wrote(
     let words = words.unwrap_or_default();
     // Words among operators.
     if words.starts_with("//") || !written.is_content {
+        withhold_album(app, cause, written).await?;
         return Ok(UpdateOutcome::Ignored);
     }
     if words.starts_with('/') {
+        // Neither are the other parts, which are updates of their own.
+        withhold_album(app, cause, written).await?;
         command(
             app,
             cause,
@@ -75,6 +78,19 @@ pub(crate) async fn wrote(
         answered(app, cause, written, owner).await?;
     }
     Ok(UpdateOutcome::Handled)
+}
+
+/// What belongs to words that stay where they are stays there, too.
+async fn withhold_album(
+    app: &App,
+    cause: RelayCause,
+    written: &WrittenMessage,
+) -> Result<(), Failure> {
+    if let Some(group) = &written.album {
+        let now = app.clock.now();
+        app.relay_map.withhold_album(cause.desk, group, now).await?;
+    }
+    Ok(())
 }
 
 /// Passes on what an operator made of an answer.
@@ -290,8 +306,11 @@ async fn delete(app: &App, cause: RelayCause, written: &WrittenMessage) -> Resul
     let (Some(message), Some(copy)) = (written.reply_to, copy) else {
         return say(app, cause, written, Text::TopicDelete).await;
     };
-    // What a person wrote is theirs.
-    if person_of(copy.chat).is_none() {
+    // What a person wrote is theirs: the bot posted its copy here.
+    let is_ours = written
+        .reply_to_author
+        .is_some_and(|author| u64::try_from(author) == Ok(cause.bot.0));
+    if is_ours || person_of(copy.chat).is_none() {
         return say(app, cause, written, Text::TopicDelete).await;
     }
     let content = Content::Delete {
@@ -341,11 +360,12 @@ async fn reply(
         message: prepared,
         text: None,
         caption: None,
+        as_words: false,
+        asked_by: Some(written.message),
         language: app.default_language,
     };
     let copy = cause.message("1", ChatId(person.0), content);
-    put(app, cause, &[copy]).await?;
-    done(app, cause, written).await
+    put(app, cause, &[copy]).await
 }
 
 /// Whose topic a message stands in, if the bot made it.

@@ -8,10 +8,10 @@
 //! queue its event     die here: the sweeper finds it pending
 //! ```
 
-use domain::id::{ChatId, InviteLink, TelegramUserId};
+use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::{Join, Presence};
-use domain::member::command::{DoorPath, SeatCommand};
+use domain::member::command::{DoorPath, SeatChange, SeatCommand};
 use domain::member::decide::decide;
 use domain::member::effect::SeatEffect;
 use domain::member::entitlement::EntitlementId;
@@ -19,8 +19,8 @@ use domain::member::presence::PresenceEvent;
 use domain::message::Class;
 use domain::texts::{Address, Language, Name, Text};
 use domain::update::JoinRequest;
-use store::{Joined, SeatWritten};
-use tracing::{info, warn};
+use store::{ChatInfo, FrontBot, Joined, SeatWritten, UpdateKey};
+use tracing::{error, info, warn};
 
 use crate::say::{Cause, say};
 use crate::{App, Failure, UpdateOutcome, announce};
@@ -28,16 +28,23 @@ use crate::{App, Failure, UpdateOutcome, announce};
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
 pub(crate) async fn asked(
     app: &App,
-    update: i64,
+    front: &FrontBot,
+    key: UpdateKey,
     request: &JoinRequest,
 ) -> Result<UpdateOutcome, Failure> {
     let chat = app.canonical_chat(request.chat);
     if !app.deliveries.is_claimed(chat) {
         return Ok(UpdateOutcome::Ignored);
     }
-    let path = match &request.link {
-        Some(link) if is_request_link(app, chat, link).await? => DoorPath::OwnLink,
-        _ => DoorPath::Other,
+    let info = app.chat_infos.get(chat).await?;
+    // Telegram tells each bot that may let people in; one of them takes it.
+    if info.as_ref().is_some_and(|info| info.door_bot != key.bot) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let own = info.as_ref().map(|info| &info.request_link);
+    let path = match request.link.is_some() && request.link.as_ref() == own {
+        true => DoorPath::OwnLink,
+        false => DoorPath::Other,
     };
     let command = SeatCommand::AskAtDoor {
         path,
@@ -51,11 +58,25 @@ pub(crate) async fn asked(
             }
             SeatEffect::HowToClaim { .. } => {
                 info!(chat.id = %chat, outcome = "not_entitled", "a person without a seat asks to be let in");
-                tell(app, update, request, DoorRefusal::HowToClaim).await?;
+                tell(
+                    app,
+                    (front, info.as_ref()),
+                    key,
+                    request,
+                    DoorRefusal::HowToClaim,
+                )
+                .await?;
             }
             SeatEffect::AskSupport { .. } => {
                 warn!(chat.id = %chat, outcome = "banned", "a person who was banned by hand asks to be let in, which is support's to decide");
-                tell(app, update, request, DoorRefusal::AskSupport).await?;
+                tell(
+                    app,
+                    (front, info.as_ref()),
+                    key,
+                    request,
+                    DoorRefusal::AskSupport,
+                )
+                .await?;
             }
             _ => {}
         }
@@ -70,17 +91,16 @@ enum DoorRefusal {
     AskSupport,
 }
 
-/// Whoever asks to be let in may be written to for five minutes, also if they never started the bot
-/// (<https://core.telegram.org/bots/api#chatjoinrequest>).
+/// Whoever asks to be let in may be written to for five minutes, also if they never started the bot, by the bot that got
+/// the request (<https://core.telegram.org/bots/api#chatjoinrequest>).
 async fn tell(
     app: &App,
-    update: i64,
+    (front, info): (&FrontBot, Option<&ChatInfo>),
+    key: UpdateKey,
     request: &JoinRequest,
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
-    let chat = app.canonical_chat(request.chat);
-    let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
-    let Some((front, info)) = front.zip(info) else {
+    let Some(info) = info else {
         return Ok(());
     };
     let bot = format!("{}/{}", app.link_base, front.username);
@@ -95,9 +115,9 @@ async fn tell(
         },
     };
     let cause = Cause {
-        bot: front.bot,
+        bot: key.bot,
         chat: ChatId(request.person.0),
-        update,
+        update: key.id,
         at: request.at,
     };
     let language = request.language_code.as_deref();
@@ -136,6 +156,68 @@ pub(crate) async fn is_request_link(
 ) -> Result<bool, Failure> {
     let info = app.chat_infos.get(chat).await?;
     Ok(info.is_some_and(|info| info.request_link == *link))
+}
+
+/// Somebody came in by a link that was handed out before the chat was claimed: what its request grants is in their seat, as
+/// if they had claimed it. One that was ended after this join stays so.
+pub(crate) async fn joined_by_link(
+    app: &App,
+    join: &Join,
+    chat: ChatId,
+    invite: &Invite,
+) -> Result<(), Failure> {
+    if invite.voided_at.is_some() || !app.deliveries.is_claimed(chat) {
+        return Ok(());
+    }
+    let (id, now) = (
+        EntitlementId::of_request(invite.request_id),
+        app.clock.now(),
+    );
+    let write = SeatCommand::Write {
+        id: id.clone(),
+        entitlement: invite.entitlement(),
+    };
+    let written = app.seats.change(
+        (join.person, chat),
+        &app.tasks,
+        now,
+        |seat| {
+            let known = seat.entitlements.get(&id);
+            let ended_at = known.and_then(|known| known.cut_at);
+            match ended_at.is_some_and(|at| at > join.at) {
+                true => Ok(SeatChange {
+                    seat: seat.clone(),
+                    effects: Vec::new(),
+                }),
+                false => decide(seat, &write, now),
+            }
+        },
+        SeatChange::tasks,
+    );
+    if let SeatWritten::Rejected(rejection) = written.await? {
+        error!(invite.id = %invite.request_id, fault = "seat_refused", "a request does not fit into the seat of its buyer: {}", rejection.code());
+    }
+    Ok(())
+}
+
+/// Who came in by such a link has left: it gives no way back, since its shop may have it replaced.
+pub(crate) async fn left_by_link(
+    app: &App,
+    presence: &Presence,
+    chat: ChatId,
+    id: RequestId,
+) -> Result<(), Failure> {
+    let invite = app.invites.get(id).await?;
+    let left = invite.filter(|invite| {
+        invite.claim_version.is_none() && invite.telegram_user_id == Some(presence.person)
+    });
+    let Some(at) = left.and_then(|invite| invite.left_at) else {
+        return Ok(());
+    };
+    let id = EntitlementId::of_request(id);
+    // A seat that never had it says so, and stays as it is.
+    write(app, presence.person, chat, &SeatCommand::Close { id, at }).await?;
+    Ok(())
 }
 
 /// Somebody is in whose seat is written: each of their requests in the chat has its join, once.
@@ -255,7 +337,7 @@ async fn write(
             }
             Ok(change.effects)
         }
-        // What Telegram says of people is never refused by a seat.
+        // What Telegram says of people is never refused by a seat; only what it does not have can't be ended.
         SeatWritten::Rejected(_) | SeatWritten::NotClaimable => Ok(Vec::new()),
     }
 }

@@ -20,8 +20,11 @@ use domain::time::Timestamp;
 use runtime::aws;
 use runtime::config::Env;
 use serde_json::Value;
-use store::{Actors, FeedWriter, Readership, SentMessages, StoreError};
+use store::{Actors, FeedWriter, Readership, RelayMap, StoreError};
+use tracing::error;
 
+/// The longest update that is written, in bytes: an item of DynamoDB has 400 KB.
+const BODY_MAX: usize = 380_000;
 /// How long is believed who reads the feed.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
@@ -29,7 +32,7 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 pub(crate) struct ActorFeed {
     writer: FeedWriter,
     actors: Actors,
-    sent: SentMessages,
+    relay_map: RelayMap,
     readership: Mutex<Option<(Timestamp, Readership)>>,
 }
 
@@ -39,7 +42,7 @@ impl ActorFeed {
         Self {
             writer: FeedWriter::from_env(aws.dynamodb(), env),
             actors: Actors::from_env(aws.dynamodb(), env),
-            sent: SentMessages::from_env(aws.dynamodb(), env),
+            relay_map: RelayMap::from_env(aws.dynamodb(), env),
             readership: Mutex::new(None),
         }
     }
@@ -58,36 +61,50 @@ impl ActorFeed {
         body: &Bytes,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let Ok(read) = serde_json::from_slice::<Value>(without_mark(body)) else {
+            return Ok(());
+        };
         let Some(FeedSubject {
             kind,
             topic,
             pressed,
             same,
-        }) = serde_json::from_slice::<Value>(without_mark(body))
-            .ok()
-            .as_ref()
-            .and_then(subject::read)
+        }) = subject::read(&read)
         else {
             return Ok(());
         };
         // What another bot alone is told is no talk with the front bot.
         let is_of_front = bot == front || same.is_some();
-        let is_named = match topic {
-            FeedTopic::Group(chat) => self.readership(now).await?.chats.contains(&chat),
-            _ => true,
+        let readership = self.readership(now).await?;
+        let is_read = match topic {
+            FeedTopic::Group(chat) => readership.chats.contains(&chat),
+            FeedTopic::Backend => readership.has_backend,
+            FeedTopic::Talk | FeedTopic::Press => readership.has_readers,
         };
-        if !is_of_front || !is_named {
+        if !is_of_front || !is_read {
+            return Ok(());
+        }
+        let body = subject::shown(read).to_string();
+        if body.len() > BODY_MAX {
+            error!(
+                update.id = update,
+                bot.id = %bot,
+                kind,
+                fault = "malformed",
+                bytes = body.len(),
+                "an update is too large for the feed, so no actor reads it"
+            );
             return Ok(());
         }
         let sent_by = match pressed {
-            Some((chat, message)) => self.sent.sender(chat, message).await?,
+            Some((chat, message)) => self.relay_map.sender(chat, message).await?,
             None => None,
         };
         let entry = FeedUpdate {
             kind: kind.to_owned(),
             topic,
             sent_by,
-            body: String::from_utf8_lossy(without_mark(body)).into_owned(),
+            body,
         };
         let mark = same.unwrap_or_else(|| update.to_string());
         let appended = self.writer.append(front, &mark, &entry, now).await;

@@ -4,6 +4,7 @@
 //! record the join (conditional)   die here: Telegram sends the update again, the join is found recorded
 //! put the revocation              die here: as above; the same join is the same task
 //! put the member                  die here: as above; it is how a leave, which names no link, finds its request
+//! write the seat                  die here: as above; only in a claimed chat, of a link that was handed out before it was
 //! queue the event                 die here: as above; the event is known by its id, and pending
 //! ```
 //!
@@ -128,6 +129,10 @@ async fn note(
     }
     if is_news {
         info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");
+    }
+    let canonical_id = app.canonical_chat(chat);
+    if whereabouts == Whereabouts::Outside && app.deliveries.is_claimed(canonical_id) {
+        door::left_by_link(app, presence, canonical_id, id).await?;
     }
     Ok(UpdateOutcome::Ignored)
 }
@@ -259,6 +264,7 @@ async fn queue_consequences(
             .links
             .put_member(chat, join.person, invite.request_id, now, kept);
         put.await?;
+        door::joined_by_link(app, join, chat, invite).await?;
     }
     if let Some(event) = invite.unsent_join_event(&link.invite_link) {
         app.events.send_now(event).await?;

@@ -30,6 +30,7 @@ use domain::person::PersonLimits;
 use domain::purchase::Chats;
 use domain::relay::SupportHours;
 use domain::texts::Language;
+use domain::time::Timestamp;
 use domain::update::{NotJson, Update, UpdateKind, classify, classify_for_desk};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
@@ -164,6 +165,17 @@ impl UpdateOutcome {
     }
 }
 
+/// An update that is being handled.
+#[derive(Clone, Copy)]
+struct Met {
+    /// Which.
+    key: UpdateKey,
+    /// When it was first met: Telegram gives some no time of their own.
+    since: Timestamp,
+    /// Whether nobody met it before. What comes again is counted no second time.
+    is_first: bool,
+}
+
 /// What came of an update, and what Telegram is to do about it, if anything: a method with its parameters.
 struct Handled {
     outcome: UpdateOutcome,
@@ -201,13 +213,24 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let Ok(update) = app.read(request.body()) else {
         return Rejection::InvalidJson.answer();
     };
-    if let Err(fault) = pass_to_actors(app, bot, update.id, request.body()).await {
-        error!(
-            fault = "unavailable",
-            "an update could not be written for actors yet: {}",
-            chain(&fault)
-        );
-        return Rejection::Unavailable.answer();
+    match pass_to_actors(app, bot, update.id, request.body()).await {
+        Ok(()) => {}
+        // Sent again it would fail again, and nobody's seat is to wait for what actors read.
+        Err(fault @ StoreError::Malformed { .. }) => {
+            error!(
+                fault = "malformed",
+                "an update was not written for actors, since a record of theirs can't be read: {}",
+                chain(&fault)
+            );
+        }
+        Err(fault) => {
+            error!(
+                fault = "unavailable",
+                "an update could not be written for actors yet: {}",
+                chain(&fault)
+            );
+            return Rejection::Unavailable.answer();
+        }
     }
     let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
@@ -228,7 +251,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     match outcome {
         Ok(outcome) => Handled::from(outcome).answer(),
         // Sent again it would fail again, and where updates are asked for, all others would wait behind it.
-        Err(fault) if is_malformed(fault.as_ref()) => {
+        Err(fault) if is_lasting(fault.as_ref()) => {
             error!(
                 fault = "malformed",
                 "a join or a leave was not recorded, since a record of it can't be read: {}",
@@ -285,9 +308,9 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
         Ok(None) => {
             error!(
                 fault = "configuration",
-                "what people write is not answered, since setup has not yet written the name of the front bot: run it again"
+                "what people write waits at Telegram, for 24 hours, since setup has not yet written the name of the front bot: run it again"
             );
-            return Handled::from(UpdateOutcome::Ignored).answer();
+            return Rejection::Unavailable.answer();
         }
         Err(fault) => {
             error!(
@@ -340,7 +363,7 @@ impl App {
 /// What can keep an update from being handled: Telegram then sends it again.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whether a record has a form that nobody of this version writes.
-fn is_malformed(failure: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(failure.downcast_ref(), Some(StoreError::Malformed { .. }))
+/// Whether it would fail again, however often it is tried.
+fn is_lasting(failure: &(dyn std::error::Error + 'static)) -> bool {
+    failure.downcast_ref().is_some_and(StoreError::is_lasting)
 }

@@ -15,13 +15,17 @@ use std::time::Duration;
 use domain::claim::without_payloads;
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
-use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation};
-use domain::texts::{AccessLine, Date, Language, Name, Text, access, html};
+use domain::person::{Counted, Intake};
+use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation, person_of};
+use domain::texts::{AccessLine, Date, Language, Name, Text, access};
 use domain::time::Timestamp;
+use domain::update::Sender;
 use store::{AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
 
-use crate::{App, Failure, UpdateOutcome};
+use crate::conversation::{Conversation, Sight};
+use crate::say::Cause;
+use crate::{App, Failure, Met, UpdateOutcome};
 
 /// How long the parts of an album are waited for, at first.
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
@@ -93,22 +97,35 @@ pub(crate) fn cause(app: &App, front: &FrontBot, update: i64, at: Timestamp) -> 
     })
 }
 
-/// Passes on what a person made of a message that was passed on.
+/// Passes on what a person made of a message. It is counted as a message, and what is too much is met with silence.
 pub(crate) async fn edited(
     app: &App,
     front: &FrontBot,
-    update: i64,
+    met: Met,
     message: &PrivateEdit,
 ) -> Result<UpdateOutcome, Failure> {
+    let update = met.key.id;
     let Some(cause) = cause(app, front, update, message.at) else {
         return Ok(UpdateOutcome::Ignored);
     };
-    let chosen = app.people.get(message.person).await?;
-    let chosen = chosen.and_then(|person| person.language);
-    let language = message.language_code.as_deref();
+    let sender = Sender {
+        person: message.person,
+        name: message.written.author_name.clone(),
+        username: message.username.clone(),
+        language_code: message.language_code.clone(),
+    };
+    let seen = Sight {
+        sender: &sender,
+        counted: Some(Counted::Message),
+        is_first: met.is_first,
+        cause: Cause::private(front, &sender, update, message.at),
+    };
+    let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
     let author = RelayAuthor {
         person: message.person,
-        language: Language::choose(chosen, language, app.default_language),
+        language: conversation.language,
     };
     pass_on_edit(app, cause, author, &message.written).await
 }
@@ -218,10 +235,18 @@ pub(crate) fn edit(from: ChatId, language: Language, written: &WrittenMessage) -
     (!text.starts_with('/')).then(|| Content::Edit {
         from,
         message: written.message,
-        text: without_payloads(text),
+        text: shown(from, text),
         part,
         language,
     })
+}
+
+/// What the other side may see of words that were written in this chat. What an operator sends is theirs to send.
+fn shown(from: ChatId, words: &str) -> String {
+    match person_of(from) {
+        Some(_) => without_payloads(words),
+        None => words.to_owned(),
+    }
 }
 
 /// In whose topic a person's words are shown. The first words of a new person count towards the topics of the hour.
@@ -245,9 +270,9 @@ async fn owner(
         );
         return Ok(TopicOwner::Newcomers);
     }
-    app.topics.want(own, cause.update, now).await?;
-    // As long as there is a topic.
+    // As long as there is a topic; before it, so that none is forgotten because we died between.
     app.people.keep(author.person, now).await?;
+    app.topics.want(own, cause.update, now).await?;
     record.wanted_by = Some(cause.update);
     Ok(own)
 }
@@ -264,27 +289,30 @@ pub(crate) struct Passage {
     pub(crate) language: Language,
 }
 
-/// What is sent of what was written: a copy, unless a claim link or token could be read there.
+/// What is sent of what was written: a copy, unless operators could read a claim link or token there.
 pub(crate) async fn passed_on(
     app: &App,
     to: Passage,
     written: &WrittenMessage,
     post: impl Fn(Content) -> Content,
 ) -> Result<Message, Failure> {
-    let copy = |text: Option<&String>, caption: Option<String>| Content::Copy {
+    let copy = |text: Option<String>, caption: Option<String>, as_words: bool| Content::Copy {
         from: to.from,
         message: written.message,
-        text: text.cloned(),
+        text,
         caption,
+        as_words,
+        asked_by: None,
         language: to.language,
     };
-    let content = match (&written.text, &written.caption, written.holds_token) {
+    let is_withheld = written.holds_token && person_of(to.from).is_some();
+    let content = match (&written.text, &written.caption, is_withheld) {
         (text, _, false) => match &written.album {
             Some(group) => return album(app, to, written, group, &post).await,
-            None => copy(text.as_ref(), None),
+            None => copy(text.clone(), None, false),
         },
-        (Some(text), _, true) => silent(html::escape(&without_payloads(text))),
-        (None, Some(caption), true) => copy(None, Some(without_payloads(caption))),
+        (Some(text), _, true) => copy(Some(without_payloads(text)), None, true),
+        (None, Some(caption), true) => copy(None, Some(without_payloads(caption)), false),
         (None, None, true) => {
             let content = Content::Answer {
                 to: written.message,
@@ -323,6 +351,8 @@ async fn album(
                     message: written.message,
                     text: None,
                     caption: None,
+                    as_words: false,
+                    asked_by: None,
                     language: to.language,
                 };
                 to.cause.message("1", to.chat, post(content))

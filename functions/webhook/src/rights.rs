@@ -20,8 +20,13 @@ pub(crate) async fn changed(
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
+    let front = match app.talks() {
+        true => app.front().await?.map(|front| front.bot),
+        false => None,
+    };
     if membership.is_private {
-        if !app.talks() {
+        // Nobody is written to by another bot than the front bot.
+        if front.is_none() || bot.is_some_and(|bot| Some(bot) != front) {
             return Ok(UpdateOutcome::Ignored);
         }
         let reachable = match membership.standing {
@@ -33,7 +38,7 @@ pub(crate) async fn changed(
         return Ok(UpdateOutcome::Handled);
     }
     match app.chats.contains(membership.chat) {
-        true => in_our_chat(app, bot, update, membership).await,
+        true => in_our_chat(app, bot.or(front), update, membership).await,
         false => elsewhere(app, update, membership).await,
     }
 }
@@ -46,6 +51,13 @@ async fn in_our_chat(
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
     let chat = app.canonical_chat(membership.chat);
+    if app.deliveries.is_claimed(chat) {
+        let door = app.chat_infos.get(chat).await?.map(|info| info.door_bot);
+        // People come in by its door bot; another one needs no right there.
+        if bot.is_some() && door.is_some() && bot != door {
+            return Ok(UpdateOutcome::Ignored);
+        }
+    }
     let lacks = lacking(&membership.standing);
     let title = Name(&membership.title);
     if lacks.is_empty() {

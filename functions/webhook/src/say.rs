@@ -55,7 +55,14 @@ pub(crate) async fn say_aside(
 ) -> Result<(), Failure> {
     let id = MessageId::new(cause.at, &format!("update#{}#aside", cause.update));
     let cause = Cause { chat, ..cause };
-    put(app, id, cause, Class::Transactional, html, buttons).await
+    put(app, id, cause, Class::Transactional, html, buttons, true).await
+}
+
+/// Has a message sent that the person is to pass on, however often its update comes; durable on return.
+pub(crate) async fn say_to_pass_on(app: &App, cause: Cause, html: String) -> Result<(), Failure> {
+    let id = MessageId::new(cause.at, &format!("update#{}", cause.update));
+    let class = Class::Transactional;
+    put(app, id, cause, class, html, Vec::new(), false).await
 }
 
 /// Has a message sent, however often its update comes; durable on return.
@@ -67,7 +74,7 @@ pub(crate) async fn say(
     buttons: Vec<Vec<Button>>,
 ) -> Result<(), Failure> {
     let id = MessageId::new(cause.at, &format!("update#{}", cause.update));
-    put(app, id, cause, class, html, buttons).await
+    put(app, id, cause, class, html, buttons, true).await
 }
 
 async fn put(
@@ -77,6 +84,7 @@ async fn put(
     class: Class,
     html: String,
     buttons: Vec<Vec<Button>>,
+    protect: bool,
 ) -> Result<(), Failure> {
     let message = Message {
         id,
@@ -87,7 +95,7 @@ async fn put(
         content: Content::Text {
             html,
             buttons,
-            protect: true,
+            protect,
             silent: false,
         },
         not_before: None,

@@ -11,41 +11,43 @@ use store::FrontBot;
 use crate::conversation::{Conversation, Sight};
 use crate::relay::{self, RelayAuthor};
 use crate::say::{Cause, say_missed};
-use crate::{App, Failure, UpdateOutcome, commands};
+use crate::{App, Failure, Met, UpdateOutcome, commands};
 
 /// Handles what a person wrote in private.
 pub(crate) async fn private(
     app: &App,
     front: &FrontBot,
-    update: i64,
+    met: Met,
     message: &PrivateMessage,
 ) -> Result<UpdateOutcome, Failure> {
     let text = message.text.as_deref().unwrap_or_default();
     let written = WrittenCommand::read(text, &front.username);
     let payload = payload_in(text);
     // Never limited: who paid, and who wants to hear no more.
-    let counted = match (&payload, written) {
-        (Some(_), _) => None,
+    let update = met.key.id;
+    let counted = match (payload, written) {
+        (Some(payload), _) if app.claim_keys.open(payload).is_some() => None,
+        (Some(_), _) => Some(Counted::Command),
         (None, Some(command)) => commands::counted(command),
         (None, None) => Some(Counted::Message),
     };
     let seen = Sight {
         sender: &message.from,
         counted,
+        is_first: met.is_first,
         cause: Cause::private(front, &message.from, update, message.at),
     };
     let Some((conversation, intake)) = Conversation::begin(app, seen).await? else {
         return Ok(UpdateOutcome::Ignored);
     };
-    if let Some(WrittenCommand::Known {
-        command: CommandName::Start,
-        ..
-    }) = written
-    {
-        say_missed(app, conversation.cause).await?;
-    }
     match (payload, written) {
-        (Some(payload), _) => conversation.claim(payload).await?,
+        (Some(payload), _) if intake == Intake::Taken => conversation.claim(payload).await?,
+        (Some(_), _) => {
+            let command = CommandName::Start;
+            conversation
+                .answer(Text::TooManyCommands { command })
+                .await?;
+        }
         (None, Some(command)) => {
             commands::taken(&conversation, command, intake, CommandPlace::Private).await?;
         }
@@ -66,6 +68,13 @@ pub(crate) async fn private(
             conversation.say(Class::Reply, text, Vec::new()).await?;
         }
     }
+    if let Some(WrittenCommand::Known {
+        command: CommandName::Start,
+        ..
+    }) = written
+    {
+        say_missed(app, conversation.cause).await?;
+    }
     Ok(UpdateOutcome::Handled)
 }
 
@@ -73,15 +82,16 @@ pub(crate) async fn private(
 pub(crate) async fn in_group(
     app: &App,
     front: &FrontBot,
-    update: i64,
+    met: Met,
     message: &GroupMessage,
 ) -> Result<UpdateOutcome, Failure> {
     let seen = Sight {
         sender: &message.from,
         counted: Some(Counted::Command),
+        is_first: met.is_first,
         cause: Cause {
             chat: message.chat,
-            ..Cause::private(front, &message.from, update, message.at)
+            ..Cause::private(front, &message.from, met.key.id, message.at)
         },
     };
     let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {

@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! wait for the slot
-//! read the seat        no removal is planned any more: the task is done
-//! getChatMember        die here: again; written: not inside as a member, no removal any more
+//! read the seat        no removal is planned any more, and nobody is left over: the task is done
+//! getChatMember        die here: again; written: not inside as a member, no removal any more; inside without our knowing, one
+//!                      is planned
+//! read their link      in by one that was sold before the chat was claimed: its right is written into the seat
 //! claim                one write: entitled by now, and there is no removal any more; else the call is ours for 60 s
 //! unbanChatMember      die before or after it: the 60 s lapse, and then a look tells whether it was done
 //! write what came of it
@@ -18,9 +20,10 @@ use std::time::Duration;
 
 use domain::fault::Fault;
 use domain::id::TelegramUserId;
+use domain::member::Seat;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::effect::SeatEffect;
-use domain::member::presence::PresenceEvent;
+use domain::member::presence::{LookFinding, PresenceEvent, PresenceState};
 use domain::member::removal::{
     DisputeAction, REMOVAL_LEASE, Removal, RemovalOutcome, RemovalRules,
 };
@@ -29,7 +32,7 @@ use domain::task::Task;
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::StoreError;
-use telegram::TelegramError;
+use telegram::{CALL_TIMEOUT, TelegramError};
 use tracing::{error, info, warn};
 
 use crate::call::{Call, Failed, TaskEnd};
@@ -44,6 +47,9 @@ const RULES: RemovalRules = RemovalRules {
 /// What Telegram says of whom nobody takes out.
 const EXEMPT: [&str; 3] = ["administrator", "chat owner", "restrict self"];
 
+/// What Telegram says of whom a bot has never met.
+const UNKNOWN: [&str; 2] = ["user not found", "member not found"];
+
 /// Does one removal.
 pub(crate) async fn run(
     call: &Call<'_>,
@@ -55,16 +61,22 @@ pub(crate) async fn run(
         return Ok(TaskEnd::NotCalled);
     }
     let seat = app.seats.get(person, call.canonical_chat).await?;
-    let Some(removal) = seat.removal else {
+    if seat.removal.is_none() && !is_left_over(&seat, app.clock.now()) {
         return done(app, task).await;
-    };
-    if let Some(claimed_at) = removal.claimed_at()
+    }
+    if let Some(removal) = &seat.removal
+        && let Some(claimed_at) = removal.claimed_at()
         && !removal.has_lapsed(app.clock.now())
     {
         return wait(call, task, claimed_at.plus(REMOVAL_LEASE)).await;
     }
     let finding = match call.bot.whereabouts(chat, person).await {
         Ok(finding) => finding,
+        // Nothing says that they are inside, and nobody has to see to it.
+        Err(failure) if seat.removal.is_none() && says(&failure, &UNKNOWN) => {
+            warn!(chat.id = %chat, outcome = "dropped", "it can't be told whether a person whose seat moved is inside, since the bot does not know them: {}", chain(&failure));
+            return done(app, task).await;
+        }
         Err(failure) => return failed(call, task, &failure).await,
     };
     let look = SeatCommand::Presence {
@@ -72,14 +84,22 @@ pub(crate) async fn run(
         date: seat::date_of_answer(app),
     };
     let looked = seat::change(call, person, &look).await?;
-    let removal = looked.and_then(|change| change.seat.removal);
-    let Some(removal) = removal else {
+    let seat = looked.map_or(seat, |change| change.seat);
+    let (is_in, now) = (finding == LookFinding::In, app.clock.now());
+    let is_behind = match &seat.removal {
+        Some(removal) => !is_in || removal.claimed_at().is_some(),
+        None => is_in && seat.presence == PresenceState::Out && is_left_over(&seat, now),
+    };
+    if is_behind {
+        // An update of this second was newer than the look, which was not taken.
+        return wait(call, task, now.plus(Duration::from_secs(2))).await;
+    }
+    if seat.removal.is_none() {
         info!(chat.id = %chat, outcome = "dropped", "a person whose seat moved is not taken out: they are not inside as a member");
         return done(app, task).await;
-    };
-    if removal.claimed_at().is_some() {
-        // An update of this second was newer than the look.
-        return wait(call, task, app.clock.now().plus(Duration::from_secs(2))).await;
+    }
+    if let Some(bind) = paid_by_link(call, &seat).await? {
+        seat::change(call, person, &bind).await?;
     }
     let claim = SeatCommand::ClaimRemoval {
         rules: RULES,
@@ -91,6 +111,11 @@ pub(crate) async fn run(
         info!(chat.id = %chat, outcome = "dropped", "a person whose seat moved is not taken out: they are entitled again, or gone");
         return done(app, task).await;
     };
+    // A call that begins late could outlast the claim, and take out who has a right again.
+    let lapses_at = claimed_at.plus(REMOVAL_LEASE);
+    if lapses_at <= app.clock.now().plus(CALL_TIMEOUT) {
+        return wait(call, task, lapses_at).await;
+    }
     let called = call.bot.remove_member(chat, person).await;
     let outcome = outcome_of(&called);
     let report = SeatCommand::RemovalCalled {
@@ -105,7 +130,7 @@ pub(crate) async fn run(
     match (outcome, called) {
         (RemovalOutcome::Unknown, Err(failure)) => {
             warn!(chat.id = %chat, outcome = "unknown", "it is not known whether a person was taken out, a look will tell: {}", chain(&failure));
-            wait(call, task, claimed_at.plus(REMOVAL_LEASE)).await
+            wait(call, task, lapses_at).await
         }
         (RemovalOutcome::Refused { .. }, Err(failure)) => failed(call, task, &failure).await,
         (outcome, _) => {
@@ -120,15 +145,36 @@ pub(crate) async fn run(
     }
 }
 
+/// Whether the last right of a person moved away, who may be inside without our knowing.
+fn is_left_over(seat: &Seat, now: Timestamp) -> bool {
+    seat.moved_at.is_some() && !seat.is_admitted(now)
+}
+
+/// What binds the request by whose link a person came in before the chat was claimed, of which their seat does not know.
+async fn paid_by_link(call: &Call<'_>, seat: &Seat) -> Result<Option<SeatCommand>, StoreError> {
+    let app = call.app;
+    let Some(request) = app.links.of_member(seat.chat, seat.person).await? else {
+        return Ok(None);
+    };
+    let invite = app.invites.get(request).await?;
+    let invite = invite.filter(|invite| {
+        invite.telegram_user_id == Some(seat.person)
+            && invite.joined_at.is_some()
+            && invite.left_at.is_none()
+            && invite.voided_at.is_none()
+            && invite.claim_version.is_none()
+    });
+    Ok(invite.map(|invite| SeatCommand::Bind {
+        request,
+        entitlement: invite.entitlement(),
+    }))
+}
+
 fn outcome_of(called: &Result<(), TelegramError>) -> RemovalOutcome {
     let Err(failure) = called else {
         return RemovalOutcome::Done;
     };
-    let says = |words: &[&str]| {
-        matches!(failure, TelegramError::Refused { status: 400, description, .. }
-            if words.iter().any(|word| description.contains(word)))
-    };
-    if says(&EXEMPT) && !says(&["rights"]) {
+    if says(failure, &EXEMPT) && !says(failure, &["rights"]) {
         RemovalOutcome::IsExempt
     } else if failure.fault() == Fault::Unknown {
         RemovalOutcome::Unknown
@@ -137,6 +183,12 @@ fn outcome_of(called: &Result<(), TelegramError>) -> RemovalOutcome {
             reason: chain(failure),
         }
     }
+}
+
+/// Whether Telegram refuses with one of these words.
+fn says(failure: &TelegramError, words: &[&str]) -> bool {
+    matches!(failure, TelegramError::Refused { status: 400, description, .. }
+        if words.iter().any(|word| description.contains(word)))
 }
 
 fn lifted_ban(change: &SeatChange) -> bool {

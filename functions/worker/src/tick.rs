@@ -96,9 +96,12 @@ async fn is_due(app: &App, lane: Lane) -> Result<bool, StoreError> {
             Found::Malformed(_) => true,
             Found::Task(task) => task.is_due(now),
         });
-        // What comes due later lies behind what comes due first.
-        let is_in_order = matches!(lane, Lane::Later(_));
-        after = page.more_after.filter(|_| !is_in_order);
+        // What comes due later lies behind what comes due first, but for removals that were put off.
+        let is_over = match page.found.last() {
+            Some(Found::Task(task)) => task.ends_due(now),
+            Some(Found::Malformed(_)) | None => false,
+        };
+        after = page.more_after.filter(|_| !is_over);
         if is_due || after.is_none() {
             return Ok(is_due);
         }

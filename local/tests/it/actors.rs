@@ -3,6 +3,7 @@
 mod feed;
 mod keys;
 mod libraries;
+mod others;
 
 use domain::actor::{ActorRole, method};
 use local::harness::{BotApiActor, TestStack, until};

@@ -1,5 +1,7 @@
 //! Signed calls out: what happens is told to the endpoints that an owner registered, once each by its id, whatever fails.
 
+mod announced;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,6 @@ use local::harness::{HOUR, MINUTE, ReceivedCall, Receiver, Reply, TestStack, unt
 use local::resources::HOOKS_TICK_TIMEOUT;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
-use simulators::telegram::{Fault, Tap};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -487,114 +488,4 @@ async fn a_caller_that_dies_over_a_call_makes_it_again_with_the_same_id() {
     assert_eq!(deliveries(&stack, &id, "?state=delivered").await.len(), 1);
     stack.clock.advance(HOUR);
     stack.run_until_idle().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn joins_leaves_voids_and_failures_are_told() {
-    let receiver = Receiver::start().await;
-    let stack = stack_for(&[&receiver], &[("MAX_ATTEMPTS", "1")]).await;
-    let types = [
-        "invite.joined",
-        "invite.left",
-        "invite.voided",
-        "invite.failed",
-    ];
-    register(&stack, json!({"url": receiver.url("/"), "types": types})).await;
-    let (_, link) = stack.admitted("alice", "T1").await;
-    let alice = stack.customer(7);
-    alice.join_by(&link);
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    stack.clock.advance(Duration::from_secs(2));
-    alice.leave();
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    let (bob, _) = stack.admitted("bob", "T2").await;
-    for _ in 0..2 {
-        stack.shop().void(&bob).await.done();
-    }
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    stack.telegram.fail_all_mints(Fault::BadGateway);
-    let carol = stack.shop().bought("carol", "T3").await;
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    let kinds = receiver.kinds();
-    assert_eq!(
-        kinds,
-        [
-            "invite.joined",
-            "invite.left",
-            "invite.voided",
-            "invite.failed"
-        ]
-    );
-    let calls = receiver.calls();
-    assert_eq!(calls[0].json()["data"]["telegramUserId"], 7);
-    assert_eq!(calls[3].json()["data"]["requestId"], json!(carol));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_claim_a_conflict_a_move_and_the_end_of_a_seat_are_told() {
-    let receiver = Receiver::start().await;
-    let stack = stack_for(&[&receiver], &[("CHAT_DELIVERY", "claim")]).await;
-    let types = [
-        "seat.claimed",
-        "seat.conflict",
-        "seat.moved",
-        "seat.ended",
-        "invite.joined",
-    ];
-    register(&stack, json!({"url": receiver.url("/"), "types": types})).await;
-    let bought = stack.shop().buy("alice", "T1").await;
-    let link = bought.body["inviteLink"].as_str().unwrap().to_owned();
-    let (alice, mallory) = (stack.customer(7), stack.customer(8));
-    for _ in 0..2 {
-        alice.claim_by(&link);
-        stack.run_until_idle().await;
-        tick(&stack).await;
-        stack.clock.advance(Duration::from_secs(2));
-    }
-    assert_eq!(
-        receiver.kinds(),
-        ["seat.claimed"],
-        "a second tap is no second claim"
-    );
-    mallory.claim_by(&link);
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    assert_eq!(alice.tap(&alice.ways_in(stack.bot_id)[0]), Tap::Requested);
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    assert_eq!(
-        receiver.kinds(),
-        ["seat.claimed", "seat.conflict", "invite.joined"]
-    );
-    let calls = receiver.calls();
-    assert_eq!(calls[0].json()["data"]["telegramUserId"], 7);
-    assert_eq!(calls[1].json()["data"]["telegramUserId"], 8);
-    assert_eq!(calls[1].json()["data"]["holderTelegramUserId"], 7);
-    let other = stack.shop().buy("bob", "T2").await;
-    stack
-        .customer(9)
-        .claim_by(other.body["inviteLink"].as_str().unwrap());
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    let moved = stack.shop().act(&other.request_id(), "rebind", "{}").await;
-    for _ in 0..2 {
-        mallory.claim_by(moved.body["inviteLink"].as_str().unwrap());
-        stack.run_until_idle().await;
-        tick(&stack).await;
-    }
-    stack.shop().void(&other.request_id()).await.done();
-    stack.run_until_idle().await;
-    tick(&stack).await;
-    let kinds = ["seat.claimed", "seat.moved", "seat.ended"];
-    assert_eq!(receiver.kinds()[3..], kinds);
-    let moved = &receiver.calls()[4].json()["data"];
-    assert_eq!(
-        [&moved["fromTelegramUserId"], &moved["telegramUserId"]],
-        [9, 8]
-    );
-    assert_eq!(receiver.calls()[5].json()["data"]["telegramUserId"], 8);
 }

@@ -1,11 +1,18 @@
 //! Moving a seat to another account, and what the shop, the door and the dispatcher do for it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::id::{ChatId, InviteLink, TelegramUserId};
+use domain::join::Join;
+use domain::task::{Task, Work};
+use domain::time::Timestamp;
 use futures_util::future::join_all;
 use local::harness::{JOINED, LINK_CREATED, TestStack};
 use serde_json::{Value, json};
-use simulators::telegram::{Fault, FaultRule, Tap};
+use simulators::telegram::{Fault, FaultRule, MemberStatus, Tap, User};
+use store::{Invites, Joined, SeatWritten, Seats, Tasks};
 
 const CLAIMED: (&str, &str) = ("CHAT_DELIVERY", "claim");
 const SECONDS: Duration = Duration::from_secs(2);
@@ -317,4 +324,195 @@ async fn a_link_that_is_forwarded_a_thousand_times_gives_one_seat_and_that_is_th
         !ways_in.is_empty()
     });
     assert_eq!(others.count(), 0);
+}
+
+/// The key of a person's seat.
+fn seat_key(stack: &TestStack, person: i64) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (
+            "telegramUserId".to_owned(),
+            AttributeValue::S(person.to_string()),
+        ),
+        (
+            "chatId".to_owned(),
+            AttributeValue::S(stack.chat_id.to_string()),
+        ),
+    ])
+}
+
+/// Nothing is known of a person any more who is inside, as if they had come in before the chat was claimed.
+async fn is_unknown(stack: &TestStack, person: i64) {
+    let client = stack.dynamodb();
+    let delete = client.delete_item().table_name("Members");
+    let key = seat_key(stack, person);
+    delete.set_key(Some(key)).send().await.unwrap();
+}
+
+/// Somebody is in by a link that was sold before the chat was claimed.
+async fn joined_by_link(stack: &TestStack, person: i64) -> String {
+    let id = stack.put_mint(1).await;
+    stack.ring().await;
+    stack.run_until_idle().await;
+    let shown = stack.shop().status(&id).await;
+    let link = shown["inviteLink"].as_str().unwrap();
+    stack.customer(person).join_by(link);
+    stack.run_until_idle().await;
+    stack.clock.advance(SECONDS);
+    id
+}
+
+/// They buy once more, and that seat moves.
+async fn another_seat_moves(stack: &TestStack, person: i64, to: i64) {
+    let (id, link) = bought(stack, "again").await;
+    stack.customer(person).claim_by(&link);
+    stack.run_until_idle().await;
+    let new = moved(stack, &id, json!({})).await;
+    stack.clock.advance(SECONDS);
+    stack.customer(to).claim_by(&new);
+    stack.run_for(Duration::from_secs(10)).await;
+    stack.run_until_idle().await;
+}
+
+#[tokio::test]
+async fn whoever_is_in_by_a_link_that_was_sold_before_stays_when_another_seat_of_theirs_moves() {
+    for is_known in [true, false] {
+        let stack = TestStack::with(&[CLAIMED]).await;
+        joined_by_link(&stack, 7).await;
+        if !is_known {
+            is_unknown(&stack, 7).await;
+        }
+        another_seat_moves(&stack, 7, 8).await;
+        assert!(stack.customer(7).is_in(), "{is_known}");
+        assert_eq!(taken_out(&stack), 0, "{is_known}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_who_came_by_such_a_link_does_not_come_back_by_the_door() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    joined_by_link(&stack, 7).await;
+    let (_, link) = bought(&stack, "bob").await;
+    let door = is_let_in(&stack, 8, &link).await;
+    stack.customer(7).leave();
+    stack.run_until_idle().await;
+    stack.clock.advance(SECONDS);
+    assert_eq!(stack.customer(7).tap(&door), Tap::Requested);
+    stack.run_for(Duration::from_secs(5)).await;
+    assert!(!stack.customer(7).is_in());
+    stack.run_until_idle().await;
+}
+
+#[tokio::test]
+async fn whoever_is_inside_without_our_knowing_is_taken_out_when_their_seat_moves() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    stack.customer(7).is_added();
+    stack.run_until_idle().await;
+    is_unknown(&stack, 7).await;
+    stack.clock.advance(SECONDS);
+    another_seat_moves(&stack, 7, 8).await;
+    assert!(!stack.customer(7).is_in());
+    assert_eq!(taken_out(&stack), 1);
+}
+
+#[tokio::test]
+async fn a_ban_by_hand_that_is_seen_in_the_second_of_another_update_is_not_lifted() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let (id, link) = bought(&stack, "alice").await;
+    is_let_in(&stack, 7, &link).await;
+    // Word of a time that no look is newer than, for some seconds.
+    let at = Timestamp::from_ms(stack.clock.now_ms() + 6_000);
+    let client = stack.dynamodb();
+    let update = client.update_item().table_name("Members");
+    let key = seat_key(&stack, 7);
+    let update = update
+        .set_key(Some(key))
+        .update_expression("SET presenceAt = :at");
+    let at = AttributeValue::S(at.to_string());
+    update
+        .expression_attribute_values(":at", at)
+        .send()
+        .await
+        .unwrap();
+    stack.telegram.ban(stack.chat_id, User::new(7), 0);
+    stack.run_until_idle().await;
+    moved(&stack, &id, json!({"stolen": true})).await;
+    stack.run_for(Duration::from_secs(30)).await;
+    stack.run_until_idle().await;
+    assert_eq!(taken_out(&stack), 0);
+    let status = stack.telegram.status(stack.chat_id, 7);
+    assert!(matches!(status, MemberStatus::Kicked { .. }), "{status:?}");
+}
+
+#[tokio::test]
+async fn what_is_done_late_to_a_seat_that_was_claimed_meanwhile_changes_nothing() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let (id, link) = bought(&stack, "alice").await;
+    is_let_in(&stack, 7, &link).await;
+    let new = moved(&stack, &id, json!({})).await;
+    let mut env = stack.config();
+    let invites = Invites::from_env(stack.dynamodb(), &mut env);
+    let seats = Seats::from_env(stack.dynamodb(), &mut env);
+    let tasks = Tasks::from_env(stack.dynamodb(), &mut env);
+    let now = Timestamp::from_ms(stack.clock.now_ms());
+    let moving = invites.get(id.parse().unwrap()).await.unwrap().unwrap();
+    // Its holder claims it back, between the two writes of a move that says that it was stolen.
+    stack.customer(7).claim_by(&new);
+    stack.run_until_idle().await;
+    let late = seats.take_away(&moving, TelegramUserId(7), (&invites, &tasks), now);
+    assert!(matches!(late.await, Ok(SeatWritten::NotClaimable)));
+    let seat = seats
+        .get(TelegramUserId(7), ChatId(stack.chat_id))
+        .await
+        .unwrap();
+    assert!(seat.is_admitted(now));
+
+    let newer = moved(&stack, &id, json!({})).await;
+    stack.customer(8).claim_by(&newer);
+    stack.run_until_idle().await;
+    // The join of the former holder is not that of the new one.
+    let join = Join {
+        chat: ChatId(stack.chat_id),
+        person: TelegramUserId(7),
+        link: InviteLink::new(&new),
+        at: now,
+    };
+    let late = invites.record_join(id.parse().unwrap(), &join, now).await;
+    assert!(matches!(late, Ok(Joined::Past(_))));
+    assert_eq!(stack.shop().status(&id).await["joined"], false);
+}
+
+#[tokio::test]
+async fn a_payment_whose_link_was_made_anew_becomes_its_buyers_by_a_repeat() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let (_, first) = bought(&stack, "bob").await;
+    let door = is_let_in(&stack, 8, &first).await;
+    let (id, _) = bought(&stack, "alice").await;
+    moved(&stack, &id, json!({})).await;
+    let body = json!({"userId": "alice", "transactionId": "T-alice", "telegramUserId": 7});
+    for _ in 0..2 {
+        assert_eq!(stack.shop().request(&body, &[]).await.status, 200);
+    }
+    assert_eq!(stack.customer(7).tap(&door), Tap::Requested);
+    stack.run_until_idle().await;
+    assert!(stack.customer(7).is_in());
+}
+
+#[tokio::test]
+async fn what_is_due_behind_removals_that_were_put_off_is_seen_by_the_tick() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let (_, link) = bought(&stack, "alice").await;
+    let door = is_let_in(&stack, 7, &link).await;
+    let (chat, now) = (ChatId(stack.chat_id), stack.clock.now_ms());
+    for person in 1001..=1020 {
+        let work = Work::Remove(TelegramUserId(person));
+        let put_off = Task {
+            not_before: Some(Timestamp::from_ms(now + 7_200_000)),
+            ..Task::new(chat, work, Timestamp::from_ms(now))
+        };
+        stack.put(&put_off).await;
+    }
+    assert_eq!(stack.customer(8).tap(&door), Tap::Requested);
+    stack.run_for(Duration::from_secs(1200)).await;
+    assert_eq!(stack.telegram.count("declineChatJoinRequest"), 1);
+    stack.run_until_idle().await;
 }

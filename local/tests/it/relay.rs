@@ -1,12 +1,14 @@
 //! The relay: what people write reaches the operators, in one topic each, and the other way round.
 
+mod faults;
+
 use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
 use domain::message::{Class, Content, Message, MessageId};
 use domain::time::Timestamp;
 use local::harness::{HOUR, MINUTE, TestStack};
-use simulators::telegram::{Conversation, Rights, SeenMessage, SeenTopic, User};
+use simulators::telegram::{Conversation, SeenMessage, SeenTopic, User};
 
 const DESK: i64 = -1_001_777_000_111;
 const DESK_ID: &str = "-1001777000111";
@@ -581,17 +583,4 @@ async fn who_was_not_reached_is_told_at_the_next_start_and_once() {
     let heard = heard(&stack, 7);
     let again: Vec<_> = heard.iter().filter(|text| text.contains('#')).collect();
     assert_eq!(again, ["paid#2"]);
-}
-
-#[tokio::test]
-async fn a_bot_without_its_rights_in_the_operators_chat_loses_nothing() {
-    let mut stack = desk().await;
-    stack
-        .telegram
-        .make_admin(stack.bot_id, DESK, Rights::none());
-    writes(&stack, 7, "Hello");
-    idle(&stack).await;
-    // It is parked, and waits for a person: nothing is said twice, nothing is lost.
-    assert!(topics(&stack).is_empty());
-    stack.leaves_something();
 }

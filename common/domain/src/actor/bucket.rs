@@ -1,7 +1,8 @@
 //! How fast actors send: one token bucket of them all, and one of each.
 //!
 //! A bucket is kept as the instant at which it will be full again. A message takes one token; while there is none it is
-//! told when there will be one, and waits for it if that is soon.
+//! told when there will be one, and waits for it if that is soon. A call of more messages than a bucket holds leaves when
+//! the bucket is full, and owes the rest.
 
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use super::super::time::Timestamp;
 pub const ACTOR_RATE: u32 = 5;
 /// The longest that a send waits for its turn; beyond, the caller is told when to come again.
 pub const SEND_WAIT_MAX: Duration = Duration::from_secs(3);
-/// A bucket that is to be full later than this was written by a clock that was ahead.
-const AHEAD_MAX: Duration = Duration::from_secs(60);
+/// A bucket that is to be full later than this was written by a clock that was ahead: a call of 100 messages takes the
+/// tokens of 100 s at one a second.
+const AHEAD_MAX: Duration = Duration::from_secs(120);
 
 /// A bucket that takes `rate` tokens a second and holds as many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +37,16 @@ impl SendBucket {
         full_at.unwrap_or(now).max(now)
     }
 
-    /// When there is a token; not later than `now` if there is one.
-    fn free_at(&self, now: Timestamp) -> Timestamp {
-        let spent = self.interval() * self.rate.max(1);
-        self.full(now).plus(self.interval()).minus(spent)
+    /// When there are so many tokens, or as many as it holds; not later than `now` if there are.
+    fn free_at(&self, tokens: u32, now: Timestamp) -> Timestamp {
+        let holds = self.rate.max(1);
+        let left = self.interval() * (holds - tokens.clamp(1, holds));
+        self.full(now).minus(left)
     }
 
-    /// When it is full again once a token is taken.
-    fn after(&self, now: Timestamp) -> Timestamp {
-        self.full(now).plus(self.interval())
+    /// When it is full again once so many tokens are taken.
+    fn after(&self, tokens: u32, now: Timestamp) -> Timestamp {
+        self.full(now).plus(self.interval() * tokens.max(1))
     }
 }
 
@@ -63,12 +66,18 @@ pub enum SendTurn {
     Later(Timestamp),
 }
 
-/// The turn of a send at `now`, which may not leave before `not_before`: a wait of Telegram's.
+/// The turn of a send of so many messages at `now`, which may not leave before `not_before`: a wait of Telegram's.
 #[must_use]
-pub fn turn(all: SendBucket, own: SendBucket, not_before: Timestamp, now: Timestamp) -> SendTurn {
+pub fn turn(
+    all: SendBucket,
+    own: SendBucket,
+    messages: u32,
+    not_before: Timestamp,
+    now: Timestamp,
+) -> SendTurn {
     let at = all
-        .free_at(now)
-        .max(own.free_at(now))
+        .free_at(messages, now)
+        .max(own.free_at(messages, now))
         .max(not_before)
         .max(now);
     if at > now.plus(SEND_WAIT_MAX) {
@@ -76,8 +85,8 @@ pub fn turn(all: SendBucket, own: SendBucket, not_before: Timestamp, now: Timest
     }
     SendTurn::Takes {
         at,
-        all_full_at: all.after(now),
-        own_full_at: own.after(now),
+        all_full_at: all.after(messages, now),
+        own_full_at: own.after(messages, now),
     }
 }
 
@@ -94,7 +103,7 @@ mod tests {
         let end = NOW.plus(Duration::from_secs(seconds));
         while now < end {
             let of = |full_at, rate| SendBucket { full_at, rate };
-            let turn = turn(of(all, rate), of(own, own_rate), NOW, now);
+            let turn = turn(of(all, rate), of(own, own_rate), 1, NOW, now);
             if let SendTurn::Takes {
                 at,
                 all_full_at,
@@ -125,15 +134,42 @@ mod tests {
     }
 
     #[test]
+    fn many_messages_at_once_take_as_many_tokens() {
+        let of = |full_at| SendBucket { full_at, rate: 5 };
+        for (messages, busy_ms) in [(1, 200), (3, 600), (5, 1000), (10, 2000), (100, 20_000)] {
+            let first = turn(of(None), of(None), messages, NOW, NOW);
+            let SendTurn::Takes {
+                at,
+                all_full_at,
+                own_full_at,
+            } = first
+            else {
+                panic!("{first:?}")
+            };
+            assert_eq!((at, all_full_at), (NOW, own_full_at), "{messages}");
+            assert_eq!(all_full_at, NOW.plus(Duration::from_millis(busy_ms)));
+            // What they owe is believed: the next one waits for it.
+            let next = turn(of(Some(all_full_at)), of(None), 1, NOW, NOW);
+            let free_at = all_full_at.minus(Duration::from_millis(800)).max(NOW);
+            match next {
+                SendTurn::Takes { at, .. } => assert_eq!(at, free_at, "{messages}"),
+                SendTurn::Later(at) => assert_eq!(at, free_at, "{messages}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_wait_of_telegrams_counts_and_a_long_one_is_told() {
         let fresh = SendBucket {
             full_at: None,
             rate: 5,
         };
         let soon = NOW.plus(Duration::from_secs(2));
-        assert!(matches!(turn(fresh, fresh, soon, NOW), SendTurn::Takes { at, .. } if at == soon));
+        assert!(
+            matches!(turn(fresh, fresh, 1, soon, NOW), SendTurn::Takes { at, .. } if at == soon)
+        );
         let late = NOW.plus(Duration::from_secs(4));
-        assert_eq!(turn(fresh, fresh, late, NOW), SendTurn::Later(late));
+        assert_eq!(turn(fresh, fresh, 1, late, NOW), SendTurn::Later(late));
     }
 
     #[test]
@@ -142,6 +178,6 @@ mod tests {
             full_at: Some(NOW.plus(Duration::from_secs(3600))),
             rate: 5,
         };
-        assert!(matches!(turn(ahead, ahead, NOW, NOW), SendTurn::Takes { at, .. } if at == NOW));
+        assert!(matches!(turn(ahead, ahead, 1, NOW, NOW), SendTurn::Takes { at, .. } if at == NOW));
     }
 }

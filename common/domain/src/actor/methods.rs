@@ -6,6 +6,21 @@ use std::sync::OnceLock;
 /// One method a line: see its head.
 const TABLE: &str = include_str!("methods.txt");
 
+/// The parameters that may be files.
+const FILES: [&str; 11] = [
+    "animation",
+    "audio",
+    "cover",
+    "document",
+    "live_photo",
+    "photo",
+    "sticker",
+    "thumbnail",
+    "video",
+    "video_note",
+    "voice",
+];
+
 /// What an actor needs to call a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallRight {
@@ -32,6 +47,15 @@ pub struct MethodRule {
     pub right: CallRight,
     /// The parameters that are passed on.
     pub parameters: Vec<&'static str>,
+}
+
+impl MethodRule {
+    /// Whether a file may be passed on under this name: that of a parameter that is a file, or one of the caller's own, by
+    /// which `attach://` names it.
+    #[must_use]
+    pub fn may_be_file(&self, name: &str) -> bool {
+        FILES.contains(&name) || !self.parameters.contains(&name)
+    }
 }
 
 /// The method of this name, whose case does not count; nothing if there is none.
@@ -101,6 +125,19 @@ mod tests {
             "getChatAdministrators",
         ] {
             assert_eq!(method(name).unwrap().right, CallRight::Nobody, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_file_stands_for_another_parameter() {
+        let photo = method("sendPhoto").unwrap();
+        for (name, may) in [
+            ("photo", true),
+            ("file0", true),
+            ("reply_markup", false),
+            ("chat_id", false),
+        ] {
+            assert_eq!(photo.may_be_file(name), may, "{name}");
         }
     }
 

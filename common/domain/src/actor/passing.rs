@@ -77,6 +77,8 @@ pub struct PassedCall {
     pub from_chat: Option<ChatId>,
     /// The messages that it names.
     pub messages: Vec<i64>,
+    /// How many messages it sends, at least 1.
+    pub sends: u32,
 }
 
 impl PassedCall {
@@ -138,12 +140,28 @@ pub fn pass(rule: &MethodRule, given: Map<String, Value>) -> Result<PassedCall, 
         return Err(PassRefusal::ReplyElsewhere);
     }
     let messages = messages(&parameters)?;
+    let sends = match rule.name {
+        "copyMessages" => messages.len(),
+        "sendMediaGroup" => album_size(&parameters),
+        _ => 1,
+    };
     Ok(PassedCall {
         parameters,
         chat,
         from_chat,
         messages,
+        sends: u32::try_from(sends.clamp(1, MESSAGES_MAX)).unwrap_or(1),
     })
+}
+
+/// How many parts an album has; none if it can't be read, which Telegram refuses.
+fn album_size(parameters: &Map<String, Value>) -> usize {
+    let parsed = match parameters.get("media") {
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
+        Some(media) => media.clone(),
+        None => Value::Null,
+    };
+    parsed.as_array().map_or(0, Vec::len)
 }
 
 fn chat_of(parameters: &Map<String, Value>, name: &str) -> Result<Option<ChatId>, PassRefusal> {
@@ -376,5 +394,30 @@ mod tests {
         );
         let one = passed("deleteMessage", json!({"chat_id": 7, "message_id": "x"}));
         assert_eq!(one.unwrap_err(), PassRefusal::MessageIds);
+    }
+
+    #[test]
+    fn as_many_messages_are_counted_as_are_sent() {
+        let copy = |ids: Value| json!({"chat_id": 7, "from_chat_id": 7, "message_ids": ids});
+        let album = |media: Value| json!({"chat_id": 7, "media": media});
+        for (name, given, sends) in [
+            ("sendMessage", json!({"chat_id": 7, "text": "x"}), 1),
+            ("copyMessages", copy(json!([1, 2, 3])), 3),
+            ("copyMessages", copy(json!("[1, 2]")), 2),
+            ("sendMediaGroup", album(json!([{}, {}])), 2),
+            ("sendMediaGroup", album(json!("[{}, {}, {}]")), 3),
+            ("sendMediaGroup", album(json!("x")), 1),
+            (
+                "deleteMessages",
+                json!({"chat_id": 7, "message_ids": [1, 2]}),
+                1,
+            ),
+        ] {
+            assert_eq!(
+                passed(name, given.clone()).unwrap().sends,
+                sends,
+                "{name} {given}"
+            );
+        }
     }
 }

@@ -69,12 +69,24 @@ const KINDS: [&str; 8] = [
     "subscription",
 ];
 
-/// What an update is about, if it may stand in the feed. Our own buttons, messages with a claim link in them and messages
-/// that bots send do not.
+/// Strings that Telegram makes, among them long ones that may look like a claim token.
+const MADE_BY_TELEGRAM: [&str; 4] = [
+    "file_id",
+    "file_unique_id",
+    "telegram_payment_charge_id",
+    "provider_payment_charge_id",
+];
+
+/// What an update is about, if it may stand in the feed. Our own buttons, whatever has a claim link anywhere in it and
+/// messages that bots send do not.
 #[must_use]
 pub fn read(update: &Value) -> Option<FeedSubject> {
     let kind = KINDS.into_iter().find(|kind| update[*kind].is_object())?;
     let content = &update[kind];
+    // Whoever holds a claim link may claim the seat: it is the payer's secret until they do.
+    if may_show_claim(content) {
+        return None;
+    }
     let (topic, pressed) = match kind {
         "message" | "edited_message" => (of_message(content)?, None),
         "callback_query" => {
@@ -117,12 +129,34 @@ fn same(kind: &str, content: &Value) -> String {
     format!("{kind}#{chat}#{person}#{at}#{old}#{new}")
 }
 
+/// Whether a claim link or token can be read anywhere in it: in a text or a caption, what they answer or quote, the link
+/// behind a word, a button.
+fn may_show_claim(value: &Value) -> bool {
+    match value {
+        Value::String(text) => claim::may_show_payload(text),
+        Value::Array(values) => values.iter().any(may_show_claim),
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            !MADE_BY_TELEGRAM.contains(&name.as_str()) && may_show_claim(value)
+        }),
+        _ => false,
+    }
+}
+
+/// An update as actors see it: without the invite link by which somebody joins, which lets others in too. In its place
+/// stands `…`, since libraries want the field.
+#[must_use]
+pub fn shown(mut update: Value) -> Value {
+    for kind in ["chat_member", "chat_join_request"] {
+        if let Some(link) = update.pointer_mut(&format!("/{kind}/invite_link/invite_link")) {
+            *link = "…".into();
+        }
+    }
+    update
+}
+
 fn of_message(message: &Value) -> Option<FeedTopic> {
     let chat = ChatId(message["chat"]["id"].as_i64()?);
-    let text = message["text"].as_str().or(message["caption"].as_str());
-    let is_bots = message["from"]["is_bot"] == true;
-    // Whoever holds a claim link may claim the seat: it is the payer's secret until they do.
-    if is_bots || text.is_some_and(|text| claim::payload_in(text).is_some()) {
+    if message["from"]["is_bot"] == true {
         return None;
     }
     let pays = ["successful_payment", "refunded_payment"]
@@ -204,6 +238,60 @@ mod tests {
         ] {
             assert_eq!(topic(&update), expected, "{update}");
         }
+    }
+
+    #[test]
+    fn a_claim_link_is_found_wherever_it_stands() {
+        let token = "Q".repeat(46);
+        let link = format!("https://t.me/shop_bot?start=c_{token}");
+        let entity = json!([{"type": "text_link", "offset": 0, "length": 1, "url": link}]);
+        let markup = json!({"inline_keyboard": [[{"text": "a", "url": link}]]});
+        let press = |message: Value| json!({"callback_query": {"data": "a", "message": message}});
+        for update in [
+            message("message", &json!({"text": format!("look: {link}")})),
+            message("message", &json!({"text": token})),
+            message("message", &json!({"caption": link})),
+            message("edited_message", &json!({"text": "a", "entities": entity})),
+            message("message", &json!({"text": "a", "caption_entities": entity})),
+            message(
+                "message",
+                &json!({"text": "a", "reply_to_message": {"text": link}}),
+            ),
+            message(
+                "message",
+                &json!({"text": "a", "reply_to_message": {"entities": entity}}),
+            ),
+            message("message", &json!({"text": "a", "quote": {"text": link}})),
+            message(
+                "message",
+                &json!({"text": "a", "external_reply": {"link_preview_options": {"url": link}}}),
+            ),
+            message("message", &json!({"text": "a", "reply_markup": markup})),
+            press(json!({"text": link})),
+            press(json!({"text": "a", "reply_markup": markup})),
+        ] {
+            assert_eq!(topic(&update), None, "{update}");
+        }
+        // A file's name at Telegram is long, and means nothing.
+        let file = format!("AgACAgIAAxkBAAc_{token}");
+        let photo = json!({"photo": [{"file_id": file, "file_unique_id": token}]});
+        assert_eq!(topic(&message("message", &photo)), Some(FeedTopic::Talk));
+    }
+
+    #[test]
+    fn the_link_of_a_join_is_not_shown() {
+        let link = json!({"invite_link": "https://t.me/+AbCdEf", "name": "T-1"});
+        for kind in ["chat_member", "chat_join_request"] {
+            let update = json!({"update_id": 1, kind: {"date": 1, "invite_link": link}});
+            let seen = shown(update);
+            assert_eq!(
+                seen[kind]["invite_link"],
+                json!({"invite_link": "…", "name": "T-1"})
+            );
+            assert_eq!(seen[kind]["date"], 1);
+        }
+        let talk = message("message", &json!({"text": "https://t.me/+AbCdEf"}));
+        assert_eq!(shown(talk.clone()), talk);
     }
 
     #[test]

@@ -17,7 +17,6 @@ fn actor(name: &str, role: ActorRole) -> Actor {
         created_at: NOW,
         cursor: FeedSeq(0),
         allowed_updates: None,
-        webhook: None,
         poll: None,
         asked_offset: None,
     }

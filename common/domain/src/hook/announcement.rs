@@ -241,8 +241,8 @@ impl Announcement {
         Self::new(HookKind::MessageUndelivered, task.message.at(), cause, data)
     }
 
-    /// A bot lost rights in a chat at `at`, as Telegram reports it: those that are `missing`, by Telegram's names. The front
-    /// bot is not named.
+    /// A bot lost rights in a chat at `at`, as Telegram reports it: those that are `missing`, by Telegram's names. A bot
+    /// that is not known has no name.
     #[must_use]
     pub fn bot_rights_lost(bot: Option<BotId>, chat: ChatId, missing: &str, at: Timestamp) -> Self {
         let missing: Vec<&str> = missing.split(", ").collect();

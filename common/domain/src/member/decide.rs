@@ -264,6 +264,11 @@ impl Draft<'_> {
         }
         let is_admitted = self.standing().right.is_admitted();
         if !is_admitted && path == DoorPath::Other {
+            // Telegram keeps one request of a person: it is another administrator's by now, and not ours to decline.
+            if self.seat.requested_at.is_some_and(|known| known < date) {
+                self.seat.requested_at = None;
+                self.notes.push("asked at another door".to_owned());
+            }
             return;
         }
         if self.seat.requested_at.is_none_or(|known| known < date) {

@@ -8,7 +8,8 @@ use super::effect::SeatEffect;
 use super::removal::RemovalRow;
 
 impl SeatChange {
-    /// What the dispatcher of the chat is to do: let in who waits at the door, take out whose seat is another's.
+    /// What the dispatcher of the chat is to do: let in who waits at the door, take out whose seat is another's, also if
+    /// they are inside without our knowing.
     #[must_use]
     pub fn tasks(&self) -> Vec<Task> {
         let (chat, person) = (self.seat.chat, self.seat.person);
@@ -20,6 +21,9 @@ impl SeatChange {
                 planned_at,
                 row: RemovalRow::Planned { cause, held: None },
             } if cause.is_ordered() => Some(Task::new(chat, Work::Remove(person), *planned_at)),
+            SeatEffect::LookIfInside { moved_at } => {
+                Some(Task::new(chat, Work::Remove(person), *moved_at))
+            }
             _ => None,
         });
         tasks.collect()

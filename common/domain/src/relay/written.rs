@@ -41,6 +41,8 @@ pub struct WrittenMessage {
     pub thread: Option<i64>,
     /// The message that it answers; not the one by which its topic began.
     pub reply_to: Option<i64>,
+    /// Who wrote the message that it answers.
+    pub reply_to_author: Option<i64>,
     /// The album of which it is a part.
     pub album: Option<String>,
     /// What it says, if it is nothing but text.
@@ -100,6 +102,7 @@ impl WrittenMessage {
             message: message["message_id"].as_i64()?,
             thread,
             reply_to,
+            reply_to_author: message["reply_to_message"]["from"]["id"].as_i64(),
             album: text("media_group_id"),
             text: text("text"),
             caption: text("caption"),
@@ -166,6 +169,8 @@ impl DeskMessage {
 pub struct PrivateEdit {
     /// Who.
     pub person: TelegramUserId,
+    /// Their username, if they have one.
+    pub username: Option<String>,
     /// The language of their app, as an IETF tag, if Telegram tells it.
     pub language_code: Option<String>,
     /// When, to the second, by Telegram's clock.
@@ -175,7 +180,7 @@ pub struct PrivateEdit {
 }
 
 impl PrivateEdit {
-    /// Reads a `Message` of a private chat that was edited.
+    /// Reads a `Message` of a private chat that was edited; `None` of one without words, as a live location that moves.
     #[must_use]
     pub fn read(message: &Value) -> Option<Self> {
         let from = &message["from"];
@@ -183,11 +188,16 @@ impl PrivateEdit {
         if message["chat"]["type"] != "private" || !is_person {
             return None;
         }
+        let written = WrittenMessage::read(message)?;
+        if written.text.is_none() && written.caption.is_none() {
+            return None;
+        }
         Some(Self {
             person: TelegramUserId(from["id"].as_i64()?),
+            username: from["username"].as_str().map(str::to_owned),
             language_code: from["language_code"].as_str().map(str::to_owned),
             at: time_of(message)?,
-            written: WrittenMessage::read(message)?,
+            written,
         })
     }
 }
@@ -292,6 +302,22 @@ mod tests {
         let photo = json!({"photo": [{"file_id": TOKEN}], "caption": "me"});
         assert!(!read(photo).holds_token);
         assert!(!read(json!({"text": "order 12"})).holds_token);
+    }
+
+    #[test]
+    fn an_edit_is_of_words() {
+        let edited = |content: Value| {
+            let mut message = json!({"message_id": 3, "date": 5, "edit_date": 6, "chat": {"id": 7, "type": "private"},
+                "from": {"id": 7, "is_bot": false, "first_name": "Ann"}});
+            for (key, value) in content.as_object().unwrap() {
+                message[key] = value.clone();
+            }
+            PrivateEdit::read(&message).map(|edit| edit.at)
+        };
+        let at = Some(Timestamp::from_seconds(6));
+        assert_eq!(edited(json!({"text": "Hi"})), at);
+        assert_eq!(edited(json!({"photo": [], "caption": "me"})), at);
+        assert_eq!(edited(json!({"location": {"latitude": 1.0}})), None);
     }
 
     #[test]

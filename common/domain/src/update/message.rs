@@ -35,7 +35,7 @@ impl From<User> for Sender {
         Self {
             person: TelegramUserId(user.id),
             name: name.trim().to_owned(),
-            username: user.username,
+            username: user.username.filter(|name| !name.is_empty()),
             language_code: user.language_code,
         }
     }

@@ -22,9 +22,6 @@ pub(super) const POLL: &str = "poll";
 pub(super) const ASKED_OFFSET: &str = "askedOffset";
 pub(super) const PRESENT_KEY: &str = "presentKey";
 pub(super) const FORMER_KEY: &str = "formerKey";
-pub(super) const WEBHOOK_URL: &str = "webhookUrl";
-pub(super) const WEBHOOK_SECRET: &str = "webhookSecret";
-pub(super) const WEBHOOK_CONNECTIONS: &str = "webhookConnections";
 
 /// The key of an actor's record.
 pub(super) fn record_key(name: &ActorName) -> String {

@@ -7,15 +7,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::StoreError;
 use super::super::item::{Item, Reader, n, s};
 use super::attributes::*;
-use domain::actor::webhook::ActorWebhook;
 use domain::actor::{Actor, ActorKeyHash, ActorRole};
 use domain::id::{ChatId, FeedSeq};
+use tracing::error;
 
 /// Who reads the feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readership {
     /// Whether any actor does.
     pub has_readers: bool,
+    /// Whether any of them is a backend, which alone sees joins and payments.
+    pub has_backend: bool,
     /// The chats that their keys name.
     pub chats: BTreeSet<ChatId>,
     /// Whether there is any actor, a reader or not.
@@ -46,21 +48,31 @@ pub(super) fn entry(actor: &Actor) -> AttributeValue {
     ]))
 }
 
-/// Who reads, by the list of all; nothing if it is malformed.
-pub(super) fn readership(list: &HashMap<String, AttributeValue>) -> Option<Readership> {
+/// Who reads, by the list of all. Of an entry that can't be read it is taken that its actor reads whatever a role may, so
+/// that it misses nothing; its chats are not known.
+pub(super) fn readership(list: &HashMap<String, AttributeValue>) -> Readership {
     let mut readership = Readership {
         has_actors: !list.is_empty(),
         ..Readership::default()
     };
-    for entry in list.values() {
-        let entry = entry.as_m().ok()?;
-        let role: ActorRole = entry.get(ROLE)?.as_s().ok()?.parse().ok()?;
+    for (name, entry) in list {
+        let role = role_of(entry).unwrap_or_else(|| {
+            error!(fault = "malformed", actor.name = %name, "an entry of the list of actors can't be read, it counts as one that reads all");
+            ActorRole::Backend
+        });
         if role.reads() {
             readership.has_readers = true;
-            readership.chats.extend(chats_of(entry.get(CHATS)?)?);
+            readership.has_backend |= role == ActorRole::Backend;
+            let chats = entry.as_m().ok().and_then(|entry| entry.get(CHATS));
+            let chats = chats.and_then(chats_of).unwrap_or_default();
+            readership.chats.extend(chats);
         }
     }
-    Some(readership)
+    readership
+}
+
+fn role_of(entry: &AttributeValue) -> Option<ActorRole> {
+    entry.as_m().ok()?.get(ROLE)?.as_s().ok()?.parse().ok()
 }
 
 /// The record of an actor that has this key.
@@ -97,14 +109,6 @@ pub(super) fn actor(
             )
         }
     };
-    let webhook = match reader.optional_text(WEBHOOK_URL)? {
-        None => None,
-        Some(url) => Some(ActorWebhook {
-            url: url.to_owned(),
-            secret: reader.optional_text(WEBHOOK_SECRET)?.map(str::to_owned),
-            max_connections: reader.number(WEBHOOK_CONNECTIONS)?,
-        }),
-    };
     let chats = reader.item.get(CHATS).and_then(chats_of);
     Ok(Actor {
         name: reader.text(NAME)?.parse().map_err(|()| malformed(NAME))?,
@@ -115,8 +119,41 @@ pub(super) fn actor(
         created_at: reader.parsed(CREATED_AT)?,
         cursor: FeedSeq(reader.number(CURSOR)?),
         allowed_updates: allowed,
-        webhook,
         poll: reader.optional_text(POLL)?.map(str::to_owned),
         asked_offset: reader.optional_number(ASKED_OFFSET)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_can_not_be_read_counts_as_one_that_reads() {
+        let entry = |role: &str, at: i64| {
+            AttributeValue::M(HashMap::from([
+                (ROLE.to_owned(), s(role)),
+                (CHATS.to_owned(), chats(&BTreeSet::from([ChatId(at)]))),
+            ]))
+        };
+        let read = |entries: Vec<AttributeValue>| {
+            let list = entries.into_iter().enumerate();
+            readership(&list.map(|(n, entry)| (format!("a{n}"), entry)).collect())
+        };
+        let none = read(vec![]);
+        assert_eq!(none, Readership::default());
+        let aggregator = read(vec![entry("aggregator", -1)]);
+        assert!(aggregator.has_actors && !aggregator.has_readers && aggregator.chats.is_empty());
+        let operator = read(vec![entry("operator", -1)]);
+        assert!(operator.has_readers && !operator.has_backend);
+        assert!(read(vec![entry("backend", -1)]).has_backend);
+        for unknown in [
+            entry("owner", -2),
+            s("x"),
+            AttributeValue::M(HashMap::new()),
+        ] {
+            let with = read(vec![unknown, entry("operator", -1)]);
+            assert!(with.has_readers && with.has_backend && with.chats.contains(&ChatId(-1)));
+        }
+    }
 }

@@ -53,13 +53,17 @@ impl Invites {
             None => ("attribute_not_exists(joinedAt)", None),
             Some(at) => ("joinedAt = :joined", Some(s(at))),
         };
+        let given_up = match read.tells_nobody() {
+            true => "",
+            false => ", joinEventGivenUp",
+        };
         let update = Update::builder()
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(claim.request_id))
-            .update_expression(
+            .update_expression(format!(
                 "SET boundTo = :person, boundAt = :now, boundFrom = :holder, updatedAt = :now, joinEventFired = :no, joinVersion = linkVersion \
-                 REMOVE isMoving, joinedAt, leftAt, returnedAt, telegramUserId, joinedLink, joinEventGivenUp",
-            )
+                 REMOVE isMoving, joinedAt, leftAt, returnedAt, telegramUserId, joinedLink{given_up}"
+            ))
             .condition_expression(format!(
                 "claimVersion = :version AND attribute_not_exists(voidedAt) AND isMoving = :yes \
                  AND boundTo = :holder AND {is_same_join}"
@@ -77,8 +81,31 @@ impl Invites {
         .build()
     }
 
+    /// That the request still moves away from `holder` as `read` shows it, as a part of the transaction that takes their
+    /// seat.
+    pub(in super::super) fn moving_away(
+        &self,
+        read: &Invite,
+        holder: TelegramUserId,
+        now: Timestamp,
+    ) -> Result<Update, BuildError> {
+        Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(read.request_id))
+            .update_expression("SET updatedAt = :now")
+            .condition_expression(
+                "claimVersion = :version AND isMoving = :yes AND boundTo = :holder",
+            )
+            .expression_attribute_values(":version", n(read.claim_version.unwrap_or_default()))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":holder", n(holder))
+            .expression_attribute_values(":now", s(now))
+            .build()
+    }
+
     /// Gives the request the claim link `next` of the next claim version, if it is still as `read` shows it, and notes
-    /// `entry`. From then on the seat is for whoever comes with that link; its event is pending. Durable on [`Acted::Done`].
+    /// `entry`. From then on the seat is for whoever comes with that link; its event is pending, if a shop sold it. Durable on
+    /// [`Acted::Done`].
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the same claim version is then not replaced again.
@@ -98,12 +125,18 @@ impl Invites {
             0 => "attribute_not_exists(#actions)",
             _ => "#actions = :before",
         };
+        let (pending, given_up) = match read.tells_nobody() {
+            true => ("", ""),
+            false => (
+                ", pendingShard = :shard, pendingSince = :since",
+                "linkEventGivenUp, ",
+            ),
+        };
         let mut update = self
             .update(read.request_id)
             .update_expression(format!(
                 "SET claimVersion = :next, inviteLink = :link, linkVersion = :linkVersion, doneAt = :now, \
-                 weLinkEventFired = :no, pendingShard = :shard, pendingSince = :since, {NOTED}{moving} \
-                 REMOVE linkEventGivenUp, pendingSends"
+                 weLinkEventFired = :no{pending}, {NOTED}{moving} REMOVE {given_up}pendingSends"
             ))
             .condition_expression(format!(
                 "claimVersion = :version AND attribute_not_exists(voidedAt) AND {is_same_holder} AND {shown}"
@@ -117,9 +150,12 @@ impl Invites {
             .expression_attribute_values(":link", link(next))
             .expression_attribute_values(":linkVersion", n(read.link_version.saturating_add(1)))
             .expression_attribute_values(":no", AttributeValue::Bool(false))
-            .expression_attribute_values(":shard", s(read.request_id.pending_shard()))
-            .expression_attribute_values(":since", s(entry.at.plus(PENDING_AFTER)))
             .expression_attribute_values(":now", s(entry.at));
+        if !read.tells_nobody() {
+            update = update
+                .expression_attribute_values(":shard", s(read.request_id.pending_shard()))
+                .expression_attribute_values(":since", s(entry.at.plus(PENDING_AFTER)));
+        }
         if read.actions > 0 {
             update = update.expression_attribute_values(":before", n(read.actions));
         }

@@ -28,16 +28,16 @@ const TRIES: u32 = 16;
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
 impl RateLimits {
-    /// Takes the tokens of a message that an actor sends, which may not leave before `not_before`; answers when it may. On
-    /// [`SendTurn::Takes`] they are spent.
+    /// Takes the tokens of so many messages that an actor with this `rate` sends by one call, which may not leave before
+    /// `not_before`; answers when it may. On [`SendTurn::Takes`] they are spent.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told.
     pub async fn take_send(
         &self,
         bot: BotId,
-        actor: &ActorName,
-        rate: u32,
+        (actor, rate): (&ActorName, u32),
+        messages: u32,
         not_before: Timestamp,
         now: Timestamp,
     ) -> Result<SendTurn, StoreError> {
@@ -61,7 +61,7 @@ impl RateLimits {
                 full_at: full_at(&own_name)?,
                 rate,
             };
-            let turn = turn(all, own, not_before, now);
+            let turn = turn(all, own, messages, not_before, now);
             let SendTurn::Takes {
                 all_full_at,
                 own_full_at,

@@ -1,13 +1,12 @@
 //! `/allow <person> <chat>`: somebody may be in a claimed chat for good, without a purchase.
 //!
-//! The entitlement has the id of the update, so that a repeat writes the same.
+//! The entitlement has the id of the update, so that a repeat finds it and changes nothing.
 
 use domain::member::entitlement::Cover;
 use domain::texts::{Name, Text};
 use tracing::info;
 
-use super::extend::write;
-use super::subject::chat_named;
+use super::extend::give;
 use crate::Failure;
 use crate::conversation::Conversation;
 
@@ -15,14 +14,9 @@ const EXAMPLE: &str = "/allow 123456789 -1001234567890";
 
 pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
-    let Some((who, words)) = words.split_first() else {
-        return conversation.how_to(EXAMPLE).await;
-    };
-    let Some(person) = conversation.one_person(who).await? else {
-        return conversation.answer(Text::NobodyFound).await;
-    };
-    let Some(named) = chat_named(conversation.app, words) else {
-        return conversation.unknown_chat().await;
+    let told = conversation.person_and_chat(&words, EXAMPLE).await?;
+    let Some((person, named)) = told else {
+        return Ok(());
     };
     if !named.rest.is_empty() {
         return conversation.how_to(EXAMPLE).await;
@@ -36,8 +30,6 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
     // Whoever has a seat is not forgotten.
     app.people.keep(person, app.clock.now()).await?;
     info!(by = %conversation.person(), person = %person, chat.id = %named.canonical, outcome = "allowed", "somebody may stay without a purchase");
-    let write = write(conversation, Cover::Forever);
-    conversation
-        .change_seat((person, named.canonical), |_| vec![write.clone()])
-        .await
+    let seat = (person, named.canonical);
+    give(conversation, seat, Cover::Forever).await
 }

@@ -8,22 +8,16 @@ use domain::message::Class;
 use domain::texts::{Code, Label, Name, Text};
 use tracing::info;
 
-use super::subject::chat_named;
-use crate::Failure;
 use crate::conversation::Conversation;
+use crate::{Failure, announce};
 
 const EXAMPLE: &str = "/end 123456789 -1001234567890";
 
 pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
-    let Some((who, words)) = words.split_first() else {
-        return conversation.how_to(EXAMPLE).await;
-    };
-    let Some(person) = conversation.one_person(who).await? else {
-        return conversation.answer(Text::NobodyFound).await;
-    };
-    let Some(named) = chat_named(conversation.app, words) else {
-        return conversation.unknown_chat().await;
+    let told = conversation.person_and_chat(&words, EXAMPLE).await?;
+    let Some((person, named)) = told else {
+        return Ok(());
     };
     if !named.rest.is_empty() {
         return conversation.how_to(EXAMPLE).await;
@@ -69,6 +63,7 @@ pub(crate) async fn confirmed(
     let now = app.clock.now();
     if seat.version != version {
         // Pressed twice, or handled again: what it asked for is so.
+        announce::ended(app, (person, chat)).await?;
         let text = match seat.is_admitted(now) {
             true => Text::ChangedMeanwhile.html(conversation.language),
             false => conversation.line_of(&seat, &conversation.title(chat).await?),
@@ -78,8 +73,11 @@ pub(crate) async fn confirmed(
     info!(by = %conversation.person(), person = %person, chat.id = %chat, outcome = "ended", "a seat is ended");
     conversation
         .change_seat((person, chat), |seat| {
-            let all = seat.entitlements.keys().cloned();
-            all.map(|id| SeatCommand::Close { id, at: now }).collect()
+            // What was bought since the question was asked is not ended by its answer.
+            let asked = seat.entitlements.keys().filter(|_| seat.version == version);
+            let close = |id| SeatCommand::Close { id, at: now };
+            asked.cloned().map(close).collect()
         })
-        .await
+        .await?;
+    announce::ended(app, (person, chat)).await
 }

@@ -1,14 +1,14 @@
 //! `/extend <person> <chat> <days or forever>`: a seat lasts longer. The days run once nothing else covers.
 //!
-//! The entitlement has the id of the update, so that a repeat writes the same.
+//! The entitlement has the id of the update, so that a repeat finds it and changes nothing.
 
+use domain::id::{ChatId, TelegramUserId};
 use domain::member::command::SeatCommand;
 use domain::member::entitlement::{Cover, Entitlement, EntitlementId};
 use domain::texts::Text;
 use tracing::info;
 
 use super::grant::Length;
-use super::subject::chat_named;
 use crate::Failure;
 use crate::conversation::Conversation;
 
@@ -16,14 +16,9 @@ const EXAMPLE: &str = "/extend 123456789 -1001234567890 30";
 
 pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
-    let Some((who, words)) = words.split_first() else {
-        return conversation.how_to(EXAMPLE).await;
-    };
-    let Some(person) = conversation.one_person(who).await? else {
-        return conversation.answer(Text::NobodyFound).await;
-    };
-    let Some(named) = chat_named(conversation.app, words) else {
-        return conversation.unknown_chat().await;
+    let told = conversation.person_and_chat(&words, EXAMPLE).await?;
+    let Some((person, named)) = told else {
+        return Ok(());
     };
     let length = match named.rest {
         [word] => Length::read(word),
@@ -42,18 +37,26 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         Length::Forever => Cover::Forever,
     };
     info!(by = %conversation.person(), person = %person, chat.id = %named.canonical, outcome = "extended", "a seat is made to last longer");
-    let write = write(conversation, cover);
-    conversation
-        .change_seat(seat, |_| vec![write.clone()])
-        .await
+    give(conversation, seat, cover).await
 }
 
-/// The entitlement that this update gives.
-pub(super) fn write(conversation: &Conversation<'_>, cover: Cover) -> SeatCommand {
+/// Gives the entitlement of this update, once: a late repeat does not bring back what was ended since.
+pub(super) async fn give(
+    conversation: &Conversation<'_>,
+    seat: (TelegramUserId, ChatId),
+    cover: Cover,
+) -> Result<(), Failure> {
     let cause = conversation.cause;
     let name = format!("{}-{}-{}", conversation.person(), cause.bot, cause.update);
-    SeatCommand::Write {
-        id: EntitlementId::of_operator(&name),
+    let id = EntitlementId::of_operator(&name);
+    let write = SeatCommand::Write {
+        id: id.clone(),
         entitlement: Entitlement::new(cover, cause.at),
-    }
+    };
+    conversation
+        .change_seat(seat, |seat| match seat.entitlements.contains_key(&id) {
+            true => Vec::new(),
+            false => vec![write.clone()],
+        })
+        .await
 }

@@ -20,8 +20,9 @@ use store::Created;
 use tracing::{error, info};
 
 use super::subject::chat_named;
-use crate::Failure;
 use crate::conversation::Conversation;
+use crate::say::say_to_pass_on;
+use crate::{Failure, announce};
 
 const EXAMPLE: &str = "/grant -1001234567890 30";
 /// The longest seat that is given with an end.
@@ -89,6 +90,7 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         }
         Created::Existing(invite) => *invite,
     };
+    announce::granted(app, &invite).await?;
     let Some(link) = invite.invite_link.as_ref() else {
         return conversation.answer(Text::GrantNotHere { chat }).await;
     };
@@ -101,7 +103,8 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         },
         None => Text::GrantForever { chat, link },
     };
-    conversation.answer(text).await
+    let html = text.html(conversation.language);
+    say_to_pass_on(app, conversation.cause, html).await
 }
 
 /// The request of this update, with its claim link; nothing if none can be made.

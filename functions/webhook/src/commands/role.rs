@@ -1,18 +1,18 @@
 //! `/role <id> <role>`: nobody gives or takes what is not below their own role.
 
 use domain::command::Role;
-use domain::id::TelegramUserId;
 use domain::texts::{Name, Text};
 use tracing::info;
 
+use super::subject::person_id;
 use crate::Failure;
 use crate::conversation::Conversation;
 
 pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
     let mut words = arguments.split_whitespace();
-    let person = words.next().and_then(|id| id.parse().ok());
+    let person = words.next().and_then(person_id);
     let role = words.next().and_then(Role::of_word);
-    let (Some(person), Some(role)) = (person.map(TelegramUserId), role) else {
+    let (Some(person), Some(role)) = (person, role) else {
         return conversation.answer(Text::RoleHowTo).await;
     };
     let app = conversation.app;

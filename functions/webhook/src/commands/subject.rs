@@ -82,6 +82,27 @@ impl Conversation<'_> {
         })
     }
 
+    /// The person and the chat that a command is written with, in this order; nothing if they are not told, which is answered.
+    pub(super) async fn person_and_chat<'w>(
+        &self,
+        words: &'w [&'w str],
+        example: &str,
+    ) -> Result<Option<(TelegramUserId, NamedChat<'w>)>, Failure> {
+        let Some((who, words)) = words.split_first() else {
+            self.how_to(example).await?;
+            return Ok(None);
+        };
+        let Some(person) = self.one_person(who).await? else {
+            self.answer(Text::NobodyFound).await?;
+            return Ok(None);
+        };
+        let Some(named) = chat_named(self.app, words) else {
+            self.unknown_chat().await?;
+            return Ok(None);
+        };
+        Ok(Some((person, named)))
+    }
+
     /// The title of a chat, or its id before `setup` has seen it.
     pub(super) async fn title(&self, canonical: ChatId) -> Result<String, Failure> {
         let info = self.app.chat_infos.get(canonical).await?;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::feed::FeedUpdate;
 use domain::feed::subject::FeedTopic;
 use domain::id::{BotId, FeedSeq};
 use domain::time::Timestamp;
-use local::harness::{BotApiActor, TestStack};
+use local::harness::{BotApiActor, TestStack, until};
 use serde_json::{Value, json};
+use simulators::telegram::{Conversation, User};
 use store::FeedWriter;
 
 use super::{CLAIMED, news, number, text};
@@ -40,7 +42,6 @@ fn writer(stack: &TestStack) -> FeedWriter {
 
 /// Takes a number and writes nothing under it, as a function that dies there.
 async fn take_number(stack: &TestStack) -> i32 {
-    use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
     let call = stack.dynamodb().update_item().table_name("Bots");
     let taken = call
         .key("botId", AttributeValue::S(stack.bot_id.to_string()))
@@ -229,7 +230,6 @@ async fn a_block_of_numbers_goes_over_into_the_next() {
     let stack = TestStack::start().await;
     let crm = stack.actor("crm", "operator").await;
     let writer = writer(&stack);
-    use aws_sdk_dynamodb::types::AttributeValue;
     let call = stack.dynamodb().put_item().table_name("Bots");
     let at = |seq: i32| AttributeValue::N(seq.to_string());
     call.item("botId", AttributeValue::S(stack.bot_id.to_string()))
@@ -252,20 +252,32 @@ async fn a_block_of_numbers_goes_over_into_the_next() {
     assert!(crm.updates(0).await.is_empty(), "they have ended");
 }
 
+/// The poll that is under way of an actor, as soon as there is another one than `before`.
+async fn noted_poll(stack: &TestStack, before: Option<&str>) -> String {
+    let actors = store::Actors::from_env(stack.dynamodb(), &mut stack.config());
+    let name = "crm".parse().unwrap();
+    until("a poll of the actor", async || {
+        let poll = actors.get(&name).await.unwrap().unwrap().poll;
+        poll.filter(|poll| Some(poll.as_str()) != before)
+    })
+    .await
+}
+
 #[tokio::test]
-async fn a_second_poll_ends_the_first_and_so_does_a_webhook() {
+async fn a_second_poll_ends_the_first() {
     let stack = TestStack::start().await;
     let crm = stack.actor("crm", "operator").await;
-    let held = |offset: i64| {
+    let held = || {
         let crm = crm.clone();
         tokio::spawn(async move {
-            crm.call("getUpdates", &json!({"timeout": 20, "offset": offset}))
+            crm.call("getUpdates", &json!({"timeout": 20, "offset": 0}))
                 .await
         })
     };
-    let first = held(0);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let second = held(0);
+    let first = held();
+    let before = noted_poll(&stack, None).await;
+    let second = held();
+    noted_poll(&stack, Some(&before)).await;
     let ended = first.await.unwrap();
     assert_eq!(ended.status, 409, "{}", ended.body);
     let words = ended.body["description"].as_str().unwrap();
@@ -273,27 +285,36 @@ async fn a_second_poll_ends_the_first_and_so_does_a_webhook() {
         words.starts_with("Conflict: terminated by other getUpdates"),
         "{words}"
     );
-    let set = json!({"url": "https://crm.example/hook", "secret_token": "s", "max_connections": 7,
-        "allowed_updates": ["message"]});
-    assert_eq!(
-        crm.call("setWebhook", &set).await.body["description"],
-        "Webhook was set"
-    );
-    assert_eq!(second.await.unwrap().status, 409);
-    assert_eq!(crm.call("getUpdates", &json!({})).await.status, 409);
+    append(&stack, &writer(&stack), 1).await;
+    let answered = second.await.unwrap().done();
+    assert_eq!(text(&answered["result"][0]), "m1");
+}
+
+#[tokio::test]
+async fn a_webhook_is_refused_aloud_and_there_is_none_to_delete() {
+    let stack = TestStack::start().await;
+    let crm = stack.actor("crm", "operator").await;
+    let set = json!({"url": "https://crm.example/hook", "secret_token": "s"});
+    let refused = crm.call("setWebhook", &set).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let words = refused.body["description"].as_str().unwrap();
+    assert!(words.contains("use getUpdates"), "{words}");
+    append(&stack, &writer(&stack), 1).await;
     let info = crm.call("getWebhookInfo", &json!({})).await.done();
-    let expected = json!({"url": "https://crm.example/hook", "has_custom_certificate": false,
-        "pending_update_count": 0, "max_connections": 7, "allowed_updates": ["message"]});
+    let expected = json!({"url": "", "has_custom_certificate": false, "pending_update_count": 1});
     assert_eq!(info["result"], expected);
+    for (method, parameters) in [
+        ("deleteWebhook", json!({})),
+        ("setWebhook", json!({"url": ""})),
+    ] {
+        let deleted = crm.call(method, &parameters).await.done();
+        assert_eq!(deleted["result"], true, "{method}");
+    }
+    assert_eq!(crm.updates(0).await.len(), 1);
     // The bot's own is as it was: nothing of it reached Telegram.
     assert_eq!(stack.telegram.count("deleteWebhook"), 0);
     assert_eq!(stack.telegram.count("getUpdates"), 0);
     assert_eq!(stack.telegram.count("setWebhook"), 1);
-    append(&stack, &writer(&stack), 1).await;
-    let info = crm.call("getWebhookInfo", &json!({})).await.done();
-    assert_eq!(info["result"]["pending_update_count"], 1);
-    crm.call("deleteWebhook", &json!({})).await.done();
-    assert_eq!(crm.updates(0).await.len(), 1);
 }
 
 #[tokio::test]
@@ -304,10 +325,113 @@ async fn a_poll_is_held_until_something_comes() {
         let crm = crm.clone();
         tokio::spawn(async move { crm.call("getUpdates", &json!({"timeout": 25})).await })
     };
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    noted_poll(&stack, None).await;
     stack.customer(7).say(stack.bot_id, "hello");
     let answer = held.await.unwrap().done();
     assert_eq!(text(&answer["result"][0]), "hello");
+}
+
+#[tokio::test]
+async fn a_poll_that_passes_over_much_keeps_its_time_and_goes_on_where_it_was() {
+    let stack = TestStack::start().await;
+    let crm = stack.actor("crm", "operator").await;
+    let text_of = |text: &str| AttributeValue::S(text.to_owned());
+    let number_of = |number: i64| AttributeValue::N(number.to_string());
+    // What an operator does not see, and behind it what it does.
+    let mut puts = (1..=2501).map(|seq: i64| {
+        let topic = if seq == 2501 { "talk" } else { "backend" };
+        let block = format!("{}#{}", stack.bot_id, seq / 1000);
+        let call = stack.dynamodb().put_item().table_name("UpdateFeed");
+        call.item("block", text_of(&block))
+            .item("seq", number_of(seq))
+            .item("at", number_of(stack.clock.now_ms()))
+            .item("kind", text_of("message"))
+            .item("topic", text_of(topic))
+            .item("body", text_of(r#"{"message": {"text": "far behind"}}"#))
+            .send()
+    });
+    for _ in 0..=2501 / 50 {
+        let some = futures_util::future::join_all(puts.by_ref().take(50)).await;
+        assert!(some.iter().all(Result::is_ok));
+    }
+    let head = stack.dynamodb().put_item().table_name("Bots");
+    head.item("botId", text_of(&stack.bot_id.to_string()))
+        .item("item", text_of("seq"))
+        .item("seq", number_of(2501))
+        .send()
+        .await
+        .unwrap();
+    let asked = json!({"timeout": 0});
+    let first = crm.call("getUpdates", &asked).await.done();
+    assert_eq!(first["result"], json!([]), "its time was over");
+    let second = crm.call("getUpdates", &asked).await.done();
+    assert_eq!(text(&second["result"][0]), "far behind");
+}
+
+/// Writes an attribute of an item that no function would write.
+async fn spoil(stack: &TestStack, table: &str, key: &[(&str, AttributeValue)], attribute: &str) {
+    let mut call = stack.dynamodb().update_item().table_name(table);
+    for (name, value) in key {
+        call = call.key(*name, value.clone());
+    }
+    let spoilt = call
+        .update_expression("SET #name = :odd")
+        .expression_attribute_names("#name", attribute)
+        .expression_attribute_values(":odd", AttributeValue::S("?".to_owned()))
+        .send()
+        .await;
+    spoilt.unwrap();
+}
+
+#[tokio::test]
+async fn a_record_of_actors_that_can_not_be_read_holds_nobody_up() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let crm = stack.actor("crm", "operator").await;
+    let writer = writer(&stack);
+    for id in 101..=103 {
+        append(&stack, &writer, id).await;
+    }
+    let block = AttributeValue::S(format!("{}#0", stack.bot_id));
+    let second = [("block", block), ("seq", AttributeValue::N("2".to_owned()))];
+    spoil(&stack, "UpdateFeed", &second, "topic").await;
+    assert_eq!(texts(&crm.updates(0).await), ["m101", "m103"]);
+    let ann = stack.customer(7);
+    ann.say(stack.bot_id, "hello");
+    stack.run_until_idle().await;
+    // Who sent the message whose button is pressed: Telegram is not asked to send the press again.
+    let sent = crm.writes(7, "press").await.done()["result"]["message_id"].clone();
+    let key = AttributeValue::S(format!("7#{sent}"));
+    spoil(&stack, "RelayMap", &[("message", key)], "sentBy").await;
+    let (place, user) = (Conversation::private(stack.bot_id, 7), User::new(7));
+    let sent = sent.as_i64().unwrap();
+    let pressed = stack.telegram.sends_callback(place, &user, sent, "mine");
+    assert!(pressed.is_some());
+    stack.run_until_idle().await;
+    // The list of them all.
+    let list = [("keyHash", AttributeValue::S("list".to_owned()))];
+    spoil(&stack, "Actors", &list, "actors").await;
+    stack.clock.advance(Duration::from_secs(10));
+    let before = ann.messages_of(stack.bot_id).len();
+    ann.say(stack.bot_id, "/help");
+    stack.run_until_idle().await;
+    let after = ann.messages_of(stack.bot_id).len();
+    assert!(after > before, "the bot answers its own");
+}
+
+#[tokio::test]
+async fn nobody_reads_a_claim_link_that_somebody_answers() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let shop = stack.actor("shop", "backend").await;
+    let bought = stack.shop().buy("ann", "T-1").await;
+    let link = bought.body["inviteLink"].as_str().unwrap().to_owned();
+    let (place, ann) = (Conversation::private(stack.bot_id, 7), User::new(7));
+    let sent = stack.telegram.says(place, &ann, &format!("is it {link}"));
+    stack
+        .telegram
+        .replies(place, &ann, sent, "did you get this?");
+    stack.telegram.says(place, &ann, "hello?");
+    stack.run_until_idle().await;
+    assert_eq!(texts(&news(&shop, 0).await), ["hello?"]);
 }
 
 #[tokio::test]
@@ -324,9 +448,17 @@ async fn each_sees_what_is_its_own_and_nobody_sees_our_buttons_or_a_claim() {
     let _ = ann.tap(&door);
     stack.run_until_idle().await;
     assert!(ann.is_in());
+    // One of our own buttons.
+    let below = ann.messages_of(stack.bot_id).pop().unwrap().message_id;
+    let (place, user) = (Conversation::private(stack.bot_id, 7), User::new(7));
+    let pressed = stack
+        .telegram
+        .sends_callback(place, &user, below, "~lang:en");
+    assert!(pressed.is_some());
+    stack.run_until_idle().await;
     ann.say(stack.bot_id, "thanks");
-    let kinds =
-        json!({"timeout": 0, "allowed_updates": ["message", "chat_join_request", "chat_member"]});
+    let kinds = json!({"timeout": 0,
+        "allowed_updates": ["message", "callback_query", "chat_join_request", "chat_member"]});
     stack.run_until_idle().await;
     let of = |answer: Value| -> Vec<String> {
         let updates = answer["result"].as_array().unwrap().clone();
@@ -338,7 +470,10 @@ async fn each_sees_what_is_its_own_and_nobody_sees_our_buttons_or_a_claim() {
         };
         updates.into_iter().map(kind).collect()
     };
-    let seen = of(shop.call("getUpdates", &kinds).await.done());
+    let answer = shop.call("getUpdates", &kinds).await.done();
+    // The link by which they came in would let others ask for entry, too.
+    assert!(!answer.to_string().contains("https://t.me/+"), "{answer}");
+    let seen = of(answer);
     assert_eq!(seen, ["chat_join_request", "chat_member", "message"]);
     let seen = of(desk.call("getUpdates", &kinds).await.done());
     assert_eq!(seen, ["message"]);
@@ -353,6 +488,11 @@ async fn while_nobody_reads_nothing_is_written() {
     let bots = store::BotInfos::from_env(stack.dynamodb(), &mut stack.config());
     assert_eq!(bots.feed_head(bot(&stack)).await.unwrap(), FeedSeq(0));
     let crm = stack.actor("crm", "operator").await;
+    // What only a backend reads is not written for an operator.
+    stack.clock.advance(Duration::from_secs(10));
+    stack.customer(8).is_added();
+    stack.run_until_idle().await;
+    assert_eq!(bots.feed_head(bot(&stack)).await.unwrap(), FeedSeq(0));
     stack.customer(7).say(stack.bot_id, "again");
     assert_eq!(text(&news(&crm, 0).await[0]), "again");
 }

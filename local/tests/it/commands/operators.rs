@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use local::harness::{JOINED, LINK_CREATED, TestStack};
+use serde_json::json;
 use simulators::telegram::{Conversation, Tap, User};
 
 use super::{ADMIN, OPERATOR, answers, buttons, last, pressed, said, staffed};
@@ -40,6 +41,15 @@ async fn a_granted_seat_is_claimed_by_its_link_and_no_shop_is_told() {
     comes_in(&stack, 8, &link(&stack, ADMIN)).await;
     let access = said(&stack, 8, "/access").await;
     assert!(access.contains("until"), "{access}");
+    // Nor when it moves, and somebody else comes in by it.
+    let found = stack.operator().find("userId=granted-by-2").await;
+    let id = found.body["invites"][0]["requestId"].as_str().unwrap();
+    stack.clock.advance(Duration::from_secs(2));
+    let moved = stack.operator().act(id, "rebind", json!({})).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let shown = stack.shop().status(id).await;
+    comes_in(&stack, 9, shown["inviteLink"].as_str().unwrap()).await;
+    assert!(stack.customer(9).is_in());
     assert!(stack.webengage.delivered(LINK_CREATED).is_empty());
     assert!(stack.webengage.delivered(JOINED).is_empty());
     // The seat ends by itself.
@@ -71,6 +81,12 @@ async fn what_is_written_wrong_is_explained_and_changes_nothing() {
         ("/resume now", "like this"),
         ("/buyer", "like this"),
         ("/buyer nothing-like-it", "I find nobody"),
+        ("/buyer @", "I find nobody"),
+        ("/buyer @никто", "I find nobody"),
+        ("/role -100 operator", "the person's id"),
+        // Nobody is made known by losing a role.
+        ("/role 12 public", "everybody"),
+        ("/buyer 12", "I find nobody"),
     ] {
         stack.clock.advance(Duration::from_secs(61));
         let answer = said(&stack, ADMIN, text).await;
@@ -126,10 +142,9 @@ async fn whoever_waits_at_the_door_is_let_in_when_they_are_allowed() {
     stack.run_for(Duration::from_secs(10)).await;
     assert!(!other.is_in());
     stack.customer(ADMIN).say(stack.bot_id, "/allow 8");
-    stack.run_for(Duration::from_secs(10)).await;
-    let answer = last(&stack, ADMIN).text;
-    assert!(answer.contains("for good"), "{answer}");
-    assert!(other.is_in());
+    let is_in = || other.is_in() && last(&stack, ADMIN).text.contains("for good");
+    stack.run_until(is_in).await;
+    assert!(is_in());
     stack.run_until_idle().await;
 }
 
@@ -211,9 +226,9 @@ async fn a_chat_is_paused_and_resumed_and_the_doctor_says_so() {
     stack.run_for(moment).await;
     assert!(!stack.customer(7).is_in());
     stack.customer(ADMIN).say(stack.bot_id, "/doctor");
-    stack.run_for(moment).await;
-    let answer = last(&stack, ADMIN).text;
-    assert!(answer.contains("waiting to be done: 1"), "{answer}");
+    let is_said = || last(&stack, ADMIN).text.contains("waiting to be done: 1");
+    stack.run_until(is_said).await;
+    assert!(is_said());
     said(&stack, ADMIN, "/resume").await;
     assert!(stack.customer(7).is_in());
     let answer = said(&stack, ADMIN, "/doctor").await;

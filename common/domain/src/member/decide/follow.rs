@@ -41,15 +41,21 @@ impl Draft<'_> {
     }
 
     /// Who is inside although their seat moved to another account is taken out, whenever they are seen inside: a join
-    /// request that was approved a moment before the move lets them in after it.
+    /// request that was approved a moment before the move lets them in after it. Who is outside may have come in before the
+    /// chat was claimed, or the word of it was lost: that is looked at once.
     fn plan_if_moved(&mut self, standing: &Standing) {
         let seat = &self.seat;
-        let is_left_over = seat.moved_at.is_some()
-            && standing.right == Right::Ended
-            && seat.presence == PresenceState::In
-            && !seat.guest;
-        if is_left_over && seat.removal.is_none() {
-            self.plan(RemovalCause::Moved);
+        let Some(moved_at) = seat.moved_at.filter(|_| standing.right == Right::Ended) else {
+            return;
+        };
+        match seat.presence {
+            PresenceState::In if !seat.guest && seat.removal.is_none() => {
+                self.plan(RemovalCause::Moved);
+            }
+            PresenceState::Out if self.before.moved_at.is_none() => {
+                self.effects.push(SeatEffect::LookIfInside { moved_at });
+            }
+            _ => {}
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::task::Work;
 
 fn moved(seat: &Seat) -> SeatChange {
     let id = EntitlementId::of_request(request("T"));
@@ -84,5 +85,35 @@ fn a_seat_without_the_entitlement_stays_as_it_is() {
     for presence in PresenceState::ALL {
         let before = seat(Right::None, presence);
         assert_eq!(moved(&before).seat, before);
+    }
+}
+
+#[test]
+fn whoever_is_outside_as_far_as_we_know_is_looked_for_once() {
+    let change = moved(&seat(Right::Entitled, PresenceState::Out));
+    let tasks = change.tasks();
+    let works: Vec<_> = tasks.iter().map(|task| &task.work).collect();
+    assert_eq!(works, [&Work::Remove(TelegramUserId(7))]);
+    assert_eq!(moved(&change.seat).tasks(), []);
+    // The look that finds them plans it.
+    let found = PresenceEvent::Look(LookFinding::In);
+    let found = see(&change.seat, found, day(101));
+    assert_eq!(cause(&found.seat), Some(RemovalCause::Moved));
+}
+
+#[test]
+fn whoever_asks_at_another_door_does_not_wait_at_ours_any_more() {
+    let before = seat(Right::None, PresenceState::Out);
+    let ask = |path, date| SeatCommand::AskAtDoor { path, date };
+    let asked = decide(&before, &ask(DoorPath::OwnLink, day(100)), day(100)).unwrap();
+    assert_eq!(asked.seat.requested_at, Some(day(100)));
+    for (date, left) in [
+        (day(99), Some(day(100))),
+        (day(100), Some(day(100))),
+        (day(101), None),
+    ] {
+        let other = decide(&asked.seat, &ask(DoorPath::Other, date), day(101)).unwrap();
+        assert_eq!(other.seat.requested_at, left, "{date}");
+        assert_eq!(other.effects, []);
     }
 }
