@@ -17,6 +17,7 @@ mod consistency;
 mod copied_links_and_payments;
 mod dead_connections;
 mod deployment_checks;
+mod endpoints;
 mod link_pool;
 mod messages;
 mod metrics_and_traces;
