@@ -42,6 +42,10 @@ const ENVIRONMENT: [(&str, &str); 14] = [
         "MESSAGE_QUEUE_URL",
         "https://sqs.us-east-1.amazonaws.com/0/MessageQueue",
     ),
+    (
+        "HOOK_QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/0/HookQueue",
+    ),
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "fuzz"),
     ("AWS_SECRET_ACCESS_KEY", "fuzz"),
