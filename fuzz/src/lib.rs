@@ -23,7 +23,7 @@ pub const BOT_TOKEN: &str = "123456789:AAfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfu";
 pub const WEBENGAGE_KEY: &str = "fuzzed-webengage-key";
 
 /// What every function needs.
-const ENVIRONMENT: [(&str, &str); 14] = [
+const ENVIRONMENT: [(&str, &str); 15] = [
     ("API_KEYS", API_KEY),
     ("TELEGRAM_WEBHOOK_SECRET", WEBHOOK_SECRET),
     ("TELEGRAM_BOT_TOKEN", BOT_TOKEN),
