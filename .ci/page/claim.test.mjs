@@ -89,7 +89,6 @@ step("without_a_script_the_text_is_selected_by_hand", async () => {
   }), command(bought.inviteLink));
   assert.equal(await plain.locator("#web").isVisible(), true);
   assert.equal(await overflow(plain), 0);
-  assert.deepEqual(await violations(plain), []);
   if (folder) await plain.screenshot({ path: path.join(folder, "claim-plain.png"), fullPage: true });
   await plain.context().close();
 });

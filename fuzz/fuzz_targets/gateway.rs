@@ -90,7 +90,10 @@ fuzz_target!(|input: &str| {
         WEBHOOK_SECRET,
     );
     let page = WORLD.run(pay::handle(&PAY, again()));
-    assert!([404, 405].contains(&page.status().as_u16()), "a page for a stranger");
+    assert!(
+        [404, 405].contains(&page.status().as_u16()),
+        "a page for a stranger"
+    );
     assert_eq!(page.headers()["cache-control"], "no-store");
     assert!(WORLD.taken().is_empty(), "AWS was called for a stranger");
 });

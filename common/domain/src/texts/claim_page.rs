@@ -261,8 +261,8 @@ static PORTUGUESE: ClaimPageWords = ClaimPageWords {
     code: "Código QR do seu link",
     paste: "Nada abre? Copie este texto e envie-o no Telegram para",
     copy: "Copiar",
-    copied: "Texto copiado",
-    languages: "Idioma do site",
+    copied: "Copiado",
+    languages: "Idioma",
 };
 
 #[cfg(test)]
