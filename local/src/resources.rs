@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 13] = [
+pub const TABLES: [TableShape; 15] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -85,6 +85,11 @@ pub const TABLES: [TableShape; 13] = [
     },
     table("Updates", "updateKey"),
     table("People", "telegramUserId"),
+    TableShape {
+        sort_key: Some(("item", SortKey::Text)),
+        ..table("Jobs", "jobId")
+    },
+    table("Erasures", "personMark"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -100,7 +105,7 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 4] = [
+pub const INDEXES: [Index; 7] = [
     Index {
         table: "InviteRequests",
         name: "ByUser",
@@ -124,6 +129,24 @@ pub const INDEXES: [Index; 4] = [
         name: "ByName",
         hash: "usernameKey",
         range: "lastSeenAt",
+    },
+    Index {
+        table: "InviteRequests",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "createdAt",
+    },
+    Index {
+        table: "Jobs",
+        name: "ByState",
+        hash: "jobState",
+        range: "createdAt",
+    },
+    Index {
+        table: "Jobs",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "createdAt",
     },
 ];
 
@@ -185,6 +208,8 @@ pub const MESSAGES_TICK_TIMEOUT: Duration = Duration::from_secs(MESSAGES.timeout
 pub const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
+/// Longest run of `jobs`.
+pub const JOBS_TIMEOUT: Duration = Duration::from_secs(50);
 /// Longest run of `monitor`.
 pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(50);
 /// How often a message is shown before it is a dead letter.

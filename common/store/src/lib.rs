@@ -5,12 +5,15 @@ pub mod acting;
 mod bots;
 mod chats;
 mod dedup;
+mod erasures;
 mod invites;
 mod item;
+mod jobs;
 mod link_pool;
 mod links;
 mod messages;
 mod people;
+mod personal;
 pub mod queue;
 mod rate_limits;
 mod seats;
@@ -24,13 +27,18 @@ use runtime::config::Env;
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use dedup::Dedup;
+pub use erasures::Erasures;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
+pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
 pub use people::People;
+pub use personal::{
+    Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,
+};
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use seats::{SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};

@@ -10,6 +10,8 @@
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
 //! POST chats/{chatId}/pause, /resume
+//! POST people/{telegramUserId}/export, /erase    what is known of a person, in a file or gone; answers 202 with a job
+//! GET  jobs, jobs/{jobId}
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
@@ -20,11 +22,13 @@ mod chats;
 mod dead_letters;
 mod invites;
 mod lanes;
+mod people;
 mod view;
 
 use bytes::Bytes;
 use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, RequestId};
+use domain::job::JobKind;
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Operators;
@@ -38,7 +42,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Invites, Links, RateLimits, Tasks};
+use store::{Invites, Jobs, Links, RateLimits, Tasks};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -53,6 +57,8 @@ pub struct App {
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
+    jobs: Jobs,
+    public_url: String,
     clock: Clock,
 }
 
@@ -71,6 +77,8 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
+            jobs: Jobs::from_env(aws.dynamodb(), env),
+            public_url: settings::public_url(env),
             clock,
         }
     }
@@ -101,6 +109,10 @@ enum AdminCall<'a> {
     Chats,
     Pause(&'a str),
     Resume(&'a str),
+    ExportPerson(&'a str),
+    ErasePerson(&'a str),
+    Jobs,
+    Job(&'a str),
 }
 
 impl<'a> AdminCall<'a> {
@@ -123,6 +135,10 @@ impl<'a> AdminCall<'a> {
             ["chats"] => ("GET", Self::Chats),
             ["chats", id, "pause"] => ("POST", Self::Pause(id)),
             ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            ["people", id, "export"] => ("POST", Self::ExportPerson(id)),
+            ["people", id, "erase"] => ("POST", Self::ErasePerson(id)),
+            ["jobs"] => ("GET", Self::Jobs),
+            ["jobs", id] => ("GET", Self::Job(id)),
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -145,7 +161,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     match answer(app, who, &request).await {
         Ok(mut body) => {
             body["ok"] = true.into();
-            json(StatusCode::OK, &body)
+            json(status_of(&request), &body)
         }
         Err(rejection) => {
             info!(
@@ -155,6 +171,14 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             );
             rejection.answer()
         }
+    }
+}
+
+/// The status of a call that is served: 202 where a job does what was asked for.
+fn status_of(request: &Request<Bytes>) -> StatusCode {
+    match AdminCall::read(request.method(), request.uri().path()) {
+        Ok(AdminCall::ExportPerson(_) | AdminCall::ErasePerson(_)) => StatusCode::ACCEPTED,
+        _ => StatusCode::OK,
     }
 }
 
@@ -181,6 +205,10 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Chats => chats::list(app).await,
         AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
         AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::ExportPerson(id) => people::ask(app, who, id, JobKind::Export).await,
+        AdminCall::ErasePerson(id) => people::ask(app, who, id, JobKind::Erase).await,
+        AdminCall::Jobs => people::list(app).await,
+        AdminCall::Job(id) => people::show(app, id).await,
     }
 }
 
@@ -221,6 +249,9 @@ mod tests {
             ("GET", "/v1/admin/chats".to_owned()),
             ("POST", "/v1/admin/chats/-1/pause".to_owned()),
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+            ("POST", "/v1/admin/people/7/export".to_owned()),
+            ("POST", "/v1/admin/people/7/erase".to_owned()),
+            ("GET", "/v1/admin/jobs/erase-7-9".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

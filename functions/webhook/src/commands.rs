@@ -12,8 +12,8 @@ use domain::update::GroupMessage;
 use store::FrontBot;
 use tracing::info;
 
-use crate::Failure;
 use crate::conversation::Conversation;
+use crate::{Failure, privacy};
 
 /// As what a command is counted. Whoever wants to hear no more is never held up.
 pub(crate) const fn counted(command: WrittenCommand<'_>) -> Option<Counted> {
@@ -92,7 +92,7 @@ async fn run(
             }
             None => conversation.answer(Text::TermsUnset).await,
         },
-        CommandName::Privacy => privacy(conversation).await,
+        CommandName::Privacy => privacy::show(conversation).await,
         CommandName::Stop => stop(conversation).await,
         CommandName::PaySupport => conversation.answer(Text::PaySupport).await,
         CommandName::Support => conversation.answer(Text::Support).await,
@@ -145,16 +145,6 @@ async fn choose_language(conversation: &Conversation<'_>, word: &str) -> Result<
     });
     let html = Text::LanguageList.html(conversation.language);
     conversation.say(Class::Reply, html, choices.into()).await
-}
-
-async fn privacy(conversation: &Conversation<'_>) -> Result<(), Failure> {
-    let days = u32::try_from(conversation.app.people.ttl_days()).unwrap_or(u32::MAX);
-    let mut html = Text::Privacy { days }.html(conversation.language);
-    if let Some(url) = &conversation.app.privacy_url {
-        html.push_str("\n\n");
-        html.push_str(&Text::PrivacyPolicy { page: Address(url) }.html(conversation.language));
-    }
-    conversation.say(Class::Reply, html, Vec::new()).await
 }
 
 async fn stop(conversation: &Conversation<'_>) -> Result<(), Failure> {

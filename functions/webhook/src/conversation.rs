@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::commands;
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, privacy};
 
 /// Handles what a person wrote in private.
 pub(crate) async fn private(
@@ -108,6 +108,9 @@ impl<'a> Conversation<'a> {
         app: &'a App,
         seen: Sight<'_>,
     ) -> Result<Option<(Self, Intake)>, Failure> {
+        if privacy::is_unheard(app, seen.sender.person, seen.cause.at).await? {
+            return Ok(None);
+        }
         let now = app.clock.now();
         let (who, count) = app.people.seen(seen.sender, seen.counted, now).await?;
         let role = match app.owners.contains(&who.id) {

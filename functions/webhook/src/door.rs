@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use crate::joins::{Whereabouts, member_chat};
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, privacy};
 
 /// For how many minutes a request surely waits for a claim: Telegram keeps it for a day.
 const JOIN_REQUEST_MINUTES: u32 = 15;
@@ -36,6 +36,9 @@ pub(crate) async fn asked(
 ) -> Result<UpdateOutcome, Failure> {
     let chat = member_chat(app, request.chat);
     if !app.deliveries.is_claimed(chat) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    if privacy::is_unheard(app, request.person, request.at).await? {
         return Ok(UpdateOutcome::Ignored);
     }
     let path = match &request.link {

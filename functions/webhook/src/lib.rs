@@ -11,6 +11,7 @@ mod door;
 mod inbox;
 mod joins;
 mod presses;
+mod privacy;
 mod rights;
 mod say;
 
@@ -34,8 +35,8 @@ use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, Seats, StoreError,
-    Tasks, UpdateKey, Updates,
+    BotInfos, ChatInfos, Erasures, FrontBot, Invites, Jobs, LinkPool, Links, Messages, People,
+    Seats, StoreError, Tasks, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -61,6 +62,8 @@ pub struct App {
     message_bells: Bells<MessageBell>,
     updates: Updates,
     people: People,
+    erasures: Erasures,
+    jobs: Jobs,
     owners: Vec<TelegramUserId>,
     limits: PersonLimits,
     default_language: Language,
@@ -94,6 +97,8 @@ impl App {
             events: Queue::from_env(aws.sqs(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
+            erasures: Erasures::from_env(aws.dynamodb(), env),
+            jobs: Jobs::from_env(aws.dynamodb(), env),
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
-use crate::{App, Failure, Handled, UpdateOutcome};
+use crate::{App, Failure, Handled, UpdateOutcome, privacy};
 
 /// Handles a press that was first met at `since`: Telegram gives it no time of its own.
 pub(crate) async fn pressed(
@@ -71,6 +71,11 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
             app.people.opt_out(person, false, now).await?;
             conversation.answer(Text::StopUndone).await
         }
+        ButtonData::Export => privacy::export(conversation).await,
+        ButtonData::Erase => privacy::ask(conversation).await,
+        ButtonData::EraseYes => privacy::ask_again(conversation).await,
+        ButtonData::EraseNow => privacy::erase(conversation).await,
+        ButtonData::EraseNot => conversation.answer(Text::EraseKept).await,
     }
 }
 

@@ -11,7 +11,7 @@ use tracing::{error, info};
 
 use crate::joins::member_chat;
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, privacy};
 
 /// Something changed for the bot.
 pub(crate) async fn changed(
@@ -28,6 +28,9 @@ pub(crate) async fn changed(
             BotStanding::Administrator { .. } | BotStanding::Member => Reachable::Yes,
         };
         let person = membership.by.person;
+        if privacy::is_unheard(app, person, membership.at).await? {
+            return Ok(UpdateOutcome::Ignored);
+        }
         app.people.reach(person, reachable, membership.at).await?;
         return Ok(UpdateOutcome::Handled);
     }

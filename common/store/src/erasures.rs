@@ -1,0 +1,85 @@
+//! The table of erasures: who was erased, by a mark that names nobody, so that nothing which Telegram sends again brings
+//! them back. What a person sends after it begins anew.
+
+use std::time::Duration;
+
+use super::item::{Reader, n, s};
+use super::{StoreError, Table};
+use domain::erasure::ErasureKeys;
+use domain::id::TelegramUserId;
+use domain::time::Timestamp;
+use runtime::config::Env;
+
+const PERSON_MARK: &str = "personMark";
+const UNHEARD_UNTIL: &str = "unheardUntil";
+/// How long a mark is kept: longer than any backup.
+const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// The table of erasures.
+#[derive(Clone)]
+pub struct Erasures {
+    table: Table,
+    keys: ErasureKeys,
+}
+
+impl Erasures {
+    /// The table `Erasures`; marks are made with `CLAIM_KEY`. Without one nobody is marked: then no function writes anything
+    /// of a person but who joined by a request, and that is recorded once.
+    pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
+        let keys = env.optional("CLAIM_KEY").unwrap_or_default();
+        Self {
+            table: Table::from_env(client, env, "Erasures", "ERASURES_TABLE"),
+            keys: ErasureKeys::parse(&keys),
+        }
+    }
+
+    /// Has nothing be heard of a person that they did until `until`. Durable on return; done twice, the last one counts.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn mark(
+        &self,
+        person: TelegramUserId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(mark) = self.keys.marks(person).next() else {
+            return Ok(());
+        };
+        let call = self.table.client.put_item().table_name(&self.table.name);
+        call.item(PERSON_MARK, s(mark.as_str()))
+            .item(UNHEARD_UNTIL, s(until))
+            .item("expiresAt", n(now.plus(KEPT).seconds()))
+            .send()
+            .await
+            .map_err(self.table.fault("PutItem of an erasure"))?;
+        Ok(())
+    }
+
+    /// Whether something that a person did at `at` is not heard, since they were erased after it (half a read unit for each
+    /// key).
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn covers(&self, person: TelegramUserId, at: Timestamp) -> Result<bool, StoreError> {
+        for mark in self.keys.marks(person) {
+            let call = self.table.client.get_item().table_name(&self.table.name);
+            let answer = call
+                .key(PERSON_MARK, s(mark.as_str()))
+                .send()
+                .await
+                .map_err(self.table.fault("GetItem of an erasure"))?;
+            let Some(item) = answer.item else {
+                continue;
+            };
+            let reader = Reader {
+                table: &self.table,
+                item: &item,
+            };
+            if at <= reader.parsed(UNHEARD_UNTIL)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
