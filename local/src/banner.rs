@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 33] = [
+const FUNCTION_ENV: [&str; 40] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -37,6 +37,13 @@ const FUNCTION_ENV: [&str; 33] = [
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
     "TELEGRAM_LINK_BASE",
+    "BOT_OWNERS",
+    "DEFAULT_LANGUAGE",
+    "COMMANDS_PER_MINUTE",
+    "RELAY_PER_MINUTE",
+    "PEOPLE_TTL_DAYS",
+    "TERMS_URL",
+    "PRIVACY_URL",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",
 ];

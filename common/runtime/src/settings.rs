@@ -164,13 +164,26 @@ pub fn default_language(env: &mut Env) -> Language {
     })
 }
 
-/// The address of a page of the seller in `name`, if it is set.
-pub fn page(env: &mut Env, name: &str) -> Option<String> {
-    let url = env.optional(name)?;
-    if !url.starts_with("https://") {
+/// `TERMS_URL`: the seller's own terms.
+pub fn terms_url(env: &mut Env) -> Option<String> {
+    let url = env.optional("TERMS_URL");
+    page("TERMS_URL", url, env)
+}
+
+/// `PRIVACY_URL`: the seller's own policy.
+pub fn privacy_url(env: &mut Env) -> Option<String> {
+    let url = env.optional("PRIVACY_URL");
+    page("PRIVACY_URL", url, env)
+}
+
+fn page(name: &str, url: Option<String>, env: &mut Env) -> Option<String> {
+    if url
+        .as_deref()
+        .is_some_and(|url| !url.starts_with("https://"))
+    {
         env.problem(format!("{name} must begin with https://"));
     }
-    Some(url)
+    url
 }
 
 /// `PUBLIC_URL`: where people reach the API, without a slash at the end.

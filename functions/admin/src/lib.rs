@@ -10,6 +10,10 @@
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
 //! POST chats/{chatId}/pause, /resume
+//! GET  updates/parked                 updates of Telegram that ended badly five times
+//! POST updates/{botId}/{updateId}/replay
+//! GET  people/{telegramUserId}        what is known of somebody who talks with the bot
+//! POST people/{telegramUserId}/role
 //! POST people/{telegramUserId}/export, /erase    what is known of a person, in a file or gone; answers 202 with a job
 //! GET  jobs, jobs/{jobId}
 //! ```
@@ -21,13 +25,15 @@ mod actions;
 mod chats;
 mod dead_letters;
 mod invites;
+mod jobs;
 mod lanes;
 mod people;
+mod updates;
 mod view;
 
 use bytes::Bytes;
 use domain::event::EventMessage;
-use domain::id::{BotId, ChatId, RequestId};
+use domain::id::{BotId, ChatId, RequestId, TelegramUserId};
 use domain::job::JobKind;
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
@@ -42,7 +48,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Invites, Jobs, Links, RateLimits, Tasks};
+use store::{Invites, Jobs, Links, People, RateLimits, Tasks, Updates};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -57,6 +63,8 @@ pub struct App {
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
+    updates: Updates,
+    people: People,
     jobs: Jobs,
     public_url: String,
     clock: Clock,
@@ -77,6 +85,8 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
+            updates: Updates::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
             public_url: settings::public_url(env),
             clock,
@@ -109,6 +119,10 @@ enum AdminCall<'a> {
     Chats,
     Pause(&'a str),
     Resume(&'a str),
+    ParkedUpdates,
+    Replay(&'a str, &'a str),
+    Person(&'a str),
+    Appoint(&'a str),
     ExportPerson(&'a str),
     ErasePerson(&'a str),
     Jobs,
@@ -135,6 +149,10 @@ impl<'a> AdminCall<'a> {
             ["chats"] => ("GET", Self::Chats),
             ["chats", id, "pause"] => ("POST", Self::Pause(id)),
             ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            ["updates", "parked"] => ("GET", Self::ParkedUpdates),
+            ["updates", bot, id, "replay"] => ("POST", Self::Replay(bot, id)),
+            ["people", id] => ("GET", Self::Person(id)),
+            ["people", id, "role"] => ("POST", Self::Appoint(id)),
             ["people", id, "export"] => ("POST", Self::ExportPerson(id)),
             ["people", id, "erase"] => ("POST", Self::ErasePerson(id)),
             ["jobs"] => ("GET", Self::Jobs),
@@ -205,10 +223,14 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Chats => chats::list(app).await,
         AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
         AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
-        AdminCall::ExportPerson(id) => people::ask(app, who, id, JobKind::Export).await,
-        AdminCall::ErasePerson(id) => people::ask(app, who, id, JobKind::Erase).await,
-        AdminCall::Jobs => people::list(app).await,
-        AdminCall::Job(id) => people::show(app, id).await,
+        AdminCall::ParkedUpdates => updates::parked(app).await,
+        AdminCall::Replay(bot, id) => updates::replay(app, who, bot, id).await,
+        AdminCall::Person(id) => people::show(app, person_id(id)?).await,
+        AdminCall::Appoint(id) => people::appoint(app, who, person_id(id)?, read(body)?).await,
+        AdminCall::ExportPerson(id) => jobs::ask(app, who, person_id(id)?, JobKind::Export).await,
+        AdminCall::ErasePerson(id) => jobs::ask(app, who, person_id(id)?, JobKind::Erase).await,
+        AdminCall::Jobs => jobs::list(app).await,
+        AdminCall::Job(id) => jobs::show(app, id).await,
     }
 }
 
@@ -219,6 +241,12 @@ fn request_id(text: &str) -> Result<RequestId, Rejection> {
 fn chat_id(text: &str) -> Result<ChatId, purchase::Rejection> {
     let id = text.parse().map(ChatId);
     id.map_err(|_| purchase::Rejection::UnknownChat)
+}
+
+/// The id of a Telegram user; nobody has another one.
+fn person_id(text: &str) -> Result<TelegramUserId, Rejection> {
+    let id = text.parse().ok().filter(|id| *id > 0);
+    id.map(TelegramUserId).ok_or(Rejection::NotFound)
 }
 
 fn unavailable(fault: impl std::error::Error) -> Rejection {
@@ -249,6 +277,9 @@ mod tests {
             ("GET", "/v1/admin/chats".to_owned()),
             ("POST", "/v1/admin/chats/-1/pause".to_owned()),
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+            ("GET", "/v1/admin/updates/parked".to_owned()),
+            ("POST", "/v1/admin/updates/7/9/replay".to_owned()),
+            ("POST", "/v1/admin/people/7/role".to_owned()),
             ("POST", "/v1/admin/people/7/export".to_owned()),
             ("POST", "/v1/admin/people/7/erase".to_owned()),
             ("GET", "/v1/admin/jobs/erase-7-9".to_owned()),

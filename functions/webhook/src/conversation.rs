@@ -1,87 +1,19 @@
-//! What a person writes to the bot, and what it says to them.
+//! The talk of the bot with a person: who it is, how much is taken of them, and what it says.
 
 use domain::button::ButtonData;
-use domain::claim::payload_in;
-use domain::command::{CommandPlace, Role, WrittenCommand, nearest};
+use domain::command::{CommandPlace, Role, nearest};
 use domain::id::TelegramUserId;
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake, Person};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
 use domain::time::Timestamp;
-use domain::update::{GroupMessage, PrivateMessage, Sender};
-use store::{ChatInfo, FrontBot};
+use domain::update::Sender;
+use store::ChatInfo;
 use tracing::info;
 
-use crate::commands;
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome, privacy};
-
-/// Handles what a person wrote in private.
-pub(crate) async fn private(
-    app: &App,
-    front: &FrontBot,
-    update: i64,
-    message: &PrivateMessage,
-) -> Result<UpdateOutcome, Failure> {
-    let text = message.text.as_deref().unwrap_or_default();
-    let written = WrittenCommand::read(text, &front.username);
-    let payload = payload_in(text);
-    // Never limited: who paid, and who wants to hear no more.
-    let counted = match (&payload, written) {
-        (Some(_), _) => None,
-        (None, Some(command)) => commands::counted(command),
-        (None, None) => Some(Counted::Message),
-    };
-    let seen = Sight {
-        sender: &message.from,
-        counted,
-        cause: Cause::private(front, &message.from, update, message.at),
-    };
-    let Some((conversation, intake)) = Conversation::begin(app, seen).await? else {
-        return Ok(UpdateOutcome::Ignored);
-    };
-    match (payload, written) {
-        (Some(payload), _) => conversation.claim(payload).await?,
-        (None, Some(command)) => {
-            commands::taken(&conversation, command, intake, CommandPlace::Private).await?;
-        }
-        (None, None) if intake == Intake::Taken => conversation.show_seats(Text::Welcome).await?,
-        (None, None) => {
-            let text = Text::TooManyMessages.html(conversation.language);
-            conversation.say(Class::Reply, text, Vec::new()).await?;
-        }
-    }
-    Ok(UpdateOutcome::Handled)
-}
-
-/// Handles a command that a person wrote in a group: the answer is a button to the private chat.
-pub(crate) async fn in_group(
-    app: &App,
-    front: &FrontBot,
-    update: i64,
-    message: &GroupMessage,
-) -> Result<UpdateOutcome, Failure> {
-    let seen = Sight {
-        sender: &message.from,
-        counted: Some(Counted::Command),
-        cause: Cause {
-            chat: message.chat,
-            ..Cause::private(front, &message.from, update, message.at)
-        },
-    };
-    let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {
-        return Ok(UpdateOutcome::Ignored);
-    };
-    let button = Button {
-        text: Label::OpenPrivate.plain(conversation.language),
-        action: ButtonAction::Url(format!("{}/{}", app.link_base, front.username)),
-    };
-    let text = Text::PrivateOnly.html(conversation.language);
-    conversation
-        .say(Class::Reply, text, vec![vec![button]])
-        .await?;
-    Ok(UpdateOutcome::Handled)
-}
+use crate::unheard::is_unheard;
+use crate::{App, Failure};
 
 /// What a person sent.
 pub(crate) struct Sight<'a> {
@@ -108,7 +40,7 @@ impl<'a> Conversation<'a> {
         app: &'a App,
         seen: Sight<'_>,
     ) -> Result<Option<(Self, Intake)>, Failure> {
-        if privacy::is_unheard(app, seen.sender.person, seen.cause.at).await? {
+        if is_unheard(app, seen.sender.person, seen.cause.at).await? {
             return Ok(None);
         }
         let now = app.clock.now();

@@ -21,9 +21,9 @@ use domain::update::JoinRequest;
 use store::{Joined, SeatWritten};
 use tracing::{info, warn};
 
-use crate::joins::{Whereabouts, member_chat};
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome, privacy};
+use crate::unheard::is_unheard;
+use crate::{App, Failure, UpdateOutcome};
 
 /// For how many minutes a request surely waits for a claim: Telegram keeps it for a day.
 const JOIN_REQUEST_MINUTES: u32 = 15;
@@ -34,11 +34,11 @@ pub(crate) async fn asked(
     update: i64,
     request: &JoinRequest,
 ) -> Result<UpdateOutcome, Failure> {
-    let chat = member_chat(app, request.chat);
+    let chat = app.canonical_chat(request.chat);
     if !app.deliveries.is_claimed(chat) {
         return Ok(UpdateOutcome::Ignored);
     }
-    if privacy::is_unheard(app, request.person, request.at).await? {
+    if is_unheard(app, request.person, request.at).await? {
         return Ok(UpdateOutcome::Ignored);
     }
     let path = match &request.link {
@@ -85,7 +85,7 @@ async fn tell(
     request: &JoinRequest,
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
-    let chat = member_chat(app, request.chat);
+    let chat = app.canonical_chat(request.chat);
     let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
     let Some((front, info)) = front.zip(info) else {
         return Ok(());
@@ -160,6 +160,13 @@ pub(crate) async fn admitted(
         }
     }
     Ok(outcome)
+}
+
+/// Where somebody is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    Inside,
+    Outside,
 }
 
 /// Notes in each request of a person that they are outside, or inside again; who came in by another way than ours has

@@ -22,7 +22,7 @@ use store::{FrontBot, UpdateClaim, UpdateKey};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::{App, Failure, Handled, UpdateOutcome, conversation, door, is_malformed, presses};
+use crate::{App, Failure, Handled, UpdateOutcome, door, is_malformed, presses, written};
 
 /// How many parked updates one tick handles.
 const REPLAYS: i32 = 20;
@@ -76,10 +76,10 @@ async fn route(
         UpdateKind::JoinRequest(request) => {
             door::asked(app, key.id, request).await.map(Handled::from)
         }
-        UpdateKind::Private(message) => conversation::private(app, front, key.id, message)
+        UpdateKind::Private(message) => written::private(app, front, key.id, message)
             .await
             .map(Handled::from),
-        UpdateKind::Group(message) => conversation::in_group(app, front, key.id, message)
+        UpdateKind::Group(message) => written::in_group(app, front, key.id, message)
             .await
             .map(Handled::from),
         UpdateKind::Press(press) => presses::pressed(app, front, key.id, since, press).await,

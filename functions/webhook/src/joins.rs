@@ -22,12 +22,14 @@ use store::{Joined, LinkRecord, Owner, StoreError};
 use tracing::field::display;
 use tracing::{error, info, warn};
 
-use crate::{App, Failure, UpdateOutcome, door, privacy};
+use crate::door::{self, Whereabouts};
+use crate::unheard::is_unheard;
+use crate::{App, Failure, UpdateOutcome};
 
 /// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
 pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
     if let Some((person, at)) = change.who_and_when()
-        && privacy::is_unheard(app, person, at).await?
+        && is_unheard(app, person, at).await?
     {
         return Ok(UpdateOutcome::Ignored);
     }
@@ -39,7 +41,7 @@ pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOut
         MemberChange::Unban(presence) => (presence, PresenceEvent::UnbannedByHand),
         MemberChange::Ignored(_) => return Ok(UpdateOutcome::Ignored),
     };
-    let chat = member_chat(app, presence.chat);
+    let chat = app.canonical_chat(presence.chat);
     if app.deliveries.is_claimed(chat) {
         door::moved(app, presence, chat, event).await?;
     }
@@ -55,7 +57,7 @@ pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOut
 
 /// Somebody came in by a link of our bot: by the request link of a claimed chat, or by one that was handed out.
 async fn joined(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
-    let chat = member_chat(app, join.chat);
+    let chat = app.canonical_chat(join.chat);
     if !app.deliveries.is_claimed(chat) {
         return attribute(app, join).await;
     }
@@ -71,13 +73,6 @@ async fn joined(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
         // A link that was handed out before the chat was claimed.
         false => attribute(app, join).await,
     }
-}
-
-/// Where somebody is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whereabouts {
-    Inside,
-    Outside,
 }
 
 /// Finds whose link it was, records the join and queues what follows from it.
@@ -146,18 +141,11 @@ async fn request_of(
     chat: ChatId,
     person: TelegramUserId,
 ) -> Result<Option<RequestId>, StoreError> {
-    let canonical_id = member_chat(app, chat);
+    let canonical_id = app.canonical_chat(chat);
     match app.links.of_member(canonical_id, person).await? {
         None if canonical_id != chat => app.links.of_member(chat, person).await,
         found => Ok(found),
     }
-}
-
-/// The id by which members of a chat are known.
-pub(crate) fn member_chat(app: &App, chat: ChatId) -> ChatId {
-    app.chats
-        .named(chat)
-        .map_or(chat, |(_, canonical_id)| canonical_id)
 }
 
 /// Records the join by the link of `owner`, and queues what follows from it.
@@ -271,7 +259,7 @@ async fn queue_consequences(
         let now = app.clock.now();
         // As long as the record: what would be found later would have no request.
         let kept = invite.expires_at.unwrap_or_else(|| invite.kept_until(now));
-        let chat = member_chat(app, join.chat);
+        let chat = app.canonical_chat(join.chat);
         let put = app
             .links
             .put_member(chat, join.person, invite.request_id, now, kept);

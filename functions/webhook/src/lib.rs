@@ -14,11 +14,13 @@ mod presses;
 mod privacy;
 mod rights;
 mod say;
+mod unheard;
+mod written;
 
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
-use domain::id::{BotId, TelegramUserId};
+use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::join::MemberChange;
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
@@ -102,8 +104,8 @@ impl App {
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),
-            terms_url: settings::page(env, "TERMS_URL"),
-            privacy_url: settings::page(env, "PRIVACY_URL"),
+            terms_url: settings::terms_url(env),
+            privacy_url: settings::privacy_url(env),
             clock,
         }
     }
@@ -255,6 +257,13 @@ impl App {
     /// Whether the bot talks with people.
     fn talks(&self) -> bool {
         self.deliveries.has_claims()
+    }
+
+    /// The id by which members of a chat are known.
+    fn canonical_chat(&self, chat: ChatId) -> ChatId {
+        self.chats
+            .named(chat)
+            .map_or(chat, |(_, canonical_id)| canonical_id)
     }
 
     /// The bot that people talk with, as it was a minute ago.

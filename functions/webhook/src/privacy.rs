@@ -8,16 +8,14 @@
 //! The jobs themselves are done by another function, each minute.
 
 use domain::button::ButtonData;
-use domain::id::TelegramUserId;
 use domain::job::{JobId, JobKind};
 use domain::message::{Button, Class};
 use domain::texts::{Address, Label, Text};
-use domain::time::Timestamp;
-use store::{NewJob, StoreError};
+use store::NewJob;
 use tracing::info;
 
+use crate::Failure;
 use crate::conversation::Conversation;
-use crate::{App, Failure};
 
 /// Answers `/privacy`: what is kept, and what the person may do.
 pub(crate) async fn show(conversation: &Conversation<'_>) -> Result<(), Failure> {
@@ -88,20 +86,4 @@ async fn ask_for(conversation: &Conversation<'_>, kind: JobKind) -> Result<(), F
     let id = app.jobs.ask(&job, app.clock.now()).await?;
     info!(job.id = %id, kind = kind.as_str(), outcome = "asked", "a person asked for what is known of them");
     Ok(())
-}
-
-/// Whether what a person did at `at` is not heard, since their data were erased after it.
-pub(crate) async fn is_unheard(
-    app: &App,
-    person: TelegramUserId,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    let is_unheard = app.erasures.covers(person, at).await?;
-    if is_unheard {
-        info!(
-            outcome = "unheard",
-            "what somebody did before their data were erased comes again, and is not heard"
-        );
-    }
-    Ok(is_unheard)
 }

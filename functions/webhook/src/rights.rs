@@ -9,9 +9,9 @@ use domain::texts::{Language, Name, Text};
 use domain::update::{AdministratorRight, BotMembership, BotStanding};
 use tracing::{error, info};
 
-use crate::joins::member_chat;
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome, privacy};
+use crate::unheard::is_unheard;
+use crate::{App, Failure, UpdateOutcome};
 
 /// Something changed for the bot.
 pub(crate) async fn changed(
@@ -28,7 +28,7 @@ pub(crate) async fn changed(
             BotStanding::Administrator { .. } | BotStanding::Member => Reachable::Yes,
         };
         let person = membership.by.person;
-        if privacy::is_unheard(app, person, membership.at).await? {
+        if is_unheard(app, person, membership.at).await? {
             return Ok(UpdateOutcome::Ignored);
         }
         app.people.reach(person, reachable, membership.at).await?;
@@ -46,7 +46,7 @@ async fn in_our_chat(
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
-    let chat = member_chat(app, membership.chat);
+    let chat = app.canonical_chat(membership.chat);
     let lacks = lacking(&membership.standing);
     let title = Name(&membership.title);
     if lacks.is_empty() {

@@ -97,7 +97,7 @@ async fn by_webhook_a_payment_becomes_a_link_a_join_and_two_events() {
         json!({
             "url": format!("{}/v1/telegram/webhook", stack.local.url),
             "secret_token": secret,
-            "allowed_updates": ["chat_member"],
+            "allowed_updates": ["chat_member", "my_chat_member"],
             "max_connections": 40,
         })
     );
@@ -118,7 +118,10 @@ async fn by_long_polling_a_payment_becomes_a_link_a_join_and_two_events() {
     assert!(before.iter().all(|call| call.method != "setWebhook"));
     for poll in polls {
         assert_eq!(poll.method, "getUpdates");
-        assert_eq!(poll.params["allowed_updates"], json!(["chat_member"]));
+        assert_eq!(
+            poll.params["allowed_updates"],
+            json!(["chat_member", "my_chat_member"])
+        );
     }
     assert_eq!(externals.telegram.delivery_count(), 0);
 }
@@ -196,10 +199,16 @@ async fn it_refuses_to_start_when_telegram_keeps_another_webhook_than_was_asked_
     let kept = |url: &str, updates: Value| json!({"url": url, "has_custom_certificate": false, "pending_update_count": 0, "allowed_updates": updates});
     for (info, words) in [
         (
-            kept("https://other.example/hook", json!(["chat_member"])),
+            kept(
+                "https://other.example/hook",
+                json!(["chat_member", "my_chat_member"]),
+            ),
             "another URL",
         ),
-        (kept("", json!(["chat_member"])), "another URL"),
+        (
+            kept("", json!(["chat_member", "my_chat_member"])),
+            "another URL",
+        ),
         (kept(ours, json!(["message"])), "chat_member"),
         (kept(ours, json!([])), "chat_member"),
         (
@@ -215,7 +224,7 @@ async fn it_refuses_to_start_when_telegram_keeps_another_webhook_than_was_asked_
         let sentence = refusal(&externals, &env).await;
         assert!(sentence.contains(words), "{sentence}");
     }
-    let kept = telegram_that_keeps(kept(ours, json!(["chat_member"]))).await;
+    let kept = telegram_that_keeps(kept(ours, json!(["chat_member", "my_chat_member"]))).await;
     let env = [
         ("PUBLIC_URL", "https://shop.example"),
         ("TELEGRAM_API_BASE", kept.as_str()),

@@ -106,7 +106,10 @@ fn what_the_clock_drives_is_not_made_up_for_later() {
         assert_eq!(schedule["Properties"]["RetryPolicy"], once, "{name}");
         driven.push(name);
     }
-    assert_eq!(driven, ["messenger", "monitor", "sweeper", "worker"]);
+    assert_eq!(
+        driven,
+        ["messenger", "monitor", "sweeper", "webhook", "worker"]
+    );
 }
 
 #[test]

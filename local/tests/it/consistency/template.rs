@@ -16,28 +16,35 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 24] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_DAEMON_ADDRESS",
+    "BOT_OWNERS",
     "CHAT_DELIVERY",
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
+    "COMMANDS_PER_MINUTE",
+    "DEFAULT_LANGUAGE",
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
+    "PEOPLE_TTL_DAYS",
+    "PRIVACY_URL",
+    "RELAY_PER_MINUTE",
     "RUST_LOG",
     "SECRETS_ARN",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
     "TELEGRAM_LINK_BASE",
+    "TERMS_URL",
     "WEBENGAGE_API_BASE",
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 13] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -49,6 +56,8 @@ const TABLES: [(&str, &str); 11] = [
     ("Bots", "BOTS_TABLE"),
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
+    ("Updates", "UPDATES_TABLE"),
+    ("People", "PEOPLE_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
@@ -262,7 +271,7 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
             assert!(properties["State"].is_null(), "{name} always runs");
             let input = properties["Input"].as_str().unwrap_or("null");
             let input: Value = serde_json::from_str(input).unwrap();
-            let of = if ["worker", "messenger"].contains(&name.as_str()) {
+            let of = if ["worker", "messenger", "webhook"].contains(&name.as_str()) {
                 json!({"kind": "tick"})
             } else {
                 json!(null)

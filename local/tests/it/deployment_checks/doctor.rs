@@ -62,6 +62,8 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "Members: it can be used".to_owned(),
             "Messages: it can be used".to_owned(),
             "MessageTasks: it can be used".to_owned(),
+            "Updates: it can be used".to_owned(),
+            "People: it can be used".to_owned(),
             "InviteQueue: empty".to_owned(),
             "EventQueue: empty".to_owned(),
             "MessageQueue: empty".to_owned(),
@@ -252,7 +254,7 @@ async fn dead_letters_and_deliveries_that_fail_are_red() {
     let bot = telegram::Bots::from_env(&mut super::read(&env), &runtime::clock::Clock::real());
     let bot = bot.iter().next().unwrap();
     let url = &env["WEBHOOK_URL"];
-    bot.set_webhook(url, &"another".into(), &["chat_member"])
+    bot.set_webhook(url, &"another".into(), &["chat_member", "my_chat_member"])
         .await
         .unwrap();
     stack.customer(77).join_by(&link);
@@ -293,7 +295,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     let output = run(&[], &env).await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.lines().count(), 20, "{text}");
+    assert_eq!(text.lines().count(), 22, "{text}");
     assert!(
         text.lines().all(|line| line.starts_with("ok      ")),
         "{text}"
@@ -303,7 +305,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "admit-one: 2 of 20 checks failed\n"
+        "admit-one: 2 of 22 checks failed\n"
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);

@@ -135,7 +135,7 @@ async fn a_created_stack_has_its_webhook_registered_and_is_told_so() {
     assert_eq!(
         asked,
         json!({
-            "url": url, "secret_token": env["TELEGRAM_WEBHOOK_SECRET"], "allowed_updates": ["chat_member"],
+            "url": url, "secret_token": env["TELEGRAM_WEBHOOK_SECRET"], "allowed_updates": ["chat_member", "my_chat_member"],
             "max_connections": 40,
         })
     );
@@ -168,17 +168,23 @@ async fn the_same_call_again_changes_nothing_and_each_bot_has_its_own_secret() {
             answer["Reason"],
             format!("Ready: bots 2, chats 1, updates come to {url}.")
         );
-        for (bot, secret) in [
+        for (bot, address, secret) in [
             (
                 stack.bot_id,
+                url.clone(),
                 stack.env()["TELEGRAM_WEBHOOK_SECRET"].as_str(),
             ),
-            (second, "s3cret-of-the-second-bot"),
+            // Each bot counts its updates by itself.
+            (
+                second,
+                format!("{url}/{second}"),
+                "s3cret-of-the-second-bot",
+            ),
         ] {
             let asked = registered(&stack, bot).unwrap();
             assert_eq!(
                 (&asked["url"], &asked["secret_token"]),
-                (&json!(url), &json!(secret))
+                (&json!(address), &json!(secret))
             );
         }
     }

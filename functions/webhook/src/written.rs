@@ -1,0 +1,80 @@
+//! What people write: a claim, a command, or something for a person to read.
+
+use domain::claim::payload_in;
+use domain::command::{CommandPlace, WrittenCommand};
+use domain::message::{Button, ButtonAction, Class};
+use domain::person::{Counted, Intake};
+use domain::texts::{Label, Text};
+use domain::update::{GroupMessage, PrivateMessage};
+use store::FrontBot;
+
+use crate::conversation::{Conversation, Sight};
+use crate::say::Cause;
+use crate::{App, Failure, UpdateOutcome, commands};
+
+/// Handles what a person wrote in private.
+pub(crate) async fn private(
+    app: &App,
+    front: &FrontBot,
+    update: i64,
+    message: &PrivateMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let text = message.text.as_deref().unwrap_or_default();
+    let written = WrittenCommand::read(text, &front.username);
+    let payload = payload_in(text);
+    // Never limited: who paid, and who wants to hear no more.
+    let counted = match (&payload, written) {
+        (Some(_), _) => None,
+        (None, Some(command)) => commands::counted(command),
+        (None, None) => Some(Counted::Message),
+    };
+    let seen = Sight {
+        sender: &message.from,
+        counted,
+        cause: Cause::private(front, &message.from, update, message.at),
+    };
+    let Some((conversation, intake)) = Conversation::begin(app, seen).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    match (payload, written) {
+        (Some(payload), _) => conversation.claim(payload).await?,
+        (None, Some(command)) => {
+            commands::taken(&conversation, command, intake, CommandPlace::Private).await?;
+        }
+        (None, None) if intake == Intake::Taken => conversation.show_seats(Text::Welcome).await?,
+        (None, None) => {
+            let text = Text::TooManyMessages.html(conversation.language);
+            conversation.say(Class::Reply, text, Vec::new()).await?;
+        }
+    }
+    Ok(UpdateOutcome::Handled)
+}
+
+/// Handles a command that a person wrote in a group: the answer is a button to the private chat.
+pub(crate) async fn in_group(
+    app: &App,
+    front: &FrontBot,
+    update: i64,
+    message: &GroupMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let seen = Sight {
+        sender: &message.from,
+        counted: Some(Counted::Command),
+        cause: Cause {
+            chat: message.chat,
+            ..Cause::private(front, &message.from, update, message.at)
+        },
+    };
+    let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let button = Button {
+        text: Label::OpenPrivate.plain(conversation.language),
+        action: ButtonAction::Url(format!("{}/{}", app.link_base, front.username)),
+    };
+    let text = Text::PrivateOnly.html(conversation.language);
+    conversation
+        .say(Class::Reply, text, vec![vec![button]])
+        .await?;
+    Ok(UpdateOutcome::Handled)
+}
