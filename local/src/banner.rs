@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 40] = [
+const FUNCTION_ENV: [&str; 41] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -44,6 +44,7 @@ const FUNCTION_ENV: [&str; 40] = [
     "PEOPLE_TTL_DAYS",
     "TERMS_URL",
     "PRIVACY_URL",
+    "PUBLIC_URL",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",
 ];

@@ -11,8 +11,7 @@ use super::text::list;
 /// What keeps this apart from all else that is signed with the same keys.
 const PURPOSE: &str = "erasure#";
 
-/// The keys of marks, those of claim links. A mark is written with the first, and looked for with each, so that keys can be
-/// rotated.
+/// The keys of marks, the secrets of the webhook. A mark is written with the first, and looked for with each.
 #[derive(Clone)]
 pub struct ErasureKeys(Vec<Hmac<Sha256>>);
 

@@ -23,10 +23,9 @@ pub struct Erasures {
 }
 
 impl Erasures {
-    /// The table `Erasures`; marks are made with `CLAIM_KEY`. Without one nobody is marked: then no function writes anything
-    /// of a person but who joined by a request, and that is recorded once.
+    /// The table `Erasures`; marks are made with `TELEGRAM_WEBHOOK_SECRET`, which outlives what Telegram sends again.
     pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
-        let keys = env.optional("CLAIM_KEY").unwrap_or_default();
+        let keys = env.required("TELEGRAM_WEBHOOK_SECRET");
         Self {
             table: Table::from_env(client, env, "Erasures", "ERASURES_TABLE"),
             keys: ErasureKeys::parse(&keys),

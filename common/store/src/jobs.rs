@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use domain::id::TelegramUserId;
-use domain::job::{EXPORT_KEPT, JobId, JobKind, JobStage, Pseudonym, RECEIPT_KEPT, TableCounts};
+use domain::job::{JobId, JobKind, JobStage, Pseudonym, RECEIPT_KEPT, TableCounts};
 use domain::message::MessageId;
 use domain::texts::Language;
 use domain::time::Timestamp;
@@ -37,6 +37,7 @@ const ERASED_AT: &str = "erasedAt";
 const RECEIPT: &str = "receipt";
 const RUN: &str = "run";
 const SECRET: &str = "secret";
+const PUBLIC_URL: &str = "publicUrl";
 const LINES: &str = "lines";
 const UNTIL: &str = "until";
 const ENDED_AT: &str = "endedAt";
@@ -125,6 +126,8 @@ pub struct ExportFile {
     pub run: String,
     /// What its address ends with, so that nobody guesses it.
     pub secret: String,
+    /// Where people reach the API.
+    pub public_url: String,
     /// How many lines of the table it has.
     pub lines: u32,
     /// Until when it can be fetched.
@@ -245,7 +248,7 @@ impl Jobs {
         let call = self
             .leave(id, JobStage::Collecting, JobStage::Telling, now)
             .update_expression(
-                "SET #stage = :to, updatedAt = :now, #run = :run, secret = :secret, #lines = :lines, #until = :until, \
+                "SET #stage = :to, updatedAt = :now, #run = :run, secret = :secret, publicUrl = :url, #lines = :lines, #until = :until, \
                  expiresAt = :end",
             )
             .expression_attribute_names("#run", RUN)
@@ -253,6 +256,7 @@ impl Jobs {
             .expression_attribute_names("#until", UNTIL)
             .expression_attribute_values(":run", s(&file.run))
             .expression_attribute_values(":secret", s(&file.secret))
+            .expression_attribute_values(":url", s(&file.public_url))
             .expression_attribute_values(":lines", n(file.lines))
             .expression_attribute_values(":until", s(file.until))
             .expression_attribute_values(":end", n(file.until.seconds()));
@@ -382,6 +386,7 @@ impl Jobs {
             Some(secret) => Some(ExportFile {
                 run: reader.text(RUN)?.to_owned(),
                 secret: secret.to_owned(),
+                public_url: reader.text(PUBLIC_URL)?.to_owned(),
                 lines: reader.number(LINES)?,
                 until: reader.parsed(UNTIL)?,
             }),
@@ -419,17 +424,6 @@ fn counts(reader: &Reader<'_>) -> Result<TableCounts, StoreError> {
 }
 
 impl ExportFile {
-    /// The file that a run has written, which can be fetched for a day.
-    #[must_use]
-    pub fn written(run: String, secret: String, lines: u32, now: Timestamp) -> Self {
-        Self {
-            run,
-            secret,
-            lines,
-            until: now.plus(EXPORT_KEPT),
-        }
-    }
-
     /// How many pages it is fetched in, one after the other.
     #[must_use]
     pub const fn pages(&self) -> u32 {

@@ -40,7 +40,7 @@ pub(crate) async fn list(app: &App) -> Result<Value, Rejection> {
     for state in [JobState::Open, JobState::Done] {
         for id in app.jobs.listed(state, LISTED).await.map_err(unavailable)? {
             let job = app.jobs.get(&id).await.map_err(unavailable)?;
-            jobs.extend(job.map(|job| view(app, &job)));
+            jobs.extend(job.as_ref().map(view));
         }
     }
     Ok(json!({ "jobs": jobs }))
@@ -51,10 +51,10 @@ pub(crate) async fn show(app: &App, id: &str) -> Result<Value, Rejection> {
     let id: JobId = id.parse().map_err(|_| Rejection::NotFound)?;
     let job = app.jobs.get(&id).await.map_err(unavailable)?;
     let job = job.ok_or(Rejection::NotFound)?;
-    Ok(json!({"job": view(app, &job)}))
+    Ok(json!({"job": view(&job)}))
 }
 
-fn view(app: &App, job: &JobRecord) -> Value {
+fn view(job: &JobRecord) -> Value {
     let mut view = json!({
         "jobId": job.id.to_string(),
         "kind": job.kind.as_str(),
@@ -82,7 +82,7 @@ fn view(app: &App, job: &JobRecord) -> Value {
     // What a person asked for themselves is theirs to open.
     if let Some(file) = job.file.as_ref().filter(|_| job.operator.is_some()) {
         let pages = 1..=file.pages();
-        let links = pages.map(|page| export_address(&app.public_url, &job.id, &file.secret, page));
+        let links = pages.map(|page| export_address(&file.public_url, &job.id, &file.secret, page));
         view["links"] = links.collect();
         view["linksUntil"] = json!(file.until);
     }

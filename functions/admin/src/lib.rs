@@ -66,7 +66,6 @@ pub struct App {
     updates: Updates,
     people: People,
     jobs: Jobs,
-    public_url: String,
     clock: Clock,
 }
 
@@ -88,7 +87,6 @@ impl App {
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
-            public_url: settings::public_url(env),
             clock,
         }
     }

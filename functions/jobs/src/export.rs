@@ -49,7 +49,7 @@ async fn tell_address(
     let chosen = known.and_then(|known| known.language).or(job.language);
     let language = Language::choose(chosen, None, app.default_language);
     for page in 1..=file.pages() {
-        let link = export_address(&app.public_url, &job.id, &file.secret, page);
+        let link = export_address(&file.public_url, &job.id, &file.secret, page);
         let text = Text::ExportReady {
             link: Address(&link),
             until: Date(file.until),
@@ -85,7 +85,13 @@ async fn write(app: &App, job: &JobRecord, person: TelegramUserId) -> Result<(),
     }
     // Whoever knows it has the file: of the system's own randomness.
     let secret = uuid::Uuid::new_v4().simple().to_string();
-    let file = ExportFile::written(run, secret, lines, now);
+    let file = ExportFile {
+        run,
+        secret,
+        public_url: app.public_url.clone(),
+        lines,
+        until: end,
+    };
     app.jobs.written(&job.id, &file, now).await?;
     info!(job.id = %job.id, lines, outcome = "exported", "what is known of a person is in a file");
     Ok(())

@@ -20,6 +20,7 @@ mod metrics_and_traces;
 mod one_dispatcher_per_chat;
 mod one_payment_one_link;
 mod operator;
+mod personal_data;
 mod poison_messages;
 mod rate_limit;
 mod real_telegram;

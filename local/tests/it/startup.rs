@@ -69,6 +69,15 @@ const FUNCTIONS: [(&str, &[&str]); 9] = [
     ),
     ("sweeper", &["EVENT_QUEUE_URL"]),
     (
+        "jobs",
+        &[
+            "MESSAGE_QUEUE_URL",
+            "PUBLIC_URL",
+            "TELEGRAM_CHAT_ID",
+            "TELEGRAM_WEBHOOK_SECRET",
+        ],
+    ),
+    (
         "monitor",
         &[
             "EVENT_DEAD_LETTER_QUEUE_URL",

@@ -108,7 +108,14 @@ fn what_the_clock_drives_is_not_made_up_for_later() {
     }
     assert_eq!(
         driven,
-        ["messenger", "monitor", "sweeper", "webhook", "worker"]
+        [
+            "jobs",
+            "messenger",
+            "monitor",
+            "sweeper",
+            "webhook",
+            "worker"
+        ]
     );
 }
 

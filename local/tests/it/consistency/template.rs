@@ -44,7 +44,7 @@ const OPTIONAL: [&str; 24] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 15] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -58,6 +58,8 @@ const TABLES: [(&str, &str); 13] = [
     ("Members", "MEMBERS_TABLE"),
     ("Updates", "UPDATES_TABLE"),
     ("People", "PEOPLE_TABLE"),
+    ("Jobs", "JOBS_TABLE"),
+    ("Erasures", "ERASURES_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
