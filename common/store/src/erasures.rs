@@ -75,7 +75,7 @@ impl Erasures {
                 table: &self.table,
                 item: &item,
             };
-            if at <= reader.parsed(UNHEARD_UNTIL)? {
+            if at <= reader.parsed::<Timestamp>(UNHEARD_UNTIL)? {
                 return Ok(true);
             }
         }

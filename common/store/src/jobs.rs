@@ -380,7 +380,7 @@ impl Jobs {
         let kind = JobKind::of_word(reader.text(KIND)?);
         let stage = JobStage::of_word(reader.text(STAGE)?);
         let person = reader.optional_text(PERSON)?;
-        let person = person.map(|id| id.parse().map_err(|_| table.malformed(PERSON)));
+        let person = person.map(|id| id.parse::<i64>().map_err(|_| table.malformed(PERSON)));
         let file = match reader.optional_text(SECRET)? {
             None => None,
             Some(secret) => Some(ExportFile {

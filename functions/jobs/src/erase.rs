@@ -16,6 +16,8 @@
 //! While they are erased nothing is heard that they do, and for good nothing that they did before: Telegram may send it
 //! again for a day. The seat ends with its record; whoever is inside is not taken out of the chat.
 
+use std::time::Duration;
+
 use domain::id::{ChatId, TelegramUserId};
 use domain::job::{
     ERASE_SETTLES, JobStage, Pseudonym, RECEIPT_AGE, RolledOver, TableCounts, UNHEARD,
@@ -77,7 +79,7 @@ async fn sweep(
     app: &App,
     job: &JobRecord,
     keys: &PersonKeys,
-    unheard: std::time::Duration,
+    unheard: Duration,
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
     app.erasures

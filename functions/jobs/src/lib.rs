@@ -5,7 +5,7 @@
 //! read the record, do its stage, write that it is done      die anywhere: the next run does the stage again
 //! ```
 //!
-//! Every stage may be done twice and by two runs at once; what may not is in [`export`] and [`erase`].
+//! Every stage may be done twice and by two runs at once; what may not is in `export` and `erase`.
 
 mod erase;
 mod export;

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::item::{Item, n, s};
 use super::super::{StoreError, Table};
 use super::{Holding, PersonItem, PersonKeys, Personal, PersonalTable};
-use domain::id::{BotId, ChatId, InviteLink, LinkHash, TelegramUserId};
+use domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId, TelegramUserId};
 use domain::job::names_person;
 use domain::lease::LimitKey;
 use domain::member::entitlement::EntitlementId;
@@ -45,7 +45,8 @@ impl Personal {
             Some("ByPerson"),
         );
         for item in joined.await? {
-            requests.extend(text(&item, "requestId").and_then(|id| id.parse().ok()));
+            let id = text(&item, "requestId");
+            requests.extend(id.and_then(|id| id.parse::<RequestId>().ok()));
         }
         Ok(PersonKeys {
             person,
@@ -98,7 +99,7 @@ impl Personal {
         let person = keys.person.to_string();
         found.retain(|item| {
             let bound = item.get("boundTo").and_then(|id| id.as_n().ok());
-            bound == Some(&person) || text(item, "telegramUserId") == Some(&person)
+            bound == Some(&person) || text(item, "telegramUserId") == Some(person.as_str())
         });
         Ok(found)
     }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::item::{Item, n, s};
-use super::super::{StoreError, Table};
+use super::super::{StoreError, Table, UpdateKey};
 use super::{Holding, PersonKeys, Personal, PersonalTable};
 use domain::job::Pseudonym;
 use domain::time::Timestamp;
@@ -36,7 +36,7 @@ impl Personal {
                 Holding::Limits => clear_limits(&at, &item, keys).await?,
                 Holding::ParkedUpdates => {
                     let key = super::find::text(&item, "updateKey");
-                    if let Some(Ok(key)) = key.map(str::parse) {
+                    if let Some(key) = key.and_then(|key| key.parse::<UpdateKey>().ok()) {
                         self.updates.settle(key).await?;
                     }
                 }
