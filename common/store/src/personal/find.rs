@@ -38,12 +38,8 @@ impl Personal {
             let ids = entitlements.keys().map(EntitlementId::new);
             requests.extend(ids.filter_map(|id| id.request()));
         }
-        let joined = query(
-            &self.table("InviteRequests"),
-            "telegramUserId",
-            s(person),
-            Some("ByPerson"),
-        );
+        let table = self.table("InviteRequests");
+        let joined = query(&table, "telegramUserId", s(person), Some("ByPerson"));
         for item in joined.await? {
             let id = text(&item, "requestId");
             requests.extend(id.and_then(|id| id.parse::<RequestId>().ok()));
