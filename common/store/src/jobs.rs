@@ -47,7 +47,7 @@ const BY_STATE: &str = "ByState";
 pub(super) const BY_PERSON: &str = "ByPerson";
 
 /// How many lines one answer has: a function on Lambda answers 6 MB at most, as JSON text, and a line has 250 KB.
-pub const LINES_OF_PAGE: u32 = 8;
+const LINES_OF_PAGE: u32 = 8;
 
 /// The table of jobs.
 #[derive(Clone)]
