@@ -98,7 +98,11 @@ impl Personal {
         chats.dedup();
         Self {
             names: names
-                .map(|table| table_name(env, table.name, table.variable))
+                .map(|table| match table.holding {
+                    // It is never asked.
+                    Holding::Nobody(_) => String::new(),
+                    _ => table_name(env, table.name, table.variable),
+                })
                 .collect(),
             updates: Updates::from_env(client.clone(), env),
             client,
