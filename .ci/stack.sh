@@ -4,6 +4,8 @@
 start_stack() {
   local out=$1/stack.out
   mkdir -p "$1"
+  # What an earlier stack said must not be taken for this one's word.
+  : >"$out"
   cargo build --locked --quiet -p local
   target/debug/local --ephemeral --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 --print-env >"$out" 2>"$1/stack.log" &
   stack=$!

@@ -23,7 +23,7 @@ for path in sorted(samples.glob("*-*.json")):
             seed(target, f"{path.stem}-{number}", record["body"])
     else:
         seed("gateway", path.stem, json.dumps(event))
-        if path.stem.startswith("webhook"):
+        if path.stem.startswith("webhook") and "body" in event:
             seed("update", path.stem, event["body"])
         elif path.stem.startswith("request"):
             headers = "".join(f"{name}: {value}\n" for name, value in event["headers"].items())

@@ -3,59 +3,21 @@
 //   SCREENSHOTS  a folder to put page*.png into (optional); a failing test leaves a picture there too
 //   CHROMIUM     the browser, /usr/bin/chromium unless told
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import path from "node:path";
-import test, { after, before } from "node:test";
-import { chromium } from "playwright-core";
+import { after, before } from "node:test";
+import { desktop, folder, narrow, overflow, phone, start, stepOn, until, url, violations } from "./browser.mjs";
 
-const url = process.env.STACK_URL;
-const folder = process.env.SCREENSHOTS;
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const run = Date.now().toString(36);
-const desktop = { width: 1440, height: 900 };
-const phone = { width: 380, height: 820 };
-const narrow = { width: 320, height: 640 };
 
 let browser, page;
 const errors = [];
-if (folder) mkdirSync(folder, { recursive: true });
-
-before(async () => {
-  assert.ok(url, "STACK_URL is not set");
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
-  page = await browser.newPage({ viewport: desktop, colorScheme: "light" });
-  page.setDefaultTimeout(15_000);
-  page.on("pageerror", (error) => errors.push(String(error)));
-  // The browser itself reports a refused payment as an error of the console: that one is the test's doing.
-  page.on("console", (message) => { if (message.type() === "error" && !/status of 409/.test(message.text())) errors.push(message.text()); });
-  await page.goto(url);
-});
+before(async () => { ({ browser, page } = await start(errors)); });
 after(async () => { await browser?.close(); });
-
-const step = (name, body) => test(name, async () => {
-  try { await body(); } catch (error) {
-    if (folder) await page?.screenshot({ path: path.join(folder, `failed-${name.replace(/\W+/g, "-")}.png`) }).catch(() => {});
-    throw error;
-  }
-});
+const step = stepOn(() => page);
 
 const hook = (name) => page.getByTestId(name);
 const rowOf = (buyer) => page.getByTestId("invite").filter({ has: page.getByRole("button", { name: `${buyer}, details`, exact: true }) });
 const number = async (name) => Number((await hook(name).textContent()).replace(/[^\d]/g, ""));
-const until = async (what, condition, { seconds = 30, nudge } = {}) => {
-  const end = Date.now() + seconds * 1000;
-  for (let round = 1; ; round += 1) {
-    if (await condition()) return;
-    if (Date.now() > end) assert.fail(`not within ${seconds} s: ${what}`);
-    await page.waitForTimeout(150);
-    // Backoffs and leases are waited out by turning the local stack's clock, not ours.
-    if (nudge && round % 20 === 0) await nudge();
-  }
-};
 const turnClock = () => hook("clock-60").click();
 const attribute = (row, name) => row.getAttribute(name);
 const become = (row, name, value, options) => until(`${name} is ${value}`, async () => (await attribute(row, name)) === value, options);
@@ -80,12 +42,6 @@ const tap = async (row, as) => {
   await until("Telegram has answered the tap", () => hook("outcome").getAttribute("data-outcome"));
   return hook("outcome").getAttribute("data-outcome");
 };
-const violations = async (target) => {
-  await target.evaluate(axe);
-  const { violations: found } = await target.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  return found.map((rule) => `${rule.id}: ${rule.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? rule.help})`).join("; ")}`);
-};
-const overflow = (target) => target.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 step("it_opens_live_and_says_that_the_world_is_simulated", async () => {
   assert.equal(await page.title(), "Admit One");

@@ -31,10 +31,24 @@ fuzz_target!(|body: &[u8]| {
                 .into_iter()
                 .all(Value::is_object)
             {
-                assert_eq!(sent["chat"]["id"], message.person.0);
+                assert_eq!(sent["chat"]["id"], message.from.person.0);
                 assert_eq!(sent["from"]["is_bot"], false);
             }
         }
+        Ok(UpdateKind::Group(message)) => {
+            assert!(is_json && message.text.starts_with('/'));
+            assert!(
+                !format!("{message:?}").contains(&message.text),
+                "what somebody wrote shows in a log"
+            );
+        }
+        Ok(
+            UpdateKind::Bot(_)
+            | UpdateKind::Press(_)
+            | UpdateKind::PrivateEdit(_)
+            | UpdateKind::Desk(_)
+            | UpdateKind::DeskEdit(_),
+        ) => assert!(is_json),
         Ok(UpdateKind::JoinRequest(request)) => {
             assert!(is_json);
             assert!(
@@ -53,6 +67,7 @@ fuzz_target!(|body: &[u8]| {
         }
         Ok(UpdateKind::Member(
             MemberChange::Leave(presence)
+            | MemberChange::Removal(presence)
             | MemberChange::Ban(presence)
             | MemberChange::Unban(presence)
             | MemberChange::Entry(presence),

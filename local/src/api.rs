@@ -1,6 +1,7 @@
 //! The routes of the API gateway.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -8,14 +9,21 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use runtime::response::Rejection;
+use tokio::sync::Semaphore;
 
-use crate::body::{Fate, answer, read_within};
+use crate::body::{BODY_TIMEOUT, Fate, answer, read_within};
 use crate::functions::{Function, Functions, Method, Trigger};
 
 /// The largest body that is taken, in bytes: API Gateway's own limit is 10 MB, Lambda's 6 MB.
 const BODY_MAX_BYTES: usize = 6 * 1024 * 1024;
+/// The largest body that is taken at a Function URL while others are, in bytes.
+const SMALL_BODY_BYTES: u64 = 1024 * 1024;
+/// How many larger ones are taken at once: they lie in memory as a whole.
+const LARGE_BODIES: usize = 4;
+/// How long a large body may take to come.
+const LARGE_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// The routes of the API gateway.
 pub fn routes(functions: &Arc<Functions>) -> Router {
     let mut router = Router::new();
@@ -29,6 +37,17 @@ pub fn routes(functions: &Arc<Functions>) -> Router {
                     Method::Any => any(call),
                 };
                 router = router.route(path, route.with_state(served));
+            }
+            if let Trigger::Url(paths, most) = trigger {
+                let served = UrlServed {
+                    functions: Arc::clone(functions),
+                    name: function.name,
+                    most: *most,
+                    large: Arc::new(Semaphore::new(LARGE_BODIES)),
+                };
+                for path in *paths {
+                    router = router.route(path, any(call_url).with_state(served.clone()));
+                }
             }
         }
     }
@@ -69,7 +88,7 @@ impl Served {
             true => Fate::Kept,
             false => Fate::Forgotten,
         };
-        read_within(request, BODY_MAX_BYTES, fate).await
+        read_within(request, BODY_MAX_BYTES, fate, BODY_TIMEOUT).await
     }
 }
 
@@ -107,12 +126,53 @@ async fn call(State(served): State<Served>, request: Request) -> Response {
     }
 }
 
+/// What a Function URL reaches: one of the functions.
+#[derive(Clone)]
+struct UrlServed {
+    functions: Arc<Functions>,
+    name: &'static str,
+    most: usize,
+    large: Arc<Semaphore>,
+}
+
+async fn call_url(State(served): State<UrlServed>, request: Request) -> Response {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let has_body = length.is_some() || request.headers().contains_key(TRANSFER_ENCODING);
+    let is_small = !has_body || length.is_some_and(|length| length <= SMALL_BODY_BYTES);
+    // Nobody closes the semaphore.
+    let _permit = match is_small {
+        true => None,
+        false => served.large.acquire().await.ok(),
+    };
+    let timeout = match is_small {
+        true => BODY_TIMEOUT,
+        false => LARGE_BODY_TIMEOUT,
+    };
+    match read_within(request, served.most, Fate::Kept, timeout).await {
+        Ok(request) => answer(served.functions.get(served.name).call(request).await),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Whether a path is one of a route, whose parts in braces stand for any.
+fn is_of_route(path: &str, route: &str) -> bool {
+    let (mut parts, mut of_route) = (path.split('/'), route.split('/'));
+    loop {
+        match (parts.next(), of_route.next()) {
+            (None, None) => return true,
+            (Some(part), Some(of)) if part == of || of.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
 fn method_not_allowed(request: &Request, registry: &[Function]) -> Response {
     let path = request.uri().path();
     let of_all = registry.iter().flat_map(|function| function.triggers);
     let takes_post = path.starts_with("/local/actions/")
         || of_all.into_iter().any(
-            |trigger| matches!(trigger, Trigger::Route(Method::Post, of_route) if *of_route == path),
+            |trigger| matches!(trigger, Trigger::Route(Method::Post, of_route) if is_of_route(path, of_route)),
         );
     let allowed = if takes_post { "POST" } else { "GET" };
     answer(Rejection::MethodNotAllowed(allowed).answer())

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 41] = [
+const FUNCTION_ENV: [&str; 49] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -30,13 +30,21 @@ const FUNCTION_ENV: [&str; 41] = [
     "INVITE_TTL_SEC",
     "RETENTION_DAYS",
     "MESSAGE_RETENTION_DAYS",
+    "UPDATES_RETENTION_HOURS",
+    "POLL_HOLD_SEC",
     "DUPLICATE_WINDOW_SEC",
     "LINK_POOL_TARGET",
     "LINK_POOL_TTL_SEC",
     "CHAT_DELIVERY",
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
+    "REBINDS_MAX",
+    "JOIN_REQUEST_HOLD_SEC",
     "TELEGRAM_LINK_BASE",
+    "OPERATOR_CHAT_ID",
+    "SUPPORT_HOURS",
+    "SUPPORT_URL",
+    "NEW_TOPICS_PER_HOUR",
     "BOT_OWNERS",
     "DEFAULT_LANGUAGE",
     "COMMANDS_PER_MINUTE",

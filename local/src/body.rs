@@ -14,7 +14,7 @@ use runtime::response::{Rejection, json};
 /// mid-sentence hears nothing.
 const BODY_READ_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// How long a caller may take to send its body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is done with a body once it is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) enum Fate {
 
 /// Reads the whole body of a caller who has shown a key, within bounds of size and time.
 pub(crate) async fn whole(request: Request, most: usize) -> Result<http::Request<Bytes>, Response> {
-    read_within(request, most, Fate::Kept).await
+    read_within(request, most, Fate::Kept, BODY_TIMEOUT).await
 }
 
 /// Reads the whole body within bounds of size and time.
@@ -34,9 +34,10 @@ pub(crate) async fn read_within(
     request: Request,
     most: usize,
     fate: Fate,
+    timeout: Duration,
 ) -> Result<http::Request<Bytes>, Response> {
     let (parts, body) = request.into_parts();
-    match tokio::time::timeout(BODY_TIMEOUT, read(body, most, fate)).await {
+    match tokio::time::timeout(timeout, read(body, most, fate)).await {
         Ok(Ok(body)) => Ok(http::Request::from_parts(parts, body)),
         Ok(Err(rejection)) => Err(answer(rejection.answer())),
         Err(_) => {
@@ -52,7 +53,7 @@ async fn read(body: Body, most: usize, fate: Fate) -> Result<Bytes, Rejection> {
         // Not in chunks as it says, or cut off.
         let chunk = chunk.map_err(|_| Rejection::InvalidJson)?;
         length = length.saturating_add(chunk.len());
-        if length > BODY_READ_MAX_BYTES {
+        if length > BODY_READ_MAX_BYTES.max(most) {
             break;
         }
         if length > most {

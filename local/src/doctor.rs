@@ -16,6 +16,8 @@ use runtime::secrets;
 use runtime::settings;
 use runtime::telemetry::chain;
 use setup::check::{self, Check, CheckStatus};
+use setup::menus::{self, MenuSetup};
+use setup::operators;
 use setup::registration::Bot;
 use webengage::WebEngage;
 
@@ -134,9 +136,24 @@ pub async fn examine(
     })
     .unwrap_or_default();
     let chats = take(&mut read, &mut checks, settings::chats).unwrap_or_else(Chats::none);
+    let operator_chat = take(&mut read, &mut checks, |env| {
+        settings::operator_chat(env, &chats)
+    });
     let webengage = take(&mut read, &mut checks, WebEngage::from_env);
     checks.extend(check::bots(&bots, &chats).await);
     checks.extend(check::webhooks(&bots, webhook_url.or(of_env.as_deref()), now).await);
+    if let Some(operator_chat) = operator_chat {
+        checks.extend(operators::check(&bots, operator_chat).await);
+    }
+    let menus = take(&mut read, &mut checks, MenuSetup::from_env);
+    // Only a bot that hears what people write has something to offer them.
+    let front = bots
+        .first()
+        .filter(|front| front.updates.contains(&"message"));
+    if let (Some(menus), Some(front)) = (menus, front) {
+        checks.push(menus.check(&front.telegram).await);
+        checks.push(menus::privacy(&front.telegram).await);
+    }
     if let Some(account) = webengage {
         checks.push(check::webengage(&account).await);
     }

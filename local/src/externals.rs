@@ -48,6 +48,11 @@ impl Externals {
             let bot_id = server.add_bot(BOT_TOKEN);
             server.add_chat(CHAT_ID, "Premium Club", ChatKind::Supergroup);
             server.make_admin(bot_id, CHAT_ID, Rights::all());
+            if let Some(desk) = env.get("OPERATOR_CHAT_ID").and_then(|id| id.parse().ok()) {
+                server.add_chat(desk, "Operators", ChatKind::Supergroup);
+                server.make_forum(desk);
+                server.make_admin(bot_id, desk, Rights::all());
+            }
             env.insert("TELEGRAM_BOT_TOKEN".to_owned(), BOT_TOKEN.to_owned());
             env.insert("TELEGRAM_CHAT_ID".to_owned(), CHAT_ID.to_string());
             env.insert("TELEGRAM_API_BASE".to_owned(), server.url());

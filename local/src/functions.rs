@@ -41,6 +41,8 @@ pub struct Function {
 pub enum Trigger {
     /// A route of the API gateway.
     Route(Method, &'static str),
+    /// A Function URL of its own; on one machine these paths, for bodies up to so many bytes.
+    Url(&'static [&'static str], usize),
     /// A queue, by an event source mapping.
     Queue(&'static Source),
     /// The clock.
@@ -72,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 11] = [
+pub static FUNCTIONS: [Function; 12] = [
     Function {
         name: "request",
         triggers: &[
@@ -169,6 +171,19 @@ pub static FUNCTIONS: [Function; 11] = [
         },
     },
     Function {
+        name: "botapi",
+        triggers: &[Trigger::Url(
+            &["/bot{key}/{*method}", "/file/bot{key}/{*path}"],
+            botapi::BODY_MAX_ON_ONE_MACHINE,
+        )],
+        start: |env, clock| {
+            Starting::new(botapi::App::from_env(env, clock))
+                .on_call(|app, call| botapi::handle(app, call).boxed())
+                .on_stop(botapi::App::stop)
+                .started
+        },
+    },
+    Function {
         name: "sweeper",
         triggers: &[Trigger::Schedule {
             every: MINUTE,
@@ -226,7 +241,9 @@ pub fn sources(registry: &'static [Function]) -> impl Iterator<Item = &'static S
     let triggers = registry.iter().flat_map(|function| function.triggers);
     triggers.filter_map(|trigger| match trigger {
         Trigger::Queue(source) => Some(*source),
-        Trigger::Route(..) | Trigger::Schedule { .. } | Trigger::Deployment => None,
+        Trigger::Route(..) | Trigger::Url(..) | Trigger::Schedule { .. } | Trigger::Deployment => {
+            None
+        }
     })
 }
 

@@ -9,6 +9,7 @@
 
 #![expect(clippy::expect_used, reason = "the harness fails the test")]
 
+mod actor;
 mod answer;
 mod case;
 mod customer;
@@ -39,6 +40,7 @@ use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
 
+pub use actor::BotApiActor;
 pub use answer::ApiAnswer;
 use answer::Wire;
 pub use case::Case;
@@ -166,6 +168,33 @@ impl TestStack {
     #[must_use]
     pub fn operator(&self) -> Operator {
         Operator::new(self.wire.clone(), self.local.admin_key(), self.chat_id)
+    }
+
+    /// An actor that is made now, with its key.
+    ///
+    /// # Panics
+    /// If it is not made.
+    pub async fn actor(&self, name: &str, role: &str) -> BotApiActor {
+        let body = serde_json::json!({"name": name, "role": role});
+        self.actor_as(&body).await
+    }
+
+    /// An actor that is made now as the body of the call says.
+    ///
+    /// # Panics
+    /// If it is not made.
+    pub async fn actor_as(&self, body: &serde_json::Value) -> BotApiActor {
+        let made = self.operator().post("actors", body).await.done();
+        let key = made["key"].as_str().expect("a key");
+        // Until then webhook may believe that nobody reads.
+        self.clock.advance(Duration::from_secs(5));
+        self.actor_with(key)
+    }
+
+    /// Whoever has this key.
+    #[must_use]
+    pub fn actor_with(&self, key: &str) -> BotApiActor {
+        BotApiActor::new(self.wire.clone(), key)
     }
 
     /// The person with this id of Telegram's.

@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 15] = [
+pub const TABLES: [TableShape; 18] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -84,6 +84,12 @@ pub const TABLES: [TableShape; 15] = [
         ..table("MessageTasks", "lane")
     },
     table("Updates", "updateKey"),
+    TableShape {
+        sort_key: Some(("seq", SortKey::Number)),
+        ..table("UpdateFeed", "block")
+    },
+    table("Actors", "keyHash"),
+    table("RelayMap", "message"),
     table("People", "telegramUserId"),
     TableShape {
         sort_key: Some(("item", SortKey::Text)),

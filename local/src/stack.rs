@@ -225,7 +225,7 @@ impl Stack {
                         let schedule = Schedule::start(&mut tasks, clock, first, every, run);
                         schedules.insert(function.name, schedule);
                     }
-                    Trigger::Route(..) | Trigger::Deployment => {}
+                    Trigger::Route(..) | Trigger::Url(..) | Trigger::Deployment => {}
                 }
             }
         }

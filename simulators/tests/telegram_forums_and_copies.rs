@@ -249,6 +249,17 @@ async fn a_copy_says_the_same_and_not_where_it_is_from() {
         .unwrap();
     let seen = telegram.message(Conversation::chat(CHAT), copied).unwrap();
     assert_eq!(seen.text, "receipt of Anna");
+    let caption = |text: &str| json!({"chat_id": CHAT, "message_id": copied, "caption": text});
+    let edited = world.ok("editMessageCaption", caption("paid")).await;
+    assert_eq!(edited["caption"], "paid");
+    let (_, refusal) = world.refused("editMessageCaption", caption("paid")).await;
+    assert!(refusal.contains("message is not modified"), "{refusal}");
+    let mut text = caption("x");
+    text["message_id"] = json!(thread);
+    assert_eq!(
+        world.refused("editMessageCaption", text).await,
+        bad("message can't be edited")
+    );
     // A copy back, which is protected and so can't be copied again; nor can what tells of something.
     let back = json!({"chat_id": ANNA, "from_chat_id": CHAT, "message_id": copied, "protect_content": true});
     let back = world.ok("copyMessage", back).await["message_id"]

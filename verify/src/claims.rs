@@ -6,6 +6,11 @@ use serde_json::Value;
 
 use super::world::World;
 
+/// Whether there is an entitlement that was not closed.
+fn is_live(entitlement: &Value) -> bool {
+    !entitlement.is_null() && entitlement["cutAt"].is_null()
+}
+
 /// Whatever is not as it must be. `requests` are all records by their ids.
 pub(super) async fn broken(
     world: &World,
@@ -25,7 +30,7 @@ pub(super) async fn broken(
         let named = format!("request#{id}");
         let holders: Vec<&Value> = seats
             .iter()
-            .filter(|seat| !seat["entitlements"][&named].is_null())
+            .filter(|seat| is_live(&seat["entitlements"][&named]))
             .map(|seat| &seat["telegramUserId"])
             .collect();
         let text = |of: &Value| of.as_str().map_or_else(|| of.to_string(), str::to_owned);
@@ -55,7 +60,7 @@ pub(super) async fn broken(
             let is_in = world.telegram.status(*chat, person).is_present();
             let entitled = seat["entitlements"]
                 .as_object()
-                .is_some_and(|all| !all.is_empty());
+                .is_some_and(|all| all.values().any(is_live));
             if is_in && !entitled {
                 broken.push(format!("I11: {person} is in {chat} without a right"));
             }

@@ -267,7 +267,22 @@ fn joins(
                 && item["userId"] == event.body["userId"]
                 && item["transactionId"] == data["transactionId"]
         };
-        if !owner.is_some_and(agrees) {
+        // By the link before the seat moved: nothing keeps that any more, but its request is known.
+        let is_of_former_holder = |item: &&Value| {
+            item["claimVersion"].as_u64() > Some(0)
+                && item["userId"] == event.body["userId"]
+                && item["transactionId"] == data["transactionId"]
+        };
+        let owner = owner.or_else(|| requests.values().find(is_of_former_holder));
+        let is_right = match owner {
+            Some(item)
+                if item["inviteLink"] != data["inviteLink"] && is_of_former_holder(&item) =>
+            {
+                true
+            }
+            owner => owner.is_some_and(agrees),
+        };
+        if !is_right {
             broken.push("I3: a join was told as another's".to_owned());
         }
     }

@@ -46,11 +46,15 @@ pub enum Rejection {
     Voided,
     /// The buyer has a claim link, which does not end: there is nothing to be replaced.
     ClaimLink,
+    /// The buyer has an invite link: there is no claim that could move.
+    NoClaimLink,
+    /// The seat moved as often as it may for now.
+    MovedTooOften,
 }
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::AlreadyDone,
         Self::NotDone,
         Self::AlreadyJoined,
@@ -59,6 +63,8 @@ impl Rejection {
         Self::AlreadyDelivered,
         Self::Voided,
         Self::ClaimLink,
+        Self::NoClaimLink,
+        Self::MovedTooOften,
     ];
 
     /// The stable code.
@@ -73,6 +79,8 @@ impl Rejection {
             Self::AlreadyDelivered => "already_delivered",
             Self::Voided => "voided",
             Self::ClaimLink => "claim_link",
+            Self::NoClaimLink => "no_claim_link",
+            Self::MovedTooOften => "moved_too_often",
         }
     }
 
@@ -99,6 +107,12 @@ impl Rejection {
             }
             Self::ClaimLink => {
                 "The request has a claim link, which works until it is claimed: send the buyer the inviteLink of GET again."
+            }
+            Self::NoClaimLink => {
+                "The request has no claim link, so its seat is nobody's to move; to get another link, re-issue it."
+            }
+            Self::MovedTooOften => {
+                "The seat has moved as often as it may within 30 days; an operator may still move it."
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::RequestId;
+use super::id::{ChatId, RequestId, TelegramUserId};
 use super::texts::Language;
 
 /// What begins the data of our buttons.
@@ -37,6 +37,17 @@ pub enum ButtonData {
     EraseNow,
     /// No erasure.
     EraseNot,
+    /// An operator has the way in sent to a person.
+    WayIn(TelegramUserId),
+    /// An administrator ends a seat, as they saw it.
+    EndSeat {
+        /// Whose.
+        person: TelegramUserId,
+        /// In which chat, by its canonical id.
+        chat: ChatId,
+        /// Which version of it they saw.
+        version: u64,
+    },
 }
 
 /// Data that are not a button of ours.
@@ -57,6 +68,12 @@ impl fmt::Display for ButtonData {
             Self::EraseYes => f.write_str("~eraseyes:"),
             Self::EraseNow => f.write_str("~erasenow:"),
             Self::EraseNot => f.write_str("~erasenot:"),
+            Self::WayIn(person) => write!(f, "~way:{person}"),
+            Self::EndSeat {
+                person,
+                chat,
+                version,
+            } => write!(f, "~end:{person}:{chat}:{version}"),
         }
     }
 }
@@ -80,9 +97,24 @@ impl FromStr for ButtonData {
             "eraseyes" => Self::EraseYes,
             "erasenow" => Self::EraseNow,
             "erasenot" => Self::EraseNot,
+            "way" => Self::WayIn(person(subject)?),
+            "end" => {
+                let mut parts = subject.split(':');
+                let mut part = || parts.next().ok_or(NoButton);
+                let (who, chat, version) = (part()?, part()?, part()?);
+                Self::EndSeat {
+                    person: person(who)?,
+                    chat: ChatId(chat.parse().map_err(|_| NoButton)?),
+                    version: version.parse().map_err(|_| NoButton)?,
+                }
+            }
             _ => return Err(NoButton),
         })
     }
+}
+
+fn person(id: &str) -> Result<TelegramUserId, NoButton> {
+    id.parse().map(TelegramUserId).map_err(|_| NoButton)
 }
 
 #[cfg(test)]
@@ -104,6 +136,12 @@ mod tests {
             ButtonData::EraseYes,
             ButtonData::EraseNow,
             ButtonData::EraseNot,
+            ButtonData::WayIn(TelegramUserId(1 << 52)),
+            ButtonData::EndSeat {
+                person: TelegramUserId(1 << 52),
+                chat: ChatId(-1_009_999_999_999),
+                version: 9_999_999_999,
+            },
         ] {
             let data = button.to_string();
             assert!(data.len() <= 64, "{data}");
@@ -114,7 +152,16 @@ mod tests {
     #[test]
     fn what_is_made_up_is_no_button() {
         for data in [
-            "", "~", "~lang", "~lang:xx", "lang:en", "~other:7", "~grant:7",
+            "",
+            "~",
+            "~lang",
+            "~lang:xx",
+            "lang:en",
+            "~other:7",
+            "~grant:7",
+            "~way:",
+            "~end:7:-1",
+            "~end:7:x:1",
         ] {
             assert_eq!(data.parse::<ButtonData>(), Err(NoButton), "{data}");
         }

@@ -175,6 +175,50 @@ pub fn payload_in(text: &str) -> Option<&str> {
         .find(|part| part.len() == PAYLOAD_CHARS && part.starts_with(PREFIX))
 }
 
+/// Whether a run of letters, digits, `_` and `-` may hold a claim token. One of a token's length counts, unless it is a
+/// hexadecimal number, as a receipt may have.
+fn may_hold_payload(part: &str) -> bool {
+    const BARE_CHARS: usize = PAYLOAD_CHARS - PREFIX.len();
+    let with_prefix = |prefix: &str| {
+        let mut ends = part.match_indices(prefix);
+        ends.any(|(at, _)| part.len() - at - prefix.len() >= BARE_CHARS)
+    };
+    let is_number = part.bytes().all(|c| c.is_ascii_hexdigit());
+    let is_bare = part.len() == BARE_CHARS && !is_number;
+    is_bare || with_prefix(PREFIX) || with_prefix("o_")
+}
+
+/// The runs of letters, digits, `_` and `-` of a text, and what is between them, in turn: that comes first.
+fn runs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (between, run) = rest.split_at(rest.find(is_part).unwrap_or(rest.len()));
+        let (part, after) = run.split_at(run.find(|c| !is_part(c)).unwrap_or(run.len()));
+        rest = after;
+        Some((between, part))
+    })
+}
+
+/// Whether a claim link or token can be read in a text.
+#[must_use]
+pub fn may_show_payload(text: &str) -> bool {
+    runs(text).any(|(_, part)| may_hold_payload(part))
+}
+
+/// A text in which no claim link or token can be read any more: `…` stands in place of each.
+#[must_use]
+pub fn without_payloads(text: &str) -> String {
+    let shown = runs(text).flat_map(|(between, part)| {
+        let part = if may_hold_payload(part) { "…" } else { part };
+        [between, part]
+    });
+    shown.collect()
+}
+
 /// What the buyers of each chat get: an invite link for one member, or a claim link.
 #[derive(Clone, Debug, Default)]
 pub struct ChatDeliveries {
@@ -240,6 +284,36 @@ mod tests {
 
     fn keys(text: &str) -> ClaimKeys {
         ClaimKeys::parse(text).unwrap()
+    }
+
+    #[test]
+    fn no_token_is_left_in_a_text_and_all_else_stays() {
+        let token = "A-b_".repeat(12);
+        let token = &token[..46];
+        for (text, shown) in [
+            (format!("/start c_{token}"), "/start …".to_owned()),
+            (
+                format!("see https://t.me/b?start=c_{token}, please"),
+                "see https://t.me/b?start=…, please".to_owned(),
+            ),
+            (
+                format!("https://shop.example/c/{token}"),
+                "https://shop.example/c/…".to_owned(),
+            ),
+            (format!("o_{token} {token}"), "… …".to_owned()),
+            (format!("xc_{token}y"), "…".to_owned()),
+        ] {
+            assert_eq!(without_payloads(&text), shown);
+        }
+        for text in [
+            "",
+            "Привет, c_short",
+            &"ab12".repeat(16),
+            &"0f".repeat(23),
+            "a — b",
+        ] {
+            assert_eq!(without_payloads(text), text);
+        }
     }
 
     #[test]

@@ -99,8 +99,6 @@ const PRIVATE: &[CommandPlace] = &[CommandPlace::Private];
 const PRIVATE_AND_GROUP: &[CommandPlace] = &[CommandPlace::Private, CommandPlace::Group];
 /// Where it means the person of the topic.
 const TOPIC: &[CommandPlace] = &[CommandPlace::Topic];
-/// Where operators work, and where they are alone.
-const PRIVATE_AND_TOPIC: &[CommandPlace] = &[CommandPlace::Private, CommandPlace::Topic];
 
 /// The table and the enum, so that no command is in one of them alone.
 macro_rules! commands {
@@ -132,21 +130,21 @@ commands! {
     Terms "terms" ["tos"], Public, PRIVATE;
     Privacy "privacy" ["gdpr"], Public, PRIVATE;
     Stop "stop" ["unsubscribe"], Public, PRIVATE;
-    Buyer "buyer" ["who"], Operator, PRIVATE_AND_TOPIC;
+    Buyer "buyer" ["who"], Operator, PRIVATE;
     Reply "reply" [], Operator, TOPIC;
     Note "note" [], Operator, TOPIC;
+    Delete "delete" ["del"], Operator, TOPIC;
     Close "close" [], Operator, TOPIC;
     Block "block" [], Operator, TOPIC;
     Unblock "unblock" [], Operator, TOPIC;
-    Grant "grant" [], Admin, PRIVATE_AND_TOPIC;
-    Extend "extend" [], Admin, PRIVATE_AND_TOPIC;
-    End "end" [], Admin, PRIVATE_AND_TOPIC;
-    Allow "allow" [], Admin, PRIVATE_AND_TOPIC;
-    Today "today" [], Admin, PRIVATE_AND_TOPIC;
-    Doctor "doctor" [], Admin, PRIVATE_AND_TOPIC;
-    Pause "pause" [], Admin, PRIVATE_AND_TOPIC;
-    Resume "resume" [], Admin, PRIVATE_AND_TOPIC;
-    Role "role" ["roles"], Admin, PRIVATE_AND_TOPIC;
+    Grant "grant" [], Admin, PRIVATE;
+    Extend "extend" [], Admin, PRIVATE;
+    End "end" [], Admin, PRIVATE;
+    Allow "allow" [], Admin, PRIVATE;
+    Doctor "doctor" [], Admin, PRIVATE;
+    Pause "pause" [], Admin, PRIVATE;
+    Resume "resume" [], Admin, PRIVATE;
+    Role "role" ["roles"], Admin, PRIVATE;
 }
 
 impl CommandName {

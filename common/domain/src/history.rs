@@ -20,6 +20,8 @@ pub enum Action {
     Void,
     /// Gave an event up that can't be delivered.
     GiveUpEvent,
+    /// Had the seat moved to another account.
+    Rebind,
 }
 
 /// Who acts, where it is the shop whose request it is.
@@ -35,6 +37,7 @@ impl Action {
             Self::ResendEvent => "resend_event",
             Self::Void => "void",
             Self::GiveUpEvent => "give_up_event",
+            Self::Rebind => "rebind",
         }
     }
 }

@@ -181,6 +181,39 @@ impl fmt::Display for BotId {
     }
 }
 
+/// How many numbers of the feed stand in one partition of its table.
+const FEED_BLOCK: i32 = 1000;
+
+/// A number of a bot's feed of updates: the first one has 1. Bot API libraries hold it in 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeedSeq(pub i32);
+
+impl FeedSeq {
+    /// The partition that it stands in.
+    #[must_use]
+    pub const fn block(self) -> i32 {
+        self.0 / FEED_BLOCK
+    }
+
+    /// The number after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The number before it.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+}
+
+impl fmt::Display for FeedSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// An invite link: whoever holds it gets in, so it is a secret of the payer. `Debug` hides it and there is no
 /// `Display`: only an answer, an event, a task and a record may carry it.
 ///

@@ -18,6 +18,7 @@ use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::history::Entry;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
+use super::member::entitlement::{Cover, Entitlement};
 use super::purchase::{self, Purchase};
 use super::retry::Tries;
 use super::time::Timestamp;
@@ -136,6 +137,10 @@ pub struct Invite {
     pub claim_version: Option<u8>,
     /// Who claimed it.
     pub bound_to: Option<TelegramUserId>,
+    /// Whether whoever comes with its present claim link takes it over from who claimed it.
+    pub is_moving: bool,
+    /// When the seat that it gives ends; nothing if never.
+    pub seat_until: Option<Timestamp>,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
@@ -256,6 +261,8 @@ impl Invite {
             voided_at: None,
             claim_version: None,
             bound_to: None,
+            is_moving: false,
+            seat_until: None,
             history: Vec::new(),
             actions: 0,
             expires_at: None,
@@ -292,6 +299,36 @@ impl Invite {
             claim_version: Some(0),
             ..self
         }
+    }
+
+    /// The same request as a free seat until `seat_until`, with its claim link: no shop has sold it, so none is told of it.
+    #[must_use]
+    pub fn given_free(self, link: InviteLink, seat_until: Option<Timestamp>) -> Self {
+        Self {
+            pending_since: None,
+            link_event_given_up: true,
+            join_event_given_up: true,
+            seat_until,
+            ..self.served_by_claim(link)
+        }
+    }
+
+    /// Whether no event of it is for anybody: no shop sold it.
+    #[must_use]
+    pub const fn tells_nobody(&self) -> bool {
+        self.link_event_given_up
+            && self.join_event_given_up
+            && !self.link_event_fired
+            && !self.join_event_fired
+    }
+
+    /// What it grants to whoever claims it.
+    #[must_use]
+    pub fn entitlement(&self) -> Entitlement {
+        Entitlement::new(
+            self.seat_until.map_or(Cover::Forever, Cover::Until),
+            self.created_at,
+        )
     }
 
     /// What a mint of this version of the link is to do.
@@ -399,7 +436,7 @@ impl Invite {
             _ if self.voided_at.is_some() => Err(ClaimRefusal::Voided),
             (None, _) => Err(ClaimRefusal::Unknown),
             (Some(version), _) if version != claim.version => Err(ClaimRefusal::Replaced),
-            (_, Some(holder)) if holder != person => Err(ClaimRefusal::Taken),
+            (_, Some(holder)) if holder != person && !self.is_moving => Err(ClaimRefusal::Taken),
             _ => Ok(()),
         }
     }

@@ -36,11 +36,13 @@ pub struct Presence {
 pub enum MemberChange {
     /// A join by a link of our bot.
     Join(Join),
-    /// Somebody came in, but not by a link of our bot: an administrator added them, or made the link.
+    /// Somebody came in, but not by a link of our bot alone: an administrator added them, approved them, or made the link.
     Entry(Presence),
     /// Somebody is outside: they left or were removed, or were banned when they were outside already, which makes good a
     /// leave that was not seen.
     Leave(Presence),
+    /// A bot took somebody out, who may come back at once or in a moment.
+    Removal(Presence),
     /// Somebody is outside and may not come back: an administrator banned them.
     Ban(Presence),
     /// Somebody is outside and may come back: an administrator lifted their ban.
@@ -67,6 +69,7 @@ impl MemberChange {
 #[derive(Deserialize)]
 struct ChatMemberUpdated {
     chat: Chat,
+    from: Option<User>,
     date: i64,
     old_chat_member: ChatMember,
     new_chat_member: ChatMember,
@@ -83,6 +86,8 @@ struct ChatMember {
     status: String,
     user: User,
     is_member: Option<bool>,
+    #[serde(default)]
+    until_date: i64,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +99,8 @@ struct User {
 #[derive(Deserialize)]
 struct ChatInviteLink {
     invite_link: String,
+    #[serde(default)]
+    creates_join_request: bool,
 }
 
 impl ChatMember {
@@ -130,6 +137,9 @@ fn kind_of(change: ChatMemberUpdated) -> MemberChange {
         change.new_chat_member.is_in_chat(),
     ) {
         (Some(false), Some(true)) => {}
+        (Some(true), Some(false)) if is_taken_out(&change) => {
+            return MemberChange::Removal(presence);
+        }
         (Some(_), Some(false)) if change.new_chat_member.status == "kicked" => {
             return MemberChange::Ban(presence);
         }
@@ -139,6 +149,9 @@ fn kind_of(change: ChatMemberUpdated) -> MemberChange {
         (Some(_), Some(false)) => return MemberChange::Leave(presence),
         (Some(true), Some(true)) => return MemberChange::Ignored("not a join"),
         _ => return MemberChange::Ignored("unknown member status"),
+    }
+    if is_approved_by_hand(&change) {
+        return MemberChange::Entry(presence);
     }
     let link = change.invite_link.map(|link| link.invite_link);
     let link = link.filter(|url| !url.is_empty()).map(InviteLink::new);
@@ -152,6 +165,28 @@ fn kind_of(change: ChatMemberUpdated) -> MemberChange {
         }),
         _ => MemberChange::Entry(presence),
     }
+}
+
+/// Whether an administrator let somebody in who asked by a link: `from` is then whoever approved, and not who joined
+/// (<https://core.telegram.org/bots/api#chatmemberupdated>).
+fn is_approved_by_hand(change: &ChatMemberUpdated) -> bool {
+    let asked = change.invite_link.as_ref();
+    asked.is_some_and(|link| link.creates_join_request)
+        && change
+            .from
+            .as_ref()
+            .is_some_and(|from| from.id != change.new_chat_member.user.id && !from.is_bot)
+}
+
+/// For how long, in seconds, Telegram's server bans who is taken out by `unbanChatMember`, and a reserve.
+const TAKEN_OUT_SECONDS: i64 = 90;
+
+/// Whether a bot took the person out, without a ban that lasts.
+fn is_taken_out(change: &ChatMemberUpdated) -> bool {
+    let member = &change.new_chat_member;
+    let ends = 1..=change.date.saturating_add(TAKEN_OUT_SECONDS);
+    change.from.as_ref().is_some_and(|from| from.is_bot)
+        && (member.status != "kicked" || ends.contains(&member.until_date))
 }
 
 #[cfg(test)]
@@ -202,6 +237,42 @@ mod tests {
         ("left", None, false),
         ("kicked", None, false),
     ];
+
+    #[test]
+    fn whom_a_bot_took_out_may_come_back_and_whom_it_banned_may_not() {
+        let by = |is_bot: bool, status: &str, until: i64| {
+            let mut out = update(member("member", None, 7), member(status, None, 7));
+            out["chat_member"]["from"]["is_bot"] = json!(is_bot);
+            out["chat_member"]["new_chat_member"]["until_date"] = json!(until);
+            read(&out)
+        };
+        let soon = 1_763_640_060;
+        assert_eq!(by(true, "left", 0), MemberChange::Removal(SEVEN));
+        assert_eq!(by(true, "kicked", soon), MemberChange::Removal(SEVEN));
+        assert_eq!(by(true, "kicked", soon + 3600), MemberChange::Ban(SEVEN));
+        assert_eq!(by(true, "kicked", 0), MemberChange::Ban(SEVEN));
+        assert_eq!(by(false, "kicked", soon), MemberChange::Ban(SEVEN));
+        assert_eq!(by(false, "left", 0), MemberChange::Leave(SEVEN));
+    }
+
+    #[test]
+    fn whom_an_administrator_approved_came_in_by_hand_and_whom_a_bot_approved_by_our_door() {
+        let by = |from: i64, is_bot: bool, asked: bool| {
+            let mut entry = update(member("left", None, 7), member("member", None, 7));
+            entry["chat_member"]["from"] = json!({"id": from, "is_bot": is_bot, "first_name": "A"});
+            entry["chat_member"]["invite_link"]["creates_join_request"] = json!(asked);
+            matches!(read(&entry), MemberChange::Join(_))
+        };
+        for (from, is_bot, asked, is_join) in [
+            (7, false, false, true),
+            (7, false, true, true),
+            (9, true, true, true),
+            (5, false, true, false),
+            (5, false, false, true),
+        ] {
+            assert_eq!(by(from, is_bot, asked), is_join, "{from} {is_bot} {asked}");
+        }
+    }
 
     #[test]
     fn a_join_is_every_way_from_outside_to_inside_and_no_other() {

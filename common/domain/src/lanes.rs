@@ -1,7 +1,8 @@
 //! What one look showed of a chat's lanes, and which task of it is next.
 //!
-//! Mints and replacements, whose buyers wait, go by age. Then come revocations, then the fills of the link pool. So that
-//! used links die during a long sale too, each [`SHARE`]th call of a bot is a revocation, if there is one.
+//! Mints and replacements, whose buyers wait, go by age. Then come revocations, then declines and removals, then the fills of
+//! the link pool. So that used links die during a long sale too, each [`SHARE`]th call of a bot is a revocation, if there is
+//! one, or else a decline or a removal.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -91,6 +92,7 @@ pub struct BotState {
 pub struct Lanes {
     mints: Vec<Buffer>,
     bots: BTreeMap<BotId, Buffer>,
+    later: Buffer,
     fill: Buffer,
     horizon: Timestamp,
     /// Whether a task was committed while the look was under way: it must look again before it releases.
@@ -115,6 +117,7 @@ impl Lanes {
             bots: bots
                 .map(|bot| (bot, buffer(Lane::Bot(chat, bot))))
                 .collect(),
+            later: buffer(Lane::Later(chat)),
             fill: buffer(Lane::Fill(chat)),
             horizon,
             is_late: false,
@@ -126,7 +129,8 @@ impl Lanes {
     #[must_use]
     pub fn lanes(&self) -> Vec<Lane> {
         let all = self.mints.iter().chain(self.bots.values());
-        all.chain([&self.fill]).map(|buffer| buffer.lane).collect()
+        let all = all.chain([&self.later, &self.fill]);
+        all.map(|buffer| buffer.lane).collect()
     }
 
     /// Whether the lane of this bot is among them.
@@ -138,6 +142,10 @@ impl Lanes {
     /// Takes in a page of a lane.
     pub fn add(&mut self, lane: Lane, page: Page, under_way: &UnderWay, now: Timestamp) {
         let mut tasks = Vec::new();
+        // A lane in the order in which its tasks come due is not read on behind the first that is not.
+        let more_after = page
+            .more_after
+            .filter(|_| !page.tasks.last().is_some_and(|task| task.ends_due(now)));
         let idle = page.tasks.into_iter().filter(|task| !under_way.has(task));
         for task in idle {
             // One that lies too far ahead was written by a clock that is ahead: it waits for no horizon.
@@ -153,7 +161,7 @@ impl Lanes {
         }
         if let Some(buffer) = self.buffer(lane) {
             buffer.tasks.extend(tasks);
-            buffer.more_after = page.more_after;
+            buffer.more_after = more_after;
         }
     }
 
@@ -176,7 +184,7 @@ impl Lanes {
 
     fn buffer(&mut self, lane: Lane) -> Option<&mut Buffer> {
         let all = self.mints.iter_mut().chain(self.bots.values_mut());
-        all.chain([&mut self.fill])
+        all.chain([&mut self.later, &mut self.fill])
             .find(|buffer| buffer.lane == lane)
     }
 
@@ -220,7 +228,7 @@ impl Lanes {
         let is_used_up = |buffer: &&Buffer| buffer.tasks.is_empty() && buffer.more_after.is_some();
         let mut first = self.mints.iter().chain(self.bots.values());
         first.find(is_used_up).or_else(|| {
-            let rest = [&self.fill];
+            let rest = [&self.later, &self.fill];
             rest.into_iter().find(is_used_up)
         })
     }
@@ -228,12 +236,14 @@ impl Lanes {
     fn has_any(&self, bot: BotId) -> bool {
         self.mints.iter().any(|buffer| !buffer.tasks.is_empty())
             || self.has_own(bot)
+            || !self.later.tasks.is_empty()
             || !self.fill.tasks.is_empty()
     }
 
     /// The next task that this bot does.
     fn take(&mut self, state: BotState, under_way: &UnderWay) -> Option<Task> {
         let mint = self.oldest_mint(under_way);
+        let has_later = !self.later.tasks.is_empty();
         let own = self.bots.get(&state.bot).and_then(|own| own.tasks.front());
         let own = own.map(|task| (task.created_at, matches!(task.work, Work::Replace(_))));
         let from = match (mint, own) {
@@ -241,13 +251,16 @@ impl Lanes {
                 Lane::Bot(ChatId(0), state.bot)
             }
             (Some(_), Some((_, false))) if state.is_turn => Lane::Bot(ChatId(0), state.bot),
+            (Some(_), None) if state.is_turn && has_later => Lane::Later(ChatId(0)),
             (Some((shard, _)), _) => Lane::Mint(ChatId(0), shard),
             (None, Some(_)) => Lane::Bot(ChatId(0), state.bot),
+            (None, None) if has_later => Lane::Later(ChatId(0)),
             (None, None) => Lane::Fill(ChatId(0)),
         };
         match from {
             Lane::Mint(_, shard) => self.mints.get_mut(usize::from(shard))?.tasks.pop_front(),
             Lane::Bot(_, bot) => self.bots.get_mut(&bot)?.tasks.pop_front(),
+            Lane::Later(_) => self.later.tasks.pop_front(),
             Lane::Fill(_) | Lane::Failed(_) => self.fill.tasks.pop_front(),
         }
     }
@@ -274,7 +287,7 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::{IdentitySource, InviteLink};
+    use super::super::id::{IdentitySource, InviteLink, TelegramUserId};
     use super::super::link_pool::SlotId;
     use super::super::task::{Mint, Replace, Revoke};
 
@@ -360,6 +373,8 @@ mod tests {
                 Work::Revoke(_) => "revoke".to_owned(),
                 Work::Fill(slot) => format!("fill {}", slot.number),
                 Work::Approve(person) => format!("approve {person}"),
+                Work::Decline(decline) => format!("decline {}", decline.person),
+                Work::Remove(person) => format!("remove {person}"),
             });
             calls += 1;
         }
@@ -380,6 +395,44 @@ mod tests {
         ];
         // A replacement as old as a mint goes after it.
         assert_eq!(order, expected);
+    }
+
+    fn decline(person: i64, ms: i64) -> Task {
+        let hold = std::time::Duration::from_secs(900);
+        Task::decline_of(CHAT, TelegramUserId(person), at(ms).minus(hold), hold)
+    }
+
+    #[test]
+    fn what_nobody_waits_for_goes_after_buyers_and_before_fills_and_has_its_share_of_a_sale() {
+        let remove = Task::new(CHAT, Work::Remove(TelegramUserId(5)), at(-7));
+        let mut few = lanes(vec![
+            fill(1),
+            decline(7, -5),
+            remove,
+            decline(8, 60_000),
+            mint("m", -1),
+        ]);
+        assert_eq!(order(&mut few, 0), ["m", "remove 5", "decline 7", "fill 1"]);
+        assert_eq!(few.deferred_until, Some(at(60_000)));
+        let sale = (0..30_i32).map(|number| mint(&number.to_string(), i64::from(number) - 100));
+        let order = order(&mut lanes(sale.chain([decline(7, -5)]).collect()), 0);
+        assert_eq!(order[19], "decline 7");
+    }
+
+    #[test]
+    fn declines_are_not_read_on_behind_the_first_that_is_not_due() {
+        for (ahead, is_read_on) in [(-1, true), (1, false)] {
+            let mut lanes = lanes(vec![]);
+            let page = Page {
+                tasks: vec![decline(7, -5), decline(8, ahead)],
+                more_after: Some("k".to_owned()),
+            };
+            lanes.add(Lane::Later(CHAT), page, &UnderWay::default(), NOW);
+            while let Next::Begin(..) = lanes.next(&[free(0)], NOW, &UnderWay::default()) {}
+            let read_on = Next::Read(Lane::Later(CHAT), "k".to_owned());
+            let next = lanes.next(&[free(0)], NOW, &UnderWay::default());
+            assert_eq!(next == read_on, is_read_on, "{ahead}");
+        }
     }
 
     #[test]

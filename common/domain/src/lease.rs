@@ -44,6 +44,8 @@ pub enum LimitKey {
     Chat(ChatId),
     /// The messages of a bot.
     Messages(BotId),
+    /// What all actors of a bot send.
+    Actors(BotId),
 }
 
 impl From<ChatId> for LimitKey {
@@ -63,6 +65,7 @@ impl fmt::Display for LimitKey {
         match self {
             Self::Chat(chat) => chat.fmt(f),
             Self::Messages(bot) => write!(f, "bot#{bot}"),
+            Self::Actors(bot) => write!(f, "actors#{bot}"),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! it read and carries out what is decided.
 
 pub mod action;
+pub mod actor;
 pub mod button;
 pub mod claim;
 pub mod command;
@@ -11,6 +12,7 @@ pub mod delivery;
 pub mod erasure;
 pub mod event;
 pub mod fault;
+pub mod feed;
 pub mod history;
 pub mod id;
 pub mod invite;
@@ -24,6 +26,8 @@ pub mod member;
 pub mod message;
 pub mod person;
 pub mod purchase;
+pub mod rebind;
+pub mod relay;
 pub mod retry;
 pub mod task;
 pub mod text;

@@ -74,6 +74,8 @@ pub struct Limiter {
     pub paused_until: Timestamp,
     /// Whether the bot's calls fail whatever they are about.
     pub circuit: Circuit,
+    /// How many calls a second of what was learned are left free for others, who call beside this one.
+    pub spared: u32,
 }
 
 impl Limiter {
@@ -90,6 +92,7 @@ impl Limiter {
             next_slot: never,
             paused_until: never,
             circuit: Circuit::default(),
+            spared: 0,
         }
     }
 
@@ -107,7 +110,13 @@ impl Limiter {
     /// fraction early.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        Duration::from_secs_f64(self.interval_ms.ceil() / 1000.0)
+        let mut interval_ms = self.interval_ms;
+        if self.spared > 0 {
+            // Of a rate that is hardly more than what is spared, half is kept.
+            let rate = 1000.0 / interval_ms;
+            interval_ms = 1000.0 / (rate - f64::from(self.spared)).max(rate / 2.0);
+        }
+        Duration::from_secs_f64(interval_ms.ceil() / 1000.0)
     }
 
     /// When the bot may call next; in the past if it may call now. A slot that lies further ahead than the longest

@@ -14,6 +14,7 @@ pub mod entitlement;
 pub mod fold;
 pub mod presence;
 pub mod removal;
+mod tasks;
 
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub struct Seat {
     pub removal: Option<Removal>,
     /// When a call of ours took the person out; absent once they are seen inside again.
     pub removed_at: Option<Timestamp>,
+    /// When the last right of the person moved to another account; absent once they are admitted again.
+    pub moved_at: Option<Timestamp>,
     /// When the person was last given a way in; absent once they are seen inside.
     pub offered_at: Option<Timestamp>,
     /// Since when operators have to decide: the person is admitted and banned by hand.
@@ -97,6 +100,7 @@ impl Seat {
             requested_at: None,
             removal: None,
             removed_at: None,
+            moved_at: None,
             offered_at: None,
             review: None,
             checked_at: None,

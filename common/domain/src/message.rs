@@ -4,6 +4,7 @@
 //! QUEUED --> SENT                  Telegram took it
 //!    |   --> EXPIRED               its time was over before it could be sent
 //!    |   --> UNREACHABLE           the person has blocked the bot, or never started it
+//!    |   --> REFUSED               Telegram does not copy such a message, which is told to whoever sent it
 //!    |   --> PARKED                refused, or given up: a person must act
 //!    +-----> SENDING --> SENT, UNREACHABLE, PARKED      only of classes that are sent at most once
 //!               +------> UNKNOWN   nobody can tell whether it was sent: it is not sent again
@@ -13,6 +14,7 @@ mod fault;
 mod lane;
 mod outbox;
 mod pace;
+mod topic;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,12 +22,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::id::{BotId, ChatId};
+use super::texts::Language;
 use super::time::Timestamp;
 
 pub use fault::{Ending, SendFault, Verdict};
 pub use lane::{MESSAGE_SHARDS, MessageKey, MessageLane, MessageTask};
 pub use outbox::{Outbox, OutboxPage, Step};
 pub use pace::{ChatPace, MESSAGE_INTERVAL, PauseScope, Scopes};
+pub use topic::{Adoption, NoTopicOwner, TopicOwner, TopicState, TopicStep};
 
 /// What a message is known by in its chat: the time of its cause, in milliseconds since the Unix epoch with a fixed width,
 /// and the cause. Never made of the clock, so that a cause that is met again has the same message.
@@ -34,6 +38,8 @@ pub use pace::{ChatPace, MESSAGE_INTERVAL, PauseScope, Scopes};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(String);
 
+/// Stands behind the cause of a message that is sent once more.
+const AGAIN: &str = "#again";
 /// How many digits the time has: enough until the year 2286.
 const TIME_DIGITS: usize = 13;
 
@@ -47,6 +53,29 @@ impl MessageId {
     #[must_use]
     pub fn new(at: Timestamp, cause: &str) -> Self {
         Self(format!("{:0TIME_DIGITS$}#{cause}", at.ms().max(0)))
+    }
+
+    /// The message that follows from this one, right behind it; `what` names it among those that do.
+    #[must_use]
+    pub fn then(&self, what: &str) -> Self {
+        Self(format!("{}#{what}", self.0))
+    }
+
+    /// The same message once more, because of something at `at`.
+    #[must_use]
+    pub fn again(&self, at: Timestamp) -> Self {
+        let cause = self.0.split_once('#').map_or("", |(_, cause)| cause);
+        let cause = cause.strip_suffix(AGAIN).unwrap_or(cause);
+        Self::new(at, &format!("{cause}{AGAIN}"))
+    }
+
+    /// What kind of cause it has: the words of the cause, without its numbers and ids.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let cause = self.0.strip_suffix(AGAIN).unwrap_or(&self.0);
+        let parts = cause.split('#').skip(1);
+        let words = parts.filter(|part| !part.bytes().any(|c| c.is_ascii_digit()));
+        words.collect::<Vec<_>>().join("#")
     }
 
     /// The text.
@@ -174,6 +203,110 @@ pub enum Content {
         /// Whether it arrives without a sound.
         silent: bool,
     },
+    /// A text that answers a message of the same chat, and stands in its topic.
+    Answer {
+        /// The message that it answers.
+        to: i64,
+        /// Telegram's HTML.
+        html: String,
+    },
+    /// A text that is pinned once it is sent.
+    Pinned {
+        /// Telegram's HTML.
+        html: String,
+    },
+    /// A copy of a message of another chat, which does not say where it comes from.
+    Copy {
+        /// The other chat.
+        from: ChatId,
+        /// The message there.
+        message: i64,
+        /// What it says, if it is nothing but text: several that wait become one message.
+        text: Option<String>,
+        /// What it says instead of its own caption, as plain text.
+        caption: Option<String>,
+        /// Whether it is said in these words, and not copied: the original shows what is not to be shown.
+        #[serde(default)]
+        as_words: bool,
+        /// The message there by which somebody asked for it; without one, it is for the copied message itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked_by: Option<i64>,
+        /// The language of whoever sent it, to tell them if it can't be copied.
+        language: Language,
+    },
+    /// Copies of the parts of an album, which stays one.
+    Album {
+        /// The other chat.
+        from: ChatId,
+        /// Its `media_group_id`.
+        group: String,
+        /// The part that was seen first.
+        first: i64,
+        /// The language of whoever sent it.
+        language: Language,
+    },
+    /// The copy of a message of another chat is to say something else.
+    Edit {
+        /// The other chat.
+        from: ChatId,
+        /// The message there.
+        message: i64,
+        /// What its copy is to say, as plain text.
+        text: String,
+        /// Whether that is its text or the caption of a file.
+        part: EditedPart,
+        /// The language of whoever edited it.
+        language: Language,
+    },
+    /// The copy of a message of another chat is taken back.
+    Delete {
+        /// The other chat.
+        from: ChatId,
+        /// The message there.
+        message: i64,
+        /// The message there by which somebody asked for it.
+        asked_by: i64,
+        /// The language of whoever asked.
+        language: Language,
+    },
+    /// The bot shows by a reaction that a message was passed on.
+    React {
+        /// The message.
+        message: i64,
+    },
+    /// A message is pinned.
+    Pin {
+        /// The message.
+        message: i64,
+    },
+    /// The topic is closed.
+    CloseTopic,
+    /// The topic gets another name.
+    RenameTopic {
+        /// 1 to 128 characters.
+        name: String,
+    },
+    /// What is said, or done, in the topic of somebody, which is made first if there is none.
+    InTopic {
+        /// Whose topic.
+        owner: TopicOwner,
+        /// The name of the topic, if it is to be made.
+        topic_name: String,
+        /// The language of those who read there.
+        language: Language,
+        /// What.
+        post: Box<Content>,
+    },
+}
+
+/// What of a message is edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EditedPart {
+    /// Its text.
+    Text,
+    /// The caption of its file.
+    Caption,
 }
 
 /// A button below a message.
@@ -212,18 +345,21 @@ pub enum MessageState {
     Unreachable,
     /// Nobody can tell whether it was sent, and it is not sent again.
     Unknown,
+    /// Telegram does not copy such a message, which is told to whoever sent it.
+    Refused,
     /// It was given up: a person must act.
     Parked,
 }
 
 impl MessageState {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Queued,
         Self::Sending,
         Self::Sent,
         Self::Expired,
         Self::Unreachable,
         Self::Unknown,
+        Self::Refused,
         Self::Parked,
     ];
 
@@ -232,7 +368,7 @@ impl MessageState {
     #[must_use]
     pub const fn is_settled(self) -> bool {
         match self {
-            Self::Sent | Self::Expired | Self::Unreachable | Self::Unknown => true,
+            Self::Sent | Self::Expired | Self::Unreachable | Self::Unknown | Self::Refused => true,
             Self::Queued | Self::Sending | Self::Parked => false,
         }
     }
@@ -247,9 +383,25 @@ impl MessageState {
             Self::Expired => "EXPIRED",
             Self::Unreachable => "UNREACHABLE",
             Self::Unknown => "UNKNOWN",
+            Self::Refused => "REFUSED",
             Self::Parked => "PARKED",
         }
     }
+}
+
+/// Which of the messages to a person, newest first, each with its state, are to be sent again now that the person can be
+/// reached: of each kind the newest, if it did not reach them.
+#[must_use]
+pub fn missed(messages: &[(Message, MessageState)]) -> Vec<&Message> {
+    let mut kinds = std::collections::BTreeSet::new();
+    let newest = messages
+        .iter()
+        .filter(|(message, _)| message.class == Class::Transactional)
+        .filter(|(message, _)| kinds.insert(message.id.kind()));
+    newest
+        .filter(|(_, state)| *state == MessageState::Unreachable)
+        .map(|(message, _)| message)
+        .collect()
 }
 
 /// A text that does not name a state.
@@ -288,6 +440,39 @@ mod tests {
         for text in ["", "7", "x#7", "12#7", "+763640000000#7", "1763640000000"] {
             assert_eq!(text.parse::<MessageId>(), Err(NoMessageId), "{text}");
         }
+    }
+
+    #[test]
+    fn of_each_kind_the_newest_is_sent_again_if_it_was_missed() {
+        let message = |cause: &str, class, state| {
+            let message = Message {
+                id: MessageId::new(Timestamp::from_ms(1), cause),
+                bot: BotId(7),
+                chat: ChatId(5),
+                thread: None,
+                class,
+                content: Content::CloseTopic,
+                not_before: None,
+                not_after: None,
+            };
+            (message, state)
+        };
+        let (money, unreachable) = (Class::Transactional, MessageState::Unreachable);
+        let newest_first = [
+            message("update#9", money, unreachable),
+            message("update#8#joined", money, MessageState::Sent),
+            message("update#7#joined", money, unreachable),
+            message("update#6", money, unreachable),
+            message("update#5#offer", Class::Marketing, unreachable),
+        ];
+        let again = missed(&newest_first);
+        let again: Vec<&str> = again.iter().map(|message| message.id.as_str()).collect();
+        assert_eq!(again, ["0000000000001#update#9"]);
+        // However often it is missed, it stays of its kind.
+        let once = newest_first[1].0.id.again(Timestamp::from_ms(2));
+        let twice = once.again(Timestamp::from_ms(3));
+        assert_eq!(twice.as_str(), "0000000000003#update#8#joined#again");
+        assert_eq!(twice.kind(), newest_first[1].0.id.kind());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::id::{ChatId, IdentitySource, RequestId};
+use super::id::{ChatId, IdentitySource, RequestId, TelegramUserId};
 use super::text;
 
 /// The longest `userId`, in characters: WebEngage refuses longer ones.
@@ -93,15 +93,21 @@ pub enum Rejection {
     UnknownChat,
     /// The transaction belongs to another user.
     TransactionConflict,
+    /// `telegramUserId` is no id of a person, or the buyers of the chat do not get claim links.
+    InvalidTelegramUserId,
+    /// The seat belongs to another person of Telegram.
+    TelegramUserConflict,
 }
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::InvalidUserId,
         Self::InvalidTransactionId,
         Self::UnknownChat,
         Self::TransactionConflict,
+        Self::InvalidTelegramUserId,
+        Self::TelegramUserConflict,
     ];
 
     /// The stable code.
@@ -112,6 +118,8 @@ impl Rejection {
             Self::InvalidTransactionId => "invalid_transaction_id",
             Self::UnknownChat => "unknown_chat",
             Self::TransactionConflict => "transaction_conflict",
+            Self::InvalidTelegramUserId => "invalid_telegram_user_id",
+            Self::TelegramUserConflict => "telegram_user_conflict",
         }
     }
 
@@ -128,6 +136,12 @@ impl Rejection {
             Self::UnknownChat => "chatId must be one of the chats of TELEGRAM_CHAT_ID.",
             Self::TransactionConflict => {
                 "This transaction was already used for another userId; nothing was changed."
+            }
+            Self::InvalidTelegramUserId => {
+                "telegramUserId must be the id of a person in Telegram, and goes only with a chat whose buyers get claim links."
+            }
+            Self::TelegramUserConflict => {
+                "The seat of this transaction belongs to another telegramUserId; nothing was changed. To move it, call rebind."
             }
         }
     }
@@ -146,6 +160,8 @@ pub struct Purchase {
     canonical_chat_id: ChatId,
     /// The caller's `Idempotency-Key`, trimmed; empty if it sent none.
     pub idempotency_key: String,
+    /// Who the buyer is in Telegram, if the shop knows: nobody else gets the seat.
+    pub telegram_user_id: Option<TelegramUserId>,
 }
 
 /// What makes two calls the same payment.
@@ -196,12 +212,17 @@ impl Purchase {
             id: chat,
             canonical_id,
         } = chat.ok_or(Rejection::UnknownChat)?;
+        let telegram_user_id = match fields.get("telegramUserId") {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(person(value).ok_or(Rejection::InvalidTelegramUserId)?),
+        };
         Ok(Self {
             user_id,
             transaction_id,
             chat,
             canonical_chat_id: canonical_id,
             idempotency_key,
+            telegram_user_id,
         })
     }
 
@@ -255,6 +276,15 @@ fn id(value: &Value) -> Option<String> {
     }
 }
 
+/// A person's id, as an integer or in quotes: positive, of at most 52 bits (<https://core.telegram.org/bots/api#user>).
+fn person(value: &Value) -> Option<TelegramUserId> {
+    let id = match value {
+        Value::String(text) => text::clean(text).parse().ok()?,
+        _ => value.as_i64()?,
+    };
+    (1..1_i64 << 52).contains(&id).then_some(TelegramUserId(id))
+}
+
 /// A chat's id, as an integer or, since some tools send every value as text, as one in quotes.
 #[must_use]
 pub fn chat_id(value: &Value) -> Option<ChatId> {
@@ -296,6 +326,34 @@ mod tests {
             plain,
             identity(r#"{"userId": "7", "transactionId": "42", "chatId": -2}"#)
         );
+    }
+
+    #[test]
+    fn a_buyer_is_known_by_a_positive_id_or_not_at_all() {
+        let of = |id: Value| {
+            let body =
+                serde_json::json!({"userId": "u", "transactionId": "1", "telegramUserId": id});
+            parse(&body.to_string()).map(|purchase| purchase.telegram_user_id)
+        };
+        for id in [Value::from(7), "7".into(), " 7 ".into()] {
+            assert_eq!(of(id.clone()), Ok(Some(TelegramUserId(7))), "{id}");
+        }
+        assert_eq!(of(Value::Null), Ok(None));
+        for id in [
+            Value::from(0),
+            (-7).into(),
+            1.5.into(),
+            (1_i64 << 52).into(),
+            true.into(),
+            "".into(),
+            "@ann".into(),
+        ] {
+            assert_eq!(
+                of(id.clone()),
+                Err(Rejection::InvalidTelegramUserId),
+                "{id}"
+            );
+        }
     }
 
     #[test]

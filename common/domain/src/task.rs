@@ -8,6 +8,8 @@
 //!                         <createdAt>#join#<userId>        a person who asked to be let in, in the shard of their id
 //! <chatId>#bot#<botId>    0#<createdAt>#<requestId>        a link to be replaced: its buyer waits
 //!                         1#<createdAt>#<linkHash>         a link to be revoked
+//! <chatId>#later          <at>#decline#<userId>            a join request to be declined, if nobody claimed until then
+//!                         <at>#remove#<userId>             a person to be taken out, whose seat is another's
 //! <chatId>#fill           <slot>                           a vacant slot of the link pool
 //! <chatId>#failed         as it was                        what was given up, until somebody retries it
 //! ```
@@ -36,6 +38,8 @@ pub enum Lane {
     Mint(ChatId, u8),
     /// What only this bot can do.
     Bot(ChatId, BotId),
+    /// What no buyer waits for and any bot can do, in the order in which it comes due.
+    Later(ChatId),
     /// Vacant slots of the link pool.
     Fill(ChatId),
     /// What was given up.
@@ -47,6 +51,7 @@ impl fmt::Display for Lane {
         match self {
             Self::Mint(chat, shard) => write!(f, "{chat}#mint#{shard}"),
             Self::Bot(chat, bot) => write!(f, "{chat}#bot#{bot}"),
+            Self::Later(chat) => write!(f, "{chat}#later"),
             Self::Fill(chat) => write!(f, "{chat}#fill"),
             Self::Failed(chat) => write!(f, "{chat}#failed"),
         }
@@ -69,6 +74,7 @@ impl FromStr for Lane {
                 chat(id)?,
                 BotId(bot.parse().map_err(|_| NoLane)?),
             )),
+            [id, "later"] => Ok(Self::Later(chat(id)?)),
             [id, "fill"] => Ok(Self::Fill(chat(id)?)),
             [id, "failed"] => Ok(Self::Failed(chat(id)?)),
             _ => Err(NoLane),
@@ -171,6 +177,19 @@ pub enum Work {
     Fill(SlotId),
     /// Let a person in who asked for it, if they are entitled when it is done.
     Approve(TelegramUserId),
+    /// Decline the join request of a person, if they are not entitled when it is done.
+    Decline(Decline),
+    /// Take a person out of the chat, if their seat still says so when it is done.
+    Remove(TelegramUserId),
+}
+
+/// Decline the join request of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decline {
+    /// Who asks; the task is as old as their request.
+    pub person: TelegramUserId,
+    /// Until when it waits for a claim.
+    pub held_until: Timestamp,
 }
 
 /// Make the link of a request. It carries all that the record needs, so that settling it can create a record that was
@@ -258,6 +277,22 @@ impl Task {
         Self::new(invite.canonical_chat, Work::Mint(Mint::of(invite)), at)
     }
 
+    /// The decline of the join request that a person made at `asked_at`, to be done after `hold`.
+    #[must_use]
+    pub fn decline_of(
+        chat: ChatId,
+        person: TelegramUserId,
+        asked_at: Timestamp,
+        hold: Duration,
+    ) -> Self {
+        let held_until = asked_at.plus(hold);
+        let work = Work::Decline(Decline { person, held_until });
+        Self {
+            not_before: Some(held_until),
+            ..Self::new(chat, work, asked_at)
+        }
+    }
+
     /// The same task, of the trace `header`.
     #[must_use]
     pub fn traced(self, header: Option<String>) -> Self {
@@ -289,6 +324,14 @@ impl Task {
                 Lane::Mint(chat, person.mint_shard()),
                 format!("{created_ms:013}#join#{person}"),
             ),
+            Work::Decline(decline) => (
+                Lane::Later(chat),
+                format!("{:013}#decline#{}", decline.held_until.ms(), decline.person),
+            ),
+            Work::Remove(person) => (
+                Lane::Later(chat),
+                format!("{created_ms:013}#remove#{person}"),
+            ),
         };
         TaskKey { lane, key }
     }
@@ -300,7 +343,7 @@ impl Task {
             Work::Mint(mint) => Some(mint.request_id),
             Work::Replace(replace) => Some(replace.request_id),
             Work::Revoke(revoke) => revoke.request_id,
-            Work::Fill(_) | Work::Approve(_) => None,
+            Work::Fill(_) | Work::Approve(_) | Work::Decline(_) | Work::Remove(_) => None,
         }
     }
 
@@ -310,7 +353,11 @@ impl Task {
         match &self.work {
             Work::Mint(mint) => Some(mint.link_version),
             Work::Replace(replace) => Some(replace.link_version),
-            Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) => None,
+            Work::Revoke(_)
+            | Work::Fill(_)
+            | Work::Approve(_)
+            | Work::Decline(_)
+            | Work::Remove(_) => None,
         }
     }
 
@@ -318,7 +365,11 @@ impl Task {
     #[must_use]
     pub const fn bot(&self) -> Option<BotId> {
         match &self.work {
-            Work::Mint(_) | Work::Fill(_) | Work::Approve(_) => None,
+            Work::Mint(_)
+            | Work::Fill(_)
+            | Work::Approve(_)
+            | Work::Decline(_)
+            | Work::Remove(_) => None,
             Work::Replace(replace) => Some(replace.bot),
             Work::Revoke(revoke) => Some(revoke.bot),
         }
@@ -346,6 +397,12 @@ impl Task {
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// Whether it stands in its lane by the time at which it comes due, which is yet to come: then nothing behind it is due.
+    #[must_use]
+    pub fn ends_due(&self, now: Timestamp) -> bool {
+        matches!(&self.work, Work::Decline(decline) if decline.held_until > now)
     }
 }
 
@@ -435,7 +492,19 @@ mod tests {
         assert!(
             is_in(KeyRange::MINTS, &now) && mint(8).key < approve.key && approve.key < mint(10).key
         );
-        for key in [mint(9), replace, revoke, fill(3), approve] {
+        let person = TelegramUserId(6);
+        let asked = |ms| {
+            let hold = Duration::from_millis(900);
+            Task::decline_of(CHAT, person, Timestamp::from_ms(ms), hold).key()
+        };
+        let decline = asked(9);
+        assert_eq!(decline.to_string(), "-100#later|0000000000909#decline#6");
+        let remove = Task::new(CHAT, Work::Remove(person), Timestamp::from_ms(50)).key();
+        assert_eq!(remove.to_string(), "-100#later|0000000000050#remove#6");
+        // In the order in which it comes due.
+        assert!(remove.key < decline.key && decline.key < asked(10).key);
+        assert!(is_in(KeyRange::MINTS, &asked(1_763_640_000_000)));
+        for key in [mint(9), replace, revoke, fill(3), approve, decline, remove] {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
         for text in ["", "x", "-1#mint|k", "-1#mint#x|k", "-1#fill", "-1#x|k"] {

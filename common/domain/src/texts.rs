@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{CommandName, Role};
 
-pub use argument::{Address, Date, LabelName, Name};
+pub use argument::{Address, Code, Date, LabelName, Name};
 pub use menu::{BotCommand, BotCommandScope, CommandMenu, menus};
 pub use page::{AccessLine, access, help};
 pub use sentence::{Label, Text};
@@ -111,6 +111,30 @@ impl Language {
             Self::Russian => ru::summary(command),
             Self::Spanish => es::summary(command),
             Self::Portuguese => pt::summary(command),
+        }
+    }
+
+    /// What an empty private chat with the bot shows, at most 512 characters.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::English => en::DESCRIPTION,
+            Self::Hindi => hi::DESCRIPTION,
+            Self::Russian => ru::DESCRIPTION,
+            Self::Spanish => es::DESCRIPTION,
+            Self::Portuguese => pt::DESCRIPTION,
+        }
+    }
+
+    /// What the profile of the bot shows, at most 120 characters.
+    #[must_use]
+    pub const fn short_description(self) -> &'static str {
+        match self {
+            Self::English => en::SHORT_DESCRIPTION,
+            Self::Hindi => hi::SHORT_DESCRIPTION,
+            Self::Russian => ru::SHORT_DESCRIPTION,
+            Self::Spanish => es::SHORT_DESCRIPTION,
+            Self::Portuguese => pt::SHORT_DESCRIPTION,
         }
     }
 

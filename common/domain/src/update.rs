@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::id::{ChatId, InviteLink, TelegramUserId};
 use super::join::{self, MemberChange};
+use super::relay::{DeskMessage, PrivateEdit};
 use super::text;
 use super::time::Timestamp;
 
@@ -40,6 +41,12 @@ pub enum UpdateKind {
     JoinRequest(JoinRequest),
     /// A person wrote to the bot in private.
     Private(PrivateMessage),
+    /// A person edited what they wrote to the bot in private.
+    PrivateEdit(PrivateEdit),
+    /// Somebody wrote in the operators' chat, or a topic of it is reported of.
+    Desk(DeskMessage),
+    /// Somebody edited what they wrote there.
+    DeskEdit(DeskMessage),
     /// A person wrote a command in a group.
     Group(GroupMessage),
     /// A person pressed a button below a message of the bot.
@@ -56,7 +63,8 @@ impl UpdateKind {
             Self::Member(_) => "chat_member",
             Self::Bot(_) => "my_chat_member",
             Self::JoinRequest(_) => "chat_join_request",
-            Self::Private(_) | Self::Group(_) => "message",
+            Self::Private(_) | Self::Group(_) | Self::Desk(_) => "message",
+            Self::PrivateEdit(_) | Self::DeskEdit(_) => "edited_message",
             Self::Press(_) => "callback_query",
             Self::Ignored(_) => "ignored",
         }
@@ -155,6 +163,38 @@ pub fn classify(body: &[u8]) -> Result<Update, NotJson> {
     })
 }
 
+/// The same where `desk` is the operators' chat: what is written there is told apart, and edits are heard.
+///
+/// # Errors
+/// [`NotJson`] if it is no JSON at all.
+pub fn classify_for_desk(body: &[u8], desk: ChatId) -> Result<Update, NotJson> {
+    let update = classify(body)?;
+    let is_other = matches!(update.kind, UpdateKind::Group(_) | UpdateKind::Ignored(_));
+    let relayed = match is_other {
+        true => relayed(body, desk),
+        false => None,
+    };
+    Ok(match relayed {
+        Some(kind) => Update { kind, ..update },
+        None => update,
+    })
+}
+
+fn relayed(body: &[u8], desk: ChatId) -> Option<UpdateKind> {
+    let update: serde_json::Value = serde_json::from_slice(text::without_mark(body)).ok()?;
+    // Outside of topics people talk among themselves.
+    let in_desk = |message: &DeskMessage| message.chat == desk && message.written.thread.is_some();
+    let (written, edited) = (&update["message"], &update["edited_message"]);
+    if let Some(edit) = PrivateEdit::read(edited) {
+        return Some(UpdateKind::PrivateEdit(edit));
+    }
+    if let Some(message) = DeskMessage::read(edited).filter(in_desk) {
+        return Some(UpdateKind::DeskEdit(message));
+    }
+    let message = DeskMessage::read(written).filter(in_desk)?;
+    Some(UpdateKind::Desk(message))
+}
+
 fn kind_of(fields: &Fields<'_>) -> UpdateKind {
     if let Some(raw) = fields.chat_member {
         return UpdateKind::Member(join::read(raw.get()));
@@ -173,7 +213,7 @@ fn kind_of(fields: &Fields<'_>) -> UpdateKind {
     }
     if let Some(raw) = fields.message {
         return match serde_json::from_str(raw.get()) {
-            Ok(message) => message::kind_of(message),
+            Ok(message) => message::kind_of(message, raw.get()),
             Err(_) => UpdateKind::Ignored("not a Message"),
         };
     }

@@ -84,32 +84,44 @@ impl Http {
     pub async fn post_json(
         &self,
         url: &str,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Answer, CallError> {
         let json = HeaderValue::from_static("application/json");
+        headers.insert(http::header::CONTENT_TYPE, json);
+        self.send(Outgoing {
+            method: Method::POST,
+            url,
+            headers,
+            body,
+            timeout,
+            answer_max_bytes: ANSWER_MAX_BYTES,
+        })
+        .await
+    }
+
+    /// Sends a call and reads the answer to its end.
+    pub async fn send(&self, call: Outgoing<'_>) -> Result<Answer, CallError> {
         match self {
             Self::Network(client) => {
-                let call = client
-                    .post(url)
-                    .timeout(timeout)
-                    .headers(headers)
-                    .header(http::header::CONTENT_TYPE, json)
-                    .body(body);
-                read(call.send().await.map_err(failure)?).await
+                let request = client
+                    .request(call.method, call.url)
+                    .timeout(call.timeout)
+                    .headers(call.headers)
+                    .body(call.body);
+                let answer = request.send().await.map_err(failure)?;
+                read(answer, call.answer_max_bytes).await
             }
             Self::Simulated(transport) => {
-                let mut request = Request::new(Bytes::from(body));
-                *request.method_mut() = Method::POST;
-                *request.uri_mut() = url
+                let mut request = Request::new(Bytes::from(call.body));
+                *request.method_mut() = call.method;
+                *request.uri_mut() = call
+                    .url
                     .parse()
                     .map_err(|error| CallError::NotSent(Box::new(error)))?;
-                *request.headers_mut() = headers;
-                request
-                    .headers_mut()
-                    .insert(http::header::CONTENT_TYPE, json);
-                let answer = tokio::time::timeout(timeout, transport.call(request)).await;
+                *request.headers_mut() = call.headers;
+                let answer = tokio::time::timeout(call.timeout, transport.call(request)).await;
                 let answer = answer.map_err(|over| CallError::NoAnswer(Box::new(over)))??;
                 let (parts, body) = answer.into_parts();
                 Ok(Answer {
@@ -120,6 +132,22 @@ impl Http {
             }
         }
     }
+}
+
+/// A call to the outside.
+pub struct Outgoing<'a> {
+    /// Its method.
+    pub method: Method,
+    /// Where to.
+    pub url: &'a str,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// How long it may take, to the end of the answer.
+    pub timeout: Duration,
+    /// The largest body of an answer that is read, in bytes.
+    pub answer_max_bytes: usize,
 }
 
 /// Puts a body at a URL that its owner signed beforehand, as CloudFormation does for the answers of custom resources,
@@ -167,12 +195,12 @@ pub fn client(timeout: Duration) -> Result<reqwest::Client, String> {
     client.build().map_err(|error| error.to_string())
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Answer, CallError> {
+async fn read(mut answer: reqwest::Response, most: usize) -> Result<Answer, CallError> {
     let status = answer.status().as_u16();
     let headers = std::mem::take(answer.headers_mut());
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failure)? {
-        if body.len() + chunk.len() > ANSWER_MAX_BYTES {
+        if body.len() + chunk.len() > most {
             return Err(CallError::TooLarge { status });
         }
         body.extend_from_slice(&chunk);

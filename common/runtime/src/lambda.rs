@@ -7,7 +7,8 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::streaming::Body;
+use lambda_runtime::{LambdaEvent, MetadataPrelude, StreamResponse, service_fn};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -132,6 +133,28 @@ pub async fn answer_calls<A>(
     lambda_runtime::run(service_fn(answer)).await
 }
 
+/// Runs the function `name`, a crate, behind a Function URL whose answers are streamed, until Lambda ends it: an answer may
+/// be larger than Lambda's 6 MB, and need not be text.
+///
+/// # Errors
+/// [`ConfigError`], logged: the function refuses to start, and Lambda reports it.
+pub async fn stream_answers<A>(
+    name: &'static str,
+    from_env: fn(&mut Env, Clock) -> A,
+    handle: impl AsyncFn(&A, Request<Bytes>) -> Response<Bytes>,
+) -> Result<(), lambda_runtime::Error> {
+    let (function, handle) = (&Function::start(name, from_env).await?, &handle);
+    let answer = async move |event: LambdaEvent<ApiGatewayRequest>| {
+        let trace = event.context.xray_trace_id.as_deref();
+        let answer = match event.payload.into_request() {
+            Ok(request) => function.answer(trace, &request, handle).await,
+            Err(refused) => refused.answer(),
+        };
+        Ok::<_, Infallible>(streamed(answer))
+    };
+    lambda_runtime::run(service_fn(answer)).await
+}
+
 /// As [`answer_calls`], of a function that the clock invokes as well.
 ///
 /// # Errors
@@ -156,6 +179,18 @@ pub async fn answer_calls_and_ticks<A, T: Serialize>(
         Ok::<_, Infallible>(serde_json::to_value(answer).unwrap_or_default())
     };
     lambda_runtime::run(service_fn(answer)).await
+}
+
+fn streamed(answer: Response<Bytes>) -> StreamResponse<Body> {
+    let (parts, body) = answer.into_parts();
+    StreamResponse {
+        metadata_prelude: MetadataPrelude {
+            status_code: parts.status,
+            headers: parts.headers,
+            cookies: Vec::new(),
+        },
+        stream: Body::from(body),
+    }
 }
 
 async fn called<A>(

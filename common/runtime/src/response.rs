@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use domain::actor::ActorRejection;
 use domain::id::InvalidRequestId;
 use domain::{action, purchase};
 
@@ -20,6 +21,8 @@ pub enum Rejection {
     Purchase(purchase::Rejection),
     /// The action on a request is refused.
     Action(action::Rejection),
+    /// The actor is not made.
+    Actor(ActorRejection),
     /// The id in the path is not a request's id.
     InvalidRequestId,
     /// The body is not a JSON object.
@@ -61,20 +64,28 @@ impl Rejection {
     pub fn all() -> impl Iterator<Item = Self> {
         let of_purchases = purchase::Rejection::ALL.into_iter().map(Self::Purchase);
         let of_actions = action::Rejection::ALL.into_iter().map(Self::Action);
-        of_purchases.chain(of_actions).chain(OF_CALLS)
+        let of_actors = ActorRejection::ALL.into_iter().map(Self::Actor);
+        of_purchases
+            .chain(of_actions)
+            .chain(of_actors)
+            .chain(OF_CALLS)
     }
 
     /// The HTTP status.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Purchase(purchase::Rejection::TransactionConflict) | Self::Action(_) => {
-                StatusCode::CONFLICT
-            }
+            Self::Purchase(
+                purchase::Rejection::TransactionConflict
+                | purchase::Rejection::TelegramUserConflict,
+            )
+            | Self::Action(_)
+            | Self::Actor(_) => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
-                | purchase::Rejection::UnknownChat,
+                | purchase::Rejection::UnknownChat
+                | purchase::Rejection::InvalidTelegramUserId,
             )
             | Self::InvalidRequestId
             | Self::InvalidJson
@@ -95,6 +106,7 @@ impl Rejection {
         match self {
             Self::Purchase(rejection) => rejection.code(),
             Self::Action(rejection) => rejection.code(),
+            Self::Actor(rejection) => rejection.code(),
             Self::InvalidRequestId => InvalidRequestId::CODE,
             Self::InvalidJson => "invalid_json",
             Self::InvalidQuery => "invalid_query",
@@ -112,6 +124,7 @@ impl Rejection {
         match self {
             Self::Purchase(rejection) => rejection.sentence(),
             Self::Action(rejection) => rejection.sentence(),
+            Self::Actor(rejection) => rejection.sentence(),
             Self::InvalidRequestId => InvalidRequestId::SENTENCE,
             Self::InvalidJson => "The body must be a JSON object in UTF-8.",
             Self::InvalidQuery => {
@@ -210,6 +223,7 @@ mod tests {
             .map(|rejection| (rejection.code(), rejection.status().as_u16()))
             .collect();
         let expected = BTreeMap::from([
+            ("actor_exists", 409),
             ("already_delivered", 409),
             ("already_done", 409),
             ("already_joined", 409),
@@ -218,14 +232,19 @@ mod tests {
             ("invalid_parameter", 400),
             ("invalid_query", 400),
             ("invalid_request_id", 400),
+            ("invalid_telegram_user_id", 400),
             ("invalid_transaction_id", 400),
             ("invalid_user_id", 400),
             ("link_replaced", 409),
             ("method_not_allowed", 405),
+            ("moved_too_often", 409),
+            ("no_claim_link", 409),
             ("no_such_event", 409),
             ("not_done", 409),
             ("not_found", 404),
+            ("telegram_user_conflict", 409),
             ("too_large", 413),
+            ("too_many_actors", 409),
             ("transaction_conflict", 409),
             ("unauthorized", 401),
             ("unavailable", 503),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN};
-use domain::id::TelegramUserId;
+use domain::id::{ChatId, TelegramUserId};
 use domain::link_pool::{TARGET_MAX, Targets};
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
+use domain::relay::SupportHours;
 use domain::text::list;
 use domain::texts::Language;
 
@@ -68,6 +69,16 @@ pub fn message_retention(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("MESSAGE_RETENTION_DAYS", 30, 1..=3650) * 24 * 3600)
 }
 
+/// `UPDATES_RETENTION_HOURS`: how long an actor may read an update.
+pub fn updates_retention(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("UPDATES_RETENTION_HOURS", 48, 1..=720) * 3600)
+}
+
+/// `POLL_HOLD_SEC`: how long a `getUpdates` of an actor is held at most while there is nothing for it.
+pub fn poll_hold(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("POLL_HOLD_SEC", 25, 0..=50))
+}
+
 /// `INVITE_TTL_SEC`: how long a link works that a buyer was given, at least.
 pub fn invite_ttl(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("INVITE_TTL_SEC", 172_800, 60..=31_536_000))
@@ -121,11 +132,73 @@ pub fn claim_retention(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("CLAIM_RETENTION_DAYS", 400, 28..=3650) * 24 * 3600)
 }
 
+/// `REBINDS_MAX`: how often a shop may have a seat moved within 30 days.
+pub fn rebinds_max(env: &mut Env) -> u32 {
+    env.number("REBINDS_MAX", 3, 0..=50)
+}
+
+/// `JOIN_REQUEST_HOLD_SEC`: how long a join request waits for a claim before it is declined. Telegram keeps it for a day.
+pub fn join_request_hold(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("JOIN_REQUEST_HOLD_SEC", 900, 60..=43_200))
+}
+
 /// `TELEGRAM_LINK_BASE`: what a claim link begins with.
 pub fn telegram_link_base(env: &mut Env) -> String {
     let base = env.optional("TELEGRAM_LINK_BASE");
     let base = base.unwrap_or_else(|| "https://t.me".to_owned());
     base.trim_end_matches('/').to_owned()
+}
+
+/// `OPERATOR_CHAT_ID`: the forum in which operators answer people, which is none of `chats`; unset, people are told that nobody
+/// reads what they write.
+pub fn operator_chat(env: &mut Env, chats: &Chats) -> Option<ChatId> {
+    let text = env.optional("OPERATOR_CHAT_ID")?;
+    let Some(chat) = text.parse().ok().filter(|id: &i64| *id < 0).map(ChatId) else {
+        env.problem(
+            "OPERATOR_CHAT_ID must be the id of a supergroup, such as -1001234567890".to_owned(),
+        );
+        return None;
+    };
+    if chats.contains(chat) {
+        env.problem(
+            "OPERATOR_CHAT_ID is one of TELEGRAM_CHAT_ID: buyers would read what people write to the operators"
+                .to_owned(),
+        );
+        return None;
+    }
+    Some(chat)
+}
+
+/// Whether the front bot talks with people: some chat is claimed, or there is an operators' chat.
+pub fn talks(env: &mut Env, chats: &Chats) -> bool {
+    chat_deliveries(env, chats).has_claims() || operator_chat(env, chats).is_some()
+}
+
+/// `SUPPORT_HOURS`: when operators are there, as `09:00-18:00` in UTC; unset, always.
+pub fn support_hours(env: &mut Env) -> Option<SupportHours> {
+    let text = env.optional("SUPPORT_HOURS")?;
+    let hours = SupportHours::parse(&text);
+    if hours.is_none() {
+        env.problem(
+            "SUPPORT_HOURS must be two different times of the day in UTC, such as 09:00-18:00"
+                .to_owned(),
+        );
+    }
+    hours
+}
+
+/// `SUPPORT_URL`: where people reach somebody where there is no operators' chat.
+pub fn support_url(env: &mut Env) -> Option<String> {
+    let url = env.optional("SUPPORT_URL")?;
+    if !url.starts_with("https://") {
+        env.problem("SUPPORT_URL must begin with https://".to_owned());
+    }
+    Some(url)
+}
+
+/// `NEW_TOPICS_PER_HOUR`: how many topics are made in an hour for people without a seat.
+pub fn new_topics_per_hour(env: &mut Env) -> u32 {
+    env.number("NEW_TOPICS_PER_HOUR", 60, 1..=1000)
 }
 
 /// `BOT_OWNERS`: the people who own the deployment, by their Telegram ids.
@@ -237,6 +310,21 @@ mod tests {
                 Env::from_iter([("INVITE_TTL_SEC", ttl.as_str()), ("RETENTION_DAYS", "28")]);
             Lifetimes::from_env(&mut env);
             assert_eq!(env.check().is_ok(), is_right, "{ttl}");
+        }
+    }
+
+    #[test]
+    fn operators_have_a_chat_of_their_own() {
+        let chats = Chats::parse("-1001,-1002").unwrap();
+        for (id, is_right) in [
+            ("-1003", true),
+            ("-1002", false),
+            ("7", false),
+            ("x", false),
+        ] {
+            let mut env = Env::from_iter([("OPERATOR_CHAT_ID", id)]);
+            assert_eq!(operator_chat(&mut env, &chats).is_some(), is_right, "{id}");
+            assert_eq!(env.check().is_ok(), is_right, "{id}");
         }
     }
 }

@@ -15,7 +15,7 @@ pub enum CallError {
     NotSent(Box<dyn Error + Send + Sync>),
     /// The connection broke or the time was over: the effect may have happened.
     NoAnswer(Box<dyn Error + Send + Sync>),
-    /// The answer is larger than 1 MiB.
+    /// The answer is larger than is read: 1 MiB, unless the call says otherwise.
     TooLarge {
         /// Its HTTP status.
         status: u16,

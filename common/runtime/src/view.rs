@@ -22,6 +22,9 @@ pub struct InviteView {
     #[serde(skip_serializing_if = "Option::is_none")]
     link_expires_at: Option<Timestamp>,
     link_version: u32,
+    /// Which claim link of it works, if its buyer got one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_version: Option<u8>,
     link_event_fired: bool,
     joined: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +57,7 @@ impl From<Invite> for InviteView {
                 .filter(|_| invite.invite_link.is_some()),
             invite_link: invite.invite_link,
             link_version: invite.link_version,
+            claim_version: invite.claim_version,
             link_event_fired: invite.link_event_fired,
             joined: invite.joined_at.is_some(),
             joined_at: invite.joined_at,

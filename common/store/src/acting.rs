@@ -6,15 +6,17 @@
 //! ring the bell, or send the event     die here: the tick looks within a minute; the sweeper sends within the hour
 //! ```
 
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::queue::Queue;
-use crate::{Acted, Invites, Links, StoreError, Tasks};
+use crate::{Acted, ClaimLinks, Invites, Links, SeatWritten, Seats, StoreError, Tasks};
 use domain::action::{self, Change};
+use domain::claim::Claim;
 use domain::event::EventMessage;
 use domain::history::{Action, Entry};
 use domain::id::{BotId, RequestId};
 use domain::invite::Invite;
+use domain::rebind::Rebind;
 use runtime::clock::Clock;
 use runtime::response::Rejection;
 use runtime::telemetry::chain;
@@ -96,6 +98,91 @@ impl Acting<'_> {
             }
         }
         error!(invite.id = %id, fault = "unavailable", "an action was not done, since the record of its request changes all the time");
+        Err(Rejection::Unavailable)
+    }
+
+    /// Has the seat of a request moved to whoever comes with another claim link, which the record that is answered has;
+    /// answers whether that was not done before. Durable then.
+    ///
+    /// ```text
+    /// write the record with the next claim link     one write: the link before it is dead
+    /// take the seat from who has it, if stolen      die here: the call was not answered, and is made again
+    ///     and if it still moves away from them      by one transaction: who claims it in between keeps it
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`Acting::act`].
+    pub async fn rebind(
+        &self,
+        who: &str,
+        id: RequestId,
+        asked: Rebind,
+        (links, seats): (&ClaimLinks, &Seats),
+    ) -> Result<(Invite, bool), Rejection> {
+        let found = self.invites.get(id).await.map_err(unavailable(id))?;
+        let mut invite = found.ok_or(Rejection::NotFound)?;
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            if invite.rebind(asked, now)? == Change::Nothing {
+                self.take_away(&invite, asked, seats).await?;
+                return Ok((invite, false));
+            }
+            let claim = Claim {
+                request_id: id,
+                version: invite.claim_version.unwrap_or_default().saturating_add(1),
+            };
+            let link = links.link(claim, now).await?;
+            let detail = match (invite.bound_to, asked.is_stolen) {
+                (None, _) => "claimed by nobody".to_owned(),
+                (Some(holder), false) => format!("claimed by {holder}"),
+                (Some(holder), true) => format!("stolen, claimed by {holder}"),
+            };
+            let entry = Entry::new(now, who, Action::Rebind, &detail);
+            let acted = self.invites.rebind(&invite, &link, &entry).await;
+            match acted.map_err(unavailable(id))? {
+                Acted::Done(moved) => {
+                    self.take_away(&moved, asked, seats).await?;
+                    for event in moved.pending_events() {
+                        if let Err(fault) = self.events.send_now(event).await {
+                            warn!(invite.id = %id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
+                        }
+                    }
+                    return Ok((*moved, true));
+                }
+                Acted::Newer(newer) => invite = *newer,
+                Acted::Missing => return Err(Rejection::NotFound),
+            }
+        }
+        error!(invite.id = %id, fault = "unavailable", "a seat was not moved, since the record of its request changes all the time");
+        Err(Rejection::Unavailable)
+    }
+
+    /// A stolen seat does not wait for its new holder. Whoever claimed it meanwhile, its rightful holder too, keeps it.
+    async fn take_away(
+        &self,
+        invite: &Invite,
+        asked: Rebind,
+        seats: &Seats,
+    ) -> Result<(), Rejection> {
+        let id = invite.request_id;
+        let Some(holder) = invite.bound_to.filter(|_| asked.is_stolen) else {
+            return Ok(());
+        };
+        let mut read = invite.clone();
+        for _ in 0..TRIES {
+            if !read.is_moving || read.bound_to != Some(holder) {
+                return Ok(());
+            }
+            let (with, now) = ((self.invites, self.tasks), self.clock.now());
+            let taken = seats.take_away(&read, holder, with, now).await;
+            match taken.map_err(unavailable(id))? {
+                SeatWritten::Done(_) | SeatWritten::Rejected(_) => return Ok(()),
+                SeatWritten::NotClaimable => {}
+            }
+            let found = self.invites.get(id).await.map_err(unavailable(id))?;
+            read = found.ok_or(Rejection::NotFound)?;
+        }
+        error!(invite.id = %id, fault = "unavailable", "a stolen seat was not taken away, since the record of its request changes all the time");
         Err(Rejection::Unavailable)
     }
 

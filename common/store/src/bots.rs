@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::item::{Reader, s};
+use aws_sdk_dynamodb::types::ReturnValue;
+
+use super::item::{Reader, n, s};
 use super::{StoreError, Table};
-use domain::id::BotId;
+use domain::id::{BotId, FeedSeq};
 use domain::time::Timestamp;
 use runtime::config::Env;
 
@@ -14,6 +16,9 @@ const ITEM: &str = "item";
 const USERNAME: &str = "username";
 const FRONT_BOT_ID: &str = "frontBotId";
 const UPDATED_AT: &str = "updatedAt";
+const ME: &str = "me";
+/// The counter of a bot's feed, and the sort key of its item.
+const SEQ: &str = "seq";
 /// The key of the item that names the front bot.
 const FRONT: &str = "front";
 /// The sort key of what is known of a bot.
@@ -57,6 +62,85 @@ impl BotInfos {
             .await
             .map_err(self.0.fault("PutItem of the front bot"))?;
         Ok(())
+    }
+
+    /// Writes what Telegram says of a bot: its `User`, as JSON. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn put_me(&self, bot: BotId, me: &str, now: Timestamp) -> Result<(), StoreError> {
+        let call = self.0.client.put_item().table_name(&self.0.name);
+        call.item(BOT_ID, s(bot))
+            .item(ITEM, s(INFO))
+            .item(ME, s(me))
+            .item(UPDATED_AT, s(now))
+            .send()
+            .await
+            .map_err(self.0.fault("PutItem of a bot"))?;
+        Ok(())
+    }
+
+    /// What Telegram said of a bot, its `User` as JSON, and when; nothing if it was never written.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn me(&self, bot: BotId) -> Result<Option<(String, Timestamp)>, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(BOT_ID, s(bot))
+            .key(ITEM, s(INFO))
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a bot"))?;
+        let item = answer.item.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        let me = reader.optional_text(ME)?.map(str::to_owned);
+        Ok(me.zip(reader.optional_instant(UPDATED_AT)?))
+    }
+
+    /// The last number of a bot's feed that was taken, as of now (1 read unit); 0 before the first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn feed_head(&self, bot: BotId) -> Result<FeedSeq, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(BOT_ID, s(bot))
+            .key(ITEM, s(SEQ))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of the head of the feed"))?;
+        let item = answer.item.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        let seq = reader.optional_number(SEQ)?;
+        Ok(FeedSeq(seq.unwrap_or_default()))
+    }
+
+    /// Takes the next number of a bot's feed.
+    pub(super) async fn take_feed_number(&self, bot: BotId) -> Result<FeedSeq, StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let answer = call
+            .key(BOT_ID, s(bot))
+            .key(ITEM, s(SEQ))
+            .update_expression("ADD seq :one")
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(self.0.fault("UpdateItem to take a number"))?;
+        let item = answer.attributes.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        Ok(FeedSeq(reader.number(SEQ)?))
     }
 
     /// The front bot, as it was a minute ago at most.

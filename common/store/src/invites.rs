@@ -6,6 +6,7 @@
 
 mod actions;
 mod attributes;
+mod claims;
 mod indexes;
 mod joins;
 mod pending;
@@ -24,7 +25,6 @@ use aws_sdk_dynamodb::types::{
 use self::attributes::*;
 use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table, Tasks};
-use domain::claim::Claim;
 use domain::history::Entry;
 use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Settled, Status};
@@ -134,29 +134,7 @@ impl Invites {
         }
     }
 
-    /// The binding of the request of `claim` to a person, as a part of a transaction, if the claim is theirs to make. The
-    /// record has no end of its own from then on: it is kept as long as it is of use to its seat.
-    pub(super) fn binding(
-        &self,
-        claim: Claim,
-        person: TelegramUserId,
-        now: Timestamp,
-    ) -> Result<Update, BuildError> {
-        Update::builder()
-            .table_name(&self.0.name)
-            .key(REQUEST_ID, s(claim.request_id))
-            .update_expression("SET boundTo = :person, updatedAt = :now REMOVE expiresAt")
-            .condition_expression(
-                "claimVersion = :version AND attribute_not_exists(voidedAt) \
-                 AND (attribute_not_exists(boundTo) OR boundTo = :person)",
-            )
-            .expression_attribute_values(":person", n(person))
-            .expression_attribute_values(":version", n(claim.version))
-            .expression_attribute_values(":now", s(now))
-            .build()
-    }
-
-    /// The same as a part of a transaction: a refusal shows the record that is there.
+    /// The write of a new request as a part of a transaction: a refusal shows the record that is there.
     pub(super) fn put_new(
         &self,
         invite: &Invite,
@@ -466,6 +444,8 @@ impl Invites {
             voided_at: reader.optional_instant(VOIDED_AT)?,
             claim_version: reader.optional_number(CLAIM_VERSION)?,
             bound_to: reader.optional_number(BOUND_TO)?.map(TelegramUserId),
+            is_moving: reader.flag(IS_MOVING),
+            seat_until: reader.optional_instant(SEAT_UNTIL)?,
             history: reader
                 .maps(HISTORY)?
                 .iter()
@@ -514,11 +494,13 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (JOIN_EVENT_FIRED, AttributeValue::Bool(false)),
         (CREATED_AT, s(invite.created_at)),
         (UPDATED_AT, s(invite.updated_at)),
-        (EXPIRES_AT, n(expires_at.seconds())),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    // One that is bound has no end of its own: it is kept as long as it is of use to its seat.
+    let expires_at = Some(expires_at).filter(|_| invite.bound_to.is_none());
     let of_link = [
+        (EXPIRES_AT, expires_at.map(|at| n(at.seconds()))),
         (
             PENDING_SHARD,
             invite
@@ -530,6 +512,20 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (LINK_EXPIRES_AT, invite.link_expires_at.map(s)),
         (DONE_AT, invite.done_at.map(s)),
         (CLAIM_VERSION, invite.claim_version.map(n)),
+        (BOUND_TO, invite.bound_to.map(n)),
+        (SEAT_UNTIL, invite.seat_until.map(s)),
+        (
+            LINK_EVENT_GIVEN_UP,
+            invite
+                .link_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
+        (
+            JOIN_EVENT_GIVEN_UP,
+            invite
+                .join_event_given_up
+                .then_some(AttributeValue::Bool(true)),
+        ),
     ];
     for (name, value) in of_link {
         if let Some(value) = value {

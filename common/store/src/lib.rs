@@ -2,8 +2,10 @@
 //! failure.
 
 pub mod acting;
+mod actors;
 mod bots;
 mod chats;
+mod claim_links;
 mod dedup;
 mod erasures;
 mod invites;
@@ -16,16 +18,21 @@ mod people;
 mod personal;
 pub mod queue;
 mod rate_limits;
+mod relay_map;
 mod seats;
 mod tasks;
+mod topics;
+mod update_feed;
 mod updates;
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use runtime::config::Env;
 
+pub use actors::{ActorMade, Actors, PollBegun, Readership};
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
+pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
 pub use erasures::Erasures;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
@@ -35,13 +42,16 @@ pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
-pub use people::People;
+pub use people::{People, Sighting};
 pub use personal::{
     Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,
 };
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
-pub use seats::{SeatWritten, Seats};
+pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
+pub use seats::{Binding, SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
+pub use topics::{TopicRecord, Topics};
+pub use update_feed::{FeedWriter, UpdateFeed};
 pub use updates::{ParkedUpdate, UpdateClaim, UpdateKey, Updates};
 
 /// What went wrong with a table.
@@ -54,6 +64,8 @@ pub enum StoreError {
         operation: &'static str,
         /// The table.
         table: String,
+        /// Whether DynamoDB refused the call as it was made: it would refuse it again.
+        is_refusal: bool,
         /// What the SDK says.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -72,6 +84,18 @@ pub enum StoreError {
         /// The table.
         table: String,
     },
+}
+
+impl StoreError {
+    /// Whether the same would happen again: a record that this version can't read, a call that DynamoDB never takes.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Malformed { .. } => true,
+            Self::Call { is_refusal, .. } => *is_refusal,
+            Self::Contended { .. } => false,
+        }
+    }
 }
 
 /// What a table is called: the value of `variable`, if it is set (a restored table), otherwise `TABLE_PREFIX` and the
@@ -111,11 +135,12 @@ impl Table {
 
     fn fault<E>(&self, operation: &'static str) -> impl FnOnce(SdkError<E>) -> StoreError
     where
-        E: std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         move |source| StoreError::Call {
             operation,
             table: self.name.clone(),
+            is_refusal: source.code() == Some("ValidationException"),
             source: Box::new(source),
         }
     }

@@ -179,6 +179,30 @@ impl Messages {
         answer.item.map(|item| self.record(&item)).transpose()
     }
 
+    /// The last messages of a chat, the newest first, at most `limit`, without those that this version can't read. Moments
+    /// behind.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn last(&self, chat: ChatId, limit: i32) -> Result<Vec<MessageRecord>, StoreError> {
+        let call = self
+            .records
+            .client
+            .query()
+            .table_name(&self.records.name)
+            .key_condition_expression("chatId = :chat")
+            .expression_attribute_values(":chat", s(chat))
+            .scan_index_forward(false)
+            .limit(limit);
+        let answer = call
+            .send()
+            .await
+            .map_err(self.records.fault("Query of messages"))?;
+        let items = answer.items.unwrap_or_default();
+        let records = items.iter().filter_map(|item| self.record(item).ok());
+        Ok(records.collect())
+    }
+
     /// Has the run `run` send a message that is sent at most once. On [`Begun::Ours`] that is durable, and no other run
     /// sends it.
     ///

@@ -22,6 +22,8 @@ const ROLE: &str = "role";
 const NAME: &str = "name";
 const USERNAME: &str = "username";
 const REACHABLE: &str = "reachable";
+const REACHABLE_AT: &str = "reachableAt";
+const WROTE_AT: &str = "wroteAt";
 const OPTED_OUT: &str = "optedOut";
 const BLOCKED: &str = "blocked";
 const CREATED_AT: &str = "createdAt";
@@ -29,6 +31,8 @@ const LAST_SEEN_AT: &str = "lastSeenAt";
 /// The index of people by their username, in lower case.
 const BY_NAME: &str = "ByName";
 
+/// The longest username, in characters.
+const USERNAME_MAX: usize = 32;
 /// The window in which is counted what a person sends.
 const WINDOW: Duration = Duration::from_secs(60);
 /// The end of who is kept for as long as they are somebody here: some other reason than a time has to end it.
@@ -40,6 +44,17 @@ const KEPT: i64 = 32_503_680_000;
 pub struct People {
     table: Table,
     ttl: Duration,
+}
+
+/// What a person sent.
+#[derive(Clone, Copy)]
+pub struct Sighting<'a> {
+    /// Who.
+    pub sender: &'a Sender,
+    /// When, by Telegram's clock.
+    pub at: Timestamp,
+    /// Whether it was sent to the bot in private, which can be answered there.
+    pub is_private: bool,
 }
 
 impl People {
@@ -69,24 +84,27 @@ impl People {
         item.item.map(|item| self.read(&item, person)).transpose()
     }
 
-    /// Notes that a person wrote to the bot in private, and counts it, if it is counted (1 write unit; 2 for what is not the
-    /// first of its minute). Answers what is known of them, and how many of the kind this minute has with it.
+    /// Notes that a person sent something, and counts it, if it is counted (1 write unit; 2 for what is not the first of its
+    /// minute). Answers what is known of them, and how many of the kind its minute has with it: that of Telegram's clock, so
+    /// that what comes late all at once was not sent all at once.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; done again, it counts again.
     pub async fn seen(
         &self,
-        sender: &Sender,
+        sighting: Sighting<'_>,
         counted: Option<Counted>,
         now: Timestamp,
     ) -> Result<(Person, u32), StoreError> {
         let operation = "UpdateItem of a person who wrote";
+        let sender = sighting.sender;
         let Some(counted) = counted else {
-            let call = self.sighting(sender, now, "");
+            let call = self.sighting(sighting, now, "");
             let item = self.send(call, operation).await?;
             return Ok((self.read(&item.unwrap_or_default(), sender.person)?, 0));
         };
-        let window = now.ms() - now.ms().rem_euclid(WINDOW.as_millis() as i64);
+        let sent = sighting.at.ms();
+        let window = sent - sent.rem_euclid(WINDOW.as_millis() as i64);
         let counter = counter(counted);
         let zeroes: String = [Counted::Command, Counted::Press, Counted::Message]
             .into_iter()
@@ -95,7 +113,7 @@ impl People {
             .collect();
         let first = self
             .sighting(
-                sender,
+                sighting,
                 now,
                 &format!(", windowAt = :window, {counter} = :one{zeroes}"),
             )
@@ -107,7 +125,7 @@ impl People {
             Some(item) => item,
             None => {
                 let another = self
-                    .sighting(sender, now, &format!(", {counter} = {counter} + :one"))
+                    .sighting(sighting, now, &format!(", {counter} = {counter} + :one"))
                     .expression_attribute_values(":one", n(1));
                 self.send(another, operation).await?.unwrap_or_default()
             }
@@ -185,7 +203,10 @@ impl People {
                 .expression_attribute_values(":role", s(role.as_str()))
                 .expression_attribute_values(":now", s(now))
                 .expression_attribute_values(":kept", n(KEPT)),
-            None => call.update_expression("REMOVE #role"),
+            // Nobody is made known by losing what they never had.
+            None => call
+                .update_expression("REMOVE #role")
+                .condition_expression("attribute_exists(telegramUserId)"),
         };
         let call = call.expression_attribute_names("#role", ROLE);
         self.send(call, "UpdateItem of a role").await?;
@@ -218,6 +239,10 @@ impl People {
     /// # Errors
     /// [`StoreError`] if they can't be read.
     pub async fn named(&self, username: &str) -> Result<Vec<TelegramUserId>, StoreError> {
+        let is_part = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+        if !(1..=USERNAME_MAX).contains(&username.len()) || !username.bytes().all(is_part) {
+            return Ok(Vec::new());
+        }
         let call = self.table.client.query().table_name(&self.table.name);
         let answer = call
             .index_name(BY_NAME)
@@ -233,12 +258,22 @@ impl People {
     }
 
     /// What is written whenever a person writes; `more` goes on with what is set.
-    fn sighting(&self, sender: &Sender, now: Timestamp, more: &str) -> UpdateItemFluentBuilder {
+    fn sighting(
+        &self,
+        sighting: Sighting<'_>,
+        now: Timestamp,
+        more: &str,
+    ) -> UpdateItemFluentBuilder {
+        let sender = sighting.sender;
         let mut set = format!(
             "SET lastSeenAt = :now, createdAt = if_not_exists(createdAt, :now), #name = :name, \
-             reachable = :yes, reachableAt = :now, expiresAt = if_not_exists(keptUntil, :end){more}"
+             expiresAt = if_not_exists(keptUntil, :end){more}"
         );
         let mut call = self.update(sender.person);
+        if sighting.is_private {
+            set.push_str(", wroteAt = :at");
+            call = call.expression_attribute_values(":at", s(sighting.at));
+        }
         match &sender.username {
             Some(username) => {
                 set.push_str(", username = :username, usernameKey = :usernameKey");
@@ -252,7 +287,6 @@ impl People {
             .expression_attribute_names("#name", NAME)
             .expression_attribute_values(":now", s(now))
             .expression_attribute_values(":name", s(&sender.name))
-            .expression_attribute_values(":yes", s(Reachable::Yes.as_str()))
             .expression_attribute_values(":end", n(now.plus(self.ttl).seconds()))
     }
 
@@ -317,11 +351,18 @@ impl People {
         let malformed = |attribute| move || self.table.malformed(attribute);
         let language = reader.optional_text(LANGUAGE)?.map(Language::of_tag);
         let role = reader.optional_text(ROLE)?.map(Role::of_word);
-        let reachable = match reader.optional_text(REACHABLE)? {
+        let told = match reader.optional_text(REACHABLE)? {
             None => Some(Reachable::Unknown),
             Some(word) => Reachable::ALL
                 .into_iter()
                 .find(|reachable| reachable.as_str() == word),
+        };
+        let told = told.ok_or_else(malformed(REACHABLE))?;
+        let told_at = reader.optional_instant(REACHABLE_AT)?;
+        // Whoever wrote after they had blocked the bot has unblocked it.
+        let reachable = match reader.optional_instant(WROTE_AT)? {
+            Some(wrote_at) if told_at.is_none_or(|told_at| told_at < wrote_at) => Reachable::Yes,
+            _ => told,
         };
         let created_at = reader.parsed(CREATED_AT)?;
         Ok(Person {
@@ -334,7 +375,7 @@ impl People {
                 .transpose()?,
             name: reader.optional_text(NAME)?.unwrap_or_default().to_owned(),
             username: reader.optional_text(USERNAME)?.map(str::to_owned),
-            reachable: reachable.ok_or_else(malformed(REACHABLE))?,
+            reachable,
             opted_out: reader.flag(OPTED_OUT),
             blocked: reader.flag(BLOCKED),
             created_at,

@@ -6,6 +6,7 @@
 //! free -take--> held -bell--> held, rung -renew: clears it, then looks--> held -release--> free
 //! ```
 
+mod actors;
 mod attributes;
 mod values;
 
@@ -430,6 +431,22 @@ impl RateLimits {
         Ok(())
     }
 
+    /// Ends what keeps a chat from being worked on, by the hand of `who`: a pause, and each circuit that is open. Answers
+    /// whether there was any. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn resume_by(
+        &self,
+        chat: ChatId,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (resumed, lifted) = self.get(chat).await?.resumed(who, now);
+        self.resume(chat, lifted.as_ref()).await?;
+        Ok(resumed)
+    }
+
     fn update(&self, key: impl Into<LimitKey>) -> UpdateItemFluentBuilder {
         let call = self.table.client.update_item().table_name(&self.table.name);
         call.key(LIMIT_KEY, s(key.into()))
@@ -563,7 +580,9 @@ fn with_learned(
 fn pause_name(key: LimitKey, paused: Paused) -> String {
     match (key, paused) {
         (LimitKey::Messages(_), Paused::Bot(_)) => PAUSE_OF_BOT.to_owned(),
-        (LimitKey::Chat(_), Paused::Bot(bot)) => format!("{PAUSE_PREFIX}{bot}"),
+        (LimitKey::Chat(_) | LimitKey::Actors(_), Paused::Bot(bot)) => {
+            format!("{PAUSE_PREFIX}{bot}")
+        }
         (_, Paused::Chat(chat)) => format!("{PAUSE_PREFIX}{chat}"),
     }
 }

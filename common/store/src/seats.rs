@@ -17,8 +17,10 @@ use super::item::{n, s};
 use super::{Invites, StoreError, Table, Tasks};
 use domain::claim::Claim;
 use domain::id::{ChatId, TelegramUserId};
+use domain::invite::Invite;
 use domain::member::Seat;
-use domain::member::command::{SeatChange, SeatRejection};
+use domain::member::command::{SeatChange, SeatCommand, SeatRejection};
+use domain::member::entitlement::EntitlementId;
 use domain::task::Task;
 use domain::time::Timestamp;
 use runtime::config::Env;
@@ -29,6 +31,24 @@ const TRIES: u32 = 5;
 /// The table of seats.
 #[derive(Clone)]
 pub struct Seats(Table);
+
+/// How a request becomes a person's.
+#[derive(Clone, Copy)]
+pub enum Binding<'a> {
+    /// It is new, and was made for them.
+    New(&'a Invite),
+    /// They claim it, by this claim.
+    Claim(Claim),
+    /// They claim it while it moves: its former holder loses it.
+    TakeOver {
+        /// The request, as it was read.
+        read: &'a Invite,
+        /// The claim.
+        claim: Claim,
+        /// Who has it so far.
+        holder: TelegramUserId,
+    },
+}
 
 /// What became of a change of a seat.
 #[derive(Debug)]
@@ -128,15 +148,15 @@ impl Seats {
         .await
     }
 
-    /// As [`Seats::change`], and binds the request of `claim` to the person by the same transaction: it is theirs from then
-    /// on, and is kept as long as their seat is.
+    /// As [`Seats::change`], and does what `binding` says by the same transaction: the request is the person's from then on,
+    /// and is kept as long as their seat is.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
     pub async fn bind(
         &self,
         (person, chat): (TelegramUserId, ChatId),
-        claim: Claim,
+        binding: Binding<'_>,
         (invites, tasks): (&Invites, &Tasks),
         now: Timestamp,
         decide: impl Fn(&Seat) -> Result<SeatChange, SeatRejection>,
@@ -148,17 +168,86 @@ impl Seats {
                 Ok(change) => change,
                 Err(rejection) => return Ok(Some(SeatWritten::Rejected(rejection))),
             };
-            let writes = || -> Result<_, BuildError> {
-                let mut writes = vec![update(invites.binding(claim, person, now)?)];
-                if change.seat.version != seat.version {
-                    writes.push(put(self.put(&change.seat, &seat, now)?));
+            let former = match binding {
+                Binding::TakeOver { read, holder, .. } => {
+                    let seat = self.get(holder, chat).await?;
+                    let id = EntitlementId::of_request(read.request_id);
+                    let away = SeatCommand::MoveAway { id, at: now };
+                    match domain::member::decide::decide(&seat, &away, now) {
+                        Ok(change) => Some((seat, change)),
+                        Err(rejection) => return Ok(Some(SeatWritten::Rejected(rejection))),
+                    }
                 }
-                for task in &tasks_of(&change) {
-                    writes.push(put(tasks.insertion(task, task.key().lane)?));
+                Binding::New(..) | Binding::Claim(_) => None,
+            };
+            let writes = || -> Result<_, BuildError> {
+                let first = match binding {
+                    Binding::New(invite) => put(invites.put_new(invite, now)?),
+                    Binding::Claim(claim) => update(invites.binding(claim, person, now)?),
+                    Binding::TakeOver {
+                        read,
+                        claim,
+                        holder,
+                    } => update(invites.taking_over(read, claim, (person, holder), now)?),
+                };
+                let mut writes = vec![first];
+                let former = former.as_ref().map(|(seat, change)| (seat, change));
+                for (seat, change) in [(&seat, &change)].into_iter().chain(former) {
+                    if change.seat.version != seat.version {
+                        writes.push(put(self.put(&change.seat, seat, now)?));
+                    }
+                    for task in &tasks_of(change) {
+                        writes.push(put(tasks.insertion(task, task.key().lane)?));
+                    }
                 }
                 Ok(writes)
             };
             let operation = "TransactWriteItems to bind a request";
+            Ok(match self.transact(writes(), operation).await? {
+                Transacted::Done => Some(SeatWritten::Done(Box::new(change))),
+                Transacted::FirstRefused => Some(SeatWritten::NotClaimable),
+                Transacted::Changed => None,
+            })
+        })
+        .await
+    }
+
+    /// Takes the seat of a request that moves, as `read` shows it, from `holder`, by one transaction with the check that it
+    /// still moves away from them. Durable on [`SeatWritten::Done`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn take_away(
+        &self,
+        read: &Invite,
+        holder: TelegramUserId,
+        (invites, tasks): (&Invites, &Tasks),
+        now: Timestamp,
+    ) -> Result<SeatWritten, StoreError> {
+        let away = SeatCommand::MoveAway {
+            id: EntitlementId::of_request(read.request_id),
+            at: now,
+        };
+        self.repeat(|| async {
+            let seat = self.get(holder, read.canonical_chat).await?;
+            let change = match domain::member::decide::decide(&seat, &away, now) {
+                Ok(change) => change,
+                Err(rejection) => return Ok(Some(SeatWritten::Rejected(rejection))),
+            };
+            if change.seat.version == seat.version {
+                return Ok(Some(SeatWritten::Done(Box::new(change))));
+            }
+            let writes = || -> Result<_, BuildError> {
+                let mut writes = vec![
+                    update(invites.moving_away(read, holder, now)?),
+                    put(self.put(&change.seat, &seat, now)?),
+                ];
+                for task in &change.tasks() {
+                    writes.push(put(tasks.insertion(task, task.key().lane)?));
+                }
+                Ok(writes)
+            };
+            let operation = "TransactWriteItems to take a seat away";
             Ok(match self.transact(writes(), operation).await? {
                 Transacted::Done => Some(SeatWritten::Done(Box::new(change))),
                 Transacted::FirstRefused => Some(SeatWritten::NotClaimable),
@@ -204,7 +293,10 @@ impl Seats {
         let writes = writes
             .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
             .map_err(self.0.fault(operation))?;
-        let is_of_seat = |item: &TransactWriteItem| item.put().is_some();
+        let is_of_seat = |item: &TransactWriteItem| {
+            let put = item.put();
+            put.is_some_and(|put| put.table_name() == self.0.name)
+        };
         let begins_with_seat = writes.first().is_some_and(is_of_seat);
         let call = self.0.client.transact_write_items();
         let Err(error) = call.set_transact_items(Some(writes)).send().await else {

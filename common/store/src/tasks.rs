@@ -13,7 +13,7 @@ use super::{StoreError, Table};
 use domain::id::{BotId, ChatId, InviteLink, TelegramUserId};
 use domain::lanes;
 use domain::link_pool::SlotId;
-use domain::task::{KeyRange, Lane, Mint, Replace, Revoke, Task, TaskKey, Work};
+use domain::task::{Decline, KeyRange, Lane, Mint, Replace, Revoke, Task, TaskKey, Work};
 use domain::time::Timestamp;
 use runtime::config::Env;
 
@@ -28,6 +28,7 @@ const LINK_VERSION: &str = "linkVersion";
 const BOT_ID: &str = "botId";
 const SLOT: &str = "slot";
 const TELEGRAM_USER_ID: &str = "telegramUserId";
+const HELD_UNTIL: &str = "heldUntil";
 const LANE: &str = "lane";
 const KEY: &str = "key";
 const KIND: &str = "kind";
@@ -458,6 +459,8 @@ const REPLACE: &str = "replace";
 const REVOKE: &str = "revoke";
 const FILL: &str = "fill";
 const APPROVE: &str = "approve";
+const DECLINE: &str = "decline";
+const REMOVE: &str = "remove";
 
 fn key_of(lane: &str, key: &str) -> HashMap<String, AttributeValue> {
     [(LANE.to_owned(), s(lane)), (KEY.to_owned(), s(key))].into()
@@ -498,6 +501,15 @@ fn item_of(task: &Task, lane: &Lane) -> Item {
         }
         Work::Approve(person) => {
             add(KIND, s(APPROVE));
+            add(TELEGRAM_USER_ID, n(person));
+        }
+        Work::Decline(decline) => {
+            add(KIND, s(DECLINE));
+            add(TELEGRAM_USER_ID, n(decline.person));
+            add(HELD_UNTIL, s(decline.held_until));
+        }
+        Work::Remove(person) => {
+            add(KIND, s(REMOVE));
             add(TELEGRAM_USER_ID, n(person));
         }
     }
@@ -543,6 +555,11 @@ fn task_of(reader: &Reader<'_>) -> Result<Task, StoreError> {
             },
         }),
         APPROVE => Work::Approve(TelegramUserId(reader.number(TELEGRAM_USER_ID)?)),
+        DECLINE => Work::Decline(Decline {
+            person: TelegramUserId(reader.number(TELEGRAM_USER_ID)?),
+            held_until: reader.parsed(HELD_UNTIL)?,
+        }),
+        REMOVE => Work::Remove(TelegramUserId(reader.number(TELEGRAM_USER_ID)?)),
         FILL => Work::Fill(SlotId {
             pool: chat,
             number: reader.number(SLOT)?,

@@ -82,6 +82,10 @@ pub enum UpdateClaim {
     Taken {
         /// When it was first met.
         since: Timestamp,
+        /// How often it was begun before, and ended badly.
+        attempts: u32,
+        /// Whether nobody met it before.
+        is_first: bool,
     },
     /// Somebody else handles it, at most until then.
     Busy(Timestamp),
@@ -100,8 +104,6 @@ pub struct ParkedUpdate {
     pub kind: String,
     /// When it was parked.
     pub parked_at: Timestamp,
-    /// How often it was handled.
-    pub attempts: u32,
     /// Whether it is to be handled once more.
     pub is_replayed: bool,
 }
@@ -147,7 +149,7 @@ impl Updates {
                 "SET updateState = :claimed, #owner = :owner, leaseUntil = :until, expiresAt = :end, createdAt = if_not_exists(createdAt, :at) ADD attempts :one",
             )
             .condition_expression(
-                "attribute_not_exists(updateKey) OR (updateState = :claimed AND leaseUntil <= :now)",
+                "attribute_not_exists(updateState) OR (updateState = :claimed AND leaseUntil <= :now)",
             )
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_values(":claimed", s(CLAIMED))
@@ -171,10 +173,14 @@ impl Updates {
             let until = Timestamp::from_ms(reader.number(LEASE_UNTIL)?);
             return Ok(UpdateClaim::Busy(until));
         }
-        Ok(match reader.number::<u32>(ATTEMPTS)? > ATTEMPTS_MAX {
+        let attempts: u32 = reader.number(ATTEMPTS)?;
+        let since = reader.parsed(CREATED_AT)?;
+        Ok(match attempts > ATTEMPTS_MAX {
             true => UpdateClaim::Exhausted,
             false => UpdateClaim::Taken {
-                since: reader.parsed(CREATED_AT)?,
+                since,
+                attempts: attempts.saturating_sub(1),
+                is_first: since == now,
             },
         })
     }
@@ -199,19 +205,26 @@ impl Updates {
             .map(drop)
     }
 
-    /// Gives an update back, so that it is handled when it is met again. One that our own trouble kept from being handled is
-    /// not counted.
+    /// Gives back an update that `owner` had claimed, so that it is handled when it is met again, with so many attempts that
+    /// ended badly. Done twice it is as done once.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; then its lease ends.
-    pub async fn give_back(&self, key: UpdateKey, is_counted: bool) -> Result<(), StoreError> {
+    pub async fn give_back(
+        &self,
+        key: UpdateKey,
+        owner: &str,
+        attempts: u32,
+    ) -> Result<(), StoreError> {
         let call = self
             .update(key)
-            .update_expression("SET leaseUntil = :none ADD attempts :by")
-            .condition_expression("updateState = :claimed")
+            .update_expression("SET leaseUntil = :none, attempts = :attempts")
+            .condition_expression("updateState = :claimed AND #owner = :owner")
+            .expression_attribute_names("#owner", OWNER)
             .expression_attribute_values(":none", n(0))
             .expression_attribute_values(":claimed", s(CLAIMED))
-            .expression_attribute_values(":by", n(if is_counted { 0 } else { -1 }));
+            .expression_attribute_values(":owner", s(owner))
+            .expression_attribute_values(":attempts", n(attempts));
         self.send(call, "UpdateItem to give an update back")
             .await
             .map(drop)
@@ -263,7 +276,6 @@ impl Updates {
                         key,
                         kind: reader.text(KIND)?.to_owned(),
                         parked_at: reader.parsed(PARKED_AT)?,
-                        attempts: reader.number(ATTEMPTS)?,
                         is_replayed: parking == Parking::Replay,
                     });
                 }
@@ -306,7 +318,8 @@ impl Updates {
     ) -> Result<Option<(String, Timestamp)>, StoreError> {
         let call = self
             .update(key)
-            .update_expression("SET updateState = :claimed, leaseUntil = :until")
+            // A wish is one try: an update that kills whoever handles it holds up no other.
+            .update_expression("SET updateState = :claimed, leaseUntil = :until, parked = :parked")
             .condition_expression(
                 "parked = :replay AND (updateState = :parked OR leaseUntil <= :now)",
             )

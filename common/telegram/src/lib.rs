@@ -1,7 +1,10 @@
 //! The Bot API methods that we call. Every failure tells what it means for the task; none holds the token.
 
 mod error;
+mod member;
 mod message;
+mod passing;
+mod profile;
 
 use std::time::Duration;
 
@@ -11,8 +14,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use domain::fault::{Refusal, classify};
-use domain::id::{BotId, ChatId, InviteLink, TelegramUserId};
+use domain::fault::{Fault, Refusal, classify};
+use domain::id::{BotId, ChatId, InviteLink};
 use domain::text::list;
 use domain::time::Timestamp;
 use runtime::clock::Clock;
@@ -25,6 +28,9 @@ use runtime::{secrets, trace};
 use error::{cleared, is_wrong};
 
 pub use error::TelegramError;
+pub use message::{ChatCall, Outgoing};
+pub use passing::{PassedAnswer, PassedBody};
+pub use profile::AboutBot;
 
 /// Longest wait for an answer. The Bot API server itself sleeps through short flood waits (8 s in all), and a call
 /// that is given up too early makes a second link.
@@ -36,18 +42,19 @@ const WEBHOOK_CONNECTIONS: u32 = 40;
 /// The name of a chat's request link, which administrators see among its invite links.
 const REQUEST_LINK_NAME: &str = "Admit One: join requests";
 
-/// The kinds of update that the webhook needs of the bot at this place in the list of bots, if some chat is claimed or not.
+/// The kinds of update that the webhook needs of the bot at this place in the list of bots, if the bot talks with people or not.
 /// `chat_member` is sent to nobody who does not ask for it. People talk with the first bot alone; where it is an
 /// administrator as well, `message` brings every message of its chats, so nobody asks for it without need.
 #[must_use]
-pub const fn allowed_updates(has_claims: bool, place: usize) -> &'static [&'static str] {
-    match (has_claims, place) {
+pub const fn allowed_updates(talks: bool, place: usize) -> &'static [&'static str] {
+    match (talks, place) {
         (false, _) => &["chat_member", "my_chat_member"],
         (true, 0) => &[
             "chat_member",
             "my_chat_member",
             "chat_join_request",
             "message",
+            "edited_message",
             "callback_query",
         ],
         (true, _) => &["chat_member", "my_chat_member", "chat_join_request"],
@@ -128,6 +135,9 @@ pub fn is_same_url(one: &str, other: &str) -> bool {
 pub struct Me {
     /// Its name, without `@`.
     pub username: String,
+    /// Whether its privacy mode is off: it then gets every message of its groups.
+    #[serde(default)]
+    pub can_read_all_group_messages: bool,
 }
 
 /// A chat, as `getChat` shows it.
@@ -147,6 +157,9 @@ pub struct Chat {
     pub active_usernames: Vec<String>,
     /// Of a supergroup, the channel that it is the discussion group of.
     pub linked_chat_id: Option<i64>,
+    /// Whether a supergroup has topics.
+    #[serde(default)]
+    pub is_forum: bool,
 }
 
 impl Chat {
@@ -169,6 +182,15 @@ pub struct Membership {
     /// Whether it may remove members.
     #[serde(default)]
     pub can_restrict_members: bool,
+    /// Whether it may make, close and open topics.
+    #[serde(default)]
+    pub can_manage_topics: bool,
+    /// Whether it may pin messages.
+    #[serde(default)]
+    pub can_pin_messages: bool,
+    /// Whether it may delete the messages of others.
+    #[serde(default)]
+    pub can_delete_messages: bool,
 }
 
 #[derive(Deserialize)]
@@ -262,7 +284,7 @@ impl Telegram {
     /// and Telegram lets no bot list them.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
+    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
     pub async fn create_invite_link(
         &self,
         chat: ChatId,
@@ -290,7 +312,7 @@ impl Telegram {
     /// Not idempotent: each call makes another link.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`Fault`](domain::fault::Fault) a link may have been made.
+    /// [`TelegramError`]; by its [`Fault`] a link may have been made.
     pub async fn create_request_link(&self, chat: ChatId) -> Result<InviteLink, TelegramError> {
         let parameters =
             json!({"chat_id": chat, "name": REQUEST_LINK_NAME, "creates_join_request": true});
@@ -306,19 +328,25 @@ impl Telegram {
         Ok(InviteLink::new(made.invite_link))
     }
 
-    /// Lets a person in who asked for it.
+    /// Whether a link of [`Telegram::create_request_link`] works: an administrator may have revoked it. It is written anew as
+    /// it is, which a revoked one refuses.
     ///
     /// # Errors
-    /// [`TelegramError`]. That the person is in already, or does not ask any more, is refused as well.
-    pub async fn approve_join_request(
+    /// [`TelegramError`], if that can't be told.
+    pub async fn is_request_link_alive(
         &self,
         chat: ChatId,
-        person: TelegramUserId,
-    ) -> Result<(), TelegramError> {
-        let parameters = json!({"chat_id": chat, "user_id": person});
-        self.call::<bool>("approveChatJoinRequest", &parameters, CALL_TIMEOUT)
-            .await
-            .map(|_| ())
+        link: &InviteLink,
+    ) -> Result<bool, TelegramError> {
+        let parameters = json!({
+            "chat_id": chat, "invite_link": link, "name": REQUEST_LINK_NAME, "creates_join_request": true,
+        });
+        let edited = self.call::<Value>("editChatInviteLink", &parameters, CALL_TIMEOUT);
+        match edited.await {
+            Ok(link) => Ok(link["is_revoked"] != true),
+            Err(failure) if failure.fault() == Fault::Permanent => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Takes a link out of use. Idempotent.

@@ -1,63 +1,226 @@
 //! Sending messages, and what their failures mean.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use domain::fault::Fault;
 use domain::id::ChatId;
-use domain::message::{Button, ButtonAction, Content, Message, SendFault};
+use domain::message::{Button, ButtonAction, SendFault};
 
 use super::error::TelegramError;
 use super::{CALL_TIMEOUT, Telegram};
 
-/// A message as Telegram took it.
-#[derive(Deserialize)]
-struct TakenMessage {
-    message_id: i64,
+/// The reaction by which the bot shows that a message was passed on: one of a fixed list (Bot API, `ReactionTypeEmoji`).
+const PASSED_ON: &str = "👌";
+
+/// What a bot does in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatCall {
+    /// `sendMessage`.
+    Send(Outgoing),
+    /// `copyMessage`.
+    Copy {
+        /// The chat that it is copied from.
+        from: ChatId,
+        /// The message there.
+        message: i64,
+        /// Its caption, as plain text, in place of its own.
+        caption: Option<String>,
+    },
+    /// `copyMessages`: what can't be copied is passed over.
+    CopyAll {
+        /// The chat that they are copied from.
+        from: ChatId,
+        /// The messages there, at most 100, in order.
+        messages: Vec<i64>,
+    },
+    /// `editMessageText`, to this plain text.
+    EditText {
+        /// The message.
+        message: i64,
+        /// What it is to say.
+        text: String,
+    },
+    /// `editMessageCaption`, to this plain text.
+    EditCaption {
+        /// The message.
+        message: i64,
+        /// What it is to say.
+        text: String,
+    },
+    /// `deleteMessage`.
+    Delete {
+        /// The message.
+        message: i64,
+    },
+    /// `setMessageReaction`: it was passed on.
+    React {
+        /// The message.
+        message: i64,
+    },
+    /// `pinChatMessage`, without a sound.
+    Pin {
+        /// The message.
+        message: i64,
+    },
+    /// `createForumTopic`. Not idempotent: each call begins a topic.
+    CreateTopic {
+        /// 1 to 128 characters.
+        name: String,
+    },
+    /// `reopenForumTopic`.
+    ReopenTopic,
+    /// `closeForumTopic`.
+    CloseTopic,
+    /// `editForumTopic`.
+    RenameTopic {
+        /// 1 to 128 characters.
+        name: String,
+    },
+}
+
+/// A text that is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Telegram's HTML.
+    pub html: String,
+    /// Rows of buttons.
+    pub buttons: Vec<Vec<Button>>,
+    /// Whether it can't be forwarded or saved.
+    pub protect: bool,
+    /// Whether it arrives without a sound.
+    pub silent: bool,
+    /// The message of the same chat that it answers.
+    pub reply_to: Option<i64>,
 }
 
 impl Telegram {
-    /// Sends a message to `chat`, which is the message's own or what a group has become. Answers the id that Telegram gave it
-    /// there. Not idempotent: each call sends another one.
+    /// Does `call` in `chat`, and in its topic `thread`. Answers the ids that Telegram gave to what was made: of each message
+    /// that was sent or copied, or of a topic; none for the rest. Not idempotent: each call sends, copies or makes anew.
     ///
     /// # Errors
-    /// [`TelegramError`]; by its [`SendFault`] the message may have been sent.
-    pub async fn send_message(
+    /// [`TelegramError`]; by its [`SendFault`] the effect may have happened.
+    pub async fn act(
         &self,
         chat: ChatId,
-        message: &Message,
-    ) -> Result<i64, TelegramError> {
-        let parameters = parameters(chat, message);
-        let taken: TakenMessage = self.call("sendMessage", &parameters, CALL_TIMEOUT).await?;
-        Ok(taken.message_id)
+        thread: Option<i64>,
+        call: &ChatCall,
+    ) -> Result<Vec<i64>, TelegramError> {
+        let (method, mut parameters) = call.parameters();
+        parameters["chat_id"] = json!(chat);
+        // In a group, what answers nothing would stand in no topic; a person is to know in any case.
+        if chat.0 > 0 && parameters.get("reply_parameters").is_some() {
+            parameters["reply_parameters"]["allow_sending_without_reply"] = json!(true);
+        }
+        if let Some(thread) = thread.filter(|_| call.is_in_topic()) {
+            parameters["message_thread_id"] = json!(thread);
+        }
+        let answer: Value = self.call(method, &parameters, CALL_TIMEOUT).await?;
+        let ids = match call {
+            ChatCall::Send(_) | ChatCall::Copy { .. } => vec![answer["message_id"].as_i64()],
+            ChatCall::CopyAll { .. } => {
+                let copies = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+                copies
+                    .iter()
+                    .map(|copy| copy["message_id"].as_i64())
+                    .collect()
+            }
+            ChatCall::CreateTopic { .. } => vec![answer["message_thread_id"].as_i64()],
+            _ => return Ok(Vec::new()),
+        };
+        // It was done, but what answers is not the Bot API.
+        let garbled = TelegramError::Garbled {
+            method,
+            status: 200,
+        };
+        ids.into_iter().collect::<Option<_>>().ok_or(garbled)
     }
 }
 
-fn parameters(chat: ChatId, message: &Message) -> Value {
-    let Content::Text {
-        html,
-        buttons,
-        protect,
-        silent,
-    } = &message.content;
-    let mut parameters = json!({"chat_id": chat, "text": html, "parse_mode": "HTML"});
-    if let Some(thread) = message.thread {
-        parameters["message_thread_id"] = json!(thread);
+impl ChatCall {
+    /// Whether Telegram takes a topic beside the chat.
+    const fn is_in_topic(&self) -> bool {
+        match self {
+            Self::Send(_)
+            | Self::Copy { .. }
+            | Self::CopyAll { .. }
+            | Self::ReopenTopic
+            | Self::CloseTopic
+            | Self::RenameTopic { .. } => true,
+            Self::EditText { .. }
+            | Self::EditCaption { .. }
+            | Self::Delete { .. }
+            | Self::React { .. }
+            | Self::Pin { .. }
+            | Self::CreateTopic { .. } => false,
+        }
     }
-    if *protect {
-        parameters["protect_content"] = json!(true);
+
+    /// The method, and what it is called with beside the chat.
+    fn parameters(&self) -> (&'static str, Value) {
+        match self {
+            Self::Send(outgoing) => ("sendMessage", outgoing.parameters()),
+            Self::Copy {
+                from,
+                message,
+                caption,
+            } => {
+                let mut parameters = json!({"from_chat_id": from, "message_id": message});
+                if let Some(caption) = caption {
+                    parameters["caption"] = json!(caption);
+                }
+                ("copyMessage", parameters)
+            }
+            Self::CopyAll { from, messages } => (
+                "copyMessages",
+                json!({"from_chat_id": from, "message_ids": messages}),
+            ),
+            Self::EditText { message, text } => (
+                "editMessageText",
+                json!({"message_id": message, "text": text}),
+            ),
+            Self::EditCaption { message, text } => (
+                "editMessageCaption",
+                json!({"message_id": message, "caption": text}),
+            ),
+            Self::Delete { message } => ("deleteMessage", json!({"message_id": message})),
+            Self::React { message } => (
+                "setMessageReaction",
+                json!({"message_id": message, "reaction": [{"type": "emoji", "emoji": PASSED_ON}]}),
+            ),
+            Self::Pin { message } => (
+                "pinChatMessage",
+                json!({"message_id": message, "disable_notification": true}),
+            ),
+            Self::CreateTopic { name } => ("createForumTopic", json!({"name": name})),
+            Self::ReopenTopic => ("reopenForumTopic", json!({})),
+            Self::CloseTopic => ("closeForumTopic", json!({})),
+            Self::RenameTopic { name } => ("editForumTopic", json!({"name": name})),
+        }
     }
-    if *silent {
-        parameters["disable_notification"] = json!(true);
+}
+
+impl Outgoing {
+    fn parameters(&self) -> Value {
+        let mut parameters = json!({"text": self.html, "parse_mode": "HTML"});
+        if self.protect {
+            parameters["protect_content"] = json!(true);
+        }
+        if self.silent {
+            parameters["disable_notification"] = json!(true);
+        }
+        if let Some(message) = self.reply_to {
+            parameters["reply_parameters"] = json!({"message_id": message});
+        }
+        if !self.buttons.is_empty() {
+            let rows: Vec<Vec<Value>> = self
+                .buttons
+                .iter()
+                .map(|row| row.iter().map(button).collect())
+                .collect();
+            parameters["reply_markup"] = json!({"inline_keyboard": rows});
+        }
+        parameters
     }
-    if !buttons.is_empty() {
-        let rows: Vec<Vec<Value>> = buttons
-            .iter()
-            .map(|row| row.iter().map(button).collect())
-            .collect();
-        parameters["reply_markup"] = json!({"inline_keyboard": rows});
-    }
-    parameters
 }
 
 fn button(button: &Button) -> Value {
@@ -106,42 +269,20 @@ mod tests {
     use std::time::Duration;
 
     use domain::fault::{Refusal, classify};
-    use domain::id::BotId;
-    use domain::message::{Class, MessageId};
-    use domain::time::Timestamp;
 
     use super::*;
 
-    fn message(content: Content, thread: Option<i64>) -> Message {
-        Message {
-            id: MessageId::new(Timestamp::from_ms(1), "a"),
-            bot: BotId(7),
-            chat: ChatId(-5),
-            thread,
-            class: Class::Operator,
-            content,
-            not_before: None,
-            not_after: None,
-        }
-    }
-
     #[test]
-    fn a_message_is_written_as_the_bot_api_reads_it() {
-        let plain = Content::Text {
+    fn a_call_is_written_as_the_bot_api_reads_it() {
+        let plain = Outgoing {
             html: "<b>Paid</b>".to_owned(),
-            buttons: vec![],
-            protect: false,
-            silent: false,
+            ..Outgoing::default()
         };
-        assert_eq!(
-            parameters(ChatId(5), &message(plain, None)),
-            json!({"chat_id": 5, "text": "<b>Paid</b>", "parse_mode": "HTML"})
-        );
         let button = |text: &str, action| Button {
             text: text.to_owned(),
             action,
         };
-        let all = Content::Text {
+        let all = Outgoing {
             html: "Hi".to_owned(),
             buttons: vec![
                 vec![
@@ -152,18 +293,60 @@ mod tests {
             ],
             protect: true,
             silent: true,
+            reply_to: Some(4),
         };
-        assert_eq!(
-            parameters(ChatId(-1009), &message(all, Some(3))),
-            json!({
-                "chat_id": -1009, "message_thread_id": 3, "text": "Hi", "parse_mode": "HTML",
-                "protect_content": true, "disable_notification": true,
-                "reply_markup": {"inline_keyboard": [
-                    [{"text": "Open", "url": "https://t.me/+a"}, {"text": "Copy", "copy_text": {"text": "/start c_x"}}],
-                    [{"text": "End", "callback_data": "~end:1:2"}],
-                ]},
-            })
-        );
+        let from = ChatId(5);
+        for (call, method, parameters) in [
+            (
+                ChatCall::Send(plain),
+                "sendMessage",
+                json!({"text": "<b>Paid</b>", "parse_mode": "HTML"}),
+            ),
+            (
+                ChatCall::Send(all),
+                "sendMessage",
+                json!({
+                    "text": "Hi", "parse_mode": "HTML",
+                    "protect_content": true, "disable_notification": true,
+                    "reply_parameters": {"message_id": 4},
+                    "reply_markup": {"inline_keyboard": [
+                        [{"text": "Open", "url": "https://t.me/+a"}, {"text": "Copy", "copy_text": {"text": "/start c_x"}}],
+                        [{"text": "End", "callback_data": "~end:1:2"}],
+                    ]},
+                }),
+            ),
+            (
+                ChatCall::Copy {
+                    from,
+                    message: 6,
+                    caption: None,
+                },
+                "copyMessage",
+                json!({"from_chat_id": 5, "message_id": 6}),
+            ),
+            (
+                ChatCall::CopyAll {
+                    from,
+                    messages: vec![6, 7],
+                },
+                "copyMessages",
+                json!({"from_chat_id": 5, "message_ids": [6, 7]}),
+            ),
+            (
+                ChatCall::React { message: 6 },
+                "setMessageReaction",
+                json!({"message_id": 6, "reaction": [{"type": "emoji", "emoji": "👌"}]}),
+            ),
+            (
+                ChatCall::CreateTopic {
+                    name: "Ann · 7".to_owned(),
+                },
+                "createForumTopic",
+                json!({"name": "Ann · 7"}),
+            ),
+        ] {
+            assert_eq!(call.parameters(), (method, parameters));
+        }
     }
 
     #[test]

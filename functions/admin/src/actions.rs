@@ -11,6 +11,7 @@ use domain::event::EventName;
 use domain::history::Action;
 use domain::id::RequestId;
 use domain::invite::{Invite, Status};
+use domain::rebind::Rebind;
 use runtime::response::Rejection;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +29,17 @@ const REASON_MAX_CHARS: usize = 180;
 pub(crate) struct Reissue {
     /// The version of the link that is to be replaced: a repeat of the call then replaces nothing else.
     link_version: Option<u32>,
+}
+
+/// The body of `rebind`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RebindSeat {
+    /// The version of the claim link that is to be replaced: a repeat of the call then replaces nothing else.
+    claim_version: Option<u8>,
+    /// Whether who has the seat loses it at once.
+    #[serde(default)]
+    stolen: bool,
 }
 
 /// The body of `resend-event`.
@@ -72,6 +84,27 @@ pub(crate) async fn reissue(
     let (invite, change) = act(app, who, id, Action::Reissue, decide, detail).await?;
     ring(app, &invite).await;
     Ok(changed(invite, change))
+}
+
+/// Has the seat moved to whoever comes with another claim link, as often as it takes.
+pub(crate) async fn rebind(
+    app: &App,
+    who: &str,
+    id: RequestId,
+    asked: RebindSeat,
+) -> Result<Value, Rejection> {
+    let asked = Rebind {
+        claim_version: asked.claim_version,
+        is_stolen: asked.stolen,
+        limit: None,
+    };
+    let with = (&app.claim_links, &app.seats);
+    let (invite, is_news) = app.acting().rebind(who, id, asked, with).await?;
+    if asked.is_stolen {
+        app.bells.ring(invite.canonical_chat).await;
+    }
+    info!(invite.id = %id, operator.name = who, outcome = Action::Rebind.as_str(), "an operator had a seat moved");
+    Ok(json!({"repeated": !is_news, "invite": OperatorInviteView::from(invite)}))
 }
 
 /// Sends an event again.

@@ -70,10 +70,8 @@ pub(crate) async fn pause(
 pub(crate) async fn resume(app: &App, who: &str, chat: ChatId) -> Result<Value, Rejection> {
     let (chat, pool) = app.chats.known(chat)?;
     let now = app.clock.now();
-    let lease = app.limits.get(pool).await.map_err(unavailable)?;
-    let (resumed, lifted) = lease.resumed(who, now);
-    let ended = app.limits.resume(pool, lifted.as_ref()).await;
-    ended.map_err(unavailable)?;
+    let resumed = app.limits.resume_by(pool, who, now).await;
+    let resumed = resumed.map_err(unavailable)?;
     app.bells.ring(pool).await;
     info!(chat.id = %chat, operator.name = who, outcome = "resumed", "an operator resumed a chat");
     Ok(json!({"resumed": resumed, "chat": view(app, chat, pool).await?}))

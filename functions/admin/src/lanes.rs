@@ -287,6 +287,8 @@ fn other(found: &Found) -> Value {
         Work::Revoke(_) => "revoke",
         Work::Fill(_) => "fill",
         Work::Approve(_) => "approve",
+        Work::Decline(_) => "decline",
+        Work::Remove(_) => "remove",
     };
     let mut view =
         json!({"kind": kind, "waitingSince": task.created_at, "attempts": task.attempts});

@@ -6,10 +6,13 @@
 //! POST invites/{requestId}/retry      a link that was not made
 //! POST invites/{requestId}/reissue    another link for the present one
 //! POST invites/{requestId}/resend-event, /give-up-event
+//! POST invites/{requestId}/rebind     the seat moves to whoever comes with another claim link
 //! GET  dead-letters                   what failed five times
 //! POST dead-letters/redrive           back to where it came from
 //! GET  chats                          how fast, and who waits
 //! POST chats/{chatId}/pause, /resume
+//! GET, POST actors                    who shares the bot; another one
+//! POST actors/{name}/rotate, DELETE actors/{name}
 //! GET  updates/parked                 updates of Telegram that ended badly five times
 //! POST updates/{botId}/{updateId}/replay
 //! GET  people/{telegramUserId}        what is known of somebody who talks with the bot
@@ -22,6 +25,7 @@
 //! that follows; without the bell after it, the tick looks within a minute.
 
 mod actions;
+mod actors;
 mod chats;
 mod dead_letters;
 mod invites;
@@ -48,7 +52,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Invites, Jobs, Links, People, RateLimits, Tasks, Updates};
+use store::{Actors, BotInfos, ClaimLinks, Invites, Jobs, Links, People, RateLimits, Seats, Tasks, Updates};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -60,9 +64,13 @@ pub struct App {
     links: Links,
     limits: RateLimits,
     tasks: Tasks,
+    seats: Seats,
+    claim_links: ClaimLinks,
     bells: Bells,
     events: Queue<EventMessage>,
     dead_letters: DeadLetters,
+    actors: Actors,
+    bot_infos: BotInfos,
     updates: Updates,
     people: People,
     jobs: Jobs,
@@ -73,9 +81,13 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
+        let chats = settings::chats(env);
+        let deliveries = settings::chat_deliveries(env, &chats);
         Self {
             operators: Operators::from_env(env),
-            chats: settings::chats(env),
+            chats,
+            seats: Seats::from_env(aws.dynamodb(), env),
+            claim_links: ClaimLinks::from_env(env, &deliveries, &aws),
             bots: chats::bots(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             links: Links::from_env(aws.dynamodb(), env),
@@ -84,6 +96,8 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             dead_letters: DeadLetters::from_env(aws.sqs(), env),
+            actors: Actors::from_env(aws.dynamodb(), env),
+            bot_infos: BotInfos::from_env(aws.dynamodb(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
@@ -112,11 +126,16 @@ enum AdminCall<'a> {
     Reissue(&'a str),
     ResendEvent(&'a str),
     GiveUpEvent(&'a str),
+    Rebind(&'a str),
     DeadLetters,
     Redrive,
     Chats,
     Pause(&'a str),
     Resume(&'a str),
+    Actors,
+    MakeActor,
+    RotateKey(&'a str),
+    DeleteActor(&'a str),
     ParkedUpdates,
     Replay(&'a str, &'a str),
     Person(&'a str),
@@ -142,11 +161,17 @@ impl<'a> AdminCall<'a> {
             ["invites", id, "reissue"] => ("POST", Self::Reissue(id)),
             ["invites", id, "resend-event"] => ("POST", Self::ResendEvent(id)),
             ["invites", id, "give-up-event"] => ("POST", Self::GiveUpEvent(id)),
+            ["invites", id, "rebind"] => ("POST", Self::Rebind(id)),
             ["dead-letters"] => ("GET", Self::DeadLetters),
             ["dead-letters", "redrive"] => ("POST", Self::Redrive),
             ["chats"] => ("GET", Self::Chats),
             ["chats", id, "pause"] => ("POST", Self::Pause(id)),
             ["chats", id, "resume"] => ("POST", Self::Resume(id)),
+            ["actors"] if *method == Method::POST => ("POST", Self::MakeActor),
+            ["actors"] if *method == Method::GET => ("GET", Self::Actors),
+            ["actors"] => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            ["actors", name, "rotate"] => ("POST", Self::RotateKey(name)),
+            ["actors", name] => ("DELETE", Self::DeleteActor(name)),
             ["updates", "parked"] => ("GET", Self::ParkedUpdates),
             ["updates", bot, id, "replay"] => ("POST", Self::Replay(bot, id)),
             ["people", id] => ("GET", Self::Person(id)),
@@ -216,11 +241,16 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::GiveUpEvent(id) => {
             actions::give_up_event(app, who, request_id(id)?, read(body)?).await
         }
+        AdminCall::Rebind(id) => actions::rebind(app, who, request_id(id)?, read(body)?).await,
         AdminCall::DeadLetters => dead_letters::list(app).await,
         AdminCall::Redrive => dead_letters::redrive(app, who, read(body)?).await,
         AdminCall::Chats => chats::list(app).await,
         AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
         AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::Actors => actors::list(app).await,
+        AdminCall::MakeActor => actors::create(app, who, read(body)?).await,
+        AdminCall::RotateKey(name) => actors::rotate(app, who, name).await,
+        AdminCall::DeleteActor(name) => actors::delete(app, who, name).await,
         AdminCall::ParkedUpdates => updates::parked(app).await,
         AdminCall::Replay(bot, id) => updates::replay(app, who, bot, id).await,
         AdminCall::Person(id) => people::show(app, person_id(id)?).await,
@@ -275,6 +305,8 @@ mod tests {
             ("GET", "/v1/admin/chats".to_owned()),
             ("POST", "/v1/admin/chats/-1/pause".to_owned()),
             ("POST", "/v1/admin/chats/-1/resume".to_owned()),
+            ("POST", "/v1/admin/actors/crm/rotate".to_owned()),
+            ("DELETE", "/v1/admin/actors/crm".to_owned()),
             ("GET", "/v1/admin/updates/parked".to_owned()),
             ("POST", "/v1/admin/updates/7/9/replay".to_owned()),
             ("POST", "/v1/admin/people/7/role".to_owned()),
@@ -299,5 +331,14 @@ mod tests {
                 assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn actors_are_listed_and_made_at_one_path() {
+        let read = |method| AdminCall::read(&method, "/v1/admin/actors");
+        assert!(matches!(read(Method::GET), Ok(AdminCall::Actors)));
+        assert!(matches!(read(Method::POST), Ok(AdminCall::MakeActor)));
+        let refused = read(Method::PUT).err();
+        assert_eq!(refused, Some(Rejection::MethodNotAllowed("GET, POST")));
     }
 }

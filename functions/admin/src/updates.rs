@@ -22,7 +22,6 @@ pub(crate) async fn parked(app: &App) -> Result<Value, Rejection> {
                 "updateId": update.key.id,
                 "kind": update.kind,
                 "parkedAt": update.parked_at,
-                "attempts": update.attempts,
                 "replay": update.is_replayed,
             })
         })

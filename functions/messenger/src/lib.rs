@@ -4,6 +4,7 @@
 //! due messages, and nothing else. Each bot has one dispatcher at a time, who holds its lease (`domain::lease`); the tick,
 //! once a minute and past the queue, looks after the bots that nobody serves.
 
+mod post;
 mod run;
 mod send;
 mod settle;
@@ -25,7 +26,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings;
 use serde::Serialize;
 use store::queue::{Envelope, MessageBell, MessageBells};
-use store::{Messages, RateLimits};
+use store::{Actors, Messages, People, RateLimits, RelayMap, Topics};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -44,7 +45,11 @@ const SEND_TIME: Duration =
 pub struct App {
     bots: Bots,
     messages: Messages,
+    relay_map: RelayMap,
+    topics: Topics,
+    people: People,
     limits: RateLimits,
+    actors: Actors,
     bells: MessageBells,
     rules: RetryRules,
     retention: Duration,
@@ -59,7 +64,11 @@ impl App {
         Self {
             bots: Bots::from_env(env, &clock),
             messages: Messages::from_env(aws.dynamodb(), env),
+            relay_map: RelayMap::from_env(aws.dynamodb(), env),
+            topics: Topics::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
             limits: RateLimits::of_messages(aws.dynamodb(), env),
+            actors: Actors::from_env(aws.dynamodb(), env),
             bells: MessageBells::from_env(aws.sqs(), env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use domain::actor::bucket::ACTOR_RATE;
 use domain::id::{BotId, ChatId};
 use domain::lease::{ChatLease, LEASE, LEASE_RESERVE, Paused, RunEnd, WAIT_MAX};
 use domain::message::{MessageKey, MessageLane, MessageTask, Outbox, Step};
@@ -68,6 +69,7 @@ struct FinishedSend {
 pub(crate) async fn dispatch(app: &App, telegram: &Telegram, until: Instant) {
     let bot = telegram.bot();
     let dispatched = async {
+        let spared = spared(app, bot).await?;
         for _ in 0..TAKES {
             let owner = Uuid::new_v4().to_string();
             // Measured from before the write, so that we never take the lease for longer than it is.
@@ -76,6 +78,7 @@ pub(crate) async fn dispatch(app: &App, telegram: &Telegram, until: Instant) {
             match app.limits.take(bot, &owner, &bot.to_string(), now).await? {
                 Taking::Ours(lease) => {
                     let run = OutboxRun::new(app, telegram, owner, *lease, ends, until);
+                    run.shared.lock().limiter.spared = spared;
                     return run.serve().await;
                 }
                 Taking::Waiting | Taking::HeldAndRung => return Ok(()),
@@ -91,6 +94,13 @@ pub(crate) async fn dispatch(app: &App, telegram: &Telegram, until: Instant) {
     if let Err(fault) = dispatched {
         error!(bot.id = %bot, fault = "unavailable", "the messages of a bot can't be sent, the tick goes on: {}", chain(&fault));
     }
+}
+
+/// How many messages a second are left to the actors of the bot, who send beside this one: none if it has no actor.
+async fn spared(app: &App, bot: BotId) -> Result<u32, StoreError> {
+    let is_front = app.bots.iter().next().map(Telegram::bot) == Some(bot);
+    let has_actors = is_front && app.actors.readership().await?.has_actors;
+    Ok(if has_actors { ACTOR_RATE } else { 0 })
 }
 
 struct OutboxRun<'a> {
@@ -291,6 +301,9 @@ impl<'a> OutboxRun<'a> {
     /// Takes in what became of the messages that were seen to.
     fn take_in(&mut self) {
         let finished: Vec<FinishedSend> = self.finished.drain(..).collect();
+        for key in std::mem::take(&mut self.shared.lock().settled_beside) {
+            self.outbox.forget(&key);
+        }
         for FinishedSend { mut task, end } in finished {
             self.outbox.end(&task);
             match end {

@@ -13,18 +13,23 @@ use std::sync::atomic::Ordering;
 
 use domain::lease::Paused;
 use domain::limiter::{Cause, Charged, Pacing, Pause};
-use domain::message::{Message, MessageTask, PauseScope, SendFault, Verdict};
+use domain::message::{Ending, Message, MessageTask, PauseScope, SendFault, Verdict};
+use domain::person::Reachable;
+use domain::relay::{RelayEnd, person_of};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::{Begun, StoreError};
-use telegram::{Telegram, TelegramError};
+use telegram::{ChatCall, Telegram, TelegramError};
 use tracing::{error, info, warn};
 
+use crate::post::{self, CallPurpose, NextCall, NextStep};
 use crate::shared::Shared;
 use crate::{App, settle};
 
 /// How often a group is followed that has moved. Two that point at each other would be followed for ever.
 const MOVES_MAX: u32 = 2;
+/// After so many tries a message is given up whose topic is gone, or closed, each time.
+const TOPICS_GONE_MAX: u32 = 5;
 
 /// A message at its slot.
 pub(crate) struct Sending<'a> {
@@ -143,23 +148,37 @@ fn may_leave(sending: &Sending<'_>, task: &MessageTask) -> bool {
     may && !sending.app.is_stopping.load(Ordering::SeqCst)
 }
 
+/// Makes the next call that a message asks for.
 async fn call(
     sending: &Sending<'_>,
     task: &MessageTask,
     message: &Message,
 ) -> Result<SendEnd, StoreError> {
+    let next = match post::next(sending.app, task, message).await {
+        Ok(NextStep::Call(next)) => next,
+        Ok(NextStep::WaitUntil(at)) => return wait(sending, task, at).await,
+        Err(fault @ StoreError::Malformed { .. }) => {
+            settle::park(sending.app, task, "malformed", &chain(&fault)).await?;
+            return Ok(SendEnd::Done);
+        }
+        Err(fault) => return Err(fault),
+        Ok(NextStep::Nothing) => {
+            settle::sent(sending.app, task, None).await?;
+            return Ok(SendEnd::Done);
+        }
+    };
     let mut chat = sending.shared.lock().current_id(task.chat);
     let mut moves = 0;
     let failure = loop {
-        let failure = match sending.telegram.send_message(chat, message).await {
-            Ok(id) => {
+        let answer = sending.telegram.act(chat, next.thread, &next.call).await;
+        let failure = match answer {
+            Ok(ids) => {
                 {
                     let mut shared = sending.shared.lock();
                     shared.limiter.succeeded(sending.pacing);
                     shared.scopes.succeeded();
                 }
-                settle::sent(sending.app, task, id).await?;
-                return Ok(SendEnd::Done);
+                return succeeded(sending, task, message, next, &ids).await;
             }
             Err(failure) => failure,
         };
@@ -174,13 +193,88 @@ async fn call(
         sending.shared.lock().moved(task.chat, to);
         chat = to;
     };
-    failed(sending, task, &failure).await
+    let fault = failure.send_fault();
+    if post::refused(sending.app, message, &next, fault).await? {
+        if matches!(fault, SendFault::ThreadGone | SendFault::TopicClosed) {
+            return gone(sending, task, message, &failure).await;
+        }
+        put_back(sending, task).await?;
+        return Ok(SendEnd::NotSent);
+    }
+    // What is to be closed or renamed is gone.
+    if fault == SendFault::ThreadGone
+        && matches!(
+            next.call,
+            ChatCall::CloseTopic | ChatCall::RenameTopic { .. }
+        )
+    {
+        settle::sent(sending.app, task, None).await?;
+        return Ok(SendEnd::Done);
+    }
+    let end = failed(sending, task, message, &failure).await?;
+    post::not_made(sending.app, &next, fault).await?;
+    Ok(end)
+}
+
+/// The topic of a message is gone, or closed: it is tried again at once, and given up if that never helps.
+async fn gone(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    message: &Message,
+    failure: &TelegramError,
+) -> Result<SendEnd, StoreError> {
+    let attempts = task.attempts.saturating_add(1);
+    if attempts < TOPICS_GONE_MAX {
+        return defer(sending, task, sending.app.clock.now(), attempts, failure).await;
+    }
+    let end = RelayEnd::Failed(failure.send_fault());
+    post::ended(sending.app, message, end).await?;
+    settle::failed(sending.app, task, Ending::Parked, failure).await?;
+    Ok(SendEnd::Done)
+}
+
+/// Telegram did it: a step towards the message, or the message itself.
+async fn succeeded(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    message: &Message,
+    next: NextCall,
+    ids: &[i64],
+) -> Result<SendEnd, StoreError> {
+    let app = sending.app;
+    let CallPurpose::Message(joined) = &next.purpose else {
+        post::prepared(app, message, &next.purpose, ids).await?;
+        put_back(sending, task).await?;
+        return Ok(SendEnd::NotSent);
+    };
+    post::done(app, message, &next, ids).await?;
+    settle::sent(app, task, ids.first().copied()).await?;
+    for other in joined {
+        settle::sent(app, &other.task, ids.first().copied()).await?;
+    }
+    let keys = joined.iter().map(|other| other.task.key());
+    sending.shared.lock().settled_beside.extend(keys);
+    Ok(SendEnd::Done)
+}
+
+/// Has a message wait that can't go on before `at`. No try is spent.
+async fn wait(
+    sending: &Sending<'_>,
+    task: &MessageTask,
+    at: Timestamp,
+) -> Result<SendEnd, StoreError> {
+    put_back(sending, task).await?;
+    let words = "waits for a topic, or for the parts of an album";
+    let messages = &sending.app.messages;
+    messages.defer(task, at, task.attempts, words).await?;
+    Ok(SendEnd::Deferred(at, task.attempts))
 }
 
 /// A message failed: what the bot and all who send for it must know of it is noted before anything else.
 async fn failed(
     sending: &Sending<'_>,
     task: &MessageTask,
+    message: &Message,
     failure: &TelegramError,
 ) -> Result<SendEnd, StoreError> {
     let (app, fault, now) = (sending.app, failure.send_fault(), sending.app.clock.now());
@@ -212,9 +306,17 @@ async fn failed(
                 }
             }
         }
-        SendFault::Unreachable
-        | SendFault::NotStarted
+        SendFault::Unreachable => {
+            if let Some(person) = person_of(task.chat) {
+                app.people.reach(person, Reachable::No, now).await?;
+            }
+        }
+        SendFault::NotStarted
         | SendFault::NotModified
+        | SendFault::ThreadGone
+        | SendFault::TopicClosed
+        | SendFault::EditTargetGone
+        | SendFault::NotCopyable
         | SendFault::Migrated(_)
         | SendFault::Refused => {}
     }
@@ -231,6 +333,11 @@ async fn failed(
             defer(sending, task, now.plus(wait), attempts, failure).await
         }
         Verdict::Over(ending) => {
+            let end = match ending {
+                Ending::Sent => RelayEnd::Done(None),
+                _ => RelayEnd::Failed(fault),
+            };
+            post::ended(app, message, end).await?;
             settle::failed(app, task, ending, failure).await?;
             Ok(SendEnd::Done)
         }

@@ -8,15 +8,15 @@ use tracing::{error, info, warn};
 
 use crate::App;
 
-/// Telegram took a message, and gave it this id.
+/// Telegram took a message, and gave it this id, if it is one that has an id.
 pub(crate) async fn sent(
     app: &App,
     task: &MessageTask,
-    telegram_message_id: i64,
+    telegram_message_id: Option<i64>,
 ) -> Result<(), StoreError> {
     let settlement = Settlement {
         state: MessageState::Sent,
-        telegram_message_id: Some(telegram_message_id),
+        telegram_message_id,
         error: None,
     };
     let now = app.clock.now();
@@ -76,6 +76,10 @@ async fn over(
         Ending::Unreachable => {
             info!(message.id = %id, message.class = class, chat.id = %chat, bot.id = %bot, outcome = "unreachable",
                 undelivered = undelivered(task), "a person can't be reached: {sentence}");
+        }
+        Ending::Refused => {
+            warn!(message.id = %id, message.class = class, chat.id = %chat, bot.id = %bot, outcome = "refused",
+                "Telegram does not do this with a message, which its sender is told: {sentence}");
         }
         Ending::NotStarted => {
             info!(message.id = %id, message.class = class, chat.id = %chat, bot.id = %bot, outcome = "not_started", "a person has not started the bot yet: {sentence}");

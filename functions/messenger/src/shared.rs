@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::id::{BotId, ChatId};
 use domain::lease::{ChatLease, Learned};
 use domain::limiter::{Limiter, Pacing};
-use domain::message::{ChatPace, Scopes};
+use domain::message::{ChatPace, MessageKey, Scopes};
 use domain::time::Timestamp;
 use tokio::time::Instant;
 
@@ -29,6 +29,8 @@ pub(crate) struct RunState {
     pub(crate) ends: Instant,
     /// Messages that were begun.
     pub(crate) sends: u32,
+    /// Messages that were settled since their words stand in another one.
+    pub(crate) settled_beside: Vec<MessageKey>,
     /// What groups have become that are supergroups now.
     moved: BTreeMap<ChatId, ChatId>,
     resumes: u64,
@@ -45,6 +47,7 @@ impl Shared {
             is_dirty: false,
             ends,
             sends: 0,
+            settled_beside: Vec::new(),
             moved: BTreeMap::new(),
             resumes: lease.resumes,
         };

@@ -34,7 +34,7 @@ pub const POLLING: &str = "polling";
 /// What the handler needs.
 pub struct App {
     bots: Bots,
-    has_claims: bool,
+    talks: bool,
     /// Where updates should go; nowhere, if they are asked for.
     webhook_url: Option<String>,
     invite_queue: QueueDepth,
@@ -56,7 +56,7 @@ impl App {
         let chats = settings::chats(env);
         Self {
             bots: Bots::from_env(env, &clock),
-            has_claims: settings::chat_deliveries(env, &chats).has_claims(),
+            talks: settings::talks(env, &chats),
             webhook_url: (webhook_url != POLLING).then_some(webhook_url),
             invite_queue: queue_depth(env.required("INVITE_QUEUE_URL")),
             event_queue: queue_depth(env.required("EVENT_QUEUE_URL")),
@@ -212,7 +212,7 @@ async fn webhooks(app: &App, now: Timestamp) -> Webhooks {
     };
     let asked = app.bots.iter().enumerate();
     let asked = asked.map(|(place, bot)| {
-        let updates = allowed_updates(app.has_claims, place);
+        let updates = allowed_updates(app.talks, place);
         webhook_of(webhook_address(url, place, bot.bot()), bot, updates, now)
     });
     let asked = join_all(asked).await;

@@ -1,13 +1,14 @@
 //! `/v1/invite/{requestId}/{action}`: what a shop changes of a request of its own.
 //!
 //! Each call may be repeated: `void` finds what it did before; `reissue` replaces the link that `linkVersion` names, or
-//! the present one.
+//! the present one; `rebind` the claim link that `claimVersion` names, or the present one.
 
 use bytes::Bytes;
 use domain::action::Change;
 use domain::history::{Action, SHOP};
 use domain::id::RequestId;
 use domain::invite::{Invite, Status};
+use domain::rebind::Rebind;
 use http::{Method, Request, Response, StatusCode};
 use runtime::body;
 use runtime::response::{Rejection, json};
@@ -31,6 +32,17 @@ pub(crate) fn named(path: &str) -> Option<(&str, &str)> {
     rest.split_once('/')
 }
 
+/// The body of `rebind`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RebindBody {
+    /// The version of the claim link that is to be replaced: a repeat of the call then replaces nothing else.
+    claim_version: Option<u8>,
+    /// Whether who has the seat loses it at once.
+    #[serde(default)]
+    stolen: bool,
+}
+
 /// Answers one call of a shop whose key is right.
 pub(crate) async fn answer(
     app: &App,
@@ -41,6 +53,7 @@ pub(crate) async fn answer(
     let action = match action {
         "reissue" => Action::Reissue,
         "void" => Action::Void,
+        "rebind" => Action::Rebind,
         _ => return Err(Rejection::NotFound),
     };
     if request.method() != Method::POST {
@@ -49,6 +62,21 @@ pub(crate) async fn answer(
     let id: RequestId = id.parse()?;
     body::check_size(request.body())?;
     let acting = app.acting();
+    if action == Action::Rebind {
+        let asked: RebindBody = body::read(request.body())?;
+        let asked = Rebind {
+            claim_version: asked.claim_version,
+            is_stolen: asked.stolen,
+            limit: Some(app.claims.rebinds_max),
+        };
+        let with = (&app.claims.links, &app.seats);
+        let (invite, is_news) = acting.rebind(SHOP, id, asked, with).await?;
+        if asked.is_stolen {
+            app.bells.ring(invite.canonical_chat).await;
+        }
+        info!(invite.id = %id, outcome = action.as_str(), is_repeated = !is_news, "a shop had a seat moved");
+        return Ok(json(StatusCode::OK, &InviteView::from(invite)));
+    }
     let (invite, change) = if action == Action::Void {
         let detail =
             |invite: &Invite| format!("{}, link {}", invite.status.as_str(), invite.link_version);

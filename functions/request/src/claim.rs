@@ -2,41 +2,41 @@
 //!
 //! ```text
 //! write the record with its claim link     one write, which makes the event pending: die before it, and nothing happened
-//! queue the event                          die here: the sweeper finds it pending
+//!     of a buyer whom the shop knows: with their seat, and the task that lets them in if they wait at the door
+//! ring the bell, queue the event           die here: the tick looks within a minute, the sweeper finds it pending
 //! ```
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::claim::{ChatDeliveries, Claim, ClaimKeys};
-use domain::id::{ChatId, InviteLink};
+use domain::claim::{ChatDeliveries, Claim};
+use domain::id::{ChatId, TelegramUserId};
 use domain::invite::Invite;
-use domain::member::command::SeatCommand;
+use domain::join::Join;
+use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
 use domain::member::entitlement::EntitlementId;
-use domain::purchase::Chats;
-use domain::time::Timestamp;
+use domain::member::presence::PresenceState;
+use domain::purchase::{self, Chats};
 use runtime::aws;
 use runtime::config::Env;
 use runtime::response::Rejection;
 use runtime::settings;
 use runtime::telemetry::chain;
-use store::{BotInfos, Created, FrontBot, StoreError};
+use store::{Binding, ClaimLinks, Created, Joined, SeatWritten};
 use tracing::{error, info, warn};
 
 use crate::{App, unavailable};
 
-/// How long the name of the front bot is believed: people rename bots by hand, and seldom.
-const NAME_KEPT: Duration = Duration::from_secs(60);
+/// How often a request is bound anew because somebody else claimed it meanwhile.
+const BIND_TRIES: u32 = 3;
 
-/// What makes claim links.
+/// What makes claim links, and for whom.
 pub(crate) struct Claims {
     deliveries: ChatDeliveries,
-    keys: ClaimKeys,
-    bots: BotInfos,
-    link_base: String,
+    pub(crate) links: ClaimLinks,
     retention: Duration,
-    front: Mutex<Option<(FrontBot, Timestamp)>>,
+    /// How often a shop may have a seat moved.
+    pub(crate) rebinds_max: u32,
 }
 
 /// How a payment of a claimed chat was taken.
@@ -52,12 +52,10 @@ impl Claims {
     pub(crate) fn from_env(env: &mut Env, chats: &Chats, aws: &aws::Shared) -> Self {
         let deliveries = settings::chat_deliveries(env, chats);
         Self {
-            keys: settings::claim_keys(env, &deliveries),
+            links: ClaimLinks::from_env(env, &deliveries, aws),
             deliveries,
-            bots: BotInfos::from_env(aws.dynamodb(), env),
-            link_base: settings::telegram_link_base(env),
             retention: settings::claim_retention(env),
-            front: Mutex::default(),
+            rebinds_max: settings::rebinds_max(env),
         }
     }
 
@@ -65,66 +63,145 @@ impl Claims {
     pub(crate) fn serve(&self, canonical_chat: ChatId) -> bool {
         self.deliveries.is_claimed(canonical_chat)
     }
-
-    /// The front bot, read at most once in [`NAME_KEPT`]; nothing before `setup` has written it.
-    async fn front(&self, now: Timestamp) -> Result<Option<FrontBot>, StoreError> {
-        let kept = self
-            .front
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((front, read_at)) = kept
-            && now.since(read_at) < NAME_KEPT
-        {
-            return Ok(Some(front));
-        }
-        let front = self.bots.front().await?;
-        let mut kept = self.front.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = front.clone().map(|front| (front, now));
-        Ok(front)
-    }
-
-    async fn link(&self, claim: Claim, now: Timestamp) -> Result<InviteLink, Rejection> {
-        let front = self.front(now).await.map_err(unavailable)?;
-        let made = front.zip(self.keys.sign(claim));
-        let Some((front, token)) = made else {
-            error!(
-                fault = "configuration",
-                "no claim link can be made, since setup has not yet written the name of the front bot: run it again"
-            );
-            return Err(Rejection::Unavailable);
-        };
-        Ok(token.link(&self.link_base, &front.username))
-    }
 }
 
-/// Accepts a request that has no record yet. On [`Claimable::New`] it is durable, and its event pending.
-pub(crate) async fn accept(app: &App, invite: Invite) -> Result<Claimable, Rejection> {
+/// Accepts a request that has no record yet, for `person` if the shop knows them. On [`Claimable::New`] it is durable, and
+/// its event pending.
+pub(crate) async fn accept(
+    app: &App,
+    invite: Invite,
+    person: Option<TelegramUserId>,
+) -> Result<Claimable, Rejection> {
     let now = app.clock.now();
     let claim = Claim {
         request_id: invite.request_id,
         version: 0,
     };
-    let link = app.claims.link(claim, now).await?;
-    let done = invite.served_by_claim(link);
-    let expires_at = done.created_at.plus(app.claims.retention);
-    match app
-        .invites
-        .create(&done, expires_at)
-        .await
-        .map_err(unavailable)?
-    {
-        Created::Existing(invite) => Ok(Claimable::Known(invite)),
-        Created::New => {
-            for event in done.pending_events() {
-                if let Err(fault) = app.events.send_now(event).await {
-                    warn!(invite.id = %done.request_id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
-                }
+    let link = app.claims.links.link(claim, now).await?;
+    let done = Invite {
+        bound_to: person,
+        ..invite.served_by_claim(link)
+    };
+    let known = match person {
+        None => {
+            let expires_at = done.created_at.plus(app.claims.retention);
+            let created = app.invites.create(&done, expires_at).await;
+            match created.map_err(unavailable)? {
+                Created::Existing(invite) => Some(invite),
+                Created::New => None,
             }
-            info!(invite.id = %done.request_id, chat.id = %done.chat, outcome = "claimable", "a claim link was handed out");
-            Ok(Claimable::New(Box::new(done)))
+        }
+        Some(person) if bind(app, person, &done, Binding::New(&done)).await? => None,
+        Some(_) => {
+            let found = app.invites.get(done.request_id).await;
+            let found = found.map_err(unavailable)?.ok_or(Rejection::Unavailable)?;
+            Some(Box::new(found))
+        }
+    };
+    if let Some(known) = known {
+        return Ok(Claimable::Known(known));
+    }
+    for event in done.pending_events() {
+        if let Err(fault) = app.events.send_now(event).await {
+            warn!(invite.id = %done.request_id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
         }
     }
+    info!(invite.id = %done.request_id, chat.id = %done.chat, outcome = "claimable", "a claim link was handed out");
+    Ok(Claimable::New(Box::new(done)))
+}
+
+/// A payment is repeated for `person`: its seat is theirs, or becomes so if nobody has claimed it. One that has moved since
+/// is whose it is by now.
+///
+/// # Errors
+/// [`purchase::Rejection::TelegramUserConflict`] if somebody else has it.
+pub(crate) async fn repeated(
+    app: &App,
+    mut invite: Invite,
+    person: Option<TelegramUserId>,
+) -> Result<Invite, Rejection> {
+    let Some(person) = person.filter(|_| invite.voided_at.is_none()) else {
+        return Ok(invite);
+    };
+    for _ in 0..BIND_TRIES {
+        let version = match (invite.claim_version, invite.bound_to) {
+            (None, _) => return Err(purchase::Rejection::InvalidTelegramUserId.into()),
+            (Some(0), Some(holder)) if holder != person => {
+                warn!(invite.id = %invite.request_id, outcome = "conflict", "one transaction, two people of Telegram");
+                return Err(purchase::Rejection::TelegramUserConflict.into());
+            }
+            // Nobody has claimed it, by whichever of its links.
+            (Some(version), None) => version,
+            // Also if it is theirs already: the first call may have died before it told of their join.
+            (Some(version), Some(holder)) if holder == person && !invite.is_moving => version,
+            (Some(_), Some(_)) => return Ok(invite),
+        };
+        let claim = Claim {
+            request_id: invite.request_id,
+            version,
+        };
+        let is_bound = bind(app, person, &invite, Binding::Claim(claim)).await?;
+        let found = app.invites.get(invite.request_id).await;
+        invite = found.map_err(unavailable)?.ok_or(Rejection::Unavailable)?;
+        if is_bound {
+            return Ok(invite);
+        }
+    }
+    Err(Rejection::Unavailable)
+}
+
+/// Binds a request to a person whom the shop knows; answers whether it was to be had. Who waits at the door is let in, and
+/// who is inside has joined.
+async fn bind(
+    app: &App,
+    person: TelegramUserId,
+    invite: &Invite,
+    binding: Binding<'_>,
+) -> Result<bool, Rejection> {
+    let now = app.clock.now();
+    let command = SeatCommand::Bind {
+        request: invite.request_id,
+        entitlement: invite.entitlement(),
+    };
+    let written = app.seats.bind(
+        (person, invite.canonical_chat),
+        binding,
+        (&app.invites, &app.tasks),
+        now,
+        |seat| decide(seat, &command, now),
+        SeatChange::tasks,
+    );
+    let change = match written.await.map_err(unavailable)? {
+        SeatWritten::Done(change) => change,
+        SeatWritten::NotClaimable => return Ok(false),
+        SeatWritten::Rejected(rejection) => {
+            error!(invite.id = %invite.request_id, fault = "seat_refused", "a request does not fit into the seat of its buyer: {}", rejection.code());
+            return Err(Rejection::Unavailable);
+        }
+    };
+    if !change.tasks().is_empty() {
+        app.bells.ring(invite.canonical_chat).await;
+    }
+    let is_inside = matches!(
+        change.seat.presence,
+        PresenceState::In | PresenceState::Exempt
+    );
+    if let Some(link) = invite.invite_link.clone().filter(|_| is_inside) {
+        let join = Join {
+            chat: invite.chat,
+            person,
+            link,
+            at: now,
+        };
+        let recorded = app.invites.record_join(invite.request_id, &join, now).await;
+        if let Joined::First(joined) = recorded.map_err(unavailable)?
+            && let Some(event) = joined.unsent_join_event(&join.link)
+            && let Err(fault) = app.events.send_now(event).await
+        {
+            warn!(invite.id = %invite.request_id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
+        }
+    }
+    Ok(true)
 }
 
 /// Ends what a voided request gave to whoever has claimed it. Durable on return; done twice it is as done once.

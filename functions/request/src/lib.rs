@@ -158,6 +158,9 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     };
     let fields = body::fields(request.body())?;
     let purchase = Purchase::parse(&fields, idempotency_key, &app.chats)?;
+    if purchase.telegram_user_id.is_some() && !app.claims.serve(purchase.canonical_chat()) {
+        return Err(purchase::Rejection::InvalidTelegramUserId.into());
+    }
     let now = app.clock.now();
     let id = match purchase.identity() {
         Identity::Payment(id) => id,
@@ -175,7 +178,7 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     }
     let invite = Invite::accept(id, &purchase, now);
     if app.claims.serve(invite.canonical_chat) {
-        return match claim::accept(app, invite).await? {
+        return match claim::accept(app, invite, purchase.telegram_user_id).await? {
             claim::Claimable::New(invite) => Ok(accepted(&invite)),
             claim::Claimable::Known(invite) => answer_of(app, &purchase, *invite, now).await,
         };
@@ -205,6 +208,7 @@ async fn answer_of(
     now: Timestamp,
 ) -> Result<Accepted, Rejection> {
     if invite.is_of(purchase, now) {
+        let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
         return Ok(accepted(&invite));
     }
     repeated(app, purchase, invite, now).await
@@ -242,6 +246,7 @@ async fn repeated(
     invite.check_buyer(purchase).inspect_err(|_| {
         warn!(invite.id = %request_id, outcome = "conflict", "one transaction, two users");
     })?;
+    let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
     let (invite, reissued) = match invite.repeat(now) {
         Change::Nothing => (invite, None),
         _ => reissue(app, invite, now).await?,

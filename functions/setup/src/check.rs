@@ -165,6 +165,7 @@ fn of_rights(what: &str, name: &str, found: Membership) -> Vec<Check> {
             status,
             can_invite_users: true,
             can_restrict_members,
+            ..
         } if status == "administrator" => {
             let says = format!("{name}: an administrator who may invite users");
             let mut checks = vec![Check::ok(what, says)];
@@ -285,7 +286,7 @@ pub async fn webengage(account: &WebEngage) -> Check {
 }
 
 /// What to do about a failure: what its kind asks for, to try again if that may help, else `todo`.
-fn todo_or(failure: &TelegramError, todo: &'static str) -> &'static str {
+pub(crate) fn todo_or(failure: &TelegramError, todo: &'static str) -> &'static str {
     if failure.is_frozen() {
         return "the bot's account is frozen by Telegram: appeal, as Telegram's notice to the bot's owner says, or by @BotSupport; no link can be made until it is thawed";
     }
@@ -334,7 +335,7 @@ mod tests {
     fn info() -> WebhookInfo {
         WebhookInfo {
             url: URL.to_owned(),
-            allowed_updates: vec!["chat_member".to_owned()],
+            allowed_updates: vec!["chat_member".to_owned(), "my_chat_member".to_owned()],
             pending_update_count: 0,
             last_error_date: None,
             last_error_message: None,

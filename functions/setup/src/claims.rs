@@ -1,4 +1,4 @@
-//! What claim links need: the name of the front bot, which is the first of `TELEGRAM_BOT_TOKEN`, and in each claimed chat a
+//! What claim links and the relay need: the name of the front bot, which is the first of `TELEGRAM_BOT_TOKEN`, and in each claimed chat a
 //! link by which people ask to be let in. Functions without a token read them from the tables `Bots` and `Chats`.
 
 use domain::id::ChatId;
@@ -32,6 +32,8 @@ pub struct ClaimSetup {
     chats: ChatInfos,
     /// The claimed chats: the id of each, and the one by which its payments are known.
     claimed: Vec<(ChatId, ChatId)>,
+    /// Whether the front bot talks with people.
+    talks: bool,
     clock: Clock,
 }
 
@@ -41,6 +43,8 @@ impl ClaimSetup {
         let deliveries = settings::chat_deliveries(env, chats);
         settings::claim_keys(env, &deliveries);
         settings::claim_retention(env);
+        settings::rebinds_max(env);
+        settings::join_request_hold(env);
         settings::telegram_link_base(env);
         let claimed = chats
             .all()
@@ -50,14 +54,15 @@ impl ClaimSetup {
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chats: ChatInfos::from_env(aws.dynamodb(), env),
             claimed: claimed.collect(),
+            talks: settings::talks(env, chats),
             clock: clock.clone(),
         }
     }
 
-    /// Whether a chat is claimed.
+    /// Whether a chat is claimed, or people write to operators.
     #[must_use]
-    pub fn is_needed(&self) -> bool {
-        !self.claimed.is_empty()
+    pub const fn is_needed(&self) -> bool {
+        self.talks
     }
 
     /// Makes the request links that are missing, and writes the name of the front bot. All of it is durable on return; done
@@ -79,8 +84,8 @@ impl ClaimSetup {
         Ok(front)
     }
 
-    /// By the first bot that can. A link of a bot that is not one of ours any more is made anew: its join requests would go
-    /// to somebody else.
+    /// By the first bot that can. A link of a bot that is not one of ours any more is made anew, since its join requests
+    /// would go to somebody else, and one that an administrator has revoked.
     async fn make_request_link(
         &self,
         bots: &[Bot],
@@ -93,8 +98,15 @@ impl ClaimSetup {
         let door = known
             .as_ref()
             .and_then(|info| bots.clone().find(|bot| bot.bot() == info.door_bot));
-        let (door, request_link) = match (door, known) {
-            (Some(door), Some(info)) => (door, info.request_link),
+        let known = match (door, known) {
+            (Some(door), Some(info)) => {
+                let is_alive = door.is_request_link_alive(chat, &info.request_link);
+                is_alive.await?.then_some((door, info.request_link))
+            }
+            _ => None,
+        };
+        let (door, request_link) = match known {
+            Some(known) => known,
             _ => {
                 let mut made = Err(NotReady::NoBot);
                 for bot in bots.by_ref() {

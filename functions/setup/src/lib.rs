@@ -15,6 +15,8 @@
 
 pub mod check;
 pub mod claims;
+pub mod menus;
+pub mod operators;
 pub mod registration;
 
 mod answer;
@@ -22,6 +24,7 @@ mod answer;
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use domain::id::ChatId;
 use domain::purchase::Chats;
 use futures_util::future::{join, join_all};
 use runtime::auth::{Operators, Verifier};
@@ -40,6 +43,7 @@ use webengage::WebEngage;
 pub use answer::Unanswered;
 use check::{Check, CheckStatus, patiently};
 use claims::ClaimSetup;
+use menus::MenuSetup;
 use registration::{Bot, Unregistered};
 
 /// What is left of the time for giving the answer.
@@ -100,8 +104,10 @@ impl Outcome {
 pub struct App {
     bots: Vec<Bot>,
     chats: Chats,
+    operator_chat: Option<ChatId>,
     webengage: WebEngage,
     claims: ClaimSetup,
+    menus: MenuSetup,
     has_api_keys: bool,
     has_admin_keys: bool,
 }
@@ -116,6 +122,8 @@ impl App {
         Self {
             bots: Bot::all_from_env(env, &clock),
             claims: ClaimSetup::from_env(env, &chats, &clock),
+            operator_chat: settings::operator_chat(env, &chats),
+            menus: MenuSetup::from_env(env),
             chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
@@ -133,6 +141,9 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::base_backoff(env);
     settings::starting_interval(env);
     settings::duplicate_window(env);
+    settings::support_hours(env);
+    settings::support_url(env);
+    settings::new_topics_per_hour(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.
     if env.optional("API_KEYS").is_some() {
@@ -298,6 +309,7 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
     )
     .await;
     checks.push(webengage);
+    checks.extend(operators::check(&app.bots, app.operator_chat).await);
     if !app.has_api_keys {
         let says = "there are none, so no shop can buy: put at least one into the secret";
         checks.push(Check::failed("API_KEYS", says));
@@ -319,6 +331,12 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
             // Not before people are heard who tap a claim link.
             if app.claims.is_needed() && is_well(&checks) {
                 checks.push(make_ready(&app.claims, &app.bots).await);
+            }
+            if let Some(front) = app.bots.first().filter(|_| app.claims.is_needed())
+                && is_well(&checks)
+            {
+                checks.push(app.menus.register(&front.telegram).await);
+                checks.push(menus::privacy(&front.telegram).await);
             }
             format!("updates come to {url}")
         }

@@ -39,7 +39,7 @@ impl Bot {
     pub fn all_from_env(env: &mut Env, clock: &Clock) -> Vec<Self> {
         let bots = Bots::from_env(env, clock);
         let chats = settings::chats(env);
-        let has_claims = settings::chat_deliveries(env, &chats).has_claims();
+        let talks = settings::talks(env, &chats);
         let secrets = env.required("TELEGRAM_WEBHOOK_SECRET");
         let secrets: Vec<&str> = list(&secrets).collect();
         let count = bots.iter().count();
@@ -56,7 +56,7 @@ impl Bot {
             .map(|(place, (telegram, secret))| Self {
                 telegram,
                 secret: secret.into(),
-                updates: allowed_updates(has_claims, place),
+                updates: allowed_updates(talks, place),
                 place,
             })
             .collect()

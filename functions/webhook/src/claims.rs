@@ -17,11 +17,11 @@ use domain::invite::Invite;
 use domain::join::Presence;
 use domain::member::command::{SeatChange, SeatCommand};
 use domain::member::decide::decide;
-use domain::member::entitlement::{Cover, Entitlement};
+use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
 use domain::message::Class;
 use domain::texts::{Label, Name, Text};
-use store::SeatWritten;
+use store::{Binding, SeatWritten};
 use tracing::{error, info, warn};
 
 use crate::conversation::Conversation;
@@ -45,6 +45,7 @@ impl Conversation<'_> {
             if let Err(refusal) = invite.check_claim(claim, self.person()) {
                 return self.refuse(id, refusal).await;
             }
+            self.send_join_of_holder(&invite).await?;
             match self.bind(&invite, claim).await? {
                 SeatWritten::Done(change) => return self.claimed(&invite, &change).await,
                 SeatWritten::NotClaimable => {}
@@ -65,7 +66,7 @@ impl Conversation<'_> {
             .people
             .keep(self.person(), self.app.clock.now())
             .await?;
-        if !door::approvals(change, chat).is_empty() {
+        if !change.tasks().is_empty() || invite.is_moving {
             self.app.bells.ring(chat).await;
         }
         if matches!(
@@ -98,22 +99,51 @@ impl Conversation<'_> {
             .await
     }
 
+    /// Binds the request to the person; while it moves, its former holder loses it by the same transaction.
     async fn bind(&self, invite: &Invite, claim: Claim) -> Result<SeatWritten, Failure> {
         let (chat, now) = (invite.canonical_chat, self.app.clock.now());
-        let bind = SeatCommand::Bind {
-            request: invite.request_id,
-            entitlement: Entitlement::new(Cover::Forever, invite.created_at),
+        let entitlement = invite.entitlement();
+        let command = match invite.is_moving {
+            // Whoever had it once and lost it has it again.
+            true => SeatCommand::Write {
+                id: EntitlementId::of_request(invite.request_id),
+                entitlement,
+            },
+            false => SeatCommand::Bind {
+                request: invite.request_id,
+                entitlement,
+            },
         };
         let (app, person) = (self.app, self.person());
+        let binding = match invite.taken_over_from(person) {
+            Some(holder) => Binding::TakeOver {
+                read: invite,
+                claim,
+                holder,
+            },
+            None => Binding::Claim(claim),
+        };
         let written = app.seats.bind(
             (person, chat),
-            claim,
+            binding,
             (&app.invites, &app.tasks),
             now,
-            |seat| decide(seat, &bind, now),
-            |change| door::approvals(change, chat),
+            |seat| decide(seat, &command, now),
+            SeatChange::tasks,
         );
         Ok(written.await?)
+    }
+
+    /// The record is about to forget that its former holder joined: the event of that must be queued first.
+    async fn send_join_of_holder(&self, invite: &Invite) -> Result<(), Failure> {
+        if invite.taken_over_from(self.person()).is_none() {
+            return Ok(());
+        }
+        let link = invite.link_of_join();
+        match link.and_then(|link| invite.unsent_join_event(link)) {
+            Some(event) => Ok(self.app.events.send_now(event).await?),
+            None => Ok(()),
+        }
     }
 
     async fn refuse(&self, id: Option<RequestId>, refusal: ClaimRefusal) -> Result<(), Failure> {

@@ -1,19 +1,32 @@
-//! What each command does.
+//! The router of commands: each is a file of its own.
 //!
 //! Who may use a command, and where, stands in [`domain::command::COMMANDS`].
 
-use domain::button::ButtonData;
-use domain::command::{CommandName, CommandPlace, Role, StartPayload, WrittenCommand};
-use domain::id::TelegramUserId;
-use domain::message::{Button, ButtonAction, Class};
+mod allow;
+pub(crate) mod buyer;
+mod doctor;
+pub(crate) mod end;
+mod extend;
+mod grant;
+mod language;
+mod pause;
+pub(crate) mod privacy;
+mod resume;
+mod role;
+mod start;
+mod stop;
+mod subject;
+
+use domain::command::{CommandName, CommandPlace, WrittenCommand};
+use domain::message::Class;
 use domain::person::{Counted, Intake};
-use domain::texts::{Address, Label, Language, Text, help};
+use domain::texts::{Address, Text, help};
 use domain::update::GroupMessage;
 use store::FrontBot;
 use tracing::info;
 
 use crate::conversation::Conversation;
-use crate::{Failure, privacy};
+use crate::Failure;
 
 /// As what a command is counted. Whoever wants to hear no more is never held up.
 pub(crate) const fn counted(command: WrittenCommand<'_>) -> Option<Counted> {
@@ -54,6 +67,9 @@ pub(crate) async fn taken(
         return conversation.answer(Text::TooManyCommands { command }).await;
     }
     let entry = command.entry();
+    if !entry.places.contains(&place) {
+        return conversation.answer(Text::NotHere { command }).await;
+    }
     if !entry.is_for(conversation.role, place) {
         let text = Text::NeedsRole {
             command,
@@ -77,13 +93,13 @@ async fn run(
 ) -> Result<(), Failure> {
     let language = conversation.language;
     match command {
-        CommandName::Start => start(conversation, arguments).await,
+        CommandName::Start => start::run(conversation, arguments).await,
         CommandName::Access => conversation.show_seats(Text::AccessNothing).await,
         CommandName::Help => {
             let html = help(language, conversation.role, place);
             conversation.say(Class::Reply, html, Vec::new()).await
         }
-        CommandName::Language => choose_language(conversation, arguments).await,
+        CommandName::Language => language::run(conversation, arguments).await,
         CommandName::Terms => match &conversation.app.terms_url {
             Some(url) => {
                 conversation
@@ -92,91 +108,37 @@ async fn run(
             }
             None => conversation.answer(Text::TermsUnset).await,
         },
-        CommandName::Privacy => privacy::show(conversation).await,
-        CommandName::Stop => stop(conversation).await,
-        CommandName::PaySupport => conversation.answer(Text::PaySupport).await,
-        CommandName::Support => conversation.answer(Text::Support).await,
-        CommandName::Role => appoint(conversation, arguments).await,
-        CommandName::Buyer
-        | CommandName::Reply
+        CommandName::Privacy => privacy::run(conversation).await,
+        CommandName::Stop => stop::run(conversation).await,
+        CommandName::PaySupport => support(conversation, Text::PaySupport).await,
+        CommandName::Support => support(conversation, Text::Support).await,
+        CommandName::Role => role::run(conversation, arguments).await,
+        CommandName::Buyer => buyer::run(conversation, arguments).await,
+        CommandName::Grant => grant::run(conversation, arguments).await,
+        CommandName::Extend => extend::run(conversation, arguments).await,
+        CommandName::End => end::run(conversation, arguments).await,
+        CommandName::Allow => allow::run(conversation, arguments).await,
+        CommandName::Doctor => doctor::run(conversation).await,
+        CommandName::Pause => pause::run(conversation, arguments).await,
+        CommandName::Resume => resume::run(conversation, arguments).await,
+        CommandName::Reply
         | CommandName::Note
+        | CommandName::Delete
         | CommandName::Close
         | CommandName::Block
-        | CommandName::Unblock
-        | CommandName::Grant
-        | CommandName::Extend
-        | CommandName::End
-        | CommandName::Allow
-        | CommandName::Today
-        | CommandName::Doctor
-        | CommandName::Pause
-        | CommandName::Resume => conversation.answer(Text::UnknownCommand).await,
+        | CommandName::Unblock => conversation.answer(Text::UnknownCommand).await,
     }
 }
 
-async fn start(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
-    match StartPayload::read(arguments) {
-        // A claim that is none: cut, or never ours. One that can be read is claimed before.
-        StartPayload::Claim(_) | StartPayload::OrderClaim(_) => {
-            conversation.answer(Text::ClaimUnknown).await
-        }
-        StartPayload::Nothing
-        | StartPayload::Product { .. }
-        | StartPayload::Referral(_)
-        | StartPayload::Source(_)
-        | StartPayload::Unknown(_) => conversation.show_seats(Text::Welcome).await,
-    }
-}
-
-async fn choose_language(conversation: &Conversation<'_>, word: &str) -> Result<(), Failure> {
-    if let Some(language) = Language::of_word(word) {
-        let people = &conversation.app.people;
-        people
-            .choose_language(conversation.person(), language)
-            .await?;
-        let html = Text::LanguageChosen.html(language);
-        return conversation.say(Class::Reply, html, Vec::new()).await;
-    }
-    let choices = Language::ALL.map(|language| {
-        vec![Button {
-            text: language.name().to_owned(),
-            action: ButtonAction::Callback(ButtonData::Language(language).to_string()),
-        }]
-    });
-    let html = Text::LanguageList.html(conversation.language);
-    conversation.say(Class::Reply, html, choices.into()).await
-}
-
-async fn stop(conversation: &Conversation<'_>) -> Result<(), Failure> {
-    let (app, person) = (conversation.app, conversation.person());
-    app.people.opt_out(person, true, app.clock.now()).await?;
-    let again = conversation.button(&Label::NewsAgain, ButtonData::NewsAgain);
-    let html = Text::Stopped.html(conversation.language);
-    conversation.say(Class::Reply, html, vec![again]).await
-}
-
-/// `/role <id> <role>`: nobody gives or takes what is not below their own role.
-async fn appoint(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
-    let mut words = arguments.split_whitespace();
-    let person = words.next().and_then(|id| id.parse().ok());
-    let role = words.next().and_then(Role::of_word);
-    let (Some(person), Some(role)) = (person.map(TelegramUserId), role) else {
-        return conversation.answer(Text::RoleHowTo).await;
-    };
+/// How to reach a person: by writing here, if somebody reads it.
+async fn support(conversation: &Conversation<'_>, here: Text<'_>) -> Result<(), Failure> {
     let app = conversation.app;
-    let known = app.people.get(person).await?.and_then(|known| known.role);
-    let is_owner = app.owners.contains(&person);
-    let is_below = |role: Role| role < conversation.role;
-    if is_owner || !is_below(role) || !known.is_none_or(is_below) {
-        return conversation.answer(Text::RoleTooHigh).await;
-    }
-    let given = (role > Role::Member).then_some(role);
-    app.people.appoint(person, given, app.clock.now()).await?;
-    info!(outcome = "appointed", by = %conversation.person(), person = %person, role = role.as_str(), "a role was given or taken");
-    let id = person.to_string();
-    let text = Text::RoleGiven {
-        person: domain::texts::Name(&id),
-        role: given.unwrap_or(Role::Public),
+    let text = match (app.operator_chat, &app.support_url) {
+        (Some(_), _) => here,
+        (None, Some(url)) => Text::SupportElsewhere {
+            contact: Address(url),
+        },
+        (None, None) => Text::SupportNone,
     };
     conversation.answer(text).await
 }

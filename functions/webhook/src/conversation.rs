@@ -2,16 +2,16 @@
 
 use domain::button::ButtonData;
 use domain::command::{CommandPlace, Role, nearest};
-use domain::id::TelegramUserId;
+use domain::id::{ChatId, TelegramUserId};
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake, Person};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
-use store::ChatInfo;
+use store::{ChatInfo, Sighting};
 use tracing::info;
 
-use crate::say::{Cause, say};
+use crate::say::{Cause, say, say_aside};
 use crate::unheard::is_unheard;
 use crate::{App, Failure};
 
@@ -21,6 +21,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) sender: &'a Sender,
     /// As what it is counted, if it is.
     pub(crate) counted: Option<Counted>,
+    /// Whether it was not met before: then it was counted.
+    pub(crate) is_first: bool,
     /// What an answer answers.
     pub(crate) cause: Cause,
 }
@@ -44,12 +46,19 @@ impl<'a> Conversation<'a> {
             return Ok(None);
         }
         let now = app.clock.now();
-        let (who, count) = app.people.seen(seen.sender, seen.counted, now).await?;
+        let counted = seen.counted.filter(|_| seen.is_first);
+        let sighting = Sighting {
+            sender: seen.sender,
+            at: seen.cause.at,
+            // A private chat has the id of its person.
+            is_private: seen.cause.chat.0 == seen.sender.person.0,
+        };
+        let (who, count) = app.people.seen(sighting, counted, now).await?;
         let role = match app.owners.contains(&who.id) {
             true => Role::Owner,
             false => who.role.unwrap_or(Role::Public),
         };
-        let intake = seen.counted.map_or(Intake::Taken, |counted| {
+        let intake = counted.map_or(Intake::Taken, |counted| {
             app.limits.intake(counted, count, role)
         });
         if intake == Intake::Silent {
@@ -85,28 +94,37 @@ impl<'a> Conversation<'a> {
 
     /// The way into each chat that the person may be in, which is how a lost one is found again; without one, `otherwise`.
     pub(crate) async fn show_seats(&self, otherwise: Text<'_>) -> Result<(), Failure> {
-        let seats = self.seats().await?;
+        let seats = self.seats_of(self.person()).await?;
         if seats.is_empty() {
             return self.answer(otherwise).await;
         }
-        let lines: Vec<AccessLine<'_>> = seats
-            .iter()
-            .map(|(info, until)| AccessLine {
-                chat: Name(&info.title),
-                until: until.map(Date),
-            })
-            .collect();
-        let mut buttons: Vec<Vec<Button>> =
-            seats.iter().map(|(info, _)| self.way_in(info)).collect();
+        let (html, mut buttons) = ways_in(&seats, self.language);
         buttons.push(self.button(&Label::LostLink, ButtonData::LostLink));
-        self.say(Class::Reply, access(self.language, &lines), buttons)
-            .await
+        self.say(Class::Reply, html, buttons).await
     }
 
-    /// The chats that the person may be in now, and until when.
-    pub(crate) async fn seats(&self) -> Result<Vec<(ChatInfo, Option<Timestamp>)>, Failure> {
+    /// Has the same sent to another person, in their language; answers whether there is a way in.
+    pub(crate) async fn tell_way_in(
+        &self,
+        person: TelegramUserId,
+        language: Language,
+    ) -> Result<bool, Failure> {
+        let seats = self.seats_of(person).await?;
+        if seats.is_empty() {
+            return Ok(false);
+        }
+        let (html, buttons) = ways_in(&seats, language);
+        say_aside(self.app, self.cause, ChatId(person.0), html, buttons).await?;
+        Ok(true)
+    }
+
+    /// The chats that a person may be in now, and until when.
+    pub(crate) async fn seats_of(
+        &self,
+        person: TelegramUserId,
+    ) -> Result<Vec<(ChatInfo, Option<Timestamp>)>, Failure> {
         let now = self.app.clock.now();
-        let mut seats = self.app.seats.of(self.person()).await?;
+        let mut seats = self.app.seats.of(person).await?;
         seats.retain(|seat| seat.is_admitted(now));
         let mut infos = Vec::new();
         for seat in &seats {
@@ -119,13 +137,7 @@ impl<'a> Conversation<'a> {
 
     /// The button by which an entitled person asks to be let in, or opens the chat that they are in.
     pub(crate) fn way_in(&self, info: &ChatInfo) -> Vec<Button> {
-        let label = Label::OpenChat {
-            chat: LabelName(&info.title),
-        };
-        vec![Button {
-            text: label.plain(self.language),
-            action: ButtonAction::Url(info.request_link.expose().to_owned()),
-        }]
+        way_in(info, self.language)
     }
 
     /// A row with one button of ours.
@@ -150,4 +162,30 @@ impl<'a> Conversation<'a> {
     ) -> Result<(), Failure> {
         say(self.app, self.cause, class, html, buttons).await
     }
+}
+
+/// The list of seats, with a button for each.
+fn ways_in(
+    seats: &[(ChatInfo, Option<Timestamp>)],
+    language: Language,
+) -> (String, Vec<Vec<Button>>) {
+    let lines: Vec<AccessLine<'_>> = seats
+        .iter()
+        .map(|(info, until)| AccessLine {
+            chat: Name(&info.title),
+            until: until.map(Date),
+        })
+        .collect();
+    let buttons = seats.iter().map(|(info, _)| way_in(info, language));
+    (access(language, &lines), buttons.collect())
+}
+
+fn way_in(info: &ChatInfo, language: Language) -> Vec<Button> {
+    let label = Label::OpenChat {
+        chat: LabelName(&info.title),
+    };
+    vec![Button {
+        text: label.plain(language),
+        action: ButtonAction::Url(info.request_link.expose().to_owned()),
+    }]
 }

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! write the seat      with the task that lets them in, if they are entitled     die here: Telegram sends the update again
+//!                     with one that declines later, if they are not
+//!                     with one that takes them out, if their seat moved
 //! record the join     of each request that gives the seat                       die here: as above; it is recorded once
 //! queue its event     die here: the sweeper finds it pending
 //! ```
 
-use domain::id::{ChatId, InviteLink, TelegramUserId};
+use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::{Join, Presence};
 use domain::member::command::{DoorPath, SeatChange, SeatCommand};
@@ -15,23 +17,20 @@ use domain::member::effect::SeatEffect;
 use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceEvent;
 use domain::message::Class;
-use domain::task::{Task, Work};
 use domain::texts::{Address, Language, Name, Text};
 use domain::update::JoinRequest;
-use store::{Joined, SeatWritten};
-use tracing::{info, warn};
+use store::{ChatInfo, FrontBot, Joined, SeatWritten, UpdateKey};
+use tracing::{error, info, warn};
 
 use crate::say::{Cause, say};
 use crate::unheard::is_unheard;
 use crate::{App, Failure, UpdateOutcome};
 
-/// For how many minutes a request surely waits for a claim: Telegram keeps it for a day.
-const JOIN_REQUEST_MINUTES: u32 = 15;
-
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
 pub(crate) async fn asked(
     app: &App,
-    update: i64,
+    front: &FrontBot,
+    key: UpdateKey,
     request: &JoinRequest,
 ) -> Result<UpdateOutcome, Failure> {
     let chat = app.canonical_chat(request.chat);
@@ -41,9 +40,15 @@ pub(crate) async fn asked(
     if is_unheard(app, request.person, request.at).await? {
         return Ok(UpdateOutcome::Ignored);
     }
-    let path = match &request.link {
-        Some(link) if is_request_link(app, chat, link).await? => DoorPath::OwnLink,
-        _ => DoorPath::Other,
+    let info = app.chat_infos.get(chat).await?;
+    // Telegram tells each bot that may let people in; one of them takes it.
+    if info.as_ref().is_some_and(|info| info.door_bot != key.bot) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let own = info.as_ref().map(|info| &info.request_link);
+    let path = match request.link.is_some() && request.link.as_ref() == own {
+        true => DoorPath::OwnLink,
+        false => DoorPath::Other,
     };
     let command = SeatCommand::AskAtDoor {
         path,
@@ -54,15 +59,28 @@ pub(crate) async fn asked(
         match effect {
             SeatEffect::Approve { .. } => {
                 info!(chat.id = %chat, outcome = "entitled", "a person who is entitled asks to be let in");
-                app.bells.ring(chat).await;
             }
             SeatEffect::HowToClaim { .. } => {
                 info!(chat.id = %chat, outcome = "not_entitled", "a person without a seat asks to be let in");
-                tell(app, update, request, DoorRefusal::HowToClaim).await?;
+                tell(
+                    app,
+                    (front, info.as_ref()),
+                    key,
+                    request,
+                    DoorRefusal::HowToClaim,
+                )
+                .await?;
             }
             SeatEffect::AskSupport { .. } => {
                 warn!(chat.id = %chat, outcome = "banned", "a person who was banned by hand asks to be let in, which is support's to decide");
-                tell(app, update, request, DoorRefusal::AskSupport).await?;
+                tell(
+                    app,
+                    (front, info.as_ref()),
+                    key,
+                    request,
+                    DoorRefusal::AskSupport,
+                )
+                .await?;
             }
             _ => {}
         }
@@ -77,17 +95,16 @@ enum DoorRefusal {
     AskSupport,
 }
 
-/// Whoever asks to be let in may be written to for five minutes, also if they never started the bot
-/// (<https://core.telegram.org/bots/api#chatjoinrequest>).
+/// Whoever asks to be let in may be written to for five minutes, also if they never started the bot, by the bot that got
+/// the request (<https://core.telegram.org/bots/api#chatjoinrequest>).
 async fn tell(
     app: &App,
-    update: i64,
+    (front, info): (&FrontBot, Option<&ChatInfo>),
+    key: UpdateKey,
     request: &JoinRequest,
     refusal: DoorRefusal,
 ) -> Result<(), Failure> {
-    let chat = app.canonical_chat(request.chat);
-    let (front, info) = (app.front().await?, app.chat_infos.get(chat).await?);
-    let Some((front, info)) = front.zip(info) else {
+    let Some(info) = info else {
         return Ok(());
     };
     let bot = format!("{}/{}", app.link_base, front.username);
@@ -95,16 +112,16 @@ async fn tell(
         DoorRefusal::HowToClaim => Text::JoinNotEntitled {
             chat: Name(&info.title),
             claim: Address(&bot),
-            minutes: JOIN_REQUEST_MINUTES,
+            minutes: u32::try_from(app.join_request_hold.as_secs() / 60).unwrap_or(u32::MAX),
         },
         DoorRefusal::AskSupport => Text::Banned {
             chat: Name(&info.title),
         },
     };
     let cause = Cause {
-        bot: front.bot,
+        bot: key.bot,
         chat: ChatId(request.person.0),
-        update,
+        update: key.id,
         at: request.at,
     };
     let language = request.language_code.as_deref();
@@ -143,6 +160,68 @@ pub(crate) async fn is_request_link(
 ) -> Result<bool, Failure> {
     let info = app.chat_infos.get(chat).await?;
     Ok(info.is_some_and(|info| info.request_link == *link))
+}
+
+/// Somebody came in by a link that was handed out before the chat was claimed: what its request grants is in their seat, as
+/// if they had claimed it. One that was ended after this join stays so.
+pub(crate) async fn joined_by_link(
+    app: &App,
+    join: &Join,
+    chat: ChatId,
+    invite: &Invite,
+) -> Result<(), Failure> {
+    if invite.voided_at.is_some() || !app.deliveries.is_claimed(chat) {
+        return Ok(());
+    }
+    let (id, now) = (
+        EntitlementId::of_request(invite.request_id),
+        app.clock.now(),
+    );
+    let write = SeatCommand::Write {
+        id: id.clone(),
+        entitlement: invite.entitlement(),
+    };
+    let written = app.seats.change(
+        (join.person, chat),
+        &app.tasks,
+        now,
+        |seat| {
+            let known = seat.entitlements.get(&id);
+            let ended_at = known.and_then(|known| known.cut_at);
+            match ended_at.is_some_and(|at| at > join.at) {
+                true => Ok(SeatChange {
+                    seat: seat.clone(),
+                    effects: Vec::new(),
+                }),
+                false => decide(seat, &write, now),
+            }
+        },
+        SeatChange::tasks,
+    );
+    if let SeatWritten::Rejected(rejection) = written.await? {
+        error!(invite.id = %invite.request_id, fault = "seat_refused", "a request does not fit into the seat of its buyer: {}", rejection.code());
+    }
+    Ok(())
+}
+
+/// Who came in by such a link has left: it gives no way back, since its shop may have it replaced.
+pub(crate) async fn left_by_link(
+    app: &App,
+    presence: &Presence,
+    chat: ChatId,
+    id: RequestId,
+) -> Result<(), Failure> {
+    let invite = app.invites.get(id).await?;
+    let left = invite.filter(|invite| {
+        invite.claim_version.is_none() && invite.telegram_user_id == Some(presence.person)
+    });
+    let Some(at) = left.and_then(|invite| invite.left_at) else {
+        return Ok(());
+    };
+    let id = EntitlementId::of_request(id);
+    // A seat that never had it says so, and stays as it is.
+    write(app, presence.person, chat, &SeatCommand::Close { id, at }).await?;
+    Ok(())
 }
 
 /// Somebody is in whose seat is written: each of their requests in the chat has its join, once.
@@ -247,23 +326,19 @@ async fn write(
         &app.tasks,
         now,
         |seat| decide(seat, command, now),
-        |change| approvals(change, chat),
+        |change| {
+            let declines = change.declines(app.join_request_hold);
+            change.tasks().into_iter().chain(declines).collect()
+        },
     );
     match written.await? {
-        SeatWritten::Done(change) => Ok(change.effects),
-        // What Telegram says of people is never refused by a seat.
+        SeatWritten::Done(change) => {
+            if !change.tasks().is_empty() {
+                app.bells.ring(chat).await;
+            }
+            Ok(change.effects)
+        }
+        // What Telegram says of people is never refused by a seat; only what it does not have can't be ended.
         SeatWritten::Rejected(_) | SeatWritten::NotClaimable => Ok(Vec::new()),
     }
-}
-
-/// The tasks that let somebody in who waits at the door.
-pub(crate) fn approvals(change: &SeatChange, chat: ChatId) -> Vec<Task> {
-    let person = change.seat.person;
-    let at_door = change.effects.iter().filter_map(|effect| match effect {
-        SeatEffect::Approve { requested_at } => Some(*requested_at),
-        _ => None,
-    });
-    at_door
-        .map(|at| Task::new(chat, Work::Approve(person), at))
-        .collect()
 }

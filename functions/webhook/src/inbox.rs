@@ -10,9 +10,11 @@
 //! five times, by a panic, a time-out or a record that can't be read, is parked with its body: Telegram is answered 200, so
 //! that what comes after it is not held up, and an operator has it handled again when its reason is gone.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use domain::time::Timestamp;
-use domain::update::{UpdateKind, classify};
+use domain::update::UpdateKind;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response};
 use runtime::response::Rejection;
@@ -22,10 +24,14 @@ use store::{FrontBot, UpdateClaim, UpdateKey};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::{App, Failure, Handled, UpdateOutcome, door, is_malformed, presses, written};
+use crate::{
+    App, Failure, Handled, Met, UpdateOutcome, desk, door, is_lasting, presses, relay, written,
+};
 
 /// How many parked updates one tick handles.
 const REPLAYS: i32 = 20;
+/// How long one of them may take; none is begun that has not so much time.
+const REPLAY_TIME: Duration = Duration::from_secs(3);
 
 /// Handles an update, unless it is handled or somebody else does it at this moment.
 pub(crate) async fn once(
@@ -37,18 +43,29 @@ pub(crate) async fn once(
 ) -> Response<Bytes> {
     let now = app.clock.now();
     let owner = format!("{:016x}", fastrand::u64(..));
-    let since = match app.updates.claim(key, &owner, now).await {
-        Ok(UpdateClaim::Taken { since }) => since,
-        Ok(UpdateClaim::Settled) => return Handled::from(UpdateOutcome::Duplicate).answer(),
+    let (met, attempts) = match app.updates.claim(key, &owner, now).await {
+        Ok(UpdateClaim::Taken {
+            since,
+            attempts,
+            is_first,
+        }) => (
+            Met {
+                key,
+                since,
+                is_first,
+            },
+            attempts,
+        ),
+        Ok(UpdateClaim::Settled) => return settled(kind),
         Ok(UpdateClaim::Busy(until)) => return busy(until, now),
         Ok(UpdateClaim::Exhausted) => return park(app, key, kind, body).await,
         Err(fault) => return failed(key, kind, &fault),
     };
-    let handled = match route(app, front, key, since, kind).await {
+    let handled = match route(app, front, met, kind).await {
         Ok(handled) => handled,
         Err(failure) => {
-            let is_counted = is_malformed(failure.as_ref());
-            if let Err(fault) = app.updates.give_back(key, is_counted).await {
+            let attempts = attempts + u32::from(is_lasting(failure.as_ref()));
+            if let Err(fault) = app.updates.give_back(key, &owner, attempts).await {
                 warn!(update.id = key.id, bot.id = %key.bot, "an update can't be given back, its lease ends by itself: {}", chain(&fault));
             }
             return failed(key, kind, failure.as_ref());
@@ -68,25 +85,43 @@ pub(crate) async fn once(
 async fn route(
     app: &App,
     front: &FrontBot,
-    key: UpdateKey,
-    since: Timestamp,
+    met: Met,
     kind: &UpdateKind,
 ) -> Result<Handled, Failure> {
+    let key = met.key;
     match kind {
-        UpdateKind::JoinRequest(request) => {
-            door::asked(app, key.id, request).await.map(Handled::from)
-        }
-        UpdateKind::Private(message) => written::private(app, front, key.id, message)
+        UpdateKind::JoinRequest(request) => door::asked(app, front, key, request)
             .await
             .map(Handled::from),
-        UpdateKind::Group(message) => written::in_group(app, front, key.id, message)
+        UpdateKind::Private(message) => written::private(app, front, met, message)
             .await
             .map(Handled::from),
-        UpdateKind::Press(press) => presses::pressed(app, front, key.id, since, press).await,
+        UpdateKind::PrivateEdit(edit) => relay::edited(app, front, met, edit)
+            .await
+            .map(Handled::from),
+        UpdateKind::Desk(message) => desk::wrote(app, front, key.id, message)
+            .await
+            .map(Handled::from),
+        UpdateKind::DeskEdit(message) => desk::edited(app, front, key.id, message)
+            .await
+            .map(Handled::from),
+        UpdateKind::Group(message) => written::in_group(app, front, met, message)
+            .await
+            .map(Handled::from),
+        UpdateKind::Press(press) => presses::pressed(app, front, met, press).await,
         UpdateKind::Member(_) | UpdateKind::Bot(_) | UpdateKind::Ignored(_) => {
             Ok(UpdateOutcome::Ignored.into())
         }
     }
+}
+
+/// What was handled before is answered as it was: a button that is pressed waits for its answer.
+fn settled(kind: &UpdateKind) -> Response<Bytes> {
+    let mut handled = Handled::from(UpdateOutcome::Duplicate);
+    if let UpdateKind::Press(press) = kind {
+        handled.reply = Some(presses::answered(press));
+    }
+    handled.answer()
 }
 
 /// Telegram sends it again when whoever handles it must be done.
@@ -104,7 +139,7 @@ fn failed(
     kind: &UpdateKind,
     failure: &(dyn std::error::Error + Send + Sync + 'static),
 ) -> Response<Bytes> {
-    let fault = match is_malformed(failure) {
+    let fault = match is_lasting(failure) {
         true => "malformed",
         false => "unavailable",
     };
@@ -152,7 +187,7 @@ pub async fn replay(app: &App, deadline: Instant) -> Replayed {
         }
     };
     for key in keys {
-        if Instant::now() >= deadline {
+        if Instant::now() + REPLAY_TIME > deadline {
             break;
         }
         match replay_one(app, key).await {
@@ -172,9 +207,19 @@ async fn replay_one(app: &App, key: UpdateKey) -> Result<bool, Failure> {
     let Some((body, since)) = app.updates.take_replay(key, app.clock.now()).await? else {
         return Ok(false);
     };
-    let update = classify(body.as_bytes()).map_err(|_| "its body is not JSON")?;
+    let update = app
+        .read(body.as_bytes())
+        .map_err(|_| "its body is not JSON")?;
     let handled = match app.front().await? {
-        Some(front) => route(app, &front, key, since, &update.kind).await,
+        Some(front) => {
+            let is_first = false;
+            let met = Met {
+                key,
+                since,
+                is_first,
+            };
+            route(app, &front, met, &update.kind).await
+        }
         None => Err(Failure::from("there is no front bot")),
     };
     match handled {

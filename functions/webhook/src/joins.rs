@@ -4,6 +4,7 @@
 //! record the join (conditional)   die here: Telegram sends the update again, the join is found recorded
 //! put the revocation              die here: as above; the same join is the same task
 //! put the member                  die here: as above; it is how a leave, which names no link, finds its request
+//! write the seat                  die here: as above; only in a claimed chat, of a link that was handed out before it was
 //! queue the event                 die here: as above; the event is known by its id, and pending
 //! ```
 //!
@@ -38,6 +39,7 @@ pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOut
         MemberChange::Join(join) => return joined(app, join).await,
         MemberChange::Entry(presence) => (presence, PresenceEvent::PutInByHand),
         MemberChange::Leave(presence) => (presence, PresenceEvent::Left),
+        MemberChange::Removal(presence) => (presence, PresenceEvent::RemovedByOurCall),
         MemberChange::Ban(presence) => (presence, PresenceEvent::BannedByHand),
         MemberChange::Unban(presence) => (presence, PresenceEvent::UnbannedByHand),
         MemberChange::Ignored(_) => return Ok(UpdateOutcome::Ignored),
@@ -131,6 +133,10 @@ async fn note(
     };
     if is_news {
         info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");
+    }
+    let canonical_id = app.canonical_chat(chat);
+    if whereabouts == Whereabouts::Outside && app.deliveries.is_claimed(canonical_id) {
+        door::left_by_link(app, presence, canonical_id, id).await?;
     }
     Ok(UpdateOutcome::Ignored)
 }
@@ -265,6 +271,7 @@ async fn queue_consequences(
             .links
             .put_member(chat, join.person, invite.request_id, now, kept);
         put.await?;
+        door::joined_by_link(app, join, chat, invite).await?;
     }
     match invite.unsent_join_event(&link.invite_link) {
         Some(event) => Ok(app.events.send_now(event).await?),

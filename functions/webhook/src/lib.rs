@@ -7,15 +7,19 @@
 mod claims;
 mod commands;
 mod conversation;
+mod desk;
 mod door;
+mod feed;
 mod inbox;
 mod joins;
 mod presses;
-mod privacy;
+mod relay;
 mod rights;
 mod say;
 mod unheard;
 mod written;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::claim::{ChatDeliveries, ClaimKeys};
@@ -24,8 +28,10 @@ use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::join::MemberChange;
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
+use domain::relay::SupportHours;
 use domain::texts::Language;
-use domain::update::{Update, UpdateKind, classify};
+use domain::time::Timestamp;
+use domain::update::{NotJson, Update, UpdateKind, classify, classify_for_desk};
 use http::{Request, Response, StatusCode};
 use runtime::auth::Verifier;
 use runtime::aws;
@@ -38,9 +44,11 @@ use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
     BotInfos, ChatInfos, Erasures, FrontBot, Invites, Jobs, LinkPool, Links, Messages, People,
-    Seats, StoreError, Tasks, UpdateKey, Updates,
+    RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
+
+use feed::ActorFeed;
 
 pub use inbox::{Replayed, replay};
 
@@ -59,18 +67,28 @@ pub struct App {
     link_base: String,
     bots: BotInfos,
     chat_infos: ChatInfos,
+    join_request_hold: Duration,
     seats: Seats,
     messages: Messages,
     message_bells: Bells<MessageBell>,
     updates: Updates,
+    feed: ActorFeed,
     people: People,
     erasures: Erasures,
     jobs: Jobs,
+    limits_of_chats: RateLimits,
+    claim_retention: Duration,
     owners: Vec<TelegramUserId>,
     limits: PersonLimits,
     default_language: Language,
     terms_url: Option<String>,
     privacy_url: Option<String>,
+    support_url: Option<String>,
+    operator_chat: Option<ChatId>,
+    support_hours: Option<SupportHours>,
+    new_topics_per_hour: u32,
+    topics: Topics,
+    relay_map: RelayMap,
     clock: Clock,
 }
 
@@ -80,11 +98,13 @@ impl App {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
         let deliveries = settings::chat_deliveries(env, &chats);
+        let operator_chat = settings::operator_chat(env, &chats);
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
             link_base: settings::telegram_link_base(env),
             deliveries,
+            join_request_hold: settings::join_request_hold(env),
             chats,
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
@@ -98,14 +118,23 @@ impl App {
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
+            feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),
             erasures: Erasures::from_env(aws.dynamodb(), env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
+            limits_of_chats: RateLimits::of_messages(aws.dynamodb(), env),
+            claim_retention: settings::claim_retention(env),
             owners: settings::bot_owners(env),
             limits: settings::person_limits(env),
             default_language: settings::default_language(env),
             terms_url: settings::terms_url(env),
             privacy_url: settings::privacy_url(env),
+            support_url: settings::support_url(env),
+            operator_chat,
+            support_hours: settings::support_hours(env),
+            new_topics_per_hour: settings::new_topics_per_hour(env),
+            topics: Topics::from_env(aws.dynamodb(), env),
+            relay_map: RelayMap::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -136,6 +165,17 @@ impl UpdateOutcome {
             Self::Ignored => "ignored",
         }
     }
+}
+
+/// An update that is being handled.
+#[derive(Clone, Copy)]
+struct Met {
+    /// Which.
+    key: UpdateKey,
+    /// When it was first met: Telegram gives some no time of their own.
+    since: Timestamp,
+    /// Whether nobody met it before. What comes again is counted no second time.
+    is_first: bool,
 }
 
 /// What came of an update, and what Telegram is to do about it, if anything: a method with its parameters.
@@ -172,25 +212,48 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let Some(bot) = bot_of(request.uri().path()) else {
         return Rejection::NotFound.answer();
     };
-    let Ok(update) = classify(request.body()) else {
+    let Ok(update) = app.read(request.body()) else {
         return Rejection::InvalidJson.answer();
     };
+    match pass_to_actors(app, bot, update.id, request.body()).await {
+        Ok(()) => {}
+        // Sent again it would fail again, and nobody's seat is to wait for what actors read.
+        Err(fault @ StoreError::Malformed { .. }) => {
+            error!(
+                fault = "malformed",
+                "an update was not written for actors, since a record of theirs can't be read: {}",
+                chain(&fault)
+            );
+        }
+        Err(fault) => {
+            error!(
+                fault = "unavailable",
+                "an update could not be written for actors yet: {}",
+                chain(&fault)
+            );
+            return Rejection::Unavailable.answer();
+        }
+    }
     let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
             Ok(UpdateOutcome::Ignored)
         }
+        UpdateKind::Member(change) if desk::is_of(app, change) => desk::left(app, change).await,
         UpdateKind::Member(change) => joins::member(app, change).await,
-        UpdateKind::Bot(membership) => rights::changed(app, update.id, membership).await,
+        UpdateKind::Bot(membership) => rights::changed(app, bot, update.id, membership).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
+        | UpdateKind::PrivateEdit(_)
+        | UpdateKind::Desk(_)
+        | UpdateKind::DeskEdit(_)
         | UpdateKind::Group(_)
         | UpdateKind::Press(_) => return claimed(app, bot, update, request.body()).await,
     };
     match outcome {
         Ok(outcome) => Handled::from(outcome).answer(),
         // Sent again it would fail again, and where updates are asked for, all others would wait behind it.
-        Err(fault) if is_malformed(fault.as_ref()) => {
+        Err(fault) if is_lasting(fault.as_ref()) => {
             error!(
                 fault = "malformed",
                 "a join or a leave was not recorded, since a record of it can't be read: {}",
@@ -207,6 +270,25 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             Rejection::Unavailable.answer()
         }
     }
+}
+
+/// Writes an update down for the actors that may read it, before it is handled.
+async fn pass_to_actors(
+    app: &App,
+    bot: Option<BotId>,
+    update: i64,
+    body: &Bytes,
+) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    if !app.feed.has_readers(now).await? {
+        return Ok(());
+    }
+    // Before setup has written its name there is nobody to read it.
+    let Some(front) = app.front().await? else {
+        return Ok(());
+    };
+    let bot = bot.unwrap_or(front.bot);
+    app.feed.append(front.bot, bot, update, body, now).await
 }
 
 /// The bot that a path names, `/v1/telegram/webhook/<its id>`; of the path without one it is the front bot. Nothing if
@@ -228,9 +310,9 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
         Ok(None) => {
             error!(
                 fault = "configuration",
-                "what people write is not answered, since setup has not yet written the name of the front bot: run it again"
+                "what people write waits at Telegram, for 24 hours, since setup has not yet written the name of the front bot: run it again"
             );
-            return Handled::from(UpdateOutcome::Ignored).answer();
+            return Rejection::Unavailable.answer();
         }
         Err(fault) => {
             error!(
@@ -256,7 +338,15 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
 impl App {
     /// Whether the bot talks with people.
     fn talks(&self) -> bool {
-        self.deliveries.has_claims()
+        self.deliveries.has_claims() || self.operator_chat.is_some()
+    }
+
+    /// Reads an update.
+    fn read(&self, body: &[u8]) -> Result<Update, NotJson> {
+        match self.operator_chat {
+            Some(desk) => classify_for_desk(body, desk),
+            None => classify(body),
+        }
     }
 
     /// The id by which members of a chat are known.
@@ -275,7 +365,7 @@ impl App {
 /// What can keep an update from being handled: Telegram then sends it again.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whether a record has a form that nobody of this version writes.
-fn is_malformed(failure: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(failure.downcast_ref(), Some(StoreError::Malformed { .. }))
+/// Whether it would fail again, however often it is tried.
+fn is_lasting(failure: &(dyn std::error::Error + 'static)) -> bool {
+    failure.downcast_ref().is_some_and(StoreError::is_lasting)
 }

@@ -4,22 +4,21 @@ use domain::button::{ButtonData, OUR_MARK};
 use domain::id::RequestId;
 use domain::person::{Counted, Intake};
 use domain::texts::Text;
-use domain::time::Timestamp;
 use domain::update::ButtonPress;
 use serde_json::{Value, json};
 use store::FrontBot;
 use tracing::{info, warn};
 
+use crate::commands::{buyer, end, privacy};
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
-use crate::{App, Failure, Handled, UpdateOutcome, privacy};
+use crate::{App, Failure, Handled, Met, UpdateOutcome};
 
-/// Handles a press that was first met at `since`: Telegram gives it no time of its own.
+/// Handles a press. Its time is when it was first met: Telegram gives it none.
 pub(crate) async fn pressed(
     app: &App,
     front: &FrontBot,
-    update: i64,
-    since: Timestamp,
+    met: Met,
     press: &ButtonPress,
 ) -> Result<Handled, Failure> {
     if !press.data.starts_with(OUR_MARK) {
@@ -28,7 +27,8 @@ pub(crate) async fn pressed(
     let seen = Sight {
         sender: &press.from,
         counted: Some(Counted::Press),
-        cause: Cause::private(front, &press.from, update, since),
+        is_first: met.is_first,
+        cause: Cause::private(front, &press.from, met.key.id, met.since),
     };
     if let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? {
         match press.data.parse() {
@@ -45,7 +45,8 @@ pub(crate) async fn pressed(
     })
 }
 
-fn answered(press: &ButtonPress) -> Value {
+/// The answer that Telegram waits for.
+pub(crate) fn answered(press: &ButtonPress) -> Value {
     json!({"method": "answerCallbackQuery", "callback_query_id": press.id})
 }
 
@@ -76,11 +77,27 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
         ButtonData::EraseYes => privacy::ask_again(conversation).await,
         ButtonData::EraseNow => privacy::erase(conversation).await,
         ButtonData::EraseNot => conversation.answer(Text::EraseKept).await,
+        ButtonData::WayIn(person) => buyer::send_way_in(conversation, person).await,
+        ButtonData::EndSeat {
+            person,
+            chat,
+            version,
+        } => end::confirmed(conversation, (person, chat), version).await,
     }
 }
 
 /// Somebody else has the seat that this person says they paid for: a person must look.
 async fn not_me(conversation: &Conversation<'_>, request: RequestId) -> Result<(), Failure> {
+    let invite = conversation.app.invites.get(request).await?;
+    // The button can be made up.
+    let is_taken = invite.is_some_and(|invite| {
+        invite
+            .bound_to
+            .is_some_and(|holder| holder != conversation.person())
+    });
+    if !is_taken {
+        return conversation.answer(Text::ClaimUnknown).await;
+    }
     warn!(invite.id = %request, telegram.user = %conversation.person(), outcome = "conflict",
         "a person says that somebody else has claimed the seat that they paid for; look at the request and ask its shop");
     conversation.answer(Text::ClaimTakenNotMe).await

@@ -2,7 +2,7 @@
 //!
 //! Written by the date of the update, so that it may come twice and out of order.
 
-use domain::id::ChatId;
+use domain::id::{BotId, ChatId};
 use domain::message::Class;
 use domain::person::Reachable;
 use domain::texts::{Language, Name, Text};
@@ -16,11 +16,17 @@ use crate::{App, Failure, UpdateOutcome};
 /// Something changed for the bot.
 pub(crate) async fn changed(
     app: &App,
+    bot: Option<BotId>,
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
+    let front = match app.talks() {
+        true => app.front().await?.map(|front| front.bot),
+        false => None,
+    };
     if membership.is_private {
-        if !app.talks() {
+        // Nobody is written to by another bot than the front bot.
+        if front.is_none() || bot.is_some_and(|bot| Some(bot) != front) {
             return Ok(UpdateOutcome::Ignored);
         }
         let reachable = match membership.standing {
@@ -35,7 +41,7 @@ pub(crate) async fn changed(
         return Ok(UpdateOutcome::Handled);
     }
     match app.chats.contains(membership.chat) {
-        true => in_our_chat(app, update, membership).await,
+        true => in_our_chat(app, bot.or(front), update, membership).await,
         false => elsewhere(app, update, membership).await,
     }
 }
@@ -43,10 +49,18 @@ pub(crate) async fn changed(
 /// In a chat that we sell: without its rights nobody comes in.
 async fn in_our_chat(
     app: &App,
+    bot: Option<BotId>,
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
     let chat = app.canonical_chat(membership.chat);
+    if app.deliveries.is_claimed(chat) {
+        let door = app.chat_infos.get(chat).await?.map(|info| info.door_bot);
+        // People come in by its door bot; another one needs no right there.
+        if bot.is_some() && door.is_some() && bot != door {
+            return Ok(UpdateOutcome::Ignored);
+        }
+    }
     let lacks = lacking(&membership.standing);
     let title = Name(&membership.title);
     if lacks.is_empty() {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use domain::id::{BotId, ChatId};
-use domain::message::{Button, Class, Content, Message, MessageId};
+use domain::message::{Button, Class, Content, Message, MessageId, missed};
 use domain::time::Timestamp;
 use domain::update::Sender;
 use store::FrontBot;
+use tracing::info;
 
 use crate::{App, Failure};
 
@@ -43,6 +44,27 @@ impl Cause {
     }
 }
 
+/// Has a second message sent, to `chat`, however often its update comes; durable on return. Its id is another one, since it
+/// may go to the chat of the first.
+pub(crate) async fn say_aside(
+    app: &App,
+    cause: Cause,
+    chat: ChatId,
+    html: String,
+    buttons: Vec<Vec<Button>>,
+) -> Result<(), Failure> {
+    let id = MessageId::new(cause.at, &format!("update#{}#aside", cause.update));
+    let cause = Cause { chat, ..cause };
+    put(app, id, cause, Class::Transactional, html, buttons, true).await
+}
+
+/// Has a message sent that the person is to pass on, however often its update comes; durable on return.
+pub(crate) async fn say_to_pass_on(app: &App, cause: Cause, html: String) -> Result<(), Failure> {
+    let id = MessageId::new(cause.at, &format!("update#{}", cause.update));
+    let class = Class::Transactional;
+    put(app, id, cause, class, html, Vec::new(), false).await
+}
+
 /// Has a message sent, however often its update comes; durable on return.
 pub(crate) async fn say(
     app: &App,
@@ -51,8 +73,21 @@ pub(crate) async fn say(
     html: String,
     buttons: Vec<Vec<Button>>,
 ) -> Result<(), Failure> {
+    let id = MessageId::new(cause.at, &format!("update#{}", cause.update));
+    put(app, id, cause, class, html, buttons, true).await
+}
+
+async fn put(
+    app: &App,
+    id: MessageId,
+    cause: Cause,
+    class: Class,
+    html: String,
+    buttons: Vec<Vec<Button>>,
+    protect: bool,
+) -> Result<(), Failure> {
     let message = Message {
-        id: MessageId::new(cause.at, &format!("update#{}", cause.update)),
+        id,
         bot: cause.bot,
         chat: cause.chat,
         thread: None,
@@ -60,7 +95,7 @@ pub(crate) async fn say(
         content: Content::Text {
             html,
             buttons,
-            protect: true,
+            protect,
             silent: false,
         },
         not_before: None,
@@ -68,5 +103,37 @@ pub(crate) async fn say(
     };
     app.messages.put(&message, app.clock.now()).await?;
     app.message_bells.ring(cause.bot).await;
+    Ok(())
+}
+
+/// How many of the newest messages to a person are looked at for those that they missed.
+const MISSED_AMONG: i32 = 50;
+
+/// Has a person told what they missed while the bot could not write to them: of each kind the newest, of what concerns
+/// their access and their payments. Durable on return; the same update says it once.
+pub(crate) async fn say_missed(app: &App, cause: Cause) -> Result<(), Failure> {
+    let newest = app.messages.last(cause.chat, MISSED_AMONG).await?;
+    let newest: Vec<_> = newest
+        .into_iter()
+        .map(|record| (record.message, record.state))
+        .collect();
+    let missed = missed(&newest);
+    for message in &missed {
+        let again = Message {
+            id: message.id.again(cause.at),
+            not_before: None,
+            not_after: None,
+            ..(*message).clone()
+        };
+        app.messages.put(&again, app.clock.now()).await?;
+    }
+    if !missed.is_empty() {
+        app.message_bells.ring(cause.bot).await;
+        info!(
+            outcome = "said_again",
+            messages = missed.len(),
+            "a person is told what they missed"
+        );
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What people write: a claim, a command, or something for a person to read.
 
 use domain::claim::payload_in;
-use domain::command::{CommandPlace, WrittenCommand};
+use domain::command::{CommandName, CommandPlace, WrittenCommand};
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake};
 use domain::texts::{Label, Text};
@@ -9,43 +9,71 @@ use domain::update::{GroupMessage, PrivateMessage};
 use store::FrontBot;
 
 use crate::conversation::{Conversation, Sight};
-use crate::say::Cause;
-use crate::{App, Failure, UpdateOutcome, commands};
+use crate::relay::{self, RelayAuthor};
+use crate::say::{Cause, say_missed};
+use crate::{App, Failure, Met, UpdateOutcome, commands};
 
 /// Handles what a person wrote in private.
 pub(crate) async fn private(
     app: &App,
     front: &FrontBot,
-    update: i64,
+    met: Met,
     message: &PrivateMessage,
 ) -> Result<UpdateOutcome, Failure> {
     let text = message.text.as_deref().unwrap_or_default();
     let written = WrittenCommand::read(text, &front.username);
     let payload = payload_in(text);
     // Never limited: who paid, and who wants to hear no more.
-    let counted = match (&payload, written) {
-        (Some(_), _) => None,
+    let update = met.key.id;
+    let counted = match (payload, written) {
+        (Some(payload), _) if app.claim_keys.open(payload).is_some() => None,
+        (Some(_), _) => Some(Counted::Command),
         (None, Some(command)) => commands::counted(command),
         (None, None) => Some(Counted::Message),
     };
     let seen = Sight {
         sender: &message.from,
         counted,
+        is_first: met.is_first,
         cause: Cause::private(front, &message.from, update, message.at),
     };
     let Some((conversation, intake)) = Conversation::begin(app, seen).await? else {
         return Ok(UpdateOutcome::Ignored);
     };
     match (payload, written) {
-        (Some(payload), _) => conversation.claim(payload).await?,
+        (Some(payload), _) if intake == Intake::Taken => conversation.claim(payload).await?,
+        (Some(_), _) => {
+            let command = CommandName::Start;
+            conversation
+                .answer(Text::TooManyCommands { command })
+                .await?;
+        }
         (None, Some(command)) => {
             commands::taken(&conversation, command, intake, CommandPlace::Private).await?;
         }
-        (None, None) if intake == Intake::Taken => conversation.show_seats(Text::Welcome).await?,
+        (None, None) if intake == Intake::Taken => {
+            match relay::cause(app, front, update, message.at) {
+                Some(cause) => {
+                    let author = RelayAuthor {
+                        person: conversation.person(),
+                        language: conversation.language,
+                    };
+                    return relay::wrote(app, cause, author, &message.written).await;
+                }
+                None => conversation.show_seats(Text::Welcome).await?,
+            }
+        }
         (None, None) => {
             let text = Text::TooManyMessages.html(conversation.language);
             conversation.say(Class::Reply, text, Vec::new()).await?;
         }
+    }
+    if let Some(WrittenCommand::Known {
+        command: CommandName::Start,
+        ..
+    }) = written
+    {
+        say_missed(app, conversation.cause).await?;
     }
     Ok(UpdateOutcome::Handled)
 }
@@ -54,15 +82,16 @@ pub(crate) async fn private(
 pub(crate) async fn in_group(
     app: &App,
     front: &FrontBot,
-    update: i64,
+    met: Met,
     message: &GroupMessage,
 ) -> Result<UpdateOutcome, Failure> {
     let seen = Sight {
         sender: &message.from,
         counted: Some(Counted::Command),
+        is_first: met.is_first,
         cause: Cause {
             chat: message.chat,
-            ..Cause::private(front, &message.from, update, message.at)
+            ..Cause::private(front, &message.from, met.key.id, message.at)
         },
     };
     let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {

@@ -39,7 +39,7 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
                 .await?
         }
         Work::Replace(_) => app.invites.fail(&app.tasks, task, None, error, now).await?,
-        Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) => {
+        Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) | Work::Decline(_) | Work::Remove(_) => {
             app.tasks.fail(task, error).await?;
             true
         }
@@ -47,7 +47,7 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
     if failed {
         let outcome = match &task.work {
             Work::Mint(_) | Work::Replace(_) => "failed",
-            Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) => "given_up",
+            _ => "given_up",
         };
         error!(invite.id = task.request_id().map(tracing::field::display), chat.id = %task.chat, outcome,
             "a task is given up; it lies in the lane of failed ones: {error}");

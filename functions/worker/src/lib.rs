@@ -1,5 +1,5 @@
-//! The dispatcher of each chat: makes links, for requests and for the link pool, replaces and revokes them as fast as
-//! Telegram allows.
+//! The dispatcher of each chat: makes links, for requests and for the link pool, replaces and revokes them, lets people in
+//! and takes out whose seat moved, as fast as Telegram allows.
 //!
 //! The table of tasks is the record of the work, and SQS is the bell: a message of the invite queue says that a chat may have due tasks,
 //! and nothing else. Each chat has one dispatcher at a time, who holds its lease (`domain::lease`); the tick, once a
@@ -9,13 +9,16 @@ mod approve;
 mod audit;
 mod board;
 mod call;
+mod decline;
 mod fill;
 mod finish;
 mod given_up;
 mod mint;
+mod remove;
 mod replace;
 mod revoke;
 mod run;
+mod seat;
 mod task;
 mod tick;
 
@@ -29,6 +32,7 @@ use domain::id::ChatId;
 use domain::link_pool::Targets;
 use domain::purchase::Chats;
 use domain::retry::RetryRules;
+use domain::texts::Language;
 use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
@@ -36,8 +40,10 @@ use runtime::config::Env;
 use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings::{self, Lifetimes};
 use serde::Serialize;
-use store::queue::{Bell, Bells, Envelope, Queue};
-use store::{Invites, LinkPool, Links, RateLimits, Seats, Tasks};
+use store::queue::{Bell, Bells, Envelope, MessageBell, Queue};
+use store::{
+    BotInfos, ChatInfos, Invites, LinkPool, Links, Messages, People, RateLimits, Seats, Tasks,
+};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -62,6 +68,12 @@ pub struct App {
     limits: RateLimits,
     pool: LinkPool,
     seats: Seats,
+    bot_infos: BotInfos,
+    people: People,
+    default_language: Language,
+    chat_infos: ChatInfos,
+    messages: Messages,
+    message_bells: Bells<MessageBell>,
     targets: Targets,
     bells: Bells,
     events: Queue<EventMessage>,
@@ -89,6 +101,12 @@ impl App {
             limits: RateLimits::from_env(aws.dynamodb(), env),
             pool: LinkPool::from_env(aws.dynamodb(), env),
             seats: Seats::from_env(aws.dynamodb(), env),
+            bot_infos: BotInfos::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
+            default_language: settings::default_language(env),
+            chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
+            messages: Messages::from_env(aws.dynamodb(), env),
+            message_bells: Bells::from_env(aws.sqs(), env),
             pool_ttl: settings::link_pool_ttl(env, &targets),
             targets,
             bells: Bells::from_env(aws.sqs(), env),

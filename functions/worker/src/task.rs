@@ -4,7 +4,7 @@ use domain::task::{Task, Work};
 use store::StoreError;
 
 use crate::call::{Call, TaskEnd};
-use crate::{approve, fill, given_up, mint, replace, revoke};
+use crate::{approve, decline, fill, given_up, mint, remove, replace, revoke};
 
 /// Does a task. One whose records can't be read is set aside: met again it would end in the same way, before its
 /// neighbours.
@@ -15,6 +15,8 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task) -> Result<TaskEnd, StoreEr
         Work::Revoke(revoke) => revoke::run(call, task, revoke).await,
         Work::Fill(slot) => fill::run(call, task, *slot).await,
         Work::Approve(person) => approve::run(call, task, *person).await,
+        Work::Decline(decline) => decline::run(call, task, *decline).await,
+        Work::Remove(person) => remove::run(call, task, *person).await,
     };
     match end {
         Err(fault @ StoreError::Malformed { .. }) => {

@@ -76,7 +76,7 @@ async fn of_chat(app: &App, chat: ChatId, budget: Budget) -> Result<bool, StoreE
             .filter(|bot| app.bots.get(**bot).is_none()),
     );
     let lanes = Lane::mints(chat)
-        .chain([Lane::Fill(chat)])
+        .chain([Lane::Later(chat), Lane::Fill(chat)])
         .chain(bots.into_iter().map(|bot| Lane::Bot(chat, bot)));
     let due = try_join_all(lanes.map(async |lane| is_due(app, lane).await)).await?;
     if !due.contains(&true) {
@@ -96,7 +96,12 @@ async fn is_due(app: &App, lane: Lane) -> Result<bool, StoreError> {
             Found::Malformed(_) => true,
             Found::Task(task) => task.is_due(now),
         });
-        after = page.more_after;
+        // What comes due later lies behind what comes due first, but for removals that were put off.
+        let is_over = match page.found.last() {
+            Some(Found::Task(task)) => task.ends_due(now),
+            Some(Found::Malformed(_)) | None => false,
+        };
+        after = page.more_after.filter(|_| !is_over);
         if is_due || after.is_none() {
             return Ok(is_due);
         }

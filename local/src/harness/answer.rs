@@ -73,6 +73,10 @@ impl Wire {
         answer(call.body(body), headers).await
     }
 
+    pub(super) async fn delete(&self, path: &str, headers: &[(&str, &str)]) -> ApiAnswer {
+        answer(self.http.delete(format!("{}{path}", self.url)), headers).await
+    }
+
     pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> ApiAnswer {
         answer(self.http.get(format!("{}{path}", self.url)), headers).await
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use simulators::aws::sqs::Depth;
 use simulators::aws::{FaultRule, Service, WireFault};
 use store::queue::MessageBells;
-use store::{MessageRecord, Messages, Put, Tasks};
+use store::{MessageRecord, Messages, People, Put, Tasks};
 
 use super::TestStack;
 use crate::env::env_of;
@@ -174,6 +174,15 @@ impl TestStack {
     #[must_use]
     pub fn messages(&self) -> Messages {
         Messages::from_env(self.dynamodb(), &mut self.config())
+    }
+}
+
+/// People.
+impl TestStack {
+    /// The table of people.
+    #[must_use]
+    pub fn people(&self) -> People {
+        People::from_env(self.dynamodb(), &mut self.config())
     }
 }
 

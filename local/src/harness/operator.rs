@@ -148,6 +148,12 @@ impl Operator {
         self.send(path, body.to_string()).await
     }
 
+    /// Deletes something.
+    pub async fn delete(&self, path: &str) -> ApiAnswer {
+        let key = [("x-admin-key", self.key.as_str())];
+        self.wire.delete(&format!("/v1/admin/{path}"), &key).await
+    }
+
     /// Any call, whose body need not be JSON.
     pub async fn send(&self, path: &str, body: impl Into<reqwest::Body>) -> ApiAnswer {
         let key = [("x-admin-key", self.key.as_str())];

@@ -42,14 +42,14 @@ pub(super) fn routes() -> Router<Served> {
 }
 
 /// Why an act is not done.
-struct ActionRefusal {
+pub(super) struct ActionRefusal {
     status: StatusCode,
     code: String,
     sentence: String,
 }
 
 /// An act's good end, or its refusal.
-type Acted = Result<Value, ActionRefusal>;
+pub(super) type Acted = Result<Value, ActionRefusal>;
 
 fn refusal(status: StatusCode, code: &str, sentence: &str) -> ActionRefusal {
     ActionRefusal {
@@ -59,7 +59,7 @@ fn refusal(status: StatusCode, code: &str, sentence: &str) -> ActionRefusal {
     }
 }
 
-fn bad() -> ActionRefusal {
+pub(super) fn bad() -> ActionRefusal {
     refusal(
         StatusCode::BAD_REQUEST,
         "invalid_json",
@@ -83,8 +83,51 @@ fn no_such_member() -> ActionRefusal {
     )
 }
 
+pub(super) fn not_in_chat() -> ActionRefusal {
+    refusal(
+        StatusCode::CONFLICT,
+        "not_joined",
+        "This person is not in the chat.",
+    )
+}
+
+pub(super) fn no_such_person() -> ActionRefusal {
+    refusal(
+        StatusCode::CONFLICT,
+        "no_such_person",
+        "Nobody of this number has the phone any more.",
+    )
+}
+
+pub(super) fn blocked() -> ActionRefusal {
+    refusal(
+        StatusCode::CONFLICT,
+        "bot_blocked",
+        "This person has blocked the bot.",
+    )
+}
+
+pub(super) fn no_such_button() -> ActionRefusal {
+    refusal(
+        StatusCode::CONFLICT,
+        "no_such_button",
+        "The message or its button is gone.",
+    )
+}
+
+pub(super) fn no_such_topic() -> ActionRefusal {
+    refusal(
+        StatusCode::CONFLICT,
+        "no_such_topic",
+        "The topic is gone or closed.",
+    )
+}
+
 /// Reads the body of an act, after the caller's key.
-async fn read<T: DeserializeOwned>(page: &Page, request: Request) -> Result<T, Response> {
+pub(super) async fn read<T: DeserializeOwned>(
+    page: &Page,
+    request: Request,
+) -> Result<T, Response> {
     if !page.admits(request.headers()) {
         return Err(answer(Rejection::Unauthorized.answer()));
     }
@@ -92,7 +135,7 @@ async fn read<T: DeserializeOwned>(page: &Page, request: Request) -> Result<T, R
     serde_json::from_slice(request.body()).map_err(|_| end(Err(bad())))
 }
 
-fn end(action: Acted) -> Response {
+pub(super) fn end(action: Acted) -> Response {
     answer(match action {
         Ok(mut result) => {
             result["ok"] = json!(true);
@@ -120,6 +163,7 @@ macro_rules! action {
         }
     };
 }
+pub(super) use action;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -189,7 +233,7 @@ enum Person {
     Stranger,
 }
 
-fn telegram(served: &Served) -> Result<&SimulatedTelegram, ActionRefusal> {
+pub(super) fn telegram(served: &Served) -> Result<&SimulatedTelegram, ActionRefusal> {
     served
         .page
         .handles
@@ -218,7 +262,12 @@ action!(tap, Tapped, async |served: &Served,
             User::new(2_000_000_000 + i64::from(fastrand::u32(..))).named("Stranger")
         }
     };
-    let outcome = match server.tap(&touch.invite_link, user) {
+    Ok(json!({"outcome": tap_name(server.tap(&touch.invite_link, user))}))
+});
+
+/// The page's word for what a tap of an invite link came to.
+pub(super) const fn tap_name(tap: Tap) -> &'static str {
+    match tap {
         Tap::Joined => "joined",
         Tap::AlreadyMember => "already_member",
         Tap::Expired => "expired",
@@ -230,9 +279,8 @@ action!(tap, Tapped, async |served: &Served,
         Tap::AlreadyRequested => "already_requested",
         Tap::TooManyAttempts => "too_many_attempts",
         Tap::TooManyChats => "too_many_chats",
-    };
-    Ok(json!({"outcome": outcome}))
-});
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -299,9 +347,14 @@ action!(telegram_storm, Storm, async |served: &Served,
     let fault = Fault::TooManyRequests {
         retry_after: storm.retry_after,
     };
+    // What Telegram is asked for by the payments of the chat, or by those who claimed.
+    let method = match served.page.is_claimed {
+        true => "approveChatJoinRequest",
+        false => "createChatInviteLink",
+    };
     telegram(served)?
         .server
-        .fail(FaultRule::on("createChatInviteLink", fault).times(storm.times));
+        .fail(FaultRule::on(method, fault).times(storm.times));
     Ok(json!({}))
 });
 

@@ -19,7 +19,7 @@ use simulators::telegram::{Limit, MemberStatus, Rights};
 use store::RateLimits;
 use tokio::sync::watch;
 
-use super::{board, pools};
+use super::{board, cast, pools};
 use crate::body::answer;
 use crate::data_dir::DataDir;
 use crate::env::env_of;
@@ -92,6 +92,10 @@ pub(crate) struct Page {
     pub(super) limits: RateLimits,
     /// The chats by which payments are known.
     pub(super) chats: Vec<ChatId>,
+    /// Whether the buyers of a chat get claim links.
+    pub(super) is_claimed: bool,
+    /// Whose phone the page shows.
+    pub(super) cast: cast::Cast,
     pub(super) handles: Handles,
     pub(super) pools: pools::Pools,
     pub(super) board: Arc<board::InviteBoard>,
@@ -123,6 +127,7 @@ impl Page {
         };
         let mut functions_env = env_of(env);
         let chats = settings::chats(&mut functions_env);
+        let is_claimed = settings::chat_deliveries(&mut functions_env, &chats).has_claims();
         let chats = chats.all().map(|(_, pool)| pool).collect();
         Self {
             keys: Verifier::api_keys(&mut env_of(env)),
@@ -134,6 +139,8 @@ impl Page {
             api_key,
             limits: RateLimits::from_env(handles.dynamo.clone(), &mut functions_env),
             chats,
+            is_claimed,
+            cast: cast::Cast::new(),
             pools: pools::Pools::new(targets_of(env)),
             board: board::InviteBoard::start(handles.aws.clone()),
             boot: fastrand::u32(1..),

@@ -1,4 +1,5 @@
-//! The page at `/` and what it calls: the live state, and, in simulation, the parts of shop, buyer and saboteur.
+//! The page at `/` and what it calls: the live state, and, in simulation, the parts of shop, buyer, saboteur
+//! and of people with their phones.
 //!
 //! Everything but the page itself needs an API key. In simulation the page is served with the key in it, if the key was
 //! made up: it then opens nothing but the simulation. So it is with an operator's key. Even so the page of a stranger
@@ -7,7 +8,9 @@
 
 mod actions;
 mod board;
+mod cast;
 mod context;
+mod phone;
 mod pools;
 mod state;
 
@@ -42,7 +45,7 @@ pub(crate) fn routes(page: Arc<Page>, functions: Arc<Functions>) -> Router {
         .route("/", get(index))
         .route("/healthz", get(healthz))
         .route("/local/state", get(state::state))
-        .nest("/local/actions", actions::routes())
+        .nest("/local/actions", actions::routes().merge(phone::routes()))
         .with_state(Served { functions, page })
 }
 

@@ -34,6 +34,8 @@ struct PageCursor {
     rows: u64,
     /// The last line of the timeline.
     line: u64,
+    /// A hash of what the phone shows.
+    phone: u64,
     /// A hash of all the rest.
     frame: u64,
 }
@@ -45,6 +47,7 @@ impl PageCursor {
             boot: parts.next()?.parse().ok()?,
             rows: parts.next()?.parse().ok()?,
             line: parts.next()?.parse().ok()?,
+            phone: parts.next()?.parse().ok()?,
             frame: parts.next()?.parse().ok()?,
         };
         Some(cursor)
@@ -57,9 +60,10 @@ impl std::fmt::Display for PageCursor {
             boot,
             rows,
             line,
+            phone,
             frame,
         } = self;
-        write!(f, "{boot}.{rows}.{line}.{frame}")
+        write!(f, "{boot}.{rows}.{line}.{phone}.{frame}")
     }
 }
 
@@ -71,6 +75,10 @@ struct Asked {
     invite: Option<String>,
     /// Whether it has not been told of that one yet.
     is_fresh: bool,
+    /// Whose phone it shows, if it shows one.
+    phone: Option<i64>,
+    /// The topic of the operators' forum that it shows.
+    topic: Option<i64>,
 }
 
 impl Asked {
@@ -81,6 +89,8 @@ impl Asked {
                 "since" => asked.since = PageCursor::parse(value),
                 "invite" => asked.invite = Some(value.to_owned()),
                 "fresh" => asked.is_fresh = true,
+                "phone" => asked.phone = value.parse().ok(),
+                "topic" => asked.topic = value.parse().ok(),
                 _ => {}
             }
         }
@@ -107,6 +117,12 @@ pub(super) async fn state(State(served): State<Served>, request: Request) -> Res
     }
 }
 
+fn hash(value: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.to_string().hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Page {
     /// What the page does not know yet; waits for it, if there is nothing.
     async fn news(&self, asked: &Asked) -> anyhow::Result<Value> {
@@ -116,19 +132,19 @@ impl Page {
         loop {
             self.board.refresh()?;
             let frame = self.frame().await?;
-            let mut hasher = DefaultHasher::new();
-            frame.to_string().hash(&mut hasher);
+            let phone = self.phone(asked);
             let now = PageCursor {
                 boot: self.boot,
                 rows: self.board.version(),
                 line: self.handles.timeline.last(),
-                frame: hasher.finish(),
+                phone: hash(&phone),
+                frame: hash(&frame),
             };
             if known != Some(now) || asked.is_fresh || Instant::now() >= give_up {
-                return self.answer(asked, known, now, frame);
+                return self.answer(asked, known, now, (frame, phone));
             }
             tokio::select! {
-                () = &mut stop => return self.answer(asked, known, now, frame),
+                () = &mut stop => return self.answer(asked, known, now, (frame, phone)),
                 () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
         }
@@ -140,7 +156,7 @@ impl Page {
         asked: &Asked,
         known: Option<PageCursor>,
         now: PageCursor,
-        frame: Value,
+        (frame, phone): (Value, Value),
     ) -> anyhow::Result<Value> {
         let is_news =
             |part: fn(&PageCursor) -> u64| known.is_none_or(|known| part(&known) != part(&now));
@@ -149,6 +165,9 @@ impl Page {
             true => frame,
             false => json!({}),
         };
+        if !phone.is_null() && is_news(|cursor| cursor.phone) {
+            answer["phone"] = phone;
+        }
         answer["cursor"] = json!(now.to_string());
         answer["whole"] = json!(known.is_none());
         answer["now"] = json!(Clock::advanced_by(self.handles.clock.offset_ms()).now());
@@ -170,6 +189,7 @@ impl Page {
     async fn frame(&self) -> anyhow::Result<Value> {
         let now = Clock::advanced_by(self.handles.clock.offset_ms()).now();
         Ok(json!({
+            "claimed": self.is_claimed,
             "mode": if self.handles.externals.telegram.is_some() { "simulated" } else { "real" },
             "pools": self.pools.count(&self.handles.dynamo, now).await?,
             "telegram": self.telegram(),
@@ -180,6 +200,15 @@ impl Page {
             "alarms": self.handles.watch.alarms.ringing(),
             "checks": self.handles.watch.checks(),
         }))
+    }
+
+    /// The phone that the page shows; null without one.
+    fn phone(&self, asked: &Asked) -> Value {
+        let telegram = self.handles.externals.telegram.as_ref();
+        match telegram.zip(asked.phone) {
+            Some((telegram, person)) => self.cast.show(telegram, person, asked.topic),
+            None => Value::Null,
+        }
     }
 
     fn telegram(&self) -> Value {
@@ -258,10 +287,11 @@ mod tests {
             boot: 7,
             rows: 300,
             line: 12,
+            phone: 5,
             frame: u64::MAX,
         };
         assert_eq!(PageCursor::parse(&cursor.to_string()), Some(cursor));
-        for text in ["", "1.2.3", "x.1.2.3", "-1.1.1.1"] {
+        for text in ["", "1.2.3.4", "x.1.2.3.4", "-1.1.1.1.1"] {
             assert_eq!(PageCursor::parse(text), None, "{text}");
         }
     }

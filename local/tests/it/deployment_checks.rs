@@ -2,6 +2,7 @@
 //! from then on.
 
 mod doctor;
+mod menus;
 mod monitor;
 mod setup;
 

@@ -8,8 +8,11 @@
 )]
 
 mod abuse;
+mod access;
+mod actors;
 mod bad_input;
 mod claim_links;
+mod commands;
 mod consistency;
 mod copied_links_and_payments;
 mod dead_connections;
@@ -17,13 +20,16 @@ mod deployment_checks;
 mod link_pool;
 mod messages;
 mod metrics_and_traces;
+mod moves;
 mod one_dispatcher_per_chat;
 mod one_payment_one_link;
 mod operator;
 mod personal_data;
+mod phone;
 mod poison_messages;
 mod rate_limit;
 mod real_telegram;
+mod relay;
 mod rotated_secrets;
 mod secrets;
 mod service_on_one_machine;

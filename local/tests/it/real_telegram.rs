@@ -319,6 +319,16 @@ async fn the_page_holds_no_key_in_real_mode_and_its_acts_do_nothing_to_the_real_
         ("telegram-rights", json!({"canInvite": false})),
         ("webengage", json!({"mode": "down"})),
         ("kill-worker", json!({})),
+        ("phone-person", json!({"name": "Ann"})),
+        ("phone-say", json!({"person": 1, "text": "Hello"})),
+        ("phone-open", json!({"person": 1, "link": link})),
+        (
+            "phone-press",
+            json!({"person": 1, "messageId": 1, "button": "Open"}),
+        ),
+        ("phone-leave", json!({"person": 1})),
+        ("phone-block", json!({"person": 1, "blocked": true})),
+        ("forum-say", json!({"topic": 1, "text": "Hello"})),
         ("advance-clock", json!({"seconds": 60})),
     ] {
         let path = format!("/local/actions/{act}");

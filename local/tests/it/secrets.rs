@@ -70,14 +70,14 @@ async fn the_local_stack_writes_no_secret_and_no_link_whatever_goes_wrong_at_tra
         .await
     };
 
-    // The happy path, and a leave, which is ignored.
+    // The happy path, and a leave.
     let first = buy(1).await;
     let link = done(&first).await;
     assert_eq!(externals.telegram.tap(&link, User::new(77)), Tap::Joined);
     process.says("the buyer joined").await;
     process.says("link revoked").await;
     externals.telegram.leave(externals.chat_id, 77);
-    process.says("DEBUG").await;
+    process.says("a buyer left").await;
     buy(1).await;
     process.says("request repeated").await;
     let conflict = json!({"userId": email(99), "transactionId": format!("{RAW}-1")});

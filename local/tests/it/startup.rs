@@ -32,6 +32,7 @@ const FUNCTIONS: [(&str, &[&str]); 10] = [
         &[
             "EVENT_QUEUE_URL",
             "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
             "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",
         ],
@@ -67,6 +68,7 @@ const FUNCTIONS: [(&str, &[&str]); 10] = [
             "TELEGRAM_CHAT_ID",
         ],
     ),
+    ("botapi", &["TELEGRAM_BOT_TOKEN"]),
     ("sweeper", &["EVENT_QUEUE_URL"]),
     (
         "jobs",
@@ -226,7 +228,7 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         (
             "worker",
             &[0, 1, 4, 5, 6, 7, 8, 10, 11],
-            "EVENT_QUEUE_URL INVITE_QUEUE_URL",
+            "EVENT_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL",
         ),
         (
             "webhook",

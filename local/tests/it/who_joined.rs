@@ -141,8 +141,10 @@ async fn changes_that_are_no_join_by_our_link_are_ignored() {
             changed(&|change| change["new_chat_member"]["user"]["is_bot"] = json!(true)),
         ),
         (
-            "the bot's own status",
-            json!({"update_id": 2, "my_chat_member": join["chat_member"]}),
+            "the bot's own status in a chat of others",
+            json!({"update_id": 2, "my_chat_member": changed(&|change| {
+                change["chat"]["id"] = json!(-1_009_999_999_999_i64);
+            })["chat_member"]}),
         ),
         (
             "a message",

@@ -108,6 +108,17 @@ impl Telegram {
         });
     }
 
+    /// The chats that are forums: the id and the title of each.
+    #[must_use]
+    pub fn forums(&self) -> Vec<(i64, String)> {
+        let state = self.shared.lock();
+        let chats = state.world.chats.values();
+        chats
+            .filter(|chat| chat.topics.is_some() && !chat.deleted)
+            .map(|chat| (chat.id, chat.title.clone()))
+            .collect()
+    }
+
     /// The topics of a forum, oldest first.
     #[must_use]
     pub fn topics(&self, chat_id: i64) -> Vec<SeenTopic> {

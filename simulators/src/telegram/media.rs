@@ -11,7 +11,7 @@ use super::person::Reach;
 impl Telegram {
     /// The person sends a photo. Gives the id of the message; 0 if there is no such conversation.
     pub fn sends_photo(&self, conversation: Conversation, user: &User, caption: &str) -> i64 {
-        let sent = self.sends_photos(conversation, user, &[caption], None);
+        let sent = self.sends_photos(conversation, user, &[caption], (None, None));
         sent.first().copied().unwrap_or_default()
     }
 
@@ -22,7 +22,24 @@ impl Telegram {
         user: &User,
         captions: &[&str],
     ) -> Vec<i64> {
-        self.sends_photos(conversation, user, captions, Some(&new_album()))
+        self.sends_photos(conversation, user, captions, (Some(&new_album()), None))
+    }
+
+    /// As [`Self::sends_album`], in a topic of a chat.
+    pub fn sends_album_in_topic(
+        &self,
+        chat_id: i64,
+        thread_id: i64,
+        user: &User,
+        captions: &[&str],
+    ) -> Vec<i64> {
+        let conversation = Conversation::chat(chat_id);
+        self.sends_photos(
+            conversation,
+            user,
+            captions,
+            (Some(&new_album()), Some(thread_id)),
+        )
     }
 
     fn sends_photos(
@@ -30,7 +47,7 @@ impl Telegram {
         conversation: Conversation,
         user: &User,
         captions: &[&str],
-        album: Option<&str>,
+        (album, thread_id): (Option<&str>, Option<i64>),
     ) -> Vec<i64> {
         self.shared.change(|state, now_ms| {
             let world = &mut state.world;
@@ -41,6 +58,7 @@ impl Telegram {
                 let mut draft = Draft::new(user.clone(), Formatted::plain(caption));
                 draft.more = photo();
                 draft.album = album.map(str::to_owned);
+                draft.thread_id = thread_id;
                 world.say(conversation, draft, now_ms)
             });
             sent.collect()

@@ -117,7 +117,15 @@ impl Telegram {
         let stand_in = User::new(1_087_968_824)
             .named("Group")
             .with_username("GroupAnonymousBot");
-        self.says_for(chat_id, chat_id, stand_in, text, &[])
+        self.says_for((chat_id, None), chat_id, stand_in, text, &[])
+    }
+
+    /// An administrator answers a message in the name of the group.
+    pub fn answers_anonymously(&self, chat_id: i64, message_id: i64, text: &str) -> i64 {
+        let stand_in = User::new(1_087_968_824)
+            .named("Group")
+            .with_username("GroupAnonymousBot");
+        self.says_for((chat_id, Some(message_id)), chat_id, stand_in, text, &[])
     }
 
     /// Somebody says something in a group in the name of a channel.
@@ -125,19 +133,19 @@ impl Telegram {
         let stand_in = User::new(136_817_688)
             .named("Channel")
             .with_username("Channel_Bot");
-        self.says_for(chat_id, channel_id, stand_in, text, &[])
+        self.says_for((chat_id, None), channel_id, stand_in, text, &[])
     }
 
     /// Telegram copies a post of the linked channel into its discussion group.
     pub fn forwards_channel_post(&self, chat_id: i64, channel_id: i64, text: &str) -> i64 {
         let service = User::new(777_000).named("Telegram");
         let automatic = [("is_automatic_forward", json!(true))];
-        self.says_for(chat_id, channel_id, service, text, &automatic)
+        self.says_for((chat_id, None), channel_id, service, text, &automatic)
     }
 
     fn says_for(
         &self,
-        chat_id: i64,
+        (chat_id, reply_to): (i64, Option<i64>),
         sender_id: i64,
         mut stand_in: User,
         text: &str,
@@ -151,6 +159,7 @@ impl Telegram {
                 chat: Some(world.chat_json(Conversation::chat(sender_id))),
             };
             let mut draft = Draft::new(sender, Formatted::plain(text));
+            draft.reply_to = reply_to;
             for (name, value) in more {
                 draft.more.insert((*name).to_owned(), value.clone());
             }
@@ -259,6 +268,15 @@ impl Telegram {
         self.shared.change(|state, now_ms| {
             state.world.set_reach(bot_id, user, Reach::Open, now_ms);
         });
+    }
+
+    /// Whether the person has blocked the bot.
+    #[must_use]
+    pub fn has_blocked(&self, bot_id: i64, user_id: i64) -> bool {
+        let state = self.shared.lock();
+        let person = state.world.people.get(&user_id);
+        let private = person.and_then(|person| person.private.get(&bot_id));
+        private.is_some_and(|private| private.reach == Reach::Blocked)
     }
 
     /// The person deletes their account. Bots are not told.

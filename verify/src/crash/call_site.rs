@@ -74,6 +74,12 @@ impl CallSites {
             .collect()
     }
 
+    /// Whether a call has met a fault, or was made twice.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        let state = self.state();
+        state.hits > 0 || state.twice.is_some()
+    }
+
     /// Whether an answer of Telegram was lost: the product can't obey what it never observed.
     pub(crate) fn lost_an_answer_of_telegram(&self) -> bool {
         self.state().unheard

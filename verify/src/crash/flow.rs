@@ -9,6 +9,10 @@ use crate::invariants::Allowed;
 use crate::wire::WireCall;
 use crate::world::Plan;
 
+/// The operators' chat.
+pub(super) const DESK: i64 = -1_003_000_000_000;
+const DESK_ID: &str = "-1003000000000";
+
 /// A flow of the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is explained by its script")]
@@ -42,11 +46,14 @@ pub enum Flow {
     Tick,
     Sweeper,
     Claim,
+    Move,
+    Relay,
+    Topic,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -76,6 +83,9 @@ impl Flow {
         Self::Tick,
         Self::Sweeper,
         Self::Claim,
+        Self::Move,
+        Self::Relay,
+        Self::Topic,
     ];
 
     /// Its part of a case's name, such as `mint` in `mint/7-after`.
@@ -111,6 +121,9 @@ impl Flow {
             Self::Tick => "tick",
             Self::Sweeper => "sweeper",
             Self::Claim => "claim",
+            Self::Move => "move",
+            Self::Relay => "relay",
+            Self::Topic => "topic",
         }
     }
 
@@ -148,8 +161,13 @@ impl Flow {
             Self::Restored => &["webhook", "worker"],
             Self::Sweeper => &["sweeper"],
             Self::Claim => &["request", "webhook", "worker"],
+            Self::Move => &["admin", "webhook", "worker"],
+            Self::Relay => &["webhook", "messenger"],
+            Self::Topic => &["messenger"],
         };
-        callers.contains(&call.caller)
+        // The looks at all lanes are many, and change nothing.
+        let is_look = matches!(self, Self::Relay | Self::Topic) && call.operation == "Query";
+        callers.contains(&call.caller) && !is_look
     }
 
     pub(crate) fn plan(self) -> Plan {
@@ -161,10 +179,12 @@ impl Flow {
                 ("INVITE_TTL_SEC", "86400"),
                 ("LINK_POOL_TTL_SEC", "86700"),
             ],
-            Self::Claim => &[
+            Self::Claim | Self::Move => &[
                 ("CHAT_DELIVERY", "claim"),
+                ("JOIN_REQUEST_HOLD_SEC", "60"),
                 ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
             ],
+            Self::Relay | Self::Topic => &[("OPERATOR_CHAT_ID", DESK_ID)],
             _ => &[],
         };
         let env = env.iter().map(|(name, value)| (*name, (*value).to_owned()));

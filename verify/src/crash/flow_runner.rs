@@ -110,6 +110,22 @@ impl FlowRunner {
         anyhow::bail!("the operator was told {reply:?}")
     }
 
+    /// An operator has the seat moved, and asks again until that is answered.
+    pub(super) async fn rebind(&self) -> anyhow::Result<()> {
+        let requests = self.requests().await?;
+        let id = requests[0]["requestId"].as_str().unwrap_or_default();
+        let path = format!("invites/{id}/rebind");
+        let mut reply = None;
+        for _ in 0..TIMEOUT {
+            reply = self.world.operate(&path, &json!({"claimVersion": 0})).await;
+            if reply.as_ref().is_some_and(|reply| reply.status == 200) {
+                return Ok(());
+            }
+            self.world.wait(Duration::from_secs(2)).await;
+        }
+        anyhow::bail!("the operator was told {reply:?}")
+    }
+
     /// Asks every second until the request has its link.
     pub(super) async fn link_of(&self, payment: &Payment) -> anyhow::Result<String> {
         for _ in 0..LOOKS {

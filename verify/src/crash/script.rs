@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use futures_util::future::join_all;
 use local::resources::{EVENTS, INVITES};
 use serde_json::json;
 use simulators::aws::{FaultRule as AwsRule, Service, WireFault};
-use simulators::telegram::{Fault, FaultRule, Rights, Tap};
+use simulators::telegram::{
+    ChatKind, Conversation, Fault, FaultRule, Rights, SeenMessage, Tap, User,
+};
 use simulators::webengage::Mode;
 use tokio::time::Instant;
 
-use super::flow::Flow;
+use super::flow::{DESK, Flow};
 use super::flow_runner::FlowRunner;
 use super::payment::Payment;
 
@@ -63,6 +66,9 @@ impl FlowRunner {
             Flow::Tick => return self.run_tick(&payments[0]).await,
             Flow::Sweeper => return self.run_sweeper(&payments[0]).await,
             Flow::Claim => return self.run_claim(&payments[0]).await,
+            Flow::Move => return self.run_move(&payments[0]).await,
+            Flow::Relay => return self.run_relay().await,
+            Flow::Topic => return self.run_topic().await,
         }
         self.call_sites.open();
         if flow == Flow::Concurrent {
@@ -126,7 +132,147 @@ impl FlowRunner {
             let is_in = self.world.telegram.status(chat, person).is_present();
             anyhow::ensure!(is_in == (person == *holder), "{person} is in: {is_in}");
         }
+        // The request of whoever came second is declined a minute later.
+        self.world.wait(Duration::from_secs(130)).await;
         self.quiet().await
+    }
+
+    /// The seat of somebody who is inside moves, and two people tap the new claim link: one of them comes in, and whoever
+    /// had it is out.
+    async fn run_move(&self, payment: &Payment) -> anyhow::Result<()> {
+        let (world, chat) = (&self.world, self.world.chats[0]);
+        let (holder, people) = (1000, [1001, 1002]);
+        self.sell(payment).await?;
+        world.claim(&self.link_of(payment).await?, holder)?;
+        self.run_until_told().await?;
+        let door = world.way_in(holder).context("the holder has no way in")?;
+        anyhow::ensure!(world.tap(&door, holder) == Tap::Requested, "no request");
+        self.run_until_told().await?;
+        let is_in = |person| world.telegram.status(chat, person).is_present();
+        anyhow::ensure!(is_in(holder), "the holder is not in");
+
+        self.call_sites.open();
+        self.rebind().await?;
+        let link = self.link_of(payment).await?;
+        for person in people {
+            world.claim(&link, person)?;
+        }
+        self.run_until_told().await?;
+        let ways: Vec<i64> = people
+            .into_iter()
+            .filter(|person| world.way_in(*person).is_some())
+            .collect();
+        let [next] = ways[..] else {
+            anyhow::bail!("{} of two have a way in", ways.len());
+        };
+        for person in people {
+            world.tap(&door, person);
+        }
+        // A call that nobody knows the end of is looked after a minute later, and then a request is declined.
+        world.wait(Duration::from_secs(190)).await;
+        self.run_until_told().await?;
+        for person in people.into_iter().chain([holder]) {
+            let is_in = is_in(person);
+            anyhow::ensure!(is_in == (person == next), "{person} is in: {is_in}");
+        }
+        self.quiet().await
+    }
+
+    /// A person writes twice at once, an operator answers, and both edit what they wrote.
+    async fn run_relay(&self) -> anyhow::Result<()> {
+        let (ann, olga) = self.open_desk();
+        let telegram = &self.world.telegram;
+        let private = Conversation::private(self.world.bots[0], ann.id);
+        self.call_sites.open();
+        let first = telegram.says(private, &ann, "one");
+        telegram.says(private, &ann, "two");
+        self.run_until_passed_on().await?;
+        let topic = self.only_topic()?;
+        let answer = telegram.says_in_topic(DESK, topic, &olga, "three");
+        self.run_until_passed_on().await?;
+        telegram.edits(private, first, "four");
+        telegram.edits(Conversation::chat(DESK), answer, "five");
+        self.run_until_passed_on().await?;
+        let topic = self.only_topic()?;
+        self.expect_shown(topic, &["four", "two"])?;
+        let heard = self.world.messages_to(ann.id);
+        let heard: Vec<&str> = heard.iter().map(|said| said.text.as_str()).collect();
+        let answers = heard.iter().filter(|text| **text == "five").count();
+        let is_right = match self.is_disturbed() {
+            true => answers >= 1,
+            false => answers == 1,
+        };
+        anyhow::ensure!(is_right, "the person heard {heard:?}");
+        self.quiet().await
+    }
+
+    /// The topic of a person is deleted, and they write again.
+    async fn run_topic(&self) -> anyhow::Result<()> {
+        let (ann, _) = self.open_desk();
+        let telegram = &self.world.telegram;
+        let private = Conversation::private(self.world.bots[0], ann.id);
+        telegram.says(private, &ann, "one");
+        self.run_until_passed_on().await?;
+        let topic = self.only_topic()?;
+        telegram.deletes_topic(DESK, topic);
+        self.call_sites.open();
+        telegram.says(private, &ann, "two");
+        self.run_until_passed_on().await?;
+        let topic = self.only_topic()?;
+        self.expect_shown(topic, &["two"])?;
+        self.quiet().await
+    }
+
+    /// The operators' chat, and a person and an operator.
+    fn open_desk(&self) -> (User, User) {
+        let telegram = &self.world.telegram;
+        telegram.add_chat(DESK, "Desk", ChatKind::Supergroup);
+        telegram.make_forum(DESK);
+        telegram.make_admin(self.world.bots[0], DESK, Rights::all());
+        let olga = User::new(500).named("Olga");
+        telegram.add_by_admin(DESK, olga.clone());
+        (User::new(700).named("Ann"), olga)
+    }
+
+    /// Waits until whatever was written is passed on, or closed: of two topics the second one.
+    async fn run_until_passed_on(&self) -> anyhow::Result<()> {
+        for _ in 0..4 {
+            self.run_until_told().await?;
+            self.world.wait(Duration::from_secs(16)).await;
+        }
+        self.run_until_idle().await
+    }
+
+    /// The topic that is open.
+    fn only_topic(&self) -> anyhow::Result<i64> {
+        let mut topics = self.world.telegram.topics(DESK);
+        topics.retain(|topic| !topic.is_closed);
+        match &topics[..] {
+            [topic] => Ok(topic.thread_id),
+            _ => anyhow::bail!("the open topics are {topics:?}"),
+        }
+    }
+
+    /// What a topic shows. What a run died over is sent again, and words that waited stand in one message.
+    fn expect_shown(&self, topic: i64, expected: &[&str]) -> anyhow::Result<()> {
+        let all = self.world.telegram.messages(Conversation::chat(DESK));
+        let mut shown = all;
+        shown.retain(|said| said.thread_id == Some(topic) && !said.is_deleted);
+        for words in expected {
+            let holds = |said: &&SeenMessage| said.text.lines().any(|line| line == *words);
+            let times = shown.iter().filter(holds).count();
+            let is_right = match self.is_disturbed() {
+                true => times >= 1,
+                false => times == 1,
+            };
+            anyhow::ensure!(is_right, "{words} is shown {times} times");
+        }
+        Ok(())
+    }
+
+    /// Whether somebody died, or a call was made twice: then twice is better than never.
+    fn is_disturbed(&self) -> bool {
+        self.times > 1 || self.call_sites.is_disturbed()
     }
 
     /// As [`FlowRunner::run_until_idle`]; then a minute is over for `messenger`, which sends what nobody rang for. A private

@@ -19,14 +19,19 @@ impl World {
             .is_some_and(|kind| kind == "claim")
     }
 
+    /// Whether people can write to operators.
+    fn has_desk(&self) -> bool {
+        self.env.contains_key("OPERATOR_CHAT_ID")
+    }
+
     /// The kinds of update that the webhook of the bot at this place gets.
     pub(super) fn allowed_updates(&self, place: usize) -> &'static [&'static str] {
-        telegram::allowed_updates(self.is_claimed(), place)
+        telegram::allowed_updates(self.is_claimed() || self.has_desk(), place)
     }
 
     /// Writes the name of the front bot, and makes the request link of each chat.
     pub(super) async fn make_claims_ready(&self) -> anyhow::Result<()> {
-        if !self.is_claimed() {
+        if !self.is_claimed() && !self.has_desk() {
             return Ok(());
         }
         let mut env = env_of(&self.env).on(super::past_the_wire(&self.aws));
@@ -41,6 +46,9 @@ impl World {
         };
         let bots = BotInfos::from_env(tables.clone(), &mut env);
         bots.put_front(&front, now).await?;
+        if !self.is_claimed() {
+            return Ok(());
+        }
         let infos = ChatInfos::from_env(tables, &mut env);
         for chat in &self.chats {
             let made = json!({"chat_id": chat, "creates_join_request": true});

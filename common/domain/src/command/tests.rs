@@ -77,8 +77,9 @@ fn the_nearest_command_is_one_that_the_person_may_use_there() {
         ("privcy", Role::Public, Private, Some(CommandName::Privacy)),
         ("privcy", Role::Public, Group, None),
         ("grnat", Role::Public, Private, None),
-        ("grnat", Role::Operator, Topic, None),
-        ("grnat", Role::Admin, Topic, Some(CommandName::Grant)),
+        ("grnat", Role::Operator, Private, None),
+        ("grnat", Role::Admin, Private, Some(CommandName::Grant)),
+        ("grnat", Role::Admin, Topic, None),
         ("unblok", Role::Operator, Topic, Some(CommandName::Unblock)),
         ("unblok", Role::Operator, Private, None),
         ("ned", Role::Admin, Private, None),
@@ -177,7 +178,7 @@ fn a_role_may_do_what_lesser_ones_may_and_no_more() {
     let grant = CommandName::Grant.entry();
     let allowed: Vec<Role> = Role::ALL
         .into_iter()
-        .filter(|role| grant.is_for(*role, CommandPlace::Topic))
+        .filter(|role| grant.is_for(*role, CommandPlace::Private))
         .collect();
     assert_eq!(allowed, [Role::Admin, Role::Owner]);
     assert!(!grant.is_for(Role::Owner, CommandPlace::Group));

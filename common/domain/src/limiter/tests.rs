@@ -181,3 +181,18 @@ fn a_limit_that_halves_or_doubles_is_found_again() {
         assert!(used > 0.95 && refused < 0.01, "{used} {refused}");
     }
 }
+
+#[test]
+fn what_is_spared_is_left_free() {
+    let interval = |learned_ms: u64, spared| {
+        let limiter = Limiter {
+            spared,
+            ..Limiter::new(Duration::from_millis(learned_ms))
+        };
+        limiter.interval().as_millis()
+    };
+    assert_eq!(interval(34, 0), 34);
+    assert_eq!(interval(34, 5), 41, "29 a second less 5");
+    assert_eq!(interval(100, 5), 200);
+    assert_eq!(interval(1000, 5), 2000, "half of one a second");
+}

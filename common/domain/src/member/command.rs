@@ -34,6 +34,14 @@ pub enum SeatCommand {
         /// From when on.
         at: Timestamp,
     },
+    /// An entitlement moves to another account: it is closed here, and if the person has no other right, they are taken out
+    /// of the chat, now or as soon as they are seen inside. A seat without it stays as it is.
+    MoveAway {
+        /// Its id.
+        id: EntitlementId,
+        /// From when on.
+        at: Timestamp,
+    },
     /// Telegram's word on the person's presence.
     Presence {
         /// What it says.

@@ -47,6 +47,7 @@ pub fn decide(
         }
         SeatCommand::Write { id, entitlement } => draft.write(id, entitlement)?,
         SeatCommand::Close { id, at } => draft.close(id, *at)?,
+        SeatCommand::MoveAway { id, at } => draft.move_away(id, *at),
         SeatCommand::Presence { event, date } => draft.presence(*event, *date),
         SeatCommand::AskAtDoor { path, date } => draft.ask_at_door(*path, *date),
         SeatCommand::LeaveDoor { date } => draft.leave_door(*date),
@@ -179,6 +180,12 @@ impl Draft<'_> {
         Ok(())
     }
 
+    fn move_away(&mut self, id: &EntitlementId, at: Timestamp) {
+        if self.seat.entitlements.contains_key(id) && self.close(id, at).is_ok() {
+            self.seat.moved_at = Some(self.seat.moved_at.unwrap_or(self.now));
+        }
+    }
+
     fn presence(&mut self, event: PresenceEvent, date: Timestamp) {
         if self.seat.presence_at.is_some_and(|known| date <= known) {
             return;
@@ -257,6 +264,11 @@ impl Draft<'_> {
         }
         let is_admitted = self.standing().right.is_admitted();
         if !is_admitted && path == DoorPath::Other {
+            // Telegram keeps one request of a person: it is another administrator's by now, and not ours to decline.
+            if self.seat.requested_at.is_some_and(|known| known < date) {
+                self.seat.requested_at = None;
+                self.notes.push("asked at another door".to_owned());
+            }
             return;
         }
         if self.seat.requested_at.is_none_or(|known| known < date) {
@@ -322,7 +334,7 @@ impl Draft<'_> {
     fn skip_if_kept(&mut self, rules: RemovalRules) {
         let right = self.standing().right;
         let cause = self.seat.removal.as_ref().map(|removal| removal.cause);
-        let is_ordered = cause == Some(RemovalCause::Dismissed);
+        let is_ordered = cause.is_some_and(RemovalCause::is_ordered);
         if !is_ordered && right == Right::Suspended && rules.cause(right).is_none() {
             self.skip(SkipReason::DisputeKept);
         }
@@ -349,7 +361,7 @@ impl Draft<'_> {
         };
         if let Some(guard) = failed_guard {
             self.hold(Some(guard));
-        } else if removal.cause != RemovalCause::Dismissed && due.is_none() {
+        } else if !removal.cause.is_ordered() && due.is_none() {
             self.hold(Some("the right ended too short a time ago"));
         } else {
             removal.stage = RemovalStage::Calling {

@@ -49,6 +49,12 @@ pub enum SeatEffect {
         /// The claim.
         claimed_at: Timestamp,
     },
+    /// Look whether the person is inside after all: their last right moved to another account, and as far as we know they are
+    /// outside.
+    LookIfInside {
+        /// When it moved.
+        moved_at: Timestamp,
+    },
     /// Write the row of a removal.
     Row {
         /// When the removal was planned, by which the row is found.
@@ -123,6 +129,7 @@ impl SeatEffect {
             Self::Review => ("review", ms(seat.review).to_string()),
             Self::BanAgain => ("ban_again", ms(seat.presence_at).to_string()),
             Self::LookAtCall { claimed_at } => ("look_at_call", claimed_at.ms().to_string()),
+            Self::LookIfInside { moved_at } => ("look_if_inside", moved_at.ms().to_string()),
             Self::Row { planned_at, .. } => ("row", planned_at.ms().to_string()),
             Self::Event(event) => (event.as_str(), seat.version.to_string()),
         };

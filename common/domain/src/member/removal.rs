@@ -39,11 +39,13 @@ pub enum RemovalCause {
     Disputed,
     /// An operator dismissed a guest.
     Dismissed,
+    /// The seat moved to another account.
+    Moved,
 }
 
 impl RemovalCause {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ended, Self::Disputed, Self::Dismissed];
+    pub const ALL: [Self; 4] = [Self::Ended, Self::Disputed, Self::Dismissed, Self::Moved];
 
     /// The word in tables and answers.
     #[must_use]
@@ -52,6 +54,16 @@ impl RemovalCause {
             Self::Ended => "ended",
             Self::Disputed => "disputed",
             Self::Dismissed => "dismissed",
+            Self::Moved => "moved",
+        }
+    }
+
+    /// Whether a person ordered it by name: then no clock has to agree, but the right still decides.
+    #[must_use]
+    pub const fn is_ordered(self) -> bool {
+        match self {
+            Self::Ended | Self::Disputed => false,
+            Self::Dismissed | Self::Moved => true,
         }
     }
 }

@@ -27,8 +27,16 @@ pub enum SendFault {
     Unreachable,
     /// 403: the person has not started the bot yet. That is nobody's fault.
     NotStarted,
-    /// 400: the message is already as it is to be.
+    /// 400: all is already as it is to be, or what it was about is gone.
     NotModified,
+    /// 400: the topic is gone.
+    ThreadGone,
+    /// 400: the topic is closed.
+    TopicClosed,
+    /// 400: the message that was to be edited is gone, or can't be edited any more.
+    EditTargetGone,
+    /// 400: Telegram does not copy this message, or does not delete it any more.
+    NotCopyable,
     /// The group became a supergroup and has another id.
     Migrated(ChatId),
     /// Refused as it is: chat not found, bad HTML, and all that is not known here.
@@ -37,8 +45,33 @@ pub enum SendFault {
 
 /// Words of a 403 that says that the person never wrote to the bot.
 const NOT_STARTED: &str = "can't initiate conversation";
-/// Words of a 400 that says that an edit would change nothing.
-const NOT_MODIFIED: &str = "message is not modified";
+/// Words of a 400 that says that a call would change nothing.
+const NOT_MODIFIED: [&str; 7] = [
+    "message is not modified",
+    "topic_not_modified",
+    "chat_not_modified",
+    "message to delete not found",
+    "message to react not found",
+    "message to pin not found",
+    "message to be replied not found",
+];
+/// Words of a 400 that says that a topic is gone.
+const THREAD_GONE: [&str; 3] = [
+    "message thread not found",
+    "topic_id_invalid",
+    "topic_deleted",
+];
+/// Words of a 400 that says that a topic is closed.
+const TOPIC_CLOSED: [&str; 1] = ["topic_closed"];
+/// Words of a 400 that says that there is nothing to be edited.
+const EDIT_TARGET_GONE: [&str; 2] = ["message to edit not found", "message can't be edited"];
+/// Words of a 400 that says that a message is of a kind, or an age, with which this can't be done.
+const NOT_COPYABLE: [&str; 4] = [
+    "message can't be copied",
+    "message to copy not found",
+    "there are no messages to copy",
+    "message can't be deleted",
+];
 
 impl SendFault {
     /// What Telegram's refusal with this status and these words means, if neither a wait nor a new id came with it.
@@ -49,7 +82,11 @@ impl SendFault {
         match status {
             403 if says(NOT_STARTED) => Self::NotStarted,
             403 => Self::Unreachable,
-            400 if says(NOT_MODIFIED) => Self::NotModified,
+            400 if NOT_MODIFIED.into_iter().any(says) => Self::NotModified,
+            400 if THREAD_GONE.into_iter().any(says) => Self::ThreadGone,
+            400 if TOPIC_CLOSED.into_iter().any(says) => Self::TopicClosed,
+            400 if EDIT_TARGET_GONE.into_iter().any(says) => Self::EditTargetGone,
+            400 if NOT_COPYABLE.into_iter().any(says) => Self::NotCopyable,
             // The token is refused, or this server does not serve it.
             401 | 404 | 421 => Self::BotFault,
             400..=499 => Self::Refused,
@@ -68,6 +105,10 @@ impl SendFault {
             Self::Unreachable => "unreachable",
             Self::NotStarted => "not_started",
             Self::NotModified => "not_modified",
+            Self::ThreadGone => "thread_gone",
+            Self::TopicClosed => "topic_closed",
+            Self::EditTargetGone => "edit_target_gone",
+            Self::NotCopyable => "not_copyable",
             Self::Migrated(_) => "migrated",
             Self::Refused => "refused",
         }
@@ -96,6 +137,8 @@ pub enum Ending {
     NotStarted,
     /// It may have been sent, and is not sent again.
     Unknown,
+    /// Telegram does not do that with such a message, which is told to whoever sent it.
+    Refused,
     /// It is given up: a person must act.
     Parked,
 }
@@ -108,6 +151,7 @@ impl Ending {
             Self::Sent => MessageState::Sent,
             Self::Unreachable | Self::NotStarted => MessageState::Unreachable,
             Self::Unknown => MessageState::Unknown,
+            Self::Refused => MessageState::Refused,
             Self::Parked => MessageState::Parked,
         }
     }
@@ -126,8 +170,14 @@ impl SendFault {
             Self::Unreachable => Verdict::Over(Ending::Unreachable),
             Self::NotStarted => Verdict::Over(Ending::NotStarted),
             Self::NotModified => Verdict::Over(Ending::Sent),
-            // A group that moves again and again: its new id was tried.
-            Self::Migrated(_) | Self::Refused => Verdict::Over(Ending::Parked),
+            Self::NotCopyable => Verdict::Over(Ending::Refused),
+            // A group that moves again and again: its new id was tried. A topic, or a message to edit, is made anew by who
+            // may.
+            Self::Migrated(_)
+            | Self::ThreadGone
+            | Self::TopicClosed
+            | Self::EditTargetGone
+            | Self::Refused => Verdict::Over(Ending::Parked),
         }
     }
 }
@@ -181,6 +231,38 @@ mod tests {
                 SendFault::NotModified,
             ),
             (400, "Bad Request: chat not found", SendFault::Refused),
+            (
+                400,
+                "Bad Request: TOPIC_NOT_MODIFIED",
+                SendFault::NotModified,
+            ),
+            (
+                400,
+                "Bad Request: message to delete not found",
+                SendFault::NotModified,
+            ),
+            (
+                400,
+                "Bad Request: message thread not found",
+                SendFault::ThreadGone,
+            ),
+            (400, "Bad Request: TOPIC_ID_INVALID", SendFault::ThreadGone),
+            (400, "Bad Request: TOPIC_CLOSED", SendFault::TopicClosed),
+            (
+                400,
+                "Bad Request: message to edit not found",
+                SendFault::EditTargetGone,
+            ),
+            (
+                400,
+                "Bad Request: message can't be edited",
+                SendFault::EditTargetGone,
+            ),
+            (
+                400,
+                "Bad Request: message can't be copied",
+                SendFault::NotCopyable,
+            ),
             (
                 400,
                 "Bad Request: can't parse entities: Unsupported start tag",

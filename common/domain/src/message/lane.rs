@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::super::id::{BotId, ChatId};
 use super::super::retry::AfterFailure;
 use super::super::time::Timestamp;
-use super::{Class, Message, MessageId};
+use super::{Class, Content, Message, MessageId, TopicOwner};
 
 /// Over how many lanes the private chats of a bot and class are spread.
 pub const MESSAGE_SHARDS: u8 = 8;
@@ -148,7 +148,10 @@ pub struct MessageTask {
     pub not_before: Option<Timestamp>,
     /// Not worth sending after this.
     pub not_after: Option<Timestamp>,
-    /// Not to be tried before this, since a try failed. Younger messages of its class to its chat wait for it.
+    /// In whose topic of the chat it is said, if in one.
+    pub owner: Option<TopicOwner>,
+    /// Not to be tried before this, since a try failed. Younger messages of its class to its chat, and in the same topic, wait
+    /// for it.
     pub retry_at: Option<Timestamp>,
     /// Tries that failed for its own sake.
     pub attempts: u32,
@@ -164,6 +167,10 @@ impl MessageTask {
     /// The task of a message that nothing has happened to yet.
     #[must_use]
     pub fn of(message: &Message) -> Self {
+        let owner = match &message.content {
+            Content::InTopic { owner, .. } => Some(*owner),
+            _ => None,
+        };
         Self {
             message: message.id.clone(),
             bot: message.bot,
@@ -171,6 +178,7 @@ impl MessageTask {
             class: message.class,
             not_before: message.not_before,
             not_after: message.not_after,
+            owner,
             retry_at: None,
             attempts: 0,
             crashes: 0,

@@ -1,18 +1,19 @@
 //! What one look showed of a bot's lanes, and which message of it is next.
 //!
 //! Classes are served in their order. Within a class the oldest message goes first whose chat may be written to now; one
-//! person's messages of a class keep their order, whatever becomes of them, and hold up nobody else's:
+//! person's messages of a class keep their order, whatever becomes of them, and hold up nobody else's, and so do those in one
+//! person's topic of a group:
 //!
 //! ```text
 //! lane   A1  A2  A3  B1  C1        A was written to just now: B1 is next
 //!        A1  A2  A3      C1        then C1, or A1 when its second is over
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::super::id::ChatId;
 use super::super::time::Timestamp;
-use super::{ChatPace, Class, MessageKey, MessageLane, MessageTask};
+use super::{ChatPace, Class, MessageKey, MessageLane, MessageTask, TopicOwner};
 
 /// A part of a lane, in order.
 #[derive(Debug, Default)]
@@ -89,6 +90,13 @@ impl Outbox {
         self.under_way.remove(&task.chat);
     }
 
+    /// A message was settled with another one.
+    pub fn forget(&mut self, key: &MessageKey) {
+        if let Some(buffer) = self.lanes.get_mut(&key.lane) {
+            buffer.tasks.retain(|task| task.key() != *key);
+        }
+    }
+
     /// Puts a message back in its place.
     pub fn give_back(&mut self, task: MessageTask) {
         let key = task.key();
@@ -126,7 +134,15 @@ impl Outbox {
                         oldest = Some((id, *lane, at));
                     }
                 } else if let Some(after) = &buffer.more_after {
-                    return Step::Read(*lane, after.clone());
+                    let MessageLane::Group(_, chat) = lane else {
+                        return Step::Read(*lane, after.clone());
+                    };
+                    // Whatever else lies there is to the same chat, and may not leave yet either.
+                    match pace.free_at(*chat, now) {
+                        at if at > now => wait = Some(wait.map_or(at, |known| known.min(at))),
+                        _ if self.under_way.contains_key(chat) => {}
+                        _ => return Step::Read(*lane, after.clone()),
+                    }
                 }
                 wait = [wait, search.wait].into_iter().flatten().min();
             }
@@ -155,19 +171,19 @@ impl Outbox {
         })
     }
 
-    /// The first message of a class in a lane that may leave: it is due, none before it to its chat waits, and its chat may
-    /// be written to.
+    /// The first message of a class in a lane that may leave: it is due, none before it to its chat and topic waits, and its
+    /// chat may be written to.
     fn search(&self, buffer: &Buffer, class: Class, pace: &ChatPace, now: Timestamp) -> Search {
         let mut search = Search::default();
-        let mut held: BTreeSet<ChatId> = BTreeSet::new();
+        let mut held: HashSet<(ChatId, Option<TopicOwner>)> = HashSet::new();
         for (at, task) in buffer.tasks.iter().enumerate() {
-            if task.class != class || held.contains(&task.chat) {
+            if task.class != class || held.contains(&(task.chat, task.owner)) {
                 continue;
             }
             if task.not_before.is_some_and(|at| at > now) {
                 continue;
             }
-            held.insert(task.chat);
+            held.insert((task.chat, task.owner));
             if self.under_way.contains_key(&task.chat) || task.retry_at.is_some_and(|at| at > now) {
                 continue;
             }
@@ -186,7 +202,7 @@ impl Outbox {
 mod tests {
     use std::time::Duration;
 
-    use super::super::super::id::BotId;
+    use super::super::super::id::{BotId, TelegramUserId};
     use super::super::MessageId;
     use super::*;
 
@@ -207,6 +223,7 @@ mod tests {
             class,
             not_before: None,
             not_after: None,
+            owner: None,
             retry_at: None,
             attempts: 0,
             crashes: 0,
@@ -311,6 +328,57 @@ mod tests {
         let expected = ["not behind what is scheduled", "of another class"];
         assert_eq!(order(&mut all), expected);
         assert_eq!(all.later(NOW), Some(at(5000)));
+    }
+
+    #[test]
+    fn one_that_is_tried_again_later_holds_up_in_a_group_what_is_said_in_the_same_topic_alone() {
+        let in_topic = |person, ms, name| MessageTask {
+            owner: Some(TopicOwner::Person(TelegramUserId(person))),
+            ..task(Class::Operator, GROUP, ms, name)
+        };
+        let failed = MessageTask {
+            retry_at: Some(at(5000)),
+            ..in_topic(7, -30, "failed")
+        };
+        let mut all = outbox(vec![
+            failed,
+            in_topic(7, -20, "behind it"),
+            in_topic(8, -10, "of somebody else"),
+            task(Class::Operator, GROUP, -5, "in no topic"),
+        ]);
+        assert_eq!(order(&mut all), ["of somebody else", "in no topic"]);
+        // One at a time, whose ever it is.
+        let mut all = outbox(vec![in_topic(7, -20, "one"), in_topic(8, -10, "two")]);
+        let Step::Send(begun) = all.next(&ChatPace::default(), NOW, NOW) else {
+            panic!("something is due")
+        };
+        all.begin(&begun);
+        assert_eq!(all.next(&ChatPace::default(), NOW, NOW), Step::Nothing);
+    }
+
+    #[test]
+    fn a_group_is_not_read_on_while_nothing_may_leave_to_it() {
+        let lane = MessageLane::Group(BOT, ChatId(GROUP));
+        let page = || OutboxPage {
+            tasks: vec![task(Class::Operator, GROUP, -9, "backlog")],
+            more_after: Some("k".to_owned()),
+        };
+        let receipt = || vec![task(Class::Transactional, 8, -1, "receipt")];
+        let mut pace = ChatPace::default();
+        pace.take(ChatId(GROUP), NOW);
+        let mut all = outbox(receipt());
+        all.add(lane, page());
+        let next = all.next(&pace, NOW, NOW);
+        assert!(
+            matches!(&next, Step::Send(task) if name(task) == "receipt"),
+            "{next:?}"
+        );
+        let free_at = pace.free_at(ChatId(GROUP), NOW);
+        assert_eq!(all.next(&pace, NOW, NOW), Step::Wait(free_at));
+        assert_eq!(
+            all.next(&pace, NOW, free_at),
+            Step::Read(lane, "k".to_owned())
+        );
     }
 
     #[test]

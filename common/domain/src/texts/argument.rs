@@ -10,6 +10,9 @@ const NAME_UNITS: usize = 64;
 /// The most of one on a button, which apps show in one line.
 const LABEL_NAME_UNITS: usize = 32;
 
+/// The most of something to be copied: the longest id is a shop's transaction.
+const CODE_UNITS: usize = 300;
+
 /// A name that somebody chose, of a chat or a person, raw. In a message it is shown escaped, bounded and isolated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a>(pub &'a str);
@@ -43,6 +46,17 @@ impl fmt::Display for Address<'_> {
 impl fmt::Debug for Address<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Address(…)")
+    }
+}
+
+/// What a person may copy: an id, a word of ours, an example; raw, of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code<'a>(pub &'a str);
+
+impl fmt::Display for Code<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = html::cut(&html::escape(&html::visible(self.0)), CODE_UNITS);
+        write!(f, "<code>{kept}</code>")
     }
 }
 

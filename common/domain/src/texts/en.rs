@@ -213,6 +213,39 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "Nobody reads what is written here. You reach a person there: {contact}"
+        ),
+        Text::SupportNone => "Nobody reads what is written here. Please turn to the place where you bought.".into(),
+        Text::NotPassedOn => "I could not pass this message on: Telegram does not let me copy it. \
+            Please write it as text, or send it in another way."
+            .into(),
+
+        Text::NotDelivered => "Not delivered: Telegram refused this message.".into(),
+        Text::NotDeliveredBlocked => "Not delivered: this person has blocked the bot, or their account is gone.".into(),
+        Text::NotDeliveredNotStarted => "Not delivered: this person has not started the bot yet.".into(),
+        Text::NotDeliveredKind => "Not done: Telegram does not let me do this with this message.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>{messages} {}, {} behind</b>",
+            plural(messages, "message", "messages"),
+            minutes(number)
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nLanguage: {language}"),
+        Text::TopicNoSeat => "No seat in any chat.".into(),
+        Text::TopicUnknownCommand => "I don't know this command. Nothing was sent to the person.".into(),
+        Text::TopicShared => "Several people write in this topic. Answer one of their messages, so that I know whom this is for. \
+            Nothing was sent."
+            .into(),
+        Text::TopicDelete => "Send /delete as an answer to the message that I am to take back.".into(),
+        Text::TopicBlocked => "I take no more messages from this person. Their seats stay. /unblock undoes it.".into(),
+        Text::TopicUnblocked => "I take messages from this person again.".into(),
+        Text::TopicNoReply { name } => format!(
+            "There is no prepared answer “{name}”. Answer a message with <code>/reply = {name}</code>, and it becomes one."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "This message is the prepared answer “{name}” from now on. <code>/reply {name}</code> sends it."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "That was a bit fast for me: I did not take {command}. Please send it again in a minute."
         ),
@@ -222,6 +255,42 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::RoleHowTo => "Write the person's id and the role: <code>/role 123456789 operator</code>. Roles: operator, admin, and public to take one away.".into(),
         Text::RoleTooHigh => "You can give and take only roles below your own, and nobody can change an owner here.".into(),
         Text::RoleGiven { person, role: given } => format!("{person} has the role “{}” now.", role(given)),
+        Text::NotHere { command } => format!("I don't take {command} here. /help shows what I do in this chat."),
+        Text::HowTo { example } => format!("Please write it like this: {example}"),
+        Text::NobodyFound => "I find nobody and nothing by that. I look for a Telegram id, an @name, the id of a request, or a transaction.".into(),
+        Text::SeveralFound => "There are several people. Choose one by the id:".into(),
+        Text::PersonLine { person, id } => format!("Person: {person}, id {id}"),
+        Text::PersonReachable => "I can write to this person.".into(),
+        Text::PersonBlockedBot => "This person has blocked me, so I can't write to them.".into(),
+        Text::PersonSilent => "This person never wrote to me, so I can't write to them.".into(),
+        Text::PersonNoSeat => "This person has no seat.".into(),
+        Text::SeatEnded { chat } => format!("<b>{chat}</b>: ended"),
+        Text::PersonIn => "Is in the chat.".into(),
+        Text::PersonOut => "Is not in the chat.".into(),
+        Text::PersonBanned => "An administrator has banned this person by hand.".into(),
+        Text::PersonAtDoor => "Asks to join, and waits.".into(),
+        Text::RequestLine { id, transaction, status, at } => format!("Request {id}, transaction {transaction}, of {d}: {status}", d = date(at)),
+        Text::RequestUnclaimed => "Nobody has claimed it.".into(),
+        Text::RequestJoined { at } => format!("Joined on {d}.", d = date(at)),
+        Text::RequestVoided { at } => format!("Voided on {d}.", d = date(at)),
+        Text::MessageLine { at, state } => format!("My message of {d}: {state}", d = date(at)),
+        Text::WaySent => "Good, I send this person their way in.".into(),
+        Text::WayNotSent => "I sent nothing: this person has no access now, or I can't write to them.".into(),
+        Text::ChatUnknown { known } => format!("Please name one of our chats by its id. These are: {known}"),
+        Text::GrantNotHere { chat } => format!("<b>{chat}</b> has no claim links, so I can't give a seat in it."),
+        Text::GrantForever { chat, link } => format!("A free seat in <b>{chat}</b>, for good. Pass this link on: whoever opens it first has the seat.\n\n<code>{link}</code>"),
+        Text::GrantUntil { chat, link, until } => format!("A free seat in <b>{chat}</b>, until {d}. Pass this link on: whoever opens it first has the seat.\n\n<code>{link}</code>", d = date(until)),
+        Text::EndAsk { person, chat } => format!("End the seat of {person} in <b>{chat}</b>? All that lets this person in there ends at once. Nobody is removed from the chat by it, and no money goes back."),
+        Text::ChangedMeanwhile => "This has changed meanwhile, so I did nothing. Please look again.".into(),
+        Text::SeatRefused { reason } => format!("This seat does not allow it: {reason}"),
+        Text::ChatPaused { chat, reason } => format!("<b>{chat}</b> is paused: {reason}. I make and open nothing there until it is resumed."),
+        Text::PauseEnds { until } => format!("The pause ends by itself on {d}.", d = date(until)),
+        Text::ChatResumed { chat } => format!("I go on with <b>{chat}</b>."),
+        Text::ChatReady { chat } => format!("<b>{chat}</b>: all is well."),
+        Text::ChatNoDoor { chat } => format!("<b>{chat}</b>: its request link is missing, so nobody comes in. Run setup again."),
+        Text::ChatBroken { chat } => format!("<b>{chat}</b>: my calls fail there. Look at my rights in the chat."),
+        Text::ChatWaiting { chat, number } => format!("<b>{chat}</b>: waiting to be done: {number}"),
+        Text::UpdatesParked { number } => format!("Messages and taps that I could not handle, which wait for an operator: {number}"),
         Text::RightsLost { chat, right } => format!("I lack a right in <b>{chat}</b>: {right}. Until I have it, nobody comes in by me. Give it to me among the administrators of the chat."),
         Text::RightsBack { chat } => format!("I have all rights that I need in <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("I was added to <b>{chat}</b>. Its id is <code>{id}</code>: put it into TELEGRAM_CHAT_ID to sell seats in it.\n\nRights that I lack there: {right}"),
@@ -256,8 +325,16 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::EraseNot => "Keep my data".into(),
         Label::NewsStop => "No more news and offers".into(),
         Label::NewsAgain => "Get news and offers again".into(),
+        Label::SendWayIn => "Send the way in".into(),
+        Label::EndSeat => "Yes, end the seat".into(),
     }
 }
+
+/// What an empty private chat shows.
+pub(super) const DESCRIPTION: &str = "I open the private chats that you have bought, and let you in. Press Start, or paste your link here. A person answers your questions.";
+
+/// What the profile of the bot shows.
+pub(super) const SHORT_DESCRIPTION: &str = "Your way into the private chats that you have bought.";
 
 pub(super) const fn role(role: Role) -> &'static str {
     match role {
@@ -283,6 +360,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Everything about one buyer",
         CommandName::Reply => "Send a prepared answer",
         CommandName::Note => "Write a note about this person",
+        CommandName::Delete => "Take a sent message back",
         CommandName::Close => "End this conversation",
         CommandName::Block => "Take no more messages from this person",
         CommandName::Unblock => "Take messages from this person again",
@@ -290,7 +368,6 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Extend => "Let a seat last longer",
         CommandName::End => "End a seat",
         CommandName::Allow => "Let somebody stay without a purchase",
-        CommandName::Today => "Sales, joins, waiting and failed today",
         CommandName::Doctor => "Check bots, rights and chats",
         CommandName::Pause => "Stop all work on a chat for a while",
         CommandName::Resume => "Go on with a paused chat",

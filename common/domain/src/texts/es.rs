@@ -213,6 +213,39 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "Nadie lee lo que se escribe aquí. Aquí encuentras a una persona: {contact}"
+        ),
+        Text::SupportNone => "Nadie lee lo que se escribe aquí. Por favor, escribe al lugar donde compraste.".into(),
+        Text::NotPassedOn => "No he podido pasar este mensaje: Telegram no me deja copiarlo. \
+            Por favor, escríbelo como texto o envíalo de otra manera."
+            .into(),
+
+        Text::NotDelivered => "No entregado: Telegram ha rechazado este mensaje.".into(),
+        Text::NotDeliveredBlocked => "No entregado: esta persona ha bloqueado el bot, o su cuenta ya no existe.".into(),
+        Text::NotDeliveredNotStarted => "No entregado: esta persona todavía no ha iniciado el bot.".into(),
+        Text::NotDeliveredKind => "No hecho: Telegram no me deja hacer esto con este mensaje.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>{messages} {}, con {} de retraso</b>",
+            plural(messages, "mensaje", "mensajes"),
+            minutes(number)
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nIdioma: {language}"),
+        Text::TopicNoSeat => "Sin plaza en ningún chat.".into(),
+        Text::TopicUnknownCommand => "No conozco este comando. No se ha enviado nada a la persona.".into(),
+        Text::TopicShared => "En este tema escriben varias personas. Responde a uno de sus mensajes para que sepa para quién es. \
+            No se ha enviado nada."
+            .into(),
+        Text::TopicDelete => "Envía /delete como respuesta al mensaje que debo retirar.".into(),
+        Text::TopicBlocked => "Ya no acepto mensajes de esta persona. Sus plazas siguen. /unblock lo deshace.".into(),
+        Text::TopicUnblocked => "Vuelvo a aceptar mensajes de esta persona.".into(),
+        Text::TopicNoReply { name } => format!(
+            "No hay ninguna respuesta preparada «{name}». Responde a un mensaje con <code>/reply = {name}</code> y lo será."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "Este mensaje es desde ahora la respuesta preparada «{name}». <code>/reply {name}</code> la envía."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "Eso fue un poco rápido para mí: no atendí {command}. Envíalo otra vez dentro de un minuto, por favor."
         ),
@@ -222,6 +255,42 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::RoleHowTo => "Escribe el id de la persona y el rol: <code>/role 123456789 operator</code>. Roles: operator, admin, y public para quitarlo.".into(),
         Text::RoleTooHigh => "Solo puedes dar y quitar roles por debajo del tuyo, y nadie puede cambiar aquí a un propietario.".into(),
         Text::RoleGiven { person, role: given } => format!("{person} tiene ahora el rol “{}”.", role(given)),
+        Text::NotHere { command } => format!("Aquí no acepto {command}. Con /help ves lo que hago en este chat."),
+        Text::HowTo { example } => format!("Escríbelo así, por favor: {example}"),
+        Text::NobodyFound => "Con eso no encuentro a nadie ni nada. Busco por id de Telegram, @nombre, id de una solicitud o transacción.".into(),
+        Text::SeveralFound => "Hay varias personas. Elige una por el id:".into(),
+        Text::PersonLine { person, id } => format!("Persona: {person}, id {id}"),
+        Text::PersonReachable => "Puedo escribirle a esta persona.".into(),
+        Text::PersonBlockedBot => "Esta persona me ha bloqueado, así que no puedo escribirle.".into(),
+        Text::PersonSilent => "Esta persona nunca me ha escrito, así que no puedo escribirle.".into(),
+        Text::PersonNoSeat => "Esta persona no tiene plaza.".into(),
+        Text::SeatEnded { chat } => format!("<b>{chat}</b>: terminado"),
+        Text::PersonIn => "Está en el chat.".into(),
+        Text::PersonOut => "No está en el chat.".into(),
+        Text::PersonBanned => "Un administrador vetó a esta persona a mano.".into(),
+        Text::PersonAtDoor => "Pide entrar y espera.".into(),
+        Text::RequestLine { id, transaction, status, at } => format!("Solicitud {id}, transacción {transaction}, del {d}: {status}", d = date(at)),
+        Text::RequestUnclaimed => "Nadie la ha reclamado.".into(),
+        Text::RequestJoined { at } => format!("Entró el {d}.", d = date(at)),
+        Text::RequestVoided { at } => format!("Anulada el {d}.", d = date(at)),
+        Text::MessageLine { at, state } => format!("Mi mensaje del {d}: {state}", d = date(at)),
+        Text::WaySent => "Bien, le envío a esta persona su entrada.".into(),
+        Text::WayNotSent => "No envié nada: esta persona no tiene acceso ahora, o no puedo escribirle.".into(),
+        Text::ChatUnknown { known } => format!("Nombra uno de nuestros chats por su id. Son estos: {known}"),
+        Text::GrantNotHere { chat } => format!("<b>{chat}</b> no tiene enlaces personales, así que no puedo dar una plaza en él."),
+        Text::GrantForever { chat, link } => format!("Una plaza gratis en <b>{chat}</b>, para siempre. Pasa este enlace: la plaza es de quien lo abra primero.\n\n<code>{link}</code>"),
+        Text::GrantUntil { chat, link, until } => format!("Una plaza gratis en <b>{chat}</b>, hasta el {d}. Pasa este enlace: la plaza es de quien lo abra primero.\n\n<code>{link}</code>", d = date(until)),
+        Text::EndAsk { person, chat } => format!("¿Terminar la plaza de {person} en <b>{chat}</b>? Todo lo que deja entrar ahí a esta persona termina enseguida. Nadie sale del chat por eso, y no se devuelve dinero."),
+        Text::ChangedMeanwhile => "Esto cambió mientras tanto, así que no hice nada. Míralo otra vez, por favor.".into(),
+        Text::SeatRefused { reason } => format!("Esta plaza no lo permite: {reason}"),
+        Text::ChatPaused { chat, reason } => format!("<b>{chat}</b> está en pausa: {reason}. No hago ni abro nada ahí hasta que siga."),
+        Text::PauseEnds { until } => format!("La pausa termina sola el {d}.", d = date(until)),
+        Text::ChatResumed { chat } => format!("Sigo con <b>{chat}</b>."),
+        Text::ChatReady { chat } => format!("<b>{chat}</b>: todo va bien."),
+        Text::ChatNoDoor { chat } => format!("<b>{chat}</b>: falta su enlace de solicitud, así que nadie entra. Ejecuta setup otra vez."),
+        Text::ChatBroken { chat } => format!("<b>{chat}</b>: mis llamadas fallan ahí. Mira mis permisos en el chat."),
+        Text::ChatWaiting { chat, number } => format!("<b>{chat}</b>: por hacer: {number}"),
+        Text::UpdatesParked { number } => format!("Mensajes y toques que no pude tratar y que esperan a un operador: {number}"),
         Text::RightsLost { chat, right } => format!("Me falta un permiso en <b>{chat}</b>: {right}. Mientras tanto nadie puede entrar a través de mí. Dámelo entre los administradores del chat."),
         Text::RightsBack { chat } => format!("Tengo todos los permisos que necesito en <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("Me han añadido a <b>{chat}</b>. Su id es <code>{id}</code>: ponlo en TELEGRAM_CHAT_ID para vender plazas en él.\n\nPermisos que me faltan allí: {right}"),
@@ -256,8 +325,16 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::EraseNot => "Conservar mis datos".into(),
         Label::NewsStop => "No más novedades ni ofertas".into(),
         Label::NewsAgain => "Volver a recibir novedades".into(),
+        Label::SendWayIn => "Enviar la entrada".into(),
+        Label::EndSeat => "Sí, terminar la plaza".into(),
     }
 }
+
+/// What an empty private chat shows.
+pub(super) const DESCRIPTION: &str = "Abro los chats privados que has comprado y te dejo entrar. Pulsa Iniciar o pega aquí tu enlace. Una persona responde tus preguntas.";
+
+/// What the profile of the bot shows.
+pub(super) const SHORT_DESCRIPTION: &str = "Tu entrada a los chats privados que has comprado.";
 
 pub(super) const fn role(role: Role) -> &'static str {
     match role {
@@ -283,6 +360,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Todo sobre un comprador",
         CommandName::Reply => "Enviar una respuesta preparada",
         CommandName::Note => "Escribir una nota sobre esta persona",
+        CommandName::Delete => "Retirar un mensaje enviado",
         CommandName::Close => "Terminar esta conversación",
         CommandName::Block => "No recibir más mensajes de esta persona",
         CommandName::Unblock => "Recibir otra vez mensajes de esta persona",
@@ -290,7 +368,6 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Extend => "Alargar un acceso",
         CommandName::End => "Terminar un acceso",
         CommandName::Allow => "Dejar que alguien se quede sin comprar",
-        CommandName::Today => "Ventas, entradas, en espera y fallos de hoy",
         CommandName::Doctor => "Revisar bots, permisos y chats",
         CommandName::Pause => "Detener un tiempo el trabajo en un chat",
         CommandName::Resume => "Seguir con un chat en pausa",

@@ -212,6 +212,46 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => {
+            format!("यहाँ लिखा हुआ कोई नहीं पढ़ता। यहाँ आपको कोई व्यक्ति मिलेगा: {contact}")
+        }
+        Text::SupportNone => {
+            "यहाँ लिखा हुआ कोई नहीं पढ़ता। कृपया वहाँ संपर्क करें जहाँ से आपने खरीदा था।".into()
+        }
+        Text::NotPassedOn => "मैं यह संदेश आगे नहीं भेज सका: Telegram मुझे इसकी प्रति नहीं बनाने देता। \
+            कृपया इसे टेक्स्ट में लिखें, या किसी और तरह से भेजें।"
+            .into(),
+
+        Text::NotDelivered => "नहीं पहुँचा: Telegram ने यह संदेश अस्वीकार किया।".into(),
+        Text::NotDeliveredBlocked => {
+            "नहीं पहुँचा: इस व्यक्ति ने बॉट को ब्लॉक किया है, या उसका खाता अब नहीं है।".into()
+        }
+        Text::NotDeliveredNotStarted => "नहीं पहुँचा: इस व्यक्ति ने बॉट को अभी शुरू नहीं किया है।".into(),
+        Text::NotDeliveredKind => "नहीं हुआ: Telegram मुझे इस संदेश के साथ ऐसा नहीं करने देता।".into(),
+        Text::JoinedWords {
+            messages,
+            minutes: number,
+        } => format!("<b>{messages} संदेश, {number} मिनट देर से</b>"),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nभाषा: {language}"),
+        Text::TopicNoSeat => "किसी चैट में सीट नहीं।".into(),
+        Text::TopicUnknownCommand => "मैं यह कमांड नहीं जानता। व्यक्ति को कुछ नहीं भेजा गया।".into(),
+        Text::TopicShared => {
+            "इस टॉपिक में कई लोग लिखते हैं। उनके किसी संदेश का जवाब दें, ताकि मुझे पता हो कि यह किसके लिए है। \
+            कुछ नहीं भेजा गया।"
+                .into()
+        }
+        Text::TopicDelete => "जो संदेश मुझे वापस लेना है, उसके जवाब में /delete भेजें।".into(),
+        Text::TopicBlocked => {
+            "मैं इस व्यक्ति के संदेश अब नहीं लेता। उसकी सीटें बनी रहती हैं। /unblock इसे वापस करता है।".into()
+        }
+        Text::TopicUnblocked => "मैं इस व्यक्ति के संदेश फिर से लेता हूँ।".into(),
+        Text::TopicNoReply { name } => format!(
+            "“{name}” नाम का कोई तैयार जवाब नहीं है। किसी संदेश का जवाब <code>/reply = {name}</code> से दें, और वह तैयार जवाब बन जाएगा।"
+        ),
+        Text::TopicReplyKept { name } => {
+            format!("यह संदेश अब तैयार जवाब “{name}” है। <code>/reply {name}</code> इसे भेजता है।")
+        }
+
         Text::TooManyCommands { command } => {
             format!("मेरे लिए यह थोड़ा ज़्यादा तेज़ था: मैंने {command} नहीं लिया। कृपया एक मिनट बाद फिर से भेजें।")
         }
@@ -221,6 +261,42 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::RoleHowTo => "व्यक्ति की id और भूमिका लिखें: <code>/role 123456789 operator</code>। भूमिकाएँ: operator, admin, और हटाने के लिए public।".into(),
         Text::RoleTooHigh => "आप केवल अपनी भूमिका से नीचे की भूमिकाएँ दे या हटा सकते हैं, और मालिक को यहाँ कोई नहीं बदल सकता।".into(),
         Text::RoleGiven { person, role: given } => format!("{person} की भूमिका अब “{}” है।", role(given)),
+        Text::NotHere { command } => format!("यहाँ मैं {command} नहीं लेता। इस चैट में मैं क्या करता हूँ, यह /help से देखें।"),
+        Text::HowTo { example } => format!("कृपया इसे ऐसे लिखें: {example}"),
+        Text::NobodyFound => "इससे मुझे कोई नहीं मिला। मैं Telegram id, @name, अनुरोध की id या लेन-देन से खोजता हूँ।".into(),
+        Text::SeveralFound => "ऐसे कई लोग हैं। id से किसी एक को चुनें:".into(),
+        Text::PersonLine { person, id } => format!("व्यक्ति: {person}, id {id}"),
+        Text::PersonReachable => "मैं इस व्यक्ति को लिख सकता हूँ।".into(),
+        Text::PersonBlockedBot => "इस व्यक्ति ने मुझे ब्लॉक किया है, इसलिए मैं उन्हें नहीं लिख सकता।".into(),
+        Text::PersonSilent => "इस व्यक्ति ने मुझे कभी नहीं लिखा, इसलिए मैं उन्हें नहीं लिख सकता।".into(),
+        Text::PersonNoSeat => "इस व्यक्ति के पास कोई सीट नहीं है।".into(),
+        Text::SeatEnded { chat } => format!("<b>{chat}</b>: समाप्त"),
+        Text::PersonIn => "चैट में है।".into(),
+        Text::PersonOut => "चैट में नहीं है।".into(),
+        Text::PersonBanned => "किसी एडमिन ने इस व्यक्ति को ख़ुद बैन किया है।".into(),
+        Text::PersonAtDoor => "जुड़ने का अनुरोध भेजा है और इंतज़ार में है।".into(),
+        Text::RequestLine { id, transaction, status, at } => format!("अनुरोध {id}, लेन-देन {transaction}, {d}: {status}", d = date(at)),
+        Text::RequestUnclaimed => "इसे किसी ने नहीं लिया है।".into(),
+        Text::RequestJoined { at } => format!("{d} को जुड़े।", d = date(at)),
+        Text::RequestVoided { at } => format!("{d} को रद्द किया गया।", d = date(at)),
+        Text::MessageLine { at, state } => format!("मेरा संदेश, {d}: {state}", d = date(at)),
+        Text::WaySent => "ठीक है, मैं इस व्यक्ति को अंदर जाने का रास्ता भेज रहा हूँ।".into(),
+        Text::WayNotSent => "मैंने कुछ नहीं भेजा: इस व्यक्ति के पास अभी एक्सेस नहीं है, या मैं उन्हें लिख नहीं सकता।".into(),
+        Text::ChatUnknown { known } => format!("कृपया हमारी किसी चैट की id लिखें। ये हैं: {known}"),
+        Text::GrantNotHere { chat } => format!("<b>{chat}</b> में क्लेम लिंक नहीं हैं, इसलिए मैं उसमें सीट नहीं दे सकता।"),
+        Text::GrantForever { chat, link } => format!("<b>{chat}</b> में एक मुफ़्त सीट, हमेशा के लिए। यह लिंक आगे दें: जो इसे पहले खोलेगा, सीट उसी की होगी।\n\n<code>{link}</code>"),
+        Text::GrantUntil { chat, link, until } => format!("<b>{chat}</b> में एक मुफ़्त सीट, {d} तक। यह लिंक आगे दें: जो इसे पहले खोलेगा, सीट उसी की होगी।\n\n<code>{link}</code>", d = date(until)),
+        Text::EndAsk { person, chat } => format!("<b>{chat}</b> में {person} की सीट समाप्त करें? वहाँ इस व्यक्ति का पूरा एक्सेस तुरंत ख़त्म हो जाएगा। इससे किसी को चैट से हटाया नहीं जाता, और पैसे वापस नहीं होते।"),
+        Text::ChangedMeanwhile => "इस बीच यह बदल गया है, इसलिए मैंने कुछ नहीं किया। कृपया फिर से देखें।".into(),
+        Text::SeatRefused { reason } => format!("यह सीट इसकी अनुमति नहीं देती: {reason}"),
+        Text::ChatPaused { chat, reason } => format!("<b>{chat}</b> रुकी हुई है: {reason}। फिर शुरू होने तक मैं वहाँ कुछ नहीं बनाता और किसी को अंदर नहीं लेता।"),
+        Text::PauseEnds { until } => format!("रोक {d} को अपने आप ख़त्म होगी।", d = date(until)),
+        Text::ChatResumed { chat } => format!("मैं <b>{chat}</b> का काम फिर शुरू करता हूँ।"),
+        Text::ChatReady { chat } => format!("<b>{chat}</b>: सब ठीक है।"),
+        Text::ChatNoDoor { chat } => format!("<b>{chat}</b>: अनुरोध लिंक नहीं है, इसलिए कोई अंदर नहीं आ सकता। setup फिर चलाएँ।"),
+        Text::ChatBroken { chat } => format!("<b>{chat}</b>: वहाँ मेरे कॉल विफल हो रहे हैं। चैट में मेरे अधिकार देखें।"),
+        Text::ChatWaiting { chat, number } => format!("<b>{chat}</b>: बाक़ी काम: {number}"),
+        Text::UpdatesParked { number } => format!("संदेश और टैप जिन्हें मैं संभाल नहीं सका और जो ऑपरेटर का इंतज़ार कर रहे हैं: {number}"),
         Text::RightsLost { chat, right } => format!("<b>{chat}</b> में मेरे पास एक अधिकार नहीं है: {right}। जब तक वह नहीं मिलता, मेरे द्वारा कोई अंदर नहीं आ सकता। चैट के एडमिन में मुझे वह दें।"),
         Text::RightsBack { chat } => format!("<b>{chat}</b> में मेरे पास सभी ज़रूरी अधिकार हैं।"),
         Text::AddedToChat { chat, id, right } => format!("मुझे <b>{chat}</b> में जोड़ा गया है। उसकी id <code>{id}</code> है: उसमें सीटें बेचने के लिए इसे TELEGRAM_CHAT_ID में डालें।\n\nवहाँ मेरे पास ये अधिकार नहीं हैं: {right}"),
@@ -258,8 +334,16 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::EraseNot => "मेरा डेटा रहने दें".into(),
         Label::NewsStop => "समाचार और ऑफ़र बंद करें".into(),
         Label::NewsAgain => "समाचार और ऑफ़र फिर से पाएँ".into(),
+        Label::SendWayIn => "अंदर का रास्ता भेजें".into(),
+        Label::EndSeat => "हाँ, सीट समाप्त करें".into(),
     }
 }
+
+/// What an empty private chat shows.
+pub(super) const DESCRIPTION: &str = "आपने जो प्राइवेट चैट ख़रीदी हैं, मैं उन्हें खोलता हूँ और आपको अंदर ले जाता हूँ। Start दबाएँ या अपना लिंक यहाँ पेस्ट करें। आपके सवालों का जवाब एक व्यक्ति देता है।";
+
+/// What the profile of the bot shows.
+pub(super) const SHORT_DESCRIPTION: &str = "आपकी ख़रीदी हुई प्राइवेट चैट में जाने का रास्ता।";
 
 pub(super) const fn role(role: Role) -> &'static str {
     match role {
@@ -285,6 +369,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "एक ख़रीदार के बारे में सब कुछ",
         CommandName::Reply => "तैयार जवाब भेजें",
         CommandName::Note => "इस व्यक्ति के बारे में नोट लिखें",
+        CommandName::Delete => "भेजा हुआ संदेश वापस लें",
         CommandName::Close => "यह बातचीत समाप्त करें",
         CommandName::Block => "इस व्यक्ति के संदेश लेना बंद करें",
         CommandName::Unblock => "इस व्यक्ति के संदेश फिर से लें",
@@ -292,7 +377,6 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Extend => "एक्सेस की अवधि बढ़ाएँ",
         CommandName::End => "एक्सेस समाप्त करें",
         CommandName::Allow => "किसी को बिना ख़रीद रहने दें",
-        CommandName::Today => "आज की बिक्री, प्रवेश, प्रतीक्षा और विफलताएँ",
         CommandName::Doctor => "बॉट, अधिकार और चैट जाँचें",
         CommandName::Pause => "चैट का काम कुछ समय रोकें",
         CommandName::Resume => "रुकी हुई चैट का काम फिर शुरू करें",

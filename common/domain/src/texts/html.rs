@@ -41,7 +41,7 @@ pub fn escape(text: &str) -> String {
 /// without what can't be seen or reaches out of its place, and isolated. Never empty.
 #[must_use]
 pub fn name(raw: &str, limit: usize) -> String {
-    let seen = seen(raw);
+    let seen = visible(raw);
     let kept = cut_pieces(&characters(&seen), limit).unwrap_or(seen);
     format!("{ISOLATE}{}{ISOLATE_END}", escape(&kept))
 }
@@ -49,7 +49,7 @@ pub fn name(raw: &str, limit: usize) -> String {
 /// The same as plain text, which buttons show.
 #[must_use]
 pub fn plain_name(raw: &str, limit: usize) -> String {
-    let seen = seen(raw);
+    let seen = visible(raw);
     let kept = cut_pieces(&characters(&seen), limit).unwrap_or(seen);
     format!("{ISOLATE}{kept}{ISOLATE_END}")
 }
@@ -66,8 +66,8 @@ pub fn cut(html: &str, limit: usize) -> String {
     cut_pieces(&pieces(html), limit).unwrap_or_else(|| html.to_owned())
 }
 
-/// What is seen of a name, in one line.
-fn seen(raw: &str) -> String {
+/// What is seen of a name or an id, in one line.
+pub(super) fn visible(raw: &str) -> String {
     let line = raw.replace(
         |c: char| c.is_control() || c.is_whitespace() || is_break(c),
         " ",

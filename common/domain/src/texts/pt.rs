@@ -215,6 +215,39 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "Ninguém lê o que se escreve aqui. Você encontra uma pessoa ali: {contact}"
+        ),
+        Text::SupportNone => "Ninguém lê o que se escreve aqui. Por favor, procure o lugar onde você comprou.".into(),
+        Text::NotPassedOn => "Não consegui passar esta mensagem: o Telegram não me deixa copiá-la. \
+            Por favor, escreva como texto ou envie de outra maneira."
+            .into(),
+
+        Text::NotDelivered => "Não entregue: o Telegram recusou esta mensagem.".into(),
+        Text::NotDeliveredBlocked => "Não entregue: esta pessoa bloqueou o bot, ou a conta dela não existe mais.".into(),
+        Text::NotDeliveredNotStarted => "Não entregue: esta pessoa ainda não iniciou o bot.".into(),
+        Text::NotDeliveredKind => "Não feito: o Telegram não me deixa fazer isso com esta mensagem.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>{messages} {}, {} de atraso</b>",
+            plural(messages, "mensagem", "mensagens"),
+            minutes(number)
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nLíngua: {language}"),
+        Text::TopicNoSeat => "Sem lugar em nenhum chat.".into(),
+        Text::TopicUnknownCommand => "Não conheço este comando. Nada foi enviado à pessoa.".into(),
+        Text::TopicShared => "Várias pessoas escrevem neste tópico. Responda a uma das mensagens delas, para que eu saiba para quem é. \
+            Nada foi enviado."
+            .into(),
+        Text::TopicDelete => "Envie /delete como resposta à mensagem que devo retirar.".into(),
+        Text::TopicBlocked => "Não aceito mais mensagens desta pessoa. Os lugares dela ficam. /unblock desfaz isso.".into(),
+        Text::TopicUnblocked => "Aceito de novo mensagens desta pessoa.".into(),
+        Text::TopicNoReply { name } => format!(
+            "Não há resposta pronta “{name}”. Responda a uma mensagem com <code>/reply = {name}</code>, e ela passa a ser uma."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "Esta mensagem é a resposta pronta “{name}” a partir de agora. <code>/reply {name}</code> envia a resposta."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "Foi um pouco rápido demais para mim: não atendi {command}. Envie de novo daqui a um minuto, por favor."
         ),
@@ -224,6 +257,42 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::RoleHowTo => "Escreva o id da pessoa e o papel: <code>/role 123456789 operator</code>. Papéis: operator, admin, e public para o retirar.".into(),
         Text::RoleTooHigh => "Só pode dar e retirar papéis abaixo do seu, e ninguém pode alterar aqui um proprietário.".into(),
         Text::RoleGiven { person, role: given } => format!("{person} tem agora o papel “{}”.", role(given)),
+        Text::NotHere { command } => format!("Aqui eu não aceito {command}. /help mostra o que eu faço neste chat."),
+        Text::HowTo { example } => format!("Escreva assim, por favor: {example}"),
+        Text::NobodyFound => "Com isso não encontro ninguém nem nada. Eu procuro por id do Telegram, @nome, id de um pedido ou transação.".into(),
+        Text::SeveralFound => "São várias pessoas. Escolha uma pelo id:".into(),
+        Text::PersonLine { person, id } => format!("Pessoa: {person}, id {id}"),
+        Text::PersonReachable => "Eu posso escrever para esta pessoa.".into(),
+        Text::PersonBlockedBot => "Esta pessoa me bloqueou, então não posso escrever para ela.".into(),
+        Text::PersonSilent => "Esta pessoa nunca me escreveu, então não posso escrever para ela.".into(),
+        Text::PersonNoSeat => "Esta pessoa não tem vaga.".into(),
+        Text::SeatEnded { chat } => format!("<b>{chat}</b>: encerrado"),
+        Text::PersonIn => "Está no chat.".into(),
+        Text::PersonOut => "Não está no chat.".into(),
+        Text::PersonBanned => "Um administrador baniu esta pessoa manualmente.".into(),
+        Text::PersonAtDoor => "Pediu para entrar e espera.".into(),
+        Text::RequestLine { id, transaction, status, at } => format!("Pedido {id}, transação {transaction}, de {d}: {status}", d = date(at)),
+        Text::RequestUnclaimed => "Ninguém o resgatou.".into(),
+        Text::RequestJoined { at } => format!("Entrou em {d}.", d = date(at)),
+        Text::RequestVoided { at } => format!("Cancelado em {d}.", d = date(at)),
+        Text::MessageLine { at, state } => format!("Minha mensagem de {d}: {state}", d = date(at)),
+        Text::WaySent => "Certo, eu envio a esta pessoa a entrada dela.".into(),
+        Text::WayNotSent => "Não enviei nada: esta pessoa não tem acesso agora, ou não posso escrever para ela.".into(),
+        Text::ChatUnknown { known } => format!("Indique um dos nossos chats pelo id. São estes: {known}"),
+        Text::GrantNotHere { chat } => format!("<b>{chat}</b> não tem links pessoais, então não posso dar uma vaga nele."),
+        Text::GrantForever { chat, link } => format!("Uma vaga grátis em <b>{chat}</b>, para sempre. Passe este link adiante: a vaga é de quem o abrir primeiro.\n\n<code>{link}</code>"),
+        Text::GrantUntil { chat, link, until } => format!("Uma vaga grátis em <b>{chat}</b>, até {d}. Passe este link adiante: a vaga é de quem o abrir primeiro.\n\n<code>{link}</code>", d = date(until)),
+        Text::EndAsk { person, chat } => format!("Encerrar a vaga de {person} em <b>{chat}</b>? Tudo o que deixa esta pessoa entrar ali acaba na hora. Ninguém é removido do chat por isso, e nenhum dinheiro volta."),
+        Text::ChangedMeanwhile => "Isto mudou nesse meio-tempo, então não fiz nada. Veja de novo, por favor.".into(),
+        Text::SeatRefused { reason } => format!("Esta vaga não permite isso: {reason}"),
+        Text::ChatPaused { chat, reason } => format!("<b>{chat}</b> está em pausa: {reason}. Não faço nem abro nada ali até continuar."),
+        Text::PauseEnds { until } => format!("A pausa termina sozinha em {d}.", d = date(until)),
+        Text::ChatResumed { chat } => format!("Continuo com <b>{chat}</b>."),
+        Text::ChatReady { chat } => format!("<b>{chat}</b>: está tudo bem."),
+        Text::ChatNoDoor { chat } => format!("<b>{chat}</b>: falta o link de pedidos, então ninguém entra. Execute setup de novo."),
+        Text::ChatBroken { chat } => format!("<b>{chat}</b>: minhas chamadas falham ali. Veja minhas permissões no chat."),
+        Text::ChatWaiting { chat, number } => format!("<b>{chat}</b>: por fazer: {number}"),
+        Text::UpdatesParked { number } => format!("Mensagens e toques que não consegui tratar e que esperam um operador: {number}"),
         Text::RightsLost { chat, right } => format!("Falta-me uma permissão em <b>{chat}</b>: {right}. Até lá ninguém entra por mim. Dê-ma entre os administradores do chat."),
         Text::RightsBack { chat } => format!("Tenho todas as permissões de que preciso em <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("Fui adicionado a <b>{chat}</b>. O id é <code>{id}</code>: ponha-o em TELEGRAM_CHAT_ID para vender lugares nele.\n\nPermissões que me faltam lá: {right}"),
@@ -258,8 +327,16 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::EraseNot => "Manter os meus dados".into(),
         Label::NewsStop => "Sem mais novidades e ofertas".into(),
         Label::NewsAgain => "Voltar a receber novidades".into(),
+        Label::SendWayIn => "Enviar a entrada dela".into(),
+        Label::EndSeat => "Sim, encerrar a vaga".into(),
     }
 }
+
+/// What an empty private chat shows.
+pub(super) const DESCRIPTION: &str = "Eu abro os chats privados que você comprou e deixo você entrar. Toque em Iniciar ou cole seu link aqui. Uma pessoa responde às suas perguntas.";
+
+/// What the profile of the bot shows.
+pub(super) const SHORT_DESCRIPTION: &str = "Sua entrada nos chats privados que você comprou.";
 
 pub(super) const fn role(role: Role) -> &'static str {
     match role {
@@ -285,6 +362,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Tudo sobre um comprador",
         CommandName::Reply => "Enviar uma resposta pronta",
         CommandName::Note => "Escrever uma nota sobre esta pessoa",
+        CommandName::Delete => "Retirar uma mensagem enviada",
         CommandName::Close => "Encerrar esta conversa",
         CommandName::Block => "Não receber mais mensagens desta pessoa",
         CommandName::Unblock => "Voltar a receber mensagens desta pessoa",
@@ -292,7 +370,6 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Extend => "Prolongar um acesso",
         CommandName::End => "Encerrar um acesso",
         CommandName::Allow => "Deixar alguém ficar sem comprar",
-        CommandName::Today => "Vendas, entradas, em espera e falhas de hoje",
         CommandName::Doctor => "Verificar bots, permissões e chats",
         CommandName::Pause => "Parar por um tempo o trabalho em um chat",
         CommandName::Resume => "Continuar com um chat em pausa",

@@ -216,6 +216,37 @@ pub(super) fn text(text: &Text<'_>) -> String {
             date(from)
         ),
 
+        Text::SupportElsewhere { contact } => format!(
+            "То, что пишут здесь, никто не читает. Человек ответит вам там: {contact}"
+        ),
+        Text::SupportNone => "То, что пишут здесь, никто не читает. Обратитесь, пожалуйста, туда, где вы купили доступ.".into(),
+        Text::NotPassedOn => "Я не смог передать это сообщение: Telegram не даёт мне его скопировать. \
+            Напишите, пожалуйста, текстом или отправьте по-другому."
+            .into(),
+
+        Text::NotDelivered => "Не доставлено: Telegram отклонил это сообщение.".into(),
+        Text::NotDeliveredBlocked => "Не доставлено: человек заблокировал бота, или его аккаунта больше нет.".into(),
+        Text::NotDeliveredNotStarted => "Не доставлено: человек ещё не запустил бота.".into(),
+        Text::NotDeliveredKind => "Не сделано: Telegram не даёт мне сделать это с этим сообщением.".into(),
+        Text::JoinedWords { messages, minutes: number } => format!(
+            "<b>Сообщений: {messages}, опоздание: {number} мин.</b>"
+        ),
+        Text::TopicHead { person, language } => format!("<b>{person}</b>\nЯзык: {language}"),
+        Text::TopicNoSeat => "Мест в чатах нет.".into(),
+        Text::TopicUnknownCommand => "Я не знаю такой команды. Человеку ничего не отправлено.".into(),
+        Text::TopicShared => "В этой теме пишут несколько человек. Ответьте на одно из их сообщений, чтобы я знал, для кого это. \
+            Ничего не отправлено."
+            .into(),
+        Text::TopicDelete => "Отправьте /delete в ответ на сообщение, которое я должен убрать.".into(),
+        Text::TopicBlocked => "Я больше не принимаю сообщения от этого человека. Его места остаются. /unblock отменяет это.".into(),
+        Text::TopicUnblocked => "Я снова принимаю сообщения от этого человека.".into(),
+        Text::TopicNoReply { name } => format!(
+            "Готового ответа «{name}» нет. Ответьте на сообщение командой <code>/reply = {name}</code>, и оно им станет."
+        ),
+        Text::TopicReplyKept { name } => format!(
+            "Теперь это сообщение — готовый ответ «{name}». <code>/reply {name}</code> отправляет его."
+        ),
+
         Text::TooManyCommands { command } => format!(
             "Для меня это слишком быстро: команду {command} я не принял. Отправьте её ещё раз через минуту."
         ),
@@ -225,6 +256,42 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::RoleHowTo => "Напишите id человека и роль: <code>/role 123456789 operator</code>. Роли: operator, admin, а public снимает роль.".into(),
         Text::RoleTooHigh => "Вы можете давать и снимать только роли ниже вашей, а владельца здесь изменить нельзя.".into(),
         Text::RoleGiven { person, role: given } => format!("У {person} теперь роль «{}».", role(given)),
+        Text::NotHere { command } => format!("Здесь я не выполняю {command}. Что я делаю в этом чате, покажет /help."),
+        Text::HowTo { example } => format!("Напишите, пожалуйста, так: {example}"),
+        Text::NobodyFound => "По этому я никого и ничего не нашёл. Я ищу по id в Telegram, @имени, id запроса или транзакции.".into(),
+        Text::SeveralFound => "Таких людей несколько. Выберите одного по id:".into(),
+        Text::PersonLine { person, id } => format!("Человек: {person}, id {id}"),
+        Text::PersonReachable => "Я могу писать этому человеку.".into(),
+        Text::PersonBlockedBot => "Этот человек заблокировал меня, писать ему я не могу.".into(),
+        Text::PersonSilent => "Этот человек мне никогда не писал, поэтому писать ему я не могу.".into(),
+        Text::PersonNoSeat => "У этого человека нет места.".into(),
+        Text::SeatEnded { chat } => format!("<b>{chat}</b>: закончился"),
+        Text::PersonIn => "Состоит в чате.".into(),
+        Text::PersonOut => "Не состоит в чате.".into(),
+        Text::PersonBanned => "Администратор забанил этого человека вручную.".into(),
+        Text::PersonAtDoor => "Просит впустить и ждёт.".into(),
+        Text::RequestLine { id, transaction, status, at } => format!("Запрос {id}, транзакция {transaction}, от {d}: {status}", d = date(at)),
+        Text::RequestUnclaimed => "Его ещё никто не использовал.".into(),
+        Text::RequestJoined { at } => format!("Вход: {d}.", d = date(at)),
+        Text::RequestVoided { at } => format!("Отменён: {d}.", d = date(at)),
+        Text::MessageLine { at, state } => format!("Моё сообщение от {d}: {state}", d = date(at)),
+        Text::WaySent => "Хорошо, я отправляю этому человеку вход.".into(),
+        Text::WayNotSent => "Я ничего не отправил: у этого человека сейчас нет доступа, или я не могу ему писать.".into(),
+        Text::ChatUnknown { known } => format!("Назовите один из наших чатов по id. Вот они: {known}"),
+        Text::GrantNotHere { chat } => format!("В <b>{chat}</b> нет личных ссылок, поэтому дать там место я не могу."),
+        Text::GrantForever { chat, link } => format!("Бесплатное место в <b>{chat}</b>, бессрочно. Передайте эту ссылку: место получит тот, кто первым её откроет.\n\n<code>{link}</code>"),
+        Text::GrantUntil { chat, link, until } => format!("Бесплатное место в <b>{chat}</b>, до {d}. Передайте эту ссылку: место получит тот, кто первым её откроет.\n\n<code>{link}</code>", d = date(until)),
+        Text::EndAsk { person, chat } => format!("Прекратить доступ {person} к <b>{chat}</b>? Всё, что впускает туда этого человека, закончится сразу. Из чата никто не удаляется, и деньги не возвращаются."),
+        Text::ChangedMeanwhile => "За это время всё изменилось, поэтому я ничего не сделал. Посмотрите ещё раз.".into(),
+        Text::SeatRefused { reason } => format!("С этим местом так нельзя: {reason}"),
+        Text::ChatPaused { chat, reason } => format!("Работа с <b>{chat}</b> приостановлена: {reason}. До её возобновления я там ничего не создаю и никого не впускаю."),
+        Text::PauseEnds { until } => format!("Пауза закончится сама: {d}.", d = date(until)),
+        Text::ChatResumed { chat } => format!("Работа с <b>{chat}</b> продолжается."),
+        Text::ChatReady { chat } => format!("<b>{chat}</b>: всё в порядке."),
+        Text::ChatNoDoor { chat } => format!("<b>{chat}</b>: нет ссылки для заявок, поэтому никто не войдёт. Запустите setup ещё раз."),
+        Text::ChatBroken { chat } => format!("<b>{chat}</b>: мои вызовы там не проходят. Проверьте мои права в чате."),
+        Text::ChatWaiting { chat, number } => format!("<b>{chat}</b>: ждёт выполнения: {number}"),
+        Text::UpdatesParked { number } => format!("Сообщения и нажатия, которые я не смог обработать и которые ждут оператора: {number}"),
         Text::RightsLost { chat, right } => format!("Мне не хватает права в <b>{chat}</b>: {right}. Пока его нет, никто не войдёт через меня. Дайте его мне среди администраторов чата."),
         Text::RightsBack { chat } => format!("У меня есть все нужные права в <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("Меня добавили в <b>{chat}</b>. Его id: <code>{id}</code>. Впишите его в TELEGRAM_CHAT_ID, чтобы продавать в нём места.\n\nПрава, которых мне там не хватает: {right}"),
@@ -259,8 +326,16 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::EraseNot => "Сохранить мои данные".into(),
         Label::NewsStop => "Больше не присылать новости".into(),
         Label::NewsAgain => "Снова получать новости".into(),
+        Label::SendWayIn => "Отправить вход".into(),
+        Label::EndSeat => "Да, прекратить доступ".into(),
     }
 }
+
+/// What an empty private chat shows.
+pub(super) const DESCRIPTION: &str = "Я открываю закрытые чаты, доступ к которым вы купили, и впускаю вас. Нажмите «Старт» или вставьте свою ссылку. На вопросы ответит человек.";
+
+/// What the profile of the bot shows.
+pub(super) const SHORT_DESCRIPTION: &str = "Вход в закрытые чаты, доступ к которым вы купили.";
 
 pub(super) const fn role(role: Role) -> &'static str {
     match role {
@@ -286,6 +361,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Buyer => "Всё об одном покупателе",
         CommandName::Reply => "Отправить готовый ответ",
         CommandName::Note => "Записать заметку об этом человеке",
+        CommandName::Delete => "Убрать отправленное сообщение",
         CommandName::Close => "Завершить разговор",
         CommandName::Block => "Больше не принимать сообщения этого человека",
         CommandName::Unblock => "Снова принимать сообщения этого человека",
@@ -293,7 +369,6 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
         CommandName::Extend => "Продлить доступ",
         CommandName::End => "Прекратить доступ",
         CommandName::Allow => "Разрешить остаться без покупки",
-        CommandName::Today => "Продажи, входы, ожидание и сбои за сегодня",
         CommandName::Doctor => "Проверить ботов, права и чаты",
         CommandName::Pause => "Приостановить работу с чатом",
         CommandName::Resume => "Возобновить работу с чатом",

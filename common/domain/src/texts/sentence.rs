@@ -1,6 +1,6 @@
 //! What there is to say: the sentences with their arguments, and the buttons.
 
-use super::argument::{Address, Date, LabelName, Name};
+use super::argument::{Address, Code, Date, LabelName, Name};
 use crate::command::{CommandName, Role};
 
 /// An enum of sentences, and the samples with which tests go through all of them.
@@ -150,6 +150,41 @@ sentences! { 'a,
     SupportArrived,
     /// The same, while none of them is there.
     SupportArrivedLater { from: Date },
+    /// Nobody reads what is written here, but somebody can be reached there.
+    SupportElsewhere { contact: Address<'a> },
+    /// Nobody reads what is written here.
+    SupportNone,
+    /// A message can't be passed on to the operators.
+    NotPassedOn,
+
+    /// To operators: an answer did not reach the person.
+    NotDelivered,
+    /// The same, since the person has blocked the bot.
+    NotDeliveredBlocked,
+    /// The same, since the person has not started the bot.
+    NotDeliveredNotStarted,
+    /// The same, since Telegram does not copy such a message.
+    NotDeliveredKind,
+    /// To operators: heads several messages of a person that waited.
+    JoinedWords { messages: u32, minutes: u32 },
+    /// To operators: heads what is pinned in the topic of a person, with their language.
+    TopicHead { person: Name<'a>, language: Name<'a> },
+    /// Stands below it: no seat.
+    TopicNoSeat,
+    /// To operators: a command that is none was not passed on.
+    TopicUnknownCommand,
+    /// To operators: several people write in this topic.
+    TopicShared,
+    /// To operators: how a message is taken back.
+    TopicDelete,
+    /// To operators: no more messages of this person.
+    TopicBlocked,
+    /// To operators: messages of this person again.
+    TopicUnblocked,
+    /// To operators: there is no prepared answer of this name.
+    TopicNoReply { name: Name<'a> },
+    /// To operators: a message is a prepared answer from now on.
+    TopicReplyKept { name: Name<'a> },
 
     /// A command was not taken, since there were too many.
     TooManyCommands { command: CommandName },
@@ -161,6 +196,78 @@ sentences! { 'a,
     RoleTooHigh,
     /// A role is given, or taken: this one is left.
     RoleGiven { person: Name<'a>, role: Role },
+    /// A command that is taken elsewhere.
+    NotHere { command: CommandName },
+    /// How a command is written.
+    HowTo { example: Code<'a> },
+    /// Nobody and nothing is found.
+    NobodyFound,
+    /// Heads a list of people.
+    SeveralFound,
+    /// A person.
+    PersonLine { person: Name<'a>, id: Code<'a> },
+    /// The bot can write to a person.
+    PersonReachable,
+    /// A person has blocked the bot.
+    PersonBlockedBot,
+    /// A person never wrote to the bot.
+    PersonSilent,
+    /// A person without a seat.
+    PersonNoSeat,
+    /// A seat that gives no access any more.
+    SeatEnded { chat: Name<'a> },
+    /// Where a person is: in the chat of the seat.
+    PersonIn,
+    /// Outside.
+    PersonOut,
+    /// Banned by an administrator.
+    PersonBanned,
+    /// Asks to be let in.
+    PersonAtDoor,
+    /// A request.
+    RequestLine { id: Code<'a>, transaction: Code<'a>, status: Code<'a>, at: Date },
+    /// Nobody has claimed a request.
+    RequestUnclaimed,
+    /// When the person of a request joined.
+    RequestJoined { at: Date },
+    /// When a request was voided.
+    RequestVoided { at: Date },
+    /// A message to a person, and its state.
+    MessageLine { at: Date, state: Code<'a> },
+    /// The way in is sent to a person.
+    WaySent,
+    /// The way in can not be sent.
+    WayNotSent,
+    /// A chat that is none of ours, and those that are.
+    ChatUnknown { known: Code<'a> },
+    /// A chat without claim links.
+    GrantNotHere { chat: Name<'a> },
+    /// A free seat without an end.
+    GrantForever { chat: Name<'a>, link: Address<'a> },
+    /// A free seat with an end.
+    GrantUntil { chat: Name<'a>, link: Address<'a>, until: Date },
+    /// A seat is to be ended: asks first.
+    EndAsk { person: Code<'a>, chat: Name<'a> },
+    /// What was asked is not so any more.
+    ChangedMeanwhile,
+    /// A seat does not allow it.
+    SeatRefused { reason: Code<'a> },
+    /// A chat is paused.
+    ChatPaused { chat: Name<'a>, reason: Name<'a> },
+    /// When a pause ends by itself.
+    PauseEnds { until: Date },
+    /// A chat goes on.
+    ChatResumed { chat: Name<'a> },
+    /// Of `/doctor`: a chat with all that it needs.
+    ChatReady { chat: Name<'a> },
+    /// Of `/doctor`: nobody can come in.
+    ChatNoDoor { chat: Name<'a> },
+    /// Of `/doctor`: calls for a chat fail.
+    ChatBroken { chat: Name<'a> },
+    /// Of `/doctor`: what waits.
+    ChatWaiting { chat: Name<'a>, number: u32 },
+    /// Of `/doctor`: updates that could not be handled.
+    UpdatesParked { number: u32 },
     /// To owners: the bot lacks what it needs in a chat that is sold.
     RightsLost { chat: Name<'a>, right: Name<'a> },
     /// To owners: the bot has all that it needs in a chat.
@@ -215,4 +322,8 @@ sentences! { 'a,
     NewsStop,
     /// Undoes [`Text::Stopped`].
     NewsAgain,
+    /// Sends a person the way into their chats.
+    SendWayIn,
+    /// Answers [`Text::EndAsk`].
+    EndSeat,
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Chat, UpdateKind, User};
 use crate::id::{ChatId, TelegramUserId};
+use crate::relay::WrittenMessage;
 use crate::time::Timestamp;
 
 /// A person, as an update names them.
@@ -34,7 +35,7 @@ impl From<User> for Sender {
         Self {
             person: TelegramUserId(user.id),
             name: name.trim().to_owned(),
-            username: user.username,
+            username: user.username.filter(|name| !name.is_empty()),
             language_code: user.language_code,
         }
     }
@@ -51,6 +52,8 @@ pub struct PrivateMessage {
     pub at: Timestamp,
     /// The text; nothing of a photo, a sticker and the like.
     pub text: Option<String>,
+    /// What the relay reads of it.
+    pub written: WrittenMessage,
 }
 
 /// Without the text, which is the person's own.
@@ -92,7 +95,8 @@ pub(super) struct Message {
     text: Option<String>,
 }
 
-pub(super) fn kind_of(message: Message) -> UpdateKind {
+/// `raw` is the message as it came.
+pub(super) fn kind_of(message: Message, raw: &str) -> UpdateKind {
     if message.sender_chat.is_some() {
         return UpdateKind::Ignored("written in the name of a chat");
     }
@@ -102,12 +106,19 @@ pub(super) fn kind_of(message: Message) -> UpdateKind {
     let at = Timestamp::from_seconds(message.date);
     match message.chat.kind.as_str() {
         // In a private chat the chat is the person.
-        "private" if from.id == message.chat.id => UpdateKind::Private(PrivateMessage {
-            from: from.into(),
-            message_id: message.message_id,
-            at,
-            text: message.text,
-        }),
+        "private" if from.id == message.chat.id => {
+            let fields = serde_json::from_str(raw).unwrap_or_default();
+            let Some(written) = WrittenMessage::read(&fields) else {
+                return UpdateKind::Ignored("not a Message");
+            };
+            UpdateKind::Private(PrivateMessage {
+                from: from.into(),
+                message_id: message.message_id,
+                at,
+                text: message.text,
+                written,
+            })
+        }
         "group" | "supergroup" => match message.text {
             Some(text) if text.starts_with('/') => UpdateKind::Group(GroupMessage {
                 chat: ChatId(message.chat.id),

@@ -29,7 +29,7 @@ const REISSUE_WAIT: Duration = Duration::from_secs(21 * 24 * 3600);
 const VOIDED_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What every action writes.
-const NOTED: &str = "#history = :history, #actions = :actions, updatedAt = :now";
+pub(super) const NOTED: &str = "#history = :history, #actions = :actions, updatedAt = :now";
 
 /// What became of an action.
 pub enum Acted {
@@ -452,7 +452,7 @@ fn map<const N: usize>(fields: [(&str, AttributeValue); N]) -> HashMap<String, A
         .collect()
 }
 
-fn entry_value(entry: &Entry) -> AttributeValue {
+pub(super) fn entry_value(entry: &Entry) -> AttributeValue {
     AttributeValue::M(map([
         (AT, s(entry.at)),
         (WHO, s(&entry.who)),

@@ -5,12 +5,15 @@
 //! (`joinedAt`, `returnedAt`) to a leave that is later than it. In doubt the seat is taken.
 
 use super::super::StoreError;
-use super::super::item::{link, s};
+use super::super::item::{link, n, s};
 use super::{Invites, Written};
 use domain::id::RequestId;
 use domain::invite::{Invite, PENDING_AFTER};
 use domain::join::{Join, Presence};
 use domain::time::Timestamp;
+
+/// A link is for whoever comes by it; a claimed seat is its holder's, who may be another one since it was read.
+const IS_THEIRS: &str = "(attribute_not_exists(claimVersion) OR boundTo = :holder)";
 
 /// What became of a join.
 pub enum Joined {
@@ -18,7 +21,7 @@ pub enum Joined {
     First(Box<Invite>),
     /// A join of this request was recorded before. If its person had left, the seat is taken again, by this one.
     Again(Box<Invite>),
-    /// Who joined has left since then, and the seat is free again; nothing changed.
+    /// Who joined has left since then, and the seat is free again; or it is another person's by now. Nothing changed.
     Past(Box<Invite>),
     /// The request does not exist any more.
     Missing,
@@ -42,9 +45,12 @@ impl Invites {
                  pendingShard = :shard, pendingSince = if_not_exists(pendingSince, :since) REMOVE leftAt",
             )
             .condition_expression(
-                "attribute_exists(requestId) AND attribute_not_exists(joinedAt) \
-                 AND (attribute_not_exists(leftAt) OR leftAt <= :joined)",
+                format!(
+                    "attribute_exists(requestId) AND attribute_not_exists(joinedAt) \
+                     AND (attribute_not_exists(leftAt) OR leftAt <= :joined) AND {IS_THEIRS}"
+                ),
             )
+            .expression_attribute_values(":holder", n(join.person))
             .expression_attribute_values(":joined", s(join.at))
             .expression_attribute_values(":person", s(join.person))
             .expression_attribute_values(":link", link(&join.link))
@@ -81,7 +87,10 @@ impl Invites {
             .update_expression(
                 "SET telegramUserId = :person, joinedLink = :link, returnedAt = :at, updatedAt = :now REMOVE leftAt",
             )
-            .condition_expression("attribute_exists(joinedAt) AND leftAt <= :at")
+            .condition_expression(format!(
+                "attribute_exists(joinedAt) AND leftAt <= :at AND {IS_THEIRS}"
+            ))
+            .expression_attribute_values(":holder", n(join.person))
             .expression_attribute_values(":person", s(join.person))
             .expression_attribute_values(":link", link(&join.link))
             .expression_attribute_values(":at", s(join.at))

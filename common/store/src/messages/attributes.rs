@@ -12,6 +12,7 @@ pub(super) const LAST_ERROR: &str = "lastError";
 pub(super) const MESSAGE_ID: &str = "messageId";
 pub(super) const NOT_AFTER: &str = "notAfter";
 pub(super) const NOT_BEFORE: &str = "notBefore";
+pub(super) const OWNER: &str = "owner";
 pub(super) const QUEUED_AT: &str = "queuedAt";
 pub(super) const RETRY_AT: &str = "retryAt";
 pub(super) const SENDING_BY: &str = "sendingBy";

@@ -403,6 +403,7 @@ fn item_of(task: &MessageTask, lane: &MessageLane) -> Item {
         (CLASS, Some(s(task.class.as_str()))),
         (NOT_BEFORE, task.not_before.map(s)),
         (NOT_AFTER, task.not_after.map(s)),
+        (OWNER, task.owner.map(s)),
         (RETRY_AT, task.retry_at.map(s)),
         (ATTEMPTS, (task.attempts > 0).then(|| n(task.attempts))),
         (CRASHES, (task.crashes > 0).then(|| n(task.crashes))),
@@ -423,6 +424,7 @@ fn task_of(table: &Table, item: &Item) -> Result<MessageTask, StoreError> {
     let place = reader.text(MESSAGE_ID)?;
     let id = place.strip_suffix(&format!("#{chat}"));
     let id = id.ok_or_else(|| table.malformed(MESSAGE_ID))?;
+    let owner = reader.optional_text(OWNER)?.map(str::parse);
     Ok(MessageTask {
         message: id.parse().map_err(|_| table.malformed(MESSAGE_ID))?,
         bot: BotId(reader.number(BOT_ID)?),
@@ -430,6 +432,7 @@ fn task_of(table: &Table, item: &Item) -> Result<MessageTask, StoreError> {
         class: reader.parsed(CLASS)?,
         not_before: reader.optional_instant(NOT_BEFORE)?,
         not_after: reader.optional_instant(NOT_AFTER)?,
+        owner: owner.transpose().map_err(|_| table.malformed(OWNER))?,
         retry_at: reader.optional_instant(RETRY_AT)?,
         attempts: reader.optional_number(ATTEMPTS)?.unwrap_or_default(),
         crashes: reader.optional_number(CRASHES)?.unwrap_or_default(),

@@ -21,6 +21,7 @@ pub(super) const CAUSE: &str = "cause";
 pub(super) const HELD: &str = "held";
 pub(super) const CLAIMED_AT: &str = "claimedAt";
 pub(super) const REMOVED_AT: &str = "removedAt";
+pub(super) const MOVED_AT: &str = "movedAt";
 pub(super) const OFFERED_AT: &str = "offeredAt";
 pub(super) const REVIEW: &str = "review";
 pub(super) const CHECKED_AT: &str = "checkedAt";

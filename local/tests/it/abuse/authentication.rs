@@ -37,6 +37,7 @@ async fn a_key_in_the_url_in_the_body_or_in_a_cookie_opens_nothing() {
                 ("GET", format!("/v1/invite/{known}")),
                 ("GET", "/local/state".to_owned()),
                 ("POST", "/local/actions/buy".to_owned()),
+                ("POST", "/local/actions/phone-say".to_owned()),
             ] {
                 let target = format!("{target}?{query}={value}");
                 let answer = ask(
@@ -203,6 +204,7 @@ async fn a_page_of_another_site_is_told_nothing_and_may_do_nothing() {
         status.as_str(),
         "/local/state",
         "/local/actions/buy",
+        "/local/actions/phone-say",
         "/local/actions/advance-clock",
         "/",
     ] {

@@ -39,9 +39,24 @@ fn expected(update: &Value, chat_id: i64) -> &'static str {
         && change["new_chat_member"]["user"]["is_bot"] == false
         && !link.is_empty()
         && !link.ends_with("...");
-    match is_join && change["chat"]["id"] == chat_id {
-        true => "orphan",
-        false => "ignored",
+    // Let in by a person who administers the chat, and not by our door.
+    let by = &change["from"];
+    let is_by_hand = change["invite_link"]["creates_join_request"] == true
+        && by["is_bot"] == false
+        && by["id"] != change["new_chat_member"]["user"]["id"];
+    // What becomes of our bot in a chat that is sold is somebody's business.
+    let own = &update["my_chat_member"];
+    let is_known = matches!(
+        own["new_chat_member"]["status"].as_str(),
+        Some("administrator" | "member" | "restricted" | "left" | "kicked")
+    );
+    let is_own = is_known && own["chat"]["id"] == chat_id && own["chat"]["type"] != "private";
+    if is_own {
+        "handled"
+    } else if is_join && !is_by_hand && change["chat"]["id"] == chat_id {
+        "orphan"
+    } else {
+        "ignored"
     }
 }
 

@@ -145,6 +145,8 @@ async fn a_wrong_method_is_told_the_right_one_on_every_route() {
         ("/local/state", "GET"),
         ("/local/actions/buy", "POST"),
         ("/local/actions/tap", "POST"),
+        ("/local/actions/phone-say", "POST"),
+        ("/local/actions/forum-say", "POST"),
         ("/local/actions/advance-clock", "POST"),
     ] {
         for method in [

@@ -16,8 +16,9 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 24] = [
+const OPTIONAL: [&str; 33] = [
     "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_DAEMON_ADDRESS",
@@ -27,24 +28,32 @@ const OPTIONAL: [&str; 24] = [
     "CLAIM_RETENTION_DAYS",
     "COMMANDS_PER_MINUTE",
     "DEFAULT_LANGUAGE",
+    "JOIN_REQUEST_HOLD_SEC",
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
+    "NEW_TOPICS_PER_HOUR",
+    "OPERATOR_CHAT_ID",
     "PEOPLE_TTL_DAYS",
+    "POLL_HOLD_SEC",
     "PRIVACY_URL",
+    "REBINDS_MAX",
     "RELAY_PER_MINUTE",
     "RUST_LOG",
     "SECRETS_ARN",
+    "SUPPORT_HOURS",
+    "SUPPORT_URL",
     "TABLE_PREFIX",
     "TELEGRAM_API_BASE",
     "TELEGRAM_CHANNEL_ID",
     "TELEGRAM_LINK_BASE",
     "TERMS_URL",
+    "UPDATES_RETENTION_HOURS",
     "WEBENGAGE_API_BASE",
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 18] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -57,6 +66,9 @@ const TABLES: [(&str, &str); 15] = [
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
     ("Updates", "UPDATES_TABLE"),
+    ("UpdateFeed", "UPDATE_FEED_TABLE"),
+    ("Actors", "ACTORS_TABLE"),
+    ("RelayMap", "RELAY_MAP_TABLE"),
     ("People", "PEOPLE_TABLE"),
     ("Jobs", "JOBS_TABLE"),
     ("Erasures", "ERASURES_TABLE"),
@@ -563,6 +575,7 @@ fn every_name_that_the_code_reads_is_known_and_in_the_operators_book() {
     let unset = [
         "SECRETS_ARN",
         "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_LOG_LEVEL",
         "AWS_XRAY_DAEMON_ADDRESS",
         "METRICS_NAMESPACE",

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::Request;
-use super::message::{draft, formatted, keyboard, simulated};
+use super::message::{LONGEST_CAPTION, draft, formatted, keyboard, simulated};
 use crate::telegram::conversation::{ChatMessage, Conversation};
 use crate::telegram::entities::Formatted;
 use crate::telegram::media::new_album;
 use crate::telegram::refusal::Refusal;
 use crate::telegram::state::TelegramState;
 
-const LONGEST_CAPTION: usize = 1024;
 const MOST_COPIED: usize = 100;
 
 pub(super) fn one(world: &mut TelegramState, request: &Request<'_>) -> Result<Value, Refusal> {

@@ -13,6 +13,8 @@ use crate::telegram::schema;
 use crate::telegram::state::TelegramState;
 
 const LONGEST_TEXT: usize = 4096;
+/// The longest caption, in UTF-16 units.
+pub(super) const LONGEST_CAPTION: usize = 1024;
 const LONGEST_ANSWER: usize = 200;
 const MOST_DELETED: usize = 100;
 const DELETABLE_SECONDS: i64 = 48 * 3600;
@@ -132,6 +134,30 @@ pub(super) fn edit_text(
     }
     let said = text(world, request)?;
     edit(world, request, Some(said))
+}
+
+/// Of what has a caption alone.
+pub(super) fn edit_caption(
+    world: &mut TelegramState,
+    request: &Request<'_>,
+) -> Result<Value, Refusal> {
+    simulated(request)?;
+    let said = formatted(world, request, "caption")?;
+    if said.units() > LONGEST_CAPTION {
+        return Err(Refusal::bad_request("message caption is too long"));
+    }
+    let conversation = world.writable(request.bot_id, &request.chat_id(), request.now_ms)?;
+    let message = message_mut(world, request, conversation)
+        .ok_or_else(|| Refusal::bad_request("message to edit not found"))?;
+    if !message.is_from(request.bot_id) || !message.is_media() {
+        return Err(Refusal::bad_request("message can't be edited"));
+    }
+    if message.draft.said == said {
+        return Err(Refusal::bad_request(NOT_MODIFIED));
+    }
+    message.edit(said, request.now_ms);
+    let message = message.clone();
+    Ok(world.message_json(conversation, &message))
 }
 
 pub(super) fn edit_keyboard(

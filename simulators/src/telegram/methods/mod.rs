@@ -80,6 +80,7 @@ pub(crate) fn run(
         "unbanChatMember" => moderation::unban(world, request),
         "sendMessage" => message::send(world, request),
         "editMessageText" => message::edit_text(world, request),
+        "editMessageCaption" => message::edit_caption(world, request),
         "editMessageReplyMarkup" => message::edit_keyboard(world, request),
         "deleteMessage" => message::delete(world, request),
         "deleteMessages" => message::delete_many(world, request),

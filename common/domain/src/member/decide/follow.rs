@@ -3,6 +3,7 @@
 use super::super::effect::{SeatEffect, SeatEvent, WayInTone};
 use super::super::fold::{self, Right, Standing};
 use super::super::presence::PresenceState;
+use super::super::removal::RemovalCause;
 use super::super::{OVER_KEPT, SEAT_HISTORY_MAX, SeatEntry};
 use super::{Draft, SeatChange};
 
@@ -13,8 +14,10 @@ impl Draft<'_> {
         let standing = self.standing();
         if standing.right.is_admitted() {
             self.seat.guest = false;
+            self.seat.moved_at = None;
         }
         self.skip_if_moot();
+        self.plan_if_moved(&standing);
         let rights_before = [self.before.right, self.before.standing(self.now).right];
         self.follow_pair(&standing, rights_before, is_undo);
         self.follow_right(&standing, rights_before);
@@ -34,6 +37,25 @@ impl Draft<'_> {
         SeatChange {
             seat: self.seat,
             effects: self.effects,
+        }
+    }
+
+    /// Who is inside although their seat moved to another account is taken out, whenever they are seen inside: a join
+    /// request that was approved a moment before the move lets them in after it. Who is outside may have come in before the
+    /// chat was claimed, or the word of it was lost: that is looked at once.
+    fn plan_if_moved(&mut self, standing: &Standing) {
+        let seat = &self.seat;
+        let Some(moved_at) = seat.moved_at.filter(|_| standing.right == Right::Ended) else {
+            return;
+        };
+        match seat.presence {
+            PresenceState::In if !seat.guest && seat.removal.is_none() => {
+                self.plan(RemovalCause::Moved);
+            }
+            PresenceState::Out if self.before.moved_at.is_none() => {
+                self.effects.push(SeatEffect::LookIfInside { moved_at });
+            }
+            _ => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod effects;
 mod entitlements;
+mod moved;
 mod presence;
 mod removal;
 mod sequences;

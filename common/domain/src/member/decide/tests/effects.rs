@@ -222,6 +222,7 @@ fn no_two_effects_of_one_seat_share_a_key() {
         SeatEffect::LookAtCall {
             claimed_at: day(100),
         },
+        SeatEffect::LookIfInside { moved_at: day(100) },
         row(RemovalRow::Done),
         SeatEffect::Event(SeatEvent::Grace),
         SeatEffect::Event(SeatEvent::Ended),

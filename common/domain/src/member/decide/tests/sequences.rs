@@ -8,6 +8,7 @@ enum Happening {
     Bought,
     BoughtAhead,
     Refunded,
+    MovedAway,
     Disputed,
     DisputeWon,
     DaysPass,
@@ -32,10 +33,11 @@ enum Happening {
 
 use Happening::*;
 
-const ALL: [Happening; 23] = [
+const ALL: [Happening; 24] = [
     Bought,
     BoughtAhead,
     Refunded,
+    MovedAway,
     Disputed,
     DisputeWon,
     DaysPass,
@@ -97,6 +99,7 @@ fn commands(happening: Happening, seat: &Seat, now: Timestamp) -> Option<SeatCom
             entitlement: Entitlement::new(Cover::Forever, now.plus(secs(600))),
         }),
         Refunded => Some(SeatCommand::Close { id, at: now }),
+        MovedAway => Some(SeatCommand::MoveAway { id, at: now }),
         Disputed => disputed(Some(now)),
         DisputeWon => disputed(None),
         DaysPass | LeasePasses => None,

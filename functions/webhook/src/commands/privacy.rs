@@ -1,4 +1,4 @@
-//! What a person may do with their data: have a copy, or have all of it erased, which is asked twice.
+//! `/privacy`: what is kept, and what a person may do with it: have a copy, or have all of it erased, which is asked twice.
 //!
 //! ```text
 //! put the job              its id is made of the update     die here: Telegram sends the update again, it is the same job
@@ -18,7 +18,7 @@ use crate::Failure;
 use crate::conversation::Conversation;
 
 /// Answers `/privacy`: what is kept, and what the person may do.
-pub(crate) async fn show(conversation: &Conversation<'_>) -> Result<(), Failure> {
+pub(super) async fn run(conversation: &Conversation<'_>) -> Result<(), Failure> {
     let days = u32::try_from(conversation.app.people.ttl_days()).unwrap_or(u32::MAX);
     let mut html = Text::Privacy { days }.html(conversation.language);
     if let Some(url) = &conversation.app.privacy_url {
@@ -40,7 +40,7 @@ pub(crate) async fn export(conversation: &Conversation<'_>) -> Result<(), Failur
 
 /// Asks whether the person's data are to be erased, and says what ends with them.
 pub(crate) async fn ask(conversation: &Conversation<'_>) -> Result<(), Failure> {
-    let seats = conversation.seats().await?.len();
+    let seats = conversation.seats_of(conversation.person()).await?.len();
     let text = match u32::try_from(seats).unwrap_or(u32::MAX) {
         0 => Text::EraseAsk,
         chats => Text::EraseAskSeats { chats },

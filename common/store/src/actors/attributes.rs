@@ -1,0 +1,29 @@
+//! The attribute names of the table of actors, each listed once, and the keys that are not those of a hash.
+
+use domain::actor::ActorName;
+
+/// The key of the list of all actors.
+pub(super) const LIST: &str = "list";
+/// What the key of an actor's record begins with.
+const RECORD: &str = "actor#";
+
+pub(super) const KEY_HASH: &str = "keyHash";
+pub(super) const NAME: &str = "name";
+pub(super) const UNTIL: &str = "until";
+pub(super) const ACTORS: &str = "actors";
+pub(super) const ROLE: &str = "role";
+pub(super) const CHATS: &str = "chats";
+pub(super) const RATE: &str = "rate";
+pub(super) const ENDS_AT: &str = "endsAt";
+pub(super) const CREATED_AT: &str = "createdAt";
+pub(super) const CURSOR: &str = "cursor";
+pub(super) const ALLOWED_UPDATES: &str = "allowedUpdates";
+pub(super) const POLL: &str = "poll";
+pub(super) const ASKED_OFFSET: &str = "askedOffset";
+pub(super) const PRESENT_KEY: &str = "presentKey";
+pub(super) const FORMER_KEY: &str = "formerKey";
+
+/// The key of an actor's record.
+pub(super) fn record_key(name: &ActorName) -> String {
+    format!("{RECORD}{name}")
+}

@@ -1,0 +1,84 @@
+//! What makes claim links: their keys, and the name of the front bot.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::claim::{ChatDeliveries, Claim, ClaimKeys};
+use domain::id::InviteLink;
+use domain::time::Timestamp;
+use runtime::aws;
+use runtime::config::Env;
+use runtime::response::Rejection;
+use runtime::settings;
+use runtime::telemetry::chain;
+use tracing::error;
+
+use crate::{BotInfos, FrontBot, StoreError};
+
+/// How long the name of the front bot is believed: people rename bots by hand, and seldom.
+const NAME_KEPT: Duration = Duration::from_secs(60);
+
+/// What makes claim links.
+pub struct ClaimLinks {
+    keys: ClaimKeys,
+    bots: BotInfos,
+    link_base: String,
+    front: Mutex<Option<(FrontBot, Timestamp)>>,
+}
+
+impl ClaimLinks {
+    /// Reads the environment; what is missing is reported by [`Env::check`].
+    pub fn from_env(env: &mut Env, deliveries: &ChatDeliveries, aws: &aws::Shared) -> Self {
+        Self {
+            keys: settings::claim_keys(env, deliveries),
+            bots: BotInfos::from_env(aws.dynamodb(), env),
+            link_base: settings::telegram_link_base(env),
+            front: Mutex::default(),
+        }
+    }
+
+    /// The front bot, as it was a minute ago at most; nothing before `setup` has written it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn front(&self, now: Timestamp) -> Result<Option<FrontBot>, StoreError> {
+        let kept = self
+            .front
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((front, read_at)) = kept
+            && now.since(read_at) < NAME_KEPT
+        {
+            return Ok(Some(front));
+        }
+        let front = self.bots.front().await?;
+        let mut kept = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = front.clone().map(|front| (front, now));
+        Ok(front)
+    }
+
+    /// The claim link of a claim.
+    ///
+    /// # Errors
+    /// [`Rejection::Unavailable`] if the front bot is not known; it is logged why.
+    pub async fn link(&self, claim: Claim, now: Timestamp) -> Result<InviteLink, Rejection> {
+        let front = self.front(now).await.map_err(|fault| {
+            error!(
+                fault = "unavailable",
+                "the name of the front bot can't be read: {}",
+                chain(&fault)
+            );
+            Rejection::Unavailable
+        })?;
+        let made = front.zip(self.keys.sign(claim));
+        let Some((front, token)) = made else {
+            error!(
+                fault = "configuration",
+                "no claim link can be made, since setup has not yet written the name of the front bot: run it again"
+            );
+            return Err(Rejection::Unavailable);
+        };
+        Ok(token.link(&self.link_base, &front.username))
+    }
+}

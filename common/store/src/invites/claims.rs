@@ -1,0 +1,183 @@
+//! Whose seat a request is: binding it to the person who claims it, and moving it to another one.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
+
+use super::super::StoreError;
+use super::super::item::{link, n, s};
+use super::actions::{Acted, NOTED, entry_value};
+use super::attributes::*;
+use super::{Invites, Written};
+use domain::claim::Claim;
+use domain::history::Entry;
+use domain::id::{InviteLink, TelegramUserId};
+use domain::invite::{Invite, PENDING_AFTER};
+use domain::time::Timestamp;
+
+impl Invites {
+    /// The binding of the request of `claim` to a person, as a part of a transaction, if the claim is theirs to make. The
+    /// record has no end of its own from then on: it is kept as long as it is of use to its seat.
+    pub(in super::super) fn binding(
+        &self,
+        claim: Claim,
+        person: TelegramUserId,
+        now: Timestamp,
+    ) -> Result<Update, BuildError> {
+        Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(claim.request_id))
+            .update_expression("SET boundTo = :person, updatedAt = :now REMOVE expiresAt, isMoving")
+            .condition_expression(
+                "claimVersion = :version AND attribute_not_exists(voidedAt) \
+                 AND (attribute_not_exists(boundTo) OR boundTo = :person)",
+            )
+            .expression_attribute_values(":person", n(person))
+            .expression_attribute_values(":version", n(claim.version))
+            .expression_attribute_values(":now", s(now))
+            .build()
+    }
+
+    /// The same of a request that moves to the person from `holder`, as `read` shows it: the next join is an event of its
+    /// own, so that of the former holder must be queued before.
+    pub(in super::super) fn taking_over(
+        &self,
+        read: &Invite,
+        claim: Claim,
+        (person, holder): (TelegramUserId, TelegramUserId),
+        now: Timestamp,
+    ) -> Result<Update, BuildError> {
+        let (is_same_join, joined_at) = match read.joined_at {
+            None => ("attribute_not_exists(joinedAt)", None),
+            Some(at) => ("joinedAt = :joined", Some(s(at))),
+        };
+        let given_up = match read.tells_nobody() {
+            true => "",
+            false => ", joinEventGivenUp",
+        };
+        let update = Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(claim.request_id))
+            .update_expression(format!(
+                "SET boundTo = :person, updatedAt = :now, joinEventFired = :no, joinVersion = linkVersion \
+                 REMOVE isMoving, joinedAt, leftAt, returnedAt, telegramUserId, joinedLink{given_up}"
+            ))
+            .condition_expression(format!(
+                "claimVersion = :version AND attribute_not_exists(voidedAt) AND isMoving = :yes \
+                 AND boundTo = :holder AND {is_same_join}"
+            ))
+            .expression_attribute_values(":person", n(person))
+            .expression_attribute_values(":holder", n(holder))
+            .expression_attribute_values(":version", n(claim.version))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .expression_attribute_values(":now", s(now));
+        match joined_at {
+            Some(at) => update.expression_attribute_values(":joined", at),
+            None => update,
+        }
+        .build()
+    }
+
+    /// That the request still moves away from `holder` as `read` shows it, as a part of the transaction that takes their
+    /// seat.
+    pub(in super::super) fn moving_away(
+        &self,
+        read: &Invite,
+        holder: TelegramUserId,
+        now: Timestamp,
+    ) -> Result<Update, BuildError> {
+        Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(read.request_id))
+            .update_expression("SET updatedAt = :now")
+            .condition_expression(
+                "claimVersion = :version AND isMoving = :yes AND boundTo = :holder",
+            )
+            .expression_attribute_values(":version", n(read.claim_version.unwrap_or_default()))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":holder", n(holder))
+            .expression_attribute_values(":now", s(now))
+            .build()
+    }
+
+    /// Gives the request the claim link `next` of the next claim version, if it is still as `read` shows it, and notes
+    /// `entry`. From then on the seat is for whoever comes with that link; its event is pending, if a shop sold it. Durable on
+    /// [`Acted::Done`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; the same claim version is then not replaced again.
+    pub async fn rebind(
+        &self,
+        read: &Invite,
+        next: &InviteLink,
+        entry: &Entry,
+    ) -> Result<Acted, StoreError> {
+        let version = read.claim_version.unwrap_or_default();
+        let history = read.history_with(entry).iter().map(entry_value).collect();
+        let (is_same_holder, moving) = match read.bound_to {
+            None => ("attribute_not_exists(boundTo)", ""),
+            Some(_) => ("boundTo = :holder", ", isMoving = :yes"),
+        };
+        let shown = match read.actions {
+            0 => "attribute_not_exists(#actions)",
+            _ => "#actions = :before",
+        };
+        let (pending, given_up) = match read.tells_nobody() {
+            true => ("", ""),
+            false => (
+                ", pendingShard = :shard, pendingSince = :since",
+                "linkEventGivenUp, ",
+            ),
+        };
+        let mut update = self
+            .update(read.request_id)
+            .update_expression(format!(
+                "SET claimVersion = :next, inviteLink = :link, linkVersion = :linkVersion, doneAt = :now, \
+                 weLinkEventFired = :no{pending}, {NOTED}{moving} REMOVE {given_up}pendingSends"
+            ))
+            .condition_expression(format!(
+                "claimVersion = :version AND attribute_not_exists(voidedAt) AND {is_same_holder} AND {shown}"
+            ))
+            .expression_attribute_names("#history", HISTORY)
+            .expression_attribute_names("#actions", ACTIONS)
+            .expression_attribute_values(":history", AttributeValue::L(history))
+            .expression_attribute_values(":actions", n(read.actions + 1))
+            .expression_attribute_values(":version", n(version))
+            .expression_attribute_values(":next", n(version.saturating_add(1)))
+            .expression_attribute_values(":link", link(next))
+            .expression_attribute_values(":linkVersion", n(read.link_version.saturating_add(1)))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .expression_attribute_values(":now", s(entry.at));
+        if !read.tells_nobody() {
+            update = update
+                .expression_attribute_values(":shard", s(read.request_id.pending_shard()))
+                .expression_attribute_values(":since", s(entry.at.plus(PENDING_AFTER)));
+        }
+        if read.actions > 0 {
+            update = update.expression_attribute_values(":before", n(read.actions));
+        }
+        if let Some(holder) = read.bound_to {
+            update = update
+                .expression_attribute_values(":holder", n(holder))
+                .expression_attribute_values(":yes", AttributeValue::Bool(true));
+        }
+        let update = update
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(
+            match self.send(update, "UpdateItem to move a request").await? {
+                Written::Applied(item) => Acted::Done(Box::new(self.read(&item)?)),
+                Written::Refused(Some(item)) => {
+                    let found = self.read(&item)?;
+                    // The SDK repeats a write whose answer was lost, and then finds its own.
+                    match found.invite_link.as_ref() == Some(next)
+                        && found.history.last() == Some(entry)
+                    {
+                        true => Acted::Done(Box::new(found)),
+                        false => Acted::Newer(Box::new(found)),
+                    }
+                }
+                Written::Refused(None) => Acted::Missing,
+            },
+        )
+    }
+}

@@ -1,0 +1,438 @@
+//! What a person writes that is no command, on its way into their topic.
+//!
+//! ```text
+//! the topic is WANTED, by this update            die here: Telegram sends the update again
+//! what is pinned in the topic is put, if it is new, then the copy      die here: as above; each is known by its id
+//! "it has arrived" is put, if a conversation begins                     die here: as above
+//! when they wrote last is written                die here: as above; the conversation still begins by this update
+//! ring                                           die here: the tick looks within a minute
+//! ```
+//!
+//! The topic itself is made by the dispatcher of messages, when the first of them is to be said there.
+
+use std::time::Duration;
+
+use domain::claim::without_payloads;
+use domain::id::{BotId, ChatId, TelegramUserId};
+use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
+use domain::person::{Counted, Intake};
+use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation, person_of};
+use domain::texts::{AccessLine, Date, Language, Name, Text, access};
+use domain::time::Timestamp;
+use domain::update::Sender;
+use store::{AlbumParts, FrontBot, PartAdded, TopicRecord};
+use tracing::info;
+
+use crate::conversation::{Conversation, Sight};
+use crate::say::Cause;
+use crate::{App, Failure, Met, UpdateOutcome};
+
+/// How long the parts of an album are waited for, at first.
+const ALBUM_WAIT: Duration = Duration::from_millis(1500);
+/// The name of the topic that new people share.
+const NEWCOMERS_NAME: &str = "New people";
+/// How late word of an arrival is still worth something.
+const ARRIVED_AGE: Duration = Duration::from_secs(600);
+
+/// An update of the relay.
+#[derive(Clone, Copy)]
+pub(crate) struct RelayCause {
+    /// The front bot.
+    pub(crate) bot: BotId,
+    /// The operators' chat.
+    pub(crate) desk: ChatId,
+    /// The number of the update.
+    pub(crate) update: i64,
+    /// Its time, by Telegram's clock.
+    pub(crate) at: Timestamp,
+}
+
+impl RelayCause {
+    /// A message that the update causes; `place` tells it from the others, and orders them.
+    pub(crate) fn message(self, place: &str, chat: ChatId, content: Content) -> Message {
+        Message {
+            // Of fixed width, so that they stand in order also within a second.
+            id: MessageId::new(self.at, &format!("relay#{:012}#{place}", self.update)),
+            bot: self.bot,
+            chat,
+            thread: None,
+            class: Class::Operator,
+            content,
+            not_before: None,
+            not_after: None,
+        }
+    }
+
+    /// The copies of an album, which is known by its first part, whichever update brings the others.
+    fn album(self, album: &AlbumParts, group: &str, chat: ChatId, content: Content) -> Message {
+        Message {
+            id: MessageId::new(album.first_at, &format!("album#{group}")),
+            not_before: Some(album.last_at.plus(ALBUM_WAIT)),
+            ..self.message("", chat, content)
+        }
+    }
+}
+
+/// A person who wrote.
+#[derive(Clone, Copy)]
+pub(crate) struct RelayAuthor {
+    pub(crate) person: TelegramUserId,
+    pub(crate) language: Language,
+}
+
+impl RelayAuthor {
+    /// Their private chat, which has their id.
+    const fn chat(self) -> ChatId {
+        ChatId(self.person.0)
+    }
+}
+
+/// An update of the relay, if there is one.
+pub(crate) fn cause(app: &App, front: &FrontBot, update: i64, at: Timestamp) -> Option<RelayCause> {
+    Some(RelayCause {
+        bot: front.bot,
+        desk: app.operator_chat?,
+        update,
+        at,
+    })
+}
+
+/// Passes on what a person made of a message. It is counted as a message, and what is too much is met with silence.
+pub(crate) async fn edited(
+    app: &App,
+    front: &FrontBot,
+    met: Met,
+    message: &PrivateEdit,
+) -> Result<UpdateOutcome, Failure> {
+    let update = met.key.id;
+    let Some(cause) = cause(app, front, update, message.at) else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let sender = Sender {
+        person: message.person,
+        name: message.written.author_name.clone(),
+        username: message.username.clone(),
+        language_code: message.language_code.clone(),
+    };
+    let seen = Sight {
+        sender: &sender,
+        counted: Some(Counted::Message),
+        is_first: met.is_first,
+        cause: Cause::private(front, &sender, update, message.at),
+    };
+    let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let author = RelayAuthor {
+        person: message.person,
+        language: conversation.language,
+    };
+    pass_on_edit(app, cause, author, &message.written).await
+}
+
+/// Passes on what a person wrote.
+pub(crate) async fn wrote(
+    app: &App,
+    cause: RelayCause,
+    author: RelayAuthor,
+    written: &WrittenMessage,
+) -> Result<UpdateOutcome, Failure> {
+    if !written.is_content {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let own = TopicOwner::Person(author.person);
+    let mut record = app.topics.get(own).await?;
+    if record.is_blocked {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let owner = owner(app, cause, author, &mut record).await?;
+    let post = |content: Content| {
+        let name = match owner {
+            TopicOwner::Person(_) => written.author_name.as_str(),
+            TopicOwner::Newcomers => NEWCOMERS_NAME,
+        };
+        Content::InTopic {
+            owner,
+            topic_name: owner.topic_name(name),
+            language: app.default_language,
+            post: Box::new(content),
+        }
+    };
+    let mut messages = Vec::new();
+    if record.wanted_by == Some(cause.update) {
+        let html = card(app, author, written).await?;
+        let content = post(Content::Pinned { html });
+        messages.push(cause.message("0card", cause.desk, content));
+    }
+    if owner == TopicOwner::Newcomers {
+        let content = post(silent(format!(
+            "<b>{}</b> · {}",
+            Name(&written.author_name),
+            author.person
+        )));
+        messages.push(cause.message("0head", cause.desk, content));
+    }
+    let to = Passage {
+        cause,
+        chat: cause.desk,
+        from: author.chat(),
+        language: author.language,
+    };
+    messages.push(passed_on(app, to, written, post).await?);
+    if let Some(name) = renamed(&record, owner, written) {
+        let content = post(Content::RenameTopic { name });
+        messages.push(Message {
+            class: Class::Reply,
+            ..cause.message("2name", cause.desk, content)
+        });
+    }
+    let begins = record.conversation_by == Some(cause.update)
+        || begins_conversation(record.relayed_at, cause.at);
+    if begins {
+        messages.push(arrived(app, cause, author));
+    }
+    put(app, cause, &messages).await?;
+    let begun_by = begins.then_some(cause.update);
+    app.topics.note_word(own, cause.at, begun_by).await?;
+    info!(
+        outcome = "relayed",
+        messages = messages.len(),
+        "what a person wrote is passed on"
+    );
+    Ok(UpdateOutcome::Handled)
+}
+
+async fn pass_on_edit(
+    app: &App,
+    cause: RelayCause,
+    author: RelayAuthor,
+    written: &WrittenMessage,
+) -> Result<UpdateOutcome, Failure> {
+    let own = TopicOwner::Person(author.person);
+    let record = app.topics.get(own).await?;
+    let is_known = record.relayed_at.is_some() && !record.is_blocked;
+    let Some(edit) = edit(author.chat(), author.language, written).filter(|_| is_known) else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    // The copy says where it stands; a new one, if that is gone, is said in their own topic.
+    let content = Content::InTopic {
+        owner: own,
+        topic_name: own.topic_name(&written.author_name),
+        language: app.default_language,
+        post: Box::new(edit),
+    };
+    put(app, cause, &[cause.message("1", cause.desk, content)]).await?;
+    Ok(UpdateOutcome::Handled)
+}
+
+/// The message by which the copy of an edited one follows it; nothing for a command.
+pub(crate) fn edit(from: ChatId, language: Language, written: &WrittenMessage) -> Option<Content> {
+    let (text, part) = match (&written.text, &written.caption) {
+        (Some(text), _) => (text, EditedPart::Text),
+        (None, Some(caption)) => (caption, EditedPart::Caption),
+        (None, None) => return None,
+    };
+    (!text.starts_with('/')).then(|| Content::Edit {
+        from,
+        message: written.message,
+        text: shown(from, text),
+        part,
+        language,
+    })
+}
+
+/// What the other side may see of words that were written in this chat. What an operator sends is theirs to send.
+fn shown(from: ChatId, words: &str) -> String {
+    match person_of(from) {
+        Some(_) => without_payloads(words),
+        None => words.to_owned(),
+    }
+}
+
+/// In whose topic a person's words are shown. The first words of a new person count towards the topics of the hour.
+async fn owner(
+    app: &App,
+    cause: RelayCause,
+    author: RelayAuthor,
+    record: &mut TopicRecord,
+) -> Result<TopicOwner, Failure> {
+    let own = TopicOwner::Person(author.person);
+    if record.state.is_some() {
+        return Ok(own);
+    }
+    let now = app.clock.now();
+    let seats = app.seats.of(author.person).await?;
+    let has_seat = seats.iter().any(|seat| seat.is_admitted(now));
+    if !has_seat && !app.topics.count_new(now, app.new_topics_per_hour).await? {
+        info!(
+            outcome = "topic_shared",
+            "more new people write than topics may be made for in an hour"
+        );
+        return Ok(TopicOwner::Newcomers);
+    }
+    // As long as there is a topic; before it, so that none is forgotten because we died between.
+    app.people.keep(author.person, now).await?;
+    app.topics.want(own, cause.update, now).await?;
+    record.wanted_by = Some(cause.update);
+    Ok(own)
+}
+
+/// The way of a message from one side to the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Passage {
+    pub(crate) cause: RelayCause,
+    /// Where to.
+    pub(crate) chat: ChatId,
+    /// Where it was written.
+    pub(crate) from: ChatId,
+    /// The language of whoever wrote it.
+    pub(crate) language: Language,
+}
+
+/// What is sent of what was written: a copy, unless operators could read a claim link or token there.
+pub(crate) async fn passed_on(
+    app: &App,
+    to: Passage,
+    written: &WrittenMessage,
+    post: impl Fn(Content) -> Content,
+) -> Result<Message, Failure> {
+    let copy = |text: Option<String>, caption: Option<String>, as_words: bool| Content::Copy {
+        from: to.from,
+        message: written.message,
+        text,
+        caption,
+        as_words,
+        asked_by: None,
+        language: to.language,
+    };
+    let is_withheld = written.holds_token && person_of(to.from).is_some();
+    let content = match (&written.text, &written.caption, is_withheld) {
+        (text, _, false) => match &written.album {
+            Some(group) => return album(app, to, written, group, &post).await,
+            None => copy(text.clone(), None, false),
+        },
+        (Some(text), _, true) => copy(Some(without_payloads(text)), None, true),
+        (None, Some(caption), true) => copy(None, Some(without_payloads(caption)), false),
+        (None, None, true) => {
+            let content = Content::Answer {
+                to: written.message,
+                html: Text::NotPassedOn.html(to.language),
+            };
+            return Ok(to.cause.message("1", to.from, content));
+        }
+    };
+    Ok(to.cause.message("1", to.chat, post(content)))
+}
+
+/// Adds a part to its album. One that comes after the others were copied is copied alone.
+async fn album(
+    app: &App,
+    to: Passage,
+    written: &WrittenMessage,
+    group: &str,
+    post: impl Fn(Content) -> Content,
+) -> Result<Message, Failure> {
+    let part = (written.message, to.cause.at);
+    let now = app.clock.now();
+    Ok(
+        match app.relay_map.add_part(to.from, group, part, now).await? {
+            PartAdded::Album(album) => {
+                let content = Content::Album {
+                    from: to.from,
+                    group: group.to_owned(),
+                    first: album.first,
+                    language: to.language,
+                };
+                to.cause.album(&album, group, to.chat, post(content))
+            }
+            PartAdded::TooLate => {
+                let content = Content::Copy {
+                    from: to.from,
+                    message: written.message,
+                    text: None,
+                    caption: None,
+                    as_words: false,
+                    asked_by: None,
+                    language: to.language,
+                };
+                to.cause.message("1", to.chat, post(content))
+            }
+        },
+    )
+}
+
+/// A text that arrives without a sound.
+fn silent(html: String) -> Content {
+    Content::Text {
+        html,
+        buttons: Vec::new(),
+        protect: false,
+        silent: true,
+    }
+}
+
+/// What is pinned in a topic: who it is, their language, and their seats.
+async fn card(app: &App, author: RelayAuthor, written: &WrittenMessage) -> Result<String, Failure> {
+    let now = app.clock.now();
+    let mut seats = app.seats.of(author.person).await?;
+    seats.retain(|seat| seat.is_admitted(now));
+    let mut titles = Vec::new();
+    for seat in &seats {
+        let info = app.chat_infos.get(seat.chat).await?;
+        let title = info.map_or_else(|| seat.chat.to_string(), |info| info.title);
+        titles.push((title, seat.standing(now).until));
+    }
+    let lines: Vec<AccessLine<'_>> = titles
+        .iter()
+        .map(|(title, until)| AccessLine {
+            chat: Name(title),
+            until: until.map(Date),
+        })
+        .collect();
+    let language = app.default_language;
+    let head = Text::TopicHead {
+        person: Name(&written.author_name),
+        language: Name(author.language.name()),
+    };
+    let below = match lines.is_empty() {
+        true => Text::TopicNoSeat.html(language),
+        false => access(language, &lines),
+    };
+    Ok(format!("{}\n\n{below}", head.html(language)))
+}
+
+/// The name that a topic is to have, if its person shows another one by now.
+fn renamed(record: &TopicRecord, owner: TopicOwner, written: &WrittenMessage) -> Option<String> {
+    let known = record.name.as_deref()?;
+    let name = owner.topic_name(&written.author_name);
+    (owner != TopicOwner::Newcomers && known != name).then_some(name)
+}
+
+/// A person is told that their words have arrived, and when somebody is there to read them.
+fn arrived(app: &App, cause: RelayCause, author: RelayAuthor) -> Message {
+    let opening = app
+        .support_hours
+        .and_then(|hours| hours.next_opening(cause.at));
+    let text = match opening {
+        None => Text::SupportArrived,
+        Some(from) => Text::SupportArrivedLater { from: Date(from) },
+    };
+    Message {
+        class: Class::Reply,
+        not_after: Some(cause.at.plus(ARRIVED_AGE)),
+        ..cause.message(
+            "3arrived",
+            author.chat(),
+            silent(text.html(author.language)),
+        )
+    }
+}
+
+/// Puts messages, in their order, and rings.
+pub(crate) async fn put(app: &App, cause: RelayCause, messages: &[Message]) -> Result<(), Failure> {
+    for message in messages {
+        app.messages.put(message, app.clock.now()).await?;
+    }
+    app.message_bells.ring(cause.bot).await;
+    Ok(())
+}

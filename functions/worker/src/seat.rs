@@ -1,0 +1,133 @@
+//! What the dispatcher writes of a seat, and what follows from it.
+//!
+//! ```text
+//! write the seat, with its tasks                      one transaction
+//! tell the person to tap again, if they were offered  die here: the task is met again, and finds them at no door; whatever
+//!                                                     they write to the bot shows them the way in
+//! ```
+
+use std::time::Duration;
+
+use domain::id::{ChatId, TelegramUserId};
+use domain::member::command::{SeatChange, SeatCommand};
+use domain::member::decide::decide;
+use domain::member::effect::SeatEffect;
+use domain::message::{Button, ButtonAction, Class, Content, Message, MessageId};
+use domain::texts::{Label, LabelName, Language, Name, Text};
+use domain::time::Timestamp;
+use runtime::telemetry::chain;
+use store::{ChatInfo, SeatWritten, StoreError};
+use tracing::warn;
+
+use crate::App;
+use crate::call::Call;
+
+/// What somebody at the door is told.
+#[derive(Clone, Copy)]
+pub(crate) enum DoorNews {
+    /// Their request is gone: they have to ask once more.
+    TapAgain,
+    /// They are in as many chats as Telegram allows.
+    TooManyChats,
+}
+
+impl DoorNews {
+    const fn text(self, chat: Name<'_>) -> Text<'_> {
+        match self {
+            Self::TapAgain => Text::JoinTapAgain { chat },
+            Self::TooManyChats => Text::JoinTooManyChats { chat },
+        }
+    }
+}
+
+/// The date of what Telegram answers now, as far as it says something of a person: to the second, as its updates are, and
+/// of the second before, so that an update of this second is newer.
+pub(crate) fn date_of_answer(app: &App) -> Timestamp {
+    let second = Timestamp::from_seconds(app.clock.now().seconds());
+    second.minus(Duration::from_secs(1))
+}
+
+/// Changes the seat of a person in the chat; nothing if its state does not allow it. Durable on return.
+pub(crate) async fn change(
+    call: &Call<'_>,
+    person: TelegramUserId,
+    command: &SeatCommand,
+) -> Result<Option<SeatChange>, StoreError> {
+    let (app, now) = (call.app, call.app.clock.now());
+    let chat = call.canonical_chat;
+    let written = app.seats.change(
+        (person, chat),
+        &app.tasks,
+        now,
+        |seat| decide(seat, command, now),
+        SeatChange::tasks,
+    );
+    let SeatWritten::Done(change) = written.await? else {
+        return Ok(None);
+    };
+    for effect in &change.effects {
+        if let SeatEffect::WayIn { .. } = effect {
+            let key = effect.key(&change.seat);
+            tell(app, (person, chat), &key, now, DoorNews::TapAgain).await;
+        }
+    }
+    Ok(Some(*change))
+}
+
+/// Has a person told something about the chat, with its button, once for each `cause` and its time `at`. What can't be said is logged: it
+/// holds up no call.
+pub(crate) async fn tell(
+    app: &App,
+    (person, chat): (TelegramUserId, ChatId),
+    cause: &str,
+    at: Timestamp,
+    news: DoorNews,
+) {
+    let said = async {
+        let (front, info) = (
+            app.bot_infos.front().await?,
+            app.chat_infos.get(chat).await?,
+        );
+        let Some((front, info)) = front.zip(info) else {
+            return Ok(());
+        };
+        let chosen = app
+            .people
+            .get(person)
+            .await?
+            .and_then(|person| person.language);
+        let language = chosen.unwrap_or(app.default_language);
+        let message = Message {
+            id: MessageId::new(at, cause),
+            bot: front.bot,
+            // A private chat has the id of its person.
+            chat: ChatId(person.0),
+            thread: None,
+            class: Class::Transactional,
+            content: Content::Text {
+                html: news.text(Name(&info.title)).html(language),
+                buttons: way_in(&info, language),
+                protect: true,
+                silent: false,
+            },
+            not_before: None,
+            not_after: None,
+        };
+        app.messages.put(&message, app.clock.now()).await?;
+        app.message_bells.ring(front.bot).await;
+        Ok::<_, StoreError>(())
+    };
+    if let Err(fault) = said.await {
+        warn!(chat.id = %chat, fault = "unavailable", "a person could not be told something: {}", chain(&fault));
+    }
+}
+
+fn way_in(info: &ChatInfo, language: Language) -> Vec<Vec<Button>> {
+    let label = Label::OpenChat {
+        chat: LabelName(&info.title),
+    };
+    vec![vec![Button {
+        text: label.plain(language),
+        action: ButtonAction::Url(info.request_link.expose().to_owned()),
+    }]]
+}

@@ -1,0 +1,83 @@
+//! Libraries of the Bot API that nobody here wrote, unchanged but for their base URL. `local/tests/clients/run.sh` installs
+//! them and runs this.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use local::harness::{Customer, TestStack, until};
+use runtime::config::Env;
+use tokio::process::{Child, Command};
+
+use super::CLAIMED;
+
+/// The scripts, and what each says in its answers.
+const LIBRARIES: [(&str, &str); 4] = [
+    ("ptb.py", "ptb"),
+    ("aiogram_bot.py", "aiogram"),
+    ("grammy_bot.mjs", "grammy"),
+    ("telegraf_bot.mjs", "telegraf"),
+];
+
+fn start(folder: &Path, script: &str, base: &str, key: &str) -> Child {
+    let program = match script.ends_with(".py") {
+        true => folder.join("venv/bin/python"),
+        false => PathBuf::from("node"),
+    };
+    Command::new(program)
+        .arg(script)
+        .current_dir(folder)
+        .env("BASE", base)
+        .env("KEY", key)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+async fn is_answered(person: &Customer, bot: i64, text: &str) {
+    until(text, async || {
+        let seen = person.messages_of(bot);
+        seen.iter()
+            .any(|message| message.text == text)
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs the libraries: local/tests/clients/run.sh installs them"]
+async fn libraries_work_unchanged() {
+    let folder = PathBuf::from(Env::of_process().optional("CLIENTS").unwrap());
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let ann = stack.customer(7);
+    let mut running = Vec::new();
+    for (script, says) in LIBRARIES {
+        let actor = stack.actor(says, "operator").await;
+        running.push((start(&folder, script, &stack.local.url, &actor.key), says));
+    }
+    // All of them at once, each by its own key and with its own cursor.
+    ann.say(stack.bot_id, "hello");
+    for (_, says) in &running {
+        is_answered(&ann, stack.bot_id, &format!("{says}: hello")).await;
+    }
+    ann.say(stack.bot_id, "stop");
+    for (child, says) in running {
+        is_answered(&ann, stack.bot_id, &format!("{says}: stop")).await;
+        let ended = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await;
+        let ended = ended
+            .unwrap_or_else(|_| panic!("{says} does not stop"))
+            .unwrap();
+        assert!(ended.status.success(), "{says}: {}", ended.status);
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert!(said.contains("stopped"), "{says}: {said}");
+    }
+    // The webhook of the bot ran all the time.
+    ann.say(stack.bot_id, "/help");
+    let before = ann.messages_of(stack.bot_id).len();
+    until("the bot's own answer", async || {
+        (ann.messages_of(stack.bot_id).len() > before).then_some(())
+    })
+    .await;
+    stack.run_until_idle().await;
+}

@@ -1,0 +1,107 @@
+//! What an actor sees and does of others' messages and limits: nothing.
+
+use local::harness::TestStack;
+use serde_json::{Value, json};
+use simulators::telegram::{Fault, FaultRule};
+
+use super::{CLAIMED, news};
+
+/// The description of a refusal.
+fn words(body: &Value) -> &str {
+    body["description"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn an_answer_shows_nothing_that_others_wrote_and_a_copy_is_of_what_the_key_sent() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let crm = stack.actor("crm", "operator").await;
+    let ads = stack.actor("ads", "aggregator").await;
+    let named = json!({"name": "group", "role": "operator", "chats": [stack.chat_id]});
+    let group = stack.actor_as(&named).await;
+    stack.customer(7).say(stack.bot_id, "nobody may read this");
+    let theirs = news(&crm, 0).await[0]["message"]["message_id"].clone();
+    stack.run_until_idle().await;
+    let reply = json!({"chat_id": 7, "text": "x", "reply_parameters": {"message_id": theirs}});
+    for actor in [&crm, &ads] {
+        let sent = actor.call("sendMessage", &reply).await.done();
+        assert!(sent["result"]["message_id"].is_i64(), "{sent}");
+        assert!(!sent.to_string().contains("nobody may read"), "{sent}");
+    }
+    let own = |sent: &Value| sent["result"]["message_id"].clone();
+    let of_crm = own(&crm.writes(7, "an offer").await.done());
+    let of_ads = own(&ads.writes(7, "an offer").await.done());
+    let copy =
+        |from: i64, id: &Value| json!({"chat_id": 7, "from_chat_id": from, "message_id": id});
+    for (actor, from, id, expected) in [
+        (&crm, 7, &of_crm, 200),
+        (&crm, 7, &theirs, 403),
+        (&crm, 7, &of_ads, 403),
+        (&ads, 7, &of_ads, 403),
+        (&crm, stack.chat_id, &json!(1), 403),
+        // It reads what stands there: that there is no such message is Telegram's word.
+        (&group, stack.chat_id, &json!(987_654), 400),
+    ] {
+        let answer = actor.call("copyMessage", &copy(from, id)).await;
+        assert_eq!(answer.status, expected, "{from} {id}: {}", answer.body);
+    }
+    let both = json!({"chat_id": 7, "from_chat_id": 7, "message_ids": [of_crm, theirs]});
+    assert_eq!(crm.call("copyMessages", &both).await.status, 403);
+    assert_eq!(stack.telegram.count("copyMessages"), 0);
+}
+
+#[tokio::test]
+async fn a_form_smuggles_no_parameter() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let crm = stack.actor("crm", "operator").await;
+    stack.customer(7).say(stack.bot_id, "hello");
+    news(&crm, 0).await;
+    stack.run_until_idle().await;
+    let sends = stack.telegram.count("sendDocument");
+    for name in ["d;name=reply_markup;x", "reply_markup", "chat_id"] {
+        let field = |name: &str, value: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = [
+            field("chat_id", "7"),
+            field("document", &format!("attach://{name}")),
+            format!(
+                "--x\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n{{}}\r\n--x--\r\n"
+            ),
+        ];
+        let kind = "multipart/form-data; boundary=x";
+        let refused = crm.send("sendDocument", kind, body.concat().into_bytes());
+        let refused = refused.await;
+        assert_eq!(refused.status, 400, "{name}: {}", refused.body);
+        assert!(words(&refused.body).contains("file's part"), "{name}");
+    }
+    assert_eq!(stack.telegram.count("sendDocument"), sends);
+}
+
+#[tokio::test]
+async fn a_wait_that_telegram_asks_for_stops_the_chat_or_the_caller_alone() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let shop = stack.actor("shop", "backend").await;
+    for person in [7, 8] {
+        stack.customer(person).say(stack.bot_id, "hello");
+        stack.run_until_idle().await;
+    }
+    let wait = |method: &str| {
+        let limit = Fault::TooManyRequests { retry_after: 30 };
+        stack.telegram.fail(FaultRule::on(method, limit).times(1));
+    };
+    wait("getMyCommands");
+    let limited = shop.call("getMyCommands", &json!({})).await;
+    assert_eq!(limited.status, 429, "{}", limited.body);
+    assert_eq!(limited.body["parameters"]["retry_after"], 30);
+    assert_eq!(shop.writes(7, "one").await.status, 200);
+    wait("sendMessage");
+    assert_eq!(shop.writes(7, "two").await.status, 429);
+    let sends = stack.telegram.count("sendMessage");
+    assert_eq!(shop.writes(7, "three").await.status, 429);
+    assert_eq!(
+        stack.telegram.count("sendMessage"),
+        sends,
+        "it is not asked"
+    );
+    assert_eq!(shop.writes(8, "four").await.status, 200);
+}
