@@ -111,7 +111,7 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 7] = [
+pub const INDEXES: [Index; 8] = [
     Index {
         table: "InviteRequests",
         name: "ByUser",
@@ -141,6 +141,12 @@ pub const INDEXES: [Index; 7] = [
         name: "ByPerson",
         hash: "telegramUserId",
         range: "createdAt",
+    },
+    Index {
+        table: "RelayMap",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "message",
     },
     Index {
         table: "Jobs",

@@ -3,7 +3,8 @@
 //! ```text
 //! export   COLLECTING --> TELLING      the file is there, for a day
 //!          TELLING -----> DONE         the message with its address is put
-//! erase    COUNTING ----> ERASING      what there is of the person is counted, for the receipt
+//! erase    COUNTING ----> LEAVING      what there is of the person is counted, for the receipt
+//!          LEAVING -----> ERASING      their seats have ended, and they are out of the chats
 //!          ERASING -----> TELLING      all of it is erased, and the receipt is put as a message
 //!          TELLING -----> DONE         the receipt is sent or can't be, what came about meanwhile is erased as well,
 //!                                      and the job names nobody any more
@@ -125,6 +126,8 @@ pub enum JobStage {
     Collecting,
     /// What there is of the person is counted.
     Counting,
+    /// Their seats end, and they are taken out of the chats.
+    Leaving,
     /// It is erased.
     Erasing,
     /// The receipt, or the address of the file, is on its way.
@@ -134,9 +137,10 @@ pub enum JobStage {
 }
 
 impl JobStage {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Collecting,
         Self::Counting,
+        Self::Leaving,
         Self::Erasing,
         Self::Telling,
         Self::Done,
@@ -148,6 +152,7 @@ impl JobStage {
         match self {
             Self::Collecting => "COLLECTING",
             Self::Counting => "COUNTING",
+            Self::Leaving => "LEAVING",
             Self::Erasing => "ERASING",
             Self::Telling => "TELLING",
             Self::Done => "DONE",

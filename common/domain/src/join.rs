@@ -59,6 +59,7 @@ impl MemberChange {
             Self::Join(join) => Some((join.person, join.at)),
             Self::Entry(presence)
             | Self::Leave(presence)
+            | Self::Removal(presence)
             | Self::Ban(presence)
             | Self::Unban(presence) => Some((presence.person, presence.at)),
             Self::Ignored(_) => None,

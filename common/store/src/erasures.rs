@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use super::item::{Reader, n, s};
 use super::{StoreError, Table};
 use domain::erasure::ErasureKeys;
@@ -12,8 +14,19 @@ use runtime::config::Env;
 
 const PERSON_MARK: &str = "personMark";
 const UNHEARD_UNTIL: &str = "unheardUntil";
+/// Whether Telegram's word on where the person is counts all the same.
+const IS_LEAVING: &str = "isLeaving";
 /// How long a mark is kept: longer than any backup.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// What is not heard of a person who is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// What they say, press and ask for. Where Telegram says they are counts: they are taken out of the chats.
+    Words,
+    /// That, and where they are.
+    All,
+}
 
 /// The table of erasures.
 #[derive(Clone)]
@@ -32,14 +45,14 @@ impl Erasures {
         }
     }
 
-    /// Has nothing be heard of a person that they did until `until`. Durable on return; done twice, the last one counts.
+    /// Has `what` not be heard of a person until `until`. Durable on return; done twice, the last one counts.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written.
     pub async fn mark(
         &self,
         person: TelegramUserId,
-        until: Timestamp,
+        (what, until): (Unheard, Timestamp),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Some(mark) = self.keys.marks(person).next() else {
@@ -48,6 +61,7 @@ impl Erasures {
         let call = self.table.client.put_item().table_name(&self.table.name);
         call.item(PERSON_MARK, s(mark.as_str()))
             .item(UNHEARD_UNTIL, s(until))
+            .item(IS_LEAVING, AttributeValue::Bool(what == Unheard::Words))
             .item("expiresAt", n(now.plus(KEPT).seconds()))
             .send()
             .await
@@ -55,12 +69,16 @@ impl Erasures {
         Ok(())
     }
 
-    /// Whether something that a person did at `at` is not heard, since they were erased after it (half a read unit for each
-    /// key).
+    /// What is not heard of what a person did at `at`, since they were erased after it; nothing if all is (half a read unit for
+    /// each key).
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
-    pub async fn covers(&self, person: TelegramUserId, at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn of(
+        &self,
+        person: TelegramUserId,
+        at: Timestamp,
+    ) -> Result<Option<Unheard>, StoreError> {
         for mark in self.keys.marks(person) {
             let call = self.table.client.get_item().table_name(&self.table.name);
             let answer = call
@@ -76,9 +94,12 @@ impl Erasures {
                 item: &item,
             };
             if at <= reader.parsed::<Timestamp>(UNHEARD_UNTIL)? {
-                return Ok(true);
+                return Ok(Some(match reader.flag(IS_LEAVING) {
+                    true => Unheard::Words,
+                    false => Unheard::All,
+                }));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

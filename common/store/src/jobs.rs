@@ -290,7 +290,7 @@ impl Jobs {
         let counts = counts.iter();
         let counts = counts.map(|(table, count)| (table.clone(), n(count)));
         let call = self
-            .leave(id, JobStage::Counting, JobStage::Erasing, now)
+            .leave(id, JobStage::Counting, JobStage::Leaving, now)
             .update_expression(
                 "SET #stage = :to, updatedAt = :now, counts = :counts, pseudonym = :pseudonym, #language = :language",
             )
@@ -299,6 +299,18 @@ impl Jobs {
             .expression_attribute_values(":pseudonym", s(pseudonym.as_str()))
             .expression_attribute_values(":language", s(language.code()));
         self.send(call, "UpdateItem to note what is erased").await
+    }
+
+    /// Notes that a person's seats have ended and nobody has to take them out of a chat any more. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; it is then looked at again.
+    pub async fn out(&self, id: &JobId, now: Timestamp) -> Result<(), StoreError> {
+        let call = self
+            .leave(id, JobStage::Leaving, JobStage::Erasing, now)
+            .update_expression("SET #stage = :to, updatedAt = :now");
+        self.send(call, "UpdateItem to note that a person is out")
+            .await
     }
 
     /// Notes that all was erased at `now`, and the message that says so. Durable on return.

@@ -34,7 +34,7 @@ pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
-pub use erasures::Erasures;
+pub use erasures::{Erasures, Unheard};
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};

@@ -34,6 +34,8 @@ pub struct Personal {
     updates: Updates,
     /// The ids of the chats, present and earlier ones.
     chats: Vec<ChatId>,
+    /// The operators' chat.
+    desk: Option<ChatId>,
     retention: Duration,
 }
 
@@ -46,6 +48,14 @@ pub struct PersonKeys {
     pub bot: Option<BotId>,
     /// The requests that they claimed or joined by.
     requests: Vec<RequestId>,
+}
+
+impl PersonKeys {
+    /// The requests that they claimed or joined by.
+    #[must_use]
+    pub fn requests(&self) -> &[RequestId] {
+        &self.requests
+    }
 }
 
 /// An item, or the part of one, that holds something of a person.
@@ -85,11 +95,13 @@ fn plain(value: &AttributeValue) -> Value {
 }
 
 impl Personal {
-    /// All tables; `chats` are those of the deployment, `retention` is how long the books keep a request.
+    /// All tables; `chats` are those of the deployment, `desk` the operators', `retention` is how long the books keep a
+    /// request.
     pub fn from_env(
         client: aws_sdk_dynamodb::Client,
         env: &mut Env,
         chats: &Chats,
+        desk: Option<ChatId>,
         retention: Duration,
     ) -> Self {
         let names = PERSONAL_TABLES.iter();
@@ -100,13 +112,14 @@ impl Personal {
             names: names
                 .map(|table| match table.holding {
                     // It is never asked.
-                    Holding::Nobody(_) => String::new(),
+                    Holding::Nobody(_) | Holding::Passing(_) => String::new(),
                     _ => table_name(env, table.name, table.variable),
                 })
                 .collect(),
             updates: Updates::from_env(client.clone(), env),
             client,
             chats,
+            desk,
             retention,
         }
     }

@@ -52,7 +52,9 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, Queue};
-use store::{Actors, BotInfos, ClaimLinks, Invites, Jobs, Links, People, RateLimits, Seats, Tasks, Updates};
+use store::{
+    Actors, BotInfos, ClaimLinks, Invites, Jobs, Links, People, RateLimits, Seats, Tasks, Updates,
+};
 use tracing::{error, info, warn};
 
 /// What the handler needs.

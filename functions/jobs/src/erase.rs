@@ -3,18 +3,22 @@
 //! ```text
 //! COUNTING   count what there is of them            die here: counted again; nothing is erased yet
 //!            write the counts and a pseudonym       die here: they stand, and are not counted again
+//! LEAVING    end the seats, and wait until the person is out of the chats (`leave`)
+//!            write that they are out                die here: looked at again
 //! ERASING    mark them as not heard                 die here: marked again
+//!            have their topic deleted               die here: the same message is not put again
 //!            erase, table by table                  die here: erased again; what leads to an item goes after it
 //!            put the receipt                        die here: erased again, and the receipt with it; then put again
 //!            write that they are erased             die here: the same receipt is not put again
 //! TELLING    wait until the receipt is sent, or can't be, and all is over that began before
-//!            erase what came about meanwhile        die here: erased again
+//!            if they have a seat again, as LEAVING
+//!            erase what came about meanwhile, a topic too        die here: erased again
 //!            mark them as heard from now on         die here: as above, and marked with a later time
 //!            write that the job is done             from here on no record names them
 //! ```
 //!
 //! While they are erased nothing is heard that they do, and for good nothing that they did before: Telegram may send it
-//! again for a day. The seat ends with its record; whoever is inside is not taken out of the chat.
+//! again for a day. A seat is not forgotten before its person is out of the chat: its record is what takes them out.
 
 use std::time::Duration;
 
@@ -22,12 +26,12 @@ use domain::id::{ChatId, TelegramUserId};
 use domain::job::{
     ERASE_SETTLES, JobStage, Pseudonym, RECEIPT_AGE, RolledOver, TableCounts, UNHEARD,
 };
-use domain::message::{MessageId, MessageState};
+use domain::message::{Class, Content, Message, MessageId, MessageState};
 use domain::texts::{Date, Language, Text};
-use store::{JobRecord, PersonKeys, StoreError};
+use store::{JobRecord, PersonKeys, StoreError, Unheard};
 use tracing::info;
 
-use crate::{App, tell};
+use crate::{App, leave, tell};
 
 /// Does the stage of a job; answers whether it goes on at once.
 pub(crate) async fn go_on(
@@ -40,6 +44,13 @@ pub(crate) async fn go_on(
     let keys = app.personal.keys(person, bot).await?;
     match job.stage {
         JobStage::Counting => count(app, job, &keys).await.map(|()| true),
+        JobStage::Leaving => {
+            let is_out = leave::go_on(app, &keys).await?;
+            if is_out {
+                app.jobs.out(&job.id, app.clock.now()).await?;
+            }
+            Ok(is_out)
+        }
         JobStage::Erasing => erase(app, job, &keys).await.map(|()| true),
         JobStage::Telling => end(app, job, &keys).await,
         JobStage::Collecting | JobStage::Done => Ok(false),
@@ -82,13 +93,35 @@ async fn sweep(
     unheard: Duration,
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
-    app.erasures
-        .mark(keys.person, now.plus(unheard), now)
-        .await?;
+    let all = (Unheard::All, now.plus(unheard));
+    app.erasures.mark(keys.person, all, now).await?;
+    delete_topics(app, job, keys).await?;
     // It is written with the counts; a record without one was cut by hand.
     let pseudonym = job.pseudonym.clone();
     let pseudonym = pseudonym.unwrap_or_else(drawn);
     app.personal.erase(keys, &pseudonym, now).await
+}
+
+/// Has the person's topics in the operators' chat deleted, with all that stands there.
+async fn delete_topics(app: &App, job: &JobRecord, keys: &PersonKeys) -> Result<(), StoreError> {
+    let Some((desk, bot)) = app.desk.zip(keys.bot) else {
+        return Ok(());
+    };
+    for topic in app.personal.topics(keys).await? {
+        let message = Message {
+            id: MessageId::new(job.created_at, &format!("job#{}#topic#{topic}", job.id)),
+            bot,
+            chat: desk,
+            thread: Some(topic),
+            class: Class::Operator,
+            content: Content::DeleteTopic,
+            not_before: None,
+            not_after: None,
+        };
+        app.messages.put(&message, app.clock.now()).await?;
+        app.bells.ring(bot).await;
+    }
+    Ok(())
 }
 
 async fn end(app: &App, job: &JobRecord, keys: &PersonKeys) -> Result<bool, StoreError> {
@@ -106,9 +139,14 @@ async fn end(app: &App, job: &JobRecord, keys: &PersonKeys) -> Result<bool, Stor
             return Ok(false);
         }
     }
+    // Paid for again meanwhile, by a shop that knows them: that ends as well.
+    if !leave::is_out(app, keys).await? && !leave::go_on(app, keys).await? {
+        return Ok(false);
+    }
     sweep(app, job, keys, UNHEARD).await?;
     let now = app.clock.now();
-    app.erasures.mark(keys.person, now, now).await?;
+    let all = (Unheard::All, now);
+    app.erasures.mark(keys.person, all, now).await?;
     app.jobs.end_erasure(&job.id, now).await?;
     info!(job.id = %job.id, outcome = "erased", "a person is erased");
     Ok(true)

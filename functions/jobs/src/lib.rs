@@ -5,10 +5,11 @@
 //! read the record, do its stage, write that it is done      die anywhere: the next run does the stage again
 //! ```
 //!
-//! Every stage may be done twice and by two runs at once; what may not is in `export` and `erase`.
+//! Every stage may be done twice and by two runs at once; what may not is in `export`, `leave` and `erase`.
 
 mod erase;
 mod export;
+mod leave;
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ use runtime::telemetry::chain;
 use serde::Serialize;
 use store::queue::{Bells, MessageBell};
 use store::{
-    BotInfos, Erasures, FrontBot, JobRecord, JobState, Jobs, Messages, People, Personal, StoreError,
+    BotInfos, Erasures, FrontBot, Invites, JobRecord, JobState, Jobs, Messages, People, Personal,
+    Seats, StoreError, Tasks,
 };
 use tokio::time::Instant;
 use tracing::{error, info};
@@ -33,7 +35,7 @@ use tracing::{error, info};
 /// How many jobs one run looks at. Those that wait for something are the oldest.
 const OF_RUN_MAX: i32 = 100;
 /// How many stages of a job one run does.
-const STAGES_MAX: u32 = 4;
+const STAGES_MAX: u32 = 5;
 /// How long before its deadline a run begins nothing more.
 const RESERVE: Duration = Duration::from_secs(20);
 
@@ -46,6 +48,11 @@ pub struct App {
     bots: BotInfos,
     messages: Messages,
     bells: Bells<MessageBell>,
+    seats: Seats,
+    invites: Invites,
+    tasks: Tasks,
+    chat_bells: Bells,
+    desk: Option<ChatId>,
     default_language: Language,
     public_url: String,
     clock: Clock,
@@ -57,14 +64,20 @@ impl App {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
         let retention = settings::retention(env);
+        let desk = settings::operator_chat(env, &chats);
         Self {
             jobs: Jobs::from_env(aws.dynamodb(), env),
-            personal: Personal::from_env(aws.dynamodb(), env, &chats, retention),
+            personal: Personal::from_env(aws.dynamodb(), env, &chats, desk, retention),
             erasures: Erasures::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             bots: BotInfos::from_env(aws.dynamodb(), env),
             messages: Messages::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
+            seats: Seats::from_env(aws.dynamodb(), env),
+            invites: Invites::from_env(aws.dynamodb(), env),
+            tasks: Tasks::from_env(aws.dynamodb(), env),
+            chat_bells: Bells::from_env(aws.sqs(), env),
+            desk,
             default_language: settings::default_language(env),
             public_url: settings::public_url(env),
             clock,
@@ -183,7 +196,16 @@ async fn tell(
 }
 
 fn tell_if_late(app: &App, job: &JobRecord) {
-    if app.clock.now().since(job.created_at) > JOB_LATE {
-        error!(job.id = %job.id, fault = "late", stage = job.stage.as_str(), "a job is not done for hours; see what its log lines say");
+    if app.clock.now().since(job.created_at) <= JOB_LATE {
+        return;
+    }
+    let stage = job.stage.as_str();
+    match job.stage {
+        JobStage::Leaving => {
+            error!(job.id = %job.id, fault = "late", stage, "an erasure waits for hours, since its person is not out of a chat yet; see what `worker` says of it, give the bot the right to ban and retry what was given up");
+        }
+        _ => {
+            error!(job.id = %job.id, fault = "late", stage, "a job is not done for hours; see what its log lines say");
+        }
     }
 }

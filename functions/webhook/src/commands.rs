@@ -25,8 +25,8 @@ use domain::update::GroupMessage;
 use store::FrontBot;
 use tracing::info;
 
-use crate::conversation::Conversation;
 use crate::Failure;
+use crate::conversation::Conversation;
 
 /// As what a command is counted. Whoever wants to hear no more is never held up.
 pub(crate) const fn counted(command: WrittenCommand<'_>) -> Option<Counted> {

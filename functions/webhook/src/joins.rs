@@ -24,14 +24,14 @@ use tracing::field::display;
 use tracing::{error, info, warn};
 
 use crate::door::{self, Whereabouts};
-use crate::unheard::is_unheard;
+use crate::unheard::is_presence_unheard;
 use crate::{App, Failure, UpdateOutcome};
 
 /// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
 pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
     // Where nobody talks with the bot, a join is kept in its request alone, and is recorded there once.
     if let Some((person, at)) = change.who_and_when().filter(|_| app.talks())
-        && is_unheard(app, person, at).await?
+        && is_presence_unheard(app, person, at).await?
     {
         return Ok(UpdateOutcome::Ignored);
     }

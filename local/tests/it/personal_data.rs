@@ -11,13 +11,23 @@ use local::resources::{INDEXES, TABLES};
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::{ButtonTap, Conversation, Tap, User};
-use store::{Holding, PERSONAL_TABLES};
+use store::{Fate, Holding, PERSONAL_TABLES};
 
 const CLAIMED: (&str, &str) = ("CHAT_DELIVERY", "claim");
 /// A person whose id is no part of any other number.
 const ALICE: i64 = 7_301_550_907;
 /// The shop's name for her.
 const USER: &str = "alice-of-the-shop";
+/// What she calls herself.
+const NAMES: [&str; 2] = ["Alice-Liddell", "alice_from_wonderland"];
+/// Somebody to whom she gives a seat.
+const BOB: i64 = 7_301_550_111;
+const DESK: i64 = -1_001_777_000_111;
+const WITH_DESK: [(&str, &str); 2] = [CLAIMED, ("OPERATOR_CHAT_ID", "-1001777000111")];
+
+fn herself() -> User {
+    User::new(ALICE).named(NAMES[0]).with_username(NAMES[1])
+}
 
 #[test]
 fn every_table_is_in_the_registry_of_personal_data() {
@@ -26,10 +36,20 @@ fn every_table_is_in_the_registry_of_personal_data() {
     assert_eq!(made, known, "what each table holds of a person");
     assert_eq!(known.len(), PERSONAL_TABLES.len(), "none twice");
     for table in &PERSONAL_TABLES {
+        assert_eq!(
+            matches!(table.holding, Holding::Nobody(_)),
+            table.fate == Fate::Untouched,
+            "{}",
+            table.name
+        );
+        let shape = TABLES.iter().find(|made| made.name == table.name).unwrap();
+        // What is not looked for ends by itself.
+        let is_passing = matches!(table.holding, Holding::Passing(_));
+        assert!(!is_passing || shape.ends, "{}", table.name);
+        assert_eq!(is_passing, table.fate == Fate::Ended, "{}", table.name);
         let Holding::Partition(key, sort) = table.holding else {
             continue;
         };
-        let shape = TABLES.iter().find(|made| made.name == table.name).unwrap();
         let keys = (shape.key, shape.sort_key.map(|(name, _)| name));
         assert_eq!((key, sort), keys, "{}", table.name);
     }
@@ -42,7 +62,13 @@ fn every_table_is_in_the_registry_of_personal_data() {
         );
     }
     // By these a person's items are found.
-    for (table, index) in [("InviteRequests", "ByPerson"), ("Jobs", "ByPerson")] {
+    let by_person = INDEXES.iter().filter(|index| index.name == "ByPerson");
+    assert_eq!(by_person.count(), 3);
+    for (table, index) in [
+        ("InviteRequests", "ByPerson"),
+        ("RelayMap", "ByPerson"),
+        ("Jobs", "ByPerson"),
+    ] {
         assert!(
             INDEXES
                 .iter()
@@ -51,7 +77,8 @@ fn every_table_is_in_the_registry_of_personal_data() {
     }
 }
 
-/// The tables whose items name somebody, by the id or by the shop's name.
+/// The items that name somebody, by the id or by one of the names, but for those that the registry knows to end by themselves,
+/// which have their end.
 #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
 async fn tables_that_name(stack: &TestStack, person: i64, user: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -60,16 +87,31 @@ async fn tables_that_name(stack: &TestStack, person: i64, user: &str) -> Vec<Str
         let mut items = call.into_paginator().items().send();
         while let Some(item) = items.next().await {
             let item = AttributeValue::M(item.unwrap());
-            if names(&item, person, user) {
-                found.push(format!("{}: {item:?}", table.name));
+            if !names(&item, person, user) {
+                continue;
+            }
+            match is_passing(table.name) {
+                false => found.push(format!("{}: {item:?}", table.name)),
+                true => {
+                    let end = item.as_m().unwrap()["expiresAt"].as_n().unwrap();
+                    let left = end.parse::<i64>().unwrap() - stack.clock.now_ms() / 1000;
+                    assert!(left <= 48 * 3600, "{}: {left} s", table.name);
+                }
             }
         }
     }
     found
 }
 
+fn is_passing(table: &str) -> bool {
+    let line = PERSONAL_TABLES.iter().find(|line| line.name == table);
+    matches!(line.unwrap().holding, Holding::Passing(_))
+}
+
 fn names(value: &AttributeValue, person: i64, user: &str) -> bool {
-    let is_text = |text: &str| names_person(text, person) || text.contains(user);
+    let is_text = |text: &str| {
+        names_person(text, person) || [user].iter().chain(&NAMES).any(|name| text.contains(*name))
+    };
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => is_text(text),
         AttributeValue::M(fields) => fields
@@ -121,9 +163,22 @@ fn said(stack: &TestStack) -> String {
     last.unwrap().text
 }
 
+/// Has her erased by an operator; answers the job.
+async fn asked_to_erase(stack: &TestStack) -> String {
+    let path = format!("people/{ALICE}/erase");
+    let asked = stack.operator().post(&path, &json!({})).await;
+    assert_eq!(asked.status, 202, "{}", asked.body);
+    asked.body["jobId"].as_str().unwrap().to_owned()
+}
+
+async fn stage_of(stack: &TestStack, job: &str) -> String {
+    let job = stack.operator().get(&format!("jobs/{job}")).await.done();
+    job["job"]["stage"].as_str().unwrap().to_owned()
+}
+
 /// Works off what is asked, over the time that an erasure waits for what is under way.
 async fn work_off(stack: &TestStack) {
-    for _ in 0..3 {
+    for _ in 0..4 {
         let done = stack.functions().work_off_jobs().await;
         assert_eq!(done["failed"], 0, "{done}");
         stack.run_until_idle().await;
@@ -191,7 +246,9 @@ async fn an_erased_person_is_in_no_table_and_nothing_that_comes_again_brings_the
     for label in [Label::Erase, Label::EraseYes, Label::EraseNow] {
         taps(&stack, &label).await;
     }
+    assert!(alice.is_in());
     work_off(&stack).await;
+    assert!(!alice.is_in(), "she is out of the chat");
 
     let receipt = said(&stack);
     for told in ["erased", "InviteRequests: 1", "Members: 1", "backups"] {
@@ -244,19 +301,11 @@ async fn an_erasure_that_dies_at_any_call_goes_on_in_the_next_run() {
     for fault in [WireFault::InternalError, WireFault::ResetAfter] {
         let stack = TestStack::with(&[CLAIMED]).await;
         lives(&stack).await;
-        let path = format!("people/{ALICE}/erase");
-        let asked = stack.operator().post(&path, &json!({})).await;
-        assert_eq!(asked.status, 202, "{}", asked.body);
-        let id = asked.body["jobId"].as_str().unwrap().to_owned();
-        let again = stack.operator().post(&path, &json!({})).await;
-        assert_eq!(again.body["jobId"], json!(id));
-        let stage = async || {
-            let job = stack.operator().get(&format!("jobs/{id}")).await.done();
-            job["job"]["stage"].as_str().unwrap().to_owned()
-        };
+        let id = asked_to_erase(&stack).await;
+        assert_eq!(asked_to_erase(&stack).await, id);
         stack.pause_schedule();
         let (mut died, mut skip) = (0, 1);
-        while stage().await != "DONE" {
+        while stage_of(&stack, &id).await != "DONE" {
             let rule = FaultRule::new(fault)
                 .of(Service::DynamoDb)
                 .skip(skip)
@@ -269,12 +318,15 @@ async fn an_erasure_that_dies_at_any_call_goes_on_in_the_next_run() {
             skip += 4;
             // The bell of its receipt may have been lost.
             let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-            stack.functions().get("messenger").tick(deadline).await;
+            for function in ["worker", "messenger"] {
+                stack.functions().get(function).tick(deadline).await;
+            }
             stack.run_until_idle().await;
             stack.advance_when_idle(Duration::from_secs(40)).await;
             assert!(skip < 400, "it comes to an end");
         }
         assert!(died > 5, "{died} runs died");
+        assert!(!stack.customer(ALICE).is_in());
         assert_eq!(
             tables_that_name(&stack, ALICE, USER).await,
             Vec::<String>::new()
@@ -316,4 +368,139 @@ async fn an_operator_gets_the_address_and_bad_calls_get_a_clear_answer() {
     let id = asked.body["jobId"].as_str().unwrap().to_owned();
     let job = operator.get(&format!("jobs/{id}")).await.done();
     assert_eq!(job["job"]["stage"], "DONE", "{job}");
+}
+
+/// A person of whom every table knows something: she bought, moved a seat to somebody, talks with operators in her topic, by
+/// words, edits and albums, and an actor writes to her.
+async fn lives_everywhere(stack: &TestStack) {
+    lives(stack).await;
+    let moved = stack.shop().buy("bob-of-the-shop", "T-moved").await;
+    let link = moved.body["inviteLink"].as_str().unwrap().to_owned();
+    stack.customer(ALICE).claim_by(&link);
+    stack.run_until_idle().await;
+    let rebound = stack.shop().act(&moved.request_id(), "rebind", "{}").await;
+    let link = rebound.body["inviteLink"].as_str().unwrap().to_owned();
+    stack.customer(BOB).claim_by(&link);
+    stack.run_until_idle().await;
+    let bob = stack.customer(BOB);
+    bob.tap(&bob.ways_in(stack.bot_id).remove(0));
+    stack.run_until_idle().await;
+    assert!(bob.is_in());
+
+    let actor = stack.actor("crm", "backend").await;
+    actor.writes(ALICE, "from the crm").await.done();
+    let private = Conversation::private(stack.bot_id, ALICE);
+    let (me, operator) = (herself(), User::new(500).named("Olga"));
+    stack.telegram.add_by_admin(DESK, operator.clone());
+    stack.run_until_idle().await;
+    let word = stack.telegram.says(private, &me, "where is my link?");
+    stack.run_until_idle().await;
+    assert!(stack.telegram.edits(private, word, "where is my seat?"));
+    stack.run_until_idle().await;
+    let topic = stack.telegram.topics(DESK)[0].thread_id;
+    stack
+        .telegram
+        .says_in_topic(DESK, topic, &operator, "it is there");
+    stack.run_until_idle().await;
+    assert_eq!(said(stack), "it is there");
+}
+
+#[tokio::test]
+async fn of_a_person_whom_every_table_knows_nothing_is_left_not_even_the_topic() {
+    let stack = TestStack::with(&WITH_DESK).await;
+    lives_everywhere(&stack).await;
+    let known = tables_that_name(&stack, ALICE, USER).await;
+    for table in [
+        "RelayMap",
+        "Messages",
+        "Members",
+        "People",
+        "InviteRequests",
+    ] {
+        assert!(
+            known.iter().any(|item| item.starts_with(table)),
+            "{table}: {known:?}"
+        );
+    }
+    // What she says at the same moment is heard before it, or not at all.
+    let private = Conversation::private(stack.bot_id, ALICE);
+    stack.telegram.says(private, &herself(), "one thing more");
+
+    let id = asked_to_erase(&stack).await;
+    work_off(&stack).await;
+    assert_eq!(stage_of(&stack, &id).await, "DONE");
+    assert_eq!(
+        tables_that_name(&stack, ALICE, USER).await,
+        Vec::<String>::new()
+    );
+    assert!(stack.telegram.topics(DESK).is_empty());
+    assert!(!stack.customer(ALICE).is_in());
+    // Whoever has her seat by now keeps it.
+    assert!(stack.customer(BOB).is_in());
+    assert!(
+        !tables_that_name(&stack, BOB, "bob-of-the-shop")
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn whoever_came_in_by_an_invite_link_is_taken_out_as_well() {
+    let stack = TestStack::start().await;
+    let (_, link) = stack.admitted(USER, "T-alice").await;
+    let alice = stack.customer(ALICE);
+    alice.join_by(&link);
+    stack.run_until_idle().await;
+    assert!(alice.is_in());
+    let id = asked_to_erase(&stack).await;
+    work_off(&stack).await;
+    assert_eq!(stage_of(&stack, &id).await, "DONE");
+    assert!(!alice.is_in());
+    assert_eq!(
+        tables_that_name(&stack, ALICE, USER).await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
+async fn a_seat_is_not_forgotten_before_its_person_is_out_and_what_is_bought_meanwhile_ends_too() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    lives(&stack).await;
+    stack.telegram.take_rights();
+    let id = asked_to_erase(&stack).await;
+    stack.pause_schedule();
+    let run = async || {
+        let done = stack.functions().work_off_jobs().await;
+        assert_eq!(done["failed"], 0, "{done}");
+    };
+    run().await;
+    // Her shop knows her, and sells her another seat, which undoes the removal.
+    let more = json!({"userId": USER, "transactionId": "T-more", "telegramUserId": ALICE});
+    let more = stack.shop().request(&more, &[]).await;
+    assert_eq!(more.status, 200, "{}", more.body);
+    for _ in 0..2 {
+        run().await;
+        stack.clock.advance(Duration::from_secs(60));
+        assert_eq!(stage_of(&stack, &id).await, "LEAVING");
+        assert!(stack.customer(ALICE).is_in());
+    }
+    assert!(!tables_that_name(&stack, ALICE, USER).await.is_empty());
+    stack.telegram.give_rights();
+    stack.clock.advance(Duration::from_secs(3600));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    stack.functions().get("worker").tick(deadline).await;
+    stack.run_until_idle().await;
+    assert!(!stack.customer(ALICE).is_in());
+    run().await;
+    assert_eq!(stage_of(&stack, &id).await, "TELLING");
+    // Once more, when all of it seems to be erased.
+    let again = json!({"userId": USER, "transactionId": "T-again", "telegramUserId": ALICE});
+    let again = stack.shop().request(&again, &[]).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    work_off(&stack).await;
+    assert_eq!(stage_of(&stack, &id).await, "DONE");
+    assert_eq!(
+        tables_that_name(&stack, ALICE, USER).await,
+        Vec::<String>::new()
+    );
 }

@@ -16,7 +16,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 10] = [
+const FUNCTIONS: [(&str, &[&str]); 11] = [
     (
         "request",
         &[
@@ -73,6 +73,7 @@ const FUNCTIONS: [(&str, &[&str]); 10] = [
     (
         "jobs",
         &[
+            "INVITE_QUEUE_URL",
             "MESSAGE_QUEUE_URL",
             "PUBLIC_URL",
             "TELEGRAM_CHAT_ID",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::item::{Item, n, s};
+use super::super::relay_map::topic_of_key;
 use super::super::{StoreError, Table};
 use super::{Holding, PersonItem, PersonKeys, Personal, PersonalTable};
 use domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId, TelegramUserId};
@@ -74,12 +75,14 @@ impl Personal {
         let person = keys.person;
         let at = self.table(table.name);
         match table.holding {
-            Holding::Nobody(_) => Ok(Vec::new()),
+            Holding::Nobody(_) | Holding::Passing(_) => Ok(Vec::new()),
             Holding::Partition(key, _) => query(&at, key, s(person), None).await,
             Holding::Requests => self.requests(keys).await,
             Holding::Links => self.links(&at, keys).await,
             Holding::ChatTasks => self.chat_tasks(&at, person).await,
             Holding::MessageTasks => self.message_tasks(&at, keys).await,
+            Holding::Messages => self.messages(&at, person).await,
+            Holding::Relay => relayed(&at, person).await,
             Holding::Limits => limits(&at, keys).await,
             Holding::ParkedUpdates => parked(&at, person).await,
             Holding::Exports => exports(&at, person).await,
@@ -92,17 +95,14 @@ impl Personal {
         for id in &keys.requests {
             found.extend(get(&table, &[("requestId", s(id))]).await?);
         }
-        let person = keys.person.to_string();
-        found.retain(|item| {
-            let bound = item.get("boundTo").and_then(|id| id.as_n().ok());
-            bound == Some(&person) || text(item, "telegramUserId") == Some(person.as_str())
-        });
+        found.retain(|item| is_of(item, keys.person) || history_names(item, keys.person));
         Ok(found)
     }
 
     async fn links(&self, table: &Table, keys: &PersonKeys) -> Result<Vec<Item>, StoreError> {
         let (mut hashes, mut chats) = (BTreeSet::new(), self.chats.clone());
-        for request in self.requests(keys).await? {
+        let requests = self.requests(keys).await?.into_iter();
+        for request in requests.filter(|request| is_of(request, keys.person)) {
             let replaced = match request.get("replaced") {
                 Some(AttributeValue::M(replaced)) => text(replaced, "inviteLink"),
                 _ => None,
@@ -129,7 +129,7 @@ impl Personal {
         Ok(found)
     }
 
-    /// The tasks that name a person: those that let them in or are about them otherwise, and those given up.
+    /// The tasks that name a person: those that let them in, turn them away or take them out, and those given up.
     async fn chat_tasks(
         &self,
         table: &Table,
@@ -137,37 +137,134 @@ impl Personal {
     ) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for chat in &self.chats {
-            for lane in Lane::mints(*chat).chain([Lane::Failed(*chat)]) {
-                let tasks = query_filtered(table, lane.to_string(), "telegramUserId", n(person));
-                found.extend(tasks.await?);
+            let lanes = Lane::mints(*chat).chain([Lane::Later(*chat), Lane::Failed(*chat)]);
+            for lane in lanes {
+                let tasks = query(table, "lane", s(lane), None).await?;
+                let names = |task: &Item| task.get("telegramUserId") == Some(&n(person));
+                found.extend(tasks.into_iter().filter(names));
             }
         }
         Ok(found)
     }
 
+    /// The messages of the person's chat, and those of the operators' chat that name them, whoever wrote them. That chat is
+    /// read as a whole: it holds what was said there in `MESSAGE_RETENTION_DAYS`.
+    async fn messages(
+        &self,
+        table: &Table,
+        person: TelegramUserId,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut found = query(table, "chatId", s(ChatId(person.0)), None).await?;
+        if let Some(desk) = self.desk {
+            let call = table.client.query().table_name(&table.name);
+            let pages = call
+                .key_condition_expression("chatId = :chat")
+                .filter_expression("contains(content, :person)")
+                .expression_attribute_values(":chat", s(desk))
+                .expression_attribute_values(":person", s(person))
+                .consistent_read(true);
+            let items = pages.into_paginator().items().send();
+            let items: Result<Vec<Item>, _> = items.try_collect().await;
+            let items = items.map_err(table.fault("Query of the operators' chat"))?;
+            let names = |item: &Item| {
+                text(item, "content").is_some_and(|content| names_person(content, person.0))
+            };
+            found.extend(items.into_iter().filter(names));
+        }
+        Ok(found)
+    }
+
+    /// The tasks of those messages, in the lanes of the bots that send them, and of those that go to the person's topic.
     async fn message_tasks(
         &self,
         table: &Table,
         keys: &PersonKeys,
     ) -> Result<Vec<Item>, StoreError> {
         let chat = ChatId(keys.person.0);
-        let mut lanes = BTreeSet::new();
-        for record in query(&self.table("Messages"), "chatId", s(chat), None).await? {
+        let (mut bots, mut places) = (BTreeSet::new(), BTreeSet::new());
+        for record in self.messages(&self.table("Messages"), keys.person).await? {
             let bot = record.get("botId").and_then(|id| id.as_n().ok());
-            let bot = bot.and_then(|id| id.parse().ok()).map(BotId);
-            lanes.extend(bot);
+            bots.extend(bot.and_then(|id| id.parse().ok()).map(BotId));
+            let place = text(&record, "messageId").zip(text(&record, "chatId"));
+            places.extend(place.map(|(id, chat)| format!("{id}#{chat}")));
         }
-        lanes.extend(keys.bot);
+        bots.extend(keys.bot);
         let mut found = Vec::new();
-        for bot in lanes {
+        for bot in bots {
             let of_class = Class::ALL.map(|class| MessageLane::of(bot, chat, class));
-            for lane in of_class.into_iter().chain([MessageLane::Parked(bot)]) {
-                let tasks = query_filtered(table, lane.to_string(), "chatId", s(chat));
-                found.extend(tasks.await?);
+            let of_desk = self.desk.map(|desk| MessageLane::Group(bot, desk));
+            let lanes = of_class.into_iter().chain(of_desk);
+            for lane in lanes.chain([MessageLane::Parked(bot)]) {
+                found.extend(query(table, "lane", s(lane), None).await?);
             }
         }
+        let (chat, person) = (chat.to_string(), keys.person.to_string());
+        found.retain(|task| {
+            text(task, "chatId") == Some(&chat)
+                || text(task, "owner") == Some(&person)
+                || text(task, "messageId").is_some_and(|place| places.contains(place))
+        });
         Ok(found)
     }
+
+    /// The person's topics in the operators' chat: one, or two if the answer to its creation was lost.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn topics(&self, keys: &PersonKeys) -> Result<BTreeSet<i64>, StoreError> {
+        let relay = relayed(&self.table("RelayMap"), keys.person).await?;
+        let known = relay.iter().filter_map(|item| text(item, "message"));
+        let mut topics: BTreeSet<i64> = known.filter_map(topic_of_key).collect();
+        let people = self.table("People");
+        let person = get(&people, &[("telegramUserId", s(keys.person))]).await?;
+        let thread = person.as_ref().and_then(|item| item.get("topicThread"));
+        topics.extend(thread.and_then(|id| id.as_n().ok()?.parse::<i64>().ok()));
+        Ok(topics)
+    }
+
+    /// Whether somebody is to let the person into a chat, or to take them out of one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn is_being_moved(&self, keys: &PersonKeys) -> Result<bool, StoreError> {
+        let tasks = self
+            .chat_tasks(&self.table("ChatTasks"), keys.person)
+            .await?;
+        Ok(tasks.iter().any(|task| match text(task, "kind") {
+            Some("remove") => true,
+            // One that was given up lets nobody in.
+            Some("approve") => !text(task, "lane").is_some_and(|lane| lane.ends_with("#failed")),
+            _ => false,
+        }))
+    }
+}
+
+/// Whether a request is the person's: they claimed it, or joined by it.
+pub(super) fn is_of(request: &Item, person: TelegramUserId) -> bool {
+    request.get("boundTo") == Some(&n(person))
+        || text(request, "telegramUserId") == Some(&person.to_string())
+}
+
+/// Whether the history of a request, which may be another person's by now, names somebody.
+fn history_names(request: &Item, person: TelegramUserId) -> bool {
+    let entries = request
+        .get("history")
+        .and_then(|entries| entries.as_l().ok());
+    entries.is_some_and(|entries| entries.iter().any(|entry| entry_names(entry, person)))
+}
+
+/// Whether an entry of a history names somebody.
+pub(super) fn entry_names(entry: &AttributeValue, person: TelegramUserId) -> bool {
+    let AttributeValue::M(entry) = entry else {
+        return false;
+    };
+    let mut texts = entry.values().filter_map(|value| value.as_s().ok());
+    texts.any(|text| names_person(text, person.0))
+}
+
+/// What the relay notes of a person, by its keys.
+async fn relayed(table: &Table, person: TelegramUserId) -> Result<Vec<Item>, StoreError> {
+    query(table, "telegramUserId", s(person), Some("ByPerson")).await
 }
 
 /// Whether an item of `Jobs` is the record of one.
@@ -267,25 +364,6 @@ async fn query(
 }
 
 /// The items of a lane that have this value.
-async fn query_filtered(
-    table: &Table,
-    lane: String,
-    name: &str,
-    value: AttributeValue,
-) -> Result<Vec<Item>, StoreError> {
-    let call = table.client.query().table_name(&table.name);
-    let pages = call
-        .key_condition_expression("lane = :lane")
-        .filter_expression("#name = :value")
-        .expression_attribute_names("#name", name)
-        .expression_attribute_values(":lane", s(lane))
-        .expression_attribute_values(":value", value)
-        .consistent_read(true);
-    let items = pages.into_paginator().items().send();
-    let items: Result<Vec<Item>, _> = items.try_collect().await;
-    items.map_err(table.fault("Query of a lane"))
-}
-
 pub(super) async fn get(
     table: &Table,
     key: &[(&str, AttributeValue)],

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::item::{Item, n, s};
 use super::super::{StoreError, Table, UpdateKey};
+use super::find::{entry_names, is_of};
 use super::{Holding, PersonKeys, Personal, PersonalTable};
 use domain::job::Pseudonym;
 use domain::time::Timestamp;
@@ -24,15 +25,20 @@ impl Personal {
         let at = self.table(table.name);
         for item in self.find(table, keys).await? {
             match table.holding {
-                Holding::Nobody(_) => {}
+                Holding::Nobody(_) | Holding::Passing(_) => {}
                 Holding::Partition(key, sort) => {
                     let names: Vec<&str> = [key].into_iter().chain(sort).collect();
                     delete(&at, &item, &names).await?;
                 }
-                Holding::Requests => self.replace_request(&at, &item, pseudonym, now).await?,
+                Holding::Requests if is_of(&item, keys.person) => {
+                    self.replace_request(&at, &item, pseudonym, now).await?;
+                }
+                Holding::Requests => forget_history(&at, &item, keys).await?,
                 Holding::Links => replace_link(&at, &item, pseudonym).await?,
                 Holding::ChatTasks => delete(&at, &item, &["lane", "key"]).await?,
                 Holding::MessageTasks => delete(&at, &item, &["lane", "messageId"]).await?,
+                Holding::Messages => delete(&at, &item, &["chatId", "messageId"]).await?,
+                Holding::Relay => delete(&at, &item, &["message"]).await?,
                 Holding::Limits => clear_limits(&at, &item, keys).await?,
                 Holding::ParkedUpdates => {
                     let key = super::find::text(&item, "updateKey");
@@ -82,6 +88,32 @@ impl Personal {
             "REMOVE boundTo, telegramUserId, pendingShard, pendingSince, pendingSends, #error";
         let call = call.update_expression(format!("{set} {remove}"));
         send(table, call, "UpdateItem to replace a person in a request").await
+    }
+}
+
+/// A request that moved to somebody else keeps their seat; its history does not say whose it was. Where an entry was added
+/// meanwhile nothing is changed, and the erasure goes on in its next run: the seat that leads here is not erased before.
+async fn forget_history(table: &Table, item: &Item, keys: &PersonKeys) -> Result<(), StoreError> {
+    let Some(AttributeValue::L(entries)) = item.get("history") else {
+        return Ok(());
+    };
+    let mut left = entries.clone();
+    left.retain(|entry| !entry_names(entry, keys.person));
+    let call = update(table, item, &["requestId"])
+        .update_expression("SET history = :left")
+        .condition_expression("history = :read")
+        .expression_attribute_values(":left", AttributeValue::L(left))
+        .expression_attribute_values(":read", AttributeValue::L(entries.clone()));
+    let Err(error) = call.send().await else {
+        return Ok(());
+    };
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Contended {
+            table: table.name.clone(),
+        }),
+        _ => Err(table.fault("UpdateItem to forget a person in a history")(
+            error,
+        )),
     }
 }
 

@@ -18,16 +18,23 @@ pub struct PersonalTable {
 pub enum Holding {
     /// It holds nobody, for this reason.
     Nobody(&'static str),
+    /// What it holds ends by itself, sooner than it could be found: which, and when.
+    Passing(&'static str),
     /// The partition of the person's id, under this key; and the sort key, if it has one.
     Partition(&'static str, Option<&'static str>),
-    /// The requests that the person claimed, by their seats, or joined by, by the index `ByPerson`.
+    /// The requests that the person claimed, by their seats, or joined by, by the index `ByPerson`; and those that moved from
+    /// them to somebody else, whose history names them.
     Requests,
     /// The links of those requests, by their hashes, and the person among the members of each chat.
     Links,
     /// The tasks that name the person, in the lanes of each chat in which they can stand.
     ChatTasks,
-    /// The tasks of the person's messages, by their records, and the lane of parked ones.
+    /// The tasks of the messages that [`Holding::Messages`] finds, and of those in the person's topic.
     MessageTasks,
+    /// The messages of the person's private chat, and those of the operators' chat that name them.
+    Messages,
+    /// What is copied between the person and the operators, and whose topic it is, by the index `ByPerson`.
+    Relay,
     /// What the limits of the front bot note of the person's chat.
     Limits,
     /// The parked updates whose body names the person.
@@ -41,6 +48,8 @@ pub enum Holding {
 pub enum Fate {
     /// There are none.
     Untouched,
+    /// They end by themselves.
+    Ended,
     /// They are deleted.
     Deleted,
     /// They stay for the books, with a pseudonym in the place of the shop's user and without the person.
@@ -64,7 +73,7 @@ const fn line(
 }
 
 /// Every table, in the order of erasing: links are found by requests, and both by seats; tasks of messages by their records.
-pub const PERSONAL_TABLES: [PersonalTable; 15] = [
+pub const PERSONAL_TABLES: [PersonalTable; 18] = [
     line(
         "InviteLinks",
         "INVITE_LINKS_TABLE",
@@ -92,9 +101,10 @@ pub const PERSONAL_TABLES: [PersonalTable; 15] = [
     line(
         "Messages",
         "MESSAGES_TABLE",
-        Holding::Partition("chatId", Some("messageId")),
+        Holding::Messages,
         Fate::Deleted,
     ),
+    line("RelayMap", "RELAY_MAP_TABLE", Holding::Relay, Fate::Deleted),
     line(
         "Updates",
         "UPDATES_TABLE",
@@ -124,6 +134,20 @@ pub const PERSONAL_TABLES: [PersonalTable; 15] = [
         "Erasures",
         "ERASURES_TABLE",
         Holding::Nobody("an HMAC of the id, which names nobody, so that what comes again is known"),
+        Fate::Untouched,
+    ),
+    line(
+        "UpdateFeed",
+        "UPDATE_FEED_TABLE",
+        Holding::Passing(
+            "what actors may read of the bot's updates, for UPDATES_RETENTION_HOURS; most have read it already",
+        ),
+        Fate::Ended,
+    ),
+    line(
+        "Actors",
+        "ACTORS_TABLE",
+        Holding::Nobody("programs that share the bot"),
         Fate::Untouched,
     ),
     line(
