@@ -67,6 +67,8 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "Actors: it can be used".to_owned(),
             "RelayMap: it can be used".to_owned(),
             "People: it can be used".to_owned(),
+            "Jobs: it can be used".to_owned(),
+            "Erasures: it can be used".to_owned(),
             "InviteQueue: empty".to_owned(),
             "EventQueue: empty".to_owned(),
             "MessageQueue: empty".to_owned(),
@@ -298,7 +300,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     let output = run(&[], &env).await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.lines().count(), 25, "{text}");
+    assert_eq!(text.lines().count(), 27, "{text}");
     assert!(
         text.lines().all(|line| line.starts_with("ok      ")),
         "{text}"
