@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 18] = [
+pub const TABLES: [TableShape; 20] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -96,6 +96,14 @@ pub const TABLES: [TableShape; 18] = [
         ..table("Jobs", "jobId")
     },
     table("Erasures", "personMark"),
+    TableShape {
+        ends: false,
+        ..table("Endpoints", "endpointId")
+    },
+    TableShape {
+        sort_key: Some(("event", SortKey::Text)),
+        ..table("Deliveries", "endpointShard")
+    },
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -111,7 +119,13 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 8] = [
+pub const INDEXES: [Index; 11] = [
+    Index {
+        table: "Deliveries",
+        name: "Due",
+        hash: "dueShard",
+        range: "dueAt",
+    },
     Index {
         table: "InviteRequests",
         name: "ByUser",
@@ -141,6 +155,18 @@ pub const INDEXES: [Index; 8] = [
         name: "ByPerson",
         hash: "telegramUserId",
         range: "createdAt",
+    },
+    Index {
+        table: "Deliveries",
+        name: "ByRequest",
+        hash: "requestId",
+        range: "event",
+    },
+    Index {
+        table: "Deliveries",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "event",
     },
     Index {
         table: "RelayMap",
@@ -200,6 +226,16 @@ pub const MESSAGES: Source = Source {
     batch_size: 10,
     maximum_concurrency: 2,
 };
+/// The queue of `hooks`.
+pub const HOOKS: Source = Source {
+    queue: "HookQueue",
+    url_variable: "HOOK_QUEUE_URL",
+    dead_letters: "HookDeadLetterQueue",
+    dead_letters_variable: "HOOK_DEAD_LETTER_QUEUE_URL",
+    timeout_seconds: 60,
+    batch_size: 10,
+    maximum_concurrency: 2,
+};
 /// The queue of `events`.
 pub const EVENTS: Source = Source {
     queue: "EventQueue",
@@ -210,7 +246,7 @@ pub const EVENTS: Source = Source {
     batch_size: 10,
     maximum_concurrency: 5,
 };
-/// How often the ticks of `worker` and `messenger`, and `sweeper` run.
+/// How often the ticks of `worker`, `messenger` and `hooks`, and `sweeper` run.
 pub const MINUTE: Duration = Duration::from_secs(60);
 /// Longest run of the tick of `worker`.
 pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
@@ -218,6 +254,8 @@ pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
 pub const MESSAGES_TICK_TIMEOUT: Duration = Duration::from_secs(MESSAGES.timeout_seconds);
 /// Longest run of `webhook`.
 pub const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest run of the tick of `hooks`.
+pub const HOOKS_TICK_TIMEOUT: Duration = Duration::from_secs(HOOKS.timeout_seconds);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
 /// Longest run of `jobs`.

@@ -8,6 +8,7 @@ mod chats;
 mod claim_links;
 mod dedup;
 mod erasures;
+mod hooks;
 mod invites;
 mod item;
 mod jobs;
@@ -35,6 +36,10 @@ pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
 pub use erasures::{Erasures, Unheard};
+pub use hooks::{
+    AnnouncementWrites, Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord,
+    DeliveryReplayed, DueDelivery, Endpoints,
+};
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};

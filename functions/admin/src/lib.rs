@@ -19,6 +19,10 @@
 //! POST people/{telegramUserId}/role
 //! POST people/{telegramUserId}/export, /erase    what is known of a person, in a file or gone; answers 202 with a job
 //! GET  jobs, jobs/{jobId}
+//! GET, POST endpoints                 those who are told what happens, and one more
+//! DELETE endpoints/{endpointId}
+//! POST endpoints/{endpointId}/enable, /disable, /rotate-secret, /test, /replay
+//! GET  endpoints/{endpointId}/deliveries   what they were told, and what came of it
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
@@ -28,6 +32,7 @@ mod actions;
 mod actors;
 mod chats;
 mod dead_letters;
+mod endpoints;
 mod invites;
 mod jobs;
 mod lanes;
@@ -46,16 +51,20 @@ use runtime::aws;
 use runtime::body::read;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::outbound::CallTargets;
 use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
-use store::queue::{Bells, DeadLetters, Queue};
+use store::queue::{Bells, DeadLetters, HookBells, Queue};
 use store::{
-    Actors, BotInfos, ClaimLinks, Invites, Jobs, Links, People, RateLimits, Seats, Tasks, Updates,
+    Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
+    People, RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
+
+use endpoints::EndpointCall;
 
 /// What the handler needs.
 pub struct App {
@@ -76,6 +85,11 @@ pub struct App {
     updates: Updates,
     people: People,
     jobs: Jobs,
+    endpoints: Endpoints,
+    hook_deliveries: Deliveries,
+    hook_bells: HookBells,
+    announcements: Announcements,
+    targets: CallTargets,
     clock: Clock,
 }
 
@@ -103,6 +117,11 @@ impl App {
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
+            endpoints: Endpoints::from_env(aws.dynamodb(), env),
+            hook_deliveries: Deliveries::from_env(aws.dynamodb(), env),
+            hook_bells: HookBells::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
+            targets: CallTargets::from_env(env),
             clock,
         }
     }
@@ -146,6 +165,9 @@ enum AdminCall<'a> {
     ErasePerson(&'a str),
     Jobs,
     Job(&'a str),
+    Endpoints,
+    RegisterEndpoint,
+    OfEndpoint(&'a str, EndpointCall),
 }
 
 impl<'a> AdminCall<'a> {
@@ -182,6 +204,16 @@ impl<'a> AdminCall<'a> {
             ["people", id, "erase"] => ("POST", Self::ErasePerson(id)),
             ["jobs"] => ("GET", Self::Jobs),
             ["jobs", id] => ("GET", Self::Job(id)),
+            ["endpoints"] => match *method {
+                Method::GET => ("GET", Self::Endpoints),
+                Method::POST => ("POST", Self::RegisterEndpoint),
+                _ => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            },
+            ["endpoints", id] => ("DELETE", Self::OfEndpoint(id, EndpointCall::Delete)),
+            ["endpoints", id, name] => {
+                let (takes, call) = EndpointCall::named(name).ok_or(Rejection::NotFound)?;
+                (takes, Self::OfEndpoint(id, call))
+            }
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -261,6 +293,9 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::ErasePerson(id) => jobs::ask(app, who, person_id(id)?, JobKind::Erase).await,
         AdminCall::Jobs => jobs::list(app).await,
         AdminCall::Job(id) => jobs::show(app, id).await,
+        AdminCall::Endpoints => endpoints::list(app).await,
+        AdminCall::RegisterEndpoint => endpoints::register(app, who, read(body)?).await,
+        AdminCall::OfEndpoint(id, call) => endpoints::call(app, who, id, call, query, body).await,
     }
 }
 
@@ -315,6 +350,12 @@ mod tests {
             ("POST", "/v1/admin/people/7/export".to_owned()),
             ("POST", "/v1/admin/people/7/erase".to_owned()),
             ("GET", "/v1/admin/jobs/erase-7-9".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/enable".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/disable".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/rotate-secret".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/test".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/replay".to_owned()),
+            ("GET", "/v1/admin/endpoints/ep_1/deliveries".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

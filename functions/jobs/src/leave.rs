@@ -6,6 +6,7 @@
 //! end each seat, with the task that looks        one transaction for a seat; die here: the next run ends what is left, and
 //!     whether they are inside and takes them out      what was bought meanwhile
 //! ring                                           die here: the tick of `worker` looks within a minute
+//! tell endpoints which rights ended              die here: told in the next run, and once by its id
 //! wait until no seat has a removal, no task is   die here: waited for again
 //!     to move them, and what was under way is over
 //! ```
@@ -15,6 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::hook::Announcement;
 use domain::id::{ChatId, TelegramUserId};
 use domain::invite::Invite;
 use domain::job::{ERASE_SETTLES, UNHEARD};
@@ -95,11 +97,28 @@ async fn end(
                 info!(chat.id = %chat, outcome = "leaving", "a person whose data are erased is taken out of a chat, if they are inside");
                 app.chat_bells.ring(chat).await;
             }
+            announce(app, &change.seat).await?;
         }
         SeatWritten::Rejected(rejection) => {
             error!(chat.id = %chat, fault = "seat_refused", "a seat whose person is erased can't be ended: {}", rejection.code());
         }
         SeatWritten::NotClaimable => {}
+    }
+    Ok(())
+}
+
+/// Tells endpoints which rights of a seat ended. What was voided, or moved, was told as that.
+async fn announce(app: &App, seat: &Seat) -> Result<(), StoreError> {
+    for (id, entitlement) in &seat.entitlements {
+        let Some((request, at)) = id.request().zip(entitlement.cut_at) else {
+            continue;
+        };
+        let invite = app.invites.get(request).await?.filter(|invite| {
+            invite.voided_at.is_none()
+                && invite.bound_to.or(invite.telegram_user_id) == Some(seat.person)
+        });
+        let ended = invite.map(|invite| Announcement::seat_ended(&invite, seat.person, at));
+        app.announcements.announce(ended, app.clock.now()).await?;
     }
     Ok(())
 }

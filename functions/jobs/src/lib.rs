@@ -26,8 +26,8 @@ use runtime::telemetry::chain;
 use serde::Serialize;
 use store::queue::{Bells, MessageBell};
 use store::{
-    BotInfos, Erasures, FrontBot, Invites, JobRecord, JobState, Jobs, Messages, People, Personal,
-    Seats, StoreError, Tasks,
+    Announcements, BotInfos, Erasures, FrontBot, Invites, JobRecord, JobState, Jobs, Messages,
+    People, Personal, Seats, StoreError, Tasks,
 };
 use tokio::time::Instant;
 use tracing::{error, info};
@@ -52,6 +52,7 @@ pub struct App {
     invites: Invites,
     tasks: Tasks,
     chat_bells: Bells,
+    announcements: Announcements,
     desk: Option<ChatId>,
     default_language: Language,
     public_url: String,
@@ -77,6 +78,7 @@ impl App {
             invites: Invites::from_env(aws.dynamodb(), env),
             tasks: Tasks::from_env(aws.dynamodb(), env),
             chat_bells: Bells::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             desk,
             default_language: settings::default_language(env),
             public_url: settings::public_url(env),

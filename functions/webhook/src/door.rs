@@ -24,7 +24,7 @@ use tracing::{error, info, warn};
 
 use crate::say::{Cause, say};
 use crate::unheard::is_unheard;
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
 pub(crate) async fn asked(
@@ -263,7 +263,9 @@ pub(crate) async fn note(
     let now = app.clock.now();
     for invite in requests_of(app, presence.person, chat).await? {
         let id = invite.request_id;
-        if app.invites.record_leave(id, presence, now).await? {
+        let is_news = app.invites.record_leave(id, presence, now).await?;
+        announce::left(app, id, presence).await?;
+        if is_news {
             info!(invite.id = %id, chat.id = %chat, outcome = "left", "a buyer left");
         }
     }
@@ -306,6 +308,7 @@ async fn record(app: &App, presence: &Presence, invite: &Invite) -> Result<bool,
     if let Some(event) = invite.unsent_join_event(&join.link) {
         app.events.send_now(event).await?;
     }
+    announce::joined(app, &invite).await?;
     if is_first {
         let waited_s = now.since(invite.created_at).as_secs();
         info!(invite.id = %id, chat.id = %presence.chat, outcome = "joined", waited_s, "the buyer joined");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::job::names_person;
 use domain::texts::{Label, Language};
-use local::harness::TestStack;
+use local::harness::{Receiver, TestStack};
 use local::resources::{INDEXES, TABLES};
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
@@ -63,9 +63,11 @@ fn every_table_is_in_the_registry_of_personal_data() {
     }
     // By these a person's items are found.
     let by_person = INDEXES.iter().filter(|index| index.name == "ByPerson");
-    assert_eq!(by_person.count(), 3);
+    assert_eq!(by_person.count(), 4);
     for (table, index) in [
         ("InviteRequests", "ByPerson"),
+        ("Deliveries", "ByPerson"),
+        ("Deliveries", "ByRequest"),
         ("RelayMap", "ByPerson"),
         ("Jobs", "ByPerson"),
     ] {
@@ -406,7 +408,13 @@ async fn lives_everywhere(stack: &TestStack) {
 
 #[tokio::test]
 async fn of_a_person_whom_every_table_knows_nothing_is_left_not_even_the_topic() {
-    let stack = TestStack::with(&WITH_DESK).await;
+    let receiver = Receiver::start().await;
+    let exempt = ("HOOK_EXEMPT_HOSTS", receiver.host.as_str());
+    let stack = TestStack::with(&[WITH_DESK[0], WITH_DESK[1], exempt]).await;
+    for path in ["/all", "/down"] {
+        let endpoint = json!({"url": receiver.url(path), "links": true});
+        stack.operator().post("endpoints", &endpoint).await.done();
+    }
     lives_everywhere(&stack).await;
     let known = tables_that_name(&stack, ALICE, USER).await;
     for table in [
@@ -434,6 +442,9 @@ async fn of_a_person_whom_every_table_knows_nothing_is_left_not_even_the_topic()
     );
     assert!(stack.telegram.topics(DESK).is_empty());
     assert!(!stack.customer(ALICE).is_in());
+    let told = receiver.calls();
+    let ended = told.iter().filter(|call| call.kind() == "seat.ended");
+    assert_eq!(ended.count(), 2, "each endpoint, once");
     // Whoever has her seat by now keeps it.
     assert!(stack.customer(BOB).is_in());
     assert!(

@@ -1,6 +1,6 @@
 //! Finds a person's items.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -82,6 +82,7 @@ impl Personal {
             Holding::ChatTasks => self.chat_tasks(&at, person).await,
             Holding::MessageTasks => self.message_tasks(&at, keys).await,
             Holding::Messages => self.messages(&at, person).await,
+            Holding::Deliveries => self.deliveries(&at, keys).await,
             Holding::Relay => relayed(&at, person).await,
             Holding::Limits => limits(&at, keys).await,
             Holding::ParkedUpdates => parked(&at, person).await,
@@ -95,7 +96,7 @@ impl Personal {
         for id in &keys.requests {
             found.extend(get(&table, &[("requestId", s(id))]).await?);
         }
-        found.retain(|item| is_of(item, keys.person) || history_names(item, keys.person));
+        found.retain(|item| is_of(item, keys.person) || tells_of(item, keys.person));
         Ok(found)
     }
 
@@ -127,6 +128,35 @@ impl Personal {
             found.extend(get(table, &[("linkHash", s(hash))]).await?);
         }
         Ok(found)
+    }
+
+    /// What was told of the person's requests, and of others as far as it names the person.
+    async fn deliveries(&self, table: &Table, keys: &PersonKeys) -> Result<Vec<Item>, StoreError> {
+        let person = keys.person;
+        let own = self.requests(keys).await?;
+        let own = own.iter().filter(|request| is_of(request, person));
+        let own: BTreeSet<&str> = own.filter_map(|item| text(item, "requestId")).collect();
+        let mut found = query(table, "telegramUserId", s(person), Some("ByPerson")).await?;
+        for request in &keys.requests {
+            found.extend(query(table, "requestId", s(request), Some("ByRequest")).await?);
+        }
+        let mut told = BTreeMap::new();
+        for item in &found {
+            let (Some(shard), Some(event)) = (text(item, "endpointShard"), text(item, "event"))
+            else {
+                continue;
+            };
+            let key = [("endpointShard", s(shard)), ("event", s(event))];
+            let Some(delivery) = get(table, &key).await? else {
+                continue;
+            };
+            let is_own = text(&delivery, "requestId").is_some_and(|id| own.contains(id));
+            let names = text(&delivery, "body").is_some_and(|body| names_person(body, person.0));
+            if is_own || names {
+                told.insert((shard, event), delivery);
+            }
+        }
+        Ok(told.into_values().collect())
     }
 
     /// The tasks that name a person: those that let them in, turn them away or take them out, and those given up.
@@ -245,8 +275,11 @@ pub(super) fn is_of(request: &Item, person: TelegramUserId) -> bool {
         || text(request, "telegramUserId") == Some(&person.to_string())
 }
 
-/// Whether the history of a request, which may be another person's by now, names somebody.
-fn history_names(request: &Item, person: TelegramUserId) -> bool {
+/// Whether a request, which may be another person's by now, tells that it was somebody's.
+fn tells_of(request: &Item, person: TelegramUserId) -> bool {
+    if request.get("boundFrom") == Some(&n(person)) {
+        return true;
+    }
     let entries = request
         .get("history")
         .and_then(|entries| entries.as_l().ok());

@@ -33,11 +33,12 @@ impl Personal {
                 Holding::Requests if is_of(&item, keys.person) => {
                     self.replace_request(&at, &item, pseudonym, now).await?;
                 }
-                Holding::Requests => forget_history(&at, &item, keys).await?,
+                Holding::Requests => forget_former(&at, &item, keys).await?,
                 Holding::Links => replace_link(&at, &item, pseudonym).await?,
                 Holding::ChatTasks => delete(&at, &item, &["lane", "key"]).await?,
                 Holding::MessageTasks => delete(&at, &item, &["lane", "messageId"]).await?,
                 Holding::Messages => delete(&at, &item, &["chatId", "messageId"]).await?,
+                Holding::Deliveries => delete(&at, &item, &["endpointShard", "event"]).await?,
                 Holding::Relay => delete(&at, &item, &["message"]).await?,
                 Holding::Limits => clear_limits(&at, &item, keys).await?,
                 Holding::ParkedUpdates => {
@@ -84,26 +85,34 @@ impl Personal {
         if set.contains(":yes") {
             call = call.expression_attribute_values(":yes", AttributeValue::Bool(true));
         }
-        let remove =
-            "REMOVE boundTo, telegramUserId, pendingShard, pendingSince, pendingSends, #error";
+        let remove = "REMOVE boundTo, boundFrom, boundAt, telegramUserId, pendingShard, pendingSince, pendingSends, #error";
         let call = call.update_expression(format!("{set} {remove}"));
         send(table, call, "UpdateItem to replace a person in a request").await
     }
 }
 
-/// A request that moved to somebody else keeps their seat; its history does not say whose it was. Where an entry was added
+/// A request that moved to somebody else keeps their seat; it does not say whose it was. Where it was changed
 /// meanwhile nothing is changed, and the erasure goes on in its next run: the seat that leads here is not erased before.
-async fn forget_history(table: &Table, item: &Item, keys: &PersonKeys) -> Result<(), StoreError> {
-    let Some(AttributeValue::L(entries)) = item.get("history") else {
-        return Ok(());
-    };
-    let mut left = entries.clone();
-    left.retain(|entry| !entry_names(entry, keys.person));
-    let call = update(table, item, &["requestId"])
-        .update_expression("SET history = :left")
-        .condition_expression("history = :read")
-        .expression_attribute_values(":left", AttributeValue::L(left))
-        .expression_attribute_values(":read", AttributeValue::L(entries.clone()));
+async fn forget_former(table: &Table, item: &Item, keys: &PersonKeys) -> Result<(), StoreError> {
+    let mut call = update(table, item, &["requestId"]);
+    let (mut change, mut condition) = (Vec::new(), Vec::new());
+    if let Some(AttributeValue::L(entries)) = item.get("history") {
+        let mut left = entries.clone();
+        left.retain(|entry| !entry_names(entry, keys.person));
+        change.push("SET history = :left");
+        condition.push("history = :read");
+        call = call
+            .expression_attribute_values(":left", AttributeValue::L(left))
+            .expression_attribute_values(":read", AttributeValue::L(entries.clone()));
+    }
+    if item.get("boundFrom") == Some(&n(keys.person)) {
+        change.push("REMOVE boundFrom");
+        condition.push("boundFrom = :person");
+        call = call.expression_attribute_values(":person", n(keys.person));
+    }
+    let call = call
+        .update_expression(change.join(" "))
+        .condition_expression(condition.join(" AND "));
     let Err(error) = call.send().await else {
         return Ok(());
     };

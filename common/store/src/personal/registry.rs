@@ -33,6 +33,8 @@ pub enum Holding {
     MessageTasks,
     /// The messages of the person's private chat, and those of the operators' chat that name them.
     Messages,
+    /// What endpoints were told of those requests and of the person, by the indexes `ByRequest` and `ByPerson`.
+    Deliveries,
     /// What is copied between the person and the operators, and whose topic it is, by the index `ByPerson`.
     Relay,
     /// What the limits of the front bot note of the person's chat.
@@ -72,13 +74,20 @@ const fn line(
     }
 }
 
-/// Every table, in the order of erasing: links are found by requests, and both by seats; tasks of messages by their records.
-pub const PERSONAL_TABLES: [PersonalTable; 18] = [
+/// Every table, in the order of erasing: links and deliveries are found by requests, and all of these by seats; tasks of
+/// messages by their records.
+pub const PERSONAL_TABLES: [PersonalTable; 20] = [
     line(
         "InviteLinks",
         "INVITE_LINKS_TABLE",
         Holding::Links,
         Fate::Replaced,
+    ),
+    line(
+        "Deliveries",
+        "DELIVERIES_TABLE",
+        Holding::Deliveries,
+        Fate::Deleted,
     ),
     line(
         "InviteRequests",
@@ -148,6 +157,12 @@ pub const PERSONAL_TABLES: [PersonalTable; 18] = [
         "Actors",
         "ACTORS_TABLE",
         Holding::Nobody("programs that share the bot"),
+        Fate::Untouched,
+    ),
+    line(
+        "Endpoints",
+        "ENDPOINTS_TABLE",
+        Holding::Nobody("who is told what happens"),
         Fate::Untouched,
     ),
     line(
