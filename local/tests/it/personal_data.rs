@@ -418,11 +418,12 @@ async fn of_a_person_whom_every_table_knows_nothing_is_left_not_even_the_topic()
     lives_everywhere(&stack).await;
     let known = tables_that_name(&stack, ALICE, USER).await;
     for table in [
-        "RelayMap",
-        "Messages",
-        "Members",
-        "People",
+        "Deliveries",
         "InviteRequests",
+        "Members",
+        "Messages",
+        "People",
+        "RelayMap",
     ] {
         assert!(
             known.iter().any(|item| item.starts_with(table)),

@@ -313,7 +313,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "admit-one: 2 of 28 checks failed\n"
+        "admit-one: 2 of 30 checks failed\n"
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);
