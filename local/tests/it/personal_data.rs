@@ -384,7 +384,8 @@ async fn lives_everywhere(stack: &TestStack) {
     stack.customer(BOB).claim_by(&link);
     stack.run_until_idle().await;
     let bob = stack.customer(BOB);
-    bob.tap(&bob.ways_in(stack.bot_id).remove(0));
+    let door = bob.ways_in(stack.bot_id).remove(0);
+    assert_eq!(bob.tap(&door), Tap::Requested);
     stack.run_until_idle().await;
     assert!(bob.is_in());
 
