@@ -1,4 +1,6 @@
-//! `GET /v1/invite/{requestId}`: where a request stands.
+//! `GET /v1/invite/{requestId}`: where a request stands; and the files of exports.
+
+mod exports;
 
 use bytes::Bytes;
 use domain::claim::PublicUrl;
@@ -13,7 +15,7 @@ use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::view::InviteView;
-use store::Invites;
+use store::{Invites, Jobs};
 use tracing::{error, info};
 
 /// What the handler needs.
@@ -21,22 +23,29 @@ pub struct App {
     keys: Verifier,
     invites: Invites,
     public_url: Option<PublicUrl>,
+    jobs: Jobs,
+    clock: Clock,
 }
 
 impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
-    pub fn from_env(env: &mut Env, _clock: Clock) -> Self {
+    pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         Self {
             keys: Verifier::api_keys(env),
             invites: Invites::from_env(aws.dynamodb(), env),
             public_url: settings::public_url(env),
+            jobs: Jobs::from_env(aws.dynamodb(), env),
+            clock,
         }
     }
 }
 
 /// Answers one call.
 pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
+    if request.uri().path().contains(exports::PATH) {
+        return exports::answer(app, &request).await;
+    }
     match find(app, &request).await {
         Ok(invite) => {
             let view = InviteView::new(invite, app.public_url.as_ref());
