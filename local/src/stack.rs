@@ -158,10 +158,16 @@ impl Stack {
         let webhook_url = updates::public_webhook(&env).or_else(in_simulation);
         let looked_at = webhook_url.as_deref().unwrap_or(monitor::POLLING);
         env.insert("WEBHOOK_URL".to_owned(), looked_at.to_owned());
-        // Without an address that others reach, links to files lead to this machine.
-        if !supervision::is_set(&env, "PUBLIC_URL") {
+        // The people of a simulation reach us where we serve.
+        if externals.telegram.is_some() {
             env.insert("PUBLIC_URL".to_owned(), url.clone());
         }
+        // Without an address that others reach, files of exports are fetched on this machine.
+        let exports_url = match supervision::is_set(&env, "PUBLIC_URL") {
+            true => env["PUBLIC_URL"].clone(),
+            false => url.clone(),
+        };
+        env.insert("EXPORTS_URL".to_owned(), exports_url);
         let shared = aws::Shared::from_env(&mut env_of(&env));
         let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
         resources::create_tables(&dynamo).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN};
+use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN, PublicUrl};
 use domain::id::{ChatId, TelegramUserId};
 use domain::link_pool::{TARGET_MAX, Targets};
 use domain::person::PersonLimits;
@@ -149,6 +149,16 @@ pub fn telegram_link_base(env: &mut Env) -> String {
     base.trim_end_matches('/').to_owned()
 }
 
+/// `PUBLIC_URL`: the address at which people reach us; unset, claim links have no page.
+pub fn public_url(env: &mut Env) -> Option<PublicUrl> {
+    let text = env.optional("PUBLIC_URL")?;
+    let url = PublicUrl::parse(&text);
+    if url.is_none() {
+        env.problem("PUBLIC_URL must be an address that begins with https://".to_owned());
+    }
+    url
+}
+
 /// `OPERATOR_CHAT_ID`: the forum in which operators answer people, which is none of `chats`; unset, people are told that nobody
 /// reads what they write.
 pub fn operator_chat(env: &mut Env, chats: &Chats) -> Option<ChatId> {
@@ -259,9 +269,9 @@ fn page(name: &str, url: Option<String>, env: &mut Env) -> Option<String> {
     url
 }
 
-/// `PUBLIC_URL`: where people reach the API, without a slash at the end.
-pub fn public_url(env: &mut Env) -> String {
-    let url = env.required("PUBLIC_URL");
+/// `EXPORTS_URL`: where people fetch the files of exports, without a slash at the end.
+pub fn exports_url(env: &mut Env) -> String {
+    let url = env.required("EXPORTS_URL");
     url.trim_end_matches('/').to_owned()
 }
 

@@ -3,6 +3,7 @@
 mod exports;
 
 use bytes::Bytes;
+use domain::claim::PublicUrl;
 use domain::id::RequestId;
 use domain::invite::Invite;
 use http::{Request, Response, StatusCode};
@@ -11,6 +12,7 @@ use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::{Rejection, json};
+use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::view::InviteView;
 use store::{Invites, Jobs};
@@ -22,6 +24,7 @@ pub struct App {
     invites: Invites,
     jobs: Jobs,
     clock: Clock,
+    public_url: Option<PublicUrl>,
 }
 
 impl App {
@@ -33,6 +36,7 @@ impl App {
             invites: Invites::from_env(aws.dynamodb(), env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
             clock,
+            public_url: settings::public_url(env),
         }
     }
 }
@@ -43,7 +47,10 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         return exports::answer(app, &request).await;
     }
     match find(app, &request).await {
-        Ok(invite) => json(StatusCode::OK, &InviteView::from(invite)),
+        Ok(invite) => {
+            let view = InviteView::new(invite, app.public_url.as_ref());
+            json(StatusCode::OK, &view)
+        }
         Err(rejection) => {
             info!(outcome = rejection.code(), "status refused");
             rejection.answer()
