@@ -55,7 +55,7 @@ const FUNCTION_ENV: [&str; 52] = [
     "PEOPLE_TTL_DAYS",
     "TERMS_URL",
     "PRIVACY_URL",
-    "API_URL",
+    "EXPORTS_URL",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",
 ];

@@ -269,9 +269,9 @@ fn page(name: &str, url: Option<String>, env: &mut Env) -> Option<String> {
     url
 }
 
-/// `API_URL`: where people reach the API, without a slash at the end.
-pub fn api_url(env: &mut Env) -> String {
-    let url = env.required("API_URL");
+/// `EXPORTS_URL`: where people fetch the files of exports, without a slash at the end.
+pub fn exports_url(env: &mut Env) -> String {
+    let url = env.required("EXPORTS_URL");
     url.trim_end_matches('/').to_owned()
 }
 

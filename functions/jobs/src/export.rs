@@ -88,7 +88,7 @@ async fn write(app: &App, job: &JobRecord, person: TelegramUserId) -> Result<(),
     let file = ExportFile {
         run,
         secret,
-        public_url: app.api_url.clone(),
+        public_url: app.exports_url.clone(),
         lines,
         until: end,
     };

@@ -55,7 +55,7 @@ pub struct App {
     announcements: Announcements,
     desk: Option<ChatId>,
     default_language: Language,
-    api_url: String,
+    exports_url: String,
     clock: Clock,
 }
 
@@ -81,7 +81,7 @@ impl App {
             announcements: Announcements::from_env(&aws, env),
             desk,
             default_language: settings::default_language(env),
-            api_url: settings::api_url(env),
+            exports_url: settings::exports_url(env),
             clock,
         }
     }

@@ -22,9 +22,9 @@ use tracing::{error, info};
 pub struct App {
     keys: Verifier,
     invites: Invites,
-    public_url: Option<PublicUrl>,
     jobs: Jobs,
     clock: Clock,
+    public_url: Option<PublicUrl>,
 }
 
 impl App {
@@ -34,9 +34,9 @@ impl App {
         Self {
             keys: Verifier::api_keys(env),
             invites: Invites::from_env(aws.dynamodb(), env),
-            public_url: settings::public_url(env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
             clock,
+            public_url: settings::public_url(env),
         }
     }
 }

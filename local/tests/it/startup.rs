@@ -82,7 +82,7 @@ const FUNCTIONS: [(&str, &[&str]); 13] = [
     (
         "jobs",
         &[
-            "API_URL",
+            "EXPORTS_URL",
             "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "MESSAGE_QUEUE_URL",
