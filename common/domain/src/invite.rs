@@ -139,6 +139,8 @@ pub struct Invite {
     pub bound_to: Option<TelegramUserId>,
     /// Whether whoever comes with its present claim link takes it over from who claimed it.
     pub is_moving: bool,
+    /// Whether who claimed it loses it before it is taken over: it was stolen.
+    pub is_stolen: bool,
     /// When the seat that it gives ends; nothing if never.
     pub seat_until: Option<Timestamp>,
     /// What operators did to it, the newest last.
@@ -262,6 +264,7 @@ impl Invite {
             claim_version: None,
             bound_to: None,
             is_moving: false,
+            is_stolen: false,
             seat_until: None,
             history: Vec::new(),
             actions: 0,

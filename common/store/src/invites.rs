@@ -445,6 +445,7 @@ impl Invites {
             claim_version: reader.optional_number(CLAIM_VERSION)?,
             bound_to: reader.optional_number(BOUND_TO)?.map(TelegramUserId),
             is_moving: reader.flag(IS_MOVING),
+            is_stolen: reader.flag(IS_STOLEN),
             seat_until: reader.optional_instant(SEAT_UNTIL)?,
             history: reader
                 .maps(HISTORY)?

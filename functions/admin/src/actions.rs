@@ -97,6 +97,7 @@ pub(crate) async fn rebind(
         claim_version: asked.claim_version,
         is_stolen: asked.stolen,
         limit: None,
+        holder: None,
     };
     let with = (&app.claim_links, &app.seats);
     let (invite, is_news) = app.acting().rebind(who, id, asked, with).await?;

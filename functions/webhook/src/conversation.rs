@@ -3,6 +3,7 @@
 use domain::button::ButtonData;
 use domain::command::{CommandPlace, Role, nearest};
 use domain::id::{ChatId, TelegramUserId};
+use domain::member::Seat;
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake, Person};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
@@ -12,7 +13,7 @@ use store::{ChatInfo, Sighting};
 use tracing::info;
 
 use crate::say::{Cause, say, say_aside};
-use crate::{App, Failure};
+use crate::{App, Failure, moves};
 
 /// What a person sent.
 pub(crate) struct Sight<'a> {
@@ -94,7 +95,9 @@ impl<'a> Conversation<'a> {
         if seats.is_empty() {
             return self.answer(otherwise).await;
         }
-        let (html, mut buttons) = ways_in(&seats, self.language);
+        let now = self.app.clock.now();
+        let (html, mut buttons) = ways_in(&seats, now, self.language);
+        buttons.extend(moves::buttons(self, &seats).await?);
         buttons.push(self.button(&Label::LostLink, ButtonData::LostLink));
         self.say(Class::Reply, html, buttons).await
     }
@@ -109,23 +112,20 @@ impl<'a> Conversation<'a> {
         if seats.is_empty() {
             return Ok(false);
         }
-        let (html, buttons) = ways_in(&seats, language);
+        let (html, buttons) = ways_in(&seats, self.app.clock.now(), language);
         say_aside(self.app, self.cause, ChatId(person.0), html, buttons).await?;
         Ok(true)
     }
 
-    /// The chats that a person may be in now, and until when.
-    async fn seats_of(
-        &self,
-        person: TelegramUserId,
-    ) -> Result<Vec<(ChatInfo, Option<Timestamp>)>, Failure> {
+    /// The chats that a person may be in now, with their seats.
+    async fn seats_of(&self, person: TelegramUserId) -> Result<Vec<(ChatInfo, Seat)>, Failure> {
         let now = self.app.clock.now();
         let mut seats = self.app.seats.of(person).await?;
         seats.retain(|seat| seat.is_admitted(now));
         let mut infos = Vec::new();
-        for seat in &seats {
+        for seat in seats {
             if let Some(info) = self.app.chat_infos.get(seat.chat).await? {
-                infos.push((info, seat.standing(now).until));
+                infos.push((info, seat));
             }
         }
         Ok(infos)
@@ -162,14 +162,15 @@ impl<'a> Conversation<'a> {
 
 /// The list of seats, with a button for each.
 fn ways_in(
-    seats: &[(ChatInfo, Option<Timestamp>)],
+    seats: &[(ChatInfo, Seat)],
+    now: Timestamp,
     language: Language,
 ) -> (String, Vec<Vec<Button>>) {
     let lines: Vec<AccessLine<'_>> = seats
         .iter()
-        .map(|(info, until)| AccessLine {
+        .map(|(info, seat)| AccessLine {
             chat: Name(&info.title),
-            until: until.map(Date),
+            until: seat.standing(now).until.map(Date),
         })
         .collect();
     let buttons = seats.iter().map(|(info, _)| way_in(info, language));

@@ -12,6 +12,7 @@ mod door;
 mod feed;
 mod inbox;
 mod joins;
+mod moves;
 mod presses;
 mod relay;
 mod rights;
@@ -40,10 +41,11 @@ use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::{Value, json};
+use store::acting::Acting;
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, RateLimits,
-    RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    BotInfos, ChatInfos, ClaimLinks, FrontBot, Invites, LinkPool, Links, Messages, People,
+    RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -63,6 +65,8 @@ pub struct App {
     events: Queue<EventMessage>,
     deliveries: ChatDeliveries,
     claim_keys: ClaimKeys,
+    claim_links: ClaimLinks,
+    rebinds_max: u32,
     link_base: String,
     bots: BotInfos,
     chat_infos: ChatInfos,
@@ -99,6 +103,8 @@ impl App {
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
+            claim_links: ClaimLinks::from_env(env, &deliveries, &aws),
+            rebinds_max: settings::rebinds_max(env),
             link_base: settings::telegram_link_base(env),
             deliveries,
             join_request_hold: settings::join_request_hold(env),
@@ -334,6 +340,17 @@ impl App {
     /// Whether the bot talks with people.
     fn talks(&self) -> bool {
         self.deliveries.has_claims() || self.operator_chat.is_some()
+    }
+
+    fn acting(&self) -> Acting<'_> {
+        Acting {
+            invites: &self.invites,
+            links: &self.links,
+            tasks: &self.tasks,
+            events: &self.events,
+            clock: &self.clock,
+            any_bot: None,
+        }
     }
 
     /// Reads an update.

@@ -1,5 +1,7 @@
 //! Moving a seat to another account, and what the shop, the door and the dispatcher do for it.
 
+mod by_holder;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
