@@ -51,6 +51,22 @@ pub enum MemberChange {
     Ignored(&'static str),
 }
 
+impl MemberChange {
+    /// The chat that it is about; nothing of one that is ignored.
+    #[must_use]
+    pub const fn chat(&self) -> Option<ChatId> {
+        match self {
+            Self::Join(join) => Some(join.chat),
+            Self::Entry(presence)
+            | Self::Leave(presence)
+            | Self::Removal(presence)
+            | Self::Ban(presence)
+            | Self::Unban(presence) => Some(presence.chat),
+            Self::Ignored(_) => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct ChatMemberUpdated {
     chat: Chat,

@@ -79,6 +79,12 @@ impl Invite {
             .filter(|holder| self.is_moving && *holder != person)
     }
 
+    /// Whether it is this person who may have it moved by their own hand, as far as their seat is not ended.
+    #[must_use]
+    pub fn may_move_by(&self, person: TelegramUserId) -> bool {
+        self.bound_to == Some(person) && self.claim_version.is_some() && self.voided_at.is_none()
+    }
+
     /// Whether an operator ended what it gives, as the seat of who has it shows. A stolen seat is cut by its move.
     #[must_use]
     pub fn is_ended_in(&self, seat: &Seat) -> bool {

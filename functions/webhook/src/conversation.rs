@@ -13,7 +13,10 @@ use store::{ChatInfo, Sighting};
 use tracing::info;
 
 use crate::say::{Cause, say, say_aside};
-use crate::{App, Failure, moves};
+use crate::{App, Failure};
+
+/// The most requests of a person of which each has a button that moves it: more would hide the way in.
+const MOVES_SHOWN: usize = 8;
 
 /// What a person sent.
 pub(crate) struct Sight<'a> {
@@ -97,9 +100,34 @@ impl<'a> Conversation<'a> {
         }
         let now = self.app.clock.now();
         let (html, mut buttons) = ways_in(&seats, now, self.language);
-        buttons.extend(moves::buttons(self, &seats).await?);
+        buttons.extend(self.moves(&seats).await?);
         buttons.push(self.button(&Label::LostLink, ButtonData::LostLink));
         self.say(Class::Reply, html, buttons).await
+    }
+
+    /// A button for each request of these seats that the person may have moved to another account of theirs.
+    async fn moves(&self, seats: &[(ChatInfo, Seat)]) -> Result<Vec<Vec<Button>>, Failure> {
+        let mut buttons = Vec::new();
+        for (info, seat) in seats {
+            let live = seat.entitlements.iter();
+            let live = live.filter(|(_, entitlement)| entitlement.cut_at.is_none());
+            for id in live.filter_map(|(id, _)| id.request()) {
+                if buttons.len() == MOVES_SHOWN {
+                    return Ok(buttons);
+                }
+                let invite = self.app.invites.get(id).await?;
+                if !invite.is_some_and(|invite| invite.may_move_by(self.person())) {
+                    continue;
+                }
+                let chat = LabelName(&info.title);
+                let label = match seats {
+                    [_] => Label::AnotherAccount,
+                    _ => Label::AnotherAccountOf { chat },
+                };
+                buttons.push(self.button(&label, ButtonData::AnotherAccount(id)));
+            }
+        }
+        Ok(buttons)
     }
 
     /// Has the same sent to another person, in their language; answers whether there is a way in.

@@ -4,6 +4,7 @@
 //! written in such a way that handling them twice gives the same; all else is claimed in the table of updates first. What
 //! calls Telegram goes through the tables of tasks and messages.
 
+mod chats;
 mod claims;
 mod commands;
 mod conversation;
@@ -70,6 +71,7 @@ pub struct App {
     link_base: String,
     bots: BotInfos,
     chat_infos: ChatInfos,
+    moved_chats: chats::MovedChats,
     join_request_hold: Duration,
     seats: Seats,
     messages: Messages,
@@ -111,6 +113,7 @@ impl App {
             chats,
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
+            moved_chats: chats::MovedChats::default(),
             seats: Seats::from_env(aws.dynamodb(), env),
             messages: Messages::from_env(aws.dynamodb(), env),
             message_bells: Bells::from_env(aws.sqs(), env),
@@ -235,6 +238,14 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             return Rejection::Unavailable.answer();
         }
     }
+    if let Err(fault) = chats::learn(app, &update.kind).await {
+        error!(
+            fault = "unavailable",
+            "it can't be told yet whose chat an update is of: {}",
+            chain(fault.as_ref())
+        );
+        return Rejection::Unavailable.answer();
+    }
     let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
@@ -242,6 +253,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         }
         UpdateKind::Member(change) if desk::is_of(app, change) => desk::left(app, change).await,
         UpdateKind::Member(change) => joins::member(app, change).await,
+        UpdateKind::Moved(moved) => chats::moved(app, moved).await,
         UpdateKind::Bot(membership) => rights::changed(app, bot, update.id, membership).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
@@ -363,9 +375,14 @@ impl App {
 
     /// The id by which members of a chat are known.
     fn canonical_chat(&self, chat: ChatId) -> ChatId {
-        self.chats
-            .named(chat)
-            .map_or(chat, |(_, canonical_id)| canonical_id)
+        let named = self.chats.named(chat).map(|(_, canonical_id)| canonical_id);
+        let known = named.or_else(|| self.moved_chats.canonical_of(chat));
+        known.unwrap_or(chat)
+    }
+
+    /// Whether a chat is one of ours, by an id that it got since, too.
+    fn is_ours(&self, chat: ChatId) -> bool {
+        self.chats.contains(chat) || self.moved_chats.canonical_of(chat).is_some()
     }
 
     /// The bot that people talk with, as it was a minute ago.

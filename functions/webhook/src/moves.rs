@@ -14,63 +14,20 @@ use domain::action;
 use domain::button::ButtonData;
 use domain::history::HOLDER;
 use domain::id::{ChatId, RequestId};
-use domain::invite::Invite;
-use domain::member::Seat;
 use domain::message::{Button, ButtonAction, Class};
 use domain::rebind::Rebind;
-use domain::texts::{Address, Label, LabelName, Name, Text};
+use domain::texts::{Address, Label, Name, Text};
 use runtime::response::Rejection;
-use store::ChatInfo;
 use tracing::info;
 
 use crate::Failure;
 use crate::conversation::Conversation;
 
-/// The most requests of a person of which each has its button: more would hide the way in.
-const MOVES_SHOWN: usize = 8;
-
-/// A button for each request of these seats that its holder may move.
-pub(crate) async fn buttons(
-    conversation: &Conversation<'_>,
-    seats: &[(ChatInfo, Seat)],
-) -> Result<Vec<Vec<Button>>, Failure> {
-    let app = conversation.app;
-    let mut movable = Vec::new();
-    for (info, seat) in seats {
-        let live = seat.entitlements.iter();
-        let live = live.filter(|(_, entitlement)| entitlement.cut_at.is_none());
-        for id in live.filter_map(|(id, _)| id.request()) {
-            if movable.len() == MOVES_SHOWN {
-                break;
-            }
-            let invite = app.invites.get(id).await?;
-            if invite.is_some_and(|invite| is_theirs(&invite, conversation)) {
-                movable.push((id, info));
-            }
-        }
-    }
-    let button = |(id, info): &(RequestId, &ChatInfo)| {
-        let chat = LabelName(&info.title);
-        let label = match seats {
-            [_] => Label::AnotherAccount,
-            _ => Label::AnotherAccountOf { chat },
-        };
-        conversation.button(&label, ButtonData::AnotherAccount(*id))
-    };
-    Ok(movable.iter().map(button).collect())
-}
-
-fn is_theirs(invite: &Invite, conversation: &Conversation<'_>) -> bool {
-    invite.bound_to == Some(conversation.person())
-        && invite.claim_version.is_some()
-        && invite.voided_at.is_none()
-}
-
 /// Says what a move does, and asks whether it is wanted.
 pub(crate) async fn ask(conversation: &Conversation<'_>, id: RequestId) -> Result<(), Failure> {
     let app = conversation.app;
     let invite = app.invites.get(id).await?;
-    let invite = invite.filter(|invite| is_theirs(invite, conversation));
+    let invite = invite.filter(|invite| invite.may_move_by(conversation.person()));
     let Some((invite, version)) = invite.and_then(|invite| {
         let version = invite.claim_version?;
         Some((invite, version))
