@@ -450,6 +450,15 @@ impl Invite {
         self.joined_at.is_some() && self.left_at.is_none()
     }
 
+    /// Whether its link is there for its buyer, who has not used it.
+    #[must_use]
+    pub const fn waits_to_be_used(&self) -> bool {
+        matches!(self.status, Status::Done)
+            && self.invite_link.is_some()
+            && self.voided_at.is_none()
+            && !self.is_seat_taken()
+    }
+
     /// Whether its link has ended by itself before anybody joined by it.
     #[must_use]
     pub fn is_expired_unused(&self, now: Timestamp) -> bool {

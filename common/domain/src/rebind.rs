@@ -97,7 +97,7 @@ impl Invite {
 #[cfg(test)]
 mod tests {
     use super::super::claim::{Claim, ClaimRefusal};
-    use super::super::history::Entry;
+    use super::super::history::{self, Entry};
     use super::super::id::{ChatId, IdentitySource, InviteLink, RequestId};
     use super::super::purchase::{Chats, Purchase};
     use super::super::text::object;
@@ -199,7 +199,7 @@ mod tests {
         let mut seat = claimed(9);
         seat.history = vec![
             entry(SHOP, ago(30)),
-            entry(HOLDER, ago(29)),
+            entry(history::HOLDER, ago(29)),
             entry("ann", ago(2)),
             Entry::new(ago(1), SHOP, Action::Void, ""),
             entry(SHOP, ago(1)),

@@ -10,6 +10,7 @@ mod dedup;
 mod invites;
 mod item;
 mod link_pool;
+mod link_teller;
 mod links;
 mod messages;
 mod people;
@@ -33,6 +34,7 @@ pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
+pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,

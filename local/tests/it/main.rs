@@ -35,5 +35,6 @@ mod service_on_one_machine;
 mod shop;
 mod startup;
 mod telegram_failures;
+mod told_links;
 mod webengage_failures;
 mod who_joined;

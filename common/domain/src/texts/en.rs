@@ -143,6 +143,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "An administrator has banned you from <b>{chat}</b>, so I can't let you in. Please ask with /support."
         ),
 
+        Text::LinkDelivered { link } => format!("Thank you for your purchase! Here is your way in. It is for you alone, and works once:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("It works until {}.", date(until)),
+
         Text::Access => "<b>Your access</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: until {}", date(until)),
         Text::AccessForever { chat } => format!("<b>{chat}</b>: for good"),

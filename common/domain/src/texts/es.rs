@@ -143,6 +143,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              Pregunta con /support, por favor."
         ),
 
+        Text::LinkDelivered { link } => format!("¡Gracias por tu compra! Aquí tienes tu entrada. Es solo para ti y sirve una vez:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("Sirve hasta el {}.", date(until)),
+
         Text::Access => "<b>Tu acceso</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: hasta el {}", date(until)),
         Text::AccessForever { chat } => format!("<b>{chat}</b>: para siempre"),

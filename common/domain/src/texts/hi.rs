@@ -137,6 +137,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              कृपया /support से पूछें।"
         ),
 
+        Text::LinkDelivered { link } => format!("आपकी ख़रीद के लिए धन्यवाद! यह रहा आपका अंदर जाने का रास्ता। यह सिर्फ़ आपके लिए है और एक बार काम करता है:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("यह {} तक काम करेगा।", date(until)),
+
         Text::Access => "<b>आपका एक्सेस</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: {} तक", date(until)),
         Text::AccessForever { chat } => format!("<b>{chat}</b>: हमेशा के लिए"),

@@ -145,6 +145,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              Pergunte em /support, por favor."
         ),
 
+        Text::LinkDelivered { link } => format!("Obrigado pela sua compra! Aqui está a sua entrada. Ela é só para você e funciona uma vez:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("Ela funciona até {}.", date(until)),
+
         Text::Access => "<b>Seu acesso</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: até {}", date(until)),
         Text::AccessForever { chat } => format!("<b>{chat}</b>: para sempre"),

@@ -147,6 +147,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              Напишите, пожалуйста, в /support."
         ),
 
+        Text::LinkDelivered { link } => format!("Спасибо за покупку! Вот ваш вход. Он только для вас и сработает один раз:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("Он действует до {}.", date(until)),
+
         Text::Access => "<b>Ваш доступ</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: до {}", date(until)),
         Text::AccessForever { chat } => format!("<b>{chat}</b>: бессрочно"),

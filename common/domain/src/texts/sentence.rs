@@ -95,6 +95,11 @@ sentences! { 'a,
     /// An administrator banned the person by hand.
     Banned { chat: Name<'a> },
 
+    /// The invite link of a buyer whom the shop knows.
+    LinkDelivered { link: Address<'a> },
+    /// Stands below it.
+    LinkWorksUntil { until: Date },
+
     /// Heads the list of seats.
     Access,
     /// A seat that ends.
