@@ -26,7 +26,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings;
 use serde::Serialize;
 use store::queue::{Envelope, MessageBell, MessageBells};
-use store::{Actors, Messages, People, RateLimits, RelayMap, Topics};
+use store::{Actors, Announcements, Messages, People, RateLimits, RelayMap, Topics};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -51,6 +51,7 @@ pub struct App {
     limits: RateLimits,
     actors: Actors,
     bells: MessageBells,
+    announcements: Announcements,
     rules: RetryRules,
     retention: Duration,
     clock: Clock,
@@ -70,6 +71,7 @@ impl App {
             limits: RateLimits::of_messages(aws.dynamodb(), env),
             actors: Actors::from_env(aws.dynamodb(), env),
             bells: MessageBells::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),
                 base_backoff: settings::base_backoff(env),

@@ -4,6 +4,7 @@
 //! written in such a way that handling them twice gives the same; all else is claimed in the table of updates first. What
 //! calls Telegram goes through the tables of tasks and messages.
 
+mod announce;
 mod chats;
 mod claims;
 mod commands;
@@ -45,8 +46,8 @@ use serde_json::{Value, json};
 use store::acting::Acting;
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, ClaimLinks, FrontBot, Invites, LinkPool, Links, Messages, People,
-    RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    Announcements, BotInfos, ChatInfos, ClaimLinks, FrontBot, Invites, LinkPool, Links, Messages,
+    People, RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -64,6 +65,7 @@ pub struct App {
     tasks: Tasks,
     bells: Bells,
     events: Queue<EventMessage>,
+    announcements: Announcements,
     deliveries: ChatDeliveries,
     claim_keys: ClaimKeys,
     claim_links: ClaimLinks,
@@ -123,6 +125,7 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             updates: Updates::from_env(aws.dynamodb(), env),
             feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),

@@ -27,7 +27,8 @@ impl Invites {
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(claim.request_id))
             .update_expression(
-                "SET boundTo = :person, updatedAt = :now REMOVE expiresAt, isMoving, isStolen",
+                "SET boundTo = :person, boundAt = if_not_exists(boundAt, :now), updatedAt = :now \
+                 REMOVE expiresAt, isMoving, isStolen",
             )
             .condition_expression(
                 "claimVersion = :version AND attribute_not_exists(voidedAt) \
@@ -60,7 +61,7 @@ impl Invites {
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(claim.request_id))
             .update_expression(format!(
-                "SET boundTo = :person, updatedAt = :now, joinEventFired = :no, joinVersion = linkVersion \
+                "SET boundTo = :person, boundAt = :now, boundFrom = :holder, updatedAt = :now, joinEventFired = :no, joinVersion = linkVersion \
                  REMOVE isMoving, isStolen, joinedAt, leftAt, returnedAt, telegramUserId, joinedLink{given_up}"
             ))
             .condition_expression(format!(

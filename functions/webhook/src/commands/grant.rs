@@ -20,9 +20,9 @@ use store::Created;
 use tracing::{error, info};
 
 use super::subject::chat_named;
-use crate::Failure;
 use crate::conversation::Conversation;
 use crate::say::say_to_pass_on;
+use crate::{Failure, announce};
 
 const EXAMPLE: &str = "/grant -1001234567890 30";
 /// The longest seat that is given with an end.
@@ -90,6 +90,7 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         }
         Created::Existing(invite) => *invite,
     };
+    announce::granted(app, &invite).await?;
     let Some(link) = invite.invite_link.as_ref() else {
         return conversation.answer(Text::GrantNotHere { chat }).await;
     };
