@@ -54,7 +54,7 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, mint: &Mint) -> Result<Tas
                     link,
                     expires_at: invite.link_expires_at,
                 };
-                tell(app, mint, told).await?;
+                tell(app, mint, Some(invite), told).await?;
             }
             info!(invite.id = %id, outcome = "duplicate", "the link was handed out before");
             done(app, task).await
@@ -126,12 +126,25 @@ async fn note_reason(app: &App, record: Option<&Invite>, failure: &TelegramError
     }
 }
 
-/// Tells a link to the buyer of its mint, if the shop knows them.
-async fn tell(app: &App, mint: &Mint, told: ToldLink<'_>) -> Result<(), StoreError> {
-    match mint.telegram_user_id {
-        Some(person) => app.link_teller.tell(person, told, app.clock.now()).await,
-        None => Ok(()),
+/// Tells a link to the buyer of its mint, if the shop knows them. Without a record, `record`, when the mint was begun,
+/// another buyer's may have been written meanwhile.
+async fn tell(
+    app: &App,
+    mint: &Mint,
+    record: Option<&Invite>,
+    told: ToldLink<'_>,
+) -> Result<(), StoreError> {
+    let Some(mut person) = mint.telegram_user_id else {
+        return Ok(());
+    };
+    if record.is_none() {
+        let written = app.invites.get(mint.request_id).await?;
+        match written.and_then(|invite| mint.as_of(&invite).telegram_user_id) {
+            Some(known) => person = known,
+            None => return Ok(()),
+        }
     }
+    app.link_teller.tell(person, told, app.clock.now()).await
 }
 
 /// Stores the link and hands it out, unless the request wants another one by now.
@@ -185,7 +198,7 @@ async fn hand_out(
                 link: &link,
                 expires_at: Some(link_expires_at),
             };
-            tell(app, mint, told).await?;
+            tell(app, mint, record, told).await?;
             info!(invite.id = %id, chat.id = %minted.chat, task.attempt = minted.attempts, outcome = "done",
                 waited_ms = u64::try_from(now.since(accepted_at).as_millis()).unwrap_or(u64::MAX), "link handed out");
             done(app, task).await

@@ -47,7 +47,7 @@ pub(crate) async fn tell(
             return told_until;
         }
     };
-    let told = places(waiting, is_served);
+    let told = places((waiting.before, waiting.tasks), is_served);
     let number = told.len();
     join_all(told.into_iter().map(async |(person, place, task)| {
         let cause = format!("{}#waiting", task.key());
@@ -58,27 +58,44 @@ pub(crate) async fn tell(
     if number > 0 {
         info!(chat.id = %chat, outcome = "waiting", people = number, "people who wait long at the door are told their place");
     }
-    Some(to)
+    Some(waiting.read_until)
 }
 
-/// How many tasks stand before those of an age, and these.
+/// What was read of those who wait.
+struct Waiting {
+    /// How many tasks stand before them.
+    before: u32,
+    tasks: Vec<Task>,
+    /// Up to which age all are read.
+    read_until: Timestamp,
+}
+
 async fn waiting(
     app: &App,
     chat: ChatId,
     (from, to): (Timestamp, Timestamp),
-) -> Result<(u32, Vec<Task>), StoreError> {
+) -> Result<Waiting, StoreError> {
     let pages = Lane::mints(chat).map(async |lane| {
         let page = app.tasks.put_between(lane, (from, to), TOLD_MAX).await?;
-        Ok::<_, StoreError>(page.split().0.tasks)
+        Ok::<_, StoreError>(page.split().0)
     });
-    let mut tasks = try_join_all(pages).await?.concat();
-    tasks.retain(|task| task.chat == chat);
-    if tasks.is_empty() {
-        return Ok((0, tasks));
+    let (mut tasks, mut read_until) = (Vec::new(), to);
+    for page in try_join_all(pages).await? {
+        if let (Some(_), Some(last)) = (&page.more_after, page.tasks.last()) {
+            read_until = read_until.min(last.created_at);
+        }
+        tasks.extend(page.tasks);
     }
-    let before = Lane::mints(chat).map(|lane| app.tasks.count_before(lane, from));
-    let before = try_join_all(before).await?.into_iter();
-    Ok((before.fold(0, u32::saturating_add), tasks))
+    let mut before = 0_u32;
+    if !tasks.is_empty() {
+        let counts = Lane::mints(chat).map(|lane| app.tasks.count_before(lane, from));
+        before = try_join_all(counts).await?.into_iter().sum();
+    }
+    Ok(Waiting {
+        before,
+        tasks,
+        read_until,
+    })
 }
 
 /// The people among them, each with their place: all are served in the order of age.
