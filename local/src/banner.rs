@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 48] = [
+const FUNCTION_ENV: [&str; 49] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -42,6 +42,7 @@ const FUNCTION_ENV: [&str; 48] = [
     "JOIN_REQUEST_HOLD_SEC",
     "TELEGRAM_LINK_BASE",
     "OPERATOR_CHAT_ID",
+    "RELAY_SHOW_SENT",
     "SUPPORT_HOURS",
     "SUPPORT_URL",
     "NEW_TOPICS_PER_HOUR",

@@ -16,6 +16,7 @@ mod people;
 pub mod queue;
 mod rate_limits;
 mod relay_map;
+mod reminders;
 mod seats;
 mod tasks;
 mod topics;
@@ -40,6 +41,7 @@ pub use messages::{
 pub use people::{People, Sighting};
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
+pub use reminders::{DueReminder, Reminders};
 pub use seats::{Binding, SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 pub use topics::{TopicRecord, Topics};

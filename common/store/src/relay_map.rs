@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
-use domain::actor::ActorName;
+use domain::actor::ActorMark;
 use domain::id::ChatId;
 use domain::message::TopicOwner;
 use domain::time::Timestamp;
@@ -117,7 +117,7 @@ impl RelayMap {
         &self,
         chat: ChatId,
         message: i64,
-        actor: &ActorName,
+        actor: &ActorMark,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self.0.client.update_item().table_name(&self.0.name);
@@ -150,7 +150,7 @@ impl RelayMap {
         &self,
         chat: ChatId,
         message: i64,
-    ) -> Result<Option<ActorName>, StoreError> {
+    ) -> Result<Option<ActorMark>, StoreError> {
         let item = self.item(&key(chat, message)).await?.unwrap_or_default();
         let name = self.reader(&item).optional_text(SENT_BY)?.map(str::parse);
         name.transpose().map_err(|()| self.0.malformed(SENT_BY))
@@ -314,6 +314,15 @@ impl RelayMap {
         let item = self.item(&album_key(chat, group)).await?;
         let with_parts = item.filter(|item| item.contains_key(PARTS));
         with_parts.map(|item| self.album(&item)).transpose()
+    }
+
+    /// Whether the parts of an album were taken, as of now (1 read unit).
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn is_album_taken(&self, chat: ChatId, group: &str) -> Result<bool, StoreError> {
+        let item = self.item(&album_key(chat, group)).await?;
+        Ok(item.is_some_and(|item| item.contains_key("takenAt")))
     }
 
     /// Takes the parts of an album, to which none is added from then on. Durable on return; done twice it answers the same

@@ -1,7 +1,7 @@
 //! The tick: each minute, past the queue, whatever became of the bells.
 //!
-//! It reads the lanes of all bots that no live lease holds, takes those with due messages, and runs them together. So a
-//! clogged, purged or broken queue costs a minute at most.
+//! It looks at the reminders that are due. Then it reads the lanes of all bots that no live lease holds, takes those with due
+//! messages, and runs them together. So a clogged, purged or broken queue costs a minute at most.
 
 use domain::lease::ChatLease;
 use domain::message::MessageLane;
@@ -13,8 +13,8 @@ use telegram::Telegram;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::App;
 use crate::run::dispatch;
+use crate::{App, remind};
 
 /// How many tasks of a lane the first page shows. Most often the first is due.
 const PAGE: i32 = 10;
@@ -60,6 +60,7 @@ pub(crate) async fn tick(app: &App, until: Instant) -> MessengerTicked {
 /// Sends what is due of a bot; answers whether there was anything.
 async fn of_bot(app: &App, telegram: &Telegram, until: Instant) -> Result<bool, StoreError> {
     let (bot, now) = (telegram.bot(), app.clock.now());
+    remind::look(app, telegram).await?;
     let lease = app.limits.get(bot).await?;
     if lease.is_held(now) || lease.is_waiting(&bot.to_string(), now) {
         return Ok(false);

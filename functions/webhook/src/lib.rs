@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
     BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, RateLimits,
-    RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    RelayMap, Reminders, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -85,6 +85,7 @@ pub struct App {
     support_hours: Option<SupportHours>,
     new_topics_per_hour: u32,
     topics: Topics,
+    reminders: Reminders,
     relay_map: RelayMap,
     clock: Clock,
 }
@@ -129,6 +130,7 @@ impl App {
             support_hours: settings::support_hours(env),
             new_topics_per_hour: settings::new_topics_per_hour(env),
             topics: Topics::from_env(aws.dynamodb(), env),
+            reminders: Reminders::from_env(aws.dynamodb(), env),
             relay_map: RelayMap::from_env(aws.dynamodb(), env),
             clock,
         }

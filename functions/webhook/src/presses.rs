@@ -28,7 +28,7 @@ pub(crate) async fn pressed(
         sender: &press.from,
         counted: Some(Counted::Press),
         is_first: met.is_first,
-        cause: Cause::private(front, &press.from, met.key.id, met.since),
+        cause: cause(app, front, met, press),
     };
     if let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? {
         match press.data.parse() {
@@ -43,6 +43,20 @@ pub(crate) async fn pressed(
         outcome: UpdateOutcome::Handled,
         reply: Some(answered(press)),
     })
+}
+
+/// A press is answered in private; one in the operators' chat where it was done.
+fn cause(app: &App, front: &FrontBot, met: Met, press: &ButtonPress) -> Cause {
+    let private = Cause::private(front, &press.from, met.key.id, met.since);
+    let desk = press.chat.filter(|chat| app.operator_chat == Some(*chat));
+    match desk {
+        Some(chat) => Cause {
+            chat,
+            thread: press.thread,
+            ..private
+        },
+        None => private,
+    }
 }
 
 /// The answer that Telegram waits for.

@@ -167,6 +167,8 @@ sentences! { 'a,
     TopicHead { person: Name<'a>, language: Name<'a> },
     /// Stands below it: no seat.
     TopicNoSeat,
+    /// To operators: heads what the bot has said to a person.
+    TopicSent,
     /// To operators: a command that is none was not passed on.
     TopicUnknownCommand,
     /// To operators: several people write in this topic.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use local::harness::process::Process;
 use local::harness::{ExternalServices, HOUR, TestStack};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_key_is_shown_once_and_works_until_it_is_rotated_or_its_actor_deleted() {
@@ -129,6 +131,28 @@ async fn a_body_of_fifty_megabytes_is_taken_and_a_larger_one_is_refused_in_teleg
     assert_eq!(taken.status, 200, "{}", taken.body);
     let refused = crm.send("getMe", kind, vec![b'x'; 52 * 1024 * 1024]).await;
     assert_eq!(refused.status, 413, "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_large_body_is_not_waited_for_whose_key_does_not_work() {
+    let stack = TestStack::start().await;
+    let crm = stack.actor("crm", "operator").await;
+    let address = stack.local.url.trim_start_matches("http://");
+    for (key, body, status) in [
+        ("1:wrong", "content-length: 52000000", "401"),
+        ("1:wrong", "transfer-encoding: chunked", "401"),
+        (crm.key.as_str(), "content-length: 60000000", "413"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST /bot{key}/sendDocument HTTP/1.1\r\nhost: h\r\n{body}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let answered = stream.read_exact(&mut answer);
+        let answered = tokio::time::timeout(Duration::from_secs(20), answered).await;
+        answered.expect("it is answered before its body").unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.ends_with(status), "{answer}");
+    }
 }
 
 #[tokio::test]
