@@ -60,37 +60,37 @@ async fn silence(
     if topic.reminder_at != Some(at) {
         return Ok(());
     }
+    let (Some(desk), Some(TopicState::Open(_))) = (app.operator_chat, topic.state) else {
+        return app.topics.remind(owner, at, None).await;
+    };
     let last = topic.relayed_at.max(topic.answered_at);
-    let next = last.map(silent_at).filter(|next| *next > at);
-    if let Some(next) = next {
+    if let Some(next) = last.map(silent_at).filter(|next| *next > at) {
         app.reminders
             .put(bot, next, Reminder::Silence(person))
             .await?;
         return app.topics.remind(owner, at, Some(next)).await;
     }
-    if let (Some(desk), Some(TopicState::Open(_))) = (app.operator_chat, topic.state) {
-        let close = Message {
-            id: MessageId::new(at, &format!("silence#{person}")),
-            bot,
-            chat: desk,
-            thread: None,
-            class: Class::Operator,
-            content: Content::InTopic {
-                owner,
-                topic_name: owner.topic_name(""),
-                language: app.default_language,
-                post: Box::new(Content::CloseTopic),
-            },
-            not_before: None,
-            not_after: None,
-        };
-        app.messages.put(&close, app.clock.now()).await?;
-        app.bells.ring(bot).await;
-        info!(
-            outcome = "topic_silent",
-            "a topic in which nobody has said anything for 14 days is closed"
-        );
-    }
+    let close = Message {
+        id: MessageId::new(at, &format!("silence#{person}")),
+        bot,
+        chat: desk,
+        thread: None,
+        class: Class::Operator,
+        content: Content::InTopic {
+            owner,
+            topic_name: owner.topic_name(""),
+            language: app.default_language,
+            post: Box::new(Content::CloseTopic),
+        },
+        not_before: None,
+        not_after: None,
+    };
+    app.messages.put(&close, app.clock.now()).await?;
+    app.bells.ring(bot).await;
+    info!(
+        outcome = "topic_silent",
+        "a topic in which nobody has said anything for 14 days is closed"
+    );
     app.topics.remind(owner, at, None).await
 }
 
