@@ -110,6 +110,35 @@ step("what_people_write_is_text_and_never_markup", async () => {
   assert.equal(await page.title(), "Admit One");
 });
 
+step("an_actor_polls_while_the_webhook_runs_and_its_answer_reaches_the_phone", async () => {
+  await whose("Stranger");
+  await hook("view-actor").check();
+  await hook("actor-poll").click();
+  await until("it polls", async () => (await hook("actor-says").textContent()) === "Polls");
+  const said = `to the actor ${run}`;
+  // An actor that has just been made is known to the webhook within five seconds.
+  for (let round = 1; (await hook("actor-got").filter({ hasText: said }).count()) === 0; round += 1) {
+    assert.ok(round <= 10, "the actor hears a message");
+    await hook("view-bot").check();
+    await say(`${said} ${round}`);
+    await hook("view-actor").check();
+    await page.waitForTimeout(1500);
+  }
+  assert.match(await hook("actor-got").filter({ hasText: said }).last().textContent(), /^Stranger: .*message \d+$/);
+  const answer = `from the actor ${run}`;
+  await hook("actor-text").fill(answer);
+  await page.keyboard.press("Enter");
+  await hook("actor-said").filter({ hasText: answer }).waitFor();
+  if (folder) await page.screenshot({ path: path.join(folder, "actor.png") });
+  assert.deepEqual(await violations(page), []);
+  await hook("view-bot").check();
+  await heard().filter({ hasText: answer }).waitFor();
+  await hook("view-actor").check();
+  await hook("actor-poll").click();
+  await until("it stopped", async () => (await hook("actor-says").textContent()) === "Stopped");
+  await hook("view-bot").check();
+});
+
 step("it_is_accessible_and_fits_in_light_dark_and_on_a_phone", async () => {
   await whose(ann);
   await until("the toasts are gone", async () => (await hook("toasts").locator("> *").count()) === 0);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 49] = [
+const FUNCTION_ENV: [&str; 51] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -21,6 +21,8 @@ const FUNCTION_ENV: [&str; 49] = [
     "INVITE_QUEUE_URL",
     "EVENT_QUEUE_URL",
     "MESSAGE_QUEUE_URL",
+    "HOOK_QUEUE_URL",
+    "HOOK_EXEMPT_HOSTS",
     "INVITE_DEAD_LETTER_QUEUE_URL",
     "EVENT_DEAD_LETTER_QUEUE_URL",
     "WEBHOOK_URL",

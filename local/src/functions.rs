@@ -21,8 +21,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::resources::{
-    EVENTS, INVITES, MESSAGES, MESSAGES_TICK_TIMEOUT, MINUTE, MONITOR_TIMEOUT, REPLAY_TIMEOUT,
-    SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
+    EVENTS, HOOKS, HOOKS_TICK_TIMEOUT, INVITES, MESSAGES, MESSAGES_TICK_TIMEOUT, MINUTE,
+    MONITOR_TIMEOUT, REPLAY_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
 };
 
 /// A function, as `template.yaml` declares it.
@@ -74,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 11] = [
+pub static FUNCTIONS: [Function; 12] = [
     Function {
         name: "request",
         triggers: &[
@@ -129,6 +129,23 @@ pub static FUNCTIONS: [Function; 11] = [
                 })
                 .on_tick(|app, deadline| answer(messenger::tick(app, deadline)))
                 .on_stop(messenger::App::stop)
+                .started
+        },
+    },
+    Function {
+        name: "hooks",
+        triggers: &[
+            Trigger::Queue(&HOOKS),
+            Trigger::Schedule {
+                every: MINUTE,
+                timeout: HOOKS_TICK_TIMEOUT,
+            },
+        ],
+        start: |env, clock| {
+            Starting::new(hooks::App::from_env(env, clock))
+                .on_batch(|app, batch, deadline| hooks::answer_bells(app, batch, deadline).boxed())
+                .on_tick(|app, deadline| answer(hooks::tick(app, deadline)))
+                .on_stop(hooks::App::stop)
                 .started
         },
     },

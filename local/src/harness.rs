@@ -17,6 +17,7 @@ mod external_services;
 mod inside;
 mod operator;
 pub mod process;
+mod receiver;
 mod shop;
 mod telegram;
 mod waiting;
@@ -35,7 +36,7 @@ use simulators::telegram::Telegram;
 use simulators::webengage::WebEngage;
 
 use crate::functions::{FUNCTIONS, Function, Functions};
-use crate::resources::{EVENTS, INVITES, MESSAGES};
+use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES};
 use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
@@ -47,6 +48,7 @@ pub use case::Case;
 pub use customer::Customer;
 pub use external_services::ExternalServices;
 pub use operator::Operator;
+pub use receiver::{ReceivedCall, Receiver, Reply};
 pub use shop::Shop;
 pub use telegram::{TelegramActor, dated};
 pub use waiting::until;
@@ -269,6 +271,12 @@ impl TestStack {
         self.local.mappings["messenger"].kill()
     }
 
+    /// Kills `hooks` in the middle of what it does; answers how many invocations that were.
+    #[must_use]
+    pub fn kill_hooks(&self) -> usize {
+        self.local.mappings["hooks"].kill()
+    }
+
     /// Kills the worker in the middle of what it does; answers how many invocations that were.
     #[must_use]
     pub fn kill_worker(&self) -> usize {
@@ -307,9 +315,11 @@ impl Drop for TestStack {
             INVITES.queue,
             EVENTS.queue,
             MESSAGES.queue,
+            HOOKS.queue,
             INVITES.dead_letters,
             EVENTS.dead_letters,
             MESSAGES.dead_letters,
+            HOOKS.dead_letters,
         ] {
             assert_eq!(self.depth(queue), 0, "the test leaves messages in {queue}");
         }

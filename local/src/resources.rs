@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 16] = [
+pub const TABLES: [TableShape; 18] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -91,6 +91,14 @@ pub const TABLES: [TableShape; 16] = [
     table("Actors", "keyHash"),
     table("RelayMap", "message"),
     table("People", "telegramUserId"),
+    TableShape {
+        ends: false,
+        ..table("Endpoints", "endpointId")
+    },
+    TableShape {
+        sort_key: Some(("event", SortKey::Text)),
+        ..table("Deliveries", "endpointShard")
+    },
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -106,7 +114,13 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 4] = [
+pub const INDEXES: [Index; 5] = [
+    Index {
+        table: "Deliveries",
+        name: "Due",
+        hash: "dueShard",
+        range: "dueAt",
+    },
     Index {
         table: "InviteRequests",
         name: "ByUser",
@@ -171,6 +185,16 @@ pub const MESSAGES: Source = Source {
     batch_size: 10,
     maximum_concurrency: 2,
 };
+/// The queue of `hooks`.
+pub const HOOKS: Source = Source {
+    queue: "HookQueue",
+    url_variable: "HOOK_QUEUE_URL",
+    dead_letters: "HookDeadLetterQueue",
+    dead_letters_variable: "HOOK_DEAD_LETTER_QUEUE_URL",
+    timeout_seconds: 60,
+    batch_size: 10,
+    maximum_concurrency: 2,
+};
 /// The queue of `events`.
 pub const EVENTS: Source = Source {
     queue: "EventQueue",
@@ -181,7 +205,7 @@ pub const EVENTS: Source = Source {
     batch_size: 10,
     maximum_concurrency: 5,
 };
-/// How often the ticks of `worker` and `messenger`, and `sweeper` run.
+/// How often the ticks of `worker`, `messenger` and `hooks`, and `sweeper` run.
 pub const MINUTE: Duration = Duration::from_secs(60);
 /// Longest run of the tick of `worker`.
 pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
@@ -189,6 +213,8 @@ pub const TICK_TIMEOUT: Duration = Duration::from_secs(INVITES.timeout_seconds);
 pub const MESSAGES_TICK_TIMEOUT: Duration = Duration::from_secs(MESSAGES.timeout_seconds);
 /// Longest run of `webhook`.
 pub const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest run of the tick of `hooks`.
+pub const HOOKS_TICK_TIMEOUT: Duration = Duration::from_secs(HOOKS.timeout_seconds);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
 /// Longest run of `monitor`.

@@ -18,6 +18,7 @@ mod flow;
 mod flow_runner;
 mod payment;
 mod postconditions;
+mod receivers;
 mod script;
 
 use std::collections::VecDeque;

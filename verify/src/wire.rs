@@ -26,12 +26,24 @@ use super::freeze::freeze;
 pub struct WireCall {
     /// The function that makes it, or `lambda` for what Lambda itself does for a queue.
     pub caller: &'static str,
-    /// `DynamoDB`, `SQS`, `Telegram` or `WebEngage`.
+    /// `DynamoDB`, `SQS`, `Telegram`, `WebEngage` or `Receiver`.
     pub service: &'static str,
     /// The operation or method.
     pub operation: String,
-    /// The table, queue or chat.
+    /// The table, queue, chat or path.
     pub target: String,
+}
+
+/// Where URLs lead that somebody registers in a world: a server that takes whatever it is sent.
+pub(crate) const RECEIVER: &str = "receiver.invalid";
+
+/// What [`RECEIVER`] was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    /// The id of an announcement; empty of anything else.
+    pub(crate) id: String,
+    /// The body.
+    pub(crate) body: Value,
 }
 
 impl fmt::Display for WireCall {
@@ -113,6 +125,7 @@ struct WireState {
     shows: Option<Shows>,
     counts: BTreeMap<(&'static str, &'static str, String, String), u64>,
     slow: BTreeMap<&'static str, Duration>,
+    heard: Vec<Heard>,
 }
 
 /// Messages that are shown several times each.
@@ -166,6 +179,11 @@ impl Wire {
     /// Lets every call pass from now on.
     pub fn pass_all(&self) {
         self.state().fault_policy = None;
+    }
+
+    /// What [`RECEIVER`] was sent, in order.
+    pub(crate) fn heard(&self) -> Vec<Heard> {
+        self.state().heard.clone()
     }
 
     /// How many calls the functions made.
@@ -366,6 +384,15 @@ impl Wire {
         match request.uri().host().unwrap_or_default() {
             "telegram.invalid" => self.telegram.call(request).await,
             "webengage.invalid" => self.webengage.call(request).await,
+            RECEIVER => {
+                let id = request.headers().get("webhook-id");
+                let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
+                self.state().heard.push(Heard {
+                    id: id.to_owned(),
+                    body: serde_json::from_slice(request.body()).unwrap_or_default(),
+                });
+                Ok(Response::new(Bytes::new()))
+            }
             _ => {
                 self.travel().await;
                 let answer = self.aws.call(request).await;
@@ -422,6 +449,11 @@ fn describe(caller: &'static str, request: &Request<Bytes>) -> WireCall {
             ("Telegram", method.to_owned(), body["chat_id"].to_string())
         }
         "webengage.invalid" => ("WebEngage", "events".to_owned(), text("eventName")),
+        RECEIVER => (
+            "Receiver",
+            "POST".to_owned(),
+            request.uri().path().to_owned(),
+        ),
         _ => {
             let target = request.headers().get("x-amz-target");
             let target = target

@@ -137,6 +137,10 @@ pub struct Invite {
     pub claim_version: Option<u8>,
     /// Who claimed it.
     pub bound_to: Option<TelegramUserId>,
+    /// When they did.
+    pub bound_at: Option<Timestamp>,
+    /// From whom they took it over, if it moved to them.
+    pub bound_from: Option<TelegramUserId>,
     /// Whether whoever comes with its present claim link takes it over from who claimed it.
     pub is_moving: bool,
     /// When the seat that it gives ends; nothing if never.
@@ -261,6 +265,8 @@ impl Invite {
             voided_at: None,
             claim_version: None,
             bound_to: None,
+            bound_at: None,
+            bound_from: None,
             is_moving: false,
             seat_until: None,
             history: Vec::new(),

@@ -13,6 +13,7 @@ pub mod event;
 pub mod fault;
 pub mod feed;
 pub mod history;
+pub mod hook;
 pub mod id;
 pub mod invite;
 pub mod join;

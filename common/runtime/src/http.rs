@@ -174,6 +174,11 @@ pub async fn put_presigned(url: &str, body: Vec<u8>, timeout: Duration) -> Resul
 /// # Errors
 /// A sentence, if the TLS set-up is broken.
 pub fn client(timeout: Duration) -> Result<reqwest::Client, String> {
+    builder(timeout)?.build().map_err(|error| error.to_string())
+}
+
+/// What [`client`] builds.
+pub(crate) fn builder(timeout: Duration) -> Result<reqwest::ClientBuilder, String> {
     let roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -184,15 +189,14 @@ pub fn client(timeout: Duration) -> Result<reqwest::Client, String> {
     .map_err(|error| error.to_string())?
     .with_root_certificates(roots)
     .with_no_client_auth();
-    let client = reqwest::Client::builder()
+    Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .user_agent("admit-one");
-    client.build().map_err(|error| error.to_string())
+        .user_agent("admit-one"))
 }
 
 async fn read(mut answer: reqwest::Response, most: usize) -> Result<Answer, CallError> {

@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod http;
 pub mod lambda;
 pub mod metrics;
+pub mod outbound;
 pub mod redaction;
 pub mod response;
 pub mod secrets;

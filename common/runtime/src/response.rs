@@ -31,6 +31,12 @@ pub enum Rejection {
     InvalidQuery,
     /// A field of the body or of the query is missing, unknown or out of bounds.
     InvalidParameter,
+    /// The URL is not one that may be called.
+    InvalidTarget,
+    /// There are as many endpoints as there may be.
+    TooManyEndpoints,
+    /// The endpoint is disabled.
+    EndpointDisabled,
     /// The body is larger than is read.
     TooLarge,
     /// No known key, or no known secret.
@@ -46,11 +52,14 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 10] = [
+const OF_CALLS: [Rejection; 13] = [
     Rejection::InvalidRequestId,
     Rejection::InvalidJson,
     Rejection::InvalidQuery,
     Rejection::InvalidParameter,
+    Rejection::InvalidTarget,
+    Rejection::TooManyEndpoints,
+    Rejection::EndpointDisabled,
     Rejection::TooLarge,
     Rejection::Unauthorized,
     Rejection::NotFound,
@@ -80,7 +89,9 @@ impl Rejection {
                 | purchase::Rejection::TelegramUserConflict,
             )
             | Self::Action(_)
-            | Self::Actor(_) => StatusCode::CONFLICT,
+            | Self::Actor(_)
+            | Self::TooManyEndpoints
+            | Self::EndpointDisabled => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -91,6 +102,7 @@ impl Rejection {
             | Self::InvalidJson
             | Self::InvalidQuery
             | Self::InvalidParameter
+            | Self::InvalidTarget
             | Self::UnsupportedEvent => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -111,6 +123,9 @@ impl Rejection {
             Self::InvalidJson => "invalid_json",
             Self::InvalidQuery => "invalid_query",
             Self::InvalidParameter => "invalid_parameter",
+            Self::InvalidTarget => "invalid_target",
+            Self::TooManyEndpoints => "too_many_endpoints",
+            Self::EndpointDisabled => "endpoint_disabled",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
@@ -133,6 +148,11 @@ impl Rejection {
             Self::InvalidParameter => {
                 "A field of the body or of the query is missing, of the wrong type or out of bounds."
             }
+            Self::InvalidTarget => {
+                "The URL must be https, on port 443 or 8443, without user, password or fragment, and not lead to an address within."
+            }
+            Self::TooManyEndpoints => "There are 20 endpoints, and no more are taken: delete one.",
+            Self::EndpointDisabled => "The endpoint is disabled: enable it first.",
             Self::TooLarge => "The body must not be larger than 64 KiB.",
             Self::Unauthorized => {
                 "Send a valid key as x-api-key or as a bearer token, or the webhook's secret token."
@@ -228,10 +248,12 @@ mod tests {
             ("already_done", 409),
             ("already_joined", 409),
             ("claim_link", 409),
+            ("endpoint_disabled", 409),
             ("invalid_json", 400),
             ("invalid_parameter", 400),
             ("invalid_query", 400),
             ("invalid_request_id", 400),
+            ("invalid_target", 400),
             ("invalid_telegram_user_id", 400),
             ("invalid_transaction_id", 400),
             ("invalid_user_id", 400),
@@ -244,6 +266,7 @@ mod tests {
             ("not_found", 404),
             ("telegram_user_conflict", 409),
             ("too_large", 413),
+            ("too_many_endpoints", 409),
             ("too_many_actors", 409),
             ("transaction_conflict", 409),
             ("unauthorized", 401),

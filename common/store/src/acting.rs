@@ -14,9 +14,11 @@ use domain::action::{self, Change};
 use domain::claim::Claim;
 use domain::event::EventMessage;
 use domain::history::{Action, Entry};
-use domain::id::{BotId, RequestId};
+use domain::id::{BotId, RequestId, TelegramUserId};
 use domain::invite::Invite;
+use domain::member::entitlement::EntitlementId;
 use domain::rebind::Rebind;
+use domain::time::Timestamp;
 use runtime::clock::Clock;
 use runtime::response::Rejection;
 use runtime::telemetry::chain;
@@ -184,6 +186,28 @@ impl Acting<'_> {
         }
         error!(invite.id = %id, fault = "unavailable", "a stolen seat was not taken away, since the record of its request changes all the time");
         Err(Rejection::Unavailable)
+    }
+
+    /// From whom a stolen seat is taken away that nobody has claimed since, and since when.
+    ///
+    /// # Errors
+    /// As of [`Acting::act`].
+    pub async fn taken_away(
+        &self,
+        invite: &Invite,
+        asked: Rebind,
+        seats: &Seats,
+    ) -> Result<Option<(TelegramUserId, Timestamp)>, Rejection> {
+        let id = invite.request_id;
+        let is_taken = asked.is_stolen && invite.is_moving;
+        let Some(holder) = invite.bound_to.filter(|_| is_taken) else {
+            return Ok(None);
+        };
+        let seat = seats.get(holder, invite.canonical_chat).await;
+        let seat = seat.map_err(unavailable(id))?;
+        let entitlement = seat.entitlements.get(&EntitlementId::of_request(id));
+        let cut_at = entitlement.and_then(|entitlement| entitlement.cut_at);
+        Ok(cut_at.map(|at| (holder, at)))
     }
 
     /// Who made the present link of `invite`, as far as `change` must know.

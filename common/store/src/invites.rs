@@ -24,7 +24,7 @@ use aws_sdk_dynamodb::types::{
 
 use self::attributes::*;
 use super::item::{Item, Reader, link, n, s};
-use super::{StoreError, Table, Tasks};
+use super::{AnnouncementWrites, StoreError, Table, Tasks};
 use domain::history::Entry;
 use domain::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::{Invite, PENDING_AFTER, ReplacedLink, Settled, Status};
@@ -246,7 +246,7 @@ impl Invites {
     }
 
     /// Gives a request up as FAILED with the reason (`minted` creates the record of a mint that was never written), and moves its task to the lane of failed ones, in one transaction;
-    /// answers whether it did. If not, the request wants nothing of this version any more, and the task is as it was.
+    /// answers whether it did, and then `also` is written too. If not, the request wants nothing of this version any more, and the task is as it was.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the task is then met again.
@@ -256,6 +256,7 @@ impl Invites {
         task: &Task,
         minted: Option<&Minted<'_>>,
         error: &str,
+        also: AnnouncementWrites,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let operation = "TransactWriteItems to fail a request";
@@ -309,6 +310,7 @@ impl Invites {
                     .delete(tasks.deletion(&key)?)
                     .build(),
             );
+            writes.extend(also.0);
             Ok(())
         })?;
         Ok(matches!(
@@ -444,6 +446,8 @@ impl Invites {
             voided_at: reader.optional_instant(VOIDED_AT)?,
             claim_version: reader.optional_number(CLAIM_VERSION)?,
             bound_to: reader.optional_number(BOUND_TO)?.map(TelegramUserId),
+            bound_at: reader.optional_instant(BOUND_AT)?,
+            bound_from: reader.optional_number(BOUND_FROM)?.map(TelegramUserId),
             is_moving: reader.flag(IS_MOVING),
             seat_until: reader.optional_instant(SEAT_UNTIL)?,
             history: reader
@@ -513,6 +517,7 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (DONE_AT, invite.done_at.map(s)),
         (CLAIM_VERSION, invite.claim_version.map(n)),
         (BOUND_TO, invite.bound_to.map(n)),
+        (BOUND_AT, invite.bound_at.map(s)),
         (SEAT_UNTIL, invite.seat_until.map(s)),
         (
             LINK_EVENT_GIVEN_UP,

@@ -7,6 +7,7 @@ mod bots;
 mod chats;
 mod claim_links;
 mod dedup;
+mod hooks;
 mod invites;
 mod item;
 mod link_pool;
@@ -32,6 +33,10 @@ pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
+pub use hooks::{
+    AnnouncementWrites, Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord,
+    DeliveryReplayed, DueDelivery, Endpoints,
+};
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use links::{LinkRecord, Links, Owner};

@@ -20,7 +20,7 @@ use domain::delivery::Tried;
 use domain::time::Timestamp;
 use runtime::trace;
 
-pub use bell::{Bell, BellBody, Bells, MessageBell, MessageBells};
+pub use bell::{Bell, BellBody, Bells, HookBell, HookBells, MessageBell, MessageBells};
 pub use dead_letters::{DeadLetter, DeadLetters, MoveTask, QueueName, Redriven, Sample};
 
 /// The longest `DelaySeconds` that SQS takes.

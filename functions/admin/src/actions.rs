@@ -9,6 +9,7 @@
 use domain::action::{self, Change};
 use domain::event::EventName;
 use domain::history::Action;
+use domain::hook::Announcement;
 use domain::id::RequestId;
 use domain::invite::{Invite, Status};
 use domain::rebind::Rebind;
@@ -99,10 +100,20 @@ pub(crate) async fn rebind(
         limit: None,
     };
     let with = (&app.claim_links, &app.seats);
-    let (invite, is_news) = app.acting().rebind(who, id, asked, with).await?;
+    let acting = app.acting();
+    let (invite, is_news) = acting.rebind(who, id, asked, with).await?;
     if asked.is_stolen {
         app.bells.ring(invite.canonical_chat).await;
     }
+    // Also the second time: the first call may have died before it.
+    let ended = acting.taken_away(&invite, asked, &app.seats).await?;
+    let ended = ended.map(|(person, at)| Announcement::seat_ended(&invite, person, at));
+    let announcements = Announcement::invite_done(&invite).into_iter().chain(ended);
+    let announced = app
+        .announcements
+        .announce(announcements, app.clock.now())
+        .await;
+    announced.map_err(unavailable)?;
     info!(invite.id = %id, operator.name = who, outcome = Action::Rebind.as_str(), "an operator had a seat moved");
     Ok(json!({"repeated": !is_news, "invite": OperatorInviteView::from(invite)}))
 }

@@ -17,6 +17,10 @@
 //! POST updates/{botId}/{updateId}/replay
 //! GET  people/{telegramUserId}        what is known of somebody who talks with the bot
 //! POST people/{telegramUserId}/role
+//! GET, POST endpoints                 those who are told what happens, and one more
+//! DELETE endpoints/{endpointId}
+//! POST endpoints/{endpointId}/enable, /disable, /rotate-secret, /test, /replay
+//! GET  endpoints/{endpointId}/deliveries   what they were told, and what came of it
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
@@ -26,6 +30,7 @@ mod actions;
 mod actors;
 mod chats;
 mod dead_letters;
+mod endpoints;
 mod invites;
 mod lanes;
 mod people;
@@ -42,16 +47,20 @@ use runtime::aws;
 use runtime::body::read;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::outbound::CallTargets;
 use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
-use store::queue::{Bells, DeadLetters, Queue};
+use store::queue::{Bells, DeadLetters, HookBells, Queue};
 use store::{
-    Actors, BotInfos, ClaimLinks, Invites, Links, People, RateLimits, Seats, Tasks, Updates,
+    Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Links, People,
+    RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
+
+use endpoints::EndpointCall;
 
 /// What the handler needs.
 pub struct App {
@@ -71,6 +80,11 @@ pub struct App {
     bot_infos: BotInfos,
     updates: Updates,
     people: People,
+    endpoints: Endpoints,
+    hook_deliveries: Deliveries,
+    hook_bells: HookBells,
+    announcements: Announcements,
+    targets: CallTargets,
     clock: Clock,
 }
 
@@ -97,6 +111,11 @@ impl App {
             bot_infos: BotInfos::from_env(aws.dynamodb(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
+            endpoints: Endpoints::from_env(aws.dynamodb(), env),
+            hook_deliveries: Deliveries::from_env(aws.dynamodb(), env),
+            hook_bells: HookBells::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
+            targets: CallTargets::from_env(env),
             clock,
         }
     }
@@ -136,6 +155,9 @@ enum AdminCall<'a> {
     Replay(&'a str, &'a str),
     Person(&'a str),
     Appoint(&'a str),
+    Endpoints,
+    RegisterEndpoint,
+    OfEndpoint(&'a str, EndpointCall),
 }
 
 impl<'a> AdminCall<'a> {
@@ -168,6 +190,16 @@ impl<'a> AdminCall<'a> {
             ["updates", bot, id, "replay"] => ("POST", Self::Replay(bot, id)),
             ["people", id] => ("GET", Self::Person(id)),
             ["people", id, "role"] => ("POST", Self::Appoint(id)),
+            ["endpoints"] => match *method {
+                Method::GET => ("GET", Self::Endpoints),
+                Method::POST => ("POST", Self::RegisterEndpoint),
+                _ => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            },
+            ["endpoints", id] => ("DELETE", Self::OfEndpoint(id, EndpointCall::Delete)),
+            ["endpoints", id, name] => {
+                let (takes, call) = EndpointCall::named(name).ok_or(Rejection::NotFound)?;
+                (takes, Self::OfEndpoint(id, call))
+            }
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -235,6 +267,9 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Replay(bot, id) => updates::replay(app, who, bot, id).await,
         AdminCall::Person(id) => people::show(app, person_id(id)?).await,
         AdminCall::Appoint(id) => people::appoint(app, who, person_id(id)?, read(body)?).await,
+        AdminCall::Endpoints => endpoints::list(app).await,
+        AdminCall::RegisterEndpoint => endpoints::register(app, who, read(body)?).await,
+        AdminCall::OfEndpoint(id, call) => endpoints::call(app, who, id, call, query, body).await,
     }
 }
 
@@ -286,6 +321,12 @@ mod tests {
             ("GET", "/v1/admin/updates/parked".to_owned()),
             ("POST", "/v1/admin/updates/7/9/replay".to_owned()),
             ("POST", "/v1/admin/people/7/role".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/enable".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/disable".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/rotate-secret".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/test".to_owned()),
+            ("POST", "/v1/admin/endpoints/ep_1/replay".to_owned()),
+            ("GET", "/v1/admin/endpoints/ep_1/deliveries".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

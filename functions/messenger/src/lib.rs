@@ -30,7 +30,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings;
 use serde::Serialize;
 use store::queue::{Envelope, MessageBell, MessageBells};
-use store::{Actors, Messages, People, RateLimits, RelayMap, Reminders, Topics};
+use store::{Actors, Announcements, Messages, People, RateLimits, RelayMap, Reminders, Topics};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -60,6 +60,7 @@ pub struct App {
     operator_chat: Option<ChatId>,
     shows_sent: bool,
     default_language: Language,
+    announcements: Announcements,
     rules: RetryRules,
     retention: Duration,
     clock: Clock,
@@ -85,6 +86,7 @@ impl App {
             chats,
             shows_sent: settings::relay_shows_sent(env),
             default_language: settings::default_language(env),
+            announcements: Announcements::from_env(&aws, env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),
                 base_backoff: settings::base_backoff(env),

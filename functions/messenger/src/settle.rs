@@ -1,5 +1,6 @@
 //! How a message is over: its record says so, a line tells it, and its task is gone.
 
+use domain::hook::Announcement;
 use domain::message::{Class, Ending, MessageState, MessageTask, SendFault};
 use runtime::telemetry::chain;
 use store::{Settlement, StoreError};
@@ -31,6 +32,7 @@ pub(crate) async fn sent(
 
 /// The time of a message is over.
 pub(crate) async fn expired(app: &App, task: &MessageTask) -> Result<(), StoreError> {
+    announce(app, task, "expired").await?;
     settle(app, task, MessageState::Expired, task.last_error.clone()).await?;
     warn!(message.id = %task.message, message.class = task.class.as_str(), chat.id = %task.chat, bot.id = %task.bot, outcome = "expired",
         undelivered = undelivered(task), "a message was dropped, since its time was over before it could be sent");
@@ -62,6 +64,9 @@ async fn over(
 ) -> Result<(), StoreError> {
     if ending == Ending::Parked {
         return park(app, task, fault.as_str(), sentence).await;
+    }
+    if let Ending::Unreachable | Ending::Unknown = ending {
+        announce(app, task, fault.as_str()).await?;
     }
     settle(app, task, ending.state(), Some(sentence.to_owned())).await?;
     let (id, class, chat, bot) = (&task.message, task.class.as_str(), task.chat, task.bot);
@@ -99,6 +104,7 @@ pub(crate) async fn park(
     fault: &str,
     sentence: &str,
 ) -> Result<(), StoreError> {
+    announce(app, task, fault).await?;
     app.messages.park(task, sentence, app.clock.now()).await?;
     error!(message.id = %task.message, message.class = task.class.as_str(), chat.id = %task.chat, bot.id = %task.bot, fault, outcome = "parked",
         undelivered = undelivered(task), "a message is given up, it lies in the lane of parked ones: {sentence}");
@@ -119,6 +125,15 @@ async fn settle(
     let now = app.clock.now();
     app.messages
         .settle(task, &settlement, app.retention, now)
+        .await
+}
+
+/// Announces that nobody gets a message that somebody paid for, before it is settled: dying in between, its task is met again.
+async fn announce(app: &App, task: &MessageTask, why: &str) -> Result<(), StoreError> {
+    let counts = undelivered(task) > 0;
+    let undelivered = counts.then(|| Announcement::message_undelivered(task, why));
+    app.announcements
+        .announce(undelivered, app.clock.now())
         .await
 }
 

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use domain::action::Change;
 use domain::history::{Action, SHOP};
+use domain::hook::Announcement;
 use domain::id::RequestId;
 use domain::invite::{Invite, Status};
 use domain::rebind::Rebind;
@@ -16,7 +17,7 @@ use runtime::view::InviteView;
 use serde::Deserialize;
 use tracing::info;
 
-use crate::{App, claim};
+use crate::{App, claim, unavailable};
 
 /// The body of `reissue`.
 #[derive(Deserialize)]
@@ -74,6 +75,11 @@ pub(crate) async fn answer(
         if asked.is_stolen {
             app.bells.ring(invite.canonical_chat).await;
         }
+        // Also the second time: the first call may have died before it.
+        let ended = acting.taken_away(&invite, asked, &app.seats).await?;
+        let ended = ended.map(|(person, at)| Announcement::seat_ended(&invite, person, at));
+        let announcements = Announcement::invite_done(&invite).into_iter().chain(ended);
+        announce(app, announcements).await?;
         info!(invite.id = %id, outcome = action.as_str(), is_repeated = !is_news, "a shop had a seat moved");
         return Ok(json(StatusCode::OK, &InviteView::from(invite)));
     }
@@ -83,6 +89,7 @@ pub(crate) async fn answer(
         let (invite, change) = acting.act(SHOP, id, action, Invite::void, detail).await?;
         // Also the second time: the first call may have died before it.
         claim::close(app, &invite).await?;
+        announce_void(app, &invite).await?;
         (invite, change)
     } else {
         let asked: ReissueBody = body::read(request.body())?;
@@ -97,6 +104,26 @@ pub(crate) async fn answer(
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
     Ok(json(StatusCode::OK, &InviteView::from(invite)))
+}
+
+/// Announces that a request was taken back, and with it the seat of whoever had claimed it.
+async fn announce_void(app: &App, invite: &Invite) -> Result<(), Rejection> {
+    let ended = invite
+        .bound_to
+        .zip(invite.voided_at)
+        .map(|(person, at)| Announcement::seat_ended(invite, person, at));
+    let announcements = Announcement::invite_voided(invite).into_iter().chain(ended);
+    announce(app, announcements).await
+}
+
+/// Says what happened.
+async fn announce(
+    app: &App,
+    announcements: impl IntoIterator<Item = Announcement>,
+) -> Result<(), Rejection> {
+    let now = app.clock.now();
+    let announced = app.announcements.announce(announcements, now).await;
+    announced.map_err(unavailable)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, Claim};
+use domain::hook::Announcement;
 use domain::id::{ChatId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::Join;
@@ -80,6 +81,7 @@ pub(crate) async fn accept(
     let link = app.claims.links.link(claim, now).await?;
     let done = Invite {
         bound_to: person,
+        bound_at: person.map(|_| now),
         ..invite.served_by_claim(link)
     };
     let known = match person {
@@ -194,11 +196,18 @@ async fn bind(
             at: now,
         };
         let recorded = app.invites.record_join(invite.request_id, &join, now).await;
-        if let Joined::First(joined) = recorded.map_err(unavailable)?
+        let recorded = recorded.map_err(unavailable)?;
+        if let Joined::First(joined) = &recorded
             && let Some(event) = joined.unsent_join_event(&join.link)
             && let Err(fault) = app.events.send_now(event).await
         {
             warn!(invite.id = %invite.request_id, fault = "unavailable", "an event could not be queued, the sweeper will: {}", chain(&fault));
+        }
+        // Also the second time: the first call may have died before it.
+        if let Joined::First(joined) | Joined::Again(joined) = &recorded {
+            let joined = Announcement::invite_joined(joined);
+            let announced = app.announcements.announce(joined, now).await;
+            announced.map_err(unavailable)?;
         }
     }
     Ok(true)

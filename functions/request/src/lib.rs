@@ -12,6 +12,8 @@
 //!       |
 //! write the record, if it is still missing, and ring the bell, side by side
 //!                           the loser of a race answers the duplicate; without a bell, the tick looks within a minute
+//!       |
+//! announce it               die here: the shop, which was not answered, reports the payment again, and so is it announced
 //! ```
 //!
 //! The task goes first because it carries everything: a record without a task would wait for ever.
@@ -29,6 +31,7 @@ use bytes::Bytes;
 use domain::action::Change;
 use domain::event::EventMessage;
 use domain::history::{Action, SHOP};
+use domain::hook::Announcement;
 use domain::id::{InviteLink, RequestId};
 use domain::invite::{Invite, Status};
 use domain::link_pool::Targets;
@@ -49,7 +52,7 @@ use runtime::trace;
 use serde::Serialize;
 use store::acting::Acting;
 use store::queue::{Bells, Queue};
-use store::{Created, Dedup, Invites, LinkPool, Links, Seats, Tasks};
+use store::{Announcements, Created, Dedup, Invites, LinkPool, Links, Seats, Tasks};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -65,6 +68,7 @@ pub struct App {
     seats: Seats,
     bells: Bells,
     events: Queue<EventMessage>,
+    announcements: Announcements,
     targets: Targets,
     empty: pool::Empty,
     invite_ttl: Duration,
@@ -91,6 +95,7 @@ impl App {
             pool: LinkPool::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             empty: pool::Empty::default(),
             invite_ttl: settings::invite_ttl(env),
             retention: settings::retention(env),
@@ -179,12 +184,12 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     let invite = Invite::accept(id, &purchase, now);
     if app.claims.serve(invite.canonical_chat) {
         return match claim::accept(app, invite, purchase.telegram_user_id).await? {
-            claim::Claimable::New(invite) => Ok(accepted(&invite)),
+            claim::Claimable::New(invite) => announced(app, &invite).await,
             claim::Claimable::Known(invite) => answer_of(app, &purchase, *invite, now).await,
         };
     }
     match pool::serve(app, purchase.canonical_chat(), &invite).await {
-        pool::Served::Done(invite) => return Ok(accepted(&invite)),
+        pool::Served::Done(invite) => return announced(app, &invite).await,
         pool::Served::Known(invite) => return answer_of(app, &purchase, *invite, now).await,
         pool::Served::Not => {}
     }
@@ -195,7 +200,7 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     let created = app.invites.create(&invite, now.plus(app.retention));
     let (created, ()) = join(created, app.bells.ring(pool)).await;
     match created.map_err(unavailable)? {
-        Created::New => Ok(accepted(&invite)),
+        Created::New => announced(app, &invite).await,
         Created::Existing(invite) => answer_of(app, &purchase, *invite, now).await,
     }
 }
@@ -209,9 +214,25 @@ async fn answer_of(
 ) -> Result<Accepted, Rejection> {
     if invite.is_of(purchase, now) {
         let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
-        return Ok(accepted(&invite));
+        return announced(app, &invite).await;
     }
     repeated(app, purchase, invite, now).await
+}
+
+/// Announces a payment that is new, and answers it.
+async fn announced(app: &App, invite: &Invite) -> Result<Accepted, Rejection> {
+    announce(app, invite).await?;
+    Ok(accepted(invite))
+}
+
+/// Announces a payment, and its link if it has one. Of a repeat nothing is announced twice.
+async fn announce(app: &App, invite: &Invite) -> Result<(), Rejection> {
+    let of_payment = Announcement::of_payment(invite);
+    let announced = app
+        .announcements
+        .announce(of_payment, app.clock.now())
+        .await;
+    announced.map_err(unavailable)
 }
 
 /// Answers a payment that is new: with its link, if it has one already.
@@ -247,6 +268,8 @@ async fn repeated(
         warn!(invite.id = %request_id, outcome = "conflict", "one transaction, two users");
     })?;
     let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
+    // The call before may have died before it.
+    announce(app, &invite).await?;
     let (invite, reissued) = match invite.repeat(now) {
         Change::Nothing => (invite, None),
         _ => reissue(app, invite, now).await?,

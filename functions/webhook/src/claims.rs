@@ -4,6 +4,7 @@
 //! read the request, read the seat
 //! bind         one transaction: the request is theirs, the seat has its entitlement, and whoever waits at the door has
 //!              a task that lets them in      die before it: Telegram sends the update again
+//! announce it                               die here: as above
 //! put the message with the way in           die here: as above; the request is bound, to the same person
 //! ring both bells                           die here: as above; the ticks look within a minute
 //! ```
@@ -26,7 +27,7 @@ use store::{Binding, SeatWritten};
 use tracing::{error, info, warn};
 
 use crate::conversation::Conversation;
-use crate::{Failure, door};
+use crate::{Failure, announce, door};
 
 /// How often a claim is read anew because another one was faster.
 const CLAIM_TRIES: u32 = 3;
@@ -44,6 +45,9 @@ impl Conversation<'_> {
                 return self.refuse(id, ClaimRefusal::Unknown).await;
             };
             if let Err(refusal) = invite.check_claim(claim, self.person()) {
+                if refusal == ClaimRefusal::Taken {
+                    announce::conflict(self.app, &invite, self.person(), self.cause.at).await?;
+                }
                 return self.refuse(id, refusal).await;
             }
             self.send_join_of_holder(&invite).await?;
@@ -114,6 +118,7 @@ impl Conversation<'_> {
     ) -> Result<(), Failure> {
         let (app, chat) = (self.app, invite.canonical_chat);
         info!(invite.id = %invite.request_id, chat.id = %chat, outcome = "claimed", "a seat was claimed");
+        announce::bound(app, invite.request_id, person).await?;
         app.people.keep(person, app.clock.now()).await?;
         if !change.tasks().is_empty() || invite.is_moving {
             app.bells.ring(chat).await;
@@ -172,16 +177,16 @@ impl Conversation<'_> {
         Ok(written.await?)
     }
 
-    /// The record is about to forget that its former holder joined: the event of that must be queued first.
+    /// The record is about to forget that its former holder joined: the event of that must be queued first, and announced.
     async fn send_join_of_holder(&self, invite: &Invite) -> Result<(), Failure> {
         if invite.taken_over_from(self.person()).is_none() {
             return Ok(());
         }
         let link = invite.link_of_join();
-        match link.and_then(|link| invite.unsent_join_event(link)) {
-            Some(event) => Ok(self.app.events.send_now(event).await?),
-            None => Ok(()),
+        if let Some(event) = link.and_then(|link| invite.unsent_join_event(link)) {
+            self.app.events.send_now(event).await?;
         }
+        announce::joined(self.app, invite).await
     }
 
     async fn refuse(&self, id: Option<RequestId>, refusal: ClaimRefusal) -> Result<(), Failure> {

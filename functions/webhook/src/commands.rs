@@ -59,6 +59,11 @@ pub(crate) async fn taken(
         WrittenCommand::Known { command, arguments } => (command, arguments),
         WrittenCommand::Unknown { .. } if intake != Intake::Taken => return Ok(()),
         WrittenCommand::Unknown { word } => {
+            let app = conversation.app;
+            if app.feed.has_backend(app.clock.now()).await? {
+                // It may be one of theirs.
+                return Ok(());
+            }
             let text = conversation.unknown(word, place);
             return conversation.answer(text).await;
         }

@@ -23,7 +23,7 @@ use store::{ChatInfo, FrontBot, Joined, SeatWritten, UpdateKey};
 use tracing::{error, info, warn};
 
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
 pub(crate) async fn asked(
@@ -260,7 +260,9 @@ pub(crate) async fn note(
     let now = app.clock.now();
     for invite in requests_of(app, presence.person, chat).await? {
         let id = invite.request_id;
-        if app.invites.record_leave(id, presence, now).await? {
+        let is_news = app.invites.record_leave(id, presence, now).await?;
+        announce::left(app, id, presence).await?;
+        if is_news {
             info!(invite.id = %id, chat.id = %chat, outcome = "left", "a buyer left");
         }
     }
@@ -303,6 +305,7 @@ async fn record(app: &App, presence: &Presence, invite: &Invite) -> Result<bool,
     if let Some(event) = invite.unsent_join_event(&join.link) {
         app.events.send_now(event).await?;
     }
+    announce::joined(app, &invite).await?;
     if is_first {
         let waited_s = now.since(invite.created_at).as_secs();
         info!(invite.id = %id, chat.id = %presence.chat, outcome = "joined", waited_s, "the buyer joined");

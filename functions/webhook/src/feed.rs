@@ -47,9 +47,14 @@ impl ActorFeed {
         }
     }
 
-    /// Whether anybody reads; as it was a few seconds ago.
+    /// Whether anybody reads what people write; as it was a few seconds ago.
     pub(crate) async fn has_readers(&self, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.readership(now).await?.has_readers)
+    }
+
+    /// Whether somebody takes commands that are not ours; as it was a few seconds ago.
+    pub(crate) async fn has_backend(&self, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.readership(now).await?.has_backend)
     }
 
     /// Writes an update of `bot` into the feed of `front`, if an actor may read it. Durable on return.

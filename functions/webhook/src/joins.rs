@@ -24,7 +24,7 @@ use tracing::field::display;
 use tracing::{error, info, warn};
 
 use crate::door::{self, Whereabouts};
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
 pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
@@ -124,6 +124,9 @@ async fn note(
             "returned",
         ),
     };
+    if whereabouts == Whereabouts::Outside {
+        announce::left(app, id, presence).await?;
+    }
     if is_news {
         info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");
     }
@@ -263,8 +266,8 @@ async fn queue_consequences(
         put.await?;
         door::joined_by_link(app, join, chat, invite).await?;
     }
-    match invite.unsent_join_event(&link.invite_link) {
-        Some(event) => Ok(app.events.send_now(event).await?),
-        None => Ok(()),
+    if let Some(event) = invite.unsent_join_event(&link.invite_link) {
+        app.events.send_now(event).await?;
     }
+    announce::joined(app, invite).await
 }

@@ -4,6 +4,7 @@
 //! written in such a way that handling them twice gives the same; all else is claimed in the table of updates first. What
 //! calls Telegram goes through the tables of tasks and messages.
 
+mod announce;
 mod claims;
 mod commands;
 mod conversation;
@@ -42,8 +43,8 @@ use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People, RateLimits,
-    RelayMap, Reminders, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    Announcements, BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People,
+    RateLimits, RelayMap, Reminders, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -61,6 +62,7 @@ pub struct App {
     tasks: Tasks,
     bells: Bells,
     events: Queue<EventMessage>,
+    announcements: Announcements,
     deliveries: ChatDeliveries,
     claim_keys: ClaimKeys,
     link_base: String,
@@ -115,6 +117,7 @@ impl App {
             tasks: Tasks::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             updates: Updates::from_env(aws.dynamodb(), env),
             feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),

@@ -2,6 +2,7 @@
 //!
 //! Written by the date of the update, so that it may come twice and out of order.
 
+use domain::hook::Announcement;
 use domain::id::{BotId, ChatId};
 use domain::message::Class;
 use domain::person::Reachable;
@@ -11,7 +12,7 @@ use domain::update::{AdministratorRight, BotMembership, BotStanding};
 use tracing::{error, info};
 
 use crate::say::{Cause, say};
-use crate::{App, Failure, UpdateOutcome};
+use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Something changed for the bot.
 pub(crate) async fn changed(
@@ -65,6 +66,8 @@ async fn in_our_chat(
         tell_owners(app, update, membership, Text::RightsBack { chat: title }).await?;
     } else {
         error!(chat.id = %chat, fault = "rights_lost", lacks, "a bot lost what it needs in a chat, so that nobody comes in by it; give it back");
+        let lost = Announcement::bot_rights_lost(bot, chat, &lacks, membership.at);
+        announce::tell(app, Some(lost)).await?;
         let text = Text::RightsLost {
             chat: title,
             right: Name(&lacks),

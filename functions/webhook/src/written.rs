@@ -62,6 +62,8 @@ pub(crate) async fn private(
                     };
                     return relay::wrote(app, cause, author, &message.written).await;
                 }
+                // An actor reads it, and answers.
+                None if app.feed.has_readers(app.clock.now()).await? => {}
                 None => conversation.show_seats(Text::Welcome).await?,
             }
         }

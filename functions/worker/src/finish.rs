@@ -1,6 +1,8 @@
 //! What follows when a task was tried: it is done, waits for another try, or its request is FAILED.
 
 use domain::event::Event;
+use domain::hook::{Announcement, HookKind};
+use domain::id::RequestId;
 use domain::invite::Invite;
 use domain::retry::AfterFailure;
 use domain::task::Task;
@@ -24,11 +26,17 @@ pub(crate) async fn retry_or_fail(
     let (fault, sentence) = (failure.fault(), chain(failure));
     let earlier = record.map(Invite::tries).unwrap_or_default();
     let AfterFailure::Wait(delay) = app.rules.of_request(earlier, fault, fastrand::f64()) else {
+        let announced = Announcement::invite_failed(minted.mint, minted.chat, now);
+        let also = app.announcements.writes(&announced, now).await?;
+        let is_announced = !also.is_empty();
         let failed = app
             .invites
-            .fail(&app.tasks, task, Some(minted), &sentence, now)
+            .fail(&app.tasks, task, Some(minted), &sentence, also, now)
             .await?;
         if failed {
+            if is_announced {
+                app.announcements.ring().await;
+            }
             error!(invite.id = %id, chat.id = %minted.chat, task.attempt = minted.attempts, fault = fault.as_str(), outcome = "failed",
                 "a paid request is given up, the buyer has no link: {sentence}");
             return Ok(TaskEnd::Done);
@@ -58,6 +66,30 @@ pub(crate) async fn send_pending(app: &App, invite: &Invite) {
     for event in invite.pending_events() {
         send(app, event).await;
     }
+}
+
+/// Announces that a request has its link, as its record has it; nothing of one that is not DONE any more.
+pub(crate) async fn announce_done(
+    app: &App,
+    id: RequestId,
+    read: Option<&Invite>,
+) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    if !app
+        .announcements
+        .are_wanted(HookKind::InviteDone, now)
+        .await?
+    {
+        return Ok(());
+    }
+    let done = match read {
+        Some(invite) => Announcement::invite_done(invite),
+        None => {
+            let invite = app.invites.get(id).await?;
+            invite.as_ref().and_then(Announcement::invite_done)
+        }
+    };
+    app.announcements.announce(done, now).await
 }
 
 /// Takes a task out of its lane.

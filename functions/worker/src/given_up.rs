@@ -1,8 +1,10 @@
 //! Giving a task up that no try can end well: its request is FAILED, until an operator retries it.
 
-use domain::task::{Task, Work};
+use domain::hook::Announcement;
+use domain::task::{Mint, Task, Work};
+use domain::time::Timestamp;
 use runtime::telemetry::chain;
-use store::{Minted, StoreError};
+use store::{AnnouncementWrites, Minted, StoreError};
 use tracing::error;
 
 use crate::App;
@@ -23,6 +25,7 @@ pub(crate) async fn set_aside(
 /// Gives a task up: its request is FAILED, and it lies in the lane of failed ones.
 pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), StoreError> {
     let now = app.clock.now();
+    let mut is_announced = false;
     let failed = match &task.work {
         Work::Mint(mint) => {
             let record = app.invites.get(mint.request_id).await?;
@@ -34,17 +37,32 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
                 expires_at: now.plus(app.retention),
                 attempts: record.map_or(0, |invite| invite.attempts),
             };
+            let also = writes(app, mint, task, now).await?;
+            is_announced = !also.is_empty();
             app.invites
-                .fail(&app.tasks, task, Some(&minted), error, now)
+                .fail(&app.tasks, task, Some(&minted), error, also, now)
                 .await?
         }
-        Work::Replace(_) => app.invites.fail(&app.tasks, task, None, error, now).await?,
+        Work::Replace(replace) => {
+            let record = app.invites.get(replace.request_id).await?;
+            let also = match record.as_ref().map(Mint::of) {
+                Some(mint) => writes(app, &mint, task, now).await?,
+                None => AnnouncementWrites::default(),
+            };
+            is_announced = !also.is_empty();
+            app.invites
+                .fail(&app.tasks, task, None, error, also, now)
+                .await?
+        }
         Work::Revoke(_) | Work::Fill(_) | Work::Approve(_) | Work::Decline(_) | Work::Remove(_) => {
             app.tasks.fail(task, error).await?;
             true
         }
     };
     if failed {
+        if is_announced {
+            app.announcements.ring().await;
+        }
         let outcome = match &task.work {
             Work::Mint(_) | Work::Replace(_) => "failed",
             _ => "given_up",
@@ -56,4 +74,15 @@ pub(crate) async fn give_up(app: &App, task: &Task, error: &str) -> Result<(), S
         app.tasks.delete(&task.key()).await?;
     }
     Ok(())
+}
+
+/// What tells endpoints that a request is FAILED, by the same transaction.
+async fn writes(
+    app: &App,
+    mint: &Mint,
+    task: &Task,
+    now: Timestamp,
+) -> Result<AnnouncementWrites, StoreError> {
+    let announced = Announcement::invite_failed(mint, task.chat, now);
+    app.announcements.writes(&announced, now).await
 }

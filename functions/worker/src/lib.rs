@@ -42,7 +42,8 @@ use runtime::settings::{self, Lifetimes};
 use serde::Serialize;
 use store::queue::{Bell, Bells, Envelope, MessageBell, Queue};
 use store::{
-    BotInfos, ChatInfos, Invites, LinkPool, Links, Messages, People, RateLimits, Seats, Tasks,
+    Announcements, BotInfos, ChatInfos, Invites, LinkPool, Links, Messages, People, RateLimits,
+    Seats, Tasks,
 };
 use telegram::{self, Bots};
 use tokio::time::Instant;
@@ -77,6 +78,7 @@ pub struct App {
     targets: Targets,
     bells: Bells,
     events: Queue<EventMessage>,
+    announcements: Announcements,
     rules: RetryRules,
     invite_ttl: Duration,
     pool_ttl: Duration,
@@ -111,6 +113,7 @@ impl App {
             targets,
             bells: Bells::from_env(aws.sqs(), env),
             events: Queue::from_env(aws.sqs(), env),
+            announcements: Announcements::from_env(&aws, env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),
                 base_backoff: settings::base_backoff(env),

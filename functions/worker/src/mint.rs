@@ -6,6 +6,7 @@
 //! write the lookup       die here: as above; the lookup of an unknown link is found by nobody
 //! settle DONE            die here: the task finds the request DONE with its event pending, and queues it
 //! queue the event        die here: as above, and the event is known by its id
+//! announce it            die here: as above, and so is what is announced
 //! delete the task
 //! ```
 //!
@@ -22,7 +23,7 @@ use telegram::TelegramError;
 use tracing::{info, warn};
 
 use crate::call::{Call, Failed, TaskEnd};
-use crate::finish::{done, retry_or_fail, send, send_pending};
+use crate::finish::{announce_done, done, retry_or_fail, send, send_pending};
 use crate::{App, replace};
 
 /// Does one mint.
@@ -40,6 +41,7 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, mint: &Mint) -> Result<Tas
         (MintStep::Make, _) => make(call, task, mint, record.as_ref()).await,
         (MintStep::HandedOut, Some(invite)) => {
             send_pending(app, invite).await;
+            announce_done(app, id, Some(invite)).await?;
             info!(invite.id = %id, outcome = "duplicate", "the link was handed out before");
             done(app, task).await
         }
@@ -152,6 +154,7 @@ async fn hand_out(
                 now,
             );
             send(app, event.of_version(mint.link_version)).await;
+            announce_done(app, id, None).await?;
             let accepted_at = record.map_or(task.created_at, |invite| invite.created_at);
             info!(invite.id = %id, chat.id = %minted.chat, task.attempt = minted.attempts, outcome = "done",
                 waited_ms = u64::try_from(now.since(accepted_at).as_millis()).unwrap_or(u64::MAX), "link handed out");

@@ -143,15 +143,15 @@ impl Operator {
         self.wire.get(&format!("/v1/admin/{path}"), &key).await
     }
 
-    /// Any call.
-    pub async fn post(&self, path: &str, body: &Value) -> ApiAnswer {
-        self.send(path, body.to_string()).await
-    }
-
-    /// Deletes something.
+    /// Any deletion.
     pub async fn delete(&self, path: &str) -> ApiAnswer {
         let key = [("x-admin-key", self.key.as_str())];
         self.wire.delete(&format!("/v1/admin/{path}"), &key).await
+    }
+
+    /// Any call.
+    pub async fn post(&self, path: &str, body: &Value) -> ApiAnswer {
+        self.send(path, body.to_string()).await
     }
 
     /// Any call, whose body need not be JSON.

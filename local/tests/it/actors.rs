@@ -59,6 +59,41 @@ async fn an_actor_reads_what_people_write_and_answers_them_while_the_webhook_run
 }
 
 #[tokio::test]
+async fn what_is_not_the_bots_own_is_left_to_the_actors_that_read_it() {
+    struct Case {
+        role: &'static str,
+        says: &'static str,
+        is_answered: bool,
+    }
+    let case = |role, says, is_answered| Case {
+        role,
+        says,
+        is_answered,
+    };
+    for Case {
+        role,
+        says,
+        is_answered,
+    } in [
+        case("aggregator", "hello", true),
+        case("aggregator", "/weather", true),
+        case("operator", "hello", false),
+        case("operator", "/weather", true),
+        case("backend", "hello", false),
+        case("backend", "/weather", false),
+        case("backend", "/help", true),
+    ] {
+        let stack = TestStack::with(&[CLAIMED]).await;
+        stack.actor("crm", role).await;
+        let ann = stack.customer(7);
+        ann.say(stack.bot_id, says);
+        stack.run_until_idle().await;
+        let seen = ann.messages_of(stack.bot_id);
+        assert_eq!(!seen.is_empty(), is_answered, "{role}: {says}");
+    }
+}
+
+#[tokio::test]
 async fn an_actor_writes_to_nobody_who_never_wrote_and_to_no_chat_that_its_key_does_not_name() {
     let stack = TestStack::with(&[CLAIMED]).await;
     let crm = stack.actor("crm", "operator").await;

@@ -16,12 +16,13 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 10] = [
+const FUNCTIONS: [(&str, &[&str]); 11] = [
     (
         "request",
         &[
             "API_KEYS",
             "EVENT_QUEUE_URL",
+            "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "TELEGRAM_CHAT_ID",
         ],
@@ -31,17 +32,23 @@ const FUNCTIONS: [(&str, &[&str]); 10] = [
         "worker",
         &[
             "EVENT_QUEUE_URL",
+            "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "MESSAGE_QUEUE_URL",
             "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",
         ],
     ),
-    ("messenger", &["MESSAGE_QUEUE_URL", "TELEGRAM_BOT_TOKEN"]),
+    (
+        "messenger",
+        &["HOOK_QUEUE_URL", "MESSAGE_QUEUE_URL", "TELEGRAM_BOT_TOKEN"],
+    ),
+    ("hooks", &["HOOK_QUEUE_URL"]),
     (
         "webhook",
         &[
             "EVENT_QUEUE_URL",
+            "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "MESSAGE_QUEUE_URL",
             "TELEGRAM_CHAT_ID",
@@ -62,6 +69,7 @@ const FUNCTIONS: [(&str, &[&str]); 10] = [
             "ADMIN_KEYS",
             "EVENT_DEAD_LETTER_QUEUE_URL",
             "EVENT_QUEUE_URL",
+            "HOOK_QUEUE_URL",
             "INVITE_DEAD_LETTER_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "TELEGRAM_BOT_TOKEN",
@@ -213,18 +221,18 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         (
             "request",
             &[0, 2, 7, 8, 9, 10][..],
-            "EVENT_QUEUE_URL INVITE_QUEUE_URL",
+            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL",
         ),
         ("status", &[2], ""),
         (
             "worker",
             &[0, 1, 4, 5, 6, 7, 8, 10, 11],
-            "EVENT_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL",
+            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL",
         ),
         (
             "webhook",
             &[0],
-            "EVENT_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL TELEGRAM_WEBHOOK_SECRET",
+            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL TELEGRAM_WEBHOOK_SECRET",
         ),
         ("events", &[3, 5], "EVENT_QUEUE_URL WEBENGAGE_API_KEY"),
     ];

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::Context as _;
+use local::resources::HOOKS;
 
 use super::payment::Payment;
 use crate::invariants::Allowed;
@@ -49,11 +50,12 @@ pub enum Flow {
     Move,
     Relay,
     Topic,
+    Endpoint,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -86,6 +88,7 @@ impl Flow {
         Self::Move,
         Self::Relay,
         Self::Topic,
+        Self::Endpoint,
     ];
 
     /// Its part of a case's name, such as `mint` in `mint/7-after`.
@@ -124,6 +127,7 @@ impl Flow {
             Self::Move => "move",
             Self::Relay => "relay",
             Self::Topic => "topic",
+            Self::Endpoint => "endpoint",
         }
     }
 
@@ -164,10 +168,15 @@ impl Flow {
             Self::Move => &["admin", "webhook", "worker"],
             Self::Relay => &["webhook", "messenger"],
             Self::Topic => &["messenger"],
+            Self::Endpoint => &["request", "worker", "webhook", "hooks"],
         };
         // The looks at all lanes are many, and change nothing.
         let is_look = matches!(self, Self::Relay | Self::Topic) && call.operation == "Query";
-        callers.contains(&call.caller) && !is_look
+        // Of those who announce something, that alone; the rest of what they do has flows of its own.
+        let is_aside = self == Self::Endpoint
+            && call.caller != "hooks"
+            && !["Endpoints", "Deliveries", HOOKS.queue].contains(&call.target.as_str());
+        callers.contains(&call.caller) && !is_look && !is_aside
     }
 
     pub(crate) fn plan(self) -> Plan {

@@ -69,6 +69,7 @@ impl FlowRunner {
             Flow::Move => return self.run_move(&payments[0]).await,
             Flow::Relay => return self.run_relay().await,
             Flow::Topic => return self.run_topic().await,
+            Flow::Endpoint => return self.run_endpoint(&payments[0]).await,
         }
         self.call_sites.open();
         if flow == Flow::Concurrent {
@@ -271,7 +272,7 @@ impl FlowRunner {
     }
 
     /// Whether somebody died, or a call was made twice: then twice is better than never.
-    fn is_disturbed(&self) -> bool {
+    pub(super) fn is_disturbed(&self) -> bool {
         self.times > 1 || self.call_sites.is_disturbed()
     }
 

@@ -26,7 +26,10 @@ impl Invites {
         Update::builder()
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(claim.request_id))
-            .update_expression("SET boundTo = :person, updatedAt = :now REMOVE expiresAt, isMoving")
+            .update_expression(
+                "SET boundTo = :person, boundAt = if_not_exists(boundAt, :now), updatedAt = :now \
+                 REMOVE expiresAt, isMoving",
+            )
             .condition_expression(
                 "claimVersion = :version AND attribute_not_exists(voidedAt) \
                  AND (attribute_not_exists(boundTo) OR boundTo = :person)",
@@ -58,7 +61,7 @@ impl Invites {
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(claim.request_id))
             .update_expression(format!(
-                "SET boundTo = :person, updatedAt = :now, joinEventFired = :no, joinVersion = linkVersion \
+                "SET boundTo = :person, boundAt = :now, boundFrom = :holder, updatedAt = :now, joinEventFired = :no, joinVersion = linkVersion \
                  REMOVE isMoving, joinedAt, leftAt, returnedAt, telegramUserId, joinedLink{given_up}"
             ))
             .condition_expression(format!(

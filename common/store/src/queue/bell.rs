@@ -1,4 +1,4 @@
-//! The bell of a chat, or of a bot's messages: a message that wakes a dispatcher, and carries no work.
+//! The bell of a chat, of a bot's messages, or of deliveries to endpoints: a message that wakes a dispatcher, and carries no work.
 //!
 //! A process that has sent a bell which is still to arrive sends none: whoever puts a task before that is covered by it.
 //!
@@ -100,6 +100,26 @@ impl fmt::Display for MessageBell {
     }
 }
 
+/// The body of a bell of `HookQueue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum HookBell {
+    /// There may be deliveries to endpoints that are due.
+    Work,
+}
+
+impl BellBody for HookBell {
+    fn queue_url(env: &mut Env) -> String {
+        env.required("HOOK_QUEUE_URL")
+    }
+}
+
+impl fmt::Display for HookBell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("endpoints")
+    }
+}
+
 /// The bells of one queue. Copies share what they know of the bells that were sent.
 #[derive(Clone)]
 pub struct Bells<B = Bell> {
@@ -109,6 +129,9 @@ pub struct Bells<B = Bell> {
 
 /// The bells of all bots' messages.
 pub type MessageBells = Bells<MessageBell>;
+
+/// The bells of all deliveries to endpoints.
+pub type HookBells = Bells<HookBell>;
 
 /// The last bell to a dispatcher.
 #[derive(Clone, Copy)]
@@ -125,7 +148,7 @@ enum BellPlan {
 }
 
 impl<B: BellBody> Bells<B> {
-    /// The queue that `INVITE_QUEUE_URL` or `MESSAGE_QUEUE_URL` names.
+    /// The queue that the variable of its bells names.
     pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
         Self {
             queue: Queue::new(client, B::queue_url(env)),
@@ -227,6 +250,9 @@ mod tests {
         let body = r#"{"kind":"work","botId":7}"#;
         let bell: MessageBell = serde_json::from_str(body).unwrap();
         assert_eq!(bell, BotId(7).into());
+        assert_eq!(serde_json::to_string(&bell).unwrap(), body);
+        let body = r#"{"kind":"work"}"#;
+        let bell: HookBell = serde_json::from_str(body).unwrap();
         assert_eq!(serde_json::to_string(&bell).unwrap(), body);
     }
 }

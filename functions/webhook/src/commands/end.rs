@@ -8,8 +8,8 @@ use domain::message::Class;
 use domain::texts::{Code, Label, Name, Text};
 use tracing::info;
 
-use crate::Failure;
 use crate::conversation::Conversation;
+use crate::{Failure, announce};
 
 const EXAMPLE: &str = "/end 123456789 -1001234567890";
 
@@ -63,6 +63,7 @@ pub(crate) async fn confirmed(
     let now = app.clock.now();
     if seat.version != version {
         // Pressed twice, or handled again: what it asked for is so.
+        announce::ended(app, (person, chat)).await?;
         let text = match seat.is_admitted(now) {
             true => Text::ChangedMeanwhile.html(conversation.language),
             false => conversation.line_of(&seat, &conversation.title(chat).await?),
@@ -77,5 +78,6 @@ pub(crate) async fn confirmed(
             let close = |id| SeatCommand::Close { id, at: now };
             asked.cloned().map(close).collect()
         })
-        .await
+        .await?;
+    announce::ended(app, (person, chat)).await
 }

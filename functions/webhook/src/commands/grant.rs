@@ -23,9 +23,9 @@ use store::Created;
 use tracing::{error, info};
 
 use super::subject::chat_named;
-use crate::Failure;
 use crate::conversation::Conversation;
 use crate::say::say_to_pass_on;
+use crate::{Failure, announce};
 
 const EXAMPLE: &str = "/grant -1001234567890 30";
 /// The longest seat that is given with an end.
@@ -93,6 +93,7 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         }
         Created::Existing(invite) => *invite,
     };
+    announce::granted(app, &invite).await?;
     if let Some(person) = conversation.subject {
         return at_once(conversation, person, &invite).await;
     }

@@ -18,6 +18,7 @@ async fn desk() -> (TestStack, i64) {
         CLAIMED,
         ("BOT_OWNERS", "1"),
         ("OPERATOR_CHAT_ID", "-1001777000111"),
+        ("RELAY_SHOW_SENT", "off"),
     ];
     let stack = TestStack::with(&env).await;
     for (person, role) in [(ADMIN, "admin"), (OPERATOR, "operator")] {

@@ -80,7 +80,9 @@ fn functions_that_feed_themselves_are_allowed_to() {
     }
     assert_eq!(
         circles,
-        ["events", "messenger", "worker"].map(str::to_owned).into()
+        ["events", "hooks", "messenger", "worker"]
+            .map(str::to_owned)
+            .into()
     );
     for (name, function) in &functions {
         let expected = if circles.contains(name) {
@@ -108,7 +110,14 @@ fn what_the_clock_drives_is_not_made_up_for_later() {
     }
     assert_eq!(
         driven,
-        ["messenger", "monitor", "sweeper", "webhook", "worker"]
+        [
+            "hooks",
+            "messenger",
+            "monitor",
+            "sweeper",
+            "webhook",
+            "worker",
+        ]
     );
 }
 
@@ -144,10 +153,55 @@ fn alarms_over_filled_metrics_look_back() {
             filled.push(name);
         }
     }
-    assert_eq!(filled, ["FunctionErrorsAlarm", "FunctionThrottlesAlarm"]);
+    assert_eq!(
+        filled,
+        [
+            "BackgroundErrorsAlarm",
+            "BackgroundThrottlesAlarm",
+            "FunctionErrorsAlarm",
+            "FunctionThrottlesAlarm",
+        ]
+    );
     // Made when `monitor` has measured, or it would ring in each new stack.
     let silent = &resources("AWS::CloudWatch::Alarm")["MonitorSilentAlarm"];
     assert_eq!(silent["DependsOn"], "Registration");
+}
+
+#[test]
+fn each_function_is_in_one_alarm_of_errors_and_in_one_of_throttles() {
+    let alarms = resources("AWS::CloudWatch::Alarm");
+    let mut functions: Vec<String> = resources("AWS::Serverless::Function").into_keys().collect();
+    functions.sort();
+    for metric in ["Errors", "Throttles"] {
+        let mut watched = Vec::new();
+        for pair in ["Function", "Background"] {
+            let metrics = &alarms[&format!("{pair}{metric}Alarm")]["Properties"]["Metrics"];
+            let metrics = metrics.as_array().unwrap().iter();
+            for stat in metrics.filter(|metric| metric["MetricStat"].is_object()) {
+                let stat = &stat["MetricStat"]["Metric"];
+                assert_eq!(
+                    (&stat["Namespace"], &stat["MetricName"]),
+                    (&json!("AWS/Lambda"), &json!(metric))
+                );
+                let name = referent(&stat["Dimensions"][0]["Value"]).unwrap();
+                watched.push(name.to_owned());
+            }
+        }
+        watched.sort();
+        assert_eq!(watched, functions, "{metric}");
+    }
+    let rolls_back =
+        template()["Globals"]["Function"]["DeploymentPreference"]["Alarms"].to_string();
+    for (name, alarm) in &alarms {
+        if name.ends_with("ErrorsAlarm") && !alarm["Properties"]["Metrics"].is_null() {
+            let named = format!("${{AWS::StackName}}-{name}");
+            assert_eq!(alarm["Properties"]["AlarmName"]["!Sub"], named, "{name}");
+            assert!(
+                rolls_back.contains(&format!("\"{named}\"")),
+                "{name} rolls no deployment back"
+            );
+        }
+    }
 }
 
 /// The values of `[name.part.parameters]` in samconfig.toml.

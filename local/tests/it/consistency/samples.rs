@@ -72,7 +72,7 @@ fn each_sample_is_what_its_trigger_sends() {
                 assert_eq!(call.route_key.as_deref(), Some("$default"), "{sample}");
                 continue;
             }
-            "worker" | "messenger" | "webhook" if sample.ends_with("-tick.json") => {
+            "worker" | "messenger" | "hooks" | "webhook" if sample.ends_with("-tick.json") => {
                 let tick = serde_json::from_str(&json).unwrap();
                 assert!(matches!(tick, Invocation::Tick(_)), "{sample}");
                 continue;
@@ -83,6 +83,7 @@ fn each_sample_is_what_its_trigger_sends() {
             }
             "worker" => "invite",
             "messenger" => "message",
+            "hooks" => "hook",
             "events" => "event",
             "setup" => {
                 let event: Value = serde_json::from_str(&json).unwrap();

@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 34] = [
+const OPTIONAL: [&str; 35] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -28,6 +28,7 @@ const OPTIONAL: [&str; 34] = [
     "CLAIM_RETENTION_DAYS",
     "COMMANDS_PER_MINUTE",
     "DEFAULT_LANGUAGE",
+    "HOOK_EXEMPT_HOSTS",
     "JOIN_REQUEST_HOLD_SEC",
     "LINK_POOL_TARGET",
     "MESSAGE_RETENTION_DAYS",
@@ -54,7 +55,7 @@ const OPTIONAL: [&str; 34] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 16] = [
+const TABLES: [(&str, &str); 18] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -66,6 +67,8 @@ const TABLES: [(&str, &str); 16] = [
     ("Bots", "BOTS_TABLE"),
     ("Chats", "CHATS_TABLE"),
     ("Members", "MEMBERS_TABLE"),
+    ("Endpoints", "ENDPOINTS_TABLE"),
+    ("Deliveries", "DELIVERIES_TABLE"),
     ("Updates", "UPDATES_TABLE"),
     ("UpdateFeed", "UPDATE_FEED_TABLE"),
     ("Actors", "ACTORS_TABLE"),
@@ -284,7 +287,7 @@ fn the_local_stack_runs_by_the_clock_what_the_template_does() {
             assert!(properties["State"].is_null(), "{name} always runs");
             let input = properties["Input"].as_str().unwrap_or("null");
             let input: Value = serde_json::from_str(input).unwrap();
-            let of = if ["worker", "messenger", "webhook"].contains(&name.as_str()) {
+            let of = if ["worker", "messenger", "hooks", "webhook"].contains(&name.as_str()) {
                 json!({"kind": "tick"})
             } else {
                 json!(null)
