@@ -9,6 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
+use http::Uri;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use runtime::response::Rejection;
 use tokio::sync::Semaphore;
@@ -140,7 +141,9 @@ async fn call_url(State(served): State<UrlServed>, request: Request) -> Response
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let has_body = length.is_some() || request.headers().contains_key(TRANSFER_ENCODING);
     let is_small = !has_body || length.is_some_and(|length| length <= SMALL_BODY_BYTES);
-    if !is_small && let Some(refusal) = refused_by_key(&served, &request).await {
+    if !is_small && let Some(refusal) = refused_by_key(&served, request.uri().clone()).await {
+        // Read, so that the caller hears it; not kept, and in nobody's place.
+        let _ = read_within(request, served.most, Fate::Forgotten, BODY_TIMEOUT).await;
         return refusal;
     }
     // Nobody closes the semaphore.
@@ -158,9 +161,9 @@ async fn call_url(State(served): State<UrlServed>, request: Request) -> Response
     }
 }
 
-/// What is answered to a call whose key does not work, before its body is read: what is sent lies in memory as a whole.
-async fn refused_by_key(served: &UrlServed, request: &Request) -> Option<Response> {
-    let path = request.uri().path();
+/// What is answered to a call whose key does not work, before its body is kept: that would lie in memory as a whole.
+async fn refused_by_key(served: &UrlServed, of_request: Uri) -> Option<Response> {
+    let path = of_request.path();
     let bot = path
         .strip_prefix("/file")
         .unwrap_or(path)

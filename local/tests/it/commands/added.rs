@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use local::harness::{TestStack, until};
+use local::harness::{ExternalServices, TestStack, any_port, until};
+use local::stack::Data;
 use simulators::telegram::{ChatKind, MemberStatus, OWNER_ID, Rights};
 
 use super::{CLAIMED, OWNER, last, said};
@@ -73,10 +74,19 @@ async fn a_chat_is_not_left_in_which_the_bot_was_before_or_which_is_one_of_ours(
 #[tokio::test]
 async fn a_group_of_ours_that_became_a_supergroup_is_not_left() {
     let (old, new) = (-4_242, -1_004_242_424_242);
-    let stack = added(&[("TELEGRAM_CHAT_ID", "-4242")]).await;
-    stack.telegram.add_chat(old, "Gold", ChatKind::Group);
-    let rights = Rights::all();
-    stack.telegram.make_admin(stack.bot_id, old, rights);
+    let externals =
+        ExternalServices::start("123456789:AAExternal_token_of_nobody_00000000", "key").await;
+    let (telegram, bot) = (&externals.telegram, externals.bot_id);
+    telegram.add_chat(old, "Gold", ChatKind::Group);
+    telegram.make_admin(bot, old, Rights::all());
+    let chats = format!("{},{old}", externals.chat_id);
+    let delivery = format!("{}=claim", externals.chat_id);
+    let env = [
+        ("TELEGRAM_CHAT_ID", chats.as_str()),
+        ("CHAT_DELIVERY", delivery.as_str()),
+    ];
+    let stack = externals.stack(any_port(), Data::Ephemeral, &env).await;
+    let stack = stack.unwrap();
     stack.run_until_idle().await;
     stack.telegram.migrate_chat(old, new);
     let (bot, now) = (stack.bot_id, stack.clock.now_ms() / 1000);
@@ -88,6 +98,7 @@ async fn a_group_of_ours_that_became_a_supergroup_is_not_left() {
         "new_chat_member": {"status": "administrator", "user": own},
     }});
     stack.telegram.sent(&update).await;
+    assert_eq!(stack.reminders().await.len(), 1);
     later(&stack).await;
     assert_eq!(stack.telegram.count("leaveChat"), 0);
 }
