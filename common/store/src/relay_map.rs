@@ -26,6 +26,7 @@ const COPY_CHAT: &str = "copyChatId";
 const COPY_MESSAGE: &str = "copyMessageId";
 const SENT_BY: &str = "sentBy";
 const OWNER: &str = "owner";
+const TAKEN_AT: &str = "takenAt";
 const PARTS: &str = "parts";
 const FIRST_AT: &str = "firstAt";
 const FIRST: &str = "firstMessageId";
@@ -316,13 +317,20 @@ impl RelayMap {
         with_parts.map(|item| self.album(&item)).transpose()
     }
 
-    /// Whether the parts of an album were taken, as of now (1 read unit).
+    /// Whether a message is a part of an album that was not taken, as of now (1 read unit).
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
-    pub async fn is_album_taken(&self, chat: ChatId, group: &str) -> Result<bool, StoreError> {
+    pub async fn waits_in_album(
+        &self,
+        chat: ChatId,
+        group: &str,
+        message: i64,
+    ) -> Result<bool, StoreError> {
         let item = self.item(&album_key(chat, group)).await?;
-        Ok(item.is_some_and(|item| item.contains_key("takenAt")))
+        let waiting = item.filter(|item| item.contains_key(PARTS) && !item.contains_key(TAKEN_AT));
+        let album = waiting.map(|item| self.album(&item)).transpose()?;
+        Ok(album.is_some_and(|album| album.parts.contains(&message)))
     }
 
     /// Takes the parts of an album, to which none is added from then on. Durable on return; done twice it answers the same

@@ -59,6 +59,7 @@ impl ActorCall<'_> {
         let result: Value = serde_json::from_str(result.get()).unwrap_or_default();
         if rule.right == CallRight::Send {
             self.note_sent(&call, &result).await;
+            self.show_sent(&call, &result).await;
         }
         Ok(BotApiAnswer::Result(shown(result)))
     }

@@ -16,6 +16,7 @@ use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::StoreError;
 use telegram::{Telegram, TelegramError};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::App;
@@ -25,26 +26,40 @@ const REMINDERS: i32 = 25;
 /// Below it are the ids of supergroups and channels, which become nothing else.
 const BASIC_GROUPS: i64 = -1_000_000_000_000;
 
-/// Looks at what is due of a bot. What can't be seen to is left to the next tick.
-pub(crate) async fn look(app: &App, telegram: &Telegram) -> Result<(), StoreError> {
-    let (bot, now) = (telegram.bot(), app.clock.now());
-    for due in app.reminders.due(bot, now, REMINDERS).await? {
+/// Looks at what is due of a bot, and begins nothing after `until`. What can't be seen to is left to the next tick.
+pub(crate) async fn look(app: &App, telegram: &Telegram, until: Instant) {
+    let bot = telegram.bot();
+    let due = match app.reminders.due(bot, app.clock.now(), REMINDERS).await {
+        Ok(due) => due,
+        Err(fault) => return failed(bot, &fault),
+    };
+    for due in due {
+        if app.clock.monotonic() >= until {
+            return;
+        }
         let is_done = match due.reminder {
-            Some(Reminder::Silence(person)) => {
-                silence(app, bot, person, due.at).await?;
-                true
-            }
+            Some(Reminder::Silence(person)) => match silence(app, bot, person, due.at).await {
+                Ok(()) => true,
+                Err(fault) => {
+                    failed(bot, &fault);
+                    // It would be met again and again, before its neighbours.
+                    fault.is_lasting()
+                }
+            },
             Some(Reminder::ForeignChat(chat)) => foreign(app, telegram, chat).await,
             None => {
                 error!(bot.id = %bot, fault = "poison", "a reminder can't be read, it is deleted");
                 true
             }
         };
-        if is_done {
-            app.reminders.delete(bot, &due).await?;
+        if is_done && let Err(fault) = app.reminders.delete(bot, &due).await {
+            failed(bot, &fault);
         }
     }
-    Ok(())
+}
+
+fn failed(bot: BotId, fault: &StoreError) {
+    error!(bot.id = %bot, fault = "unavailable", "a reminder can't be seen to: {}", chain(fault));
 }
 
 /// Closes the topic of a person in which nobody has said anything for long, or moves its reminder.

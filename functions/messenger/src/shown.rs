@@ -5,11 +5,9 @@
 
 use std::time::Duration;
 
-use domain::claim::without_payloads;
 use domain::message::{Class, Content, Message, TopicOwner, TopicState};
-use domain::relay::person_of;
+use domain::relay::{person_of, shown_line};
 use domain::texts::Text;
-use domain::texts::html::cut;
 use runtime::telemetry::chain;
 use store::StoreError;
 use tracing::warn;
@@ -18,8 +16,6 @@ use crate::App;
 
 /// How late a line is still worth something.
 const LINE_AGE: Duration = Duration::from_secs(3600);
-/// The most UTF-16 units of what was said that are shown.
-const LINE_UNITS: usize = 300;
 
 /// Has a message that was sent to a person shown in their topic, if it is open.
 pub(crate) async fn show(app: &App, message: &Message) {
@@ -45,25 +41,13 @@ async fn put_line(app: &App, message: &Message) -> Result<(), StoreError> {
         return Ok(());
     };
     let language = app.default_language;
-    let said = cut(&without_payloads(html), LINE_UNITS);
-    let html = format!("<i>{}</i>\n{said}", Text::TopicSent.html(language));
     let line = Message {
         // One cause may say something to many.
         id: message.id.then(&format!("shown#{person}")),
         chat: desk,
         thread: None,
         class: Class::Reply,
-        content: Content::InTopic {
-            owner,
-            topic_name: owner.topic_name(""),
-            language,
-            post: Box::new(Content::Text {
-                html,
-                buttons: Vec::new(),
-                protect: false,
-                silent: true,
-            }),
-        },
+        content: shown_line(Text::TopicSent, html, owner, language),
         not_before: None,
         not_after: Some(app.clock.now().plus(LINE_AGE)),
         ..message.clone()

@@ -1,11 +1,11 @@
 //! The tick: each minute, past the queue, whatever became of the bells.
 //!
-//! It looks at the reminders that are due. Then it reads the lanes of all bots that no live lease holds, takes those with due
+//! It looks at the reminders that are due. Beside that it reads the lanes of all bots that no live lease holds, takes those with due
 //! messages, and runs them together. So a clogged, purged or broken queue costs a minute at most.
 
 use domain::lease::ChatLease;
 use domain::message::MessageLane;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use runtime::telemetry::chain;
 use serde::Serialize;
 use store::{FoundMessage, StoreError};
@@ -35,7 +35,10 @@ pub struct MessengerTicked {
 pub(crate) async fn tick(app: &App, until: Instant) -> MessengerTicked {
     let bots = app.bots.iter().map(|bot| of_bot(app, bot, until));
     let mut ticked = MessengerTicked::default();
-    for seen in join_all(bots).await {
+    // Beside them: a chat that can't be left keeps nobody waiting.
+    let reminders = app.bots.iter().map(|bot| remind::look(app, bot, until));
+    let (seen, _) = join(join_all(bots), join_all(reminders)).await;
+    for seen in seen {
         match seen {
             Ok(dispatched) => ticked.dispatched += u64::from(dispatched),
             Err(fault) => {
@@ -60,7 +63,6 @@ pub(crate) async fn tick(app: &App, until: Instant) -> MessengerTicked {
 /// Sends what is due of a bot; answers whether there was anything.
 async fn of_bot(app: &App, telegram: &Telegram, until: Instant) -> Result<bool, StoreError> {
     let (bot, now) = (telegram.bot(), app.clock.now());
-    remind::look(app, telegram).await?;
     let lease = app.limits.get(bot).await?;
     if lease.is_held(now) || lease.is_waiting(&bot.to_string(), now) {
         return Ok(false);

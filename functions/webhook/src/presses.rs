@@ -30,7 +30,11 @@ pub(crate) async fn pressed(
         is_first: met.is_first,
         cause: cause(app, front, met, press),
     };
-    if let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? {
+    let is_at_desk = seen.cause.chat.0 != press.from.person.0;
+    if let Some((mut conversation, Intake::Taken)) = Conversation::begin(app, seen).await? {
+        if is_at_desk {
+            conversation.language = app.default_language;
+        }
         match press.data.parse() {
             Ok(button) => act(&conversation, button).await?,
             Err(_) => info!(

@@ -240,7 +240,10 @@ async fn pass_on_edit(
     };
     // A part that waits would be copied as it is by now.
     if let Some(group) = written.album.as_ref().filter(|_| written.holds_token)
-        && !app.relay_map.is_album_taken(author.chat(), group).await?
+        && app
+            .relay_map
+            .waits_in_album(author.chat(), group, written.message)
+            .await?
     {
         let now = app.clock.now();
         app.relay_map

@@ -60,6 +60,39 @@ async fn what_concerns_access_and_payments_stands_in_the_topic_without_a_token()
 }
 
 #[tokio::test]
+async fn what_an_actor_sends_stands_in_the_topic_but_for_offers() {
+    let stack = desk().await;
+    for person in [7, 8] {
+        let user = User::new(person).named("Ann");
+        stack.telegram.presses_start(stack.bot_id, &user, "");
+    }
+    writes(&stack, 7, "Hello");
+    idle(&stack).await;
+    for (name, role) in [
+        ("crm", "operator"),
+        ("shop", "backend"),
+        ("ads", "aggregator"),
+    ] {
+        let actor = stack.actor(name, role).await;
+        for person in [7, 8] {
+            let text = serde_json::json!({"chat_id": person, "text": format!("<from> {name}")});
+            assert_eq!(actor.call("sendMessage", &text).await.status, 200);
+        }
+    }
+    idle(&stack).await;
+    let all = shown(&stack, topic_of(&stack, 7));
+    let all = texts(&all).join("\n").replace(['\u{2068}', '\u{2069}'], "");
+    for name in ["crm", "shop"] {
+        assert!(
+            all.contains(&format!("Sent by {name}:\n<from> {name}")),
+            "{all}"
+        );
+    }
+    assert!(!all.contains("ads"), "{all}");
+    assert_eq!(topics(&stack).len(), 1);
+}
+
+#[tokio::test]
 async fn a_line_that_fails_leaves_its_message_alone() {
     let mut stack = desk().await;
     writes(&stack, 7, "Hello");
