@@ -158,8 +158,9 @@ pub(crate) async fn call(
             ("enabled", json!({"endpoint": view(&endpoint)}))
         }
         EndpointCall::Disable => {
+            // Also one that failed: from now on what happens is not kept for it.
             let disable = |endpoint: Endpoint| Endpoint {
-                disabled: endpoint.disabled.or(Some(DisabledBy::Operator)),
+                disabled: Some(DisabledBy::Operator),
                 ..endpoint
             };
             let endpoint = change(app, &id, disable).await?;

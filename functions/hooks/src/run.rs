@@ -295,7 +295,7 @@ async fn measure(app: &App) -> Result<(), StoreError> {
         *waiting.entry(due.endpoint).or_default() += 1;
     }
     for (id, subscription) in directory {
-        let Some(subscription) = subscription else {
+        let Some(subscription) = subscription.filter(|wanted| !wanted.is_failed) else {
             continue;
         };
         let count = waiting.get(&id).copied().unwrap_or(0);

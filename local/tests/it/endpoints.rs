@@ -205,7 +205,7 @@ async fn a_time_is_replayed_with_what_was_delivered_too_if_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_endpoint_that_is_gone_is_disabled_and_told_nothing_until_somebody_enables_it() {
+async fn what_happens_while_an_endpoint_is_gone_is_replayed_once_somebody_enables_it() {
     let receiver = Receiver::start().await;
     receiver.answers(Reply::status(410));
     let stack = stack_for(&[&receiver], &[]).await;
@@ -235,6 +235,22 @@ async fn an_endpoint_that_is_gone_is_disabled_and_told_nothing_until_somebody_en
     stack.shop().bought("u3", "T3").await;
     stack.run_until_idle().await;
     assert_eq!(receiver.calls().len(), 2);
+    let replay = format!("endpoints/{id}/replay");
+    let body = json!({"from": "2026-01-01T00:00:00.000Z"});
+    let replayed = stack.operator().post(&replay, &body).await.done();
+    assert_eq!(replayed["replayed"], 2, "the one that met 410, and the one meanwhile");
+    stack.run_until_idle().await;
+    let calls = receiver.calls();
+    let told: BTreeSet<&str> = calls[1..].iter().map(|call| call.id.as_str()).collect();
+    assert_eq!((calls.len(), told.len()), (4, 3));
+    // What an operator does not want to be told is not kept.
+    let disable = format!("endpoints/{id}/disable");
+    stack.operator().post(&disable, &json!({})).await.done();
+    stack.clock.advance(MINUTE * 2);
+    stack.shop().bought("u4", "T4").await;
+    stack.run_until_idle().await;
+    stack.operator().post(&enable, &json!({})).await.done();
+    assert_eq!(deliveries(&stack, &id, "").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

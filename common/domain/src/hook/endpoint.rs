@@ -104,7 +104,7 @@ pub struct KeptSecret {
     pub until: Option<Timestamp>,
 }
 
-/// What those who announce must know of an endpoint that is enabled.
+/// What those who announce must know of an endpoint, unless an operator disabled it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// The endpoint.
@@ -115,6 +115,8 @@ pub struct Subscription {
     pub wants_links: bool,
     /// Whether so much waits for it that what comes now is parked.
     pub is_full: bool,
+    /// Whether it is disabled because it is gone or failed: what comes now is parked, until it is enabled and that is replayed.
+    pub is_failed: bool,
 }
 
 /// An endpoint, as its record has it.
@@ -145,14 +147,16 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// What those who announce must know; nothing if it is disabled.
+    /// What those who announce must know; nothing if an operator disabled it.
     #[must_use]
     pub fn subscription(&self) -> Option<Subscription> {
-        self.disabled.is_none().then(|| Subscription {
+        let is_wanted = self.disabled != Some(DisabledBy::Operator);
+        is_wanted.then(|| Subscription {
             endpoint: self.id.clone(),
             kinds: self.kinds.clone(),
             wants_links: self.wants_links,
             is_full: self.is_full,
+            is_failed: self.disabled.is_some(),
         })
     }
 
@@ -186,13 +190,14 @@ impl Endpoint {
         }
     }
 
-    /// Enabled, and as if it had never failed.
+    /// Enabled, and as if it had never failed. While it was disabled nobody looked how much waits for it.
     #[must_use]
     pub fn enabled(self) -> Self {
         Self {
             disabled: None,
             failing_since: None,
             paused_until: None,
+            is_full: false,
             ..self
         }
     }
@@ -303,8 +308,24 @@ mod tests {
             None
         );
         let disabled = fail(failing, 500, 120);
-        assert_eq!(disabled.subscription(), None);
-        assert_eq!(fail(disabled.enabled(), 500, 121).disabled, None);
+        // What happens meanwhile is kept for a replay, unless an operator wants it not.
+        assert!(
+            disabled
+                .subscription()
+                .is_some_and(|wanted| wanted.is_failed)
+        );
+        let enabled = disabled.enabled();
+        assert!(
+            enabled
+                .subscription()
+                .is_some_and(|wanted| !wanted.is_failed)
+        );
+        assert_eq!(fail(enabled, 500, 121).disabled, None);
+        let by_operator = Endpoint {
+            disabled: Some(DisabledBy::Operator),
+            ..endpoint()
+        };
+        assert_eq!(by_operator.subscription(), None);
     }
 
     #[test]

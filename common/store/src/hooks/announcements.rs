@@ -124,10 +124,10 @@ impl Announcements {
         }
         let read = match (self.endpoints.directory().await, known) {
             (Ok(directory), _) => {
-                let enabled = directory
+                let wanted = directory
                     .into_iter()
                     .filter_map(|(_, subscription)| subscription);
-                Arc::new(enabled.collect())
+                Arc::new(wanted.collect())
             }
             (Err(fault), Some((known, _))) => {
                 warn!(

@@ -457,8 +457,8 @@ fn key(endpoint: &EndpointId, event: &HookEventId) -> HashMap<String, AttributeV
 fn new_item(announcement: &Announcement, to: &Subscription, now: Timestamp) -> Item {
     let event = announcement.id();
     let mut item = key(&to.endpoint, &event);
-    // What comes while too much waits is kept, and made when somebody replays it.
-    let state = match to.is_full {
+    // What comes while too much waits, or while the endpoint failed for too long, is kept, and made when somebody replays it.
+    let state = match to.is_full || to.is_failed {
         true => HookState::Parked,
         false => HookState::Waiting,
     };

@@ -25,6 +25,7 @@ const CREATED_AT: &str = "createdAt";
 const FAILING_SINCE: &str = "failingSince";
 const PAUSED_UNTIL: &str = "pausedUntil";
 const FULL: &str = "full";
+const FAILED: &str = "failed";
 const VERSION: &str = "version";
 /// The key of the item that lists all endpoints.
 const DIRECTORY: &str = "directory";
@@ -50,7 +51,7 @@ impl Endpoints {
         Self(Table::from_env(client, env, "Endpoints", "ENDPOINTS_TABLE"))
     }
 
-    /// The ids of all endpoints, and what the enabled ones want (1 read unit).
+    /// The ids of all endpoints, and what those want that no operator disabled (1 read unit).
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read.
@@ -72,6 +73,7 @@ impl Endpoints {
                     kinds: self.kinds(item)?,
                     wants_links: reader.flag(LINKS),
                     is_full: reader.flag(FULL),
+                    is_failed: reader.flag(FAILED),
                 })
             });
             Ok((id, subscription.transpose()?))
@@ -284,13 +286,18 @@ fn kinds_of(endpoint: &Endpoint) -> AttributeValue {
 
 /// What the directory has of an endpoint.
 fn entry_of(endpoint: &Endpoint) -> Item {
+    let subscription = endpoint.subscription();
     Item::from([
         (KINDS.to_owned(), kinds_of(endpoint)),
         (LINKS.to_owned(), AttributeValue::Bool(endpoint.wants_links)),
         (FULL.to_owned(), AttributeValue::Bool(endpoint.is_full)),
         (
             DISABLED.to_owned(),
-            AttributeValue::Bool(endpoint.disabled.is_some()),
+            AttributeValue::Bool(subscription.is_none()),
+        ),
+        (
+            FAILED.to_owned(),
+            AttributeValue::Bool(subscription.is_some_and(|wanted| wanted.is_failed)),
         ),
     ])
 }
