@@ -12,6 +12,8 @@ use super::{HookAnswer, HookKind, HookSecret};
 
 /// How long the secret before the present one signs as well.
 pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 3600);
+/// How many secrets sign at once, at most.
+const SECRETS_MAX: usize = 4;
 /// For how long an endpoint may fail without one success.
 const FAILING_MAX: Duration = Duration::from_secs(120 * 3600);
 /// For how long an endpoint is left alone that has too much to do, or fails again and again.
@@ -173,21 +175,27 @@ impl Endpoint {
         signatures.join(" ")
     }
 
-    /// With another secret: the one before signs as well for [`SECRET_OVERLAP`], and none before that.
+    /// With another secret: the one before signs as well for [`SECRET_OVERLAP`], and those before that to their ends, since
+    /// nobody may have seen the one before. Of too many those go that are neither the latest nor the oldest: a receiver that was
+    /// shown none of the new ones has the oldest.
     #[must_use]
     pub fn rotated(self, secret: HookSecret, now: Timestamp) -> Self {
-        let before = self.secrets.into_iter().next().map(|kept| KeptSecret {
-            until: Some(now.plus(SECRET_OVERLAP)),
-            ..kept
+        let former = self.secrets.into_iter().filter_map(|kept| {
+            let until = kept.until.unwrap_or_else(|| now.plus(SECRET_OVERLAP));
+            (until > now).then_some(KeptSecret {
+                until: Some(until),
+                ..kept
+            })
         });
         let present = KeptSecret {
             secret,
             until: None,
         };
-        Self {
-            secrets: std::iter::once(present).chain(before).collect(),
-            ..self
+        let mut secrets: Vec<_> = std::iter::once(present).chain(former).collect();
+        while secrets.len() > SECRETS_MAX {
+            secrets.remove(2);
         }
+        Self { secrets, ..self }
     }
 
     /// Enabled, and as if it had never failed. While it was disabled nobody looked how much waits for it.
@@ -287,8 +295,24 @@ mod tests {
             format!("{} {}", alone(2, hours(23)), alone(1, hours(23)))
         );
         assert_eq!(at(hours(24)), alone(2, hours(24)));
-        let again = rotated.rotated(HookSecret::of_bytes([3; 32]), hours(1));
-        assert_eq!(again.secrets.len(), 2);
+    }
+
+    #[test]
+    fn a_rotation_that_is_repeated_since_its_answer_was_lost_leaves_the_receivers_secret_valid() {
+        let (mut rotated, mut signed) = (endpoint(), Vec::new());
+        for byte in 2..=6 {
+            rotated = rotated.rotated(HookSecret::of_bytes([byte; 32]), hours(1));
+            let signatures = rotated.signatures("evt", "{}", hours(2));
+            signed = signatures.split(' ').map(str::to_owned).collect();
+            let of = |byte| HookSecret::of_bytes([byte; 32]).sign("evt", hours(2).seconds(), "{}");
+            for byte in [1, byte - 1, byte] {
+                assert!(signed.contains(&of(byte)), "{byte}");
+            }
+        }
+        assert_eq!(signed.len(), SECRETS_MAX);
+        // Each ends when it was said to.
+        let later = rotated.rotated(HookSecret::of_bytes([7; 32]), hours(25));
+        assert_eq!(later.secrets.len(), 2);
     }
 
     #[test]
