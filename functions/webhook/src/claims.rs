@@ -128,6 +128,7 @@ impl Conversation<'_> {
                 claim,
                 holder,
             },
+            None if invite.is_moving => Binding::TakeBack(claim),
             None => Binding::Claim(claim),
         };
         let written = app.seats.bind(
