@@ -110,6 +110,8 @@ pub struct Invite {
     pub joined_at: Option<Timestamp>,
     /// When who joined last has left the chat. It stays until somebody joins again.
     pub left_at: Option<Timestamp>,
+    /// When somebody was inside again last by the same seat, after a leave.
+    pub returned_at: Option<Timestamp>,
     /// The version of the link from which on a join counts: that of the last re-issue after somebody had left. The event
     /// of each of these joins has an id of its own.
     pub join_version: u32,
@@ -252,6 +254,7 @@ impl Invite {
             telegram_user_id: None,
             joined_at: None,
             left_at: None,
+            returned_at: None,
             join_version: 0,
             error: None,
             done_at: None,

@@ -54,6 +54,38 @@ async fn joins_leaves_voids_and_failures_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_leaves_and_comes_back_is_told_each_time() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    let types = ["invite.joined", "invite.left"];
+    register(&stack, json!({"url": receiver.url("/"), "types": types})).await;
+    let (_, link) = stack.admitted("alice", "T1").await;
+    let alice = stack.customer(7);
+    let settled = async || {
+        stack.run_until_idle().await;
+        tick(&stack).await;
+        stack.clock.advance(Duration::from_secs(2));
+    };
+    alice.join_by(&link);
+    settled().await;
+    for _ in 0..2 {
+        alice.leave();
+        settled().await;
+        // By another way than the link.
+        alice.is_added();
+        settled().await;
+    }
+    let expected = [
+        "invite.joined",
+        "invite.left",
+        "invite.joined",
+        "invite.left",
+        "invite.joined",
+    ];
+    assert_eq!(receiver.kinds(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_claim_a_conflict_a_move_and_the_end_of_a_seat_are_told() {
     let receiver = Receiver::start().await;
     let stack = stack_for(&[&receiver], &[("CHAT_DELIVERY", "claim")]).await;
