@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 pub use run::HooksTicked;
+use run::RunTime;
 
 /// How long a run that a bell woke begins calls.
 const DELIVER_OF_BELL: Duration = Duration::from_secs(10);
@@ -102,18 +103,28 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
         );
     }
     if !bells.is_empty() {
-        run::serve(app, until(app, DELIVER_OF_BELL, deadline)).await;
+        let time = RunTime {
+            is_rung: true,
+            ..time(app, DELIVER_OF_BELL, deadline)
+        };
+        run::serve(app, time).await;
     }
     failed_messages(poison.into_iter().map(message_id))
 }
 
 /// Makes the deliveries that are due, past the queue, and looks how much waits for each endpoint.
 pub async fn tick(app: &App, deadline: Instant) -> HooksTicked {
-    run::tick(app, until(app, DELIVER_OF_TICK, deadline)).await
+    run::measure(app).await;
+    run::serve(app, time(app, DELIVER_OF_TICK, deadline)).await
 }
 
 /// Until when deliveries may be begun: none that could outlast the invocation.
-fn until(app: &App, length: Duration, deadline: Instant) -> Instant {
+fn time(app: &App, length: Duration, deadline: Instant) -> RunTime {
     let left = deadline.saturating_duration_since(Instant::now());
-    app.clock.monotonic() + length.min(left.saturating_sub(DELIVERY_TIME))
+    let (now, left) = (app.clock.monotonic(), left.saturating_sub(DELIVERY_TIME));
+    RunTime {
+        until: now + length.min(left),
+        latest: now + left,
+        is_rung: false,
+    }
 }

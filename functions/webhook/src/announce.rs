@@ -16,11 +16,7 @@ pub(crate) async fn joined(app: &App, invite: &Invite) -> Result<(), Failure> {
 }
 
 /// The buyer of a request is back, if its record has that return: a late or repeated update may tell an older one.
-pub(crate) async fn returned(
-    app: &App,
-    id: RequestId,
-    presence: &Presence,
-) -> Result<(), Failure> {
+pub(crate) async fn returned(app: &App, id: RequestId, presence: &Presence) -> Result<(), Failure> {
     if !is_wanted(app, HookKind::InviteJoined).await? {
         return Ok(());
     }

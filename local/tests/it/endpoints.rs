@@ -238,7 +238,10 @@ async fn what_happens_while_an_endpoint_is_gone_is_replayed_once_somebody_enable
     let replay = format!("endpoints/{id}/replay");
     let body = json!({"from": "2026-01-01T00:00:00.000Z"});
     let replayed = stack.operator().post(&replay, &body).await.done();
-    assert_eq!(replayed["replayed"], 2, "the one that met 410, and the one meanwhile");
+    assert_eq!(
+        replayed["replayed"], 2,
+        "the one that met 410, and the one meanwhile"
+    );
     stack.run_until_idle().await;
     let calls = receiver.calls();
     let told: BTreeSet<&str> = calls[1..].iter().map(|call| call.id.as_str()).collect();

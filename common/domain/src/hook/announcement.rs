@@ -166,9 +166,7 @@ impl Announcement {
     #[must_use]
     pub fn invite_joined(invite: &Invite) -> Option<Self> {
         let joined_at = invite.joined_at?;
-        let at = invite
-            .returned_at
-            .map_or(joined_at, |at| at.max(joined_at));
+        let at = invite.returned_at.map_or(joined_at, |at| at.max(joined_at));
         let mut joined = Self::of_invite(HookKind::InviteJoined, at, invite);
         // By a link that may be replaced meanwhile: a join is one all the same.
         joined.cause = invite.request_id.to_string();

@@ -4,6 +4,7 @@
 //! put      WAITING, in the index `Due`         an item that is there already stays as it is
 //! claim    due again in a minute, one try more if nobody was faster
 //! settle   DELIVERED or PARKED and out of the index, or due later; if the claim still is ours
+//! park     PARKED and out of the index, unmade, if nobody claimed it meanwhile
 //! ```
 
 use std::collections::HashMap;
@@ -249,6 +250,22 @@ impl Deliveries {
             None => call.update_expression(format!("{set} REMOVE dueShard, dueAt")),
         };
         self.send(call, "UpdateItem to settle a delivery").await?;
+        Ok(())
+    }
+
+    /// Parks a delivery that is due and is not to be made. One that somebody has or settled meanwhile stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; parking it again is harmless.
+    pub async fn park(&self, due: &DueDelivery) -> Result<(), StoreError> {
+        let call = self
+            .change(&due.endpoint, &due.event)
+            .update_expression("SET #state = :parked REMOVE dueShard, dueAt")
+            .condition_expression("dueAt = :seen")
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_values(":parked", s(HookState::Parked.as_str()))
+            .expression_attribute_values(":seen", s(due.due_at));
+        self.send(call, "UpdateItem to park a delivery").await?;
         Ok(())
     }
 
