@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use domain::hook::{DisabledBy, Endpoint, EndpointId, HOOK_SHARDS};
 use domain::time::Timestamp;
-use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _, join_all, try_join_all};
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use runtime::outbound::Called;
 use runtime::telemetry::chain;
 use serde::Serialize;
@@ -32,10 +32,14 @@ const PLACES: usize = 4;
 const KEPT_MAX: usize = 200;
 /// How soon it is looked again.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
-/// How many deliveries to an endpoint may wait; what comes then is parked.
+/// How many deliveries to an endpoint may wait; what comes then is held back.
 const WAITING_MAX: usize = 10_000;
 /// With how few left it takes announcements again.
 const WAITING_LOW: usize = 8_000;
+/// How many of those that were held back a tick lets go, of all endpoints.
+const LET_GO_MAX: usize = 1_000;
+/// How many of them it lets go at once.
+const LET_GO_AT_ONCE: usize = 8;
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -357,7 +361,7 @@ pub(crate) async fn measure(app: &App) {
     }
 }
 
-/// Marks the endpoints for which too much waits, and those for which it no longer does.
+/// Marks the endpoints for which too much waits, and those for which it no longer does; lets go what was held back for these.
 async fn mark_full(app: &App) -> Result<(), StoreError> {
     let directory = app.endpoints.directory().await?;
     if directory.is_empty() {
@@ -368,6 +372,7 @@ async fn mark_full(app: &App) -> Result<(), StoreError> {
     for due in try_join_all(all).await?.into_iter().flatten() {
         *waiting.entry(due.endpoint).or_default() += 1;
     }
+    let mut room = LET_GO_MAX;
     for (id, subscription) in directory {
         let Some(subscription) = subscription.filter(|wanted| !wanted.is_failed) else {
             continue;
@@ -377,21 +382,43 @@ async fn mark_full(app: &App) -> Result<(), StoreError> {
             true => count > WAITING_LOW,
             false => count >= WAITING_MAX,
         };
-        if is_full == subscription.is_full {
-            continue;
-        }
-        let marked = app.endpoints.change(&id, |endpoint| Endpoint {
-            is_full,
-            ..endpoint
-        });
-        marked.await?;
-        match is_full {
-            true => error!(endpoint.id = %id, fault = "endpoint_full", deliveries = count,
-                "so much waits for an endpoint that what is announced from now on is parked; replay it once the endpoint works"),
-            false => {
-                info!(endpoint.id = %id, deliveries = count, outcome = "resumed", "an endpoint takes announcements again")
+        if is_full != subscription.is_full {
+            let marked = app.endpoints.change(&id, |endpoint| Endpoint {
+                is_full,
+                ..endpoint
+            });
+            marked.await?;
+            match is_full {
+                true => error!(endpoint.id = %id, fault = "endpoint_full", deliveries = count,
+                    "so much waits for an endpoint that what is announced from now on is held back until less does"),
+                false => {
+                    info!(endpoint.id = %id, deliveries = count, outcome = "resumed", "an endpoint takes announcements again")
+                }
             }
+        }
+        if !is_full {
+            // Also of one that is full no more: who announces learns that within a minute.
+            room -= let_go(app, &id, room.min(WAITING_LOW.saturating_sub(count))).await?;
         }
     }
     Ok(())
+}
+
+/// Lets go of what was held back for an endpoint, at most `limit`; answers how many.
+async fn let_go(app: &App, id: &EndpointId, limit: usize) -> Result<usize, StoreError> {
+    if limit == 0 {
+        return Ok(0);
+    }
+    let shards = (0..HOOK_SHARDS).map(|shard| app.deliveries.held(id, shard, limit));
+    let mut held = try_join_all(shards).await?.concat();
+    held.sort_by_key(|held| held.due_at);
+    held.truncate(limit);
+    if !held.is_empty() {
+        let now = app.clock.now();
+        let all = stream::iter(held.iter().map(Ok));
+        all.try_for_each_concurrent(LET_GO_AT_ONCE, |held| app.deliveries.let_go(held, now))
+            .await?;
+        info!(endpoint.id = %id, deliveries = held.len(), outcome = "resumed", "what was held back for an endpoint is due");
+    }
+    Ok(held.len())
 }

@@ -5,7 +5,7 @@ mod announced;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use domain::hook::HookSecret;
+use domain::hook::{Endpoint, HookSecret};
 use local::harness::{HOUR, MINUTE, ReceivedCall, Receiver, Reply, TestStack, until};
 use local::resources::HOOKS_TICK_TIMEOUT;
 use serde_json::{Value, json};
@@ -286,6 +286,40 @@ async fn an_endpoint_that_fails_for_120_hours_is_disabled_and_not_before() {
     stack.clock.advance(DAY * 2);
     tick(&stack).await;
     assert!(deliveries(&stack, &id, "?state=waiting").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_held_back_while_too_much_waits_is_told_by_itself_once_less_does() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    stack.pause_schedule();
+    let wanted = json!({"url": receiver.url("/"), "types": ["invite.created"]});
+    let (id, _) = register(&stack, wanted).await;
+    let endpoints = store::Endpoints::from_env(stack.dynamodb(), &mut stack.config());
+    let full = |endpoint| Endpoint {
+        is_full: true,
+        ..endpoint
+    };
+    endpoints.change(&id.parse().unwrap(), full).await.unwrap();
+    stack.shop().bought_by_each_of(3).await;
+    stack.run_until_idle().await;
+    assert!(receiver.calls().is_empty());
+    let parked = deliveries(&stack, &id, "?state=parked").await;
+    assert_eq!(parked.len(), 3);
+    assert!(parked[0]["nextAt"].is_null());
+    // One is replayed before that by somebody's hand.
+    let replay = format!("endpoints/{id}/replay");
+    let one = json!({"eventId": parked[0]["eventId"]});
+    stack.operator().post(&replay, &one).await.done();
+    stack.run_until_idle().await;
+    assert_eq!(receiver.calls().len(), 1);
+    for _ in 0..2 {
+        tick(&stack).await;
+        stack.run_until_idle().await;
+        assert_eq!(receiver.calls().len(), 3);
+    }
+    assert_eq!(endpoint(&stack, &id).await["isFull"], false);
+    assert_eq!(deliveries(&stack, &id, "?state=delivered").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! put      WAITING, in the index `Due`         an item that is there already stays as it is
+//! hold     PARKED in the index under `held#…`, put while too much waits; WAITING once there is room
 //! claim    due again in a minute, one try more if nobody was faster
 //! settle   DELIVERED or PARKED and out of the index, or due later; if the claim still is ours
 //! park     PARKED and out of the index, unmade, if nobody claimed it meanwhile
@@ -37,8 +38,10 @@ const MS: &str = "ms";
 const DUE_SHARD: &str = "dueShard";
 const DUE_AT: &str = "dueAt";
 const EXPIRES_AT: &str = "expiresAt";
-/// The index of those that are due.
+/// The index of those that are due, and of those that are held back.
 const DUE: &str = "Due";
+/// What begins the key in the index of deliveries that are held back because too much waits for their endpoint.
+const HELD: &str = "held#";
 
 /// The ledger of deliveries.
 #[derive(Clone)]
@@ -175,23 +178,76 @@ impl Deliveries {
             let answer = call.send().await;
             let answer = answer.map_err(self.0.fault("Query of deliveries that are due"))?;
             for item in answer.items.unwrap_or_default() {
-                let reader = Reader {
-                    table: &self.0,
-                    item: &item,
-                };
-                let endpoint = reader.text(ENDPOINT_SHARD)?.split_once('#');
-                let endpoint = endpoint.and_then(|(id, _)| id.parse().ok());
-                due.push(DueDelivery {
-                    endpoint: endpoint.ok_or_else(|| self.0.malformed(ENDPOINT_SHARD))?,
-                    event: self.event(&reader)?,
-                    due_at: reader.parsed(DUE_AT)?,
-                });
+                due.push(self.indexed(&item)?);
             }
             after = answer.last_evaluated_key;
             if after.is_none() {
                 return Ok(due);
             }
         }
+    }
+
+    /// The deliveries to an endpoint of a part that are held back, at most `limit`, those first that were put first. Half a read
+    /// unit without any.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn held(
+        &self,
+        endpoint: &EndpointId,
+        shard: u8,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        let call = self
+            .0
+            .client
+            .query()
+            .table_name(&self.0.name)
+            .index_name(DUE)
+            .key_condition_expression("dueShard = :held")
+            .expression_attribute_values(":held", s(held(endpoint, shard)))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let answer = call.send().await;
+        let answer = answer.map_err(self.0.fault("Query of deliveries that are held back"))?;
+        let items = answer.items.unwrap_or_default();
+        items.iter().map(|item| self.indexed(item)).collect()
+    }
+
+    /// Lets a delivery go that was held back: it is due. One that was replayed meanwhile stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn let_go(&self, delivery: &DueDelivery, now: Timestamp) -> Result<(), StoreError> {
+        let (endpoint, shard) = (&delivery.endpoint, delivery.event.shard());
+        let call = self
+            .change(endpoint, &delivery.event)
+            .update_expression(
+                "SET #state = :waiting, dueShard = :shard, dueAt = :now, expiresAt = :expires",
+            )
+            .condition_expression("dueShard = :held")
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_values(":waiting", s(HookState::Waiting.as_str()))
+            .expression_attribute_values(":shard", s(shard))
+            .expression_attribute_values(":now", s(now))
+            .expression_attribute_values(":expires", n(now.plus(ROW_KEPT).seconds()))
+            .expression_attribute_values(":held", s(held(endpoint, shard)));
+        self.send(call, "UpdateItem to let a delivery go").await?;
+        Ok(())
+    }
+
+    /// What the index has of a delivery.
+    fn indexed(&self, item: &Item) -> Result<DueDelivery, StoreError> {
+        let reader = Reader {
+            table: &self.0,
+            item,
+        };
+        let endpoint = reader.text(ENDPOINT_SHARD)?.split_once('#');
+        let endpoint = endpoint.and_then(|(id, _)| id.parse().ok());
+        Ok(DueDelivery {
+            endpoint: endpoint.ok_or_else(|| self.0.malformed(ENDPOINT_SHARD))?,
+            event: self.event(&reader)?,
+            due_at: reader.parsed(DUE_AT)?,
+        })
     }
 
     /// Has the caller make a due delivery, and nobody else for [`HOOK_LEASE`]; the try counts from then on.
@@ -445,20 +501,27 @@ impl Deliveries {
             })
             .collect::<Result<_, StoreError>>()?;
         let (kind, state) = (reader.text(KIND)?.parse(), reader.text(STATE)?.parse());
+        let state = state.map_err(|()| self.0.malformed(STATE))?;
+        let due_at = reader.optional_instant(DUE_AT)?;
         Ok(DeliveryRecord {
             event: self.event(&reader)?,
             kind: kind.map_err(|()| self.0.malformed(KIND))?,
             body: reader.text(BODY)?.to_owned(),
-            state: state.map_err(|()| self.0.malformed(STATE))?,
+            state,
             begun: reader.optional_number(BEGUN)?.unwrap_or(0),
             tries,
-            due_at: reader.optional_instant(DUE_AT)?,
+            due_at: due_at.filter(|_| state == HookState::Waiting),
         })
     }
 }
 
 fn partition(endpoint: &EndpointId, shard: u8) -> String {
     format!("{endpoint}#{shard}")
+}
+
+/// The key in the index of what is held back.
+fn held(endpoint: &EndpointId, shard: u8) -> String {
+    format!("{HELD}{}", partition(endpoint, shard))
 }
 
 fn key(endpoint: &EndpointId, event: &HookEventId) -> HashMap<String, AttributeValue> {
@@ -474,10 +537,15 @@ fn key(endpoint: &EndpointId, event: &HookEventId) -> HashMap<String, AttributeV
 fn new_item(announcement: &Announcement, to: &Subscription, now: Timestamp) -> Item {
     let event = announcement.id();
     let mut item = key(&to.endpoint, &event);
-    // What comes while too much waits, or while the endpoint failed for too long, is kept, and made when somebody replays it.
-    let state = match to.is_full || to.is_failed {
-        true => HookState::Parked,
-        false => HookState::Waiting,
+    // What comes while too much waits is held back until there is room; while the endpoint is gone or failed for too long, until
+    // somebody replays it.
+    let (state, indexed) = match (to.is_failed, to.is_full) {
+        (true, _) => (HookState::Parked, None),
+        (false, true) => (
+            HookState::Parked,
+            Some(s(held(&to.endpoint, event.shard()))),
+        ),
+        (false, false) => (HookState::Waiting, Some(s(event.shard()))),
     };
     let expires = now.plus(ROW_KEPT).seconds();
     item.extend([
@@ -486,8 +554,8 @@ fn new_item(announcement: &Announcement, to: &Subscription, now: Timestamp) -> I
         (STATE.to_owned(), s(state.as_str())),
         (EXPIRES_AT.to_owned(), n(expires)),
     ]);
-    if state == HookState::Waiting {
-        item.insert(DUE_SHARD.to_owned(), s(event.shard()));
+    if let Some(indexed) = indexed {
+        item.insert(DUE_SHARD.to_owned(), indexed);
         item.insert(DUE_AT.to_owned(), s(now));
     }
     item
