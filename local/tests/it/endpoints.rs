@@ -515,6 +515,22 @@ async fn who_dies_between_an_effect_and_its_announcement_is_repeated_and_announc
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_payment_whose_shop_does_not_come_again_is_told_with_its_link() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    let wanted = json!({"url": receiver.url("/"), "types": ["invite.created"]});
+    register(&stack, wanted).await;
+    let fault = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "PutItem");
+    stack.aws().wire().fail(fault.named("Deliveries").always());
+    let refused = stack.shop().buy("alice", "T1").await;
+    assert_eq!(refused.refusal(), (503, "unavailable"));
+    stack.aws().wire().clear_faults();
+    stack.run_until_idle().await;
+    tick(&stack).await;
+    assert_eq!(receiver.kinds(), ["invite.created"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_caller_that_dies_over_a_call_makes_it_again_with_the_same_id() {
     let receiver = Receiver::start().await;
     receiver.answers_next(Reply::Hang);
