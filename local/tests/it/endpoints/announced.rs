@@ -237,6 +237,10 @@ async fn a_free_seat_and_what_an_operator_ends_or_takes_away_are_told() {
         press_last(&stack, owner).await;
         tick(&stack).await;
     }
+    // What has ended does not end again by its shop's taking it back.
+    stack.shop().void(id.as_str().unwrap()).await;
+    stack.run_until_idle().await;
+    tick(&stack).await;
     let seats: Vec<(String, Value)> = receiver
         .calls()
         .iter()
