@@ -234,10 +234,10 @@ async fn replay(
                 let done = app.hook_deliveries.replay(id, &record.event, now).await;
                 replayed += u64::from(done.map_err(unavailable)? == DeliveryReplayed::Done);
             }
-            // The latest come first: what is left lies before the last one, or came about in the same millisecond.
-            let left = page.found.last().filter(|_| page.is_more);
-            let left = left.map(|record| record.event.at().plus(Duration::from_millis(1)));
-            json!({"replayed": replayed, "isMore": page.is_more, "to": left})
+            // The latest come first: what is left lies before that one, or came about in the same millisecond.
+            let left = page.next.as_ref();
+            let left = left.map(|next| next.at().plus(Duration::from_millis(1)));
+            json!({"replayed": replayed, "isMore": left.is_some(), "to": left})
         }
         _ => return Err(Rejection::InvalidParameter),
     };
@@ -271,7 +271,8 @@ async fn deliveries(app: &App, id: &EndpointId, query: &str) -> Result<Value, Re
     let page = app.hook_deliveries.of(id, all, state, PAGE).await;
     let page = page.map_err(unavailable)?;
     let found: Vec<Value> = page.found.iter().map(delivery_view).collect();
-    Ok(json!({"deliveries": found, "isMore": page.is_more}))
+    let next = page.next.as_ref().map(HookEventId::as_str);
+    Ok(json!({"deliveries": found, "isMore": next.is_some(), "before": next}))
 }
 
 async fn get(app: &App, id: &EndpointId) -> Result<Endpoint, Rejection> {

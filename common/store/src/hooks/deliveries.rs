@@ -8,6 +8,8 @@
 //! park     PARKED and out of the index, unmade, if nobody claimed it meanwhile
 //! ```
 
+mod log;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::SdkError;
@@ -24,6 +26,8 @@ use domain::hook::{
 };
 use domain::time::Timestamp;
 use runtime::config::Env;
+
+pub use log::DeliveryPage;
 
 const ENDPOINT_SHARD: &str = "endpointShard";
 const EVENT: &str = "event";
@@ -84,15 +88,6 @@ pub enum Claiming {
     Ours(Box<DeliveryRecord>, Timestamp),
     /// Somebody else has it, or it is settled.
     NotOurs,
-}
-
-/// A part of the log of an endpoint, the latest first.
-#[derive(Debug, Default)]
-pub struct DeliveryPage {
-    /// The deliveries.
-    pub found: Vec<DeliveryRecord>,
-    /// Whether there are more before them.
-    pub is_more: bool,
 }
 
 /// What a replay did to one delivery.
@@ -381,78 +376,6 @@ impl Deliveries {
         let answer = call.send().await;
         let answer = answer.map_err(self.0.fault("GetItem of a delivery"))?;
         answer.item.map(|item| self.read(&item)).transpose()
-    }
-
-    /// The deliveries of an endpoint from `from` on and before `before`, the latest first, at most `limit`; only those in `state`, if
-    /// one is named.
-    ///
-    /// # Errors
-    /// [`StoreError`] if they can't be read.
-    pub async fn of(
-        &self,
-        endpoint: &EndpointId,
-        (from, before): (Timestamp, &str),
-        state: Option<HookState>,
-        limit: usize,
-    ) -> Result<DeliveryPage, StoreError> {
-        let mut found = Vec::new();
-        for shard in 0..HOOK_SHARDS {
-            found.extend(
-                self.of_shard(endpoint, shard, (from, before), state, limit + 1)
-                    .await?,
-            );
-        }
-        found.sort_by_key(|record| std::cmp::Reverse(record.event.sort_key()));
-        let is_more = found.len() > limit;
-        found.truncate(limit);
-        Ok(DeliveryPage { found, is_more })
-    }
-
-    async fn of_shard(
-        &self,
-        endpoint: &EndpointId,
-        shard: u8,
-        (from, before): (Timestamp, &str),
-        state: Option<HookState>,
-        limit: usize,
-    ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let mut call = self
-                .0
-                .client
-                .query()
-                .table_name(&self.0.name)
-                .key_condition_expression(
-                    "endpointShard = :of AND #event BETWEEN :from AND :before",
-                )
-                .expression_attribute_names("#event", EVENT)
-                .expression_attribute_values(":of", s(partition(endpoint, shard)))
-                .expression_attribute_values(":from", s(from))
-                .expression_attribute_values(":before", s(before))
-                .scan_index_forward(false)
-                .set_exclusive_start_key(after);
-            call = match state {
-                Some(state) => call
-                    .filter_expression("#state = :state")
-                    .expression_attribute_names("#state", STATE)
-                    .expression_attribute_values(":state", s(state.as_str())),
-                None => call.limit(i32::try_from(limit + 1).unwrap_or(i32::MAX)),
-            };
-            let answer = call.send().await;
-            let answer = answer.map_err(self.0.fault("Query of deliveries"))?;
-            for item in answer.items.unwrap_or_default() {
-                let record = self.read(&item)?;
-                // BETWEEN takes the last one, too.
-                if record.event.sort_key() != before {
-                    found.push(record);
-                }
-            }
-            after = answer.last_evaluated_key;
-            if after.is_none() || found.len() >= limit {
-                return Ok(found);
-            }
-        }
     }
 
     fn change(&self, endpoint: &EndpointId, event: &HookEventId) -> UpdateItemFluentBuilder {
