@@ -114,7 +114,7 @@ pub(crate) async fn register(
     if app.endpoints.directory().await.map_err(unavailable)?.len() >= ENDPOINTS_MAX {
         return Err(Rejection::TooManyEndpoints);
     }
-    let secret = secret();
+    let (secret, now) = (secret(), app.clock.now());
     let endpoint = Endpoint {
         id: EndpointId::of(Uuid::new_v4()),
         url: url.into(),
@@ -125,7 +125,8 @@ pub(crate) async fn register(
             until: None,
         }],
         disabled: None,
-        created_at: app.clock.now(),
+        created_at: now,
+        told_since: now,
         failing_since: None,
         paused_until: None,
         is_full: false,
@@ -154,7 +155,7 @@ pub(crate) async fn call(
             ("deleted", json!({"endpointId": id.as_str()}))
         }
         EndpointCall::Enable => {
-            let endpoint = change(app, &id, Endpoint::enabled).await?;
+            let endpoint = change(app, &id, |endpoint| endpoint.enabled(now)).await?;
             ("enabled", json!({"endpoint": view(&endpoint)}))
         }
         EndpointCall::Disable => {

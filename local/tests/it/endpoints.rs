@@ -489,6 +489,25 @@ async fn a_rotated_secret_signs_beside_the_one_before_for_a_day() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_happened_before_an_endpoint_was_there_is_not_told_to_it_by_a_repeat() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    stack.admitted("alice", "T1").await;
+    stack.clock.advance(MINUTE * 2);
+    register(&stack, json!({"url": receiver.url("/")})).await;
+    stack.shop().buy("alice", "T1").await;
+    stack.shop().bought("bob", "T2").await;
+    stack.run_until_idle().await;
+    let calls = receiver.calls();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.json()["data"]["userId"] == "bob")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_dies_between_an_effect_and_its_announcement_is_repeated_and_announces_once() {
     let receiver = Receiver::start().await;
     let stack = stack_for(&[&receiver], &[]).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::super::time::Timestamp;
-use super::{HookAnswer, HookKind, HookSecret};
+use super::{Announcement, HookAnswer, HookKind, HookSecret};
 
 /// How long the secret before the present one signs as well.
 pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 3600);
@@ -20,6 +20,8 @@ const FAILING_MAX: Duration = Duration::from_secs(120 * 3600);
 const PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause that it may ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// By how much what happened may be older than an endpoint that is told it: Telegram tells whole seconds, and clocks differ.
+const OLDER_MAX: Duration = Duration::from_secs(60);
 /// After how many failures in a row an endpoint is left alone.
 const FAILURES_IN_A_ROW: u32 = 3;
 
@@ -115,14 +117,27 @@ pub struct Subscription {
     pub kinds: BTreeSet<HookKind>,
     /// Whether it wants links.
     pub wants_links: bool,
+    /// What happened before that is not told to it.
+    pub since: Timestamp,
     /// Whether so much waits for it that what comes now is parked.
     pub is_full: bool,
     /// Whether it is disabled because it is gone or failed: what comes now is parked, until it is enabled and that is replayed.
     pub is_failed: bool,
 }
 
+impl Subscription {
+    /// Whether it wants an announcement: what happened before it was there, and is announced again now, is none of its.
+    #[must_use]
+    pub fn wants(&self, announcement: &Announcement) -> bool {
+        // A message that was given up is of the time when it was written.
+        let is_of_its_time = announcement.kind == HookKind::MessageUndelivered
+            || announcement.at.plus(OLDER_MAX) >= self.since;
+        is_of_its_time && self.kinds.contains(&announcement.kind)
+    }
+}
+
 /// An endpoint, as its record has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
@@ -138,6 +153,8 @@ pub struct Endpoint {
     pub disabled: Option<DisabledBy>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// From when on it is told what happens: since it was registered, or enabled after an operator had disabled it.
+    pub told_since: Timestamp,
     /// Since when it fails without one success.
     pub failing_since: Option<Timestamp>,
     /// Until when it is left alone.
@@ -146,6 +163,18 @@ pub struct Endpoint {
     pub is_full: bool,
     /// How often its record was written.
     pub version: u64,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the URL, which may hold a secret.
+        f.debug_struct("Endpoint")
+            .field("id", &self.id)
+            .field("disabled", &self.disabled)
+            .field("is_full", &self.is_full)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Endpoint {
@@ -157,6 +186,7 @@ impl Endpoint {
             endpoint: self.id.clone(),
             kinds: self.kinds.clone(),
             wants_links: self.wants_links,
+            since: self.told_since,
             is_full: self.is_full,
             is_failed: self.disabled.is_some(),
         })
@@ -198,11 +228,17 @@ impl Endpoint {
         Self { secrets, ..self }
     }
 
-    /// Enabled, and as if it had never failed. While it was disabled nobody looked how much waits for it.
+    /// Enabled, and as if it had never failed. While it was disabled nobody looked how much waits for it. What happened while an
+    /// operator had it disabled is not told.
     #[must_use]
-    pub fn enabled(self) -> Self {
+    pub fn enabled(self, now: Timestamp) -> Self {
+        let told_since = match self.disabled {
+            Some(DisabledBy::Operator) => now,
+            _ => self.told_since,
+        };
         Self {
             disabled: None,
+            told_since,
             failing_since: None,
             paused_until: None,
             is_full: false,
@@ -272,6 +308,7 @@ mod tests {
             }],
             disabled: None,
             created_at: Timestamp::from_ms(0),
+            told_since: Timestamp::from_ms(0),
             failing_since: None,
             paused_until: None,
             is_full: false,
@@ -281,6 +318,12 @@ mod tests {
 
     fn hours(hours: u64) -> Timestamp {
         Timestamp::from_ms(1_800_000_000_000).plus(Duration::from_secs(hours * 3600))
+    }
+
+    #[test]
+    fn no_url_and_no_secret_is_shown() {
+        let shown = format!("{:?}", endpoint());
+        assert!(shown.contains("ep_") && !shown.contains("shop.example"));
     }
 
     #[test]
@@ -338,7 +381,7 @@ mod tests {
                 .subscription()
                 .is_some_and(|wanted| wanted.is_failed)
         );
-        let enabled = disabled.enabled();
+        let enabled = disabled.enabled(hours(121));
         assert!(
             enabled
                 .subscription()
@@ -350,6 +393,37 @@ mod tests {
             ..endpoint()
         };
         assert_eq!(by_operator.subscription(), None);
+    }
+
+    #[test]
+    fn what_happened_before_an_endpoint_was_there_or_while_an_operator_had_it_disabled_is_not_told()
+    {
+        let wants = |endpoint: &Endpoint, at: Timestamp| {
+            let wanted = Subscription {
+                kinds: [HookKind::EndpointTest].into(),
+                ..endpoint.subscription().unwrap()
+            };
+            wanted.wants(&Announcement::endpoint_test(at))
+        };
+        let young = Endpoint {
+            told_since: hours(5),
+            ..endpoint()
+        };
+        assert!(!wants(&young, hours(4)));
+        assert!(wants(&young, hours(5)));
+        assert!(wants(&young, hours(6)));
+        let disabled = |by| Endpoint {
+            disabled: Some(by),
+            ..young.clone()
+        };
+        assert!(wants(
+            &disabled(DisabledBy::Gone).enabled(hours(9)),
+            hours(6)
+        ));
+        assert!(!wants(
+            &disabled(DisabledBy::Operator).enabled(hours(9)),
+            hours(6)
+        ));
     }
 
     #[test]

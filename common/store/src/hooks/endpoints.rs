@@ -24,6 +24,7 @@ const DISABLED: &str = "disabled";
 const CREATED_AT: &str = "createdAt";
 const FAILING_SINCE: &str = "failingSince";
 const PAUSED_UNTIL: &str = "pausedUntil";
+const TOLD_SINCE: &str = "toldSince";
 const FULL: &str = "full";
 const FAILED: &str = "failed";
 const VERSION: &str = "version";
@@ -72,6 +73,7 @@ impl Endpoints {
                     endpoint: id.clone(),
                     kinds: self.kinds(item)?,
                     wants_links: reader.flag(LINKS),
+                    since: reader.parsed(TOLD_SINCE)?,
                     is_full: reader.flag(FULL),
                     is_failed: reader.flag(FAILED),
                 })
@@ -272,6 +274,7 @@ impl Endpoints {
             secrets,
             disabled: disabled.map_err(|()| self.0.malformed(DISABLED))?,
             created_at: reader.parsed::<Timestamp>(CREATED_AT)?,
+            told_since: reader.parsed(TOLD_SINCE)?,
             failing_since: reader.optional_instant(FAILING_SINCE)?,
             paused_until: reader.optional_instant(PAUSED_UNTIL)?,
             is_full: reader.flag(FULL),
@@ -290,6 +293,7 @@ fn entry_of(endpoint: &Endpoint) -> Item {
     Item::from([
         (KINDS.to_owned(), kinds_of(endpoint)),
         (LINKS.to_owned(), AttributeValue::Bool(endpoint.wants_links)),
+        (TOLD_SINCE.to_owned(), s(endpoint.told_since)),
         (FULL.to_owned(), AttributeValue::Bool(endpoint.is_full)),
         (
             DISABLED.to_owned(),
@@ -323,6 +327,7 @@ fn item_of(endpoint: &Endpoint) -> Item {
         (LINKS, AttributeValue::Bool(endpoint.wants_links)),
         (SECRETS, AttributeValue::L(secrets.collect())),
         (CREATED_AT, s(endpoint.created_at)),
+        (TOLD_SINCE, s(endpoint.told_since)),
         (FULL, AttributeValue::Bool(endpoint.is_full)),
         (VERSION, n(endpoint.version)),
     ];
