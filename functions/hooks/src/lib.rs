@@ -70,6 +70,11 @@ impl App {
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
     }
+
+    /// Whether nothing is to be begun any more.
+    fn is_over(&self, until: Instant) -> bool {
+        self.clock.monotonic() >= until || self.is_stopping.load(Ordering::SeqCst)
+    }
 }
 
 /// What the function answers.
@@ -104,8 +109,9 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
     }
     if !bells.is_empty() {
         let time = RunTime {
+            until: until(app, DELIVER_OF_BELL, deadline),
+            latest: until(app, Duration::MAX, deadline),
             is_rung: true,
-            ..time(app, DELIVER_OF_BELL, deadline)
         };
         run::serve(app, time).await;
     }
@@ -114,17 +120,16 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
 
 /// Makes the deliveries that are due, past the queue, and looks how much waits for each endpoint.
 pub async fn tick(app: &App, deadline: Instant) -> HooksTicked {
-    run::measure(app).await;
-    run::serve(app, time(app, DELIVER_OF_TICK, deadline)).await
+    let time = RunTime {
+        until: until(app, DELIVER_OF_TICK, deadline),
+        latest: until(app, Duration::MAX, deadline),
+        is_rung: false,
+    };
+    run::tick(app, time).await
 }
 
 /// Until when deliveries may be begun: none that could outlast the invocation.
-fn time(app: &App, length: Duration, deadline: Instant) -> RunTime {
+fn until(app: &App, length: Duration, deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
-    let (now, left) = (app.clock.monotonic(), left.saturating_sub(DELIVERY_TIME));
-    RunTime {
-        until: now + length.min(left),
-        latest: now + left,
-        is_rung: false,
-    }
+    app.clock.monotonic() + length.min(left.saturating_sub(DELIVERY_TIME))
 }

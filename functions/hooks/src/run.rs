@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::hook::{DisabledBy, Endpoint, EndpointId, HOOK_SHARDS};
@@ -80,6 +79,18 @@ struct EndedDelivery {
     called: Result<Option<Called>, StoreError>,
 }
 
+/// Looks how much waits for each endpoint, and after all deliveries.
+pub(crate) async fn tick(app: &App, time: RunTime) -> HooksTicked {
+    if let Err(fault) = measure(app).await {
+        error!(
+            fault = "unavailable",
+            "how much waits for each endpoint can't be told: {}",
+            chain(&fault)
+        );
+    }
+    serve(app, time).await
+}
+
 /// Delivers until nothing is due or the time is over. What goes wrong is logged, and left to the tick.
 pub(crate) async fn serve(app: &App, time: RunTime) -> HooksTicked {
     let mut run = DeliveryRun {
@@ -134,7 +145,7 @@ impl DeliveryRun<'_> {
             }
             if self.calls.is_empty() {
                 let is_left = !self.is_dry();
-                let is_over = self.is_broken || self.is_time_over();
+                let is_over = self.is_broken || self.app.is_over(self.time.until);
                 if is_over
                     && is_left
                     && let Err(fault) = self.app.bells.send(HookBell::Work, Duration::ZERO).await
@@ -162,21 +173,16 @@ impl DeliveryRun<'_> {
         }
     }
 
-    fn is_time_over(&self) -> bool {
-        let now = self.app.clock.monotonic();
-        now >= self.time.until || self.app.is_stopping.load(Ordering::SeqCst)
-    }
-
     fn is_dry(&self) -> bool {
         self.lanes.values().all(|lane| lane.due.is_empty())
     }
 
     /// Whether calls may be begun: also after the time, for endpoints that have none, while those of others are waited for.
     fn may_begin(&mut self) -> bool {
-        if self.is_broken || self.app.is_stopping.load(Ordering::SeqCst) {
+        if self.is_broken || self.app.is_over(self.time.latest) {
             return false;
         }
-        if !self.is_time_over() {
+        if !self.app.is_over(self.time.until) {
             return true;
         }
         if !std::mem::replace(&mut self.is_late, true) {
@@ -184,7 +190,7 @@ impl DeliveryRun<'_> {
                 lane.is_late = lane.under_way > 0;
             }
         }
-        !self.calls.is_empty() && self.app.clock.monotonic() < self.time.latest
+        !self.calls.is_empty()
     }
 
     fn is_look_due(&self) -> bool {
@@ -350,19 +356,8 @@ impl DeliveryRun<'_> {
     }
 }
 
-/// Looks how much waits for each endpoint. What goes wrong is logged, and left to the next tick.
-pub(crate) async fn measure(app: &App) {
-    if let Err(fault) = mark_full(app).await {
-        error!(
-            fault = "unavailable",
-            "how much waits for each endpoint can't be told: {}",
-            chain(&fault)
-        );
-    }
-}
-
 /// Marks the endpoints for which too much waits, and those for which it no longer does; lets go what was held back for these.
-async fn mark_full(app: &App) -> Result<(), StoreError> {
+async fn measure(app: &App) -> Result<(), StoreError> {
     let directory = app.endpoints.directory().await?;
     if directory.is_empty() {
         return Ok(());
