@@ -9,6 +9,7 @@ STACK_URL=$STACK_URL SCREENSHOTS=$PWD/target/ci-page .ci/page/run.sh
 kill "$stack"
 wait "$stack" || true
 
-# The phone is there where a chat is claimed.
+# The phone, and the pages of claim links, are there where a chat is claimed.
 CHAT_DELIVERY=claim start_stack "$PWD/target/ci-page"
 STACK_URL=$STACK_URL SCREENSHOTS=$PWD/target/ci-page .ci/page/run.sh phone.test.mjs
+STACK_URL=$STACK_URL SCREENSHOTS=$PWD/target/ci-page .ci/page/run.sh claim.test.mjs

@@ -1,7 +1,7 @@
-//! A whole event of API Gateway (path, query, headers, body in base64 or not) to the three functions that have a URL.
+//! A whole event of API Gateway (path, query, headers, body in base64 or not) to the functions that take calls.
 //!
 //! Every answer is a documented one, refusals quote nothing, nobody gets past without a secret, and no call without
-//! one reaches AWS.
+//! one reaches AWS. The page of a claim link is shown to whoever has its token, so a stranger sees that it is none.
 
 #![no_main]
 
@@ -19,6 +19,7 @@ use store::queue::Bell;
 static WORLD: LazyLock<FuzzWorld> = LazyLock::new(FuzzWorld::default);
 static REQUEST: LazyLock<request::App> = LazyLock::new(|| WORLD.start(request::App::from_env));
 static STATUS: LazyLock<status::App> = LazyLock::new(|| WORLD.start(status::App::from_env));
+static PAY: LazyLock<pay::App> = LazyLock::new(|| WORLD.start(pay::App::from_env));
 static WEBHOOK: LazyLock<webhook::App> = LazyLock::new(|| WORLD.start(webhook::App::from_env));
 
 /// Whether a header holds the secret, in whatever words around it.
@@ -88,4 +89,11 @@ fuzz_target!(|input: &str| {
         &WORLD.run(webhook::handle(&WEBHOOK, again())),
         WEBHOOK_SECRET,
     );
+    let page = WORLD.run(pay::handle(&PAY, again()));
+    assert!(
+        [404, 405].contains(&page.status().as_u16()),
+        "a page for a stranger"
+    );
+    assert_eq!(page.headers()["cache-control"], "no-store");
+    assert!(WORLD.taken().is_empty(), "AWS was called for a stranger");
 });

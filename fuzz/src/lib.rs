@@ -23,7 +23,7 @@ pub const BOT_TOKEN: &str = "123456789:AAfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfu";
 pub const WEBENGAGE_KEY: &str = "fuzzed-webengage-key";
 
 /// What every function needs.
-const ENVIRONMENT: [(&str, &str); 14] = [
+const ENVIRONMENT: [(&str, &str); 15] = [
     ("API_KEYS", API_KEY),
     ("TELEGRAM_WEBHOOK_SECRET", WEBHOOK_SECRET),
     ("TELEGRAM_BOT_TOKEN", BOT_TOKEN),
@@ -50,6 +50,7 @@ const ENVIRONMENT: [(&str, &str); 14] = [
     ("AWS_ACCESS_KEY_ID", "fuzz"),
     ("AWS_SECRET_ACCESS_KEY", "fuzz"),
     ("SAFE_RPS_SLEEP_MS", "34"),
+    ("CLAIM_KEY", "fuzzed-claim-key-0123456789abcdef-01"),
 ];
 
 /// The world that a function sees: AWS, Telegram and WebEngage as one closure, and time that passes by itself.

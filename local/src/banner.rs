@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 50] = [
+const FUNCTION_ENV: [&str; 51] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -43,6 +43,7 @@ const FUNCTION_ENV: [&str; 50] = [
     "REBINDS_MAX",
     "JOIN_REQUEST_HOLD_SEC",
     "TELEGRAM_LINK_BASE",
+    "PUBLIC_URL",
     "OPERATOR_CHAT_ID",
     "SUPPORT_HOURS",
     "SUPPORT_URL",

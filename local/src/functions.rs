@@ -74,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 12] = [
+pub static FUNCTIONS: [Function; 13] = [
     Function {
         name: "request",
         triggers: &[
@@ -194,6 +194,15 @@ pub static FUNCTIONS: [Function; 12] = [
             Starting::new(botapi::App::from_env(env, clock))
                 .on_call(|app, call| botapi::handle(app, call).boxed())
                 .on_stop(botapi::App::stop)
+                .started
+        },
+    },
+    Function {
+        name: "pay",
+        triggers: &[Trigger::Route(Method::Any, "/c/{token}")],
+        start: |env, clock| {
+            Starting::new(pay::App::from_env(env, clock))
+                .on_call(|app, call| pay::handle(app, call).boxed())
                 .started
         },
     },

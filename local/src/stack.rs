@@ -158,6 +158,10 @@ impl Stack {
         let webhook_url = updates::public_webhook(&env).or_else(in_simulation);
         let looked_at = webhook_url.as_deref().unwrap_or(monitor::POLLING);
         env.insert("WEBHOOK_URL".to_owned(), looked_at.to_owned());
+        // The people of a simulation reach us where we serve.
+        if externals.telegram.is_some() {
+            env.insert("PUBLIC_URL".to_owned(), url.clone());
+        }
         let shared = aws::Shared::from_env(&mut env_of(&env));
         let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
         resources::create_tables(&dynamo).await?;

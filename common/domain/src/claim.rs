@@ -158,11 +158,50 @@ impl ClaimToken {
     pub fn link(&self, base: &str, username: &str) -> InviteLink {
         InviteLink::new(format!("{base}/{username}?start={PREFIX}{}", self.0))
     }
+
+    /// The link that opens the bot `username` with it in the app, past any web site
+    /// (<https://core.telegram.org/api/links#bot-links>).
+    #[must_use]
+    pub fn app_link(&self, username: &str) -> InviteLink {
+        InviteLink::new(format!(
+            "tg://resolve?domain={username}&start={PREFIX}{}",
+            self.0
+        ))
+    }
 }
 
 impl fmt::Debug for ClaimToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClaimToken(…)")
+    }
+}
+
+/// The address at which people reach us: where the pages of claim links are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// Reads an `https` address with or without a path; on the machine itself `http` will do. `None` if it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_end_matches('/');
+        let (scheme, rest) = text.split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let name = match host.strip_prefix('[') {
+            Some(address) => address.split_once(']')?.0,
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let is_here = ["localhost", "127.0.0.1", "::1"].contains(&name);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+        let is_url = scheme == "https" || (scheme == "http" && is_here);
+        (is_url && !name.is_empty() && rest.chars().all(is_plain)).then(|| Self(text.to_owned()))
+    }
+
+    /// The page of a claim link, which leads to whatever bot is the front bot by then; nothing if `link` is none.
+    #[must_use]
+    pub fn claim_page(&self, link: &InviteLink) -> Option<InviteLink> {
+        let token = payload_in(link.expose())?.strip_prefix(PREFIX)?;
+        Some(InviteLink::new(format!("{}/c/{token}", self.0)))
     }
 }
 
@@ -332,6 +371,8 @@ mod tests {
                 link.expose(),
                 format!("https://t.me/admit_bot?start={payload}")
             );
+            let in_app = format!("tg://resolve?domain=admit_bot&start={payload}");
+            assert_eq!(token.app_link("admit_bot").expose(), in_app);
         }
     }
 
@@ -408,6 +449,37 @@ mod tests {
     fn a_token_does_not_show_in_debug() {
         let token = keys(NEW).sign(claim(0)).unwrap();
         assert!(!format!("{token:?}").contains(token.expose()));
+    }
+
+    #[test]
+    fn the_page_of_a_claim_link_has_its_token_and_other_links_have_none() {
+        let url = PublicUrl::parse("https://pay.example/x/").unwrap();
+        let token = keys(NEW).sign(claim(0)).unwrap();
+        let page = url.claim_page(&token.link("https://t.me", "admit_bot"));
+        let expected = format!("https://pay.example/x/c/{}", token.expose());
+        assert_eq!(page, Some(InviteLink::new(expected)));
+        assert_eq!(url.claim_page(&InviteLink::new("https://t.me/+abc")), None);
+    }
+
+    #[test]
+    fn people_reach_us_by_https_or_on_the_machine_itself() {
+        for (text, is_right) in [
+            ("https://pay.example", true),
+            ("https://pay.example:8443/a/", true),
+            ("http://127.0.0.1:9000", true),
+            ("http://localhost", true),
+            ("http://[::1]:9000", true),
+            ("http://pay.example", false),
+            ("http://localhost.pay.example", false),
+            ("https://", false),
+            ("https://pay.example?x=1", false),
+            ("https://user@pay.example", false),
+            ("https://pay.example/\"><b>", false),
+            ("pay.example", false),
+            ("", false),
+        ] {
+            assert_eq!(PublicUrl::parse(text).is_some(), is_right, "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::claim::PublicUrl;
 use super::id::{InviteLink, RequestId, TelegramUserId, hex};
 use super::time::Timestamp;
 
@@ -121,6 +122,21 @@ impl Event {
         Self::new(request_id, EventName::Joined, user_id, at, data)
     }
 
+    /// The same event with the page of the claim link that it tells of, if it tells of one.
+    #[must_use]
+    pub fn with_claim_page(mut self, public_url: Option<&PublicUrl>) -> Self {
+        let link = self.event_data.get("inviteLink").and_then(Value::as_str);
+        let link = link.filter(|_| self.event_name == EventName::LinkCreated);
+        let page = public_url
+            .zip(link)
+            .and_then(|(url, link)| url.claim_page(&InviteLink::new(link)));
+        if let Some(page) = page {
+            let page = Value::String(page.expose().to_owned());
+            self.event_data.insert("claimPage".to_owned(), page);
+        }
+        self
+    }
+
     fn new<const N: usize>(
         request_id: RequestId,
         name: EventName,
@@ -206,6 +222,19 @@ mod tests {
             "eventData": {"transactionId": "T1", "inviteLink": "https://t.me/+abc", "telegramUserId": "77"},
         });
         assert_eq!(joined.webengage_body(), body);
+
+        // A claim link has a page, and only the event that tells of it names it.
+        let url = PublicUrl::parse("https://pay.example");
+        let told = |event: Event| event.with_claim_page(url.as_ref()).event_data;
+        assert!(!told(created).contains_key("claimPage"));
+        let token = "A-b_".repeat(12)[..46].to_owned();
+        let link = InviteLink::new(format!("https://t.me/bot?start=c_{token}"));
+        let created = Event::link_created(id, "u1", "T1", &link, at);
+        let page = format!("https://pay.example/c/{token}");
+        assert_eq!(told(created.clone())["claimPage"], json!(page));
+        assert_eq!(created.clone().with_claim_page(None), created);
+        let joined = Event::joined(id, "u1", "T1", &link, TelegramUserId(77), at);
+        assert!(!told(joined.clone()).contains_key("claimPage"));
         assert_ne!(created.event_id, joined.event_id);
         assert_eq!(
             created.event_id,

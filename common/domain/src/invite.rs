@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use super::claim::{Claim, ClaimRefusal};
+use super::claim::{Claim, ClaimRefusal, PublicUrl};
 use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::history::Entry;
@@ -441,13 +441,31 @@ impl Invite {
     /// # Errors
     /// Why it is not.
     pub fn check_claim(&self, claim: Claim, person: TelegramUserId) -> Result<(), ClaimRefusal> {
+        match self.check_claim_link(claim) {
+            Err(ClaimRefusal::Taken) if self.bound_to == Some(person) => Ok(()),
+            checked => checked,
+        }
+    }
+
+    /// Whether a claim of it is there to be made, by whoever comes first.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check_claim_link(&self, claim: Claim) -> Result<(), ClaimRefusal> {
         match (self.claim_version, self.bound_to) {
             _ if self.voided_at.is_some() => Err(ClaimRefusal::Voided),
             (None, _) => Err(ClaimRefusal::Unknown),
             (Some(version), _) if version != claim.version => Err(ClaimRefusal::Replaced),
-            (_, Some(holder)) if holder != person && !self.is_moving => Err(ClaimRefusal::Taken),
+            (_, Some(_)) if !self.is_moving => Err(ClaimRefusal::Taken),
             _ => Ok(()),
         }
+    }
+
+    /// The page of its claim link, at the address where people reach us; nothing if it has an invite link, or none.
+    #[must_use]
+    pub fn claim_page(&self, public_url: Option<&PublicUrl>) -> Option<InviteLink> {
+        self.claim_version?;
+        public_url?.claim_page(self.invite_link.as_ref()?)
     }
 
     /// Whether somebody joined, and has not left.

@@ -165,11 +165,14 @@ mod tests {
         };
         let seat = claimed(1);
         assert_eq!(seat.check_claim(claim(1), OTHER), Err(ClaimRefusal::Taken));
+        assert_eq!(seat.check_claim(claim(1), HOLDER), Ok(()));
+        assert_eq!(seat.check_claim_link(claim(1)), Err(ClaimRefusal::Taken));
         assert_eq!(seat.taken_over_from(OTHER), None);
         let moving = Invite {
             is_moving: true,
             ..seat
         };
+        assert_eq!(moving.check_claim_link(claim(1)), Ok(()));
         for person in [HOLDER, OTHER] {
             assert_eq!(moving.check_claim(claim(1), person), Ok(()));
             assert_eq!(

@@ -4,6 +4,7 @@
 //! lacks does not compile. Names come in as [`Name`], so that none of them can be more than text.
 
 mod argument;
+mod claim_page;
 mod en;
 mod es;
 mod hi;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::command::{CommandName, Role};
 
 pub use argument::{Address, Code, Date, LabelName, Name};
+pub use claim_page::{ClaimPageWords, PageHead};
 pub use menu::{BotCommand, BotCommandScope, CommandMenu, menus};
 pub use page::{AccessLine, access, help};
 pub use sentence::{Label, Text};

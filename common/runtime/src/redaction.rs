@@ -148,11 +148,23 @@ fn token_at(words: &str, at: usize) -> Option<(usize, usize)> {
         .then_some((at - digits, at + colon.len() + secret))
 }
 
-/// The payload of a claim link that begins at `at`, in lower case.
+/// What stands before the token of a claim link in the address of its page, in lower case.
+const BEFORE_CLAIM_TOKENS: [&str; 3] = ["/c/", "/c\\/", "%2fc%2f"];
+
+/// The payload of a claim link that begins at `at`, or the token that follows there in the address of its page, in lower
+/// case.
 fn claim_at(words: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = words.as_bytes();
-    let begins = bytes[at..].starts_with(claim::PREFIX.as_bytes());
-    (begins && run(bytes, at) >= CLAIM_MIN).then_some((at, at + run(bytes, at)))
+    let here = &bytes[at..];
+    let begin = match here.starts_with(claim::PREFIX.as_bytes()) {
+        true => at,
+        false => {
+            let mut marks = BEFORE_CLAIM_TOKENS.iter();
+            at + marks.find(|mark| here.starts_with(mark.as_bytes()))?.len()
+        }
+    };
+    let length = run(bytes, begin);
+    (length >= CLAIM_MIN).then_some((begin, begin + length))
 }
 
 /// What stands before the part of a link, in lower case, and how long the part must be.
@@ -261,6 +273,14 @@ mod tests {
             (
                 format!("/start c_{}, then", "aB-9_".repeat(9)),
                 "/start [claim], then",
+            ),
+            (
+                format!("GET https://pay.example/c/{}?lang=ru", "aB-9_".repeat(9)),
+                "GET https://pay.example/c/[claim]?lang=ru",
+            ),
+            (
+                format!(r"pay\/c\/{}", "aB-9_".repeat(9)),
+                r"pay\/c\/[claim]",
             ),
             ("(t.me/joinchat/AAA_b-c)".to_owned(), "([link])"),
             ("TELEGRAM.ME/+AbC, T.me/+AbC".to_owned(), "[link], [link]"),

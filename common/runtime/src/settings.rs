@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN};
+use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN, PublicUrl};
 use domain::id::{ChatId, TelegramUserId};
 use domain::link_pool::{TARGET_MAX, Targets};
 use domain::person::PersonLimits;
@@ -147,6 +147,16 @@ pub fn telegram_link_base(env: &mut Env) -> String {
     let base = env.optional("TELEGRAM_LINK_BASE");
     let base = base.unwrap_or_else(|| "https://t.me".to_owned());
     base.trim_end_matches('/').to_owned()
+}
+
+/// `PUBLIC_URL`: the address at which people reach us; unset, claim links have no page.
+pub fn public_url(env: &mut Env) -> Option<PublicUrl> {
+    let text = env.optional("PUBLIC_URL")?;
+    let url = PublicUrl::parse(&text);
+    if url.is_none() {
+        env.problem("PUBLIC_URL must be an address that begins with https://".to_owned());
+    }
+    url
 }
 
 /// `OPERATOR_CHAT_ID`: the forum in which operators answer people, which is none of `chats`; unset, people are told that nobody

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use domain::claim::PublicUrl;
 use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::time::Timestamp;
@@ -19,6 +20,9 @@ pub struct InviteView {
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_link: Option<InviteLink>,
+    /// The page of the claim link, if its buyer got one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_page: Option<InviteLink>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link_expires_at: Option<Timestamp>,
     link_version: u32,
@@ -42,10 +46,13 @@ pub struct InviteView {
     updated_at: Timestamp,
 }
 
-impl From<Invite> for InviteView {
-    fn from(invite: Invite) -> Self {
+impl InviteView {
+    /// The request, with the page of its claim link at the address where people reach us.
+    #[must_use]
+    pub fn new(invite: Invite, public_url: Option<&PublicUrl>) -> Self {
         Self {
             ok: true,
+            claim_page: invite.claim_page(public_url),
             request_id: invite.request_id,
             user_id: invite.user_id,
             transaction_id: invite.transaction_id,

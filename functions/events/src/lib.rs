@@ -15,6 +15,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::claim::PublicUrl;
 use domain::delivery::{AfterDelivery, DeliveryFault, NextTry, Tried};
 use domain::event::{Event, EventMessage, EventName, PendingEvents};
 use domain::id::RequestId;
@@ -38,6 +39,7 @@ pub struct App {
     invites: Invites,
     queue: Queue<EventMessage>,
     base_backoff: Duration,
+    public_url: Option<PublicUrl>,
     clock: Clock,
 }
 
@@ -50,6 +52,7 @@ impl App {
             invites: Invites::from_env(aws.dynamodb(), env),
             queue: Queue::from_env(aws.sqs(), env),
             base_backoff: settings::base_backoff(env),
+            public_url: settings::public_url(env),
             clock,
         }
     }
@@ -138,7 +141,8 @@ async fn deliver_event(app: &App, event: Event, tried: &Tried) -> bool {
 /// Delivers an event, or has it wait.
 async fn send(app: &App, event: Event, tried: &Tried) -> bool {
     let (id, name, attempt) = (event.request_id, event.event_name.as_str(), tried.attempt);
-    let Err(failure) = app.webengage.deliver(&event).await else {
+    let told = event.clone().with_claim_page(app.public_url.as_ref());
+    let Err(failure) = app.webengage.deliver(&told).await else {
         return mark(app, event, tried).await;
     };
     let (fault, sentence, now) = (failure.fault(), chain(&failure), app.clock.now());

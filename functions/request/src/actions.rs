@@ -13,7 +13,6 @@ use domain::rebind::Rebind;
 use http::{Method, Request, Response, StatusCode};
 use runtime::body;
 use runtime::response::{Rejection, json};
-use runtime::view::InviteView;
 use serde::Deserialize;
 use tracing::info;
 
@@ -81,7 +80,7 @@ pub(crate) async fn answer(
         let announcements = Announcement::invite_done(&invite).into_iter().chain(ended);
         announce(app, announcements).await?;
         info!(invite.id = %id, outcome = action.as_str(), is_repeated = !is_news, "a shop had a seat moved");
-        return Ok(json(StatusCode::OK, &InviteView::from(invite)));
+        return Ok(json(StatusCode::OK, &app.view(invite)));
     }
     let (invite, change) = if action == Action::Void {
         let detail =
@@ -107,7 +106,7 @@ pub(crate) async fn answer(
         app.bells.ring(invite.canonical_chat).await;
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
-    Ok(json(StatusCode::OK, &InviteView::from(invite)))
+    Ok(json(StatusCode::OK, &app.view(invite)))
 }
 
 /// Says what happened.

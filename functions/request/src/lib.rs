@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::action::Change;
+use domain::claim::PublicUrl;
 use domain::event::EventMessage;
 use domain::history::{Action, SHOP};
 use domain::hook::Announcement;
@@ -49,6 +50,7 @@ use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
+use runtime::view::InviteView;
 use serde::Serialize;
 use store::acting::Acting;
 use store::queue::{Bells, Queue};
@@ -74,6 +76,7 @@ pub struct App {
     invite_ttl: Duration,
     retention: Duration,
     duplicate_window: Duration,
+    public_url: Option<PublicUrl>,
     clock: Clock,
 }
 
@@ -100,8 +103,13 @@ impl App {
             invite_ttl: settings::invite_ttl(env),
             retention: settings::retention(env),
             duplicate_window: settings::duplicate_window(env),
+            public_url: settings::public_url(env),
             clock,
         }
+    }
+
+    fn view(&self, invite: Invite) -> InviteView {
+        InviteView::new(invite, self.public_url.as_ref())
     }
 
     fn acting(&self) -> Acting<'_> {
@@ -129,6 +137,9 @@ struct Accepted {
     reissued: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_link: Option<InviteLink>,
+    /// The page of the claim link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_page: Option<InviteLink>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link_expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +233,7 @@ async fn answer_of(
 /// Announces a payment that is new, and answers it.
 async fn announced(app: &App, invite: &Invite) -> Result<Accepted, Rejection> {
     announce(app, invite).await?;
-    Ok(accepted(invite))
+    Ok(accepted(app, invite))
 }
 
 /// Announces a payment, and its link if it has one. Of a repeat nothing is announced twice.
@@ -236,7 +247,7 @@ async fn announce(app: &App, invite: &Invite) -> Result<(), Rejection> {
 }
 
 /// Answers a payment that is new: with its link, if it has one already.
-fn accepted(invite: &Invite) -> Accepted {
+fn accepted(app: &App, invite: &Invite) -> Accepted {
     let request_id = invite.request_id;
     let (status, invite_link) = match (invite.status, &invite.invite_link) {
         (Status::Done, Some(link)) => ("done", Some(link.clone())),
@@ -250,6 +261,7 @@ fn accepted(invite: &Invite) -> Accepted {
         duplicate: None,
         reissued: None,
         link_expires_at: invite.link_expires_at.filter(|_| invite_link.is_some()),
+        claim_page: invite.claim_page(app.public_url.as_ref()),
         invite_link,
         voided_at: None,
     }
@@ -290,6 +302,7 @@ async fn repeated(
         link_expires_at: invite
             .link_expires_at
             .filter(|_| invite.invite_link.is_some()),
+        claim_page: invite.claim_page(app.public_url.as_ref()),
         invite_link: invite.invite_link,
         voided_at: invite.voided_at,
     })

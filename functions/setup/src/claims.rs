@@ -46,6 +46,7 @@ impl ClaimSetup {
         settings::rebinds_max(env);
         settings::join_request_hold(env);
         settings::telegram_link_base(env);
+        settings::public_url(env);
         let claimed = chats
             .all()
             .filter(|(_, canonical_id)| deliveries.is_claimed(*canonical_id));

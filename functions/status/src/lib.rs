@@ -1,6 +1,7 @@
 //! `GET /v1/invite/{requestId}`: where a request stands.
 
 use bytes::Bytes;
+use domain::claim::PublicUrl;
 use domain::id::RequestId;
 use domain::invite::Invite;
 use http::{Request, Response, StatusCode};
@@ -9,6 +10,7 @@ use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::{Rejection, json};
+use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::view::InviteView;
 use store::Invites;
@@ -18,6 +20,7 @@ use tracing::{error, info};
 pub struct App {
     keys: Verifier,
     invites: Invites,
+    public_url: Option<PublicUrl>,
 }
 
 impl App {
@@ -27,6 +30,7 @@ impl App {
         Self {
             keys: Verifier::api_keys(env),
             invites: Invites::from_env(aws.dynamodb(), env),
+            public_url: settings::public_url(env),
         }
     }
 }
@@ -34,7 +38,10 @@ impl App {
 /// Answers one call.
 pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     match find(app, &request).await {
-        Ok(invite) => json(StatusCode::OK, &InviteView::from(invite)),
+        Ok(invite) => {
+            let view = InviteView::new(invite, app.public_url.as_ref());
+            json(StatusCode::OK, &view)
+        }
         Err(rejection) => {
             info!(outcome = rejection.code(), "status refused");
             rejection.answer()

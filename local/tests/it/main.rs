@@ -12,6 +12,7 @@ mod access;
 mod actors;
 mod bad_input;
 mod claim_links;
+mod claim_page;
 mod commands;
 mod consistency;
 mod copied_links_and_payments;

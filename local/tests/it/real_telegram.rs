@@ -238,7 +238,7 @@ async fn it_refuses_to_start_by_webhook_when_telegram_refuses_the_token_or_the_u
     let externals = externals().await;
     let plain = refusal(&externals, &[("PUBLIC_URL", "http://shop.example")]).await;
     assert!(
-        plain.contains("webhook") && plain.contains("HTTPS"),
+        plain.contains("PUBLIC_URL") && plain.contains("https://"),
         "{plain}"
     );
     externals.telegram.revoke_token(externals.bot_id);

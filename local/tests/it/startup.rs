@@ -16,7 +16,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 11] = [
+const FUNCTIONS: [(&str, &[&str]); 12] = [
     (
         "request",
         &[
@@ -76,6 +76,7 @@ const FUNCTIONS: [(&str, &[&str]); 11] = [
             "TELEGRAM_CHAT_ID",
         ],
     ),
+    ("pay", &["TELEGRAM_CHAT_ID"]),
     ("botapi", &["TELEGRAM_BOT_TOKEN"]),
     ("sweeper", &["EVENT_QUEUE_URL"]),
     (

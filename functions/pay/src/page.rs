@@ -1,0 +1,337 @@
+//! The page of a claim link, as HTML: it reads and works without its script, which only copies a text.
+//!
+//! Nothing of it comes from elsewhere, and its policy allows its own style and script alone, by their hashes.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use domain::claim::{ClaimToken, PREFIX};
+use domain::texts::html::escape;
+use domain::texts::{ClaimPageWords, Language, PageHead};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, Response, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::code;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+/// After how many seconds a page is asked for again that can't be shown now.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// What the page may do: have its own style and script, and nothing else.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+});
+
+/// What a page shows.
+pub(crate) enum ClaimPage<'a> {
+    /// The ways to claim the seat.
+    Open(Door<'a>, ClaimToken),
+    /// The way to the bot, which knows the holder, and hears of it from anybody else.
+    Taken(Door<'a>, ClaimToken),
+    /// The way to the bot alone.
+    Replaced(Door<'a>),
+    /// The same.
+    Voided(Door<'a>),
+    /// What to do with a link of nobody.
+    Unknown,
+    /// That it is to be shown later.
+    Later,
+}
+
+/// Where the bot is.
+#[derive(Clone, Copy)]
+pub(crate) struct Door<'a> {
+    /// What links of Telegram's web site begin with.
+    pub(crate) link_base: &'a str,
+    /// The name of the bot, without `@`.
+    pub(crate) bot: &'a str,
+}
+
+impl ClaimPage<'_> {
+    /// The word for logs.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open(..) => "open",
+            Self::Taken(..) => "taken",
+            Self::Replaced(_) => "replaced",
+            Self::Voided(_) => "voided",
+            Self::Unknown => "unknown",
+            Self::Later => "unavailable",
+        }
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Open(..) | Self::Taken(..) => StatusCode::OK,
+            Self::Replaced(_) | Self::Voided(_) => StatusCode::GONE,
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Later => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    const fn head(&self, words: &ClaimPageWords) -> PageHead {
+        match self {
+            Self::Open(..) => words.open,
+            Self::Taken(..) => words.taken,
+            Self::Replaced(_) => words.replaced,
+            Self::Voided(_) => words.voided,
+            Self::Unknown => words.unknown,
+            Self::Later => words.later,
+        }
+    }
+
+    /// What follows the head.
+    fn body(&self, words: &ClaimPageWords) -> String {
+        match self {
+            Self::Open(door, token) => {
+                let link = token.link(door.link_base, door.bot);
+                let in_app = token.app_link(door.bot);
+                let ways = ways(words.in_app, in_app.expose(), words, link.expose());
+                let code = code::svg(link.expose(), words.code).map(|svg| {
+                    let scan = escape(words.scan);
+                    format!("<div class=\"part\"><p id=\"scan\">{scan}</p>{svg}</div>")
+                });
+                format!(
+                    "{ways}<p class=\"soft\">{once}</p>{code}{sending}",
+                    once = escape(words.once),
+                    code = code.unwrap_or_default(),
+                    sending = sending(words, door.bot, token),
+                )
+            }
+            Self::Taken(door, token) => {
+                let link = token.link(door.link_base, door.bot);
+                let in_app = token.app_link(door.bot);
+                ways(words.to_bot, in_app.expose(), words, link.expose())
+            }
+            Self::Replaced(door) | Self::Voided(door) => {
+                let in_app = format!("tg://resolve?domain={}", door.bot);
+                let link = format!("{}/{}", door.link_base, door.bot);
+                ways(words.to_bot, &in_app, words, &link)
+            }
+            Self::Unknown | Self::Later => String::new(),
+        }
+    }
+
+    /// The answer: the page in a language.
+    pub(crate) fn answer(&self, language: Language) -> Response<Bytes> {
+        let words = language.claim_page();
+        let head = self.head(words);
+        let script = match self {
+            Self::Open(..) => format!("<script>{SCRIPT}</script>"),
+            _ => String::new(),
+        };
+        let html = format!(
+            "<!doctype html>\n<html lang=\"{code}\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n\
+             <body>\n<main>\n<h1>{title}</h1>\n<p>{lead}</p>\n{body}\n</main>\n{languages}\n{script}\n</body>\n</html>\n",
+            code = language.code(),
+            title = escape(head.title),
+            lead = escape(head.lead),
+            body = self.body(words),
+            languages = languages(language, words),
+        );
+        let mut answer = Response::new(Bytes::from(html));
+        *answer.status_mut() = self.status();
+        let headers = answer.headers_mut();
+        for (name, value) in [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CONTENT_LANGUAGE, language.code()),
+            // It holds what claims a seat.
+            (CACHE_CONTROL, "no-store"),
+            (REFERRER_POLICY, "no-referrer"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (ROBOTS, "noindex, nofollow"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(policy) = HeaderValue::from_str(&POLICY) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        if matches!(self, Self::Later) {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        answer
+    }
+}
+
+/// The two links: into the app, and by Telegram's web site for where nothing takes the first.
+fn ways(label: &str, in_app: &str, words: &ClaimPageWords, link: &str) -> String {
+    format!(
+        "<p class=\"ways\"><a class=\"way\" id=\"app\" href=\"{}\">{}</a><a class=\"way\" id=\"web\" href=\"{}\">{}</a></p>",
+        escape(in_app),
+        escape(label),
+        escape(link),
+        escape(words.in_browser),
+    )
+}
+
+/// The text that claims where no link opens the bot, as a field: it can be selected without a script.
+fn sending(words: &ClaimPageWords, bot: &str, token: &ClaimToken) -> String {
+    format!(
+        "<div class=\"part\"><p><label for=\"command\">{paste} <b>@{bot}</b></label></p>\
+         <div class=\"send\"><input id=\"command\" readonly value=\"/start {PREFIX}{token}\">\
+         <button type=\"button\" id=\"copy\" data-copied=\"{copied}\" hidden>{copy}</button></div>\
+         <p id=\"said\" role=\"status\"></p></div>",
+        paste = escape(words.paste),
+        bot = escape(bot),
+        token = escape(token.expose()),
+        copied = escape(words.copied),
+        copy = escape(words.copy),
+    )
+}
+
+/// The choice of a language, each in its own name.
+fn languages(chosen: Language, words: &ClaimPageWords) -> String {
+    let mut nav = format!("<nav aria-label=\"{}\">", escape(words.languages));
+    for language in Language::ALL {
+        let current = match language == chosen {
+            true => " aria-current=\"true\"",
+            false => "",
+        };
+        let (code, name) = (language.code(), escape(language.name()));
+        // Writing to a text can't fail.
+        let _ = write!(
+            nav,
+            "<a href=\"?lang={code}\" lang=\"{code}\" hreflang=\"{code}\"{current}>{name}</a>"
+        );
+    }
+    nav + "</nav>"
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::claim::{Claim, ClaimKeys};
+    use domain::id::RequestId;
+
+    use super::*;
+
+    const DOOR: Door<'_> = Door {
+        link_base: "https://t.me",
+        bot: "admit_bot",
+    };
+
+    fn token() -> ClaimToken {
+        let claim = Claim {
+            request_id: RequestId::from_bytes([7; 16]),
+            version: 0,
+        };
+        let keys = ClaimKeys::parse("page-claim-key-0123456789abcdef-0123456789");
+        keys.unwrap().sign(claim).unwrap()
+    }
+
+    fn html(page: &ClaimPage<'_>, language: Language) -> String {
+        String::from_utf8(page.answer(language).into_body().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn each_page_is_whole_in_each_language() {
+        let pages = [
+            (ClaimPage::Open(DOOR, token()), 200),
+            (ClaimPage::Taken(DOOR, token()), 200),
+            (ClaimPage::Replaced(DOOR), 410),
+            (ClaimPage::Voided(DOOR), 410),
+            (ClaimPage::Unknown, 404),
+            (ClaimPage::Later, 503),
+        ];
+        for (page, status) in pages {
+            for language in Language::ALL {
+                let answer = page.answer(language);
+                assert_eq!(answer.status(), status);
+                assert_eq!(answer.headers()["content-language"], language.code());
+                assert_eq!(answer.headers()["cache-control"], "no-store");
+                assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+                assert!(!answer.headers().contains_key("set-cookie"));
+                let html = html(&page, language);
+                assert!(html.contains(&format!("<html lang=\"{}\">", language.code())));
+                let head = page.head(language.claim_page());
+                for words in [head.title, head.lead] {
+                    assert!(html.contains(&escape(words)), "{words}");
+                }
+                for other in Language::ALL {
+                    let choice = format!("?lang={}", other.code());
+                    assert_eq!(html.matches(&choice).count(), 1);
+                }
+                // The token is where it is of use, and nowhere else.
+                let is_shown = html.contains(token().expose());
+                assert_eq!(is_shown, status == 200, "{}", page.as_str());
+                let is_claimable = matches!(page, ClaimPage::Open(..));
+                for part in ["<svg", "<input", "<script>"] {
+                    assert_eq!(html.contains(part), is_claimable, "{part}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_page_has_both_links_the_code_and_the_text() {
+        let token = token();
+        let payload = format!("c_{}", token.expose());
+        let html = html(&ClaimPage::Open(DOOR, token), Language::English);
+        for part in [
+            format!("href=\"tg://resolve?domain=admit_bot&amp;start={payload}\""),
+            format!("href=\"https://t.me/admit_bot?start={payload}\""),
+            format!("value=\"/start {payload}\""),
+            "<b>@admit_bot</b>".to_owned(),
+            "aria-label=\"QR code of your link\"".to_owned(),
+        ] {
+            assert!(html.contains(&part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn what_the_table_and_the_settings_hold_is_text_and_never_markup() {
+        let door = Door {
+            link_base: "https://t.me/\"><i>",
+            bot: "\"><b>",
+        };
+        for page in [
+            ClaimPage::Open(door, token()),
+            ClaimPage::Taken(door, token()),
+            ClaimPage::Replaced(door),
+            ClaimPage::Voided(door),
+        ] {
+            let html = html(&page, Language::English);
+            assert!(!html.contains("\"><b>") && !html.contains("<i>"), "{html}");
+        }
+    }
+
+    #[test]
+    fn the_policy_allows_the_style_and_the_script_of_the_page_and_no_others() {
+        let answer = ClaimPage::Open(DOOR, token()).answer(Language::English);
+        let policy = answer.headers()["content-security-policy"]
+            .to_str()
+            .unwrap();
+        assert!(!policy.contains("unsafe") && policy.starts_with("default-src 'none';"));
+        let html = std::str::from_utf8(answer.body()).unwrap();
+        for (tag, directive) in [("style", "style-src"), ("script", "script-src")] {
+            let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+            let text = html
+                .split(&open)
+                .nth(1)
+                .unwrap()
+                .split(&close)
+                .next()
+                .unwrap();
+            let hash = STANDARD.encode(Sha256::digest(text));
+            assert!(policy.contains(&format!("{directive} 'sha256-{hash}';")));
+        }
+        // Neither would run.
+        assert!(!html.contains(" style=") && !html.contains(" onclick="));
+    }
+}
