@@ -51,6 +51,22 @@ pub enum MemberChange {
     Ignored(&'static str),
 }
 
+impl MemberChange {
+    /// Whose change it is, and when it was; nothing of what is ignored.
+    #[must_use]
+    pub const fn who_and_when(&self) -> Option<(TelegramUserId, Timestamp)> {
+        match self {
+            Self::Join(join) => Some((join.person, join.at)),
+            Self::Entry(presence)
+            | Self::Leave(presence)
+            | Self::Removal(presence)
+            | Self::Ban(presence)
+            | Self::Unban(presence) => Some((presence.person, presence.at)),
+            Self::Ignored(_) => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct ChatMemberUpdated {
     chat: Chat,

@@ -12,6 +12,7 @@ use store::{ChatInfo, Sighting};
 use tracing::info;
 
 use crate::say::{Cause, say, say_aside};
+use crate::unheard::is_unheard;
 use crate::{App, Failure};
 
 /// What a person sent.
@@ -41,6 +42,9 @@ impl<'a> Conversation<'a> {
         app: &'a App,
         seen: Sight<'_>,
     ) -> Result<Option<(Self, Intake)>, Failure> {
+        if is_unheard(app, seen.sender.person, seen.cause.at).await? {
+            return Ok(None);
+        }
         let now = app.clock.now();
         let counted = seen.counted.filter(|_| seen.is_first);
         let sighting = Sighting {
@@ -115,7 +119,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// The chats that a person may be in now, and until when.
-    async fn seats_of(
+    pub(crate) async fn seats_of(
         &self,
         person: TelegramUserId,
     ) -> Result<Vec<(ChatInfo, Option<Timestamp>)>, Failure> {

@@ -17,6 +17,7 @@ mod presses;
 mod relay;
 mod rights;
 mod say;
+mod unheard;
 mod written;
 
 use std::time::Duration;
@@ -43,8 +44,8 @@ use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    Announcements, BotInfos, ChatInfos, FrontBot, Invites, LinkPool, Links, Messages, People,
-    RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    Announcements, BotInfos, ChatInfos, Erasures, FrontBot, Invites, Jobs, LinkPool, Links,
+    Messages, People, RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -75,6 +76,8 @@ pub struct App {
     updates: Updates,
     feed: ActorFeed,
     people: People,
+    erasures: Erasures,
+    jobs: Jobs,
     limits_of_chats: RateLimits,
     claim_retention: Duration,
     owners: Vec<TelegramUserId>,
@@ -120,6 +123,8 @@ impl App {
             updates: Updates::from_env(aws.dynamodb(), env),
             feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),
+            erasures: Erasures::from_env(aws.dynamodb(), env),
+            jobs: Jobs::from_env(aws.dynamodb(), env),
             limits_of_chats: RateLimits::of_messages(aws.dynamodb(), env),
             claim_retention: settings::claim_retention(env),
             owners: settings::bot_owners(env),
