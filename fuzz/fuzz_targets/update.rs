@@ -44,6 +44,7 @@ fuzz_target!(|body: &[u8]| {
         }
         Ok(
             UpdateKind::Bot(_)
+            | UpdateKind::Moved(_)
             | UpdateKind::Press(_)
             | UpdateKind::PrivateEdit(_)
             | UpdateKind::Desk(_)

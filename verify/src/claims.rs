@@ -56,7 +56,8 @@ pub(super) async fn broken(
             broken.push(format!("a seat of nobody: {seat}"));
             continue;
         };
-        for chat in &world.chats {
+        let here = |chat: &&i64| seat["chatId"] == chat.to_string();
+        for chat in world.chats.iter().filter(here) {
             let is_in = world.telegram.status(*chat, person).is_present();
             let entitled = seat["entitlements"]
                 .as_object()
@@ -73,7 +74,9 @@ pub(super) async fn broken(
         }
     }
     for message in world.items("Messages").await? {
-        if message["state"] != "SENT" {
+        // What is worth something for a moment only may come too late.
+        let is_late = message["state"] == "EXPIRED" && message["class"] == "reply";
+        if message["state"] != "SENT" && !is_late {
             broken.push(format!("I12: a message is left {}", message["state"]));
         }
     }

@@ -2,6 +2,7 @@
 
 mod bells;
 mod broken_day;
+mod claims;
 mod concurrency;
 mod events;
 mod order;
@@ -47,7 +48,7 @@ impl Size {
 pub type Scenario = fn(Size) -> anyhow::Result<String>;
 
 /// All of them.
-pub const SCENARIOS: [(&str, Scenario); 22] = [
+pub const SCENARIOS: [(&str, Scenario); 23] = [
     ("rung-at-every-call", bells::rung_at_every_call),
     ("bells-all-the-time", bells::all_the_time),
     ("bells-in-a-pause", bells::in_a_pause),
@@ -69,6 +70,7 @@ pub const SCENARIOS: [(&str, Scenario); 22] = [
     ("pool-evicted-while-sold", pool::evicted_while_sold),
     ("events-lost", events::lost),
     ("events-away", events::away),
+    ("claimed", claims::claimed),
     ("concurrency", concurrency),
 ];
 

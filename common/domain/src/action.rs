@@ -50,11 +50,13 @@ pub enum Rejection {
     NoClaimLink,
     /// The seat moved as often as it may for now.
     MovedTooOften,
+    /// An operator ended the seat: what is left of it can't move.
+    SeatEnded,
 }
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AlreadyDone,
         Self::NotDone,
         Self::AlreadyJoined,
@@ -65,6 +67,7 @@ impl Rejection {
         Self::ClaimLink,
         Self::NoClaimLink,
         Self::MovedTooOften,
+        Self::SeatEnded,
     ];
 
     /// The stable code.
@@ -81,6 +84,7 @@ impl Rejection {
             Self::ClaimLink => "claim_link",
             Self::NoClaimLink => "no_claim_link",
             Self::MovedTooOften => "moved_too_often",
+            Self::SeatEnded => "seat_ended",
         }
     }
 
@@ -113,6 +117,9 @@ impl Rejection {
             }
             Self::MovedTooOften => {
                 "The seat has moved as often as it may within 30 days; an operator may still move it."
+            }
+            Self::SeatEnded => {
+                "An operator ended the seat, so there is nothing to be moved; a new seat needs a new payment or a grant."
             }
         }
     }

@@ -21,6 +21,17 @@ pub enum ButtonData {
     OtherAccount(RequestId),
     /// Somebody else's claim link: "it was not me".
     NotMe(RequestId),
+    /// "I have another account": asks whether this request is to move.
+    AnotherAccount(RequestId),
+    /// It is to move, if its claim link is still the one of this version.
+    Move {
+        /// Which.
+        request: RequestId,
+        /// The claim version that was shown.
+        version: u8,
+    },
+    /// It stays where it is.
+    MoveNot,
     /// "I lost my link."
     LostLink,
     /// No marketing any more.
@@ -60,6 +71,9 @@ impl fmt::Display for ButtonData {
             Self::Language(language) => write!(f, "~lang:{}", language.code()),
             Self::OtherAccount(request) => write!(f, "~other:{request}"),
             Self::NotMe(request) => write!(f, "~notme:{request}"),
+            Self::AnotherAccount(request) => write!(f, "~account:{request}"),
+            Self::Move { request, version } => write!(f, "~move:{request}:{version}"),
+            Self::MoveNot => f.write_str("~stay:"),
             Self::LostLink => f.write_str("~lost:"),
             Self::NewsStop => f.write_str("~stop:"),
             Self::NewsAgain => f.write_str("~news:"),
@@ -89,6 +103,15 @@ impl FromStr for ButtonData {
             "lang" => Self::Language(Language::of_tag(subject).ok_or(NoButton)?),
             "other" => Self::OtherAccount(request()?),
             "notme" => Self::NotMe(request()?),
+            "account" => Self::AnotherAccount(request()?),
+            "move" => {
+                let (request, version) = subject.split_once(':').ok_or(NoButton)?;
+                Self::Move {
+                    request: request.parse().map_err(|_| NoButton)?,
+                    version: version.parse().map_err(|_| NoButton)?,
+                }
+            }
+            "stay" => Self::MoveNot,
             "lost" => Self::LostLink,
             "stop" => Self::NewsStop,
             "news" => Self::NewsAgain,
@@ -128,6 +151,12 @@ mod tests {
             ButtonData::Language(Language::Russian),
             ButtonData::OtherAccount(request),
             ButtonData::NotMe(request),
+            ButtonData::AnotherAccount(request),
+            ButtonData::Move {
+                request,
+                version: u8::MAX,
+            },
+            ButtonData::MoveNot,
             ButtonData::LostLink,
             ButtonData::NewsStop,
             ButtonData::NewsAgain,
@@ -160,6 +189,8 @@ mod tests {
             "~other:7",
             "~grant:7",
             "~way:",
+            "~move:7",
+            "~move:00000000-0000-0000-0000-000000000000:256",
             "~end:7:-1",
             "~end:7:x:1",
         ] {

@@ -26,6 +26,8 @@ pub enum Action {
 
 /// Who acts, where it is the shop whose request it is.
 pub const SHOP: &str = "shop";
+/// Who acts, where it is the person who has the seat of the request.
+pub const HOLDER: &str = "holder";
 
 impl Action {
     /// The word in records and answers.
@@ -47,7 +49,7 @@ impl Action {
 pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// Who: the name of an operator's key, or [`SHOP`].
+    /// Who: the name of an operator's key, [`SHOP`] or [`HOLDER`].
     pub who: String,
     /// What: the word of an [`Action`], or of one that another version knows.
     pub action: String,

@@ -145,6 +145,8 @@ pub struct Invite {
     pub bound_from: Option<TelegramUserId>,
     /// Whether whoever comes with its present claim link takes it over from who claimed it.
     pub is_moving: bool,
+    /// Whether who claimed it loses it before it is taken over: it was stolen.
+    pub is_stolen: bool,
     /// When the seat that it gives ends; nothing if never.
     pub seat_until: Option<Timestamp>,
     /// What operators did to it, the newest last.
@@ -271,6 +273,7 @@ impl Invite {
             bound_at: None,
             bound_from: None,
             is_moving: false,
+            is_stolen: false,
             seat_until: None,
             history: Vec::new(),
             actions: 0,
@@ -472,6 +475,15 @@ impl Invite {
     #[must_use]
     pub const fn is_seat_taken(&self) -> bool {
         self.joined_at.is_some() && self.left_at.is_none()
+    }
+
+    /// Whether its link is there for its buyer, who has not used it.
+    #[must_use]
+    pub const fn waits_to_be_used(&self) -> bool {
+        matches!(self.status, Status::Done)
+            && self.invite_link.is_some()
+            && self.voided_at.is_none()
+            && !self.is_seat_taken()
     }
 
     /// Whether its link has ended by itself before anybody joined by it.

@@ -65,6 +65,20 @@ impl MemberChange {
             Self::Ignored(_) => None,
         }
     }
+
+    /// The chat that it is about; nothing of one that is ignored.
+    #[must_use]
+    pub const fn chat(&self) -> Option<ChatId> {
+        match self {
+            Self::Join(join) => Some(join.chat),
+            Self::Entry(presence)
+            | Self::Leave(presence)
+            | Self::Removal(presence)
+            | Self::Ban(presence)
+            | Self::Unban(presence) => Some(presence.chat),
+            Self::Ignored(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]

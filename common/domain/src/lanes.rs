@@ -32,7 +32,7 @@ struct Buffer {
 }
 
 /// What is under way: neither begun again nor twice for one request.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct UnderWay {
     keys: BTreeSet<TaskKey>,
     requests: BTreeSet<RequestId>,
@@ -53,7 +53,9 @@ impl UnderWay {
         }
     }
 
-    fn has(&self, task: &Task) -> bool {
+    /// Whether it is under way, or another one of its request.
+    #[must_use]
+    pub fn has(&self, task: &Task) -> bool {
         self.keys.contains(&task.key())
             || task
                 .request_id()
@@ -123,6 +125,13 @@ impl Lanes {
             is_late: false,
             deferred_until: None,
         }
+    }
+
+    /// When the oldest task was put for which a person waits, as far as was read.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        let first = self.mints.iter().filter_map(|buffer| buffer.tasks.front());
+        first.map(|task| task.created_at).min()
     }
 
     /// The lanes to be read.
@@ -311,6 +320,7 @@ mod tests {
             user_id: name.to_owned(),
             transaction_id: name.to_owned(),
             link_version: 0,
+            telegram_user_id: None,
         };
         Task::new(CHAT, Work::Mint(mint), at(ms))
     }

@@ -7,14 +7,16 @@
 //! ```
 //!
 //! H keeps the seat until it is claimed, unless it was stolen. Then H is taken out of the chat, if nothing else entitles
-//! them (`member`).
+//! them (`member`). A seat that an operator ended moves to nobody, also if its new link was out before.
 
 use std::time::Duration;
 
 use super::action::{Change, Rejection};
-use super::history::{Action, SHOP};
+use super::history::{Action, HOLDER, SHOP};
 use super::id::TelegramUserId;
 use super::invite::Invite;
+use super::member::Seat;
+use super::member::entitlement::EntitlementId;
 use super::time::Timestamp;
 
 /// The time within which a seat moves so often.
@@ -27,8 +29,10 @@ pub struct Rebind {
     pub claim_version: Option<u8>,
     /// Whether who has it loses it at once.
     pub is_stolen: bool,
-    /// How often a shop may have it moved within [`REBIND_WINDOW`]; absent for operators.
+    /// How often a shop and the holder may have it moved within [`REBIND_WINDOW`], together; absent for operators.
     pub limit: Option<u32>,
+    /// Who must have it, where it is they who want it moved.
+    pub holder: Option<TelegramUserId>,
 }
 
 impl Invite {
@@ -41,6 +45,9 @@ impl Invite {
             return Err(Rejection::Voided);
         }
         let present = self.claim_version.ok_or(Rejection::NoClaimLink)?;
+        if asked.holder.is_some() && asked.holder != self.bound_to {
+            return Err(Rejection::LinkReplaced);
+        }
         match asked.claim_version {
             // The same again.
             Some(version) if version.checked_add(1) == Some(present) => return Ok(Change::Nothing),
@@ -54,11 +61,13 @@ impl Invite {
         Ok(Change::Reissue)
     }
 
-    /// How often its shop had it moved within [`REBIND_WINDOW`], as far as the history goes back.
+    /// How often its shop and its holder had it moved within [`REBIND_WINDOW`], as far as the history goes back.
     fn moves(&self, now: Timestamp) -> u32 {
         let since = now.minus(REBIND_WINDOW);
         let moves = self.history.iter().filter(|entry| {
-            entry.action == Action::Rebind.as_str() && entry.who == SHOP && entry.at > since
+            entry.action == Action::Rebind.as_str()
+                && [SHOP, HOLDER].contains(&entry.who.as_str())
+                && entry.at > since
         });
         u32::try_from(moves.count()).unwrap_or(u32::MAX)
     }
@@ -69,12 +78,26 @@ impl Invite {
         self.bound_to
             .filter(|holder| self.is_moving && *holder != person)
     }
+
+    /// Whether it is this person who may have it moved by their own hand, as far as their seat is not ended.
+    #[must_use]
+    pub fn may_move_by(&self, person: TelegramUserId) -> bool {
+        self.bound_to == Some(person) && self.claim_version.is_some() && self.voided_at.is_none()
+    }
+
+    /// Whether an operator ended what it gives, as the seat of who has it shows. A stolen seat is cut by its move.
+    #[must_use]
+    pub fn is_ended_in(&self, seat: &Seat) -> bool {
+        let id = EntitlementId::of_request(self.request_id);
+        let known = seat.entitlements.get(&id);
+        !self.is_stolen && known.is_some_and(|known| known.cut_at.is_some())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::claim::{Claim, ClaimRefusal};
-    use super::super::history::Entry;
+    use super::super::history::{self, Entry};
     use super::super::id::{ChatId, IdentitySource, InviteLink, RequestId};
     use super::super::purchase::{Chats, Purchase};
     use super::super::text::object;
@@ -100,9 +123,49 @@ mod tests {
     fn of(claim_version: Option<u8>) -> Rebind {
         Rebind {
             claim_version,
-            is_stolen: false,
             limit: Some(3),
+            ..Rebind::default()
         }
+    }
+
+    #[test]
+    fn only_its_holder_moves_it_by_their_own_hand() {
+        let by = |holder| Rebind {
+            holder: Some(holder),
+            ..of(Some(4))
+        };
+        assert_eq!(claimed(4).rebind(by(HOLDER), NOW), Ok(Change::Reissue));
+        assert_eq!(claimed(5).rebind(by(HOLDER), NOW), Ok(Change::Nothing));
+        for version in [4, 5] {
+            let refused = claimed(version).rebind(by(OTHER), NOW);
+            assert_eq!(refused, Err(Rejection::LinkReplaced));
+        }
+        let unclaimed = Invite {
+            bound_to: None,
+            ..claimed(4)
+        };
+        let refused = unclaimed.rebind(by(HOLDER), NOW);
+        assert_eq!(refused, Err(Rejection::LinkReplaced));
+    }
+
+    #[test]
+    fn what_an_operator_ended_is_told_from_what_was_stolen() {
+        let request = claimed(1);
+        let mut seat = Seat::new(HOLDER, ChatId(-1));
+        assert!(!request.is_ended_in(&seat));
+        let id = EntitlementId::of_request(request.request_id);
+        seat.entitlements.insert(id.clone(), request.entitlement());
+        assert!(!request.is_ended_in(&seat));
+        let mut ended = request.entitlement();
+        ended.cut_at = Some(NOW);
+        seat.entitlements.insert(id, ended);
+        assert!(request.is_ended_in(&seat));
+        let stolen = Invite {
+            is_moving: true,
+            is_stolen: true,
+            ..request
+        };
+        assert!(!stolen.is_ended_in(&seat));
     }
 
     #[test]
@@ -130,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shop_moves_it_three_times_in_thirty_days_and_an_operator_as_often_as_it_takes() {
+    fn shop_and_holder_move_it_three_times_in_thirty_days_and_an_operator_as_often_as_it_takes() {
         let ago = |days: u64| NOW.minus(Duration::from_secs(days * 24 * 3600));
         let entry = |who, at| Entry::new(at, who, Action::Rebind, "");
         let mut seat = claimed(9);
         seat.history = vec![
             entry(SHOP, ago(30)),
-            entry(SHOP, ago(29)),
+            entry(history::HOLDER, ago(29)),
             entry("ann", ago(2)),
             Entry::new(ago(1), SHOP, Action::Void, ""),
             entry(SHOP, ago(1)),

@@ -18,7 +18,7 @@ use super::text;
 use super::time::Timestamp;
 
 pub use membership::{AdministratorRight, BotMembership, BotStanding};
-pub use message::{GroupMessage, PrivateMessage, Sender};
+pub use message::{ChatMoved, GroupMessage, PrivateMessage, Sender};
 pub use press::ButtonPress;
 
 /// One update.
@@ -49,6 +49,8 @@ pub enum UpdateKind {
     DeskEdit(DeskMessage),
     /// A person wrote a command in a group.
     Group(GroupMessage),
+    /// A group has become a supergroup, which has another id.
+    Moved(ChatMoved),
     /// A person pressed a button below a message of the bot.
     Press(ButtonPress),
     /// Anything else, and why it is none of these.
@@ -63,7 +65,7 @@ impl UpdateKind {
             Self::Member(_) => "chat_member",
             Self::Bot(_) => "my_chat_member",
             Self::JoinRequest(_) => "chat_join_request",
-            Self::Private(_) | Self::Group(_) | Self::Desk(_) => "message",
+            Self::Private(_) | Self::Group(_) | Self::Desk(_) | Self::Moved(_) => "message",
             Self::PrivateEdit(_) | Self::DeskEdit(_) => "edited_message",
             Self::Press(_) => "callback_query",
             Self::Ignored(_) => "ignored",
@@ -343,6 +345,28 @@ mod tests {
             read(&anonymous),
             UpdateKind::Ignored("written in the name of a chat")
         );
+    }
+
+    #[test]
+    fn a_group_that_becomes_a_supergroup_says_so_once_in_the_old_one() {
+        let mut moved = written("x");
+        moved["message"]["chat"] = json!({"id": -5, "type": "group", "title": "T"});
+        moved["message"]["migrate_to_chat_id"] = json!(-1_005);
+        moved["message"].as_object_mut().unwrap().remove("text");
+        let told = UpdateKind::Moved(ChatMoved {
+            chat: ChatId(-5),
+            to: ChatId(-1_005),
+        });
+        assert_eq!(read(&moved), told);
+        // Nobody has to be named, and in the name of the group it counts as well.
+        moved["message"].as_object_mut().unwrap().remove("from");
+        moved["message"]["sender_chat"] = json!({"id": -5, "type": "group"});
+        assert_eq!(read(&moved), told);
+        // No supergroup and no person becomes another.
+        for kind in ["supergroup", "private", "channel"] {
+            moved["message"]["chat"]["type"] = json!(kind);
+            assert!(matches!(read(&moved), UpdateKind::Ignored(_)), "{kind}");
+        }
     }
 
     #[test]

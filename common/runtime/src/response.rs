@@ -260,6 +260,7 @@ mod tests {
             ("link_replaced", 409),
             ("method_not_allowed", 405),
             ("moved_too_often", 409),
+            ("seat_ended", 409),
             ("no_claim_link", 409),
             ("no_such_event", 409),
             ("not_done", 409),

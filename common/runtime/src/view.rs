@@ -29,6 +29,12 @@ pub struct InviteView {
     /// Which claim link of it works, if its buyer got one.
     #[serde(skip_serializing_if = "Option::is_none")]
     claim_version: Option<u8>,
+    /// Whether somebody has claimed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed: Option<bool>,
+    /// Whether it moves to whoever comes with its present claim link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_moving: Option<bool>,
     link_event_fired: bool,
     joined: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,6 +71,8 @@ impl InviteView {
             invite_link: invite.invite_link,
             link_version: invite.link_version,
             claim_version: invite.claim_version,
+            claimed: invite.claim_version.map(|_| invite.bound_to.is_some()),
+            is_moving: invite.claim_version.map(|_| invite.is_moving),
             link_event_fired: invite.link_event_fired,
             joined: invite.joined_at.is_some(),
             joined_at: invite.joined_at,

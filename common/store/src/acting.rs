@@ -129,6 +129,12 @@ impl Acting<'_> {
                 self.take_away(&invite, asked, seats).await?;
                 return Ok((invite, false));
             }
+            if let Some(holder) = invite.bound_to {
+                let seat = seats.get(holder, invite.canonical_chat).await;
+                if invite.is_ended_in(&seat.map_err(unavailable(id))?) {
+                    return Err(action::Rejection::SeatEnded.into());
+                }
+            }
             let claim = Claim {
                 request_id: id,
                 version: invite.claim_version.unwrap_or_default().saturating_add(1),
@@ -140,7 +146,10 @@ impl Acting<'_> {
                 (Some(holder), true) => format!("stolen, claimed by {holder}"),
             };
             let entry = Entry::new(now, who, Action::Rebind, &detail);
-            let acted = self.invites.rebind(&invite, &link, &entry).await;
+            let acted = self
+                .invites
+                .rebind(&invite, &link, &entry, asked.is_stolen)
+                .await;
             match acted.map_err(unavailable(id))? {
                 Acted::Done(moved) => {
                     self.take_away(&moved, asked, seats).await?;

@@ -1,4 +1,6 @@
-//! The table of chats: what `setup` made in them.
+//! The table of chats: what `setup` made in them, and which of them have become others.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
 use super::item::{Reader, link, n, s};
 use super::{StoreError, Table};
@@ -12,6 +14,8 @@ const TITLE: &str = "title";
 const REQUEST_LINK: &str = "requestLink";
 const DOOR_BOT_ID: &str = "doorBotId";
 const UPDATED_AT: &str = "updatedAt";
+/// Of the item of an id that a chat got later: the one by which its payments are known.
+const CANONICAL_ID: &str = "canonicalId";
 
 /// The table of chats.
 #[derive(Clone)]
@@ -75,6 +79,9 @@ impl ChatInfos {
             table: &self.0,
             item,
         };
+        if item.contains_key(CANONICAL_ID) {
+            return Ok(None);
+        }
         Ok(Some(ChatInfo {
             canonical_chat,
             chat: ChatId(reader.number(PRESENT_ID)?),
@@ -82,5 +89,76 @@ impl ChatInfos {
             request_link: InviteLink::new(reader.text(REQUEST_LINK)?),
             door_bot: BotId(reader.number(DOOR_BOT_ID)?),
         }))
+    }
+
+    /// Notes that a chat has become another one: a group that is made a supergroup gets another id. Durable on return; noted
+    /// again, it changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was noted.
+    pub async fn moved(
+        &self,
+        canonical_chat: ChatId,
+        to: ChatId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if canonical_chat == to {
+            return Ok(());
+        }
+        // By this one alone updates of the chat are understood, so it comes first.
+        let call = self.0.client.put_item().table_name(&self.0.name);
+        call.item(CHAT_ID, s(to))
+            .item(CANONICAL_ID, s(canonical_chat))
+            .item(UPDATED_AT, s(now))
+            .send()
+            .await
+            .map_err(self.0.fault("PutItem of another id of a chat"))?;
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let noted = call
+            .key(CHAT_ID, s(canonical_chat))
+            .update_expression("SET presentId = :to, updatedAt = :now")
+            .condition_expression("attribute_exists(chatId)")
+            .expression_attribute_values(":to", n(to))
+            .expression_attribute_values(":now", s(now))
+            .send()
+            .await;
+        match noted {
+            Ok(_) => Ok(()),
+            // A chat that is not claimed has no record.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(self.0.fault("UpdateItem of the present id of a chat")(
+                error,
+            )),
+        }
+    }
+
+    /// The id by which the payments of the chat are known that has become `chat` (1 read unit); nothing if none has.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn canonical_of(&self, chat: ChatId) -> Result<Option<ChatId>, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(CHAT_ID, s(chat))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of another id of a chat"))?;
+        let item = answer.item.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        let canonical = reader.optional_text(CANONICAL_ID)?;
+        let canonical = canonical.map(|id| id.parse().map(ChatId));
+        canonical
+            .transpose()
+            .map_err(|_| self.0.malformed(CANONICAL_ID))
     }
 }

@@ -450,6 +450,7 @@ impl Invites {
             bound_at: reader.optional_instant(BOUND_AT)?,
             bound_from: reader.optional_number(BOUND_FROM)?.map(TelegramUserId),
             is_moving: reader.flag(IS_MOVING),
+            is_stolen: reader.flag(IS_STOLEN),
             seat_until: reader.optional_instant(SEAT_UNTIL)?,
             history: reader
                 .maps(HISTORY)?

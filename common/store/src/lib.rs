@@ -13,6 +13,7 @@ mod invites;
 mod item;
 mod jobs;
 mod link_pool;
+mod link_teller;
 mod links;
 mod messages;
 mod people;
@@ -43,6 +44,7 @@ pub use hooks::{
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
+pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,

@@ -174,6 +174,10 @@ impl Seats {
                 Binding::TakeOver { read, holder, .. } => {
                     let seat = self.get(holder, chat).await?;
                     let id = EntitlementId::of_request(read.request_id);
+                    if read.is_ended_in(&seat) {
+                        let rejection = SeatRejection::EntitlementEnded;
+                        return Ok(Some(SeatWritten::Rejected(rejection)));
+                    }
                     let away = SeatCommand::MoveAway { id, at: now };
                     match domain::member::decide::decide(&seat, &away, now) {
                         Ok(change) => Some((seat, change)),

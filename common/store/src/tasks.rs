@@ -1,5 +1,7 @@
 //! The table of tasks: what is due for a chat, lane by lane, the oldest first.
 
+mod waiting;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
@@ -480,6 +482,9 @@ fn item_of(task: &Task, lane: &Lane) -> Item {
             add(USER_ID, s(&mint.user_id));
             add(TRANSACTION_ID, s(&mint.transaction_id));
             add(LINK_VERSION, n(mint.link_version));
+            if let Some(person) = mint.telegram_user_id {
+                add(TELEGRAM_USER_ID, n(person));
+            }
         }
         Work::Replace(replace) => {
             add(KIND, s(REPLACE));
@@ -540,6 +545,9 @@ fn task_of(reader: &Reader<'_>) -> Result<Task, StoreError> {
             user_id: reader.text(USER_ID)?.to_owned(),
             transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
             link_version: reader.number(LINK_VERSION)?,
+            telegram_user_id: reader
+                .optional_number(TELEGRAM_USER_ID)?
+                .map(TelegramUserId),
         }),
         REPLACE => Work::Replace(Replace {
             request_id: reader.parsed(REQUEST_ID)?,

@@ -98,6 +98,7 @@ pub(crate) async fn rebind(
         claim_version: asked.claim_version,
         is_stolen: asked.stolen,
         limit: None,
+        holder: None,
     };
     let with = (&app.claim_links, &app.seats);
     let acting = app.acting();

@@ -30,6 +30,9 @@ pub(crate) struct OperatorInviteView {
     link_version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<Link>,
+    /// How its claim stands, if its buyer got a claim link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<ClaimView>,
     /// The link that is being replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced: Option<Old>,
@@ -69,6 +72,19 @@ struct Old {
 struct Events {
     link_created: EventView,
     joined: EventView,
+}
+
+/// The claim of a request, as an operator sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClaimView {
+    /// Which claim link works.
+    version: u8,
+    /// Who claimed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bound_to: Option<TelegramUserId>,
+    /// Whether whoever comes with the link takes it over.
+    is_moving: bool,
 }
 
 /// An event, as an operator sees it.
@@ -142,6 +158,11 @@ impl From<Invite> for OperatorInviteView {
             expires_at: invite.link_expires_at,
             done_at: invite.done_at,
         });
+        let claim = invite.claim_version.map(|version| ClaimView {
+            version,
+            bound_to: invite.bound_to,
+            is_moving: invite.is_moving,
+        });
         let replaced = invite.replaced.map(|old| Old {
             invite_link: old.invite_link,
             bot_id: old.bot,
@@ -161,6 +182,7 @@ impl From<Invite> for OperatorInviteView {
             voided_at: invite.voided_at,
             link_version: invite.link_version,
             link,
+            claim,
             replaced,
             events,
             join,

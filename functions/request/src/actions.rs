@@ -68,6 +68,7 @@ pub(crate) async fn answer(
             claim_version: asked.claim_version,
             is_stolen: asked.stolen,
             limit: Some(app.claims.rebinds_max),
+            holder: None,
         };
         let with = (&app.claims.links, &app.seats);
         let (invite, is_news) = acting.rebind(SHOP, id, asked, with).await?;

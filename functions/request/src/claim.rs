@@ -128,7 +128,8 @@ pub(crate) async fn repeated(
     };
     for _ in 0..BIND_TRIES {
         let version = match (invite.claim_version, invite.bound_to) {
-            (None, _) => return Err(purchase::Rejection::InvalidTelegramUserId.into()),
+            // It has an invite link, which its bot tells them.
+            (None, _) => return Ok(invite),
             (Some(0), Some(holder)) if holder != person => {
                 warn!(invite.id = %invite.request_id, outcome = "conflict", "one transaction, two people of Telegram");
                 return Err(purchase::Rejection::TelegramUserConflict.into());

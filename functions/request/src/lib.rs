@@ -33,11 +33,11 @@ use domain::claim::PublicUrl;
 use domain::event::EventMessage;
 use domain::history::{Action, SHOP};
 use domain::hook::Announcement;
-use domain::id::{InviteLink, RequestId};
+use domain::id::{InviteLink, RequestId, TelegramUserId};
 use domain::invite::{Invite, Status};
 use domain::link_pool::Targets;
 use domain::purchase::{self, Chats, Identity, Purchase};
-use domain::task::Task;
+use domain::task::{Mint, Task, Work};
 use domain::time::Timestamp;
 use futures_util::future::join;
 use http::{Request, Response, StatusCode};
@@ -54,7 +54,9 @@ use runtime::view::InviteView;
 use serde::Serialize;
 use store::acting::Acting;
 use store::queue::{Bells, Queue};
-use store::{Announcements, Created, Dedup, Invites, LinkPool, Links, Seats, Tasks};
+use store::{
+    Announcements, Created, Dedup, Invites, LinkPool, LinkTeller, Links, Seats, Tasks, ToldLink,
+};
 use tracing::{error, info, warn};
 
 /// What the handler needs.
@@ -73,6 +75,7 @@ pub struct App {
     announcements: Announcements,
     targets: Targets,
     empty: pool::Empty,
+    link_teller: LinkTeller,
     invite_ttl: Duration,
     retention: Duration,
     duplicate_window: Duration,
@@ -100,6 +103,7 @@ impl App {
             events: Queue::from_env(aws.sqs(), env),
             announcements: Announcements::from_env(&aws, env),
             empty: pool::Empty::default(),
+            link_teller: LinkTeller::from_env(env, &aws),
             invite_ttl: settings::invite_ttl(env),
             retention: settings::retention(env),
             duplicate_window: settings::duplicate_window(env),
@@ -174,9 +178,6 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
     };
     let fields = body::fields(request.body())?;
     let purchase = Purchase::parse(&fields, idempotency_key, &app.chats)?;
-    if purchase.telegram_user_id.is_some() && !app.claims.serve(purchase.canonical_chat()) {
-        return Err(purchase::Rejection::InvalidTelegramUserId.into());
-    }
     let now = app.clock.now();
     let id = match purchase.identity() {
         Identity::Payment(id) => id,
@@ -200,12 +201,19 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         };
     }
     match pool::serve(app, purchase.canonical_chat(), &invite).await {
-        pool::Served::Done(invite) => return announced(app, &invite).await,
+        pool::Served::Done(invite) => {
+            tell(app, &invite, purchase.telegram_user_id).await;
+            return announced(app, &invite).await;
+        }
         pool::Served::Known(invite) => return answer_of(app, &purchase, *invite, now).await,
         pool::Served::Not => {}
     }
     let pool = purchase.canonical_chat();
-    let task = Task::mint_of(&invite, now).traced(trace::header());
+    let mint = Mint {
+        telegram_user_id: purchase.telegram_user_id,
+        ..Mint::of(&invite)
+    };
+    let task = Task::new(pool, Work::Mint(mint), now).traced(trace::header());
     app.tasks.put(&task).await.map_err(unavailable)?;
     // From here on the payment is accepted, whatever becomes of the rest.
     let created = app.invites.create(&invite, now.plus(app.retention));
@@ -286,6 +294,8 @@ async fn repeated(
         Change::Nothing => (invite, None),
         _ => reissue(app, invite, now).await?,
     };
+    // The first call may have died before it.
+    tell(app, &invite, purchase.telegram_user_id).await;
     let status = match invite.status {
         Status::Queued => "queued",
         Status::Processing => "processing",
@@ -306,6 +316,26 @@ async fn repeated(
         invite_link: invite.invite_link,
         voided_at: invite.voided_at,
     })
+}
+
+/// Has the bot tell an invite link to a buyer whom the shop knows; whoever has a claim link has it from the shop. Once,
+/// however often a payment is reported. What can't be told holds up no payment: the shop has the link.
+async fn tell(app: &App, invite: &Invite, person: Option<TelegramUserId>) {
+    let link = invite.invite_link.as_ref();
+    let link = link.filter(|_| invite.claim_version.is_none() && invite.waits_to_be_used());
+    let Some((person, link)) = person.zip(link) else {
+        return;
+    };
+    let told = ToldLink {
+        request_id: invite.request_id,
+        created_at: invite.created_at,
+        link_version: invite.link_version,
+        link,
+        expires_at: invite.link_expires_at,
+    };
+    if let Err(fault) = app.link_teller.tell(person, told, app.clock.now()).await {
+        warn!(invite.id = %invite.request_id, fault = "unavailable", "a link could not be told in private, the shop has it: {}", chain(&fault));
+    }
 }
 
 /// Has a link replaced that expired unused, if no other call does so first.

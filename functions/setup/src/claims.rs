@@ -1,6 +1,7 @@
 //! What claim links and the relay need: the name of the front bot, which is the first of `TELEGRAM_BOT_TOKEN`, and in each claimed chat a
 //! link by which people ask to be let in. Functions without a token read them from the tables `Bots` and `Chats`.
 
+use domain::fault::Fault;
 use domain::id::ChatId;
 use domain::purchase::Chats;
 use runtime::aws;
@@ -78,7 +79,14 @@ impl ClaimSetup {
             username: first.telegram.me().await?.username,
         };
         for (chat, canonical_chat) in &self.claimed {
-            self.make_request_link(bots, *chat, *canonical_chat).await?;
+            match self.make_request_link(bots, *chat, *canonical_chat).await {
+                Err(NotReady::Telegram(failure)) if let Fault::Migrated(to) = failure.fault() => {
+                    let now = self.clock.now();
+                    self.chats.moved(*canonical_chat, to, now).await?;
+                    self.make_request_link(bots, to, *canonical_chat).await?;
+                }
+                made => made?,
+            }
         }
         // Last: from here on claim links are sold.
         self.bots.put_front(&front, self.clock.now()).await?;
@@ -94,6 +102,11 @@ impl ClaimSetup {
         canonical_chat: ChatId,
     ) -> Result<(), NotReady> {
         let known = self.chats.get(canonical_chat).await?;
+        // Its payments are known by its first id; under another one it was written down by somebody who knows.
+        let moved = known
+            .as_ref()
+            .filter(|info| chat == canonical_chat && info.chat != chat);
+        let chat = moved.map_or(chat, |info| info.chat);
         let known = known.filter(|info| info.chat == chat);
         let mut bots = bots.iter().map(|bot| &bot.telegram);
         let door = known

@@ -16,7 +16,7 @@ use domain::claim::{Claim, ClaimRefusal};
 use domain::id::RequestId;
 use domain::invite::Invite;
 use domain::join::Presence;
-use domain::member::command::{SeatChange, SeatCommand};
+use domain::member::command::{SeatChange, SeatCommand, SeatRejection};
 use domain::member::decide::decide;
 use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
@@ -56,6 +56,10 @@ impl Conversation<'_> {
                     return self.claimed(&invite, &change).await;
                 }
                 SeatWritten::NotClaimable => {}
+                SeatWritten::Rejected(SeatRejection::EntitlementEnded) => {
+                    info!(invite.id = %claim.request_id, outcome = "seat_ended", "a claim was refused, since an operator ended the seat that was to move");
+                    return self.say_ended(&invite).await;
+                }
                 SeatWritten::Rejected(rejection) => {
                     error!(invite.id = %claim.request_id, fault = "seat_refused", "a claim does not fit into its seat: {}", rejection.code());
                     return self.refuse(id, ClaimRefusal::Unknown).await;
@@ -68,6 +72,9 @@ impl Conversation<'_> {
     async fn claimed(&self, invite: &Invite, change: &SeatChange) -> Result<(), Failure> {
         let chat = invite.canonical_chat;
         info!(invite.id = %invite.request_id, chat.id = %chat, outcome = "claimed", "a seat was claimed");
+        if invite.is_ended_in(&change.seat) && !change.seat.is_admitted(self.app.clock.now()) {
+            return self.say_ended(invite).await;
+        }
         // Before the person is told: whoever has a seat is not forgotten.
         self.app
             .people
@@ -106,12 +113,21 @@ impl Conversation<'_> {
             .await
     }
 
+    async fn say_ended(&self, invite: &Invite) -> Result<(), Failure> {
+        let chat = invite.canonical_chat;
+        let info = self.app.chat_infos.get(chat).await?;
+        let title = info.map_or_else(|| chat.to_string(), |info| info.title);
+        let chat = Name(&title);
+        self.answer(Text::SeatEnded { chat }).await
+    }
+
     /// Binds the request to the person; while it moves, its former holder loses it by the same transaction.
     async fn bind(&self, invite: &Invite, claim: Claim) -> Result<SeatWritten, Failure> {
         let (chat, now) = (invite.canonical_chat, self.app.clock.now());
         let entitlement = invite.entitlement();
-        let command = match invite.is_moving {
-            // Whoever had it once and lost it has it again.
+        let is_regained = invite.is_stolen || invite.taken_over_from(self.person()).is_some();
+        let command = match is_regained {
+            // Whoever had it once and lost it has it again. What an operator ended stays so.
             true => SeatCommand::Write {
                 id: EntitlementId::of_request(invite.request_id),
                 entitlement,

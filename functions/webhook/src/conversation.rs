@@ -3,6 +3,7 @@
 use domain::button::ButtonData;
 use domain::command::{CommandPlace, Role, nearest};
 use domain::id::{ChatId, TelegramUserId};
+use domain::member::Seat;
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake, Person};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
@@ -14,6 +15,9 @@ use tracing::info;
 use crate::say::{Cause, say, say_aside};
 use crate::unheard::is_unheard;
 use crate::{App, Failure};
+
+/// The most requests of a person of which each has a button that moves it: more would hide the way in.
+const MOVES_SHOWN: usize = 8;
 
 /// What a person sent.
 pub(crate) struct Sight<'a> {
@@ -98,9 +102,36 @@ impl<'a> Conversation<'a> {
         if seats.is_empty() {
             return self.answer(otherwise).await;
         }
-        let (html, mut buttons) = ways_in(&seats, self.language);
+        let now = self.app.clock.now();
+        let (html, mut buttons) = ways_in(&seats, now, self.language);
+        buttons.extend(self.moves(&seats).await?);
         buttons.push(self.button(&Label::LostLink, ButtonData::LostLink));
         self.say(Class::Reply, html, buttons).await
+    }
+
+    /// A button for each request of these seats that the person may have moved to another account of theirs.
+    async fn moves(&self, seats: &[(ChatInfo, Seat)]) -> Result<Vec<Vec<Button>>, Failure> {
+        let mut buttons = Vec::new();
+        for (info, seat) in seats {
+            let live = seat.entitlements.iter();
+            let live = live.filter(|(_, entitlement)| entitlement.cut_at.is_none());
+            for id in live.filter_map(|(id, _)| id.request()) {
+                if buttons.len() == MOVES_SHOWN {
+                    return Ok(buttons);
+                }
+                let invite = self.app.invites.get(id).await?;
+                if !invite.is_some_and(|invite| invite.may_move_by(self.person())) {
+                    continue;
+                }
+                let chat = LabelName(&info.title);
+                let label = match seats {
+                    [_] => Label::AnotherAccount,
+                    _ => Label::AnotherAccountOf { chat },
+                };
+                buttons.push(self.button(&label, ButtonData::AnotherAccount(id)));
+            }
+        }
+        Ok(buttons)
     }
 
     /// Has the same sent to another person, in their language; answers whether there is a way in.
@@ -113,23 +144,23 @@ impl<'a> Conversation<'a> {
         if seats.is_empty() {
             return Ok(false);
         }
-        let (html, buttons) = ways_in(&seats, language);
+        let (html, buttons) = ways_in(&seats, self.app.clock.now(), language);
         say_aside(self.app, self.cause, ChatId(person.0), html, buttons).await?;
         Ok(true)
     }
 
-    /// The chats that a person may be in now, and until when.
+    /// The chats that a person may be in now, with their seats.
     pub(crate) async fn seats_of(
         &self,
         person: TelegramUserId,
-    ) -> Result<Vec<(ChatInfo, Option<Timestamp>)>, Failure> {
+    ) -> Result<Vec<(ChatInfo, Seat)>, Failure> {
         let now = self.app.clock.now();
         let mut seats = self.app.seats.of(person).await?;
         seats.retain(|seat| seat.is_admitted(now));
         let mut infos = Vec::new();
-        for seat in &seats {
+        for seat in seats {
             if let Some(info) = self.app.chat_infos.get(seat.chat).await? {
-                infos.push((info, seat.standing(now).until));
+                infos.push((info, seat));
             }
         }
         Ok(infos)
@@ -166,14 +197,15 @@ impl<'a> Conversation<'a> {
 
 /// The list of seats, with a button for each.
 fn ways_in(
-    seats: &[(ChatInfo, Option<Timestamp>)],
+    seats: &[(ChatInfo, Seat)],
+    now: Timestamp,
     language: Language,
 ) -> (String, Vec<Vec<Button>>) {
     let lines: Vec<AccessLine<'_>> = seats
         .iter()
-        .map(|(info, until)| AccessLine {
+        .map(|(info, seat)| AccessLine {
             chat: Name(&info.title),
-            until: until.map(Date),
+            until: seat.standing(now).until.map(Date),
         })
         .collect();
     let buttons = seats.iter().map(|(info, _)| way_in(info, language));

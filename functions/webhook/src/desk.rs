@@ -125,16 +125,9 @@ pub(crate) async fn edited(
 
 /// Whether it is the operators' chat that somebody came into or left.
 pub(crate) fn is_of(app: &App, change: &MemberChange) -> bool {
-    let chat = match change {
-        MemberChange::Join(join) => join.chat,
-        MemberChange::Entry(presence)
-        | MemberChange::Leave(presence)
-        | MemberChange::Removal(presence)
-        | MemberChange::Ban(presence)
-        | MemberChange::Unban(presence) => presence.chat,
-        MemberChange::Ignored(_) => return false,
-    };
-    app.operator_chat == Some(chat)
+    change
+        .chat()
+        .is_some_and(|chat| app.operator_chat == Some(chat))
 }
 
 /// Who leaves the operators' chat is no operator any more. Done twice it is as done once.

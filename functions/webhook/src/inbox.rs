@@ -25,7 +25,8 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::{
-    App, Failure, Handled, Met, UpdateOutcome, desk, door, is_lasting, presses, relay, written,
+    App, Failure, Handled, Met, UpdateOutcome, chats, desk, door, is_lasting, presses, relay,
+    written,
 };
 
 /// How many parked updates one tick handles.
@@ -109,9 +110,10 @@ async fn route(
             .await
             .map(Handled::from),
         UpdateKind::Press(press) => presses::pressed(app, front, met, press).await,
-        UpdateKind::Member(_) | UpdateKind::Bot(_) | UpdateKind::Ignored(_) => {
-            Ok(UpdateOutcome::Ignored.into())
-        }
+        UpdateKind::Member(_)
+        | UpdateKind::Bot(_)
+        | UpdateKind::Moved(_)
+        | UpdateKind::Ignored(_) => Ok(UpdateOutcome::Ignored.into()),
     }
 }
 
@@ -210,6 +212,7 @@ async fn replay_one(app: &App, key: UpdateKey) -> Result<bool, Failure> {
     let update = app
         .read(body.as_bytes())
         .map_err(|_| "its body is not JSON")?;
+    chats::learn(app, &update.kind).await?;
     let handled = match app.front().await? {
         Some(front) => {
             let is_first = false;

@@ -81,14 +81,14 @@ async fn joined(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
 /// Finds whose link it was, records the join and queues what follows from it.
 async fn attribute(app: &App, join: &Join) -> Result<UpdateOutcome, Failure> {
     let Some(mut link) = app.links.get(&join.link.hash()).await? else {
-        if !app.chats.contains(join.chat) {
+        if !app.is_ours(join.chat) {
             return Ok(UpdateOutcome::Ignored);
         }
         warn!(chat.id = %join.chat, outcome = "orphan", "somebody joined by a link that no request has");
         return Ok(UpdateOutcome::Orphan);
     };
     // A group that became a supergroup is known by the links that were made for its new id.
-    if !app.chats.contains(join.chat) && link.chat != join.chat {
+    if !app.is_ours(join.chat) && link.chat != join.chat {
         let request = link.owner.map(|owner| display(owner.request_id));
         error!(invite.id = request, chat.id = %join.chat, fault = "unknown_chat",
             "a join by one of our links in a chat that TELEGRAM_CHAT_ID does not name was ignored");

@@ -5,6 +5,7 @@
 //! calls Telegram goes through the tables of tasks and messages.
 
 mod announce;
+mod chats;
 mod claims;
 mod commands;
 mod conversation;
@@ -13,6 +14,7 @@ mod door;
 mod feed;
 mod inbox;
 mod joins;
+mod moves;
 mod presses;
 mod relay;
 mod rights;
@@ -42,10 +44,12 @@ use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::{Value, json};
+use store::acting::Acting;
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    Announcements, BotInfos, ChatInfos, Erasures, FrontBot, Invites, Jobs, LinkPool, Links,
-    Messages, People, RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
+    Links, Messages, People, RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey,
+    Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -66,9 +70,12 @@ pub struct App {
     announcements: Announcements,
     deliveries: ChatDeliveries,
     claim_keys: ClaimKeys,
+    claim_links: ClaimLinks,
+    rebinds_max: u32,
     link_base: String,
     bots: BotInfos,
     chat_infos: ChatInfos,
+    moved_chats: chats::MovedChats,
     join_request_hold: Duration,
     seats: Seats,
     messages: Messages,
@@ -104,12 +111,15 @@ impl App {
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
+            claim_links: ClaimLinks::from_env(env, &deliveries, &aws),
+            rebinds_max: settings::rebinds_max(env),
             link_base: settings::telegram_link_base(env),
             deliveries,
             join_request_hold: settings::join_request_hold(env),
             chats,
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
+            moved_chats: chats::MovedChats::default(),
             seats: Seats::from_env(aws.dynamodb(), env),
             messages: Messages::from_env(aws.dynamodb(), env),
             message_bells: Bells::from_env(aws.sqs(), env),
@@ -237,6 +247,14 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             return Rejection::Unavailable.answer();
         }
     }
+    if let Err(fault) = chats::learn(app, &update.kind).await {
+        error!(
+            fault = "unavailable",
+            "it can't be told yet whose chat an update is of: {}",
+            chain(fault.as_ref())
+        );
+        return Rejection::Unavailable.answer();
+    }
     let outcome = match &update.kind {
         UpdateKind::Ignored(reason) | UpdateKind::Member(MemberChange::Ignored(reason)) => {
             debug!(outcome = "ignored", "{reason}");
@@ -244,6 +262,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         }
         UpdateKind::Member(change) if desk::is_of(app, change) => desk::left(app, change).await,
         UpdateKind::Member(change) => joins::member(app, change).await,
+        UpdateKind::Moved(moved) => chats::moved(app, moved).await,
         UpdateKind::Bot(membership) => rights::changed(app, bot, update.id, membership).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
@@ -344,6 +363,17 @@ impl App {
         self.deliveries.has_claims() || self.operator_chat.is_some()
     }
 
+    fn acting(&self) -> Acting<'_> {
+        Acting {
+            invites: &self.invites,
+            links: &self.links,
+            tasks: &self.tasks,
+            events: &self.events,
+            clock: &self.clock,
+            any_bot: None,
+        }
+    }
+
     /// Reads an update.
     fn read(&self, body: &[u8]) -> Result<Update, NotJson> {
         match self.operator_chat {
@@ -354,9 +384,14 @@ impl App {
 
     /// The id by which members of a chat are known.
     fn canonical_chat(&self, chat: ChatId) -> ChatId {
-        self.chats
-            .named(chat)
-            .map_or(chat, |(_, canonical_id)| canonical_id)
+        let named = self.chats.named(chat).map(|(_, canonical_id)| canonical_id);
+        let known = named.or_else(|| self.moved_chats.canonical_of(chat));
+        known.unwrap_or(chat)
+    }
+
+    /// Whether a chat is one of ours, by an id that it got since, too.
+    fn is_ours(&self, chat: ChatId) -> bool {
+        self.chats.contains(chat) || self.moved_chats.canonical_of(chat).is_some()
     }
 
     /// The bot that people talk with, as it was a minute ago.

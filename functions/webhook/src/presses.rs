@@ -3,7 +3,7 @@
 use domain::button::{ButtonData, OUR_MARK};
 use domain::id::RequestId;
 use domain::person::{Counted, Intake};
-use domain::texts::Text;
+use domain::texts::{Code, Text};
 use domain::update::ButtonPress;
 use serde_json::{Value, json};
 use store::FrontBot;
@@ -11,8 +11,9 @@ use tracing::{info, warn};
 
 use crate::commands::{buyer, end, privacy};
 use crate::conversation::{Conversation, Sight};
+use crate::relay::{self, RelayAuthor, RelayCause};
 use crate::say::Cause;
-use crate::{App, Failure, Handled, Met, UpdateOutcome};
+use crate::{App, Failure, Handled, Met, UpdateOutcome, moves};
 
 /// Handles a press. Its time is when it was first met: Telegram gives it none.
 pub(crate) async fn pressed(
@@ -63,6 +64,11 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
         }
         ButtonData::OtherAccount(_) => conversation.answer(Text::ClaimTakenOther).await,
         ButtonData::NotMe(request) => not_me(conversation, request).await,
+        ButtonData::AnotherAccount(request) => moves::ask(conversation, request).await,
+        ButtonData::Move { request, version } => {
+            moves::confirmed(conversation, request, version).await
+        }
+        ButtonData::MoveNot => conversation.show_seats(Text::AccessNothing).await,
         ButtonData::LostLink => conversation.answer(Text::LostLink).await,
         ButtonData::NewsStop => {
             app.people.opt_out(person, true, now).await?;
@@ -86,6 +92,31 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
     }
 }
 
+/// The same where operators answer people: in the topic of this person.
+async fn tell_operators(
+    conversation: &Conversation<'_>,
+    request: RequestId,
+) -> Result<(), Failure> {
+    let (app, cause) = (conversation.app, conversation.cause);
+    let Some(desk) = app.operator_chat else {
+        return Ok(());
+    };
+    let cause = RelayCause {
+        bot: cause.bot,
+        desk,
+        update: cause.update,
+        at: cause.at,
+    };
+    let author = RelayAuthor {
+        person: conversation.person(),
+        language: conversation.language,
+    };
+    let id = request.to_string();
+    let request = Code(&id);
+    let html = Text::TopicConflict { request }.html(app.default_language);
+    relay::note(app, cause, author, &conversation.who.name, &html).await
+}
+
 /// Somebody else has the seat that this person says they paid for: a person must look.
 async fn not_me(conversation: &Conversation<'_>, request: RequestId) -> Result<(), Failure> {
     let invite = conversation.app.invites.get(request).await?;
@@ -100,5 +131,6 @@ async fn not_me(conversation: &Conversation<'_>, request: RequestId) -> Result<(
     }
     warn!(invite.id = %request, telegram.user = %conversation.person(), outcome = "conflict",
         "a person says that somebody else has claimed the seat that they paid for; look at the request and ask its shop");
+    tell_operators(conversation, request).await?;
     conversation.answer(Text::ClaimTakenNotMe).await
 }

@@ -160,7 +160,7 @@ pub(crate) async fn wrote(
     };
     let mut messages = Vec::new();
     if record.wanted_by == Some(cause.update) {
-        let html = card(app, author, written).await?;
+        let html = card(app, author, &written.author_name).await?;
         let content = post(Content::Pinned { html });
         messages.push(cause.message("0card", cause.desk, content));
     }
@@ -200,6 +200,42 @@ pub(crate) async fn wrote(
         "what a person wrote is passed on"
     );
     Ok(UpdateOutcome::Handled)
+}
+
+/// Has operators told something of a person, in their topic, once for the update. A blocked person has nothing told.
+pub(crate) async fn note(
+    app: &App,
+    cause: RelayCause,
+    author: RelayAuthor,
+    name: &str,
+    html: &str,
+) -> Result<(), Failure> {
+    let own = TopicOwner::Person(author.person);
+    let mut record = app.topics.get(own).await?;
+    if record.is_blocked {
+        return Ok(());
+    }
+    let owner = owner(app, cause, author, &mut record).await?;
+    let (name_shown, html) = match owner {
+        TopicOwner::Person(_) => (name, html.to_owned()),
+        TopicOwner::Newcomers => {
+            let head = format!("<b>{}</b> · {}", Name(name), author.person);
+            (NEWCOMERS_NAME, format!("{head}\n{html}"))
+        }
+    };
+    let post = |content: Content| Content::InTopic {
+        owner,
+        topic_name: owner.topic_name(name_shown),
+        language: app.default_language,
+        post: Box::new(content),
+    };
+    let mut messages = Vec::new();
+    if record.wanted_by == Some(cause.update) {
+        let html = card(app, author, name).await?;
+        messages.push(cause.message("0card", cause.desk, post(Content::Pinned { html })));
+    }
+    messages.push(cause.message("1", cause.desk, post(silent(html))));
+    put(app, cause, &messages).await
 }
 
 async fn pass_on_edit(
@@ -372,7 +408,7 @@ fn silent(html: String) -> Content {
 }
 
 /// What is pinned in a topic: who it is, their language, and their seats.
-async fn card(app: &App, author: RelayAuthor, written: &WrittenMessage) -> Result<String, Failure> {
+async fn card(app: &App, author: RelayAuthor, name: &str) -> Result<String, Failure> {
     let now = app.clock.now();
     let mut seats = app.seats.of(author.person).await?;
     seats.retain(|seat| seat.is_admitted(now));
@@ -391,7 +427,7 @@ async fn card(app: &App, author: RelayAuthor, written: &WrittenMessage) -> Resul
         .collect();
     let language = app.default_language;
     let head = Text::TopicHead {
-        person: Name(&written.author_name),
+        person: Name(name),
         language: Name(author.language.name()),
     };
     let below = match lines.is_empty() {

@@ -41,7 +41,7 @@ pub(crate) async fn changed(
         app.people.reach(person, reachable, membership.at).await?;
         return Ok(UpdateOutcome::Handled);
     }
-    match app.chats.contains(membership.chat) {
+    match app.is_ours(membership.chat) {
         true => in_our_chat(app, bot.or(front), update, membership).await,
         false => elsewhere(app, update, membership).await,
     }

@@ -114,11 +114,15 @@ impl Call<'_> {
                 Failed::NotCounted
             }
             Fault::Migrated(to) if to != chat => {
-                if let Err(fault) = app
-                    .limits
-                    .migrate(self.canonical_chat, self.configured, to)
-                    .await
-                {
+                // What the webhook reads goes first: from the lease on nobody calls the old id, so that this is not met again.
+                let noted = async {
+                    let canonical_chat = self.canonical_chat;
+                    app.chat_infos.moved(canonical_chat, to, now).await?;
+                    app.limits
+                        .migrate(canonical_chat, self.configured, to)
+                        .await
+                };
+                if let Err(fault) = noted.await {
                     error!(chat.id = %chat, fault = "unavailable", "the new id of a chat could not be stored: {}", chain(&fault));
                     self.board.lock().is_broken = true;
                 }

@@ -21,6 +21,7 @@ mod run;
 mod seat;
 mod task;
 mod tick;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +43,8 @@ use runtime::settings::{self, Lifetimes};
 use serde::Serialize;
 use store::queue::{Bell, Bells, Envelope, MessageBell, Queue};
 use store::{
-    Announcements, BotInfos, ChatInfos, Invites, LinkPool, Links, Messages, People, RateLimits,
-    Seats, Tasks,
+    Announcements, BotInfos, ChatInfos, Invites, LinkPool, LinkTeller, Links, Messages, People,
+    RateLimits, Seats, Tasks,
 };
 use telegram::{self, Bots};
 use tokio::time::Instant;
@@ -73,6 +74,7 @@ pub struct App {
     people: People,
     default_language: Language,
     chat_infos: ChatInfos,
+    link_teller: LinkTeller,
     messages: Messages,
     message_bells: Bells<MessageBell>,
     targets: Targets,
@@ -107,6 +109,7 @@ impl App {
             people: People::from_env(aws.dynamodb(), env),
             default_language: settings::default_language(env),
             chat_infos: ChatInfos::from_env(aws.dynamodb(), env),
+            link_teller: LinkTeller::from_env(env, &aws),
             messages: Messages::from_env(aws.dynamodb(), env),
             message_bells: Bells::from_env(aws.sqs(), env),
             pool_ttl: settings::link_pool_ttl(env, &targets),

@@ -38,7 +38,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::board::{Board, LEAD};
 use crate::call::{Call, TaskEnd};
-use crate::given_up;
+use crate::{given_up, waiting};
 
 /// How old what is known of the lease may be when a call is begun.
 const CHECK_AFTER: Duration = Duration::from_millis(250);
@@ -116,6 +116,8 @@ struct Run<'a> {
     board: std::sync::Arc<Board>,
     calls: FuturesUnordered<BoxFuture<'a, Finished>>,
     finished: Vec<Finished>,
+    /// Until when those had asked who wait long and were told so.
+    told_until: Option<Timestamp>,
     /// The process died twice in a row: one task at a time, named before it is begun.
     is_careful: bool,
 }
@@ -150,6 +152,7 @@ impl<'a> Run<'a> {
             under_way: UnderWay::default(),
             calls: FuturesUnordered::new(),
             finished: Vec::new(),
+            told_until: None,
         }
     }
 
@@ -355,8 +358,21 @@ impl<'a> Run<'a> {
             malformed.extend(others);
         }
         self.lanes = lanes;
+        self.tell_who_waits(now).await;
         self.set_aside(&malformed).await?;
         self.unknown_bots().await
+    }
+
+    /// Nothing is read for it while nobody waits long.
+    async fn tell_who_waits(&mut self, now: Timestamp) {
+        let oldest = self.lanes.oldest();
+        if !oldest.is_some_and(|oldest| waiting::is_long(oldest, now)) {
+            return;
+        }
+        let (app, chat, told_until) = (self.app, self.chat, self.told_until);
+        let under_way = self.under_way.clone();
+        let told = waiting::tell(app, chat, told_until, move |task| under_way.has(task));
+        self.told_until = self.beside(told).await;
     }
 
     async fn read_on(&mut self, lane: Lane, after: &str) -> Result<(), StoreError> {

@@ -22,6 +22,9 @@ use tracing::warn;
 use crate::App;
 use crate::call::Call;
 
+/// How late a place in the queue is still told, after it was true.
+const WAITING_AGE: Duration = Duration::from_secs(60);
+
 /// What somebody at the door is told.
 #[derive(Clone, Copy)]
 pub(crate) enum DoorNews {
@@ -29,6 +32,8 @@ pub(crate) enum DoorNews {
     TapAgain,
     /// They are in as many chats as Telegram allows.
     TooManyChats,
+    /// They wait, in this place, and need not do anything.
+    Waiting(u32),
 }
 
 impl DoorNews {
@@ -36,6 +41,15 @@ impl DoorNews {
         match self {
             Self::TapAgain => Text::JoinTapAgain { chat },
             Self::TooManyChats => Text::JoinTooManyChats { chat },
+            Self::Waiting(place) => Text::JoinWaiting { chat, place },
+        }
+    }
+
+    /// How late it is still worth something, of what nobody misses.
+    const fn age(self) -> Option<Duration> {
+        match self {
+            Self::TapAgain | Self::TooManyChats => None,
+            Self::Waiting(_) => Some(WAITING_AGE),
         }
     }
 }
@@ -97,23 +111,24 @@ pub(crate) async fn tell(
             .await?
             .and_then(|person| person.language);
         let language = chosen.unwrap_or(app.default_language);
+        let (now, age) = (app.clock.now(), news.age());
         let message = Message {
             id: MessageId::new(at, cause),
             bot: front.bot,
             // A private chat has the id of its person.
             chat: ChatId(person.0),
             thread: None,
-            class: Class::Transactional,
+            class: age.map_or(Class::Transactional, |_| Class::Reply),
             content: Content::Text {
                 html: news.text(Name(&info.title)).html(language),
-                buttons: way_in(&info, language),
+                buttons: age.map_or_else(|| way_in(&info, language), |_| Vec::new()),
                 protect: true,
                 silent: false,
             },
             not_before: None,
-            not_after: None,
+            not_after: age.map(|age| now.plus(age)),
         };
-        app.messages.put(&message, app.clock.now()).await?;
+        app.messages.put(&message, now).await?;
         app.message_bells.ring(front.bot).await;
         Ok::<_, StoreError>(())
     };

@@ -12,7 +12,7 @@ use store::{Found, StoreError};
 use tracing::{error, info};
 
 use crate::run::{Budget, dispatch};
-use crate::{App, audit};
+use crate::{App, audit, waiting};
 
 /// What one tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -59,7 +59,12 @@ async fn of_chat(app: &App, chat: ChatId, budget: Budget) -> Result<bool, StoreE
     }
     let now = app.clock.now();
     let lease = app.limits.get(chat).await?;
-    if lease.is_held(now) || lease.is_waiting(&app.bot_ids(), now) {
+    if lease.is_held(now) {
+        return Ok(false);
+    }
+    if lease.is_waiting(&app.bot_ids(), now) {
+        // Nobody serves them now, and nobody else would say so.
+        waiting::tell(app, chat, None, |_| false).await;
         return Ok(false);
     }
     let bots = app.bots.iter().map(telegram::Telegram::bot);

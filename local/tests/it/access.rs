@@ -7,7 +7,7 @@ use bytes::Bytes;
 use local::harness::TestStack;
 use runtime::clock::Clock;
 use runtime::config::Env;
-use serde_json::json;
+use serde_json::{Value, json};
 use simulators::telegram::{Tap, User};
 
 const CLAIMED: (&str, &str) = ("CHAT_DELIVERY", "claim");
@@ -116,6 +116,18 @@ async fn a_ban_by_hand_is_not_undone_by_a_payment() {
     assert_eq!(lifted, 0);
 }
 
+/// What the bot asks of Telegram by somebody else's hand; answers the result.
+async fn by_its_bot(stack: &TestStack, method: &str, parameters: Value) -> Value {
+    let token = &stack.env()["TELEGRAM_BOT_TOKEN"];
+    let uri = format!("{}/bot{token}/{method}", stack.telegram.url());
+    let call = http::Request::post(uri).header("content-type", "application/json");
+    let call = call.body(Bytes::from(parameters.to_string())).unwrap();
+    let answer = stack.telegram.call(call).await.unwrap();
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(answer["ok"], true, "{answer}");
+    answer["result"].clone()
+}
+
 /// What `setup` does at a deployment.
 async fn is_deployed_again(stack: &TestStack) {
     let env: HashMap<String, String> = stack.env().clone();
@@ -134,17 +146,103 @@ async fn a_request_link_that_an_administrator_revoked_is_made_anew_by_setup() {
     // As it is, nothing changes.
     is_deployed_again(&stack).await;
     assert_eq!(shown(&stack).await, before);
-    let token = stack.env()["TELEGRAM_BOT_TOKEN"].clone();
-    let uri = format!("{}/bot{token}/revokeChatInviteLink", stack.telegram.url());
-    let body = json!({"chat_id": stack.chat_id, "invite_link": before[0]});
-    let revoke = http::Request::post(uri).header("content-type", "application/json");
-    let revoke = revoke.body(Bytes::from(body.to_string())).unwrap();
-    let revoked = stack.telegram.call(revoke).await;
-    assert_eq!(
-        revoked.map(|answer| answer.status().as_u16()).ok(),
-        Some(200)
-    );
+    let link = json!({"chat_id": stack.chat_id, "invite_link": before[0]});
+    by_its_bot(&stack, "revokeChatInviteLink", link).await;
     is_deployed_again(&stack).await;
     assert_ne!(shown(&stack).await, before);
     comes_in(&stack).await;
+}
+
+const NEW_CHAT: i64 = -1_009_999_999_999;
+
+/// She comes in by the chat's door, goes and comes back, in the supergroup that it has become; and is taken out of it.
+async fn comes_and_goes_in_the_new_chat(stack: &TestStack) {
+    let is_in = || stack.telegram.status(NEW_CHAT, ALICE).is_present();
+    for _ in 0..2 {
+        let [door] = &shown(stack).await[..] else {
+            panic!("{:?}", stack.customer(ALICE).messages_of(stack.bot_id));
+        };
+        assert_eq!(stack.customer(ALICE).tap(door), Tap::Requested);
+        stack.run_until_idle().await;
+        assert!(is_in());
+        stack.clock.advance(SECONDS);
+        stack.telegram.leave(NEW_CHAT, ALICE);
+        stack.run_until_idle().await;
+        assert!(!is_in());
+    }
+    let [door] = &shown(stack).await[..] else {
+        panic!("no way in");
+    };
+    assert_eq!(stack.customer(ALICE).tap(door), Tap::Requested);
+    stack.run_until_idle().await;
+    let found = stack.operator().find("userId=alice").await;
+    let invite = &found.body["invites"][0];
+    assert_eq!(invite["join"]["telegramUserId"], json!(ALICE), "{invite}");
+    stack.clock.advance(SECONDS);
+    let id = invite["requestId"].as_str().unwrap();
+    let operator = stack.operator();
+    let stolen = operator.act(id, "rebind", json!({"stolen": true})).await;
+    assert_eq!(stolen.status, 200);
+    stack.run_until_idle().await;
+    assert!(!is_in());
+}
+
+#[tokio::test]
+async fn a_group_that_became_a_supergroup() {
+    let (stack, _) = claimed().await;
+    stack.telegram.migrate_chat(stack.chat_id, NEW_CHAT);
+    stack.run_until_idle().await;
+    comes_and_goes_in_the_new_chat(&stack).await;
+    // Nor does a deployment after it make another door.
+    let before = shown(&stack).await;
+    is_deployed_again(&stack).await;
+    assert_eq!(shown(&stack).await, before);
+}
+
+/// Has the chat become a supergroup while its bot hears no messages, as a bot does that only keeps the door.
+async fn migrates_unheard(stack: &TestStack) {
+    let known = by_its_bot(stack, "getWebhookInfo", json!({})).await;
+    let hears = async |kinds: &Value| {
+        let webhook = json!({"url": known["url"], "allowed_updates": kinds,
+            "secret_token": stack.env()["TELEGRAM_WEBHOOK_SECRET"]});
+        by_its_bot(stack, "setWebhook", webhook).await;
+    };
+    hears(&json!([
+        "chat_member",
+        "my_chat_member",
+        "chat_join_request"
+    ]))
+    .await;
+    stack.telegram.migrate_chat(stack.chat_id, NEW_CHAT);
+    stack.run_until_idle().await;
+    hears(&known["allowed_updates"]).await;
+}
+
+#[tokio::test]
+async fn a_group_that_became_a_supergroup_while_its_bot_hears_no_messages() {
+    for is_redeployed in [false, true] {
+        let (stack, _) = claimed().await;
+        migrates_unheard(&stack).await;
+        if is_redeployed {
+            is_deployed_again(&stack).await;
+        }
+        comes_and_goes_in_the_new_chat(&stack).await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_became_a_supergroup_as_the_dispatcher_finds_out() {
+    let (stack, _) = claimed().await;
+    comes_in(&stack).await;
+    migrates_unheard(&stack).await;
+    let found = stack.operator().find("userId=alice").await;
+    let id = found.body["invites"][0]["requestId"].as_str().unwrap();
+    let operator = stack.operator();
+    let stolen = operator.act(id, "rebind", json!({"stolen": true})).await;
+    assert_eq!(stolen.status, 200);
+    stack.run_until_idle().await;
+    assert!(!stack.telegram.status(NEW_CHAT, ALICE).is_present());
+    // What Telegram reports from there is taken for what it is.
+    let status = stack.shop().status(id).await;
+    assert!(status["leftAt"].is_string(), "{status}");
 }

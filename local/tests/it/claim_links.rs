@@ -1,5 +1,7 @@
 //! Claim links: a payment of a claimed chat is answered with one, at once, without a call of Telegram and without a task.
 
+mod queue;
+
 use local::harness::{JOINED, LINK_CREATED, TestStack};
 use serde_json::json;
 use simulators::telegram::Tap;

@@ -38,6 +38,7 @@ mod service_on_one_machine;
 mod shop;
 mod startup;
 mod telegram_failures;
+mod told_links;
 mod update_kinds;
 mod webengage_failures;
 mod who_joined;

@@ -24,6 +24,7 @@ const FUNCTIONS: [(&str, &[&str]); 13] = [
             "EVENT_QUEUE_URL",
             "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
             "TELEGRAM_CHAT_ID",
         ],
     ),
@@ -233,7 +234,7 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         (
             "request",
             &[0, 2, 7, 8, 9, 10][..],
-            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL",
+            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL",
         ),
         ("status", &[2], ""),
         (

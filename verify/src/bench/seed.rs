@@ -135,5 +135,6 @@ fn mint(id: RequestId, purchase: &Purchase) -> Mint {
         user_id: purchase.user_id.clone(),
         transaction_id: purchase.transaction_id.clone(),
         link_version: 0,
+        telegram_user_id: None,
     }
 }

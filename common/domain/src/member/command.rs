@@ -119,6 +119,8 @@ pub enum SeatRejection {
     TooManyEntitlements,
     /// The seat has no such entitlement.
     UnknownEntitlement,
+    /// An operator ended the entitlement, which was to move.
+    EntitlementEnded,
     /// No removal is planned.
     NoRemoval,
     /// A removal is claimed and may be under way.
@@ -133,9 +135,10 @@ pub enum SeatRejection {
 
 impl SeatRejection {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TooManyEntitlements,
         Self::UnknownEntitlement,
+        Self::EntitlementEnded,
         Self::NoRemoval,
         Self::RemovalClaimed,
         Self::LookFirst,
@@ -149,6 +152,7 @@ impl SeatRejection {
         match self {
             Self::TooManyEntitlements => "too_many_entitlements",
             Self::UnknownEntitlement => "unknown_entitlement",
+            Self::EntitlementEnded => "entitlement_ended",
             Self::NoRemoval => "no_removal",
             Self::RemovalClaimed => "removal_claimed",
             Self::LookFirst => "look_first",

@@ -99,7 +99,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimKept => "Fine, nothing was used. Pass the link on to the person it is for.".into(),
 
         Text::MoveAsk { chat } => format!(
-            "You can take your access to <b>{chat}</b> to another account. I make a new link, and you open it there. \
+            "You can take your access to <b>{chat}</b> to another account. I make a new link, and you open it there; the link that you had is dead then. \
              Once it is used, this account has to leave the chat.\n\n\
              Make the new link?"
         ),
@@ -142,6 +142,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::Banned { chat } => format!(
             "An administrator has banned you from <b>{chat}</b>, so I can't let you in. Please ask with /support."
         ),
+
+        Text::LinkDelivered { link } => format!("Thank you for your purchase! Here is your way in. It is for you alone, and works once:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("It works until {}.", date(until)),
 
         Text::Access => "<b>Your access</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: until {}", date(until)),
@@ -236,6 +239,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TopicShared => "Several people write in this topic. Answer one of their messages, so that I know whom this is for. \
             Nothing was sent."
             .into(),
+        Text::TopicConflict { request } => format!("This person says that somebody else has claimed the seat that they paid for. Look at request {request}, and ask its shop."),
         Text::TopicDelete => "Send /delete as an answer to the message that I am to take back.".into(),
         Text::TopicBlocked => "I take no more messages from this person. Their seats stay. /unblock undoes it.".into(),
         Text::TopicUnblocked => "I take messages from this person again.".into(),
@@ -315,8 +319,10 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::UseLink => "Use it for myself".into(),
         Label::KeepLink => "Keep it for somebody else".into(),
         Label::AnotherAccount => "I have another account".into(),
+        Label::AnotherAccountOf { chat } => format!("I have another account: {chat}"),
         Label::LostLink => "I lost my link".into(),
         Label::Move => "Make the new link".into(),
+        Label::CopyLink => "Copy the link".into(),
         Label::MoveNot => "Leave it here".into(),
         Label::Export => "Get a copy of my data".into(),
         Label::Erase => "Erase my data".into(),

@@ -97,7 +97,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimKept => "De acuerdo, no se usó nada. Pasa el enlace a la persona para quien es.".into(),
 
         Text::MoveAsk { chat } => format!(
-            "Puedes llevar tu acceso a <b>{chat}</b> a otra cuenta. Yo hago un enlace nuevo y tú lo abres allí. \
+            "Puedes llevar tu acceso a <b>{chat}</b> a otra cuenta. Yo hago un enlace nuevo y tú lo abres allí; el enlace que tenías deja de servir. \
              En cuanto se use, esta cuenta tendrá que salir del chat.\n\n\
              ¿Hago el enlace nuevo?"
         ),
@@ -142,6 +142,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "Un administrador te expulsó de <b>{chat}</b>, así que no puedo dejarte entrar. \
              Pregunta con /support, por favor."
         ),
+
+        Text::LinkDelivered { link } => format!("¡Gracias por tu compra! Aquí tienes tu entrada. Es solo para ti y sirve una vez:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("Sirve hasta el {}.", date(until)),
 
         Text::Access => "<b>Tu acceso</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: hasta el {}", date(until)),
@@ -236,6 +239,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TopicShared => "En este tema escriben varias personas. Responde a uno de sus mensajes para que sepa para quién es. \
             No se ha enviado nada."
             .into(),
+        Text::TopicConflict { request } => format!("Esta persona dice que otra ha usado el acceso que ella pagó. Mira la solicitud {request} y pregunta a su tienda."),
         Text::TopicDelete => "Envía /delete como respuesta al mensaje que debo retirar.".into(),
         Text::TopicBlocked => "Ya no acepto mensajes de esta persona. Sus plazas siguen. /unblock lo deshace.".into(),
         Text::TopicUnblocked => "Vuelvo a aceptar mensajes de esta persona.".into(),
@@ -315,8 +319,10 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::UseLink => "Usarlo para mí".into(),
         Label::KeepLink => "Guardarlo para otra persona".into(),
         Label::AnotherAccount => "Tengo otra cuenta".into(),
+        Label::AnotherAccountOf { chat } => format!("Tengo otra cuenta: {chat}"),
         Label::LostLink => "Perdí mi enlace".into(),
         Label::Move => "Hacer el enlace nuevo".into(),
+        Label::CopyLink => "Copiar el enlace".into(),
         Label::MoveNot => "Dejarlo aquí".into(),
         Label::Export => "Recibir una copia de mis datos".into(),
         Label::Erase => "Borrar mis datos".into(),

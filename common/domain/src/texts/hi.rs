@@ -91,7 +91,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimKept => "ठीक है, कुछ भी इस्तेमाल नहीं हुआ। लिंक उस व्यक्ति को भेज दें जिसके लिए यह है।".into(),
 
         Text::MoveAsk { chat } => format!(
-            "आप <b>{chat}</b> का अपना एक्सेस दूसरे अकाउंट में ले जा सकते हैं। मैं नया लिंक बनाऊँगा, और आप उसे वहाँ खोलेंगे। \
+            "आप <b>{chat}</b> का अपना एक्सेस दूसरे अकाउंट में ले जा सकते हैं। मैं नया लिंक बनाऊँगा, और आप उसे वहाँ खोलेंगे; आपका पुराना लिंक तब काम नहीं करेगा। \
              जैसे ही वह इस्तेमाल होगा, इस अकाउंट को चैट छोड़नी होगी।\n\n\
              नया लिंक बनाऊँ?"
         ),
@@ -136,6 +136,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "एक एडमिन ने आपको <b>{chat}</b> में प्रतिबंधित किया है, इसलिए मैं आपको अंदर नहीं ले सकता। \
              कृपया /support से पूछें।"
         ),
+
+        Text::LinkDelivered { link } => format!("आपकी ख़रीद के लिए धन्यवाद! यह रहा आपका अंदर जाने का रास्ता। यह सिर्फ़ आपके लिए है और एक बार काम करता है:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("यह {} तक काम करेगा।", date(until)),
 
         Text::Access => "<b>आपका एक्सेस</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: {} तक", date(until)),
@@ -240,6 +243,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
             कुछ नहीं भेजा गया।"
                 .into()
         }
+        Text::TopicConflict { request } => format!("यह व्यक्ति कहता है कि जिस एक्सेस का भुगतान उसने किया, उसे किसी और ने ले लिया है। अनुरोध {request} देखें और उसकी दुकान से पूछें।"),
         Text::TopicDelete => "जो संदेश मुझे वापस लेना है, उसके जवाब में /delete भेजें।".into(),
         Text::TopicBlocked => {
             "मैं इस व्यक्ति के संदेश अब नहीं लेता। उसकी सीटें बनी रहती हैं। /unblock इसे वापस करता है।".into()
@@ -324,8 +328,10 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::UseLink => "अपने लिए इस्तेमाल करें".into(),
         Label::KeepLink => "किसी और के लिए रखें".into(),
         Label::AnotherAccount => "मेरा दूसरा अकाउंट है".into(),
+        Label::AnotherAccountOf { chat } => format!("मेरा दूसरा अकाउंट है: {chat}"),
         Label::LostLink => "मेरा लिंक खो गया".into(),
         Label::Move => "नया लिंक बनाएँ".into(),
+        Label::CopyLink => "लिंक कॉपी करें".into(),
         Label::MoveNot => "यहीं रहने दें".into(),
         Label::Export => "मेरे डेटा की कॉपी लें".into(),
         Label::Erase => "मेरा डेटा मिटाएँ".into(),

@@ -99,7 +99,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimKept => "Tudo bem, nada foi usado. Passe o link para a pessoa a quem ele se destina.".into(),
 
         Text::MoveAsk { chat } => format!(
-            "Você pode levar o seu acesso a <b>{chat}</b> para outra conta. Eu faço um novo link, e você o abre por lá. \
+            "Você pode levar o seu acesso a <b>{chat}</b> para outra conta. Eu faço um novo link, e você o abre por lá; o link que você tinha deixa de funcionar. \
              Assim que ele for usado, esta conta terá de sair do chat.\n\n\
              Faço o novo link?"
         ),
@@ -144,6 +144,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "Um administrador baniu você de <b>{chat}</b>, por isso não posso deixar você entrar. \
              Pergunte em /support, por favor."
         ),
+
+        Text::LinkDelivered { link } => format!("Obrigado pela sua compra! Aqui está a sua entrada. Ela é só para você e funciona uma vez:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("Ela funciona até {}.", date(until)),
 
         Text::Access => "<b>Seu acesso</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: até {}", date(until)),
@@ -238,6 +241,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TopicShared => "Várias pessoas escrevem neste tópico. Responda a uma das mensagens delas, para que eu saiba para quem é. \
             Nada foi enviado."
             .into(),
+        Text::TopicConflict { request } => format!("Esta pessoa diz que outra usou o acesso que ela pagou. Veja o pedido {request} e pergunte à loja dele."),
         Text::TopicDelete => "Envie /delete como resposta à mensagem que devo retirar.".into(),
         Text::TopicBlocked => "Não aceito mais mensagens desta pessoa. Os lugares dela ficam. /unblock desfaz isso.".into(),
         Text::TopicUnblocked => "Aceito de novo mensagens desta pessoa.".into(),
@@ -317,8 +321,10 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::UseLink => "Usar para mim".into(),
         Label::KeepLink => "Guardar para outra pessoa".into(),
         Label::AnotherAccount => "Tenho outra conta".into(),
+        Label::AnotherAccountOf { chat } => format!("Tenho outra conta: {chat}"),
         Label::LostLink => "Perdi o meu link".into(),
         Label::Move => "Fazer o novo link".into(),
+        Label::CopyLink => "Copiar o link".into(),
         Label::MoveNot => "Deixar aqui".into(),
         Label::Export => "Receber uma cópia dos meus dados".into(),
         Label::Erase => "Apagar os meus dados".into(),

@@ -102,7 +102,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimKept => "Хорошо, ссылка не использована. Передайте её тому, для кого она.".into(),
 
         Text::MoveAsk { chat } => format!(
-            "Доступ к <b>{chat}</b> можно перенести на другой аккаунт. Я сделаю новую ссылку, и вы откроете её там. \
+            "Доступ к <b>{chat}</b> можно перенести на другой аккаунт. Я сделаю новую ссылку, и вы откроете её там; прежняя ссылка перестанет работать. \
              Как только она сработает, этому аккаунту придётся покинуть чат.\n\n\
              Сделать новую ссылку?"
         ),
@@ -146,6 +146,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "Администратор заблокировал вас в <b>{chat}</b>, поэтому впустить вас я не могу. \
              Напишите, пожалуйста, в /support."
         ),
+
+        Text::LinkDelivered { link } => format!("Спасибо за покупку! Вот ваш вход. Он только для вас и сработает один раз:\n\n{link}"),
+        Text::LinkWorksUntil { until } => format!("Он действует до {}.", date(until)),
 
         Text::Access => "<b>Ваш доступ</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: до {}", date(until)),
@@ -237,6 +240,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TopicShared => "В этой теме пишут несколько человек. Ответьте на одно из их сообщений, чтобы я знал, для кого это. \
             Ничего не отправлено."
             .into(),
+        Text::TopicConflict { request } => format!("Этот человек говорит, что доступ, за который он заплатил, занял кто-то другой. Посмотрите заявку {request} и спросите её магазин."),
         Text::TopicDelete => "Отправьте /delete в ответ на сообщение, которое я должен убрать.".into(),
         Text::TopicBlocked => "Я больше не принимаю сообщения от этого человека. Его места остаются. /unblock отменяет это.".into(),
         Text::TopicUnblocked => "Я снова принимаю сообщения от этого человека.".into(),
@@ -316,8 +320,10 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::UseLink => "Использовать для себя".into(),
         Label::KeepLink => "Сохранить для другого".into(),
         Label::AnotherAccount => "У меня другой аккаунт".into(),
+        Label::AnotherAccountOf { chat } => format!("У меня другой аккаунт: {chat}"),
         Label::LostLink => "Моя ссылка потерялась".into(),
         Label::Move => "Сделать новую ссылку".into(),
+        Label::CopyLink => "Скопировать ссылку".into(),
         Label::MoveNot => "Оставить здесь".into(),
         Label::Export => "Получить копию моих данных".into(),
         Label::Erase => "Удалить мои данные".into(),

@@ -95,6 +95,11 @@ sentences! { 'a,
     /// An administrator banned the person by hand.
     Banned { chat: Name<'a> },
 
+    /// The invite link of a buyer whom the shop knows.
+    LinkDelivered { link: Address<'a> },
+    /// Stands below it.
+    LinkWorksUntil { until: Date },
+
     /// Heads the list of seats.
     Access,
     /// A seat that ends.
@@ -175,6 +180,8 @@ sentences! { 'a,
     TopicUnknownCommand,
     /// To operators: several people write in this topic.
     TopicShared,
+    /// To operators: somebody else has claimed the seat of this person, as they say.
+    TopicConflict { request: Code<'a> },
     /// To operators: how a message is taken back.
     TopicDelete,
     /// To operators: no more messages of this person.
@@ -302,10 +309,14 @@ sentences! { 'a,
     KeepLink,
     /// Of `/access`: asks [`Text::MoveAsk`].
     AnotherAccount,
+    /// The same of a person with several chats.
+    AnotherAccountOf { chat: LabelName<'a> },
     /// Of `/access`: answers [`Text::LostLink`].
     LostLink,
     /// Answers [`Text::MoveAsk`] with [`Text::MoveReady`].
     Move,
+    /// Below [`Text::MoveReady`]: copies the link, which can't be forwarded.
+    CopyLink,
     /// Leaves the seat where it is.
     MoveNot,
     /// Exports what is known of a person.

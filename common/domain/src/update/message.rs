@@ -76,6 +76,15 @@ pub struct GroupMessage {
     pub text: String,
 }
 
+/// A group has become a supergroup: <https://core.telegram.org/bots/api#message>, `migrate_to_chat_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatMoved {
+    /// The id of the group.
+    pub chat: ChatId,
+    /// The id of the supergroup.
+    pub to: ChatId,
+}
+
 /// Without the text, which is the person's own.
 impl fmt::Debug for GroupMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,10 +102,19 @@ pub(super) struct Message {
     sender_chat: Option<Chat>,
     date: i64,
     text: Option<String>,
+    migrate_to_chat_id: Option<i64>,
 }
 
 /// `raw` is the message as it came.
 pub(super) fn kind_of(message: Message, raw: &str) -> UpdateKind {
+    if let Some(to) = message.migrate_to_chat_id
+        && message.chat.kind == "group"
+    {
+        return UpdateKind::Moved(ChatMoved {
+            chat: ChatId(message.chat.id),
+            to: ChatId(to),
+        });
+    }
     if message.sender_chat.is_some() {
         return UpdateKind::Ignored("written in the name of a chat");
     }

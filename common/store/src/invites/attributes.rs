@@ -43,6 +43,7 @@ pub(super) const BOUND_TO: &str = "boundTo";
 pub(super) const BOUND_AT: &str = "boundAt";
 pub(super) const BOUND_FROM: &str = "boundFrom";
 pub(super) const IS_MOVING: &str = "isMoving";
+pub(super) const IS_STOLEN: &str = "isStolen";
 pub(super) const BOT_ID: &str = "botId";
 pub(super) const CANONICAL_CHAT_ID: &str = "canonicalChatId";
 pub(super) const SEAT_UNTIL: &str = "seatUntil";

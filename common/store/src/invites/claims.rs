@@ -28,7 +28,7 @@ impl Invites {
             .key(REQUEST_ID, s(claim.request_id))
             .update_expression(
                 "SET boundTo = :person, boundAt = if_not_exists(boundAt, :now), updatedAt = :now \
-                 REMOVE expiresAt, isMoving",
+                 REMOVE expiresAt, isMoving, isStolen",
             )
             .condition_expression(
                 "claimVersion = :version AND attribute_not_exists(voidedAt) \
@@ -86,7 +86,7 @@ impl Invites {
             .key(REQUEST_ID, s(claim.request_id))
             .update_expression(format!(
                 "SET boundTo = :person, boundAt = :now, boundFrom = :holder, updatedAt = :now, joinEventFired = :no, joinVersion = linkVersion \
-                 REMOVE isMoving, joinedAt, leftAt, returnedAt, telegramUserId, joinedLink{given_up}"
+                 REMOVE isMoving, isStolen, joinedAt, leftAt, returnedAt, telegramUserId, joinedLink{given_up}"
             ))
             .condition_expression(format!(
                 "claimVersion = :version AND attribute_not_exists(voidedAt) AND isMoving = :yes \
@@ -128,8 +128,8 @@ impl Invites {
     }
 
     /// Gives the request the claim link `next` of the next claim version, if it is still as `read` shows it, and notes
-    /// `entry`. From then on the seat is for whoever comes with that link; its event is pending, if a shop sold it. Durable on
-    /// [`Acted::Done`].
+    /// `entry`. From then on the seat is for whoever comes with that link; its event is pending, if a shop sold it. One that
+    /// was stolen says so until it is claimed. Durable on [`Acted::Done`].
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the same claim version is then not replaced again.
@@ -138,11 +138,13 @@ impl Invites {
         read: &Invite,
         next: &InviteLink,
         entry: &Entry,
+        is_stolen: bool,
     ) -> Result<Acted, StoreError> {
         let version = read.claim_version.unwrap_or_default();
         let history = read.history_with(entry).iter().map(entry_value).collect();
         let (is_same_holder, moving) = match read.bound_to {
             None => ("attribute_not_exists(boundTo)", ""),
+            Some(_) if is_stolen => ("boundTo = :holder", ", isMoving = :yes, isStolen = :yes"),
             Some(_) => ("boundTo = :holder", ", isMoving = :yes"),
         };
         let shown = match read.actions {

@@ -1,0 +1,104 @@
+//! The invite link of a request, told in private to a buyer whom the shop knows in Telegram.
+
+use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
+use domain::message::{Class, Content, Message, MessageId};
+use domain::person::Reachable;
+use domain::texts::{Address, Date, Language, Text};
+use domain::time::Timestamp;
+use runtime::aws;
+use runtime::config::Env;
+use runtime::settings;
+use tracing::info;
+
+use crate::queue::{Bells, MessageBell};
+use crate::{BotInfos, Messages, People, StoreError};
+
+/// What tells buyers their links.
+pub struct LinkTeller {
+    bots: BotInfos,
+    people: People,
+    messages: Messages,
+    bells: Bells<MessageBell>,
+    default_language: Language,
+}
+
+/// A link that is to be told.
+#[derive(Clone, Copy)]
+pub struct ToldLink<'a> {
+    /// Whose it is.
+    pub request_id: RequestId,
+    /// When the request was accepted.
+    pub created_at: Timestamp,
+    /// Which link of the request it is.
+    pub link_version: u32,
+    /// The link.
+    pub link: &'a InviteLink,
+    /// When it stops to work.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl LinkTeller {
+    /// Reads the environment; what is missing is reported by [`Env::check`].
+    pub fn from_env(env: &mut Env, aws: &aws::Shared) -> Self {
+        Self {
+            bots: BotInfos::from_env(aws.dynamodb(), env),
+            people: People::from_env(aws.dynamodb(), env),
+            messages: Messages::from_env(aws.dynamodb(), env),
+            bells: Bells::from_env(aws.sqs(), env),
+            default_language: settings::default_language(env),
+        }
+    }
+
+    /// Has a person told their link, if the bot may write to them. Durable on return. The message is known by request and
+    /// version, so that it is sent once, whoever tells it again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was put; telling it again is harmless.
+    pub async fn tell(
+        &self,
+        person: TelegramUserId,
+        told: ToldLink<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(front) = self.bots.front_lately(now).await? else {
+            return Ok(());
+        };
+        let known = self.people.get(person).await?;
+        let Some(known) = known.filter(|known| known.reachable == Reachable::Yes) else {
+            info!(invite.id = %told.request_id, outcome = "not_started", "a link is not told in private, since the bot can't write to its buyer");
+            return Ok(());
+        };
+        let language = Language::choose(known.language, None, self.default_language);
+        let link = Address(told.link.expose());
+        let until = told
+            .expires_at
+            .map(|until| Text::LinkWorksUntil { until: Date(until) });
+        let texts = [Some(Text::LinkDelivered { link }), until];
+        let lines: Vec<String> = texts
+            .iter()
+            .flatten()
+            .map(|text| text.html(language))
+            .collect();
+        let cause = format!("request#{}#link#{}", told.request_id, told.link_version);
+        let message = Message {
+            id: MessageId::new(told.created_at, &cause),
+            bot: front.bot,
+            // A private chat has the id of its person.
+            chat: ChatId(person.0),
+            thread: None,
+            class: Class::Transactional,
+            content: Content::Text {
+                html: lines.join("\n\n"),
+                buttons: Vec::new(),
+                protect: true,
+                silent: false,
+            },
+            not_before: None,
+            // It opens nothing any more by then.
+            not_after: told.expires_at,
+        };
+        self.messages.put(&message, now).await?;
+        self.bells.ring(front.bot).await;
+        Ok(())
+    }
+}
