@@ -139,9 +139,9 @@ pub struct Invite {
     pub claim_version: Option<u8>,
     /// Who claimed it.
     pub bound_to: Option<TelegramUserId>,
-    /// When they did, or claimed it anew while it moved away from them.
+    /// When they did, or claimed it back after it was taken away from them as stolen.
     pub bound_at: Option<Timestamp>,
-    /// From whom they took it over, if it moved to them and they did not claim it anew since.
+    /// From whom they took it over, if it moved to them and they did not claim it back since.
     pub bound_from: Option<TelegramUserId>,
     /// Whether whoever comes with its present claim link takes it over from who claimed it.
     pub is_moving: bool,

@@ -39,7 +39,7 @@ pub enum Binding<'a> {
     New(&'a Invite),
     /// They claim it, by this claim.
     Claim(Claim),
-    /// They claim it while it moves away from them, by this claim.
+    /// It was taken away from them as stolen, and they claim it back, by this claim.
     TakeBack(Claim),
     /// They claim it while it moves: its former holder loses it.
     TakeOver {

@@ -144,7 +144,7 @@ impl Conversation<'_> {
                 claim,
                 holder,
             },
-            None if invite.is_moving => Binding::TakeBack(claim),
+            None if invite.is_stolen => Binding::TakeBack(claim),
             None => Binding::Claim(claim),
         };
         let written = app.seats.bind(

@@ -40,7 +40,7 @@ impl Invites {
             .build()
     }
 
-    /// The same of a request that moves away from the person: it is theirs anew, as of now. Done again it is not moving.
+    /// The same of a request that was stolen, by the person from whom it was taken away: it is theirs anew, as of now.
     pub(in super::super) fn taking_back(
         &self,
         claim: Claim,
@@ -51,10 +51,10 @@ impl Invites {
             .table_name(&self.0.name)
             .key(REQUEST_ID, s(claim.request_id))
             .update_expression(
-                "SET boundAt = :now, updatedAt = :now REMOVE boundFrom, expiresAt, isMoving",
+                "SET boundAt = :now, updatedAt = :now REMOVE boundFrom, expiresAt, isMoving, isStolen",
             )
             .condition_expression(
-                "claimVersion = :version AND attribute_not_exists(voidedAt) AND isMoving = :yes \
+                "claimVersion = :version AND attribute_not_exists(voidedAt) AND isStolen = :yes \
                  AND boundTo = :person",
             )
             .expression_attribute_values(":person", n(person))
