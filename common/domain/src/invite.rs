@@ -110,6 +110,8 @@ pub struct Invite {
     pub joined_at: Option<Timestamp>,
     /// When who joined last has left the chat. It stays until somebody joins again.
     pub left_at: Option<Timestamp>,
+    /// When somebody was inside again last by the same seat, after a leave.
+    pub returned_at: Option<Timestamp>,
     /// The version of the link from which on a join counts: that of the last re-issue after somebody had left. The event
     /// of each of these joins has an id of its own.
     pub join_version: u32,
@@ -137,9 +139,9 @@ pub struct Invite {
     pub claim_version: Option<u8>,
     /// Who claimed it.
     pub bound_to: Option<TelegramUserId>,
-    /// When they did.
+    /// When they did, or claimed it back after it was taken away from them as stolen.
     pub bound_at: Option<Timestamp>,
-    /// From whom they took it over, if it moved to them.
+    /// From whom they took it over, if it moved to them and they did not claim it back since.
     pub bound_from: Option<TelegramUserId>,
     /// Whether whoever comes with its present claim link takes it over from who claimed it.
     pub is_moving: bool,
@@ -254,6 +256,7 @@ impl Invite {
             telegram_user_id: None,
             joined_at: None,
             left_at: None,
+            returned_at: None,
             join_version: 0,
             error: None,
             done_at: None,

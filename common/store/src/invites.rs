@@ -431,6 +431,7 @@ impl Invites {
                 .map_err(|_| self.0.malformed(TELEGRAM_USER_ID))?,
             joined_at: reader.optional_instant(JOINED_AT)?,
             left_at: reader.optional_instant(LEFT_AT)?,
+            returned_at: reader.optional_instant(RETURNED_AT)?,
             join_version: reader.optional_number(JOIN_VERSION)?.unwrap_or_default(),
             error: reader.optional_text(ERROR)?.map(str::to_owned),
             created_at: reader.parsed(CREATED_AT)?,

@@ -39,6 +39,8 @@ pub enum Binding<'a> {
     New(&'a Invite),
     /// They claim it, by this claim.
     Claim(Claim),
+    /// It was taken away from them as stolen, and they claim it back, by this claim.
+    TakeBack(Claim),
     /// They claim it while it moves: its former holder loses it.
     TakeOver {
         /// The request, as it was read.
@@ -182,12 +184,13 @@ impl Seats {
                         Err(rejection) => return Ok(Some(SeatWritten::Rejected(rejection))),
                     }
                 }
-                Binding::New(..) | Binding::Claim(_) => None,
+                Binding::New(..) | Binding::Claim(_) | Binding::TakeBack(_) => None,
             };
             let writes = || -> Result<_, BuildError> {
                 let first = match binding {
                     Binding::New(invite) => put(invites.put_new(invite, now)?),
                     Binding::Claim(claim) => update(invites.binding(claim, person, now)?),
+                    Binding::TakeBack(claim) => update(invites.taking_back(claim, person, now)?),
                     Binding::TakeOver {
                         read,
                         claim,

@@ -114,7 +114,7 @@ pub(crate) async fn register(
     if app.endpoints.directory().await.map_err(unavailable)?.len() >= ENDPOINTS_MAX {
         return Err(Rejection::TooManyEndpoints);
     }
-    let secret = secret();
+    let (secret, now) = (secret(), app.clock.now());
     let endpoint = Endpoint {
         id: EndpointId::of(Uuid::new_v4()),
         url: url.into(),
@@ -125,7 +125,8 @@ pub(crate) async fn register(
             until: None,
         }],
         disabled: None,
-        created_at: app.clock.now(),
+        created_at: now,
+        told_since: now,
         failing_since: None,
         paused_until: None,
         is_full: false,
@@ -154,12 +155,13 @@ pub(crate) async fn call(
             ("deleted", json!({"endpointId": id.as_str()}))
         }
         EndpointCall::Enable => {
-            let endpoint = change(app, &id, Endpoint::enabled).await?;
+            let endpoint = change(app, &id, |endpoint| endpoint.enabled(now)).await?;
             ("enabled", json!({"endpoint": view(&endpoint)}))
         }
         EndpointCall::Disable => {
+            // Also one that failed: from now on what happens is not kept for it.
             let disable = |endpoint: Endpoint| Endpoint {
-                disabled: endpoint.disabled.or(Some(DisabledBy::Operator)),
+                disabled: Some(DisabledBy::Operator),
                 ..endpoint
             };
             let endpoint = change(app, &id, disable).await?;
@@ -233,10 +235,10 @@ async fn replay(
                 let done = app.hook_deliveries.replay(id, &record.event, now).await;
                 replayed += u64::from(done.map_err(unavailable)? == DeliveryReplayed::Done);
             }
-            // The latest come first: what is left lies before the last one, or came about in the same millisecond.
-            let left = page.found.last().filter(|_| page.is_more);
-            let left = left.map(|record| record.event.at().plus(Duration::from_millis(1)));
-            json!({"replayed": replayed, "isMore": page.is_more, "to": left})
+            // The latest come first: what is left lies before that one, or came about in the same millisecond.
+            let left = page.next.as_ref();
+            let left = left.map(|next| next.at().plus(Duration::from_millis(1)));
+            json!({"replayed": replayed, "isMore": left.is_some(), "to": left})
         }
         _ => return Err(Rejection::InvalidParameter),
     };
@@ -270,7 +272,8 @@ async fn deliveries(app: &App, id: &EndpointId, query: &str) -> Result<Value, Re
     let page = app.hook_deliveries.of(id, all, state, PAGE).await;
     let page = page.map_err(unavailable)?;
     let found: Vec<Value> = page.found.iter().map(delivery_view).collect();
-    Ok(json!({"deliveries": found, "isMore": page.is_more}))
+    let next = page.next.as_ref().map(HookEventId::as_str);
+    Ok(json!({"deliveries": found, "isMore": next.is_some(), "before": next}))
 }
 
 async fn get(app: &App, id: &EndpointId) -> Result<Endpoint, Rejection> {

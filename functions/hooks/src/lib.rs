@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 pub use run::HooksTicked;
+use run::RunTime;
 
 /// How long a run that a bell woke begins calls.
 const DELIVER_OF_BELL: Duration = Duration::from_secs(10);
@@ -69,6 +70,11 @@ impl App {
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
     }
+
+    /// Whether nothing is to be begun any more.
+    fn is_over(&self, until: Instant) -> bool {
+        self.clock.monotonic() >= until || self.is_stopping.load(Ordering::SeqCst)
+    }
 }
 
 /// What the function answers.
@@ -102,14 +108,24 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
         );
     }
     if !bells.is_empty() {
-        run::serve(app, until(app, DELIVER_OF_BELL, deadline)).await;
+        let time = RunTime {
+            until: until(app, DELIVER_OF_BELL, deadline),
+            latest: until(app, Duration::MAX, deadline),
+            is_rung: true,
+        };
+        run::serve(app, time).await;
     }
     failed_messages(poison.into_iter().map(message_id))
 }
 
 /// Makes the deliveries that are due, past the queue, and looks how much waits for each endpoint.
 pub async fn tick(app: &App, deadline: Instant) -> HooksTicked {
-    run::tick(app, until(app, DELIVER_OF_TICK, deadline)).await
+    let time = RunTime {
+        until: until(app, DELIVER_OF_TICK, deadline),
+        latest: until(app, Duration::MAX, deadline),
+        is_rung: false,
+    };
+    run::tick(app, time).await
 }
 
 /// Until when deliveries may be begun: none that could outlast the invocation.

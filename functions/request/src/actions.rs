@@ -88,8 +88,12 @@ pub(crate) async fn answer(
             |invite: &Invite| format!("{}, link {}", invite.status.as_str(), invite.link_version);
         let (invite, change) = acting.act(SHOP, id, action, Invite::void, detail).await?;
         // Also the second time: the first call may have died before it.
-        claim::close(app, &invite).await?;
-        announce_void(app, &invite).await?;
+        let ended = claim::close(app, &invite).await?;
+        let ended = ended.map(|(person, at)| Announcement::seat_ended(&invite, person, at));
+        let announcements = Announcement::invite_voided(&invite)
+            .into_iter()
+            .chain(ended);
+        announce(app, announcements).await?;
         (invite, change)
     } else {
         let asked: ReissueBody = body::read(request.body())?;
@@ -104,16 +108,6 @@ pub(crate) async fn answer(
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
     Ok(json(StatusCode::OK, &app.view(invite)))
-}
-
-/// Announces that a request was taken back, and with it the seat of whoever had claimed it.
-async fn announce_void(app: &App, invite: &Invite) -> Result<(), Rejection> {
-    let ended = invite
-        .bound_to
-        .zip(invite.voided_at)
-        .map(|(person, at)| Announcement::seat_ended(invite, person, at));
-    let announcements = Announcement::invite_voided(invite).into_iter().chain(ended);
-    announce(app, announcements).await
 }
 
 /// Says what happened.

@@ -18,6 +18,7 @@ use domain::member::decide::decide;
 use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
 use domain::purchase::{self, Chats};
+use domain::time::Timestamp;
 use runtime::aws;
 use runtime::config::Env;
 use runtime::response::Rejection;
@@ -214,14 +215,21 @@ async fn bind(
     Ok(true)
 }
 
-/// Ends what a voided request gave to whoever has claimed it. Durable on return; done twice it is as done once.
-pub(crate) async fn close(app: &App, invite: &Invite) -> Result<(), Rejection> {
+/// Ends what a voided request gave to whoever has claimed it; answers whose right ended, and when: that may be before, if it
+/// had ended otherwise. Durable on return; done twice it is as done once.
+pub(crate) async fn close(
+    app: &App,
+    invite: &Invite,
+) -> Result<Option<(TelegramUserId, Timestamp)>, Rejection> {
     let Some(person) = invite.bound_to else {
-        return Ok(());
+        return Ok(None);
     };
-    let now = app.clock.now();
+    let (id, now) = (
+        EntitlementId::of_request(invite.request_id),
+        app.clock.now(),
+    );
     let close = SeatCommand::Close {
-        id: EntitlementId::of_request(invite.request_id),
+        id: id.clone(),
         at: now,
     };
     let written = app.seats.change(
@@ -231,5 +239,13 @@ pub(crate) async fn close(app: &App, invite: &Invite) -> Result<(), Rejection> {
         |seat| decide(seat, &close, now),
         |_| Vec::new(),
     );
-    written.await.map(|_| ()).map_err(unavailable)
+    Ok(match written.await.map_err(unavailable)? {
+        SeatWritten::Done(change) => {
+            let entitlement = change.seat.entitlements.get(&id);
+            let cut_at = entitlement.and_then(|entitlement| entitlement.cut_at);
+            cut_at.map(|at| (person, at))
+        }
+        // Their seat never had it.
+        SeatWritten::Rejected(_) | SeatWritten::NotClaimable => None,
+    })
 }

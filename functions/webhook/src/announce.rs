@@ -15,6 +15,19 @@ pub(crate) async fn joined(app: &App, invite: &Invite) -> Result<(), Failure> {
     tell(app, Announcement::invite_joined(invite)).await
 }
 
+/// The buyer of a request is back, if its record has that return: a late or repeated update may tell an older one.
+pub(crate) async fn returned(app: &App, id: RequestId, presence: &Presence) -> Result<(), Failure> {
+    if !is_wanted(app, HookKind::InviteJoined).await? {
+        return Ok(());
+    }
+    let invite = app.invites.get(id).await?;
+    let is_this = |invite: &Invite| {
+        invite.returned_at == Some(presence.at) && invite.telegram_user_id == Some(presence.person)
+    };
+    let back = invite.filter(is_this);
+    tell(app, back.as_ref().and_then(Announcement::invite_joined)).await
+}
+
 /// The buyer of a request left, if its record has that leave: a late or repeated update may tell an older one.
 pub(crate) async fn left(app: &App, id: RequestId, leave: &Presence) -> Result<(), Failure> {
     if !is_wanted(app, HookKind::InviteLeft).await? {

@@ -180,6 +180,7 @@ impl Conversation<'_> {
                 claim,
                 holder,
             },
+            None if invite.is_stolen => Binding::TakeBack(claim),
             None => Binding::Claim(claim),
         };
         let written = app.seats.bind(

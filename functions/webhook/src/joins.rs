@@ -131,8 +131,9 @@ async fn note(
             "returned",
         ),
     };
-    if whereabouts == Whereabouts::Outside {
-        announce::left(app, id, presence).await?;
+    match whereabouts {
+        Whereabouts::Outside => announce::left(app, id, presence).await?,
+        Whereabouts::Inside => announce::returned(app, id, presence).await?,
     }
     if is_news {
         info!(invite.id = %id, chat.id = %chat, outcome, "a buyer left, or is back without a link");

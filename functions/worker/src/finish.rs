@@ -68,28 +68,25 @@ pub(crate) async fn send_pending(app: &App, invite: &Invite) {
     }
 }
 
-/// Announces that a request has its link, as its record has it; nothing of one that is not DONE any more.
+/// Announces that a request has its link, as its record has it; nothing of one that is not DONE any more. The payment is announced
+/// as well: `request` may have died before it was, and its shop need not report it again.
 pub(crate) async fn announce_done(
     app: &App,
     id: RequestId,
     read: Option<&Invite>,
 ) -> Result<(), StoreError> {
-    let now = app.clock.now();
-    if !app
-        .announcements
-        .are_wanted(HookKind::InviteDone, now)
-        .await?
-    {
+    let (of, now) = (&app.announcements, app.clock.now());
+    let is_wanted = of.are_wanted(HookKind::InviteDone, now).await?
+        || of.are_wanted(HookKind::InviteCreated, now).await?;
+    if !is_wanted {
         return Ok(());
     }
-    let done = match read {
-        Some(invite) => Announcement::invite_done(invite),
-        None => {
-            let invite = app.invites.get(id).await?;
-            invite.as_ref().and_then(Announcement::invite_done)
-        }
+    let found = match read {
+        Some(_) => None,
+        None => app.invites.get(id).await?,
     };
-    app.announcements.announce(done, now).await
+    let announcements = read.or(found.as_ref()).map(Announcement::of_payment);
+    of.announce(announcements.into_iter().flatten(), now).await
 }
 
 /// Takes a task out of its lane.

@@ -5,7 +5,7 @@ mod announced;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use domain::hook::HookSecret;
+use domain::hook::{Endpoint, HookSecret};
 use local::harness::{HOUR, MINUTE, ReceivedCall, Receiver, Reply, TestStack, until};
 use local::resources::HOOKS_TICK_TIMEOUT;
 use serde_json::{Value, json};
@@ -205,7 +205,7 @@ async fn a_time_is_replayed_with_what_was_delivered_too_if_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_endpoint_that_is_gone_is_disabled_and_told_nothing_until_somebody_enables_it() {
+async fn what_happens_while_an_endpoint_is_gone_is_replayed_once_somebody_enables_it() {
     let receiver = Receiver::start().await;
     receiver.answers(Reply::status(410));
     let stack = stack_for(&[&receiver], &[]).await;
@@ -235,6 +235,25 @@ async fn an_endpoint_that_is_gone_is_disabled_and_told_nothing_until_somebody_en
     stack.shop().bought("u3", "T3").await;
     stack.run_until_idle().await;
     assert_eq!(receiver.calls().len(), 2);
+    let replay = format!("endpoints/{id}/replay");
+    let body = json!({"from": "2026-01-01T00:00:00.000Z"});
+    let replayed = stack.operator().post(&replay, &body).await.done();
+    assert_eq!(
+        replayed["replayed"], 2,
+        "the one that met 410, and the one meanwhile"
+    );
+    stack.run_until_idle().await;
+    let calls = receiver.calls();
+    let told: BTreeSet<&str> = calls[1..].iter().map(|call| call.id.as_str()).collect();
+    assert_eq!((calls.len(), told.len()), (4, 3));
+    // What an operator does not want to be told is not kept.
+    let disable = format!("endpoints/{id}/disable");
+    stack.operator().post(&disable, &json!({})).await.done();
+    stack.clock.advance(MINUTE * 2);
+    stack.shop().bought("u4", "T4").await;
+    stack.run_until_idle().await;
+    stack.operator().post(&enable, &json!({})).await.done();
+    assert_eq!(deliveries(&stack, &id, "").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -267,6 +286,40 @@ async fn an_endpoint_that_fails_for_120_hours_is_disabled_and_not_before() {
     stack.clock.advance(DAY * 2);
     tick(&stack).await;
     assert!(deliveries(&stack, &id, "?state=waiting").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_held_back_while_too_much_waits_is_told_by_itself_once_less_does() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    stack.pause_schedule();
+    let wanted = json!({"url": receiver.url("/"), "types": ["invite.created"]});
+    let (id, _) = register(&stack, wanted).await;
+    let endpoints = store::Endpoints::from_env(stack.dynamodb(), &mut stack.config());
+    let full = |endpoint| Endpoint {
+        is_full: true,
+        ..endpoint
+    };
+    endpoints.change(&id.parse().unwrap(), full).await.unwrap();
+    stack.shop().bought_by_each_of(3).await;
+    stack.run_until_idle().await;
+    assert!(receiver.calls().is_empty());
+    let parked = deliveries(&stack, &id, "?state=parked").await;
+    assert_eq!(parked.len(), 3);
+    assert!(parked[0]["nextAt"].is_null());
+    // One is replayed before that by somebody's hand.
+    let replay = format!("endpoints/{id}/replay");
+    let one = json!({"eventId": parked[0]["eventId"]});
+    stack.operator().post(&replay, &one).await.done();
+    stack.run_until_idle().await;
+    assert_eq!(receiver.calls().len(), 1);
+    for _ in 0..2 {
+        tick(&stack).await;
+        stack.run_until_idle().await;
+        assert_eq!(receiver.calls().len(), 3);
+    }
+    assert_eq!(endpoint(&stack, &id).await["isFull"], false);
+    assert_eq!(deliveries(&stack, &id, "?state=delivered").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -436,6 +489,25 @@ async fn a_rotated_secret_signs_beside_the_one_before_for_a_day() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_happened_before_an_endpoint_was_there_is_not_told_to_it_by_a_repeat() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    stack.admitted("alice", "T1").await;
+    stack.clock.advance(MINUTE * 2);
+    register(&stack, json!({"url": receiver.url("/")})).await;
+    stack.shop().buy("alice", "T1").await;
+    stack.shop().bought("bob", "T2").await;
+    stack.run_until_idle().await;
+    let calls = receiver.calls();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.json()["data"]["userId"] == "bob")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_dies_between_an_effect_and_its_announcement_is_repeated_and_announces_once() {
     let receiver = Receiver::start().await;
     let stack = stack_for(&[&receiver], &[]).await;
@@ -458,6 +530,22 @@ async fn who_dies_between_an_effect_and_its_announcement_is_repeated_and_announc
         (200, &json!(true))
     );
     stack.run_until_idle().await;
+    assert_eq!(receiver.kinds(), ["invite.created"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_payment_whose_shop_does_not_come_again_is_told_with_its_link() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    let wanted = json!({"url": receiver.url("/"), "types": ["invite.created"]});
+    register(&stack, wanted).await;
+    let fault = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "PutItem");
+    stack.aws().wire().fail(fault.named("Deliveries").always());
+    let refused = stack.shop().buy("alice", "T1").await;
+    assert_eq!(refused.refusal(), (503, "unavailable"));
+    stack.aws().wire().clear_faults();
+    stack.run_until_idle().await;
+    tick(&stack).await;
     assert_eq!(receiver.kinds(), ["invite.created"]);
 }
 

@@ -162,10 +162,12 @@ impl Announcement {
         ))
     }
 
-    /// The buyer joined; nothing if nobody did.
+    /// The buyer joined, or is back after a leave; nothing if nobody did.
     #[must_use]
     pub fn invite_joined(invite: &Invite) -> Option<Self> {
-        let mut joined = Self::of_invite(HookKind::InviteJoined, invite.joined_at?, invite);
+        let joined_at = invite.joined_at?;
+        let at = invite.returned_at.map_or(joined_at, |at| at.max(joined_at));
+        let mut joined = Self::of_invite(HookKind::InviteJoined, at, invite);
         // By a link that may be replaced meanwhile: a join is one all the same.
         joined.cause = invite.request_id.to_string();
         Some(joined)
@@ -368,6 +370,18 @@ mod tests {
         .map(|announced| announced.id());
         let different: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(different.len(), ids.len());
+        // A return is a join of its own.
+        let joined = |returned_at| {
+            let invite = Invite {
+                joined_at: Some(at),
+                returned_at,
+                ..invite.clone()
+            };
+            Announcement::invite_joined(&invite).unwrap().id()
+        };
+        let later = at.plus(std::time::Duration::from_secs(60));
+        assert_ne!(joined(None), joined(Some(later)));
+        assert_eq!(joined(Some(later)).at(), later);
         for kind in HookKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
         }

@@ -8,16 +8,20 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::super::time::Timestamp;
-use super::{HookAnswer, HookKind, HookSecret};
+use super::{Announcement, HookAnswer, HookKind, HookSecret};
 
 /// How long the secret before the present one signs as well.
 pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 3600);
+/// How many secrets sign at once, at most.
+const SECRETS_MAX: usize = 4;
 /// For how long an endpoint may fail without one success.
 const FAILING_MAX: Duration = Duration::from_secs(120 * 3600);
 /// For how long an endpoint is left alone that has too much to do, or fails again and again.
 const PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause that it may ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// By how much what happened may be older than an endpoint that is told it: Telegram tells whole seconds, and clocks differ.
+const OLDER_MAX: Duration = Duration::from_secs(60);
 /// After how many failures in a row an endpoint is left alone.
 const FAILURES_IN_A_ROW: u32 = 3;
 
@@ -104,7 +108,7 @@ pub struct KeptSecret {
     pub until: Option<Timestamp>,
 }
 
-/// What those who announce must know of an endpoint that is enabled.
+/// What those who announce must know of an endpoint, unless an operator disabled it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// The endpoint.
@@ -113,12 +117,27 @@ pub struct Subscription {
     pub kinds: BTreeSet<HookKind>,
     /// Whether it wants links.
     pub wants_links: bool,
+    /// What happened before that is not told to it.
+    pub since: Timestamp,
     /// Whether so much waits for it that what comes now is parked.
     pub is_full: bool,
+    /// Whether it is disabled because it is gone or failed: what comes now is parked, until it is enabled and that is replayed.
+    pub is_failed: bool,
+}
+
+impl Subscription {
+    /// Whether it wants an announcement: what happened before it was there, and is announced again now, is none of its.
+    #[must_use]
+    pub fn wants(&self, announcement: &Announcement) -> bool {
+        // A message that was given up is of the time when it was written.
+        let is_of_its_time = announcement.kind == HookKind::MessageUndelivered
+            || announcement.at.plus(OLDER_MAX) >= self.since;
+        is_of_its_time && self.kinds.contains(&announcement.kind)
+    }
 }
 
 /// An endpoint, as its record has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
@@ -134,6 +153,8 @@ pub struct Endpoint {
     pub disabled: Option<DisabledBy>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// From when on it is told what happens: since it was registered, or enabled after an operator had disabled it.
+    pub told_since: Timestamp,
     /// Since when it fails without one success.
     pub failing_since: Option<Timestamp>,
     /// Until when it is left alone.
@@ -144,15 +165,30 @@ pub struct Endpoint {
     pub version: u64,
 }
 
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the URL, which may hold a secret.
+        f.debug_struct("Endpoint")
+            .field("id", &self.id)
+            .field("disabled", &self.disabled)
+            .field("is_full", &self.is_full)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Endpoint {
-    /// What those who announce must know; nothing if it is disabled.
+    /// What those who announce must know; nothing if an operator disabled it.
     #[must_use]
     pub fn subscription(&self) -> Option<Subscription> {
-        self.disabled.is_none().then(|| Subscription {
+        let is_wanted = self.disabled != Some(DisabledBy::Operator);
+        is_wanted.then(|| Subscription {
             endpoint: self.id.clone(),
             kinds: self.kinds.clone(),
             wants_links: self.wants_links,
+            since: self.told_since,
             is_full: self.is_full,
+            is_failed: self.disabled.is_some(),
         })
     }
 
@@ -169,30 +205,43 @@ impl Endpoint {
         signatures.join(" ")
     }
 
-    /// With another secret: the one before signs as well for [`SECRET_OVERLAP`], and none before that.
+    /// With another secret: the one before signs as well for [`SECRET_OVERLAP`], and those before that to their ends, since
+    /// nobody may have seen the one before. Of too many those go that are neither the latest nor the oldest: a receiver that was
+    /// shown none of the new ones has the oldest.
     #[must_use]
     pub fn rotated(self, secret: HookSecret, now: Timestamp) -> Self {
-        let before = self.secrets.into_iter().next().map(|kept| KeptSecret {
-            until: Some(now.plus(SECRET_OVERLAP)),
-            ..kept
+        let former = self.secrets.into_iter().filter_map(|kept| {
+            let until = kept.until.unwrap_or_else(|| now.plus(SECRET_OVERLAP));
+            (until > now).then_some(KeptSecret {
+                until: Some(until),
+                ..kept
+            })
         });
         let present = KeptSecret {
             secret,
             until: None,
         };
-        Self {
-            secrets: std::iter::once(present).chain(before).collect(),
-            ..self
+        let mut secrets: Vec<_> = std::iter::once(present).chain(former).collect();
+        while secrets.len() > SECRETS_MAX {
+            secrets.remove(2);
         }
+        Self { secrets, ..self }
     }
 
-    /// Enabled, and as if it had never failed.
+    /// Enabled, and as if it had never failed. While it was disabled nobody looked how much waits for it. What happened while an
+    /// operator had it disabled is not told.
     #[must_use]
-    pub fn enabled(self) -> Self {
+    pub fn enabled(self, now: Timestamp) -> Self {
+        let told_since = match self.disabled {
+            Some(DisabledBy::Operator) => now,
+            _ => self.told_since,
+        };
         Self {
             disabled: None,
+            told_since,
             failing_since: None,
             paused_until: None,
+            is_full: false,
             ..self
         }
     }
@@ -259,6 +308,7 @@ mod tests {
             }],
             disabled: None,
             created_at: Timestamp::from_ms(0),
+            told_since: Timestamp::from_ms(0),
             failing_since: None,
             paused_until: None,
             is_full: false,
@@ -268,6 +318,12 @@ mod tests {
 
     fn hours(hours: u64) -> Timestamp {
         Timestamp::from_ms(1_800_000_000_000).plus(Duration::from_secs(hours * 3600))
+    }
+
+    #[test]
+    fn no_url_and_no_secret_is_shown() {
+        let shown = format!("{:?}", endpoint());
+        assert!(shown.contains("ep_") && !shown.contains("shop.example"));
     }
 
     #[test]
@@ -282,8 +338,24 @@ mod tests {
             format!("{} {}", alone(2, hours(23)), alone(1, hours(23)))
         );
         assert_eq!(at(hours(24)), alone(2, hours(24)));
-        let again = rotated.rotated(HookSecret::of_bytes([3; 32]), hours(1));
-        assert_eq!(again.secrets.len(), 2);
+    }
+
+    #[test]
+    fn a_rotation_that_is_repeated_since_its_answer_was_lost_leaves_the_receivers_secret_valid() {
+        let (mut rotated, mut signed) = (endpoint(), Vec::new());
+        for byte in 2..=6 {
+            rotated = rotated.rotated(HookSecret::of_bytes([byte; 32]), hours(1));
+            let signatures = rotated.signatures("evt", "{}", hours(2));
+            signed = signatures.split(' ').map(str::to_owned).collect();
+            let of = |byte| HookSecret::of_bytes([byte; 32]).sign("evt", hours(2).seconds(), "{}");
+            for byte in [1, byte - 1, byte] {
+                assert!(signed.contains(&of(byte)), "{byte}");
+            }
+        }
+        assert_eq!(signed.len(), SECRETS_MAX);
+        // Each ends when it was said to.
+        let later = rotated.rotated(HookSecret::of_bytes([7; 32]), hours(25));
+        assert_eq!(later.secrets.len(), 2);
     }
 
     #[test]
@@ -303,8 +375,55 @@ mod tests {
             None
         );
         let disabled = fail(failing, 500, 120);
-        assert_eq!(disabled.subscription(), None);
-        assert_eq!(fail(disabled.enabled(), 500, 121).disabled, None);
+        // What happens meanwhile is kept for a replay, unless an operator wants it not.
+        assert!(
+            disabled
+                .subscription()
+                .is_some_and(|wanted| wanted.is_failed)
+        );
+        let enabled = disabled.enabled(hours(121));
+        assert!(
+            enabled
+                .subscription()
+                .is_some_and(|wanted| !wanted.is_failed)
+        );
+        assert_eq!(fail(enabled, 500, 121).disabled, None);
+        let by_operator = Endpoint {
+            disabled: Some(DisabledBy::Operator),
+            ..endpoint()
+        };
+        assert_eq!(by_operator.subscription(), None);
+    }
+
+    #[test]
+    fn what_happened_before_an_endpoint_was_there_or_while_an_operator_had_it_disabled_is_not_told()
+    {
+        let wants = |endpoint: &Endpoint, at: Timestamp| {
+            let wanted = Subscription {
+                kinds: [HookKind::EndpointTest].into(),
+                ..endpoint.subscription().unwrap()
+            };
+            wanted.wants(&Announcement::endpoint_test(at))
+        };
+        let young = Endpoint {
+            told_since: hours(5),
+            ..endpoint()
+        };
+        assert!(!wants(&young, hours(4)));
+        assert!(wants(&young, hours(5)));
+        assert!(wants(&young, hours(6)));
+        let disabled = |by| Endpoint {
+            disabled: Some(by),
+            ..young.clone()
+        };
+        assert!(wants(
+            &disabled(DisabledBy::Gone).enabled(hours(9)),
+            hours(6)
+        ));
+        assert!(!wants(
+            &disabled(DisabledBy::Operator).enabled(hours(9)),
+            hours(6)
+        ));
     }
 
     #[test]

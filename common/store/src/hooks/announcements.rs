@@ -68,7 +68,7 @@ impl Announcements {
         let subscriptions = self.subscriptions(now).await?;
         let mut is_put = false;
         for announcement in announcements {
-            for to in wanting(&subscriptions, announcement.kind) {
+            for to in subscriptions.iter().filter(|to| to.wants(&announcement)) {
                 if !is_too_old(announcement.at, now) {
                     self.deliveries.put(&announcement, to, now).await?;
                     is_put = true;
@@ -87,7 +87,7 @@ impl Announcements {
     /// [`StoreError`] if it can't be told.
     pub async fn are_wanted(&self, kind: HookKind, now: Timestamp) -> Result<bool, StoreError> {
         let subscriptions = self.subscriptions(now).await?;
-        Ok(wanting(&subscriptions, kind).next().is_some())
+        Ok(subscriptions.iter().any(|to| to.kinds.contains(&kind)))
     }
 
     /// The deliveries of an announcement as parts of a transaction that can happen once; [`Announcements::ring`] after it.
@@ -100,7 +100,8 @@ impl Announcements {
         now: Timestamp,
     ) -> Result<AnnouncementWrites, StoreError> {
         let subscriptions = self.subscriptions(now).await?;
-        let writes: Result<_, _> = wanting(&subscriptions, announcement.kind)
+        let wanting = subscriptions.iter().filter(|to| to.wants(announcement));
+        let writes: Result<_, _> = wanting
             .map(|to| self.deliveries.insertion(announcement, to, now))
             .collect();
         writes.map(AnnouncementWrites)
@@ -124,10 +125,10 @@ impl Announcements {
         }
         let read = match (self.endpoints.directory().await, known) {
             (Ok(directory), _) => {
-                let enabled = directory
+                let wanted = directory
                     .into_iter()
                     .filter_map(|(_, subscription)| subscription);
-                Arc::new(enabled.collect())
+                Arc::new(wanted.collect())
             }
             (Err(fault), Some((known, _))) => {
                 warn!(
@@ -143,10 +144,4 @@ impl Announcements {
         *known = Some((Arc::clone(&read), now));
         Ok(read)
     }
-}
-
-fn wanting(subscriptions: &[Subscription], kind: HookKind) -> impl Iterator<Item = &Subscription> {
-    subscriptions
-        .iter()
-        .filter(move |subscription| subscription.kinds.contains(&kind))
 }

@@ -2,11 +2,16 @@
 //!
 //! ```text
 //! put      WAITING, in the index `Due`         an item that is there already stays as it is
+//! hold     PARKED in the index under `held#…`, put while too much waits; WAITING once there is room
 //! claim    due again in a minute, one try more if nobody was faster
 //! settle   DELIVERED or PARKED and out of the index, or due later; if the claim still is ours
+//! park     PARKED and out of the index, unmade, if nobody claimed it meanwhile
 //! ```
 
+mod log;
+
 use std::collections::HashMap;
+use std::fmt;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -23,6 +28,8 @@ use domain::hook::{
 use domain::time::Timestamp;
 use runtime::config::Env;
 
+pub use log::DeliveryPage;
+
 const ENDPOINT_SHARD: &str = "endpointShard";
 const EVENT: &str = "event";
 const KIND: &str = "type";
@@ -38,8 +45,10 @@ const DUE_AT: &str = "dueAt";
 const EXPIRES_AT: &str = "expiresAt";
 const REQUEST_ID: &str = "requestId";
 const PERSON: &str = "telegramUserId";
-/// The index of those that are due.
+/// The index of those that are due, and of those that are held back.
 const DUE: &str = "Due";
+/// What begins the key in the index of deliveries that are held back because too much waits for their endpoint.
+const HELD: &str = "held#";
 
 /// The ledger of deliveries.
 #[derive(Clone)]
@@ -57,7 +66,7 @@ pub struct DueDelivery {
 }
 
 /// A delivery, as its record has it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct DeliveryRecord {
     /// The announcement.
     pub event: HookEventId,
@@ -75,6 +84,18 @@ pub struct DeliveryRecord {
     pub due_at: Option<Timestamp>,
 }
 
+impl fmt::Debug for DeliveryRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the body, which may hold a link.
+        f.debug_struct("DeliveryRecord")
+            .field("event", &self.event)
+            .field("state", &self.state)
+            .field("begun", &self.begun)
+            .field("due_at", &self.due_at)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What became of a claim.
 #[derive(Debug)]
 pub enum Claiming {
@@ -82,15 +103,6 @@ pub enum Claiming {
     Ours(Box<DeliveryRecord>, Timestamp),
     /// Somebody else has it, or it is settled.
     NotOurs,
-}
-
-/// A part of the log of an endpoint, the latest first.
-#[derive(Debug, Default)]
-pub struct DeliveryPage {
-    /// The deliveries.
-    pub found: Vec<DeliveryRecord>,
-    /// Whether there are more before them.
-    pub is_more: bool,
 }
 
 /// What a replay did to one delivery.
@@ -176,23 +188,76 @@ impl Deliveries {
             let answer = call.send().await;
             let answer = answer.map_err(self.0.fault("Query of deliveries that are due"))?;
             for item in answer.items.unwrap_or_default() {
-                let reader = Reader {
-                    table: &self.0,
-                    item: &item,
-                };
-                let endpoint = reader.text(ENDPOINT_SHARD)?.split_once('#');
-                let endpoint = endpoint.and_then(|(id, _)| id.parse().ok());
-                due.push(DueDelivery {
-                    endpoint: endpoint.ok_or_else(|| self.0.malformed(ENDPOINT_SHARD))?,
-                    event: self.event(&reader)?,
-                    due_at: reader.parsed(DUE_AT)?,
-                });
+                due.push(self.indexed(&item)?);
             }
             after = answer.last_evaluated_key;
             if after.is_none() {
                 return Ok(due);
             }
         }
+    }
+
+    /// The deliveries to an endpoint of a part that are held back, at most `limit`, those first that were put first. Half a read
+    /// unit without any.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn held(
+        &self,
+        endpoint: &EndpointId,
+        shard: u8,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        let call = self
+            .0
+            .client
+            .query()
+            .table_name(&self.0.name)
+            .index_name(DUE)
+            .key_condition_expression("dueShard = :held")
+            .expression_attribute_values(":held", s(held(endpoint, shard)))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let answer = call.send().await;
+        let answer = answer.map_err(self.0.fault("Query of deliveries that are held back"))?;
+        let items = answer.items.unwrap_or_default();
+        items.iter().map(|item| self.indexed(item)).collect()
+    }
+
+    /// Lets a delivery go that was held back: it is due. One that was replayed meanwhile stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn let_go(&self, delivery: &DueDelivery, now: Timestamp) -> Result<(), StoreError> {
+        let (endpoint, shard) = (&delivery.endpoint, delivery.event.shard());
+        let call = self
+            .change(endpoint, &delivery.event)
+            .update_expression(
+                "SET #state = :waiting, dueShard = :shard, dueAt = :now, expiresAt = :expires",
+            )
+            .condition_expression("dueShard = :held")
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_values(":waiting", s(HookState::Waiting.as_str()))
+            .expression_attribute_values(":shard", s(shard))
+            .expression_attribute_values(":now", s(now))
+            .expression_attribute_values(":expires", n(now.plus(ROW_KEPT).seconds()))
+            .expression_attribute_values(":held", s(held(endpoint, shard)));
+        self.send(call, "UpdateItem to let a delivery go").await?;
+        Ok(())
+    }
+
+    /// What the index has of a delivery.
+    fn indexed(&self, item: &Item) -> Result<DueDelivery, StoreError> {
+        let reader = Reader {
+            table: &self.0,
+            item,
+        };
+        let endpoint = reader.text(ENDPOINT_SHARD)?.split_once('#');
+        let endpoint = endpoint.and_then(|(id, _)| id.parse().ok());
+        Ok(DueDelivery {
+            endpoint: endpoint.ok_or_else(|| self.0.malformed(ENDPOINT_SHARD))?,
+            event: self.event(&reader)?,
+            due_at: reader.parsed(DUE_AT)?,
+        })
     }
 
     /// Has the caller make a due delivery, and nobody else for [`HOOK_LEASE`]; the try counts from then on.
@@ -254,6 +319,22 @@ impl Deliveries {
         Ok(())
     }
 
+    /// Parks a delivery that is due and is not to be made. One that somebody has or settled meanwhile stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; parking it again is harmless.
+    pub async fn park(&self, due: &DueDelivery) -> Result<(), StoreError> {
+        let call = self
+            .change(&due.endpoint, &due.event)
+            .update_expression("SET #state = :parked REMOVE dueShard, dueAt")
+            .condition_expression("dueAt = :seen")
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_values(":parked", s(HookState::Parked.as_str()))
+            .expression_attribute_values(":seen", s(due.due_at));
+        self.send(call, "UpdateItem to park a delivery").await?;
+        Ok(())
+    }
+
     /// Has a delivery made again that was made or given up, with all its tries before it. Durable on return; done twice it is as
     /// done once.
     ///
@@ -312,78 +393,6 @@ impl Deliveries {
         answer.item.map(|item| self.read(&item)).transpose()
     }
 
-    /// The deliveries of an endpoint from `from` on and before `before`, the latest first, at most `limit`; only those in `state`, if
-    /// one is named.
-    ///
-    /// # Errors
-    /// [`StoreError`] if they can't be read.
-    pub async fn of(
-        &self,
-        endpoint: &EndpointId,
-        (from, before): (Timestamp, &str),
-        state: Option<HookState>,
-        limit: usize,
-    ) -> Result<DeliveryPage, StoreError> {
-        let mut found = Vec::new();
-        for shard in 0..HOOK_SHARDS {
-            found.extend(
-                self.of_shard(endpoint, shard, (from, before), state, limit + 1)
-                    .await?,
-            );
-        }
-        found.sort_by_key(|record| std::cmp::Reverse(record.event.sort_key()));
-        let is_more = found.len() > limit;
-        found.truncate(limit);
-        Ok(DeliveryPage { found, is_more })
-    }
-
-    async fn of_shard(
-        &self,
-        endpoint: &EndpointId,
-        shard: u8,
-        (from, before): (Timestamp, &str),
-        state: Option<HookState>,
-        limit: usize,
-    ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let mut call = self
-                .0
-                .client
-                .query()
-                .table_name(&self.0.name)
-                .key_condition_expression(
-                    "endpointShard = :of AND #event BETWEEN :from AND :before",
-                )
-                .expression_attribute_names("#event", EVENT)
-                .expression_attribute_values(":of", s(partition(endpoint, shard)))
-                .expression_attribute_values(":from", s(from))
-                .expression_attribute_values(":before", s(before))
-                .scan_index_forward(false)
-                .set_exclusive_start_key(after);
-            call = match state {
-                Some(state) => call
-                    .filter_expression("#state = :state")
-                    .expression_attribute_names("#state", STATE)
-                    .expression_attribute_values(":state", s(state.as_str())),
-                None => call.limit(i32::try_from(limit + 1).unwrap_or(i32::MAX)),
-            };
-            let answer = call.send().await;
-            let answer = answer.map_err(self.0.fault("Query of deliveries"))?;
-            for item in answer.items.unwrap_or_default() {
-                let record = self.read(&item)?;
-                // BETWEEN takes the last one, too.
-                if record.event.sort_key() != before {
-                    found.push(record);
-                }
-            }
-            after = answer.last_evaluated_key;
-            if after.is_none() || found.len() >= limit {
-                return Ok(found);
-            }
-        }
-    }
-
     fn change(&self, endpoint: &EndpointId, event: &HookEventId) -> UpdateItemFluentBuilder {
         self.0
             .client
@@ -430,20 +439,27 @@ impl Deliveries {
             })
             .collect::<Result<_, StoreError>>()?;
         let (kind, state) = (reader.text(KIND)?.parse(), reader.text(STATE)?.parse());
+        let state = state.map_err(|()| self.0.malformed(STATE))?;
+        let due_at = reader.optional_instant(DUE_AT)?;
         Ok(DeliveryRecord {
             event: self.event(&reader)?,
             kind: kind.map_err(|()| self.0.malformed(KIND))?,
             body: reader.text(BODY)?.to_owned(),
-            state: state.map_err(|()| self.0.malformed(STATE))?,
+            state,
             begun: reader.optional_number(BEGUN)?.unwrap_or(0),
             tries,
-            due_at: reader.optional_instant(DUE_AT)?,
+            due_at: due_at.filter(|_| state == HookState::Waiting),
         })
     }
 }
 
 fn partition(endpoint: &EndpointId, shard: u8) -> String {
     format!("{endpoint}#{shard}")
+}
+
+/// The key in the index of what is held back.
+fn held(endpoint: &EndpointId, shard: u8) -> String {
+    format!("{HELD}{}", partition(endpoint, shard))
 }
 
 fn key(endpoint: &EndpointId, event: &HookEventId) -> HashMap<String, AttributeValue> {
@@ -459,10 +475,15 @@ fn key(endpoint: &EndpointId, event: &HookEventId) -> HashMap<String, AttributeV
 fn new_item(announcement: &Announcement, to: &Subscription, now: Timestamp) -> Item {
     let event = announcement.id();
     let mut item = key(&to.endpoint, &event);
-    // What comes while too much waits is kept, and made when somebody replays it.
-    let state = match to.is_full {
-        true => HookState::Parked,
-        false => HookState::Waiting,
+    // What comes while too much waits is held back until there is room; while the endpoint is gone or failed for too long, until
+    // somebody replays it.
+    let (state, indexed) = match (to.is_failed, to.is_full) {
+        (true, _) => (HookState::Parked, None),
+        (false, true) => (
+            HookState::Parked,
+            Some(s(held(&to.endpoint, event.shard()))),
+        ),
+        (false, false) => (HookState::Waiting, Some(s(event.shard()))),
     };
     let expires = now.plus(ROW_KEPT).seconds();
     item.extend([
@@ -478,8 +499,8 @@ fn new_item(announcement: &Announcement, to: &Subscription, now: Timestamp) -> I
     if let Some(person) = announcement.person() {
         item.insert(PERSON.to_owned(), s(person));
     }
-    if state == HookState::Waiting {
-        item.insert(DUE_SHARD.to_owned(), s(event.shard()));
+    if let Some(indexed) = indexed {
+        item.insert(DUE_SHARD.to_owned(), indexed);
         item.insert(DUE_AT.to_owned(), s(now));
     }
     item

@@ -24,7 +24,9 @@ const DISABLED: &str = "disabled";
 const CREATED_AT: &str = "createdAt";
 const FAILING_SINCE: &str = "failingSince";
 const PAUSED_UNTIL: &str = "pausedUntil";
+const TOLD_SINCE: &str = "toldSince";
 const FULL: &str = "full";
+const FAILED: &str = "failed";
 const VERSION: &str = "version";
 /// The key of the item that lists all endpoints.
 const DIRECTORY: &str = "directory";
@@ -50,7 +52,7 @@ impl Endpoints {
         Self(Table::from_env(client, env, "Endpoints", "ENDPOINTS_TABLE"))
     }
 
-    /// The ids of all endpoints, and what the enabled ones want (1 read unit).
+    /// The ids of all endpoints, and what those want that no operator disabled (1 read unit).
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read.
@@ -71,7 +73,9 @@ impl Endpoints {
                     endpoint: id.clone(),
                     kinds: self.kinds(item)?,
                     wants_links: reader.flag(LINKS),
+                    since: reader.parsed(TOLD_SINCE)?,
                     is_full: reader.flag(FULL),
+                    is_failed: reader.flag(FAILED),
                 })
             });
             Ok((id, subscription.transpose()?))
@@ -270,6 +274,7 @@ impl Endpoints {
             secrets,
             disabled: disabled.map_err(|()| self.0.malformed(DISABLED))?,
             created_at: reader.parsed::<Timestamp>(CREATED_AT)?,
+            told_since: reader.parsed(TOLD_SINCE)?,
             failing_since: reader.optional_instant(FAILING_SINCE)?,
             paused_until: reader.optional_instant(PAUSED_UNTIL)?,
             is_full: reader.flag(FULL),
@@ -284,13 +289,19 @@ fn kinds_of(endpoint: &Endpoint) -> AttributeValue {
 
 /// What the directory has of an endpoint.
 fn entry_of(endpoint: &Endpoint) -> Item {
+    let subscription = endpoint.subscription();
     Item::from([
         (KINDS.to_owned(), kinds_of(endpoint)),
         (LINKS.to_owned(), AttributeValue::Bool(endpoint.wants_links)),
+        (TOLD_SINCE.to_owned(), s(endpoint.told_since)),
         (FULL.to_owned(), AttributeValue::Bool(endpoint.is_full)),
         (
             DISABLED.to_owned(),
-            AttributeValue::Bool(endpoint.disabled.is_some()),
+            AttributeValue::Bool(subscription.is_none()),
+        ),
+        (
+            FAILED.to_owned(),
+            AttributeValue::Bool(subscription.is_some_and(|wanted| wanted.is_failed)),
         ),
     ])
 }
@@ -316,6 +327,7 @@ fn item_of(endpoint: &Endpoint) -> Item {
         (LINKS, AttributeValue::Bool(endpoint.wants_links)),
         (SECRETS, AttributeValue::L(secrets.collect())),
         (CREATED_AT, s(endpoint.created_at)),
+        (TOLD_SINCE, s(endpoint.told_since)),
         (FULL, AttributeValue::Bool(endpoint.is_full)),
         (VERSION, n(endpoint.version)),
     ];

@@ -27,6 +27,7 @@ pub(super) const IS_REVOKED: &str = "isRevoked";
 pub(super) const FAILED_KEY: &str = "failedKey";
 pub(super) const VOIDED_AT: &str = "voidedAt";
 pub(super) const LEFT_AT: &str = "leftAt";
+pub(super) const RETURNED_AT: &str = "returnedAt";
 pub(super) const JOIN_VERSION: &str = "joinVersion";
 pub(super) const LINK_EVENT_GIVEN_UP: &str = "linkEventGivenUp";
 pub(super) const JOIN_EVENT_GIVEN_UP: &str = "joinEventGivenUp";

@@ -40,6 +40,30 @@ impl Invites {
             .build()
     }
 
+    /// The same of a request that was stolen, by the person from whom it was taken away: it is theirs anew, as of now.
+    pub(in super::super) fn taking_back(
+        &self,
+        claim: Claim,
+        person: TelegramUserId,
+        now: Timestamp,
+    ) -> Result<Update, BuildError> {
+        Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(claim.request_id))
+            .update_expression(
+                "SET boundAt = :now, updatedAt = :now REMOVE boundFrom, expiresAt, isMoving, isStolen",
+            )
+            .condition_expression(
+                "claimVersion = :version AND attribute_not_exists(voidedAt) AND isStolen = :yes \
+                 AND boundTo = :person",
+            )
+            .expression_attribute_values(":person", n(person))
+            .expression_attribute_values(":version", n(claim.version))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":now", s(now))
+            .build()
+    }
+
     /// The same of a request that moves to the person from `holder`, as `read` shows it: the next join is an event of its
     /// own, so that of the former holder must be queued before.
     pub(in super::super) fn taking_over(

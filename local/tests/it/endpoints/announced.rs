@@ -54,6 +54,38 @@ async fn joins_leaves_voids_and_failures_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_leaves_and_comes_back_is_told_each_time() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[]).await;
+    let types = ["invite.joined", "invite.left"];
+    register(&stack, json!({"url": receiver.url("/"), "types": types})).await;
+    let (_, link) = stack.admitted("alice", "T1").await;
+    let alice = stack.customer(7);
+    let settled = async || {
+        stack.run_until_idle().await;
+        tick(&stack).await;
+        stack.clock.advance(Duration::from_secs(2));
+    };
+    alice.join_by(&link);
+    settled().await;
+    for _ in 0..2 {
+        alice.leave();
+        settled().await;
+        // By another way than the link.
+        alice.is_added();
+        settled().await;
+    }
+    let expected = [
+        "invite.joined",
+        "invite.left",
+        "invite.joined",
+        "invite.left",
+        "invite.joined",
+    ];
+    assert_eq!(receiver.kinds(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_claim_a_conflict_a_move_and_the_end_of_a_seat_are_told() {
     let receiver = Receiver::start().await;
     let stack = stack_for(&[&receiver], &[("CHAT_DELIVERY", "claim")]).await;
@@ -118,6 +150,38 @@ async fn a_claim_a_conflict_a_move_and_the_end_of_a_seat_are_told() {
     assert_eq!(receiver.calls()[5].json()["data"]["telegramUserId"], 8);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_claims_a_stolen_seat_back_is_told_once() {
+    let receiver = Receiver::start().await;
+    let stack = stack_for(&[&receiver], &[("CHAT_DELIVERY", "claim")]).await;
+    let types = ["seat.claimed", "seat.moved", "seat.ended"];
+    register(&stack, json!({"url": receiver.url("/"), "types": types})).await;
+    let bought = stack.shop().buy("alice", "T1").await;
+    let alice = stack.customer(7);
+    let claim = async |link: &Value| {
+        alice.claim_by(link.as_str().unwrap());
+        stack.run_until_idle().await;
+        tick(&stack).await;
+        stack.clock.advance(Duration::from_secs(2));
+    };
+    claim(&bought.body["inviteLink"]).await;
+    let stolen = r#"{"stolen": true}"#;
+    let moved = stack
+        .shop()
+        .act(&bought.request_id(), "rebind", stolen)
+        .await;
+    stack.run_until_idle().await;
+    for _ in 0..2 {
+        claim(&moved.body["inviteLink"]).await;
+    }
+    assert_eq!(
+        receiver.kinds(),
+        ["seat.claimed", "seat.ended", "seat.claimed"]
+    );
+    let ids: Vec<String> = receiver.calls().into_iter().map(|call| call.id).collect();
+    assert_ne!(ids[0], ids[2]);
+}
+
 /// Presses the button that the bot showed a person last.
 async fn press_last(stack: &TestStack, person: i64) {
     let all = stack.customer(person).messages_of(stack.bot_id);
@@ -173,6 +237,10 @@ async fn a_free_seat_and_what_an_operator_ends_or_takes_away_are_told() {
         press_last(&stack, owner).await;
         tick(&stack).await;
     }
+    // What has ended does not end again by its shop's taking it back.
+    stack.shop().void(id.as_str().unwrap()).await;
+    stack.run_until_idle().await;
+    tick(&stack).await;
     let seats: Vec<(String, Value)> = receiver
         .calls()
         .iter()
