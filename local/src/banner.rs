@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 51] = [
+const FUNCTION_ENV: [&str; 52] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -55,6 +55,7 @@ const FUNCTION_ENV: [&str; 51] = [
     "PEOPLE_TTL_DAYS",
     "TERMS_URL",
     "PRIVACY_URL",
+    "EXPORTS_URL",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",
 ];

@@ -21,8 +21,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::resources::{
-    EVENTS, HOOKS, HOOKS_TICK_TIMEOUT, INVITES, MESSAGES, MESSAGES_TICK_TIMEOUT, MINUTE,
-    MONITOR_TIMEOUT, REPLAY_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
+    EVENTS, HOOKS, HOOKS_TICK_TIMEOUT, INVITES, JOBS_TIMEOUT, MESSAGES, MESSAGES_TICK_TIMEOUT,
+    MINUTE, MONITOR_TIMEOUT, REPLAY_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
 };
 
 /// A function, as `template.yaml` declares it.
@@ -74,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 13] = [
+pub static FUNCTIONS: [Function; 14] = [
     Function {
         name: "request",
         triggers: &[
@@ -89,7 +89,10 @@ pub static FUNCTIONS: [Function; 13] = [
     },
     Function {
         name: "status",
-        triggers: &[Trigger::Route(Method::Get, "/v1/invite/{request_id}")],
+        triggers: &[
+            Trigger::Route(Method::Get, "/v1/invite/{request_id}"),
+            Trigger::Route(Method::Get, "/v1/exports/{file}"),
+        ],
         start: |env, clock| {
             Starting::new(status::App::from_env(env, clock))
                 .on_call(|app, call| status::handle(app, call).boxed())
@@ -215,6 +218,18 @@ pub static FUNCTIONS: [Function; 13] = [
         start: |env, clock| {
             Starting::new(sweeper::App::from_env(env, clock))
                 .on_tick(|app, deadline| answer(sweeper::handle(app, deadline)))
+                .started
+        },
+    },
+    Function {
+        name: "jobs",
+        triggers: &[Trigger::Schedule {
+            every: MINUTE,
+            timeout: JOBS_TIMEOUT,
+        }],
+        start: |env, clock| {
+            Starting::new(jobs::App::from_env(env, clock))
+                .on_tick(|app, deadline| answer(jobs::handle(app, deadline)))
                 .started
         },
     },
@@ -463,6 +478,11 @@ impl Functions {
         self.get("sweeper")
             .tick(Instant::now() + SWEEP_TIMEOUT)
             .await
+    }
+
+    /// Invokes `jobs`, past its schedule.
+    pub async fn work_off_jobs(&self) -> Value {
+        self.get("jobs").tick(Instant::now() + JOBS_TIMEOUT).await
     }
 
     /// Invokes `monitor`, past its schedule.

@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 18] = [
+pub const TABLES: [TableShape; 20] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -92,6 +92,11 @@ pub const TABLES: [TableShape; 18] = [
     table("RelayMap", "message"),
     table("People", "telegramUserId"),
     TableShape {
+        sort_key: Some(("item", SortKey::Text)),
+        ..table("Jobs", "jobId")
+    },
+    table("Erasures", "personMark"),
+    TableShape {
         ends: false,
         ..table("Endpoints", "endpointId")
     },
@@ -114,7 +119,7 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 5] = [
+pub const INDEXES: [Index; 11] = [
     Index {
         table: "Deliveries",
         name: "Due",
@@ -144,6 +149,42 @@ pub const INDEXES: [Index; 5] = [
         name: "ByName",
         hash: "usernameKey",
         range: "lastSeenAt",
+    },
+    Index {
+        table: "InviteRequests",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "createdAt",
+    },
+    Index {
+        table: "Deliveries",
+        name: "ByRequest",
+        hash: "requestId",
+        range: "event",
+    },
+    Index {
+        table: "Deliveries",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "event",
+    },
+    Index {
+        table: "RelayMap",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "message",
+    },
+    Index {
+        table: "Jobs",
+        name: "ByState",
+        hash: "jobState",
+        range: "createdAt",
+    },
+    Index {
+        table: "Jobs",
+        name: "ByPerson",
+        hash: "telegramUserId",
+        range: "createdAt",
     },
 ];
 
@@ -217,6 +258,8 @@ pub const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HOOKS_TICK_TIMEOUT: Duration = Duration::from_secs(HOOKS.timeout_seconds);
 /// Longest run of `sweeper`.
 pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(50);
+/// Longest run of `jobs`.
+pub const JOBS_TIMEOUT: Duration = Duration::from_secs(50);
 /// Longest run of `monitor`.
 pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(50);
 /// How often a message is shown before it is a dead letter.

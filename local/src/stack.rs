@@ -162,6 +162,12 @@ impl Stack {
         if externals.telegram.is_some() {
             env.insert("PUBLIC_URL".to_owned(), url.clone());
         }
+        // Without an address that others reach, files of exports are fetched on this machine.
+        let exports_url = match supervision::is_set(&env, "PUBLIC_URL") {
+            true => env["PUBLIC_URL"].clone(),
+            false => url.clone(),
+        };
+        env.insert("EXPORTS_URL".to_owned(), exports_url);
         let shared = aws::Shared::from_env(&mut env_of(&env));
         let (dynamo, sqs) = (shared.dynamodb(), shared.sqs());
         resources::create_tables(&dynamo).await?;

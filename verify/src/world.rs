@@ -227,6 +227,7 @@ impl World {
             ("TELEGRAM_WEBHOOK_SECRET", secrets.join(",")),
             ("TELEGRAM_CHAT_ID", chat_ids.join(",")),
             ("TELEGRAM_API_BASE", telegram.url()),
+            ("EXPORTS_URL", "https://verify.example".to_owned()),
             ("WEBENGAGE_LICENSE_CODE", "in~verify".to_owned()),
             ("WEBENGAGE_API_KEY", "verify-webengage-key".to_owned()),
             ("WEBENGAGE_API_BASE", webengage.url()),

@@ -38,6 +38,16 @@ pub enum ButtonData {
     NewsStop,
     /// Marketing again.
     NewsAgain,
+    /// A copy of what is known of the person.
+    Export,
+    /// Erasure: asks for the first time.
+    Erase,
+    /// Erasure: asks for the second time.
+    EraseYes,
+    /// Erasure, now.
+    EraseNow,
+    /// No erasure.
+    EraseNot,
     /// An operator has the way in sent to a person.
     WayIn(TelegramUserId),
     /// An administrator ends a seat, as they saw it.
@@ -67,6 +77,11 @@ impl fmt::Display for ButtonData {
             Self::LostLink => f.write_str("~lost:"),
             Self::NewsStop => f.write_str("~stop:"),
             Self::NewsAgain => f.write_str("~news:"),
+            Self::Export => f.write_str("~export:"),
+            Self::Erase => f.write_str("~erase:"),
+            Self::EraseYes => f.write_str("~eraseyes:"),
+            Self::EraseNow => f.write_str("~erasenow:"),
+            Self::EraseNot => f.write_str("~erasenot:"),
             Self::WayIn(person) => write!(f, "~way:{person}"),
             Self::EndSeat {
                 person,
@@ -100,6 +115,11 @@ impl FromStr for ButtonData {
             "lost" => Self::LostLink,
             "stop" => Self::NewsStop,
             "news" => Self::NewsAgain,
+            "export" => Self::Export,
+            "erase" => Self::Erase,
+            "eraseyes" => Self::EraseYes,
+            "erasenow" => Self::EraseNow,
+            "erasenot" => Self::EraseNot,
             "way" => Self::WayIn(person(subject)?),
             "end" => {
                 let mut parts = subject.split(':');
@@ -140,6 +160,11 @@ mod tests {
             ButtonData::LostLink,
             ButtonData::NewsStop,
             ButtonData::NewsAgain,
+            ButtonData::Export,
+            ButtonData::Erase,
+            ButtonData::EraseYes,
+            ButtonData::EraseNow,
+            ButtonData::EraseNot,
             ButtonData::WayIn(TelegramUserId(1 << 52)),
             ButtonData::EndSeat {
                 person: TelegramUserId(1 << 52),

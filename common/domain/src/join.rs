@@ -52,6 +52,20 @@ pub enum MemberChange {
 }
 
 impl MemberChange {
+    /// Whose change it is, and when it was; nothing of what is ignored.
+    #[must_use]
+    pub const fn who_and_when(&self) -> Option<(TelegramUserId, Timestamp)> {
+        match self {
+            Self::Join(join) => Some((join.person, join.at)),
+            Self::Entry(presence)
+            | Self::Leave(presence)
+            | Self::Removal(presence)
+            | Self::Ban(presence)
+            | Self::Unban(presence) => Some((presence.person, presence.at)),
+            Self::Ignored(_) => None,
+        }
+    }
+
     /// The chat that it is about; nothing of one that is ignored.
     #[must_use]
     pub const fn chat(&self) -> Option<ChatId> {

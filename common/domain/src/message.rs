@@ -281,6 +281,8 @@ pub enum Content {
     },
     /// The topic is closed.
     CloseTopic,
+    /// The topic is deleted, with all that stands in it.
+    DeleteTopic,
     /// The topic gets another name.
     RenameTopic {
         /// 1 to 128 characters.

@@ -75,6 +75,12 @@ impl Verifier {
     }
 }
 
+/// Whether what a caller shows is this secret.
+#[must_use]
+pub fn is_same_secret(known: &str, presented: &str) -> bool {
+    digest(known).ct_eq(&digest(presented)).into()
+}
+
 /// The operators: each key has a name, so that what was done is known by who did it.
 pub struct Operators(Vec<Operator>);
 

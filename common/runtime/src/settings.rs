@@ -269,6 +269,12 @@ fn page(name: &str, url: Option<String>, env: &mut Env) -> Option<String> {
     url
 }
 
+/// `EXPORTS_URL`: where people fetch the files of exports, without a slash at the end.
+pub fn exports_url(env: &mut Env) -> String {
+    let url = env.required("EXPORTS_URL");
+    url.trim_end_matches('/').to_owned()
+}
+
 /// `LINK_POOL_TTL_SEC`: how long a link works that is made ahead. `targets`, the invite's and the record's times must
 /// leave room for it, else that is a problem to report.
 pub fn link_pool_ttl(env: &mut Env, targets: &Targets) -> Duration {

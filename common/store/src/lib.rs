@@ -7,14 +7,17 @@ mod bots;
 mod chats;
 mod claim_links;
 mod dedup;
+mod erasures;
 mod hooks;
 mod invites;
 mod item;
+mod jobs;
 mod link_pool;
 mod link_teller;
 mod links;
 mod messages;
 mod people;
+mod personal;
 pub mod queue;
 mod rate_limits;
 mod relay_map;
@@ -33,11 +36,13 @@ pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
+pub use erasures::{Erasures, Unheard};
 pub use hooks::{
     AnnouncementWrites, Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord,
     DeliveryReplayed, DueDelivery, Endpoints,
 };
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
+pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};
@@ -45,6 +50,9 @@ pub use messages::{
     Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
 };
 pub use people::{People, Sighting};
+pub use personal::{
+    Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,
+};
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
 pub use seats::{Binding, SeatWritten, Seats};

@@ -7,17 +7,21 @@
 //! <chatId>#topic#<thread>   whose topic it is                                for good
 //! <chatId>#reply#<name>     a prepared answer                                for good
 //! ```
+//!
+//! What is about one person names them, by which the index `ByPerson` finds it when they are erased.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use domain::actor::ActorName;
-use domain::id::ChatId;
+use domain::id::{ChatId, TelegramUserId};
 use domain::message::TopicOwner;
+use domain::relay::person_of;
 use domain::time::Timestamp;
 use runtime::config::Env;
 
@@ -26,6 +30,7 @@ const COPY_CHAT: &str = "copyChatId";
 const COPY_MESSAGE: &str = "copyMessageId";
 const SENT_BY: &str = "sentBy";
 const OWNER: &str = "owner";
+const PERSON: &str = "telegramUserId";
 const PARTS: &str = "parts";
 const FIRST_AT: &str = "firstAt";
 const FIRST: &str = "firstMessageId";
@@ -91,10 +96,11 @@ impl RelayMap {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self.0.client.update_item().table_name(&self.0.name);
+        let person = person_of(chat).or(person_of(copy.chat));
+        let set = "SET #chat = :chat, #message = :message, #ends = :ends";
         // Who sent it is kept.
-        let answer = call
+        let answer = naming(call, set, person)
             .key(KEY, s(key(chat, message)))
-            .update_expression("SET #chat = :chat, #message = :message, #ends = :ends")
             .expression_attribute_names("#chat", COPY_CHAT)
             .expression_attribute_names("#message", COPY_MESSAGE)
             .expression_attribute_names("#ends", EXPIRES_AT)
@@ -121,12 +127,10 @@ impl RelayMap {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self.0.client.update_item().table_name(&self.0.name);
-        let answer = call
+        let set = "SET #by = :by, #ends = :ends, #chat = if_not_exists(#chat, :chat), \
+                   #message = if_not_exists(#message, :message)";
+        let answer = naming(call, set, person_of(chat))
             .key(KEY, s(key(chat, message)))
-            .update_expression(
-                "SET #by = :by, #ends = :ends, #chat = if_not_exists(#chat, :chat), \
-                 #message = if_not_exists(#message, :message)",
-            )
             .expression_attribute_names("#by", SENT_BY)
             .expression_attribute_names("#ends", EXPIRES_AT)
             .expression_attribute_names("#chat", COPY_CHAT)
@@ -187,10 +191,13 @@ impl RelayMap {
         thread: i64,
         owner: TopicOwner,
     ) -> Result<(), StoreError> {
-        let item = Item::from([
+        let mut item = Item::from([
             (KEY.to_owned(), s(topic_key(chat, thread))),
             (OWNER.to_owned(), s(owner)),
         ]);
+        if let TopicOwner::Person(person) = owner {
+            item.insert(PERSON.to_owned(), s(person));
+        }
         self.put_item(item).await
     }
 
@@ -246,11 +253,18 @@ impl RelayMap {
         let operation = "UpdateItem of an album";
         let (message, at) = part;
         let call = self.0.client.update_item().table_name(&self.0.name);
+        let set = "SET firstAt = if_not_exists(firstAt, :at), firstMessageId = if_not_exists(firstMessageId, :message), \
+                   lastAt = :now, expiresAt = :expires";
+        let person = person_of(chat);
+        let named = match person {
+            Some(_) => ", telegramUserId = :person",
+            None => "",
+        };
         let answer = call
             .key(KEY, s(album_key(chat, group)))
-            .update_expression(
-                "SET firstAt = if_not_exists(firstAt, :at), firstMessageId = if_not_exists(firstMessageId, :message), \
-                 lastAt = :now, expiresAt = :expires ADD parts :part",
+            .update_expression(format!("{set}{named} ADD parts :part"))
+            .set_expression_attribute_values(
+                person.map(|person| [(":person".to_owned(), s(person))].into()),
             )
             .condition_expression("attribute_not_exists(takenAt) OR contains(parts, :message)")
             .expression_attribute_values(":at", s(at))
@@ -290,9 +304,9 @@ impl RelayMap {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self.0.client.update_item().table_name(&self.0.name);
-        let answer = call
+        let set = "SET withheld = :true, expiresAt = :expires";
+        let answer = naming(call, set, person_of(chat))
             .key(KEY, s(album_key(chat, group)))
-            .update_expression("SET withheld = :true, expiresAt = :expires")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":expires", n(now.plus(KEPT).seconds()))
             .send()
@@ -388,6 +402,26 @@ impl RelayMap {
             is_withheld: reader.flag(WITHHELD),
         })
     }
+}
+
+/// An update that also writes whom it is about.
+fn naming(
+    call: UpdateItemFluentBuilder,
+    set: &str,
+    person: Option<TelegramUserId>,
+) -> UpdateItemFluentBuilder {
+    match person {
+        None => call.update_expression(set),
+        Some(person) => call
+            .update_expression(format!("{set}, telegramUserId = :person"))
+            .expression_attribute_values(":person", s(person)),
+    }
+}
+
+/// The number of the topic that a key is about.
+pub(super) fn topic_of_key(key: &str) -> Option<i64> {
+    let (_, thread) = key.split_once("#topic#")?;
+    thread.parse().ok()
 }
 
 fn key(chat: ChatId, message: i64) -> String {

@@ -71,6 +71,8 @@ pub enum ChatCall {
     ReopenTopic,
     /// `closeForumTopic`.
     CloseTopic,
+    /// `deleteForumTopic`.
+    DeleteTopic,
     /// `editForumTopic`.
     RenameTopic {
         /// 1 to 128 characters.
@@ -145,6 +147,7 @@ impl ChatCall {
             | Self::CopyAll { .. }
             | Self::ReopenTopic
             | Self::CloseTopic
+            | Self::DeleteTopic
             | Self::RenameTopic { .. } => true,
             Self::EditText { .. }
             | Self::EditCaption { .. }
@@ -194,6 +197,7 @@ impl ChatCall {
             Self::CreateTopic { name } => ("createForumTopic", json!({"name": name})),
             Self::ReopenTopic => ("reopenForumTopic", json!({})),
             Self::CloseTopic => ("closeForumTopic", json!({})),
+            Self::DeleteTopic => ("deleteForumTopic", json!({})),
             Self::RenameTopic { name } => ("editForumTopic", json!({"name": name})),
         }
     }

@@ -17,6 +17,8 @@
 //! POST updates/{botId}/{updateId}/replay
 //! GET  people/{telegramUserId}        what is known of somebody who talks with the bot
 //! POST people/{telegramUserId}/role
+//! POST people/{telegramUserId}/export, /erase    what is known of a person, in a file or gone; answers 202 with a job
+//! GET  jobs, jobs/{jobId}
 //! GET, POST endpoints                 those who are told what happens, and one more
 //! DELETE endpoints/{endpointId}
 //! POST endpoints/{endpointId}/enable, /disable, /rotate-secret, /test, /replay
@@ -32,6 +34,7 @@ mod chats;
 mod dead_letters;
 mod endpoints;
 mod invites;
+mod jobs;
 mod lanes;
 mod people;
 mod updates;
@@ -40,6 +43,7 @@ mod view;
 use bytes::Bytes;
 use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, RequestId, TelegramUserId};
+use domain::job::JobKind;
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Operators;
@@ -55,8 +59,8 @@ use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, HookBells, Queue};
 use store::{
-    Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Links, People,
-    RateLimits, Seats, Tasks, Updates,
+    Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
+    People, RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
 
@@ -80,6 +84,7 @@ pub struct App {
     bot_infos: BotInfos,
     updates: Updates,
     people: People,
+    jobs: Jobs,
     endpoints: Endpoints,
     hook_deliveries: Deliveries,
     hook_bells: HookBells,
@@ -111,6 +116,7 @@ impl App {
             bot_infos: BotInfos::from_env(aws.dynamodb(), env),
             updates: Updates::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
+            jobs: Jobs::from_env(aws.dynamodb(), env),
             endpoints: Endpoints::from_env(aws.dynamodb(), env),
             hook_deliveries: Deliveries::from_env(aws.dynamodb(), env),
             hook_bells: HookBells::from_env(aws.sqs(), env),
@@ -155,6 +161,10 @@ enum AdminCall<'a> {
     Replay(&'a str, &'a str),
     Person(&'a str),
     Appoint(&'a str),
+    ExportPerson(&'a str),
+    ErasePerson(&'a str),
+    Jobs,
+    Job(&'a str),
     Endpoints,
     RegisterEndpoint,
     OfEndpoint(&'a str, EndpointCall),
@@ -190,6 +200,10 @@ impl<'a> AdminCall<'a> {
             ["updates", bot, id, "replay"] => ("POST", Self::Replay(bot, id)),
             ["people", id] => ("GET", Self::Person(id)),
             ["people", id, "role"] => ("POST", Self::Appoint(id)),
+            ["people", id, "export"] => ("POST", Self::ExportPerson(id)),
+            ["people", id, "erase"] => ("POST", Self::ErasePerson(id)),
+            ["jobs"] => ("GET", Self::Jobs),
+            ["jobs", id] => ("GET", Self::Job(id)),
             ["endpoints"] => match *method {
                 Method::GET => ("GET", Self::Endpoints),
                 Method::POST => ("POST", Self::RegisterEndpoint),
@@ -222,7 +236,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     match answer(app, who, &request).await {
         Ok(mut body) => {
             body["ok"] = true.into();
-            json(StatusCode::OK, &body)
+            json(status_of(&request), &body)
         }
         Err(rejection) => {
             info!(
@@ -232,6 +246,14 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             );
             rejection.answer()
         }
+    }
+}
+
+/// The status of a call that is served: 202 where a job does what was asked for.
+fn status_of(request: &Request<Bytes>) -> StatusCode {
+    match AdminCall::read(request.method(), request.uri().path()) {
+        Ok(AdminCall::ExportPerson(_) | AdminCall::ErasePerson(_)) => StatusCode::ACCEPTED,
+        _ => StatusCode::OK,
     }
 }
 
@@ -267,6 +289,10 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Replay(bot, id) => updates::replay(app, who, bot, id).await,
         AdminCall::Person(id) => people::show(app, person_id(id)?).await,
         AdminCall::Appoint(id) => people::appoint(app, who, person_id(id)?, read(body)?).await,
+        AdminCall::ExportPerson(id) => jobs::ask(app, who, person_id(id)?, JobKind::Export).await,
+        AdminCall::ErasePerson(id) => jobs::ask(app, who, person_id(id)?, JobKind::Erase).await,
+        AdminCall::Jobs => jobs::list(app).await,
+        AdminCall::Job(id) => jobs::show(app, id).await,
         AdminCall::Endpoints => endpoints::list(app).await,
         AdminCall::RegisterEndpoint => endpoints::register(app, who, read(body)?).await,
         AdminCall::OfEndpoint(id, call) => endpoints::call(app, who, id, call, query, body).await,
@@ -321,6 +347,9 @@ mod tests {
             ("GET", "/v1/admin/updates/parked".to_owned()),
             ("POST", "/v1/admin/updates/7/9/replay".to_owned()),
             ("POST", "/v1/admin/people/7/role".to_owned()),
+            ("POST", "/v1/admin/people/7/export".to_owned()),
+            ("POST", "/v1/admin/people/7/erase".to_owned()),
+            ("GET", "/v1/admin/jobs/erase-7-9".to_owned()),
             ("POST", "/v1/admin/endpoints/ep_1/enable".to_owned()),
             ("POST", "/v1/admin/endpoints/ep_1/disable".to_owned()),
             ("POST", "/v1/admin/endpoints/ep_1/rotate-secret".to_owned()),

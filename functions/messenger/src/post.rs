@@ -221,6 +221,7 @@ async fn plain(
         Content::React { message } => ChatCall::React { message: *message },
         Content::Pin { message } => ChatCall::Pin { message: *message },
         Content::CloseTopic => ChatCall::CloseTopic,
+        Content::DeleteTopic => ChatCall::DeleteTopic,
         Content::RenameTopic { name } => ChatCall::RenameTopic { name: name.clone() },
         Content::InTopic { .. } => {
             warn!(message.id = %message.id, fault = "poison", "a message of a topic within a topic is dropped");

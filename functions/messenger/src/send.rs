@@ -201,11 +201,11 @@ async fn call(
         put_back(sending, task).await?;
         return Ok(SendEnd::NotSent);
     }
-    // What is to be closed or renamed is gone.
+    // What is to be closed, renamed or deleted is gone.
     if fault == SendFault::ThreadGone
         && matches!(
             next.call,
-            ChatCall::CloseTopic | ChatCall::RenameTopic { .. }
+            ChatCall::CloseTopic | ChatCall::DeleteTopic | ChatCall::RenameTopic { .. }
         )
     {
         settle::sent(sending.app, task, None).await?;

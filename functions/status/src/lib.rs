@@ -1,4 +1,6 @@
-//! `GET /v1/invite/{requestId}`: where a request stands.
+//! `GET /v1/invite/{requestId}`: where a request stands; and the files of exports.
+
+mod exports;
 
 use bytes::Bytes;
 use domain::claim::PublicUrl;
@@ -13,23 +15,27 @@ use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::view::InviteView;
-use store::Invites;
+use store::{Invites, Jobs};
 use tracing::{error, info};
 
 /// What the handler needs.
 pub struct App {
     keys: Verifier,
     invites: Invites,
+    jobs: Jobs,
+    clock: Clock,
     public_url: Option<PublicUrl>,
 }
 
 impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
-    pub fn from_env(env: &mut Env, _clock: Clock) -> Self {
+    pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         Self {
             keys: Verifier::api_keys(env),
             invites: Invites::from_env(aws.dynamodb(), env),
+            jobs: Jobs::from_env(aws.dynamodb(), env),
+            clock,
             public_url: settings::public_url(env),
         }
     }
@@ -37,6 +43,9 @@ impl App {
 
 /// Answers one call.
 pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
+    if request.uri().path().contains(exports::PATH) {
+        return exports::answer(app, &request).await;
+    }
     match find(app, &request).await {
         Ok(invite) => {
             let view = InviteView::new(invite, app.public_url.as_ref());

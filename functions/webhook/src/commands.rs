@@ -10,7 +10,7 @@ mod extend;
 mod grant;
 mod language;
 mod pause;
-mod privacy;
+pub(crate) mod privacy;
 mod resume;
 mod role;
 mod start;

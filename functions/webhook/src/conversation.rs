@@ -13,6 +13,7 @@ use store::{ChatInfo, Sighting};
 use tracing::info;
 
 use crate::say::{Cause, say, say_aside};
+use crate::unheard::is_unheard;
 use crate::{App, Failure};
 
 /// The most requests of a person of which each has a button that moves it: more would hide the way in.
@@ -45,6 +46,9 @@ impl<'a> Conversation<'a> {
         app: &'a App,
         seen: Sight<'_>,
     ) -> Result<Option<(Self, Intake)>, Failure> {
+        if is_unheard(app, seen.sender.person, seen.cause.at).await? {
+            return Ok(None);
+        }
         let now = app.clock.now();
         let counted = seen.counted.filter(|_| seen.is_first);
         let sighting = Sighting {
@@ -146,7 +150,10 @@ impl<'a> Conversation<'a> {
     }
 
     /// The chats that a person may be in now, with their seats.
-    async fn seats_of(&self, person: TelegramUserId) -> Result<Vec<(ChatInfo, Seat)>, Failure> {
+    pub(crate) async fn seats_of(
+        &self,
+        person: TelegramUserId,
+    ) -> Result<Vec<(ChatInfo, Seat)>, Failure> {
         let now = self.app.clock.now();
         let mut seats = self.app.seats.of(person).await?;
         seats.retain(|seat| seat.is_admitted(now));

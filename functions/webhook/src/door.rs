@@ -23,6 +23,7 @@ use store::{ChatInfo, FrontBot, Joined, SeatWritten, UpdateKey};
 use tracing::{error, info, warn};
 
 use crate::say::{Cause, say};
+use crate::unheard::is_unheard;
 use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
@@ -34,6 +35,9 @@ pub(crate) async fn asked(
 ) -> Result<UpdateOutcome, Failure> {
     let chat = app.canonical_chat(request.chat);
     if !app.deliveries.is_claimed(chat) {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    if is_unheard(app, request.person, request.at).await? {
         return Ok(UpdateOutcome::Ignored);
     }
     let info = app.chat_infos.get(chat).await?;

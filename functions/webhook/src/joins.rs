@@ -24,10 +24,17 @@ use tracing::field::display;
 use tracing::{error, info, warn};
 
 use crate::door::{self, Whereabouts};
+use crate::unheard::is_presence_unheard;
 use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
 pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
+    // Where nobody talks with the bot, a join is kept in its request alone, and is recorded there once.
+    if let Some((person, at)) = change.who_and_when().filter(|_| app.talks())
+        && is_presence_unheard(app, person, at).await?
+    {
+        return Ok(UpdateOutcome::Ignored);
+    }
     let (presence, event) = match change {
         MemberChange::Join(join) => return joined(app, join).await,
         MemberChange::Entry(presence) => (presence, PresenceEvent::PutInByHand),
@@ -171,7 +178,10 @@ async fn record(
             Ok(UpdateOutcome::Joined)
         }
         Joined::Again(invite) => {
-            let same_person = invite.telegram_user_id == Some(join.person);
+            // Nobody is named whose data were erased.
+            let same_person = invite
+                .telegram_user_id
+                .is_none_or(|person| person == join.person);
             if !same_person {
                 error!(invite.id = %id, chat.id = %join.chat, fault = "link_used_twice",
                     "a second person joined by a used link before it was revoked");

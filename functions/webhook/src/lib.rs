@@ -19,6 +19,7 @@ mod presses;
 mod relay;
 mod rights;
 mod say;
+mod unheard;
 mod written;
 
 use std::time::Duration;
@@ -46,8 +47,9 @@ use serde_json::{Value, json};
 use store::acting::Acting;
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
-    Announcements, BotInfos, ChatInfos, ClaimLinks, FrontBot, Invites, LinkPool, Links, Messages,
-    People, RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
+    Links, Messages, People, RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey,
+    Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -81,6 +83,8 @@ pub struct App {
     updates: Updates,
     feed: ActorFeed,
     people: People,
+    erasures: Erasures,
+    jobs: Jobs,
     limits_of_chats: RateLimits,
     claim_retention: Duration,
     owners: Vec<TelegramUserId>,
@@ -129,6 +133,8 @@ impl App {
             updates: Updates::from_env(aws.dynamodb(), env),
             feed: ActorFeed::from_env(&aws, env),
             people: People::from_env(aws.dynamodb(), env),
+            erasures: Erasures::from_env(aws.dynamodb(), env),
+            jobs: Jobs::from_env(aws.dynamodb(), env),
             limits_of_chats: RateLimits::of_messages(aws.dynamodb(), env),
             claim_retention: settings::claim_retention(env),
             owners: settings::bot_owners(env),

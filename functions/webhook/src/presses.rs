@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use store::FrontBot;
 use tracing::{info, warn};
 
-use crate::commands::{buyer, end};
+use crate::commands::{buyer, end, privacy};
 use crate::conversation::{Conversation, Sight};
 use crate::relay::{self, RelayAuthor, RelayCause};
 use crate::say::Cause;
@@ -78,6 +78,11 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
             app.people.opt_out(person, false, now).await?;
             conversation.answer(Text::StopUndone).await
         }
+        ButtonData::Export => privacy::export(conversation).await,
+        ButtonData::Erase => privacy::ask(conversation).await,
+        ButtonData::EraseYes => privacy::ask_again(conversation).await,
+        ButtonData::EraseNow => privacy::erase(conversation).await,
+        ButtonData::EraseNot => conversation.answer(Text::EraseKept).await,
         ButtonData::WayIn(person) => buyer::send_way_in(conversation, person).await,
         ButtonData::EndSeat {
             person,

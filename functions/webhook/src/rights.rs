@@ -11,6 +11,7 @@ use domain::update::{AdministratorRight, BotMembership, BotStanding};
 use tracing::{error, info};
 
 use crate::say::{Cause, say};
+use crate::unheard::is_unheard;
 use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Something changed for the bot.
@@ -34,6 +35,9 @@ pub(crate) async fn changed(
             BotStanding::Administrator { .. } | BotStanding::Member => Reachable::Yes,
         };
         let person = membership.by.person;
+        if is_unheard(app, person, membership.at).await? {
+            return Ok(UpdateOutcome::Ignored);
+        }
         app.people.reach(person, reachable, membership.at).await?;
         return Ok(UpdateOutcome::Handled);
     }

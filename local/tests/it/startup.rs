@@ -16,7 +16,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 12] = [
+const FUNCTIONS: [(&str, &[&str]); 13] = [
     (
         "request",
         &[
@@ -80,6 +80,17 @@ const FUNCTIONS: [(&str, &[&str]); 12] = [
     ("pay", &["TELEGRAM_CHAT_ID"]),
     ("botapi", &["TELEGRAM_BOT_TOKEN"]),
     ("sweeper", &["EVENT_QUEUE_URL"]),
+    (
+        "jobs",
+        &[
+            "EXPORTS_URL",
+            "HOOK_QUEUE_URL",
+            "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
+            "TELEGRAM_CHAT_ID",
+            "TELEGRAM_WEBHOOK_SECRET",
+        ],
+    ),
     (
         "monitor",
         &[

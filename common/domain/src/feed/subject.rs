@@ -1,10 +1,11 @@
 //! Which updates stand in the feed, and whom each may concern.
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::super::button::OUR_MARK;
 use super::super::claim;
-use super::super::id::ChatId;
+use super::super::id::{ChatId, hex};
 
 /// Whom an update may concern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,7 @@ pub fn read(update: &Value) -> Option<FeedSubject> {
 }
 
 /// What makes a join or a join request one, of which each administrator bot of the chat is told: chat, person, second, and
-/// from where to where.
+/// from where to where. A hash of it: it stands where a person can't be looked for who is erased.
 fn same(kind: &str, content: &Value) -> String {
     let chat = content["chat"]["id"].as_i64().unwrap_or_default();
     let at = content["date"].as_i64().unwrap_or_default();
@@ -126,7 +127,8 @@ fn same(kind: &str, content: &Value) -> String {
     };
     let person = person.as_i64().unwrap_or_default();
     let (old, new) = (status("old_chat_member"), status("new_chat_member"));
-    format!("{kind}#{chat}#{person}#{at}#{old}#{new}")
+    let what = format!("{chat}#{person}#{at}#{old}#{new}");
+    format!("{kind}#{}", hex(&Sha256::digest(what)))
 }
 
 /// Whether a claim link or token can be read anywhere in it: in a text or a caption, what they answer or quote, the link

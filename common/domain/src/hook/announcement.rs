@@ -260,6 +260,21 @@ impl Announcement {
         Self::new(HookKind::EndpointTest, at, "", json!({}))
     }
 
+    /// The request that it is about, if it is about one.
+    #[must_use]
+    pub fn request(&self) -> Option<&str> {
+        self.data.get("requestId")?.as_str()
+    }
+
+    /// The person that it is about, if it names one. Who else it may name has, or had, its request.
+    #[must_use]
+    pub fn person(&self) -> Option<TelegramUserId> {
+        let named = self.data.get("telegramUserId").or(self.data.get("chatId"));
+        // A private chat has the id of its person.
+        let id = named?.as_i64().filter(|id| *id > 0);
+        id.map(TelegramUserId)
+    }
+
     /// Its id, made of its kind, its time and its cause.
     #[must_use]
     pub fn id(&self) -> HookEventId {

@@ -189,7 +189,16 @@ pub(super) fn text(text: &Text<'_>) -> String {
             chats(number)
         ),
         Text::EraseAskAgain => "To be sure: this can't be undone. Erase everything now?".into(),
+        Text::EraseStarted => "I am erasing your data. It takes a few minutes, and I tell you when it is done.".into(),
         Text::EraseDone => "Your data are erased. Take care!".into(),
+        Text::EraseReceipt { items, logs, queues, backups } => format!(
+            "{items} {} of you were found and are gone, or name you no more. What can't be erased one by one goes by itself: \
+             queues until {}, logs until {}, backups until {}.",
+            plural(items, "record", "records"),
+            date(queues),
+            date(logs),
+            date(backups)
+        ),
         Text::EraseKept => "Nothing was erased. Everything stays as it was.".into(),
 
         Text::PaySupport => "<b>A question about a payment?</b> Write it here: what you bought, when, and what went wrong. \

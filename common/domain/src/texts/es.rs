@@ -189,7 +189,16 @@ pub(super) fn text(text: &Text<'_>) -> String {
             chats(number)
         ),
         Text::EraseAskAgain => "Para estar seguros: esto no se puede deshacer. ¿Borro todo ahora?".into(),
+        Text::EraseStarted => "Estoy borrando tus datos. Tarda unos minutos y te aviso cuando termine.".into(),
         Text::EraseDone => "Tus datos están borrados. ¡Que te vaya muy bien!".into(),
+        Text::EraseReceipt { items, logs, queues, backups } => format!(
+            "Encontré {items} {} sobre ti: se borraron o ya no te nombran. Lo que no se puede borrar por separado desaparece solo: \
+             las colas hasta el {}, los registros hasta el {}, las copias de seguridad hasta el {}.",
+            plural(items, "entrada", "entradas"),
+            date(queues),
+            date(logs),
+            date(backups)
+        ),
         Text::EraseKept => "No se borró nada. Todo sigue como estaba.".into(),
 
         Text::PaySupport => "<b>¿Una pregunta sobre un pago?</b> Escríbela aquí: qué compraste, cuándo y qué salió mal. \

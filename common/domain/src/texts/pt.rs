@@ -191,7 +191,16 @@ pub(super) fn text(text: &Text<'_>) -> String {
             chats(number)
         ),
         Text::EraseAskAgain => "Só para ter certeza: isto não pode ser desfeito. Apagar tudo agora?".into(),
+        Text::EraseStarted => "Estou apagando os seus dados. Leva alguns minutos e eu aviso quando terminar.".into(),
         Text::EraseDone => "Seus dados foram apagados. Tudo de bom!".into(),
+        Text::EraseReceipt { items, logs, queues, backups } => format!(
+            "Encontrei {items} {} sobre você: foram apagados ou já não citam você. O que não dá para apagar um a um some sozinho: \
+             filas até {}, logs até {}, backups até {}.",
+            plural(items, "registro", "registros"),
+            date(queues),
+            date(logs),
+            date(backups)
+        ),
         Text::EraseKept => "Nada foi apagado. Tudo continua como estava.".into(),
 
         Text::PaySupport => "<b>Uma pergunta sobre um pagamento?</b> Escreva aqui: o que você comprou, quando e o que deu errado. \

@@ -134,8 +134,12 @@ sentences! { 'a,
     EraseAskSeats { chats: u32 },
     /// Erasure, second question.
     EraseAskAgain,
+    /// The erasure has begun.
+    EraseStarted,
     /// All is erased.
     EraseDone,
+    /// Follows [`Text::EraseDone`]: how many records there were, and when logs, queues and backups have rolled over.
+    EraseReceipt { items: u32, logs: Date, queues: Date, backups: Date },
     /// The person keeps their data.
     EraseKept,
 

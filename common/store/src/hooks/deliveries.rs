@@ -36,6 +36,8 @@ const MS: &str = "ms";
 const DUE_SHARD: &str = "dueShard";
 const DUE_AT: &str = "dueAt";
 const EXPIRES_AT: &str = "expiresAt";
+const REQUEST_ID: &str = "requestId";
+const PERSON: &str = "telegramUserId";
 /// The index of those that are due.
 const DUE: &str = "Due";
 
@@ -113,8 +115,8 @@ impl Deliveries {
         ))
     }
 
-    /// Puts the delivery of an announcement to an endpoint, unless it is there. Durable on return. Costs 2 write units, 1 if it
-    /// was there.
+    /// Puts the delivery of an announcement to an endpoint, unless it is there. Durable on return. Costs 2 write units, one
+    /// more each if it is about a request and about a person, and 1 if it was there.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; putting it again is harmless.
@@ -469,6 +471,13 @@ fn new_item(announcement: &Announcement, to: &Subscription, now: Timestamp) -> I
         (STATE.to_owned(), s(state.as_str())),
         (EXPIRES_AT.to_owned(), n(expires)),
     ]);
+    // By these it is found when a person is erased.
+    if let Some(request) = announcement.request() {
+        item.insert(REQUEST_ID.to_owned(), s(request));
+    }
+    if let Some(person) = announcement.person() {
+        item.insert(PERSON.to_owned(), s(person));
+    }
     if state == HookState::Waiting {
         item.insert(DUE_SHARD.to_owned(), s(event.shard()));
         item.insert(DUE_AT.to_owned(), s(now));

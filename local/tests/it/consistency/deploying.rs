@@ -112,6 +112,7 @@ fn what_the_clock_drives_is_not_made_up_for_later() {
         driven,
         [
             "hooks",
+            "jobs",
             "messenger",
             "monitor",
             "sweeper",

@@ -15,11 +15,11 @@ fn the_package_lists_every_setting_with_its_default() {
 
     let banner = text("local/src/banner.rs");
     let of_functions = banner.split("= [").nth(1).unwrap().split(']').next();
-    // The local stack has its own AWS, and takes `WEBHOOK_URL` from `PUBLIC_URL`; one name is an older one.
+    // The local stack has its own AWS, and takes `WEBHOOK_URL` and `EXPORTS_URL` from `PUBLIC_URL`; one name is an older one.
     let is_set_for_them = |name: &str| {
         name.starts_with("AWS_")
             || name.ends_with("_QUEUE_URL")
-            || ["WEBHOOK_URL", "TELEGRAM_CHANNEL_ID"].contains(&name)
+            || ["WEBHOOK_URL", "EXPORTS_URL", "TELEGRAM_CHANNEL_ID"].contains(&name)
     };
     let expected: BTreeSet<&str> = of_functions
         .unwrap()

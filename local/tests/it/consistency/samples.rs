@@ -93,7 +93,7 @@ fn each_sample_is_what_its_trigger_sends() {
                 assert_eq!(is_answered_elsewhere, kind != "by-hand", "{sample}");
                 continue;
             }
-            "monitor" | "sweeper" => {
+            "jobs" | "monitor" | "sweeper" => {
                 let event: Value = serde_json::from_str(&json).unwrap();
                 assert_eq!(event["detail-type"], "Scheduled Event", "{sample}");
                 assert_eq!(event["source"], "aws.events", "{sample}");

@@ -55,7 +55,7 @@ const OPTIONAL: [&str; 35] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 18] = [
+const TABLES: [(&str, &str); 20] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -74,6 +74,8 @@ const TABLES: [(&str, &str); 18] = [
     ("Actors", "ACTORS_TABLE"),
     ("RelayMap", "RELAY_MAP_TABLE"),
     ("People", "PEOPLE_TABLE"),
+    ("Jobs", "JOBS_TABLE"),
+    ("Erasures", "ERASURES_TABLE"),
 ];
 
 pub(super) fn template() -> Value {

@@ -67,6 +67,8 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "Actors: it can be used".to_owned(),
             "RelayMap: it can be used".to_owned(),
             "People: it can be used".to_owned(),
+            "Jobs: it can be used".to_owned(),
+            "Erasures: it can be used".to_owned(),
             "Endpoints: it can be used".to_owned(),
             "Deliveries: it can be used".to_owned(),
             "InviteQueue: empty".to_owned(),
@@ -301,7 +303,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     let output = run(&[], &env).await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.lines().count(), 28, "{text}");
+    assert_eq!(text.lines().count(), 30, "{text}");
     assert!(
         text.lines().all(|line| line.starts_with("ok      ")),
         "{text}"
@@ -311,7 +313,7 @@ async fn the_command_prints_a_line_for_each_or_json_and_fails_if_one_is_red() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "admit-one: 2 of 28 checks failed\n"
+        "admit-one: 2 of 30 checks failed\n"
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);

@@ -1,0 +1,105 @@
+//! The table of erasures: who was erased, by a mark that names nobody, so that nothing which Telegram sends again brings
+//! them back. What a person sends after it begins anew.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::item::{Reader, n, s};
+use super::{StoreError, Table};
+use domain::erasure::ErasureKeys;
+use domain::id::TelegramUserId;
+use domain::time::Timestamp;
+use runtime::config::Env;
+
+const PERSON_MARK: &str = "personMark";
+const UNHEARD_UNTIL: &str = "unheardUntil";
+/// Whether Telegram's word on where the person is counts all the same.
+const IS_LEAVING: &str = "isLeaving";
+/// How long a mark is kept: longer than any backup.
+const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// What is not heard of a person who is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// What they say, press and ask for. Where Telegram says they are counts: they are taken out of the chats.
+    Words,
+    /// That, and where they are.
+    All,
+}
+
+/// The table of erasures.
+#[derive(Clone)]
+pub struct Erasures {
+    table: Table,
+    keys: ErasureKeys,
+}
+
+impl Erasures {
+    /// The table `Erasures`; marks are made with `TELEGRAM_WEBHOOK_SECRET`, which outlives what Telegram sends again.
+    pub fn from_env(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
+        let keys = env.required("TELEGRAM_WEBHOOK_SECRET");
+        Self {
+            table: Table::from_env(client, env, "Erasures", "ERASURES_TABLE"),
+            keys: ErasureKeys::parse(&keys),
+        }
+    }
+
+    /// Has `what` not be heard of a person until `until`. Durable on return; done twice, the last one counts.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn mark(
+        &self,
+        person: TelegramUserId,
+        (what, until): (Unheard, Timestamp),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(mark) = self.keys.marks(person).next() else {
+            return Ok(());
+        };
+        let call = self.table.client.put_item().table_name(&self.table.name);
+        call.item(PERSON_MARK, s(mark.as_str()))
+            .item(UNHEARD_UNTIL, s(until))
+            .item(IS_LEAVING, AttributeValue::Bool(what == Unheard::Words))
+            .item("expiresAt", n(now.plus(KEPT).seconds()))
+            .send()
+            .await
+            .map_err(self.table.fault("PutItem of an erasure"))?;
+        Ok(())
+    }
+
+    /// What is not heard of what a person did at `at`, since they were erased after it; nothing if all is (half a read unit for
+    /// each key).
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn of(
+        &self,
+        person: TelegramUserId,
+        at: Timestamp,
+    ) -> Result<Option<Unheard>, StoreError> {
+        for mark in self.keys.marks(person) {
+            let call = self.table.client.get_item().table_name(&self.table.name);
+            let answer = call
+                .key(PERSON_MARK, s(mark.as_str()))
+                .send()
+                .await
+                .map_err(self.table.fault("GetItem of an erasure"))?;
+            let Some(item) = answer.item else {
+                continue;
+            };
+            let reader = Reader {
+                table: &self.table,
+                item: &item,
+            };
+            if at <= reader.parsed::<Timestamp>(UNHEARD_UNTIL)? {
+                return Ok(Some(match reader.flag(IS_LEAVING) {
+                    true => Unheard::Words,
+                    false => Unheard::All,
+                }));
+            }
+        }
+        Ok(None)
+    }
+}
