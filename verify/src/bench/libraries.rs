@@ -31,7 +31,7 @@ const AT_ONCE: usize = 8;
 /// Longest start, and longest call.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest until what was asked for is answered: 30 messages a second leave.
-const ANSWERS_MAX: Duration = Duration::from_secs(300);
+const ANSWERS_MAX: Duration = Duration::from_secs(120);
 /// Turns that are not counted: V8 compiles what it has seen run often.
 const WARM_UPS: usize = 1;
 const TURNS: usize = 3;

@@ -58,6 +58,10 @@ pub(crate) fn written(person: u64, update: u64, text: &str) -> anyhow::Result<St
     message["message_id"] = json!(update);
     message["date"] = json!(now_seconds());
     message["text"] = json!(text);
+    if text.starts_with('/') {
+        let length = text.split(' ').next().unwrap_or_default().len();
+        message["entities"] = json!([{"type": "bot_command", "offset": 0, "length": length}]);
+    }
     Ok(update_json.to_string())
 }
 
