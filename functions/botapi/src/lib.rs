@@ -30,6 +30,7 @@ use http::{Method, Request, Response};
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::outbound::CallTargets;
 use runtime::settings;
 use runtime::telemetry::chain;
 use store::{Actors, BotInfos, People, RateLimits, RelayMap, StoreError, UpdateFeed};
@@ -56,6 +57,8 @@ pub struct App {
     scopes: Mutex<Scopes>,
     bots: BotInfos,
     people: People,
+    /// Where webhooks may lead.
+    targets: CallTargets,
     poll_hold: Duration,
     is_on_lambda: bool,
     is_stopping: AtomicBool,
@@ -77,6 +80,7 @@ impl App {
             scopes: Mutex::new(Scopes::default()),
             bots: BotInfos::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
+            targets: CallTargets::from_env(env),
             poll_hold: settings::poll_hold(env),
             is_on_lambda: env.optional("AWS_LAMBDA_FUNCTION_NAME").is_some(),
             is_stopping: AtomicBool::new(false),

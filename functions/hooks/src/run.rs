@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::hook::{DisabledBy, Endpoint, EndpointId, HOOK_SHARDS, HookState};
@@ -40,7 +39,7 @@ const WAITING_LOW: usize = 8_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HooksTicked {
-    /// Deliveries that were taken.
+    /// Deliveries that were taken, and updates.
     pub delivered: u64,
     /// Calls that failed, and writes.
     pub failed: u64,
@@ -114,7 +113,7 @@ impl DeliveryRun<'_> {
     async fn serve(&mut self, until: Instant) -> Result<(), StoreError> {
         loop {
             let now = self.app.clock.monotonic();
-            let is_over = now >= until || self.app.is_stopping.load(Ordering::SeqCst);
+            let is_over = self.app.is_over(until);
             if !is_over {
                 let is_dry = self.lanes.values().all(|lane| lane.due.is_empty());
                 let is_due = self.looked_at.is_none_or(|at| now >= at + LOOK_AFTER);
