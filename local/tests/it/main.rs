@@ -36,5 +36,6 @@ mod service_on_one_machine;
 mod shop;
 mod startup;
 mod telegram_failures;
+mod update_kinds;
 mod webengage_failures;
 mod who_joined;

@@ -11,21 +11,25 @@ use tokio::process::{Child, Command};
 
 use super::CLAIMED;
 
-/// The scripts, and what each says in its answers.
-const LIBRARIES: [(&str, &str); 4] = [
+/// The programs, and what each says in its answers.
+const LIBRARIES: [(&str, &str); 5] = [
     ("ptb.py", "ptb"),
     ("aiogram_bot.py", "aiogram"),
     ("grammy_bot.mjs", "grammy"),
     ("telegraf_bot.mjs", "telegraf"),
+    ("teloxide-client", "teloxide"),
 ];
 
-fn start(folder: &Path, script: &str, base: &str, key: &str) -> Child {
-    let program = match script.ends_with(".py") {
-        true => folder.join("venv/bin/python"),
-        false => PathBuf::from("node"),
+fn start(folder: &Path, program: &str, base: &str, key: &str) -> Child {
+    let mut command = match program.rsplit_once('.') {
+        Some((_, "py")) => Command::new(folder.join("venv/bin/python")),
+        Some(_) => Command::new("node"),
+        None => Command::new(folder.join(program)),
     };
-    Command::new(program)
-        .arg(script)
+    if program.contains('.') {
+        command.arg(program);
+    }
+    command
         .current_dir(folder)
         .env("BASE", base)
         .env("KEY", key)
@@ -52,9 +56,9 @@ async fn libraries_work_unchanged() {
     let stack = TestStack::with(&[CLAIMED]).await;
     let ann = stack.customer(7);
     let mut running = Vec::new();
-    for (script, says) in LIBRARIES {
+    for (program, says) in LIBRARIES {
         let actor = stack.actor(says, "operator").await;
-        running.push((start(&folder, script, &stack.local.url, &actor.key), says));
+        running.push((start(&folder, program, &stack.local.url, &actor.key), says));
     }
     // All of them at once, each by its own key and with its own cursor.
     ann.say(stack.bot_id, "hello");
