@@ -18,8 +18,8 @@ use crate::wire::RECEIVER;
 
 /// Longer than a delivery is claimed, and than it is believed which endpoints there are.
 const A_MINUTE: Duration = Duration::from_secs(61);
-/// After so many minutes something must be wrong.
-const MINUTES_MAX: u32 = 20;
+/// After so many minutes something must be wrong: a bell that is shown five times lies in its queue for half an hour.
+const MINUTES_MAX: u32 = 40;
 /// What an endpoint is told of a payment whose buyer joins.
 const ANNOUNCED: [&str; 3] = ["invite.created", "invite.done", "invite.joined"];
 
