@@ -8,6 +8,7 @@ pub mod bucket;
 mod methods;
 pub mod passing;
 pub mod seal;
+pub mod webhook;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::id::{BotId, ChatId, FeedSeq};
 use super::time::Timestamp;
+use webhook::{ActorWebhook, WebhookProgress};
 
 pub use methods::{CallRight, MethodRule, method};
 
@@ -248,6 +250,10 @@ pub struct Actor {
     pub cursor: FeedSeq,
     /// The kinds of update that it asked for last; nothing before it asked for some.
     pub allowed_updates: Option<BTreeSet<String>>,
+    /// Where its updates are sent, if it does not ask for them.
+    pub webhook: Option<ActorWebhook>,
+    /// How far they were sent beyond the cursor.
+    pub progress: WebhookProgress,
     /// The poll that is under way, or was last: a name that no other poll has.
     pub poll: Option<String>,
     /// The offset that was asked for last, as it was written.

@@ -19,6 +19,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::actor::{Actor, ActorMark, ActorRole};
 use super::id::FeedSeq;
 use super::time::Timestamp;
@@ -80,6 +82,25 @@ impl FeedUpdate {
             FeedTopic::Backend => actor.role == ActorRole::Backend,
         };
         may_see && is_asked_for(&self.kind, actor)
+    }
+}
+
+impl FeedUpdate {
+    /// The update as an actor gets it: as Telegram sent it, with its number in the feed. Nothing if it can't be read.
+    #[must_use]
+    pub fn numbered(&self, seq: FeedSeq) -> Option<Value> {
+        let mut update: Value = serde_json::from_str(&self.body).ok()?;
+        let fields = update.as_object_mut()?;
+        fields.insert("update_id".to_owned(), seq.0.into());
+        Some(update)
+    }
+
+    /// The same as it is sent to a webhook, after its queue: of each queue one is under way at a time.
+    #[must_use]
+    pub fn sent_as(&self, seq: FeedSeq) -> Option<(i64, String)> {
+        let update = self.numbered(seq)?;
+        let queue = subject::queue(&self.kind, &update[self.kind.as_str()]);
+        Some((queue, update.to_string()))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! <sha256 of a key>   whose it is, and when it ends to work
-//! actor#<name>        role, chats, rate, cursor
-//! list                each name with its role and chats: whether anybody reads the feed is one read
+//! actor#<name>        role, chats, rate, cursor, webhook and its progress
+//! list                each name with its role and chats, and whether it has a webhook: whether anybody reads the feed is one read
 //! ```
 //!
 //! What touches several of them is one transaction, so a key is never of nobody and no actor is missing in the list. A
@@ -11,6 +11,7 @@
 
 mod attributes;
 mod values;
+mod webhooks;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -280,7 +281,9 @@ impl Actors {
         let mut set = "SET poll = :poll, #cursor = :cursor, askedOffset = :offset".to_owned();
         let mut call = self
             .update(record_key(name))
-            .condition_expression("attribute_exists(keyHash) AND #cursor <= :cursor")
+            .condition_expression(
+                "attribute_exists(keyHash) AND attribute_not_exists(webhookUrl) AND #cursor <= :cursor",
+            )
             .expression_attribute_names("#cursor", CURSOR)
             .expression_attribute_values(":poll", s(poll))
             .expression_attribute_values(":cursor", n(cursor))

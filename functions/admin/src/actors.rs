@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::actor::bucket::ACTOR_RATE;
+use domain::actor::webhook::WebhookProgress;
 use domain::actor::{ACTOR_CHATS_MAX, Actor, ActorKey, ActorName, ActorRejection, ActorRole};
 use domain::id::{BotId, ChatId};
 use domain::time::Timestamp;
@@ -67,6 +68,8 @@ pub(crate) async fn create(app: &App, who: &str, new: NewActor) -> Result<Value,
         created_at: now,
         cursor: app.bot_infos.feed_head(front).await.map_err(unavailable)?,
         allowed_updates: None,
+        webhook: None,
+        progress: WebhookProgress::default(),
         poll: None,
         asked_offset: None,
     };

@@ -34,6 +34,7 @@ use http::{Method, Request, Response};
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::outbound::CallTargets;
 use runtime::settings;
 use runtime::telemetry::chain;
 use store::{
@@ -67,6 +68,8 @@ pub struct App {
     /// The operators' chat, if what is sent to people stands there, too.
     shows_sent_in: Option<ChatId>,
     default_language: Language,
+    /// Where webhooks may lead.
+    targets: CallTargets,
     poll_hold: Duration,
     is_on_lambda: bool,
     is_stopping: AtomicBool,
@@ -94,6 +97,7 @@ impl App {
                 .then(|| settings::operator_chat(env, &Chats::none()))
                 .flatten(),
             default_language: settings::default_language(env),
+            targets: CallTargets::from_env(env),
             poll_hold: settings::poll_hold(env),
             is_on_lambda: env.optional("AWS_LAMBDA_FUNCTION_NAME").is_some(),
             is_stopping: AtomicBool::new(false),

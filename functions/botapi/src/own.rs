@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use domain::actor::webhook::ActorWebhook;
 use domain::feed::{self, walk};
+use domain::hook::TargetRefusal;
 use domain::id::FeedSeq;
+use http::StatusCode;
+use runtime::outbound::NoTarget;
 use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use telegram::PassedBody;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::answer::{BotApiAnswer, BotApiRefusal};
 use crate::{ActorCall, unavailable};
@@ -70,11 +74,19 @@ impl ActorCall<'_> {
 
     pub(crate) async fn webhook_info(self) -> Result<BotApiAnswer, BotApiRefusal> {
         let pending = self.pending().await?;
+        let webhook = self.actor.webhook.as_ref();
         let mut info = json!({
-            "url": "",
+            "url": webhook.map_or("", |webhook| webhook.url.as_str()),
             "has_custom_certificate": false,
             "pending_update_count": pending,
         });
+        if let Some(webhook) = webhook {
+            info["max_connections"] = webhook.max_connections.into();
+        }
+        if let Some((at, failure)) = &self.actor.progress.last_failure {
+            info["last_error_date"] = at.seconds().into();
+            info["last_error_message"] = in_words(failure).into();
+        }
         if let Some(kinds) = self.actor.allowed_updates.filter(|kinds| !kinds.is_empty()) {
             info["allowed_updates"] = kinds.into_iter().map(Value::from).collect();
         }
@@ -101,7 +113,11 @@ impl ActorCall<'_> {
                 feed.retention(),
                 now,
             );
-            count += walked.updates.len();
+            let progress = &self.actor.progress;
+            let waits = walked.updates.iter();
+            count += waits
+                .filter(|(seq, _)| !progress.taken.contains(seq))
+                .count();
             if walked.position == position {
                 break;
             }
@@ -110,24 +126,74 @@ impl ActorCall<'_> {
         Ok(count)
     }
 
-    /// Without a URL it is as [`ActorCall::delete_webhook`]; with one it is refused, since nothing would be sent there.
+    /// Without a URL it is as [`ActorCall::delete_webhook`].
     pub(crate) async fn set_webhook(self) -> Result<BotApiAnswer, BotApiRefusal> {
-        let url = self.parameters.text("url").unwrap_or_default();
-        if url.trim().is_empty() {
+        let refused = |description: &str| Err(BotApiRefusal::new(400, description));
+        let url = self.parameters.text("url").unwrap_or_default().trim();
+        if url.is_empty() {
             return self.delete_webhook().await;
         }
-        let description =
-            "Bad Request: bad webhook: actors have no webhooks; use getUpdates instead";
-        Err(BotApiRefusal::new(400, description))
+        let fields = &self.parameters.fields;
+        if fields.contains_key("certificate") || !self.parameters.files.is_empty() {
+            return refused("Bad Request: bad webhook: certificates of one's own are not taken");
+        }
+        if fields.contains_key("ip_address") {
+            return refused("Bad Request: bad webhook: ip_address is not taken");
+        }
+        if let Err(refusal) = self.app.targets.check(url) {
+            return refused(match refusal {
+                NoTarget::Url => "Bad Request: bad webhook: invalid webhook URL specified",
+                NoTarget::Refused(TargetRefusal::Scheme) => {
+                    "Bad Request: bad webhook: An HTTPS URL must be provided for webhook"
+                }
+                NoTarget::Refused(TargetRefusal::Port) => {
+                    "Bad Request: bad webhook: Webhook can be set up only on ports 443 and 8443"
+                }
+                NoTarget::Refused(TargetRefusal::Address) => {
+                    "Bad Request: bad webhook: the IP address is reserved"
+                }
+            });
+        }
+        let secret = self.parameters.text("secret_token");
+        let connections = self.parameters.whole_number("max_connections");
+        let webhook = match ActorWebhook::ask(url, secret, connections) {
+            Ok(webhook) => webhook,
+            Err(refusal) => return refused(refusal.description()),
+        };
+        let kinds = self.kinds()?;
+        self.store_webhook(Some(&webhook), kinds.as_ref()).await?;
+        info!(actor.name = %self.actor.name, outcome = "webhook_set", "an actor has its updates sent");
+        Ok(BotApiAnswer::Done("Webhook was set"))
     }
 
     pub(crate) async fn delete_webhook(self) -> Result<BotApiAnswer, BotApiRefusal> {
+        let was_set = self.actor.webhook.is_some();
+        if was_set || self.parameters.is_on("drop_pending_updates") {
+            self.store_webhook(None, None).await?;
+        }
+        Ok(BotApiAnswer::Done(match was_set {
+            true => "Webhook was deleted",
+            false => "Webhook is already deleted",
+        }))
+    }
+
+    /// Stores the webhook, or that there is none, and before that what is pending is dropped, if it is to be.
+    async fn store_webhook(
+        &self,
+        webhook: Option<&ActorWebhook>,
+        kinds: Option<&BTreeSet<String>>,
+    ) -> Result<(), BotApiRefusal> {
+        let (actors, name) = (&self.app.actors, &self.actor.name);
         if self.parameters.is_on("drop_pending_updates") {
             let head = self.head().await?;
-            let advanced = self.app.actors.advance(&self.actor.name, head).await;
+            let advanced = actors.advance(name, head).await;
             advanced.map_err(|fault| unavailable(&fault))?;
         }
-        Ok(BotApiAnswer::Done("Webhook is already deleted"))
+        let stored = actors.set_webhook(name, webhook, kinds).await;
+        match stored.map_err(|fault| unavailable(&fault))? {
+            true => Ok(()),
+            false => Err(BotApiRefusal::unauthorized()),
+        }
     }
 
     /// The last number of the feed.
@@ -156,4 +222,20 @@ impl ActorCall<'_> {
             now,
         ))
     }
+}
+
+/// Why an update was not taken, by the word of a record.
+fn in_words(failure: &str) -> String {
+    let status = failure.parse().ok().and_then(|status: u16| {
+        let status = StatusCode::from_u16(status).ok()?;
+        Some(format!("Wrong response from the webhook: {status}"))
+    });
+    status.unwrap_or_else(|| {
+        let words = match failure {
+            "forbidden" => "The address of the webhook is reserved",
+            "unreachable" => "Connection failed",
+            _ => "Read timeout expired",
+        };
+        words.to_owned()
+    })
 }

@@ -105,6 +105,7 @@ impl ActorCall<'_> {
     /// Makes the poll the actor's own and confirms what its offset confirms; answers the last number of the feed.
     async fn begin(&mut self, poll: &str, offset: i64) -> Result<FeedSeq, BotApiRefusal> {
         let kinds = self.kinds()?;
+        self.has_no_webhook()?;
         for _ in 0..TRIES {
             if let Some(kinds) = &kinds {
                 self.actor.allowed_updates = Some(kinds.clone());
@@ -123,11 +124,25 @@ impl ActorCall<'_> {
                     self.actor = *actor;
                     return Ok(head);
                 }
-                PollBegun::Changed(actor) => self.actor = *actor,
+                PollBegun::Changed(actor) => {
+                    self.actor = *actor;
+                    self.has_no_webhook()?;
+                }
                 PollBegun::Gone => return Err(BotApiRefusal::unauthorized()),
             }
         }
         Err(BotApiRefusal::unavailable())
+    }
+
+    /// Whether the actor's updates are asked for: what is sent is not asked for beside it.
+    fn has_no_webhook(&self) -> Result<(), BotApiRefusal> {
+        match self.actor.webhook {
+            None => Ok(()),
+            Some(_) => Err(BotApiRefusal::new(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+            )),
+        }
     }
 
     /// Whether the poll is still the one that is under way.
@@ -135,6 +150,10 @@ impl ActorCall<'_> {
         let actor = self.app.actors.get(&self.actor.name).await;
         let actor = actor.map_err(|fault| unavailable(&fault))?;
         let actor = actor.ok_or_else(BotApiRefusal::unauthorized)?;
+        if actor.webhook.is_some() {
+            let description = "Conflict: terminated by setWebhook request";
+            return Err(BotApiRefusal::new(409, description));
+        }
         match actor.poll.as_deref() == Some(poll) {
             true => Ok(()),
             false => Err(BotApiRefusal::new(
@@ -158,12 +177,9 @@ impl ActorCall<'_> {
         let walked = walk(&self.actor, position, &page, limit, feed.retention(), now);
         let mut updates = Vec::with_capacity(walked.updates.len());
         for (seq, update) in walked.updates {
-            match serde_json::from_str::<Value>(&update.body) {
-                Ok(Value::Object(mut fields)) => {
-                    fields.insert("update_id".to_owned(), seq.0.into());
-                    updates.push(Value::Object(fields));
-                }
-                _ => {
+            match update.numbered(seq) {
+                Some(update) => updates.push(update),
+                None => {
                     error!(fault = "malformed", feed.seq = %seq, "an update of the feed can't be read, and is passed over")
                 }
             }

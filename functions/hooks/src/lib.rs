@@ -1,4 +1,5 @@
-//! Signed calls out: brings what was announced to the endpoints that want it.
+//! Calls out: brings what was announced to the endpoints that want it, signed, and their updates to actors that have webhooks
+//! (`feeds`).
 //!
 //! The ledger of deliveries is the record of the work, and SQS is the bell: a message of the hook queue says that deliveries may
 //! be due, and nothing else. Each delivery is claimed for a minute before its call; the tick, once a minute and past the
@@ -11,15 +12,17 @@
 //! note what the endpoint did
 //! ```
 //!
-//! It has no token of a bot, and no right but to its two tables and its queue.
+//! It has no token of a bot, and no right but to these tables, to read the feed of actors, and to its queue.
 
 mod call;
+mod feeds;
 mod run;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use futures_util::future::join;
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
@@ -27,7 +30,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::outbound::{self, Caller};
 use serde::Serialize;
 use store::queue::{Envelope, HookBell, HookBells};
-use store::{Deliveries, Endpoints};
+use store::{Actors, BotInfos, Deliveries, Endpoints, UpdateFeed};
 use tokio::time::Instant;
 use tracing::error;
 
@@ -46,6 +49,9 @@ const DELIVERY_TIME: Duration =
 pub struct App {
     endpoints: Endpoints,
     deliveries: Deliveries,
+    actors: Actors,
+    feed: UpdateFeed,
+    bots: BotInfos,
     bells: HookBells,
     caller: Caller,
     clock: Clock,
@@ -59,6 +65,9 @@ impl App {
         Self {
             endpoints: Endpoints::from_env(aws.dynamodb(), env),
             deliveries: Deliveries::from_env(aws.dynamodb(), env),
+            actors: Actors::from_env(aws.dynamodb(), env),
+            feed: UpdateFeed::from_env(aws.dynamodb(), env),
+            bots: BotInfos::from_env(aws.dynamodb(), env),
             bells: HookBells::from_env(aws.sqs(), env),
             caller: Caller::from_env(env),
             clock,
@@ -95,7 +104,7 @@ pub async fn handle(app: &App, invocation: Invocation, deadline: Instant) -> Hoo
     }
 }
 
-/// Makes the deliveries that are due. Messages that it answers as failed are shown again by SQS, and after five times go to
+/// Makes the deliveries that are due, and sends actors their updates. Messages that it answers as failed are shown again by SQS, and after five times go to
 /// the dead-letter queue; nothing is lost by that.
 pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
     let is_bell = |message: &&_| Envelope::<HookBell>::open(message).is_ok();
@@ -113,19 +122,23 @@ pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsB
             latest: until(app, Duration::MAX, deadline),
             is_rung: true,
         };
-        run::serve(app, time).await;
+        join(run::serve(app, time), feeds::serve(app, time.until)).await;
     }
     failed_messages(poison.into_iter().map(message_id))
 }
 
-/// Makes the deliveries that are due, past the queue, and looks how much waits for each endpoint.
+/// The same past the queue; looks how much waits for each endpoint, too.
 pub async fn tick(app: &App, deadline: Instant) -> HooksTicked {
     let time = RunTime {
         until: until(app, DELIVER_OF_TICK, deadline),
         latest: until(app, Duration::MAX, deadline),
         is_rung: false,
     };
-    run::tick(app, time).await
+    let (ticked, served) = join(run::tick(app, time), feeds::serve(app, time.until)).await;
+    HooksTicked {
+        delivered: ticked.delivered + served.delivered,
+        failed: ticked.failed + served.failed,
+    }
 }
 
 /// Until when deliveries may be begun: none that could outlast the invocation.

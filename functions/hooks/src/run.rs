@@ -44,7 +44,7 @@ const LET_GO_AT_ONCE: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HooksTicked {
-    /// Deliveries that were taken.
+    /// Deliveries that were taken, and updates.
     pub delivered: u64,
     /// Calls that failed, and writes.
     pub failed: u64,

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! append    die here: Telegram sends the update again, and it is found to be in the feed
+//! ring      if an actor has a webhook; die here: as above, and the tick of `hooks` looks within a minute
 //! handle    die here: as above
 //! ```
 //!
@@ -57,7 +58,8 @@ impl ActorFeed {
         Ok(self.readership(now).await?.has_backend)
     }
 
-    /// Writes an update of `bot` into the feed of `front`, if an actor may read it. Durable on return.
+    /// Writes an update of `bot` into the feed of `front`, if an actor may read it; answers whether it is to be sent to one.
+    /// Durable on return.
     pub(crate) async fn append(
         &self,
         front: BotId,
@@ -65,9 +67,9 @@ impl ActorFeed {
         update: i64,
         body: &Bytes,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let Ok(read) = serde_json::from_slice::<Value>(without_mark(body)) else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(FeedSubject {
             kind,
@@ -76,7 +78,7 @@ impl ActorFeed {
             same,
         }) = subject::read(&read)
         else {
-            return Ok(());
+            return Ok(false);
         };
         // What another bot alone is told is no talk with the front bot.
         let is_of_front = bot == front || same.is_some();
@@ -87,7 +89,7 @@ impl ActorFeed {
             FeedTopic::Talk | FeedTopic::Press => readership.has_readers,
         };
         if !is_of_front || !is_read {
-            return Ok(());
+            return Ok(false);
         }
         let body = subject::shown(read).to_string();
         if body.len() > BODY_MAX {
@@ -99,7 +101,7 @@ impl ActorFeed {
                 bytes = body.len(),
                 "an update is too large for the feed, so no actor reads it"
             );
-            return Ok(());
+            return Ok(false);
         }
         let sent_by = match pressed {
             Some((chat, message)) => self.relay_map.sender(chat, message).await?,
@@ -113,7 +115,7 @@ impl ActorFeed {
         };
         let mark = same.unwrap_or_else(|| update.to_string());
         let appended = self.writer.append(front, &mark, &entry, now).await;
-        appended.map(|_| ())
+        appended.map(|_| readership.has_webhooks)
     }
 
     async fn readership(&self, now: Timestamp) -> Result<Readership, StoreError> {

@@ -312,7 +312,11 @@ async fn pass_to_actors(
         return Ok(());
     };
     let bot = bot.unwrap_or(front.bot);
-    app.feed.append(front.bot, bot, update, body, now).await
+    let appended = app.feed.append(front.bot, bot, update, body, now).await;
+    if appended? {
+        app.announcements.ring().await;
+    }
+    Ok(())
 }
 
 /// The bot that a path names, `/v1/telegram/webhook/<its id>`; of the path without one it is the front bot. Nothing if

@@ -1,4 +1,4 @@
-//! A receiver of signed calls, outside of the local stack: it answers as a test says, and keeps what came.
+//! A receiver of signed calls and of actors' updates, outside of the local stack: it answers as a test says, and keeps what came.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +37,8 @@ pub struct ReceivedCall {
     pub seconds: i64,
     /// Its `webhook-signature`.
     pub signatures: String,
+    /// Its `X-Telegram-Bot-Api-Secret-Token`.
+    pub secret_token: String,
     /// Its body, as it came.
     pub body: String,
     /// The path that was called.
@@ -65,6 +67,7 @@ struct Kept {
     calls: Vec<ReceivedCall>,
     next: VecDeque<Reply>,
     always: Option<Reply>,
+    refused: Option<String>,
 }
 
 /// A receiver of signed calls.
@@ -99,6 +102,11 @@ impl Receiver {
     /// It answers all that comes like this, from now on.
     pub fn answers(&self, reply: Reply) {
         self.lock().always = Some(reply);
+    }
+
+    /// It answers 500 to what holds this word, from now on.
+    pub fn refuses(&self, word: &str) {
+        self.lock().refused = Some(word.to_owned());
     }
 
     /// It answers the next call like this.
@@ -137,14 +145,19 @@ async fn receive(
         id: text("webhook-id"),
         seconds: text("webhook-timestamp").parse().unwrap_or_default(),
         signatures: text("webhook-signature"),
+        secret_token: text("x-telegram-bot-api-secret-token"),
         body: String::from_utf8_lossy(&body).into_owned(),
         path: uri.path().to_owned(),
     };
     let reply = {
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = kept.refused.as_ref();
+        let is_refused = refused.is_some_and(|word| call.body.contains(word));
         kept.calls.push(call);
-        let next = kept.next.pop_front();
-        next.or_else(|| kept.always.clone())
+        match is_refused {
+            true => Some(Reply::status(500)),
+            false => kept.next.pop_front().or_else(|| kept.always.clone()),
+        }
     };
     match reply.unwrap_or(Reply::status(204)) {
         Reply::Hang => std::future::pending().await,

@@ -4,6 +4,7 @@ mod feed;
 mod keys;
 mod libraries;
 mod others;
+mod webhooks;
 
 use domain::actor::{ActorRole, method};
 use local::harness::{BotApiActor, TestStack, until};

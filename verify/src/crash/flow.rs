@@ -51,11 +51,12 @@ pub enum Flow {
     Relay,
     Topic,
     Endpoint,
+    Actor,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -89,6 +90,7 @@ impl Flow {
         Self::Relay,
         Self::Topic,
         Self::Endpoint,
+        Self::Actor,
     ];
 
     /// Its part of a case's name, such as `mint` in `mint/7-after`.
@@ -128,6 +130,7 @@ impl Flow {
             Self::Relay => "relay",
             Self::Topic => "topic",
             Self::Endpoint => "endpoint",
+            Self::Actor => "actor",
         }
     }
 
@@ -169,6 +172,7 @@ impl Flow {
             Self::Relay => &["webhook", "messenger"],
             Self::Topic => &["messenger"],
             Self::Endpoint => &["request", "worker", "webhook", "hooks"],
+            Self::Actor => &["webhook", "hooks"],
         };
         // The looks at all lanes are many, and change nothing.
         let is_look = matches!(self, Self::Relay | Self::Topic) && call.operation == "Query";
@@ -176,6 +180,11 @@ impl Flow {
         let is_aside = self == Self::Endpoint
             && call.caller != "hooks"
             && !["Endpoints", "Deliveries", HOOKS.queue].contains(&call.target.as_str());
+        let is_aside = is_aside
+            || self == Self::Actor
+                && call.caller == "webhook"
+                && !["UpdateFeed", "Bots", "Actors", "", HOOKS.queue]
+                    .contains(&call.target.as_str());
         callers.contains(&call.caller) && !is_look && !is_aside
     }
 
@@ -188,7 +197,7 @@ impl Flow {
                 ("INVITE_TTL_SEC", "86400"),
                 ("LINK_POOL_TTL_SEC", "86700"),
             ],
-            Self::Claim | Self::Move => &[
+            Self::Claim | Self::Move | Self::Actor => &[
                 ("CHAT_DELIVERY", "claim"),
                 ("JOIN_REQUEST_HOLD_SEC", "60"),
                 ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
@@ -225,6 +234,7 @@ impl Flow {
             }
             Self::Concurrent => (1..=5).map(Payment::number).collect(),
             Self::TwoBots => (1..=3).map(Payment::number).collect(),
+            Self::Actor => Vec::new(),
             _ => vec![Payment::number(1)],
         }
     }

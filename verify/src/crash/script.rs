@@ -70,6 +70,7 @@ impl FlowRunner {
             Flow::Relay => return self.run_relay().await,
             Flow::Topic => return self.run_topic().await,
             Flow::Endpoint => return self.run_endpoint(&payments[0]).await,
+            Flow::Actor => return self.run_actor().await,
         }
         self.call_sites.open();
         if flow == Flow::Concurrent {
@@ -278,7 +279,7 @@ impl FlowRunner {
 
     /// As [`FlowRunner::run_until_idle`]; then a minute is over for `messenger`, which sends what nobody rang for. A private
     /// chat gets a message a second.
-    async fn run_until_told(&self) -> anyhow::Result<()> {
+    pub(super) async fn run_until_told(&self) -> anyhow::Result<()> {
         self.run_until_idle().await?;
         self.world.wait(Duration::from_secs(5)).await;
         let deadline = Instant::now() + Duration::from_secs(60);

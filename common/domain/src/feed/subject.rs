@@ -115,6 +115,17 @@ pub fn read(update: &Value) -> Option<FeedSubject> {
     })
 }
 
+/// The queue of an update of this kind and content, as Telegram has them: of a message its chat, of all else its person.
+#[must_use]
+pub fn queue(kind: &str, content: &Value) -> i64 {
+    let of = match kind {
+        "message" | "edited_message" => &content["chat"],
+        "chat_member" => &content["new_chat_member"]["user"],
+        _ => &content["from"],
+    };
+    of["id"].as_i64().unwrap_or_default()
+}
+
 /// What makes a join or a join request one, of which each administrator bot of the chat is told: chat, person, second, and
 /// from where to where. A hash of it: it stands where a person can't be looked for who is erased.
 fn same(kind: &str, content: &Value) -> String {

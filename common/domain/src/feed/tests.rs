@@ -1,6 +1,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::actor::webhook::WebhookProgress;
 use super::super::id::ChatId;
 use super::*;
 
@@ -17,6 +18,8 @@ fn actor(name: &str, role: ActorRole) -> Actor {
         created_at: NOW,
         cursor: FeedSeq(0),
         allowed_updates: None,
+        webhook: None,
+        progress: WebhookProgress::default(),
         poll: None,
         asked_offset: None,
     }

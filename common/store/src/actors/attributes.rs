@@ -16,10 +16,22 @@ pub(super) const CHATS: &str = "chats";
 pub(super) const RATE: &str = "rate";
 pub(super) const ENDS_AT: &str = "endsAt";
 pub(super) const CREATED_AT: &str = "createdAt";
+pub(super) const SEQ: &str = "seq";
 pub(super) const CURSOR: &str = "cursor";
 pub(super) const ALLOWED_UPDATES: &str = "allowedUpdates";
 pub(super) const POLL: &str = "poll";
 pub(super) const ASKED_OFFSET: &str = "askedOffset";
+/// In the list: whether its updates are sent.
+pub(super) const WEBHOOK: &str = "webhook";
+pub(super) const WEBHOOK_URL: &str = "webhookUrl";
+pub(super) const WEBHOOK_SECRET: &str = "webhookSecret";
+pub(super) const WEBHOOK_CONNECTIONS: &str = "webhookConnections";
+pub(super) const WEBHOOK_TAKEN: &str = "webhookTaken";
+pub(super) const WEBHOOK_FAILING: &str = "webhookFailing";
+pub(super) const TRIES: &str = "tries";
+pub(super) const NEXT_AT: &str = "nextAt";
+pub(super) const WEBHOOK_FAILED_AT: &str = "webhookFailedAt";
+pub(super) const WEBHOOK_FAILURE: &str = "webhookFailure";
 pub(super) const PRESENT_KEY: &str = "presentKey";
 pub(super) const FORMER_KEY: &str = "formerKey";
 

@@ -7,8 +7,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::StoreError;
 use super::super::item::{Item, Reader, n, s};
 use super::attributes::*;
+use domain::actor::webhook::{ActorWebhook, FailingUpdate, WebhookProgress};
 use domain::actor::{Actor, ActorKeyHash, ActorRole};
 use domain::id::{ChatId, FeedSeq};
+use domain::time::Timestamp;
 use tracing::error;
 
 /// Who reads the feed.
@@ -20,6 +22,8 @@ pub struct Readership {
     pub has_backend: bool,
     /// The chats that their keys name.
     pub chats: BTreeSet<ChatId>,
+    /// Whether the updates of any of them are sent.
+    pub has_webhooks: bool,
     /// Whether there is any actor, a reader or not.
     pub has_actors: bool,
 }
@@ -63,12 +67,19 @@ pub(super) fn readership(list: &HashMap<String, AttributeValue>) -> Readership {
         if role.reads() {
             readership.has_readers = true;
             readership.has_backend |= role == ActorRole::Backend;
+            readership.has_webhooks |= has_webhook(entry);
             let chats = entry.as_m().ok().and_then(|entry| entry.get(CHATS));
             let chats = chats.and_then(chats_of).unwrap_or_default();
             readership.chats.extend(chats);
         }
     }
     readership
+}
+
+/// Whether the updates of the actor of an entry are sent.
+pub(super) fn has_webhook(entry: &AttributeValue) -> bool {
+    let entry = entry.as_m().ok();
+    entry.and_then(|entry| entry.get(WEBHOOK)) == Some(&AttributeValue::Bool(true))
 }
 
 fn role_of(entry: &AttributeValue) -> Option<ActorRole> {
@@ -93,6 +104,49 @@ pub(super) fn record(actor: &Actor, key: &ActorKeyHash) -> Item {
     item
 }
 
+/// The numbers of what was taken beyond the cursor.
+pub(super) fn taken(progress: &WebhookProgress) -> AttributeValue {
+    AttributeValue::L(progress.taken.iter().map(n).collect())
+}
+
+/// What is tried again.
+pub(super) fn failing(progress: &WebhookProgress) -> AttributeValue {
+    let failing = progress.failing.iter().map(|(seq, of)| {
+        AttributeValue::M(HashMap::from([
+            (SEQ.to_owned(), n(seq)),
+            (TRIES.to_owned(), n(of.tries)),
+            (NEXT_AT.to_owned(), n(of.next_at.ms())),
+        ]))
+    });
+    AttributeValue::L(failing.collect())
+}
+
+fn progress(reader: &Reader<'_>, malformed: StoreError) -> Result<WebhookProgress, StoreError> {
+    let taken = match reader.item.get(WEBHOOK_TAKEN) {
+        None => Some(BTreeSet::new()),
+        Some(value) => value.as_l().ok().and_then(|numbers| {
+            let number = |value: &AttributeValue| value.as_n().ok()?.parse().ok().map(FeedSeq);
+            numbers.iter().map(number).collect()
+        }),
+    };
+    let failing = reader.maps(WEBHOOK_FAILING)?.into_iter().map(|of| {
+        let failing = FailingUpdate {
+            tries: of.number(TRIES)?,
+            next_at: Timestamp::from_ms(of.number(NEXT_AT)?),
+        };
+        Ok((FeedSeq(of.number(SEQ)?), failing))
+    });
+    let failed_at: Option<i64> = reader.optional_number(WEBHOOK_FAILED_AT)?;
+    let failure = reader.optional_text(WEBHOOK_FAILURE)?;
+    Ok(WebhookProgress {
+        taken: taken.ok_or(malformed)?,
+        failing: failing.collect::<Result<_, StoreError>>()?,
+        last_failure: failed_at
+            .map(Timestamp::from_ms)
+            .zip(failure.map(str::to_owned)),
+    })
+}
+
 pub(super) fn actor(
     reader: &Reader<'_>,
     malformed: impl Fn(&'static str) -> StoreError,
@@ -110,6 +164,15 @@ pub(super) fn actor(
         }
     };
     let chats = reader.item.get(CHATS).and_then(chats_of);
+    let webhook = match reader.optional_text(WEBHOOK_URL)? {
+        None => None,
+        Some(url) => Some(ActorWebhook {
+            url: url.to_owned(),
+            secret: reader.optional_text(WEBHOOK_SECRET)?.map(str::to_owned),
+            max_connections: reader.number(WEBHOOK_CONNECTIONS)?,
+        }),
+    };
+    let progress = progress(reader, malformed(WEBHOOK_TAKEN))?;
     Ok(Actor {
         name: reader.text(NAME)?.parse().map_err(|()| malformed(NAME))?,
         role: reader.text(ROLE)?.parse().map_err(|()| malformed(ROLE))?,
@@ -119,6 +182,8 @@ pub(super) fn actor(
         created_at: reader.parsed(CREATED_AT)?,
         cursor: FeedSeq(reader.number(CURSOR)?),
         allowed_updates: allowed,
+        webhook,
+        progress,
         poll: reader.optional_text(POLL)?.map(str::to_owned),
         asked_offset: reader.optional_number(ASKED_OFFSET)?,
     })

@@ -104,7 +104,7 @@ impl fmt::Display for MessageBell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum HookBell {
-    /// There may be deliveries to endpoints that are due.
+    /// There may be deliveries to endpoints that are due, or updates for actors that have webhooks.
     Work,
 }
 
