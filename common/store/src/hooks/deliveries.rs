@@ -22,8 +22,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteIte
 use super::super::item::{Item, Reader, n, s};
 use super::super::{StoreError, Table};
 use domain::hook::{
-    Announcement, EndpointId, HOOK_LEASE, HOOK_SHARDS, HookEventId, HookKind, HookState, HookTry,
-    ROW_KEPT, Subscription,
+    Announcement, EndpointId, HOOK_LEASE, HookEventId, HookKind, HookState, HookTry, ROW_KEPT,
+    Subscription,
 };
 use domain::time::Timestamp;
 use runtime::config::Env;
