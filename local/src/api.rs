@@ -9,6 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
+use http::Uri;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use runtime::response::Rejection;
 use tokio::sync::Semaphore;
@@ -140,6 +141,11 @@ async fn call_url(State(served): State<UrlServed>, request: Request) -> Response
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let has_body = length.is_some() || request.headers().contains_key(TRANSFER_ENCODING);
     let is_small = !has_body || length.is_some_and(|length| length <= SMALL_BODY_BYTES);
+    if !is_small && let Some(refusal) = refused_by_key(&served, request.uri().clone()).await {
+        // Read, so that the caller hears it; not kept, and in nobody's place.
+        let _ = read_within(request, served.most, Fate::Forgotten, BODY_TIMEOUT).await;
+        return refusal;
+    }
     // Nobody closes the semaphore.
     let _permit = match is_small {
         true => None,
@@ -153,6 +159,20 @@ async fn call_url(State(served): State<UrlServed>, request: Request) -> Response
         Ok(request) => answer(served.functions.get(served.name).call(request).await),
         Err(refusal) => refusal,
     }
+}
+
+/// What is answered to a call whose key does not work, before its body is kept: that would lie in memory as a whole.
+async fn refused_by_key(served: &UrlServed, of_request: Uri) -> Option<Response> {
+    let path = of_request.path();
+    let bot = path
+        .strip_prefix("/file")
+        .unwrap_or(path)
+        .split('/')
+        .nth(1)?;
+    let asked = http::Request::get(format!("/{bot}/getMe"));
+    let asked = asked.body(Bytes::new()).ok()?;
+    let answered = served.functions.get(served.name).call(asked).await;
+    (answered.status() == http::StatusCode::UNAUTHORIZED).then(|| answer(answered))
 }
 
 /// Whether a path is one of a route, whose parts in braces stand for any.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 52] = [
+const FUNCTION_ENV: [&str; 53] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -45,6 +45,7 @@ const FUNCTION_ENV: [&str; 52] = [
     "TELEGRAM_LINK_BASE",
     "PUBLIC_URL",
     "OPERATOR_CHAT_ID",
+    "RELAY_SHOW_SENT",
     "SUPPORT_HOURS",
     "SUPPORT_URL",
     "NEW_TOPICS_PER_HOUR",

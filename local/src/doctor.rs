@@ -146,7 +146,8 @@ pub async fn examine(
     if let Some(operator_chat) = operator_chat {
         checks.extend(operators::check(&bots, operator_chat).await);
     }
-    let menus = take(&mut read, &mut checks, MenuSetup::from_env);
+    let desk = operator_chat.flatten();
+    let menus = take(&mut read, &mut checks, |env| MenuSetup::from_env(env, desk));
     // Only a bot that hears what people write has something to offer them.
     let front = bots
         .first()

@@ -23,6 +23,7 @@ pub mod sale;
 pub mod scenarios;
 pub mod seat;
 pub mod seeds;
+mod taken;
 pub mod wire;
 pub mod workers;
 pub mod world;

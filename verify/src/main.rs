@@ -19,6 +19,9 @@ enum Command {
     Replay(verify::replay::Arguments),
     /// Read entitlements from the standard input, a case a line, and write what they add up to.
     Seat,
+    /// Serve `webhook` behind HTTP, for `bench --only libraries`.
+    #[command(hide = true)]
+    Serve(verify::bench::server::ServerArguments),
     /// Run all of it, measure, and write docs/REPORT.md.
     Report(verify::report::Arguments),
 }
@@ -31,6 +34,7 @@ async fn main() -> ExitCode {
         Command::Crash(arguments) => verify::crash::command(&arguments),
         Command::Replay(arguments) => verify::replay::command(arguments).await,
         Command::Seat => verify::seat::command(),
+        Command::Serve(arguments) => verify::bench::server::run(arguments).await,
         Command::Report(arguments) => verify::report::command(arguments).await,
     };
     match verified {

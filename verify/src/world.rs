@@ -4,6 +4,7 @@
 
 mod actions;
 mod claims;
+mod messages;
 mod schedules;
 
 use std::collections::{BTreeMap, HashMap};

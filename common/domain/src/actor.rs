@@ -146,6 +146,34 @@ impl fmt::Display for ActorName {
     }
 }
 
+/// Which actor, among all that ever had its name: what one of them sent, or was shown, is not another one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActorMark(String);
+
+impl ActorMark {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ActorMark {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_mark = text.split_once('@').is_some();
+        is_mark.then(|| Self(text.to_owned())).ok_or(())
+    }
+}
+
+/// As it is stored.
+impl fmt::Display for ActorMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The key of an actor: whoever holds it speaks as the bot, as far as its role goes. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ActorKey(String);
@@ -231,6 +259,12 @@ impl Actor {
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| end > now)
+    }
+
+    /// Which one it is: its name, and when it was made.
+    #[must_use]
+    pub fn mark(&self) -> ActorMark {
+        ActorMark(format!("{}@{}", self.name, self.created_at.ms()))
     }
 }
 

@@ -66,7 +66,7 @@ pub enum CommandPlace {
     Private,
     /// A chat of many people. The answer there is a button to the private chat.
     Group,
-    /// A topic of the operators' chat.
+    /// The operators' chat. In a topic it is about its person, if it names nobody else.
     Topic,
 }
 
@@ -97,6 +97,14 @@ impl CommandEntry {
 const PRIVATE: &[CommandPlace] = &[CommandPlace::Private];
 /// Where people ask for it among others, too.
 const PRIVATE_AND_GROUP: &[CommandPlace] = &[CommandPlace::Private, CommandPlace::Group];
+/// Where operators look after people.
+const PRIVATE_AND_TOPIC: &[CommandPlace] = &[CommandPlace::Private, CommandPlace::Topic];
+/// Everywhere.
+const ANYWHERE: &[CommandPlace] = &[
+    CommandPlace::Private,
+    CommandPlace::Group,
+    CommandPlace::Topic,
+];
 /// Where it means the person of the topic.
 const TOPIC: &[CommandPlace] = &[CommandPlace::Topic];
 
@@ -124,27 +132,27 @@ commands! {
     Start "start" [], Public, PRIVATE;
     Access "access" ["link", "links"], Public, PRIVATE_AND_GROUP;
     Support "support" ["contact"], Public, PRIVATE_AND_GROUP;
-    Help "help" ["commands"], Public, PRIVATE_AND_GROUP;
+    Help "help" ["commands"], Public, ANYWHERE;
     Language "language" ["lang"], Public, PRIVATE;
     PaySupport "paysupport" ["refund"], Public, PRIVATE;
     Terms "terms" ["tos"], Public, PRIVATE;
     Privacy "privacy" ["gdpr"], Public, PRIVATE;
     Stop "stop" ["unsubscribe"], Public, PRIVATE;
-    Buyer "buyer" ["who"], Operator, PRIVATE;
+    Buyer "buyer" ["who"], Operator, PRIVATE_AND_TOPIC;
     Reply "reply" [], Operator, TOPIC;
     Note "note" [], Operator, TOPIC;
     Delete "delete" ["del"], Operator, TOPIC;
     Close "close" [], Operator, TOPIC;
     Block "block" [], Operator, TOPIC;
     Unblock "unblock" [], Operator, TOPIC;
-    Grant "grant" [], Admin, PRIVATE;
-    Extend "extend" [], Admin, PRIVATE;
-    End "end" [], Admin, PRIVATE;
-    Allow "allow" [], Admin, PRIVATE;
-    Doctor "doctor" [], Admin, PRIVATE;
-    Pause "pause" [], Admin, PRIVATE;
-    Resume "resume" [], Admin, PRIVATE;
-    Role "role" ["roles"], Admin, PRIVATE;
+    Grant "grant" [], Admin, PRIVATE_AND_TOPIC;
+    Extend "extend" [], Admin, PRIVATE_AND_TOPIC;
+    End "end" [], Admin, PRIVATE_AND_TOPIC;
+    Allow "allow" [], Admin, PRIVATE_AND_TOPIC;
+    Doctor "doctor" [], Admin, PRIVATE_AND_TOPIC;
+    Pause "pause" [], Admin, PRIVATE_AND_TOPIC;
+    Resume "resume" [], Admin, PRIVATE_AND_TOPIC;
+    Role "role" ["roles"], Admin, PRIVATE_AND_TOPIC;
 }
 
 impl CommandName {

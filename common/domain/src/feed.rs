@@ -19,7 +19,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::actor::{Actor, ActorName, ActorRole};
+use super::actor::{Actor, ActorMark, ActorRole};
 use super::id::FeedSeq;
 use super::time::Timestamp;
 use subject::FeedTopic;
@@ -53,7 +53,7 @@ pub struct FeedUpdate {
     /// Whom it may concern.
     pub topic: FeedTopic,
     /// The actor that sent the message whose button was pressed.
-    pub sent_by: Option<ActorName>,
+    pub sent_by: Option<ActorMark>,
     /// The update as Telegram sent it.
     pub body: String,
 }
@@ -73,7 +73,7 @@ impl FeedUpdate {
             FeedTopic::Talk => actor.role.reads(),
             FeedTopic::Press => match actor.role {
                 ActorRole::Backend => true,
-                ActorRole::Operator => self.sent_by.as_ref() == Some(&actor.name),
+                ActorRole::Operator => self.sent_by == Some(actor.mark()),
                 ActorRole::Aggregator => false,
             },
             FeedTopic::Group(chat) => actor.role.reads() && actor.chats.contains(&chat),

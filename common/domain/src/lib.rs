@@ -29,6 +29,7 @@ pub mod person;
 pub mod purchase;
 pub mod rebind;
 pub mod relay;
+pub mod reminder;
 pub mod retry;
 pub mod task;
 pub mod text;

@@ -1,9 +1,31 @@
 //! What is known of a person who talks with the bot, and how much of what they send is taken.
 
+use std::fmt;
+
 use super::command::Role;
 use super::id::TelegramUserId;
 use super::texts::Language;
 use super::time::Timestamp;
+
+/// A person, as an update names them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// Who.
+    pub person: TelegramUserId,
+    /// The name that they gave themselves, of one or two parts. It identifies nobody.
+    pub name: String,
+    /// Their username without `@`, if they have one. It identifies nobody: it can be given up and taken.
+    pub username: Option<String>,
+    /// The language of their app, as an IETF tag, if Telegram tells it.
+    pub language_code: Option<String>,
+}
+
+/// Without the names, which are the person's own.
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sender({})", self.person)
+    }
+}
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! topic  --copy--> person          passed on: a reaction to the operator's message; not: a line that answers it, with the reason
 //! ```
 
+mod shown;
 mod written;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::message::{Class, Content, Message, SendFault};
 use super::texts::{Language, Text, html};
 use super::time::Timestamp;
 
+pub use shown::shown_line;
 pub use written::{DeskAuthor, DeskMessage, PrivateEdit, TopicReport, WrittenMessage};
 
 /// How late what follows from a message is still worth something.

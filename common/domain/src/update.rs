@@ -17,8 +17,9 @@ use super::relay::{DeskMessage, PrivateEdit};
 use super::text;
 use super::time::Timestamp;
 
+pub use super::person::Sender;
 pub use membership::{AdministratorRight, BotMembership, BotStanding};
-pub use message::{ChatMoved, GroupMessage, PrivateMessage, Sender};
+pub use message::{ChatMoved, GroupMessage, PrivateMessage};
 pub use press::ButtonPress;
 
 /// One update.
@@ -184,13 +185,16 @@ pub fn classify_for_desk(body: &[u8], desk: ChatId) -> Result<Update, NotJson> {
 
 fn relayed(body: &[u8], desk: ChatId) -> Option<UpdateKind> {
     let update: serde_json::Value = serde_json::from_slice(text::without_mark(body)).ok()?;
-    // Outside of topics people talk among themselves.
-    let in_desk = |message: &DeskMessage| message.chat == desk && message.written.thread.is_some();
+    // Outside of topics people talk among themselves, and command.
+    let in_topic = |message: &DeskMessage| message.chat == desk && message.written.thread.is_some();
+    let in_desk = |message: &DeskMessage| {
+        in_topic(message) || message.chat == desk && message.written.words().starts_with('/')
+    };
     let (written, edited) = (&update["message"], &update["edited_message"]);
     if let Some(edit) = PrivateEdit::read(edited) {
         return Some(UpdateKind::PrivateEdit(edit));
     }
-    if let Some(message) = DeskMessage::read(edited).filter(in_desk) {
+    if let Some(message) = DeskMessage::read(edited).filter(in_topic) {
         return Some(UpdateKind::DeskEdit(message));
     }
     let message = DeskMessage::read(written).filter(in_desk)?;
@@ -415,6 +419,7 @@ mod tests {
                 panic!("not of the bot");
             };
             assert_eq!(membership.standing, standing, "{status}");
+            assert!(!membership.was_in, "{status}");
         }
         let private = json!({"id": 7, "type": "private", "first_name": "Ann"});
         let UpdateKind::Bot(membership) = change(private, "kicked", true) else {

@@ -179,6 +179,18 @@ pub fn operator_chat(env: &mut Env, chats: &Chats) -> Option<ChatId> {
     Some(chat)
 }
 
+/// `RELAY_SHOW_SENT`: whether what the bot says to a person stands in their topic, too.
+pub fn relay_shows_sent(env: &mut Env) -> bool {
+    match env.optional("RELAY_SHOW_SENT").as_deref() {
+        None | Some("on") => true,
+        Some("off") => false,
+        Some(_) => {
+            env.problem("RELAY_SHOW_SENT must be on or off".to_owned());
+            true
+        }
+    }
+}
+
 /// Whether the front bot talks with people: some chat is claimed, or there is an operators' chat.
 pub fn talks(env: &mut Env, chats: &Chats) -> bool {
     chat_deliveries(env, chats).has_claims() || operator_chat(env, chats).is_some()

@@ -21,6 +21,7 @@ mod personal;
 pub mod queue;
 mod rate_limits;
 mod relay_map;
+mod reminders;
 mod seats;
 mod tasks;
 mod topics;
@@ -55,6 +56,7 @@ pub use personal::{
 };
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use relay_map::{AlbumParts, PartAdded, RelayCopy, RelayMap};
+pub use reminders::{DueReminder, Reminders};
 pub use seats::{Binding, SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};
 pub use topics::{TopicRecord, Topics};

@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
-use domain::actor::ActorName;
+use domain::actor::ActorMark;
 use domain::id::{ChatId, TelegramUserId};
 use domain::message::TopicOwner;
 use domain::relay::person_of;
@@ -31,6 +31,7 @@ const COPY_MESSAGE: &str = "copyMessageId";
 const SENT_BY: &str = "sentBy";
 const OWNER: &str = "owner";
 const PERSON: &str = "telegramUserId";
+const TAKEN_AT: &str = "takenAt";
 const PARTS: &str = "parts";
 const FIRST_AT: &str = "firstAt";
 const FIRST: &str = "firstMessageId";
@@ -123,7 +124,7 @@ impl RelayMap {
         &self,
         chat: ChatId,
         message: i64,
-        actor: &ActorName,
+        actor: &ActorMark,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self.0.client.update_item().table_name(&self.0.name);
@@ -154,7 +155,7 @@ impl RelayMap {
         &self,
         chat: ChatId,
         message: i64,
-    ) -> Result<Option<ActorName>, StoreError> {
+    ) -> Result<Option<ActorMark>, StoreError> {
         let item = self.item(&key(chat, message)).await?.unwrap_or_default();
         let name = self.reader(&item).optional_text(SENT_BY)?.map(str::parse);
         name.transpose().map_err(|()| self.0.malformed(SENT_BY))
@@ -328,6 +329,22 @@ impl RelayMap {
         let item = self.item(&album_key(chat, group)).await?;
         let with_parts = item.filter(|item| item.contains_key(PARTS));
         with_parts.map(|item| self.album(&item)).transpose()
+    }
+
+    /// Whether a message is a part of an album that was not taken, as of now (1 read unit).
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn waits_in_album(
+        &self,
+        chat: ChatId,
+        group: &str,
+        message: i64,
+    ) -> Result<bool, StoreError> {
+        let item = self.item(&album_key(chat, group)).await?;
+        let waiting = item.filter(|item| item.contains_key(PARTS) && !item.contains_key(TAKEN_AT));
+        let album = waiting.map(|item| self.album(&item)).transpose()?;
+        Ok(album.is_some_and(|album| album.parts.contains(&message)))
     }
 
     /// Takes the parts of an album, to which none is added from then on. Durable on return; done twice it answers the same

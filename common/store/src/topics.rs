@@ -26,6 +26,8 @@ const NAME: &str = "topicName";
 const WANTED_BY: &str = "topicWantedBy";
 const RELAYED_AT: &str = "relayedAt";
 const CONVERSATION_BY: &str = "conversationBy";
+const ANSWERED_AT: &str = "answeredAt";
+const REMINDER_AT: &str = "topicReminderAt";
 const WANTED: &str = "WANTED";
 const CREATING: &str = "CREATING";
 const OPEN: &str = "OPEN";
@@ -52,6 +54,10 @@ pub struct TopicRecord {
     pub relayed_at: Option<Timestamp>,
     /// The number of the update that began their conversation.
     pub conversation_by: Option<i64>,
+    /// When an operator last answered the person.
+    pub answered_at: Option<Timestamp>,
+    /// When it is looked whether the topic is silent, if that is to be looked at.
+    pub reminder_at: Option<Timestamp>,
 }
 
 impl Topics {
@@ -202,7 +208,8 @@ impl Topics {
         Ok(())
     }
 
-    /// Notes that a person's word is passed on, and if it begins a conversation, by which update it does.
+    /// Notes that a person's word is passed on, and if it begins a conversation, by which update it does; also when it is looked
+    /// whether the topic is silent, if there is a reminder of it and none before.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
@@ -211,6 +218,7 @@ impl Topics {
         owner: TopicOwner,
         at: Timestamp,
         begun_by: Option<i64>,
+        reminder_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let mut set = "SET relayedAt = :at, createdAt = if_not_exists(createdAt, :at)".to_owned();
         let mut call = self.change(owner).expression_attribute_values(":at", s(at));
@@ -218,8 +226,51 @@ impl Topics {
             set.push_str(", conversationBy = :update");
             call = call.expression_attribute_values(":update", n(update));
         }
+        if let Some(reminder_at) = reminder_at {
+            set.push_str(", topicReminderAt = if_not_exists(topicReminderAt, :reminder)");
+            call = call.expression_attribute_values(":reminder", s(reminder_at));
+        }
         let call = call.update_expression(set);
         self.conditional(call, "UpdateItem of a conversation")
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that an operator answered in a topic that is known.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn note_answer(&self, owner: TopicOwner, at: Timestamp) -> Result<(), StoreError> {
+        let call = self
+            .change(owner)
+            .update_expression("SET answeredAt = :at")
+            .condition_expression("attribute_exists(topicState)")
+            .expression_attribute_values(":at", s(at));
+        self.conditional(call, "UpdateItem of an answer").await?;
+        Ok(())
+    }
+
+    /// Has a topic whose reminder is at `from` have one at `to`, or none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn remind(
+        &self,
+        owner: TopicOwner,
+        from: Timestamp,
+        to: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let call = self
+            .change(owner)
+            .condition_expression("topicReminderAt = :from")
+            .expression_attribute_values(":from", s(from));
+        let call = match to {
+            Some(to) => call
+                .update_expression("SET topicReminderAt = :to")
+                .expression_attribute_values(":to", s(to)),
+            None => call.update_expression("REMOVE topicReminderAt"),
+        };
+        self.conditional(call, "UpdateItem of a topic's reminder")
             .await?;
         Ok(())
     }
@@ -296,6 +347,8 @@ impl Topics {
             is_blocked: reader.flag("blocked"),
             relayed_at: reader.optional_instant(RELAYED_AT)?,
             conversation_by: reader.optional_number(CONVERSATION_BY)?,
+            answered_at: reader.optional_instant(ANSWERED_AT)?,
+            reminder_at: reader.optional_instant(REMINDER_AT)?,
         })
     }
 }

@@ -390,6 +390,16 @@ impl Telegram {
         self.call("getChatMember", &parameters, CALL_TIMEOUT).await
     }
 
+    /// Leaves a chat.
+    ///
+    /// # Errors
+    /// [`TelegramError`]. That the bot is not in the chat is refused as well.
+    pub async fn leave(&self, chat: ChatId) -> Result<(), TelegramError> {
+        self.call::<bool>("leaveChat", &json!({"chat_id": chat}), CALL_TIMEOUT)
+            .await
+            .map(|_| ())
+    }
+
     /// Registers a webhook that gets `updates` and nothing else.
     ///
     /// # Errors

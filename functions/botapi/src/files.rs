@@ -25,7 +25,7 @@ impl ActorCall<'_> {
         let sealer = self.app.sealer.as_ref();
         let sealed = file["file_path"].as_str().and_then(|path| {
             let now = self.app.clock.now();
-            Some(sealer?.seal(&self.actor.name, path, now))
+            Some(sealer?.seal(&self.actor.mark(), path, now))
         });
         match (sealed, file.as_object_mut()) {
             (Some(sealed), Some(fields)) => {
@@ -45,7 +45,7 @@ impl ActorCall<'_> {
         let not_found = || BotApiRefusal::new(404, "Not Found");
         let sealer = self.app.sealer.as_ref().ok_or_else(not_found)?;
         let path = sealer
-            .open(&self.actor.name, &sealed, self.app.clock.now())
+            .open(&self.actor.mark(), &sealed, self.app.clock.now())
             .ok_or_else(not_found)?;
         match self.telegram.file(path).await {
             Ok(Some(bytes)) => Ok(BotApiAnswer::File(bytes)),

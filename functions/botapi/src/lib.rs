@@ -11,6 +11,7 @@
 
 mod answer;
 mod files;
+mod lines;
 mod own;
 mod parameters;
 mod parts;
@@ -25,14 +26,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::actor::seal::FileSealer;
 use domain::actor::{Actor, ActorKey, CallRight, MethodRule, method};
+use domain::id::ChatId;
 use domain::message::Scopes;
+use domain::purchase::Chats;
+use domain::texts::Language;
 use http::{Method, Request, Response};
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::settings;
 use runtime::telemetry::chain;
-use store::{Actors, BotInfos, People, RateLimits, RelayMap, StoreError, UpdateFeed};
+use store::{
+    Actors, BotInfos, Messages, People, RateLimits, RelayMap, StoreError, Topics, UpdateFeed,
+};
 use telegram::{Bots, Telegram};
 use tracing::{error, info, warn};
 
@@ -56,6 +62,11 @@ pub struct App {
     scopes: Mutex<Scopes>,
     bots: BotInfos,
     people: People,
+    topics: Topics,
+    messages: Messages,
+    /// The operators' chat, if what is sent to people stands there, too.
+    shows_sent_in: Option<ChatId>,
+    default_language: Language,
     poll_hold: Duration,
     is_on_lambda: bool,
     is_stopping: AtomicBool,
@@ -77,6 +88,12 @@ impl App {
             scopes: Mutex::new(Scopes::default()),
             bots: BotInfos::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
+            topics: Topics::from_env(aws.dynamodb(), env),
+            messages: Messages::from_env(aws.dynamodb(), env),
+            shows_sent_in: settings::relay_shows_sent(env)
+                .then(|| settings::operator_chat(env, &Chats::none()))
+                .flatten(),
+            default_language: settings::default_language(env),
             poll_hold: settings::poll_hold(env),
             is_on_lambda: env.optional("AWS_LAMBDA_FUNCTION_NAME").is_some(),
             is_stopping: AtomicBool::new(false),

@@ -59,6 +59,7 @@ impl ActorCall<'_> {
         let result: Value = serde_json::from_str(result.get()).unwrap_or_default();
         if rule.right == CallRight::Send {
             self.note_sent(&call, &result).await;
+            self.show_sent(&call, &result).await;
         }
         Ok(BotApiAnswer::Result(shown(result)))
     }
@@ -198,7 +199,8 @@ impl ActorCall<'_> {
             .map(|message| self.app.relay_map.sender(chat, *message));
         let senders = try_join_all(senders).await;
         let senders = senders.map_err(|fault| unavailable(&fault))?;
-        let is_own = |sender: &Option<_>| sender.as_ref() == Some(&self.actor.name);
+        let own = Some(self.actor.mark());
+        let is_own = |sender: &Option<_>| *sender == own;
         if senders.iter().all(is_own) {
             return Ok(());
         }
@@ -254,13 +256,12 @@ impl ActorCall<'_> {
             Value::Array(all) => all.as_slice(),
             one => std::slice::from_ref(one),
         };
-        let now = self.app.clock.now();
+        let (now, mark) = (self.app.clock.now(), self.actor.mark());
         for id in all
             .iter()
             .filter_map(|message| message["message_id"].as_i64())
         {
-            let name = &self.actor.name;
-            let put = self.app.relay_map.put_sender(chat, id, name, now).await;
+            let put = self.app.relay_map.put_sender(chat, id, &mark, now).await;
             if let Err(fault) = put {
                 // It was sent, which is what the caller must hear.
                 warn!(actor.name = %self.actor.name, fault = "unavailable",

@@ -5,10 +5,12 @@
 //! once a minute and past the queue, looks after the bots that nobody serves.
 
 mod post;
+mod remind;
 mod run;
 mod send;
 mod settle;
 mod shared;
+mod shown;
 mod tick;
 
 use std::collections::BTreeSet;
@@ -16,8 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::id::BotId;
+use domain::id::{BotId, ChatId};
+use domain::purchase::Chats;
 use domain::retry::RetryRules;
+use domain::texts::Language;
 use futures_util::future::join_all;
 use runtime::aws;
 use runtime::clock::Clock;
@@ -26,7 +30,7 @@ use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::settings;
 use serde::Serialize;
 use store::queue::{Envelope, MessageBell, MessageBells};
-use store::{Actors, Announcements, Messages, People, RateLimits, RelayMap, Topics};
+use store::{Actors, Announcements, Messages, People, RateLimits, RelayMap, Reminders, Topics};
 use telegram::{self, Bots};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -47,10 +51,15 @@ pub struct App {
     messages: Messages,
     relay_map: RelayMap,
     topics: Topics,
+    reminders: Reminders,
     people: People,
     limits: RateLimits,
     actors: Actors,
     bells: MessageBells,
+    chats: Chats,
+    operator_chat: Option<ChatId>,
+    shows_sent: bool,
+    default_language: Language,
     announcements: Announcements,
     rules: RetryRules,
     retention: Duration,
@@ -62,15 +71,21 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
+        let chats = settings::chats(env);
         Self {
             bots: Bots::from_env(env, &clock),
             messages: Messages::from_env(aws.dynamodb(), env),
             relay_map: RelayMap::from_env(aws.dynamodb(), env),
             topics: Topics::from_env(aws.dynamodb(), env),
+            reminders: Reminders::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             limits: RateLimits::of_messages(aws.dynamodb(), env),
             actors: Actors::from_env(aws.dynamodb(), env),
             bells: MessageBells::from_env(aws.sqs(), env),
+            operator_chat: settings::operator_chat(env, &chats),
+            chats,
+            shows_sent: settings::relay_shows_sent(env),
+            default_language: settings::default_language(env),
             announcements: Announcements::from_env(&aws, env),
             rules: RetryRules {
                 max_attempts: settings::max_attempts(env),

@@ -24,7 +24,7 @@ use tracing::{error, info, warn};
 
 use crate::post::{self, CallPurpose, NextCall, NextStep};
 use crate::shared::Shared;
-use crate::{App, settle};
+use crate::{App, settle, shown};
 
 /// How often a group is followed that has moved. Two that point at each other would be followed for ever.
 const MOVES_MAX: u32 = 2;
@@ -248,6 +248,7 @@ async fn succeeded(
         return Ok(SendEnd::NotSent);
     };
     post::done(app, message, &next, ids).await?;
+    shown::show(app, message).await;
     settle::sent(app, task, ids.first().copied()).await?;
     for other in joined {
         settle::sent(app, &other.task, ids.first().copied()).await?;

@@ -1,11 +1,11 @@
 //! The tick: each minute, past the queue, whatever became of the bells.
 //!
-//! It reads the lanes of all bots that no live lease holds, takes those with due messages, and runs them together. So a
-//! clogged, purged or broken queue costs a minute at most.
+//! It looks at the reminders that are due. Beside that it reads the lanes of all bots that no live lease holds, takes those with due
+//! messages, and runs them together. So a clogged, purged or broken queue costs a minute at most.
 
 use domain::lease::ChatLease;
 use domain::message::MessageLane;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use runtime::telemetry::chain;
 use serde::Serialize;
 use store::{FoundMessage, StoreError};
@@ -13,8 +13,8 @@ use telegram::Telegram;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::App;
 use crate::run::dispatch;
+use crate::{App, remind};
 
 /// How many tasks of a lane the first page shows. Most often the first is due.
 const PAGE: i32 = 10;
@@ -35,7 +35,10 @@ pub struct MessengerTicked {
 pub(crate) async fn tick(app: &App, until: Instant) -> MessengerTicked {
     let bots = app.bots.iter().map(|bot| of_bot(app, bot, until));
     let mut ticked = MessengerTicked::default();
-    for seen in join_all(bots).await {
+    // Beside them: a chat that can't be left keeps nobody waiting.
+    let reminders = app.bots.iter().map(|bot| remind::look(app, bot, until));
+    let (seen, _) = join(join_all(bots), join_all(reminders)).await;
+    for seen in seen {
         match seen {
             Ok(dispatched) => ticked.dispatched += u64::from(dispatched),
             Err(fault) => {

@@ -119,11 +119,12 @@ impl App {
         let chats = settings::chats(env);
         read_settings(env, &chats);
         let clock = Clock::real();
+        let operator_chat = settings::operator_chat(env, &chats);
         Self {
             bots: Bot::all_from_env(env, &clock),
             claims: ClaimSetup::from_env(env, &chats, &clock),
-            operator_chat: settings::operator_chat(env, &chats),
-            menus: MenuSetup::from_env(env),
+            operator_chat,
+            menus: MenuSetup::from_env(env, operator_chat),
             chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
@@ -142,6 +143,7 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::starting_interval(env);
     settings::duplicate_window(env);
     settings::support_hours(env);
+    settings::relay_shows_sent(env);
     settings::support_url(env);
     settings::new_topics_per_hour(env);
     Verifier::webhook_secrets(env);

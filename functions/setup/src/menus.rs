@@ -2,7 +2,7 @@
 //! that somebody wrote by hand stays. Done again, it changes nothing.
 
 use domain::command::Role;
-use domain::id::TelegramUserId;
+use domain::id::{ChatId, TelegramUserId};
 use domain::texts::{BotCommandScope, CommandMenu, Language, menus};
 use runtime::config::Env;
 use runtime::settings;
@@ -17,6 +17,7 @@ const WHAT: &str = "menus of the bot";
 #[derive(Clone)]
 pub struct MenuSetup {
     owners: Vec<TelegramUserId>,
+    operator_chat: Option<ChatId>,
     default_language: Language,
 }
 
@@ -37,9 +38,10 @@ enum Doing {
 
 impl MenuSetup {
     /// Reads the environment; what is missing is reported by [`Env::check`].
-    pub fn from_env(env: &mut Env) -> Self {
+    pub fn from_env(env: &mut Env, operator_chat: Option<ChatId>) -> Self {
         Self {
             owners: settings::bot_owners(env),
+            operator_chat,
             default_language: settings::default_language(env),
         }
     }
@@ -79,12 +81,12 @@ impl MenuSetup {
             .map(|owner| (*owner, Role::Owner))
             .collect();
         let mut shown = Shown::default();
-        for menu in menus(self.default_language, None, &owners) {
+        for menu in menus(self.default_language, self.operator_chat, &owners) {
             match of_menu(front, &menu, doing).await {
                 Ok(true) => shown.right += 1,
                 Ok(false) => shown.wrong += 1,
-                // An owner who never started the bot has no menu of their own yet.
-                Err(failure) if is_of_person(&menu) && is_unknown_chat(&failure) => {}
+                // An owner who never started the bot, or is not in the operators' chat, has no menu of their own yet.
+                Err(failure) if is_of_person(&menu) && is_unknown(&failure) => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -144,11 +146,16 @@ async fn of_menu(
 }
 
 const fn is_of_person(menu: &CommandMenu) -> bool {
-    matches!(menu.scope, BotCommandScope::Chat { .. })
+    matches!(
+        menu.scope,
+        BotCommandScope::Chat { .. } | BotCommandScope::ChatMember { .. }
+    )
 }
 
-fn is_unknown_chat(failure: &TelegramError) -> bool {
-    matches!(failure, TelegramError::Refused { status: 400, description, .. } if description.contains("chat not found"))
+fn is_unknown(failure: &TelegramError) -> bool {
+    let unknown = ["chat not found", "user not found", "PARTICIPANT_ID_INVALID"];
+    matches!(failure, TelegramError::Refused { status: 400, description, .. }
+        if unknown.iter().any(|words| description.contains(words)))
 }
 
 /// What only @BotFather can set of the front bot.

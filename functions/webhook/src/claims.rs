@@ -13,15 +13,16 @@
 
 use domain::button::ButtonData;
 use domain::claim::{Claim, ClaimRefusal};
-use domain::id::RequestId;
+use domain::id::{RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::Presence;
+use domain::member::Seat;
 use domain::member::command::{SeatChange, SeatCommand, SeatRejection};
 use domain::member::decide::decide;
 use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
 use domain::message::Class;
-use domain::texts::{Label, Name, Text};
+use domain::texts::{Code, Label, Name, Text};
 use store::{Binding, SeatWritten};
 use tracing::{error, info, warn};
 
@@ -50,11 +51,8 @@ impl Conversation<'_> {
                 return self.refuse(id, refusal).await;
             }
             self.send_join_of_holder(&invite).await?;
-            match self.bind(&invite, claim).await? {
-                SeatWritten::Done(change) => {
-                    announce::bound(self.app, claim.request_id, self.person()).await?;
-                    return self.claimed(&invite, &change).await;
-                }
+            match self.bind(self.person(), &invite, claim).await? {
+                SeatWritten::Done(change) => return self.claimed(&invite, &change).await,
                 SeatWritten::NotClaimable => {}
                 SeatWritten::Rejected(SeatRejection::EntitlementEnded) => {
                     info!(invite.id = %claim.request_id, outcome = "seat_ended", "a claim was refused, since an operator ended the seat that was to move");
@@ -71,29 +69,10 @@ impl Conversation<'_> {
 
     async fn claimed(&self, invite: &Invite, change: &SeatChange) -> Result<(), Failure> {
         let chat = invite.canonical_chat;
-        info!(invite.id = %invite.request_id, chat.id = %chat, outcome = "claimed", "a seat was claimed");
         if invite.is_ended_in(&change.seat) && !change.seat.is_admitted(self.app.clock.now()) {
             return self.say_ended(invite).await;
         }
-        // Before the person is told: whoever has a seat is not forgotten.
-        self.app
-            .people
-            .keep(self.person(), self.app.clock.now())
-            .await?;
-        if !change.tasks().is_empty() || invite.is_moving {
-            self.app.bells.ring(chat).await;
-        }
-        if matches!(
-            change.seat.presence,
-            PresenceState::In | PresenceState::Exempt
-        ) {
-            let presence = Presence {
-                chat: invite.chat,
-                person: self.person(),
-                at: self.cause.at,
-            };
-            door::admitted(self.app, &presence, chat).await?;
-        }
+        self.bound(self.person(), invite, change).await?;
         let Some(info) = self.app.chat_infos.get(chat).await? else {
             error!(invite.id = %invite.request_id, chat.id = %chat, fault = "configuration",
                 "a claimed chat has no request link, so its buyers can't come in: run setup again");
@@ -121,11 +100,68 @@ impl Conversation<'_> {
         self.answer(Text::SeatEnded { chat }).await
     }
 
+    /// Has a request that nobody has claimed be somebody's, by the hand of an administrator; answers the seat, or why there is
+    /// none. Done again, it changes nothing.
+    pub(crate) async fn give_request(
+        &self,
+        person: TelegramUserId,
+        invite: &Invite,
+    ) -> Result<Result<Seat, Text<'static>>, Failure> {
+        let claim = Claim {
+            request_id: invite.request_id,
+            version: invite.claim_version.unwrap_or_default(),
+        };
+        Ok(match self.bind(person, invite, claim).await? {
+            SeatWritten::Done(change) => {
+                self.bound(person, invite, &change).await?;
+                Ok(change.seat)
+            }
+            SeatWritten::NotClaimable => Err(Text::ChangedMeanwhile),
+            SeatWritten::Rejected(rejection) => Err(Text::SeatRefused {
+                reason: Code(rejection.code()),
+            }),
+        })
+    }
+
+    /// What follows for others from a request that is somebody's now. Before the person is told: whoever has a seat is not
+    /// forgotten.
+    async fn bound(
+        &self,
+        person: TelegramUserId,
+        invite: &Invite,
+        change: &SeatChange,
+    ) -> Result<(), Failure> {
+        let (app, chat) = (self.app, invite.canonical_chat);
+        info!(invite.id = %invite.request_id, chat.id = %chat, outcome = "claimed", "a seat was claimed");
+        announce::bound(app, invite.request_id, person).await?;
+        app.people.keep(person, app.clock.now()).await?;
+        if !change.tasks().is_empty() || invite.is_moving {
+            app.bells.ring(chat).await;
+        }
+        if matches!(
+            change.seat.presence,
+            PresenceState::In | PresenceState::Exempt
+        ) {
+            let presence = Presence {
+                chat: invite.chat,
+                person,
+                at: self.cause.at,
+            };
+            door::admitted(app, &presence, chat).await?;
+        }
+        Ok(())
+    }
+
     /// Binds the request to the person; while it moves, its former holder loses it by the same transaction.
-    async fn bind(&self, invite: &Invite, claim: Claim) -> Result<SeatWritten, Failure> {
+    async fn bind(
+        &self,
+        person: TelegramUserId,
+        invite: &Invite,
+        claim: Claim,
+    ) -> Result<SeatWritten, Failure> {
         let (chat, now) = (invite.canonical_chat, self.app.clock.now());
         let entitlement = invite.entitlement();
-        let is_regained = invite.is_stolen || invite.taken_over_from(self.person()).is_some();
+        let is_regained = invite.is_stolen || invite.taken_over_from(person).is_some();
         let command = match is_regained {
             // Whoever had it once and lost it has it again. What an operator ended stays so.
             true => SeatCommand::Write {
@@ -137,7 +173,7 @@ impl Conversation<'_> {
                 entitlement,
             },
         };
-        let (app, person) = (self.app, self.person());
+        let app = self.app;
         let binding = match invite.taken_over_from(person) {
             Some(holder) => Binding::TakeOver {
                 read: invite,

@@ -68,29 +68,43 @@ pub(crate) async fn taken(
             return conversation.answer(text).await;
         }
     };
-    if intake != Intake::Taken {
-        return conversation.answer(Text::TooManyCommands { command }).await;
+    match permits(conversation, command, intake, place).await? {
+        true => run(conversation, command, arguments, place).await,
+        false => Ok(()),
     }
-    let entry = command.entry();
-    if !entry.places.contains(&place) {
-        return conversation.answer(Text::NotHere { command }).await;
-    }
-    if !entry.is_for(conversation.role, place) {
-        let text = Text::NeedsRole {
-            command,
-            role: entry.role,
-        };
-        return conversation.answer(text).await;
-    }
-    info!(
-        command = entry.name,
-        outcome = "command",
-        "a person used a command"
-    );
-    run(conversation, command, arguments, place).await
 }
 
-async fn run(
+/// Whether a command is taken there and the person has the right to it; else they are told why not.
+pub(crate) async fn permits(
+    conversation: &Conversation<'_>,
+    command: CommandName,
+    intake: Intake,
+    place: CommandPlace,
+) -> Result<bool, Failure> {
+    let entry = command.entry();
+    let refusal = if intake != Intake::Taken {
+        Text::TooManyCommands { command }
+    } else if !entry.places.contains(&place) {
+        Text::NotHere { command }
+    } else if !entry.is_for(conversation.role, place) {
+        Text::NeedsRole {
+            command,
+            role: entry.role,
+        }
+    } else {
+        info!(
+            command = entry.name,
+            outcome = "command",
+            "a person used a command"
+        );
+        return Ok(true);
+    };
+    conversation.answer(refusal).await?;
+    Ok(false)
+}
+
+/// Does what a permitted command asks for.
+pub(crate) async fn run(
     conversation: &Conversation<'_>,
     command: CommandName,
     arguments: &str,

@@ -5,7 +5,7 @@ use domain::command::{CommandPlace, Role, nearest};
 use domain::id::{ChatId, TelegramUserId};
 use domain::member::Seat;
 use domain::message::{Button, ButtonAction, Class};
-use domain::person::{Counted, Intake, Person};
+use domain::person::{Counted, Intake, Person, Reachable};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
@@ -38,7 +38,12 @@ pub(crate) struct Conversation<'a> {
     pub(crate) who: Person,
     pub(crate) language: Language,
     pub(crate) role: Role,
+    /// The person whom a command is about that names nobody: whose topic it stands in.
+    pub(crate) subject: Option<TelegramUserId>,
 }
+
+/// Who writes for an administrator who stays anonymous, in each group (Bot API, `Message.sender_chat`: `GroupAnonymousBot`).
+const ANONYMOUS: TelegramUserId = TelegramUserId(1_087_968_824);
 
 impl<'a> Conversation<'a> {
     /// Notes and counts what a person sent; nothing if it is to be met with silence.
@@ -80,8 +85,35 @@ impl<'a> Conversation<'a> {
             who,
             language,
             role,
+            subject: None,
         };
         Ok(Some((conversation, intake)))
+    }
+
+    /// The talk with an administrator of the operators' chat who stays anonymous. Nobody can tell who it is, so nothing is
+    /// noted or counted, and they are an operator, whatever else they may be.
+    pub(crate) fn anonymous(app: &'a App, cause: Cause) -> Self {
+        let role = Role::Operator;
+        let who = Person {
+            id: ANONYMOUS,
+            language: None,
+            role: Some(role),
+            name: String::new(),
+            username: None,
+            reachable: Reachable::Unknown,
+            opted_out: false,
+            blocked: false,
+            created_at: cause.at,
+            last_seen_at: cause.at,
+        };
+        Self {
+            app,
+            cause,
+            who,
+            language: app.default_language,
+            role,
+            subject: None,
+        }
     }
 
     pub(crate) const fn person(&self) -> TelegramUserId {

@@ -1,20 +1,23 @@
-//! What is written in the operators' chat: answers to people, the commands of a topic, and what Telegram reports of topics.
+//! What is written in the operators' chat: answers to people, commands, and what Telegram reports of topics.
 //!
 //! All that stands in a topic of the bot is sent to its person, but for what begins with `/`: a command, or, with `//`, words
-//! among operators. Each message is put once, since its id is of the update; whatever else is written is the same when it is
+//! among operators. Whoever is in the chat may answer people; a command asks for its role, as it does in private. Each message is put once, since its id is of the update; whatever else is written is the same when it is
 //! written twice. So an update that is sent again does what the first one died before.
 
-use domain::command::{CommandName, Role, WrittenCommand};
+use domain::command::{CommandName, CommandPlace, Role, WrittenCommand};
 use domain::id::{ChatId, TelegramUserId};
 use domain::join::MemberChange;
 use domain::message::{Adoption, Class, Content, Message, TopicOwner, TopicState};
+use domain::person::{Counted, Intake};
 use domain::relay::{DeskAuthor, DeskMessage, TopicReport, WrittenMessage, person_of};
 use domain::texts::{Name, Text};
 use store::FrontBot;
 use tracing::{info, warn};
 
+use crate::conversation::{Conversation, Sight};
 use crate::relay::{self, Passage, RelayCause, edit, passed_on, put};
-use crate::{App, Failure, UpdateOutcome};
+use crate::say::Cause;
+use crate::{App, Failure, Met, UpdateOutcome, commands};
 
 /// The longest name of a prepared answer, in characters.
 const REPLY_NAME_MAX: usize = 32;
@@ -34,18 +37,16 @@ enum TopicCommand<'a> {
     Delete,
     /// A prepared answer is sent; with `=`, the answered message becomes it.
     Reply(&'a str),
-    /// None that is known.
-    Unknown,
 }
 
 /// Handles what was written in the operators' chat.
 pub(crate) async fn wrote(
     app: &App,
     front: &FrontBot,
-    update: i64,
+    met: Met,
     message: &DeskMessage,
 ) -> Result<UpdateOutcome, Failure> {
-    let Some(cause) = relay::cause(app, front, update, message.at) else {
+    let Some(cause) = relay::cause(app, front, met.key.id, message.at) else {
         return Ok(UpdateOutcome::Ignored);
     };
     let written = &message.written;
@@ -53,11 +54,8 @@ pub(crate) async fn wrote(
         reported(app, cause, message).await?;
         return Ok(UpdateOutcome::Handled);
     }
-    let Some(owner) = owner_of(app, cause, written).await? else {
-        return Ok(UpdateOutcome::Ignored);
-    };
-    let words = written.text.as_deref().or(written.caption.as_deref());
-    let words = words.unwrap_or_default();
+    let owner = owner_of(app, cause, written).await?;
+    let words = written.words();
     // Words among operators.
     if words.starts_with("//") || !written.is_content {
         withhold_album(app, cause, written).await?;
@@ -66,18 +64,92 @@ pub(crate) async fn wrote(
     if words.starts_with('/') {
         // Neither are the other parts, which are updates of their own.
         withhold_album(app, cause, written).await?;
-        command(
-            app,
-            cause,
-            written,
-            owner,
-            TopicCommand::read(words, &front.username),
-        )
-        .await?;
-    } else {
-        answered(app, cause, written, owner).await?;
+        return commanded(app, cause, (front, met), message, owner).await;
+    }
+    let Some(owner) = owner else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    answered(app, cause, written, owner).await?;
+    Ok(UpdateOutcome::Handled)
+}
+
+/// Handles a command, of whoever has the role that it takes. It is about the person of the topic, unless it names another
+/// one, and is answered where it stands.
+async fn commanded(
+    app: &App,
+    cause: RelayCause,
+    (front, met): (&FrontBot, Met),
+    message: &DeskMessage,
+    owner: Option<TopicOwner>,
+) -> Result<UpdateOutcome, Failure> {
+    let written = &message.written;
+    let read = WrittenCommand::read(written.words(), &front.username);
+    let Some(WrittenCommand::Known { command, arguments }) = read else {
+        if owner.is_none() {
+            return Ok(UpdateOutcome::Ignored);
+        }
+        // One for another bot is none of ours, and goes to nobody either.
+        say(app, cause, written, Text::TopicUnknownCommand).await?;
+        return Ok(UpdateOutcome::Handled);
+    };
+    let Some((mut conversation, intake)) = talk(app, cause, met, message).await? else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    let place = CommandPlace::Topic;
+    if !commands::permits(&conversation, command, intake, place).await? {
+        return Ok(UpdateOutcome::Handled);
+    }
+    if let Some(owner) = owner {
+        conversation.subject = addressee(app, cause, written, owner).await?;
+    }
+    match (TopicCommand::of(command, arguments), owner) {
+        (Some(command), Some(owner)) => {
+            let person = conversation.subject;
+            carry_out(app, cause, written, (owner, person), command).await?;
+        }
+        (Some(_), None) => conversation.answer(Text::NotHere { command }).await?,
+        (None, _) => commands::run(&conversation, command, arguments, place).await?,
     }
     Ok(UpdateOutcome::Handled)
+}
+
+/// The talk with whoever wrote a command, in the language of the chat; nothing if it is to be met with silence.
+async fn talk<'a>(
+    app: &'a App,
+    cause: RelayCause,
+    met: Met,
+    message: &DeskMessage,
+) -> Result<Option<(Conversation<'a>, Intake)>, Failure> {
+    let cause = Cause {
+        bot: cause.bot,
+        chat: cause.desk,
+        thread: message.written.thread,
+        update: cause.update,
+        at: cause.at,
+    };
+    let sender = match &message.author {
+        DeskAuthor::Person(sender) => sender,
+        DeskAuthor::Anonymous => {
+            let conversation = Conversation::anonymous(app, cause);
+            return Ok(Some((conversation, Intake::Taken)));
+        }
+        DeskAuthor::Bot(_) => return Ok(None),
+    };
+    let seen = Sight {
+        sender,
+        counted: Some(Counted::Command),
+        is_first: met.is_first,
+        cause,
+    };
+    let begun = Conversation::begin(app, seen).await?;
+    Ok(begun.map(|(conversation, intake)| {
+        let language = app.default_language;
+        let conversation = Conversation {
+            language,
+            ..conversation
+        };
+        (conversation, intake)
+    }))
 }
 
 /// What belongs to words that stay where they are stays there, too.
@@ -150,20 +222,17 @@ pub(crate) async fn left(app: &App, change: &MemberChange) -> Result<UpdateOutco
 }
 
 impl<'a> TopicCommand<'a> {
-    /// Reads what begins with `/`. One for another bot is none of ours, and goes to nobody either.
-    fn read(words: &'a str, bot: &str) -> Self {
-        match WrittenCommand::read(words, bot) {
-            Some(WrittenCommand::Known { command, arguments }) => match command {
-                CommandName::Note => Self::Note,
-                CommandName::Close => Self::Close,
-                CommandName::Block => Self::Block,
-                CommandName::Unblock => Self::Unblock,
-                CommandName::Delete => Self::Delete,
-                CommandName::Reply => Self::Reply(arguments),
-                _ => Self::Unknown,
-            },
-            _ => Self::Unknown,
-        }
+    /// What a command does with the topic in which it stands; nothing if it is no command of topics.
+    const fn of(command: CommandName, arguments: &'a str) -> Option<Self> {
+        Some(match command {
+            CommandName::Note => Self::Note,
+            CommandName::Close => Self::Close,
+            CommandName::Block => Self::Block,
+            CommandName::Unblock => Self::Unblock,
+            CommandName::Delete => Self::Delete,
+            CommandName::Reply => Self::Reply(arguments),
+            _ => return None,
+        })
     }
 }
 
@@ -174,7 +243,7 @@ async fn reported(app: &App, cause: RelayCause, message: &DeskMessage) -> Result
     };
     let is_ours = match message.author {
         DeskAuthor::Bot(id) => u64::try_from(id) == Ok(cause.bot.0),
-        DeskAuthor::Person => false,
+        DeskAuthor::Person(_) | DeskAuthor::Anonymous => false,
     };
     match report {
         TopicReport::Created(name) if is_ours => adopt(app, cause, thread, name).await,
@@ -246,22 +315,21 @@ async fn answered(
     };
     let message = passed_on(app, to, written, |content| content).await?;
     put(app, cause, &[message]).await?;
+    app.topics.note_answer(owner, cause.at).await?;
     info!(outcome = "answered", "an operator's answer is passed on");
     Ok(())
 }
 
-/// Carries out a command that an operator wrote in a topic.
-async fn command(
+/// Carries out a command of a topic; it is for this person, if it is told whom.
+async fn carry_out(
     app: &App,
     cause: RelayCause,
     written: &WrittenMessage,
-    owner: TopicOwner,
+    (owner, person): (TopicOwner, Option<TelegramUserId>),
     command: TopicCommand<'_>,
 ) -> Result<(), Failure> {
-    let person = addressee(app, cause, written, owner).await?;
     match command {
         TopicCommand::Note => done(app, cause, written).await,
-        TopicCommand::Unknown => say(app, cause, written, Text::TopicUnknownCommand).await,
         TopicCommand::Close => {
             let close = Content::InTopic {
                 owner,

@@ -121,6 +121,7 @@ async fn tell(
     let cause = Cause {
         bot: key.bot,
         chat: ChatId(request.person.0),
+        thread: None,
         update: key.id,
         at: request.at,
     };

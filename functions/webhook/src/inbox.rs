@@ -100,7 +100,7 @@ async fn route(
         UpdateKind::PrivateEdit(edit) => relay::edited(app, front, met, edit)
             .await
             .map(Handled::from),
-        UpdateKind::Desk(message) => desk::wrote(app, front, key.id, message)
+        UpdateKind::Desk(message) => desk::wrote(app, front, met, message)
             .await
             .map(Handled::from),
         UpdateKind::DeskEdit(message) => desk::edited(app, front, key.id, message)

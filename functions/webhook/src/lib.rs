@@ -48,8 +48,8 @@ use store::acting::Acting;
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
-    Links, Messages, People, RateLimits, RelayMap, Seats, StoreError, Tasks, Topics, UpdateKey,
-    Updates,
+    Links, Messages, People, RateLimits, RelayMap, Reminders, Seats, StoreError, Tasks, Topics,
+    UpdateKey, Updates,
 };
 use tracing::{debug, error, warn};
 
@@ -97,6 +97,7 @@ pub struct App {
     support_hours: Option<SupportHours>,
     new_topics_per_hour: u32,
     topics: Topics,
+    reminders: Reminders,
     relay_map: RelayMap,
     clock: Clock,
 }
@@ -147,6 +148,7 @@ impl App {
             support_hours: settings::support_hours(env),
             new_topics_per_hour: settings::new_topics_per_hour(env),
             topics: Topics::from_env(aws.dynamodb(), env),
+            reminders: Reminders::from_env(aws.dynamodb(), env),
             relay_map: RelayMap::from_env(aws.dynamodb(), env),
             clock,
         }

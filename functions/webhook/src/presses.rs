@@ -29,9 +29,13 @@ pub(crate) async fn pressed(
         sender: &press.from,
         counted: Some(Counted::Press),
         is_first: met.is_first,
-        cause: Cause::private(front, &press.from, met.key.id, met.since),
+        cause: cause(app, front, met, press),
     };
-    if let Some((conversation, Intake::Taken)) = Conversation::begin(app, seen).await? {
+    let is_at_desk = seen.cause.chat.0 != press.from.person.0;
+    if let Some((mut conversation, Intake::Taken)) = Conversation::begin(app, seen).await? {
+        if is_at_desk {
+            conversation.language = app.default_language;
+        }
         match press.data.parse() {
             Ok(button) => act(&conversation, button).await?,
             Err(_) => info!(
@@ -44,6 +48,20 @@ pub(crate) async fn pressed(
         outcome: UpdateOutcome::Handled,
         reply: Some(answered(press)),
     })
+}
+
+/// A press is answered in private; one in the operators' chat where it was done.
+fn cause(app: &App, front: &FrontBot, met: Met, press: &ButtonPress) -> Cause {
+    let private = Cause::private(front, &press.from, met.key.id, met.since);
+    let desk = press.chat.filter(|chat| app.operator_chat == Some(*chat));
+    match desk {
+        Some(chat) => Cause {
+            chat,
+            thread: press.thread,
+            ..private
+        },
+        None => private,
+    }
 }
 
 /// The answer that Telegram waits for.

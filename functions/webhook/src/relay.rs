@@ -4,6 +4,7 @@
 //! the topic is WANTED, by this update            die here: Telegram sends the update again
 //! what is pinned in the topic is put, if it is new, then the copy      die here: as above; each is known by its id
 //! "it has arrived" is put, if a conversation begins                     die here: as above
+//! a reminder to look whether the topic is silent, if there is none      die here: as above; it has the update's time
 //! when they wrote last is written                die here: as above; the conversation still begins by this update
 //! ring                                           die here: the tick looks within a minute
 //! ```
@@ -17,6 +18,7 @@ use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
 use domain::person::{Counted, Intake};
 use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation, person_of};
+use domain::reminder::{Reminder, silent_at};
 use domain::texts::{AccessLine, Date, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
@@ -31,6 +33,8 @@ use crate::{App, Failure, Met, UpdateOutcome};
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
 /// The name of the topic that new people share.
 const NEWCOMERS_NAME: &str = "New people";
+/// The longest caption that a bot may write, in UTF-16 units (Bot API, `copyMessage`).
+const CAPTION_UNITS: usize = 1024;
 /// How late word of an arrival is still worth something.
 const ARRIVED_AGE: Duration = Duration::from_secs(600);
 
@@ -192,8 +196,11 @@ pub(crate) async fn wrote(
         messages.push(arrived(app, cause, author));
     }
     put(app, cause, &messages).await?;
+    let reminder_at = remind(app, cause, owner, &record).await?;
     let begun_by = begins.then_some(cause.update);
-    app.topics.note_word(own, cause.at, begun_by).await?;
+    app.topics
+        .note_word(own, cause.at, begun_by, reminder_at)
+        .await?;
     info!(
         outcome = "relayed",
         messages = messages.len(),
@@ -238,6 +245,23 @@ pub(crate) async fn note(
     put(app, cause, &messages).await
 }
 
+/// Has it looked whether the topic is silent, unless that is to be looked at; answers when.
+async fn remind(
+    app: &App,
+    cause: RelayCause,
+    owner: TopicOwner,
+    record: &TopicRecord,
+) -> Result<Option<Timestamp>, Failure> {
+    let (TopicOwner::Person(person), None) = (owner, record.reminder_at) else {
+        return Ok(None);
+    };
+    let at = silent_at(cause.at);
+    app.reminders
+        .put(cause.bot, at, Reminder::Silence(person))
+        .await?;
+    Ok(Some(at))
+}
+
 async fn pass_on_edit(
     app: &App,
     cause: RelayCause,
@@ -250,6 +274,21 @@ async fn pass_on_edit(
     let Some(edit) = edit(author.chat(), author.language, written).filter(|_| is_known) else {
         return Ok(UpdateOutcome::Ignored);
     };
+    // A part that waits would be copied as it is by now.
+    if let Some(group) = written.album.as_ref().filter(|_| written.holds_token)
+        && app
+            .relay_map
+            .waits_in_album(author.chat(), group, written.message)
+            .await?
+    {
+        let now = app.clock.now();
+        app.relay_map
+            .withhold_album(author.chat(), group, now)
+            .await?;
+        let told = not_passed_on(cause, author.chat(), author.language, written);
+        put(app, cause, &[told]).await?;
+        return Ok(UpdateOutcome::Handled);
+    }
     // The copy says where it stands; a new one, if that is gone, is said in their own topic.
     let content = Content::InTopic {
         owner: own,
@@ -332,6 +371,19 @@ pub(crate) async fn passed_on(
     written: &WrittenMessage,
     post: impl Fn(Content) -> Content,
 ) -> Result<Message, Failure> {
+    let is_withheld = written.holds_token && person_of(to.from).is_some();
+    if let Some(group) = written.album.as_ref().filter(|_| !is_withheld) {
+        return album(app, to, written, group, &post).await;
+    }
+    Ok(match copy(to, written) {
+        Some(content) => to.cause.message("1", to.chat, post(content)),
+        None => not_passed_on(to.cause, to.from, to.language, written),
+    })
+}
+
+/// The copy of a message; nothing if operators could read a claim link or token there. What a person wrote is said in the words
+/// that were seen: while it waits they may edit it, and a copy would show what it says by then.
+fn copy(to: Passage, written: &WrittenMessage) -> Option<Content> {
     let copy = |text: Option<String>, caption: Option<String>, as_words: bool| Content::Copy {
         from: to.from,
         message: written.message,
@@ -341,23 +393,44 @@ pub(crate) async fn passed_on(
         asked_by: None,
         language: to.language,
     };
-    let is_withheld = written.holds_token && person_of(to.from).is_some();
-    let content = match (&written.text, &written.caption, is_withheld) {
-        (text, _, false) => match &written.album {
-            Some(group) => return album(app, to, written, group, &post).await,
-            None => copy(text.clone(), None, false),
-        },
-        (Some(text), _, true) => copy(Some(without_payloads(text)), None, true),
-        (None, Some(caption), true) => copy(None, Some(without_payloads(caption)), false),
-        (None, None, true) => {
-            let content = Content::Answer {
-                to: written.message,
-                html: Text::NotPassedOn.html(to.language),
-            };
-            return Ok(to.cause.message("1", to.from, content));
-        }
+    if person_of(to.from).is_none() {
+        return Some(copy(written.text.clone(), None, false));
+    }
+    match (&written.text, &written.caption) {
+        (Some(text), _) => Some(copy(Some(without_payloads(text)), None, true)),
+        (None, Some(words)) => Some(copy(None, Some(caption(words)), false)),
+        (None, None) if written.holds_token => None,
+        (None, None) => Some(copy(None, written.takes_caption.then(String::new), false)),
+    }
+}
+
+/// A caption that operators may see. A bot may write a shorter one than some people.
+fn caption(words: &str) -> String {
+    let words = without_payloads(words);
+    let mut units = 0;
+    let fits = |c: &char| {
+        units += c.len_utf16();
+        units < CAPTION_UNITS
     };
-    Ok(to.cause.message("1", to.chat, post(content)))
+    let mut kept: String = words.chars().take_while(fits).collect();
+    if kept.len() < words.len() {
+        kept.push('…');
+    }
+    kept
+}
+
+/// Tells somebody that a message of theirs is not passed on.
+fn not_passed_on(
+    cause: RelayCause,
+    chat: ChatId,
+    language: Language,
+    written: &WrittenMessage,
+) -> Message {
+    let content = Content::Answer {
+        to: written.message,
+        html: Text::NotPassedOn.html(language),
+    };
+    cause.message("1", chat, content)
 }
 
 /// Adds a part to its album. One that comes after the others were copied is copied alone.
@@ -381,18 +454,10 @@ async fn album(
                 };
                 to.cause.album(&album, group, to.chat, post(content))
             }
-            PartAdded::TooLate => {
-                let content = Content::Copy {
-                    from: to.from,
-                    message: written.message,
-                    text: None,
-                    caption: None,
-                    as_words: false,
-                    asked_by: None,
-                    language: to.language,
-                };
-                to.cause.message("1", to.chat, post(content))
-            }
+            PartAdded::TooLate => match copy(to, written) {
+                Some(content) => to.cause.message("1", to.chat, post(content)),
+                None => not_passed_on(to.cause, to.from, to.language, written),
+            },
         },
     )
 }

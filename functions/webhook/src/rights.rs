@@ -6,6 +6,7 @@ use domain::hook::Announcement;
 use domain::id::{BotId, ChatId};
 use domain::message::Class;
 use domain::person::Reachable;
+use domain::reminder::{Reminder, leaves_at};
 use domain::texts::{Language, Name, Text};
 use domain::update::{AdministratorRight, BotMembership, BotStanding};
 use tracing::{error, info};
@@ -43,7 +44,7 @@ pub(crate) async fn changed(
     }
     match app.is_ours(membership.chat) {
         true => in_our_chat(app, bot.or(front), update, membership).await,
-        false => elsewhere(app, update, membership).await,
+        false => elsewhere(app, bot.or(front), update, membership).await,
     }
 }
 
@@ -80,15 +81,23 @@ async fn in_our_chat(
     Ok(UpdateOutcome::Handled)
 }
 
-/// In a chat that no setting names: an owner who sets one up is told its id and what is missing.
+/// In a chat that no setting names: an owner who sets one up is told its id and what is missing. One to which somebody
+/// without a role has just added the bot is left, unless it is one of ours by then.
 async fn elsewhere(
     app: &App,
+    bot: Option<BotId>,
     update: i64,
     membership: &BotMembership,
 ) -> Result<UpdateOutcome, Failure> {
     let is_in = membership.standing != BotStanding::Out;
-    if !is_in || !app.owners.contains(&membership.by.person) {
+    if !is_in || app.operator_chat == Some(membership.chat) {
         return Ok(UpdateOutcome::Ignored);
+    }
+    if !app.owners.contains(&membership.by.person) {
+        return match bot.filter(|_| !membership.was_in && app.talks()) {
+            Some(bot) => foreign(app, bot, membership).await,
+            None => Ok(UpdateOutcome::Ignored),
+        };
     }
     let (id, lacks) = (membership.chat.to_string(), lacking(&membership.standing));
     let text = Text::AddedToChat {
@@ -97,6 +106,27 @@ async fn elsewhere(
         right: Name(if lacks.is_empty() { "-" } else { &lacks }),
     };
     tell_owners(app, update, membership, text).await?;
+    Ok(UpdateOutcome::Handled)
+}
+
+/// Has the bot leave a chat, in a while. One that `setup` knows was sold once.
+async fn foreign(
+    app: &App,
+    bot: BotId,
+    membership: &BotMembership,
+) -> Result<UpdateOutcome, Failure> {
+    let chat = membership.chat;
+    let known = app.people.get(membership.by.person).await?;
+    let has_role = known.is_some_and(|known| known.role.is_some());
+    if has_role || app.chat_infos.get(chat).await?.is_some() {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    let at = leaves_at(membership.at);
+    app.reminders
+        .put(bot, at, Reminder::ForeignChat(chat))
+        .await?;
+    info!(chat.id = %chat, bot.id = %bot, outcome = "foreign_chat",
+        "somebody without a role added the bot to a chat that no setting names; it leaves in ten minutes");
     Ok(UpdateOutcome::Handled)
 }
 
@@ -137,6 +167,7 @@ async fn tell_owners(
         let cause = Cause {
             bot: front.bot,
             chat: ChatId(owner.0),
+            thread: None,
             update,
             at: membership.at,
         };

@@ -21,6 +21,8 @@ pub(crate) struct Cause {
     pub(crate) bot: BotId,
     /// The chat: a private one has the id of its person.
     pub(crate) chat: ChatId,
+    /// The topic there, in a forum.
+    pub(crate) thread: Option<i64>,
     /// The number of the update.
     pub(crate) update: i64,
     /// Its time, by Telegram's clock.
@@ -38,6 +40,7 @@ impl Cause {
         Self {
             bot: front.bot,
             chat: ChatId(sender.person.0),
+            thread: None,
             update,
             at,
         }
@@ -54,7 +57,11 @@ pub(crate) async fn say_aside(
     buttons: Vec<Vec<Button>>,
 ) -> Result<(), Failure> {
     let id = MessageId::new(cause.at, &format!("update#{}#aside", cause.update));
-    let cause = Cause { chat, ..cause };
+    let cause = Cause {
+        chat,
+        thread: None,
+        ..cause
+    };
     put(app, id, cause, Class::Transactional, html, buttons, true).await
 }
 
@@ -90,7 +97,7 @@ async fn put(
         id,
         bot: cause.bot,
         chat: cause.chat,
-        thread: None,
+        thread: cause.thread,
         class,
         content: Content::Text {
             html,

@@ -2,6 +2,7 @@
 
 use domain::claim::payload_in;
 use domain::command::{CommandName, CommandPlace, WrittenCommand};
+use domain::id::ChatId;
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake};
 use domain::texts::{Label, Text};
@@ -29,6 +30,7 @@ pub(crate) async fn private(
         (Some(payload), _) if app.claim_keys.open(payload).is_some() => None,
         (Some(_), _) => Some(Counted::Command),
         (None, Some(command)) => commands::counted(command),
+        (None, None) if is_further_part(app, message).await? => None,
         (None, None) => Some(Counted::Message),
     };
     let seen = Sight {
@@ -80,6 +82,16 @@ pub(crate) async fn private(
     Ok(UpdateOutcome::Handled)
 }
 
+/// Whether a message is a part of an album of which another one was taken: the album is counted once.
+async fn is_further_part(app: &App, message: &PrivateMessage) -> Result<bool, Failure> {
+    let Some(group) = &message.written.album else {
+        return Ok(false);
+    };
+    let chat = ChatId(message.from.person.0);
+    let album = app.relay_map.album_of(chat, group).await?;
+    Ok(album.is_some_and(|album| album.first != message.message_id))
+}
+
 /// Handles a command that a person wrote in a group: the answer is a button to the private chat.
 pub(crate) async fn in_group(
     app: &App,
@@ -93,6 +105,7 @@ pub(crate) async fn in_group(
         is_first: met.is_first,
         cause: Cause {
             chat: message.chat,
+            thread: message.thread,
             ..Cause::private(front, &message.from, met.key.id, message.at)
         },
     };

@@ -122,13 +122,23 @@ impl TestStack {
         self.items("ChatTasks", "key", &["#failed"]).await
     }
 
-    /// The lane and place of every message that is to be sent and is not parked.
+    /// The lane and place of every message that is to be sent and is not parked; reminders are none.
     ///
     /// # Panics
     /// If DynamoDB does not answer.
     pub async fn message_tasks(&self) -> Vec<(String, String)> {
-        let beside = ["#parked", "#groups"];
+        let beside = ["#parked", "#groups", "#reminders"];
         self.items("MessageTasks", "messageId", &beside).await
+    }
+
+    /// The lane and place of every reminder.
+    ///
+    /// # Panics
+    /// If DynamoDB does not answer.
+    pub async fn reminders(&self) -> Vec<(String, String)> {
+        let mut all = self.items("MessageTasks", "messageId", &[]).await;
+        all.retain(|(lane, _)| lane.ends_with("#reminders"));
+        all
     }
 
     /// The lane and key of every item of a table but those of lanes that end like this.

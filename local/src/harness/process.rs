@@ -26,12 +26,41 @@ pub struct Process {
     http: reqwest::Client,
 }
 
+/// Waits until a line holds these words.
+async fn said(lines: &Lines, words: &str) {
+    until(words, async || {
+        let lines = lines.lock().unwrap();
+        lines.iter().any(|line| line.contains(words)).then_some(())
+    })
+    .await;
+}
+
 impl Process {
     /// Starts it on free ports and waits until it serves.
     ///
     /// # Panics
     /// If it does not serve within a minute.
     pub async fn start(arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        let (child, lines) = Self::spawn(arguments, env);
+        Self::serving(child, lines).await
+    }
+
+    /// Starts it, does something once it has said these words, and waits until it serves.
+    ///
+    /// # Panics
+    /// If it does not say them, or does not serve after that, within a minute.
+    pub async fn start_and_meanwhile<T>(
+        arguments: &[&str],
+        words: &str,
+        meanwhile: impl AsyncFnOnce() -> T,
+    ) -> (Self, T) {
+        let (child, lines) = Self::spawn(arguments, &[]);
+        said(&lines, words).await;
+        let done = meanwhile().await;
+        (Self::serving(child, lines).await, done)
+    }
+
+    fn spawn(arguments: &[&str], env: &[(&str, &str)]) -> (Child, Lines) {
         let mut child = Command::new(program())
             .args(["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"])
             .arg("--print-env")
@@ -47,6 +76,10 @@ impl Process {
         let lines = Lines::default();
         collect(child.stdout.take().unwrap(), Arc::clone(&lines));
         collect(child.stderr.take().unwrap(), Arc::clone(&lines));
+        (child, lines)
+    }
+
+    async fn serving(child: Child, lines: Lines) -> Self {
         // The last line of the environment.
         let last = "export AWS_ENDPOINT_URL=";
         let printed = until("the local stack's environment", async || {
@@ -98,11 +131,7 @@ impl Process {
     /// # Panics
     /// If none does within a minute.
     pub async fn says(&self, words: &str) {
-        until(words, async || {
-            let lines = self.lines.lock().unwrap();
-            lines.iter().any(|line| line.contains(words)).then_some(())
-        })
-        .await;
+        said(&self.lines, words).await;
     }
 
     /// Ends it as `kill -9` does, and waits until it is gone.

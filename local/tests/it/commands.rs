@@ -1,5 +1,7 @@
 //! What people and operators write to the bot and press in it, by their roles: answered once, and within bounds.
 
+mod added;
+mod desk;
 mod handled_once;
 mod operators;
 

@@ -152,18 +152,12 @@ async fn a_folder_in_use_is_waited_for() {
     let arguments = ["--data-dir", folder.path().to_str().unwrap()];
     let mut first = Process::start(&arguments, &[]).await;
     let keys = first.env["API_KEYS"].clone();
-    let second = async {
-        let second = Process::start(&arguments, &[]).await;
-        second.says("waiting for it to end").await;
-        second
-    };
-    let stop = async {
-        // It is waiting by then, or has not come so far: both are as in a restart.
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+    let stop = async || {
         signal(&first, "TERM");
         first.ended().await
     };
-    let (second, ended) = tokio::join!(second, stop);
+    let words = "waiting for it to end";
+    let (second, ended) = Process::start_and_meanwhile(&arguments, words, stop).await;
     assert!(ended.success());
     assert_eq!(second.env["API_KEYS"], keys);
 }

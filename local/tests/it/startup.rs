@@ -42,7 +42,12 @@ const FUNCTIONS: [(&str, &[&str]); 13] = [
     ),
     (
         "messenger",
-        &["HOOK_QUEUE_URL", "MESSAGE_QUEUE_URL", "TELEGRAM_BOT_TOKEN"],
+        &[
+            "HOOK_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
+            "TELEGRAM_BOT_TOKEN",
+            "TELEGRAM_CHAT_ID",
+        ],
     ),
     ("hooks", &["HOOK_QUEUE_URL"]),
     (

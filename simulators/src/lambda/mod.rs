@@ -22,4 +22,5 @@ mod process;
 mod runtime_api;
 
 pub use function::{Function, InitError, InvokeError, SpawnError};
+pub use process::cpu_ms;
 pub use runtime_api::FunctionFault;

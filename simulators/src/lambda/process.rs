@@ -12,7 +12,10 @@ pub(super) fn peak_rss_kb(pid: u32) -> io::Result<u64> {
 }
 
 /// Processor time that the process has used so far, in user and kernel mode, in milliseconds.
-pub(super) fn cpu_ms(pid: u32) -> io::Result<u64> {
+///
+/// # Errors
+/// If the process has ended.
+pub fn cpu_ms(pid: u32) -> io::Result<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     parse_cpu_ms(&stat).ok_or_else(|| malformed("stat has no utime and stime"))
 }

@@ -133,6 +133,21 @@ impl Telegram {
         topics.into_iter().flatten().map(seen).collect()
     }
 
+    /// The person begins a topic, and gets its id; 0 if the chat is no forum.
+    pub fn opens_topic(&self, chat_id: i64, user: &User, name: &str) -> i64 {
+        self.shared.change(|state, now_ms| {
+            let topic = Topic {
+                name: name.to_owned(),
+                icon_color: 7_322_096,
+                is_closed: false,
+            };
+            let begun = state
+                .world
+                .begin_topic(chat_id, user.clone(), topic, now_ms);
+            begun.unwrap_or_default()
+        })
+    }
+
     /// The person says something in a topic, and gets the id of the message; 0 if the topic is gone or closed.
     pub fn says_in_topic(&self, chat_id: i64, thread_id: i64, user: &User, text: &str) -> i64 {
         self.shared.change(|state, now_ms| {

@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use anyhow::Context as _;
+use domain::id::ChatId;
 use local::env::env_of;
 use local::functions::{FUNCTIONS, Functions, sources};
 use local::harness::TestStack;
@@ -14,10 +17,13 @@ use runtime::aws::Shared;
 use runtime::clock::Clock;
 use simulators::aws::{Aws, Storage};
 use simulators::telegram::{ChatKind, Rights};
+use store::{BotInfos, ChatInfos};
 use tokio::task::JoinSet;
 
 /// The chats that mints are spread over: each has a limiter of its own, so that none has to wait for its slot.
 pub(crate) const CHATS: i64 = 100;
+/// The operators' chat.
+pub(crate) const OPERATORS: i64 = -1_001_777_000_111;
 
 /// A running fixture; dropped, it stops.
 pub(crate) struct Fixture {
@@ -31,7 +37,8 @@ pub(crate) struct Fixture {
     pub(crate) first_chat: i64,
     aws: Aws,
     /// Keeps the simulated outside alive; its own queues stay empty.
-    _stack: TestStack,
+    pub(crate) outside: TestStack,
+    people: AtomicU64,
     _api: JoinSet<()>,
 }
 
@@ -41,8 +48,47 @@ impl Fixture {
     /// # Errors
     /// What could not be started.
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// As [`Fixture::start`], with claimed chats and an operators' chat.
+    ///
+    /// # Errors
+    /// What could not be started.
+    pub(crate) async fn that_talks() -> anyhow::Result<Self> {
+        let operators = OPERATORS.to_string();
+        let fixture = Self::with(&[
+            ("CHAT_DELIVERY", "claim"),
+            ("OPERATOR_CHAT_ID", &operators),
+            // A few people write as much as all.
+            ("RELAY_PER_MINUTE", "1000"),
+            ("NEW_TOPICS_PER_HOUR", "1000"),
+        ])
+        .await?;
+        fixture.make_claims_ready().await?;
+        Ok(fixture)
+    }
+
+    /// Copies what `setup` has written for the outside.
+    async fn make_claims_ready(&self) -> anyhow::Result<()> {
+        let (from, to) = (self.outside.dynamodb(), self.shared.dynamodb());
+        let now = Clock::real().now();
+        let tables = |client| {
+            let mut env = env_of(&self.env);
+            let bots = BotInfos::from_env(aws_sdk_dynamodb::Client::clone(client), &mut env);
+            (bots, ChatInfos::from_env(client.clone(), &mut env))
+        };
+        let ((bots, chats), (own_bots, own_chats)) = (tables(&from), tables(&to));
+        let front = bots.front().await?.context("no front bot")?;
+        own_bots.put_front(&front, now).await?;
+        let info = chats.get(ChatId(self.first_chat)).await?;
+        own_chats.put(&info.context("no chat")?, now).await?;
+        Ok(())
+    }
+
+    async fn with(variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         let any_port = local::harness::any_port();
-        let stack = TestStack::start().await;
+        let stack = TestStack::with(variables).await;
         let aws = Aws::start(any_port, Storage::Memory, stack.clock.clone()).await?;
         let mut env = stack.env().clone();
         env.insert("AWS_ENDPOINT_URL".to_owned(), aws.url());
@@ -81,7 +127,8 @@ impl Fixture {
             shared,
             first_chat,
             aws,
-            _stack: stack,
+            outside: stack,
+            people: AtomicU64::new(0),
             _api: tasks,
         })
     }
@@ -89,6 +136,11 @@ impl Fixture {
     /// Calls of AWS since the start.
     pub(crate) fn aws_calls(&self) -> u64 {
         self.aws.wire().counts().values().sum()
+    }
+
+    /// The first of so many numbers of people and updates that nobody else has.
+    pub(crate) fn people(&self, count: u64) -> u64 {
+        self.people.fetch_add(count, Ordering::Relaxed) + 1
     }
 
     /// A variable of the functions' environment.

@@ -5,17 +5,23 @@
 
 mod binary;
 mod bursts;
+mod claims;
 mod environment;
 pub(crate) mod figures;
 mod fixture;
 mod functions;
+mod libraries;
 mod load;
+mod messages;
 mod node_baseline;
 mod payload;
+mod polling;
 mod prices;
 mod report;
 mod routes;
 mod seed;
+pub mod server;
+mod talk;
 mod usage;
 
 use std::io::Write as _;
@@ -56,6 +62,14 @@ enum Part {
     Node,
     /// DynamoDB units and SQS calls per invite and join, and what a million costs.
     Units,
+    /// From the claim link to the chat, for 1, 100 and 10,000 people at once, and what each costs.
+    Claims,
+    /// Messages at Telegram's limit, receipts in a broadcast, and floods.
+    Messages,
+    /// An actor's `getUpdates`, idle and busy.
+    Polling,
+    /// `webhook` beside bots on aiogram and grammY; only if it is named, since it installs them.
+    Libraries,
 }
 
 /// How much of everything.
@@ -95,6 +109,9 @@ pub(crate) async fn tables(quick: bool, functions: Option<PathBuf>) -> anyhow::R
     measure(arguments).await
 }
 
+/// A part that is measured in simulated time.
+type Simulated = fn(&mut BenchReport, bool) -> anyhow::Result<()>;
+
 async fn measure(arguments: Arguments) -> anyhow::Result<String> {
     let program = std::env::current_exe()?;
     let beside = program.parent().context("this program has no folder")?;
@@ -124,9 +141,23 @@ async fn measure(arguments: Arguments) -> anyhow::Result<String> {
     if wants(Part::Node) {
         node_baseline::measure(&mut report, &folder, effort).await?;
     }
+    if arguments.only.contains(&Part::Libraries) {
+        libraries::measure(&mut report, &folder, effort).await?;
+    }
     if wants(Part::Units) {
         let life = bursts::measure(&mut report, clock_speed).await?;
         prices::add(&mut report, &life, &calls);
+    }
+    for (part, simulated) in [
+        (Part::Claims, claims::measure as Simulated),
+        (Part::Messages, messages::measure),
+        (Part::Polling, polling::measure),
+    ] {
+        if wants(part) {
+            // A world has a runtime of its own, which can't be started within this one.
+            let run = move || simulated(&mut report, arguments.quick).map(|()| report);
+            report = tokio::task::spawn_blocking(run).await??;
+        }
     }
     let json = beside.parent().unwrap_or(beside).join("bench.json");
     std::fs::write(&json, serde_json::to_vec_pretty(&report.json())?)?;

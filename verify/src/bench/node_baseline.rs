@@ -48,7 +48,7 @@ pub(crate) async fn measure(
         ],
         ..Section::default()
     };
-    let (node, baseline) = match install(folder).await {
+    let (node, baseline) = match install_baseline(folder).await {
         Ok(installed) => installed,
         Err(reason) => {
             section.notes = vec![format!("Skipped: {reason:#}.")];
@@ -166,39 +166,53 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Installs the Node baseline with its pinned packages beside the build; answers Node's version and the program.
-async fn install(folder: &Path) -> anyhow::Result<(String, PathBuf)> {
-    let node = output("node", &["--version"], folder)
+/// Installs a program in Node with its pinned packages in `home`; answers Node's version.
+pub(super) async fn install(
+    home: &Path,
+    package: &str,
+    lock: &str,
+    programs: &[(&str, &str)],
+) -> anyhow::Result<String> {
+    std::fs::create_dir_all(home)?;
+    let node = output("node", &["--version"], home)
         .await
         .context("there is no Node to compare with")?;
-    let home = folder.parent().unwrap_or(folder).join("node-baseline");
     let installed = home.join("node_modules/.package-lock.json").exists()
-        && std::fs::read_to_string(home.join("package-lock.json")).is_ok_and(|lock| lock == LOCK);
-    std::fs::create_dir_all(&home)?;
-    for (name, content) in [
-        ("package.json", PACKAGE),
-        ("package-lock.json", LOCK),
-        ("baseline.mjs", BASELINE),
-    ] {
+        && std::fs::read_to_string(home.join("package-lock.json")).is_ok_and(|old| old == lock);
+    let packages = [("package.json", package), ("package-lock.json", lock)];
+    for (name, content) in packages.iter().chain(programs) {
         std::fs::write(home.join(name), content)?;
     }
-    let program = home.join("baseline.mjs");
-    let mut permissions = std::fs::metadata(&program)?.permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    std::fs::set_permissions(&program, permissions)?;
     if !installed {
         output(
             "npm",
             &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            &home,
+            home,
         )
         .await
-        .context("npm can't install the Node baseline's packages")?;
+        .context("npm can't install the packages")?;
     }
+    Ok(node)
+}
+
+/// Installs the baseline beside the build; answers Node's version and the program.
+async fn install_baseline(folder: &Path) -> anyhow::Result<(String, PathBuf)> {
+    let home = folder.parent().unwrap_or(folder).join("node-baseline");
+    let programs = [("baseline.mjs", BASELINE)];
+    let node = install(&home, PACKAGE, LOCK, &programs).await?;
+    let program = home.join("baseline.mjs");
+    let mut permissions = std::fs::metadata(&program)?.permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    std::fs::set_permissions(&program, permissions)?;
     Ok((node, program))
 }
 
-async fn output(program: &str, arguments: &[&str], folder: &Path) -> anyhow::Result<String> {
+/// What a program writes that must end well.
+pub(super) async fn output(
+    program: &str,
+    arguments: &[&str],
+    folder: &Path,
+) -> anyhow::Result<String> {
     let output = Command::new(program)
         .args(arguments)
         .current_dir(folder)

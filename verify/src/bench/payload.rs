@@ -13,6 +13,8 @@ use super::seed::{self, Seeded};
 const REQUEST: &str = include_str!("../../../events/request-new.json");
 const STATUS: &str = include_str!("../../../events/status-found.json");
 const JOIN: &str = include_str!("../../../events/webhook-join.json");
+const START: &str = include_str!("../../../events/webhook-start.json");
+const JOIN_REQUEST: &str = include_str!("../../../events/webhook-join-request.json");
 const MESSAGE: &str = include_str!("../../../events/webhook-message.json");
 const BELL: &str = include_str!("../../../events/worker-bell.json");
 const EVENT: &str = include_str!("../../../events/events-link-created.json");
@@ -33,7 +35,7 @@ pub(crate) fn join(invite: &Seeded, person: u64) -> anyhow::Result<String> {
         "/old_chat_member/user/id",
         "/new_chat_member/user/id",
     ] {
-        *change.pointer_mut(part).context("no such part")? = json!(700_000_000 + person);
+        *change.pointer_mut(part).context("no such part")? = json!(id_of(person));
     }
     change["invite_link"]["invite_link"] = json!(invite.link.expose());
     change["invite_link"]["name"] = json!(invite.id.link_name());
@@ -43,6 +45,81 @@ pub(crate) fn join(invite: &Seeded, person: u64) -> anyhow::Result<String> {
 /// The update of a message, which is no join.
 pub(crate) fn message() -> anyhow::Result<String> {
     Ok(body_of(&sample(MESSAGE)?).to_owned())
+}
+
+/// The update of what a person writes to the bot now.
+pub(crate) fn written(person: u64, update: u64, text: &str) -> anyhow::Result<String> {
+    let mut update_json: Value = serde_json::from_str(body_of(&sample(START)?))?;
+    update_json["update_id"] = json!(update);
+    let message = &mut update_json["message"];
+    for part in ["/from/id", "/chat/id"] {
+        *message.pointer_mut(part).context("no such part")? = json!(id_of(person));
+    }
+    message["message_id"] = json!(update);
+    message["date"] = json!(now_seconds());
+    message["text"] = json!(text);
+    if text.starts_with('/') {
+        let length = text.split(' ').next().unwrap_or_default().len();
+        message["entities"] = json!([{"type": "bot_command", "offset": 0, "length": length}]);
+    }
+    Ok(update_json.to_string())
+}
+
+/// The update of a person who presses a button with these data below a message of the bot.
+pub(crate) fn press(person: u64, data: &str) -> String {
+    let user =
+        json!({"id": id_of(person), "is_bot": false, "first_name": "Ann", "language_code": "en"});
+    json!({"update_id": person, "callback_query": {
+        "id": person.to_string(), "from": user, "chat_instance": "1", "data": data,
+        "message": {
+            "message_id": 1, "date": now_seconds(), "text": "Welcome",
+            "chat": {"id": id_of(person), "type": "private", "first_name": "Ann"},
+            "from": {"id": 123_456_789, "is_bot": true, "first_name": "Admit One"},
+        },
+    }})
+    .to_string()
+}
+
+/// The update of a person who asks to be let into a chat by its link.
+pub(crate) fn join_request(chat: i64, link: &str, person: u64) -> anyhow::Result<String> {
+    let mut update: Value = serde_json::from_str(body_of(&sample(JOIN_REQUEST)?))?;
+    update["update_id"] = json!(person);
+    let request = &mut update["chat_join_request"];
+    request["chat"]["id"] = json!(chat);
+    request["from"]["id"] = json!(id_of(person));
+    request["user_chat_id"] = json!(id_of(person));
+    request["date"] = json!(now_seconds());
+    request["invite_link"]["invite_link"] = json!(link);
+    Ok(update.to_string())
+}
+
+/// The update of a person who was let in.
+pub(crate) fn let_in(chat: i64, link: &str, person: u64) -> anyhow::Result<String> {
+    let mut update: Value = serde_json::from_str(body_of(&sample(JOIN)?))?;
+    update["update_id"] = json!(person);
+    let change = &mut update["chat_member"];
+    for part in [
+        "/from/id",
+        "/old_chat_member/user/id",
+        "/new_chat_member/user/id",
+    ] {
+        *change.pointer_mut(part).context("no such part")? = json!(id_of(person));
+    }
+    change["chat"]["id"] = json!(chat);
+    change["date"] = json!(now_seconds());
+    change["via_join_request"] = json!(true);
+    change["invite_link"] = json!({"invite_link": link, "creator": {"id": 123_456_789, "is_bot": true, "first_name": "Admit One"},
+        "creates_join_request": true, "is_primary": false, "is_revoked": false});
+    Ok(update.to_string())
+}
+
+/// The id of a person with this number.
+pub(crate) const fn id_of(person: u64) -> u64 {
+    700_000_000 + person
+}
+
+fn now_seconds() -> i64 {
+    runtime::clock::Clock::real().now().seconds()
 }
 
 /// API Gateway's event for a purchase.

@@ -114,6 +114,18 @@ fn invoked(usage: &Usage, front: &'static str, is_burst: bool, calls: &Calls) ->
     ]
 }
 
+/// What so many units, GB-seconds and invocations cost, in dollars.
+pub(crate) fn of_polling(
+    read_units: f64,
+    write_units: f64,
+    gb_seconds: f64,
+    invocations: f64,
+) -> f64 {
+    let per_million =
+        read_units * READ_UNITS + write_units * WRITE_UNITS + invocations * LAMBDA_INVOCATIONS;
+    per_million / 1e6 + gb_seconds * LAMBDA_GB_SECOND
+}
+
 /// The price of a million, part by part. Amounts per million are amounts per one.
 fn parts(usage: &Usage, invoked: &[Invoked], calls: &Calls) -> [(&'static str, f64); 7] {
     let gb_seconds = |run: &Invoked| run.times * run.ms.ceil() / 1000.0 * MEMORY_GB;

@@ -9,6 +9,7 @@ use serde_json::{Map, json};
 use super::fixture::Fixture;
 use super::load::{self, Bodies, LoadTarget};
 use super::report::{BenchReport, Section};
+use super::talk::{self, COMMAND, JOIN_REQUEST, LET_IN, PRESS, WORD};
 use super::{payload, seed};
 
 /// How many callers call at once.
@@ -30,6 +31,8 @@ pub(crate) async fn measure(report: &mut BenchReport, length: Duration) -> anyho
         notes: vec![
             "The callers (HTTP keep-alive), the API, the handlers and the embedded AWS (in memory) share this process and this machine's processors; \
              the queues are not worked off meanwhile. So this is a floor for the handlers, not their limit on Lambda.".to_owned(),
+            "`/help` and the press are of another person each time; a word goes to the operators, who have a topic of its writer; a join request and the join \
+             after it are of people who have claimed a seat. What is to be said or done is in the tables, with its bell, when the call is answered.".to_owned(),
         ],
         ..Section::default()
     };
@@ -39,9 +42,17 @@ pub(crate) async fn measure(report: &mut BenchReport, length: Duration) -> anyho
         "request, repeat",
         "webhook, join",
         "webhook, no join",
+        COMMAND,
+        PRESS,
+        WORD,
+        JOIN_REQUEST,
+        LET_IN,
     ] {
         // A fixture for each, so that none finds the other's tables grown.
-        let fixture = Fixture::start().await?;
+        let fixture = match talk::is_talk(kind) {
+            true => Fixture::that_talks().await?,
+            false => Fixture::start().await?,
+        };
         for callers in CALLERS {
             let warm_up = target(&fixture, kind, &format!("warm-{callers}"), WARM_UP).await?;
             load::run(&warm_up, callers, WARM_UP).await?;
@@ -94,6 +105,7 @@ async fn target(
             let update = move |number| updates.get(usize::try_from(number).ok()?).cloned();
             (Arc::new(update), r#""result":"joined""#)
         }
+        kind if talk::is_talk(kind) => talk::updates(fixture, kind, length).await?,
         _ => {
             let update = payload::message()?;
             (

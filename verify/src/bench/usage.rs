@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use simulators::aws::{Service, WireCall};
 
 use super::report::Section;
+use local::resources::{EVENTS, INVITES, MESSAGES};
 
 /// What one phase used, per invite or per join.
 #[derive(Clone, Default)]
@@ -49,6 +50,12 @@ impl Usage {
         queues.map(|(_, used)| used.calls).sum()
     }
 
+    /// Batches that the functions behind all queues were invoked with.
+    pub(crate) fn all_batches(&self) -> f64 {
+        let queues = [INVITES.queue, EVENTS.queue, MESSAGES.queue];
+        queues.iter().map(|queue| self.batches(queue)).sum()
+    }
+
     /// Batches that the function behind `queue` was invoked with.
     pub(crate) fn batches(&self, queue: &str) -> f64 {
         let key = (queue.to_owned(), "DeleteMessageBatch");
@@ -85,14 +92,8 @@ pub(crate) struct Life {
     pub(crate) burst_join: Usage,
 }
 
-/// The table of all phases.
-pub(crate) fn section(life: &Life, clock_speed: u32) -> Section {
-    let phases = [
-        &life.lone_invite,
-        &life.lone_join,
-        &life.burst_invite,
-        &life.burst_join,
-    ];
+/// What each of these used, by table or queue and operation, and in all.
+pub(crate) fn rows(phases: &[&Usage]) -> Vec<Vec<String>> {
     let mut keys: Vec<_> = phases.iter().flat_map(|usage| usage.calls.keys()).collect();
     keys.sort();
     keys.dedup();
@@ -120,6 +121,17 @@ pub(crate) fn section(life: &Life, clock_speed: u32) -> Section {
         row.extend(phases.iter().map(|usage| format!("{:.2}", figure(usage))));
         rows.push(row);
     }
+    rows
+}
+
+/// The table of all phases.
+pub(crate) fn section(life: &Life, clock_speed: u32) -> Section {
+    let rows = rows(&[
+        &life.lone_invite,
+        &life.lone_join,
+        &life.burst_invite,
+        &life.burst_join,
+    ]);
     Section {
         name: "units",
         title: "What one invite and one join use, counted at the wire".to_owned(),
@@ -145,7 +157,7 @@ fn cell(used: &Use) -> String {
     cell
 }
 
-fn figures(usage: &Usage) -> Value {
+pub(crate) fn figures(usage: &Usage) -> Value {
     let calls = usage.calls.iter().map(|((name, operation), used)| {
         json!({"of": name, "operation": operation, "calls": used.calls, "readUnits": used.read_units, "writeUnits": used.write_units})
     });

@@ -207,7 +207,10 @@ fn copying(
 async fn doors(world: &World) -> anyhow::Result<Vec<String>> {
     let infos = world.items("Chats").await?;
     let of = |chat: &i64| {
-        let info = infos.iter().find(|info| info["chatId"] == chat.to_string());
+        let id = chat.to_string();
+        let info = infos
+            .iter()
+            .find(|info| info["chatId"].as_str() == Some(&id));
         let link = info.and_then(|info| info["requestLink"].as_str());
         link.map(str::to_owned).context("a chat without a door")
     };

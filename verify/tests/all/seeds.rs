@@ -53,9 +53,19 @@ fn a_trace_shows_payments_calls_faults_and_log_lines() {
 
 #[test]
 fn poison_breaks_nothing() {
+    none_breaks("poison-", 3);
+}
+
+#[test]
+fn who_paid_for_a_claimed_chat_is_in_and_nobody_else_is() {
+    none_breaks("claimed", 1);
+}
+
+/// Runs the scenarios whose name holds this.
+fn none_breaks(only: &str, number: usize) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let results = scenarios::all(scenarios::Size::Small, threads, "poison-");
-    assert!(results.len() > 1);
+    let results = scenarios::all(scenarios::Size::Small, threads, only);
+    assert_eq!(results.len(), number);
     let mut broken = Vec::new();
     for (name, result) in results {
         match result {

@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::super::time::Timestamp;
-use super::ActorName;
+use super::ActorMark;
 
 /// How long a path works at least: Telegram's own does for an hour (Bot API, `getFile`).
 const LASTS: Duration = Duration::from_secs(3600);
@@ -35,7 +35,7 @@ impl FileSealer {
         Some(Self(mac.chain_update("files of actors\0")))
     }
 
-    fn signing(&self, actor: &ActorName, end: [u8; END], path: &str) -> Hmac<Sha256> {
+    fn signing(&self, actor: &ActorMark, end: [u8; END], path: &str) -> Hmac<Sha256> {
         let mac = self.0.clone();
         mac.chain_update(actor.as_str())
             .chain_update([0])
@@ -45,7 +45,7 @@ impl FileSealer {
 
     /// The path that the actor is answered.
     #[must_use]
-    pub fn seal(&self, actor: &ActorName, path: &str, now: Timestamp) -> String {
+    pub fn seal(&self, actor: &ActorMark, path: &str, now: Timestamp) -> String {
         let end = u32::try_from(now.plus(LASTS).seconds() / 60 + 1).unwrap_or(u32::MAX);
         let end = end.to_be_bytes();
         let signature = self.signing(actor, end, path).finalize().into_bytes();
@@ -56,7 +56,7 @@ impl FileSealer {
 
     /// Telegram's path of a sealed one; nothing if it was not sealed for this actor, is over, or leads elsewhere.
     #[must_use]
-    pub fn open<'a>(&self, actor: &ActorName, sealed: &'a str, now: Timestamp) -> Option<&'a str> {
+    pub fn open<'a>(&self, actor: &ActorMark, sealed: &'a str, now: Timestamp) -> Option<&'a str> {
         let (seal, path) = sealed.split_once('/')?;
         let seal = URL_SAFE_NO_PAD.decode(seal).ok()?;
         let seal: [u8; END + SIGNATURE] = seal.try_into().ok()?;
@@ -90,14 +90,14 @@ mod tests {
     #[test]
     fn a_path_opens_for_its_actor_and_its_hour() {
         let sealer = FileSealer::new("123:secret").unwrap();
-        let (crm, desk) = ("crm".parse().unwrap(), "desk".parse().unwrap());
+        let (crm, later) = ("crm@1".parse().unwrap(), "crm@2".parse().unwrap());
         let sealed = sealer.seal(&crm, PATH, NOW);
         assert!(sealed.ends_with("/photos/file_7.jpg"), "{sealed}");
         let hour = Duration::from_secs(3600);
         assert_eq!(sealer.open(&crm, &sealed, NOW), Some(PATH));
         assert_eq!(sealer.open(&crm, &sealed, NOW.plus(hour)), Some(PATH));
         assert_eq!(sealer.open(&crm, &sealed, NOW.plus(hour * 2)), None);
-        assert_eq!(sealer.open(&desk, &sealed, NOW), None);
+        assert_eq!(sealer.open(&later, &sealed, NOW), None);
         let other = sealed.replace("file_7", "file_8");
         assert_eq!(sealer.open(&crm, &other, NOW), None);
         let others = FileSealer::new("124:secret").unwrap();
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_path_that_leads_elsewhere_is_refused_although_it_is_sealed() {
         let sealer = FileSealer::new("123:secret").unwrap();
-        let crm = "crm".parse().unwrap();
+        let crm = "crm@1".parse().unwrap();
         for path in [
             "../x",
             "a/../b",

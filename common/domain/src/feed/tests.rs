@@ -131,7 +131,7 @@ fn each_role_sees_what_is_its_own() {
     let mut named = operator.clone();
     named.chats.insert(ChatId(-5));
     let mut pressed = update("callback_query", FeedTopic::Press);
-    pressed.sent_by = Some("desk".parse().unwrap());
+    pressed.sent_by = Some(operator.mark());
     let press_of_others = update("callback_query", FeedTopic::Press);
     let group = update("message", FeedTopic::Group(ChatId(-5)));
     let request = update("chat_join_request", FeedTopic::Backend);

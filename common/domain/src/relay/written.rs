@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::claim::may_show_payload;
 use super::super::id::{ChatId, TelegramUserId};
+use super::super::person::Sender;
 use super::super::time::Timestamp;
 
 /// What a message holds that somebody wrote or sent, and that is no report of the app's.
@@ -32,6 +33,9 @@ const CONTENTS: [&str; 20] = [
     "voice",
 ];
 
+/// Those of them below which words may stand.
+const CAPTIONED: [&str; 6] = ["animation", "audio", "document", "photo", "video", "voice"];
+
 /// What somebody wrote.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WrittenMessage {
@@ -51,6 +55,8 @@ pub struct WrittenMessage {
     pub caption: Option<String>,
     /// Whether it holds a claim link or token somewhere: then no copy of it may be shown.
     pub holds_token: bool,
+    /// Whether it is a file below which words may stand.
+    pub takes_caption: bool,
     /// Whether somebody wrote or sent something; else the app reports something.
     pub is_content: bool,
     /// The name of whom it is of, as they show it.
@@ -78,6 +84,13 @@ pub enum TopicReport {
 }
 
 impl WrittenMessage {
+    /// What it says, be it below a file; empty if nothing.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        let words = self.text.as_deref().or(self.caption.as_deref());
+        words.unwrap_or_default()
+    }
+
     /// Reads a `Message`; `None` if it has no id.
     #[must_use]
     pub fn read(message: &Value) -> Option<Self> {
@@ -107,6 +120,7 @@ impl WrittenMessage {
             text: text("text"),
             caption: text("caption"),
             holds_token: holds_token(message),
+            takes_caption: CAPTIONED.iter().any(|field| !message[field].is_null()),
             is_content: CONTENTS.iter().any(|field| !message[field].is_null()),
             author_name: names.join(" ").trim().to_owned(),
             topic,
@@ -114,11 +128,16 @@ impl WrittenMessage {
     }
 }
 
+/// In whose name Telegram itself writes: what the channel of a group posts.
+const TELEGRAM: i64 = 777_000;
+
 /// Who wrote in a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeskAuthor {
-    /// A person, or an administrator who stays anonymous.
-    Person,
+    /// A person.
+    Person(Sender),
+    /// An administrator who stays anonymous: nobody can tell who it is.
+    Anonymous,
     /// The bot of this id.
     Bot(i64),
 }
@@ -147,11 +166,17 @@ impl DeskMessage {
             Value::Null if from["is_bot"] == Value::Bool(true) => {
                 DeskAuthor::Bot(from["id"].as_i64()?)
             }
-            Value::Null => DeskAuthor::Person,
-            sender if *sender == chat["id"] => DeskAuthor::Person,
+            Value::Null if from["id"] == TELEGRAM => return None,
+            Value::Null => DeskAuthor::Person(Sender {
+                person: TelegramUserId(from["id"].as_i64()?),
+                name: written.author_name.clone(),
+                username: from["username"].as_str().map(str::to_owned),
+                language_code: from["language_code"].as_str().map(str::to_owned),
+            }),
+            sender if *sender == chat["id"] => DeskAuthor::Anonymous,
             _ => return None,
         };
-        let is_heard = author == DeskAuthor::Person || written.topic.is_some();
+        let is_heard = !matches!(author, DeskAuthor::Bot(_)) || written.topic.is_some();
         if chat["type"] != "supergroup" || !is_heard {
             return None;
         }
@@ -216,6 +241,7 @@ fn holds_token(message: &Value) -> bool {
         "entities",
         "caption",
         "caption_entities",
+        "checklist",
         "quote",
         "contact",
         "poll",
@@ -331,14 +357,21 @@ mod tests {
             }
             DeskMessage::read(&message).map(|message| message.author)
         };
+        let olga = DeskAuthor::Person(Sender {
+            person: TelegramUserId(7),
+            name: "Olga".to_owned(),
+            username: None,
+            language_code: None,
+        });
         let bot = json!({"id": 1, "is_bot": true, "first_name": "B"});
         for (change, author) in [
-            (json!({}), Some(DeskAuthor::Person)),
+            (json!({}), Some(olga)),
             (
                 json!({"from": bot, "sender_chat": {"id": -100}}),
-                Some(DeskAuthor::Person),
+                Some(DeskAuthor::Anonymous),
             ),
             (json!({"from": bot, "sender_chat": {"id": -200}}), None),
+            (json!({"from": {"id": 777_000, "is_bot": false}}), None),
             (json!({"from": bot}), None),
             (
                 json!({"from": bot, "text": null, "forum_topic_created": {"name": "Ann · 7"}}),

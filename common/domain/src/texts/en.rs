@@ -235,6 +235,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         ),
         Text::TopicHead { person, language } => format!("<b>{person}</b>\nLanguage: {language}"),
         Text::TopicNoSeat => "No seat in any chat.".into(),
+        Text::TopicSent => "Sent to the person:".into(),
+        Text::TopicSentBy { actor } => format!("Sent by {actor}:"),
         Text::TopicUnknownCommand => "I don't know this command. Nothing was sent to the person.".into(),
         Text::TopicShared => "Several people write in this topic. Answer one of their messages, so that I know whom this is for. \
             Nothing was sent."

@@ -235,6 +235,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         ),
         Text::TopicHead { person, language } => format!("<b>{person}</b>\nIdioma: {language}"),
         Text::TopicNoSeat => "Sin plaza en ningún chat.".into(),
+        Text::TopicSent => "Enviado a la persona:".into(),
+        Text::TopicSentBy { actor } => format!("Enviado por {actor}:"),
         Text::TopicUnknownCommand => "No conozco este comando. No se ha enviado nada a la persona.".into(),
         Text::TopicShared => "En este tema escriben varias personas. Responde a uno de sus mensajes para que sepa para quién es. \
             No se ha enviado nada."

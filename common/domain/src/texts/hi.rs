@@ -237,6 +237,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         } => format!("<b>{messages} संदेश, {number} मिनट देर से</b>"),
         Text::TopicHead { person, language } => format!("<b>{person}</b>\nभाषा: {language}"),
         Text::TopicNoSeat => "किसी चैट में सीट नहीं।".into(),
+        Text::TopicSent => "व्यक्ति को भेजा गया:".into(),
+        Text::TopicSentBy { actor } => format!("{actor} ने भेजा:"),
         Text::TopicUnknownCommand => "मैं यह कमांड नहीं जानता। व्यक्ति को कुछ नहीं भेजा गया।".into(),
         Text::TopicShared => {
             "इस टॉपिक में कई लोग लिखते हैं। उनके किसी संदेश का जवाब दें, ताकि मुझे पता हो कि यह किसके लिए है। \

@@ -236,6 +236,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         ),
         Text::TopicHead { person, language } => format!("<b>{person}</b>\nЯзык: {language}"),
         Text::TopicNoSeat => "Мест в чатах нет.".into(),
+        Text::TopicSent => "Отправлено человеку:".into(),
+        Text::TopicSentBy { actor } => format!("Отправил {actor}:"),
         Text::TopicUnknownCommand => "Я не знаю такой команды. Человеку ничего не отправлено.".into(),
         Text::TopicShared => "В этой теме пишут несколько человек. Ответьте на одно из их сообщений, чтобы я знал, для кого это. \
             Ничего не отправлено."

@@ -176,6 +176,10 @@ sentences! { 'a,
     TopicHead { person: Name<'a>, language: Name<'a> },
     /// Stands below it: no seat.
     TopicNoSeat,
+    /// To operators: heads what the bot has said to a person.
+    TopicSent,
+    /// The same of what an actor has sent.
+    TopicSentBy { actor: Name<'a> },
     /// To operators: a command that is none was not passed on.
     TopicUnknownCommand,
     /// To operators: several people write in this topic.

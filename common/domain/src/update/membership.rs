@@ -55,6 +55,8 @@ pub struct BotMembership {
     pub at: Timestamp,
     /// What the bot is there now.
     pub standing: BotStanding,
+    /// Whether it was in the chat before, if Telegram tells it: else it was just added.
+    pub was_in: bool,
 }
 
 /// `ChatMemberUpdated`.
@@ -63,6 +65,7 @@ pub(super) struct ChatMemberUpdated {
     chat: TitledChat,
     from: User,
     date: i64,
+    old_chat_member: Option<ChatMember>,
     new_chat_member: ChatMember,
 }
 
@@ -109,6 +112,7 @@ pub(super) fn kind_of(change: ChatMemberUpdated) -> UpdateKind {
     let Some(standing) = change.new_chat_member.standing() else {
         return UpdateKind::Ignored("a status that the Bot API does not have");
     };
+    let before = change.old_chat_member.map(|before| before.standing());
     UpdateKind::Bot(BotMembership {
         chat: ChatId(change.chat.id),
         is_private: change.chat.kind == "private",
@@ -116,5 +120,6 @@ pub(super) fn kind_of(change: ChatMemberUpdated) -> UpdateKind {
         by: change.from.into(),
         at: Timestamp::from_seconds(change.date),
         standing,
+        was_in: before != Some(Some(BotStanding::Out)),
     })
 }

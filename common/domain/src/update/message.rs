@@ -4,30 +4,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Chat, UpdateKind, User};
+use super::{Chat, Sender, UpdateKind, User};
 use crate::id::{ChatId, TelegramUserId};
 use crate::relay::WrittenMessage;
 use crate::time::Timestamp;
-
-/// A person, as an update names them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sender {
-    /// Who.
-    pub person: TelegramUserId,
-    /// The name that they gave themselves, of one or two parts. It identifies nobody.
-    pub name: String,
-    /// Their username without `@`, if they have one. It identifies nobody: it can be given up and taken.
-    pub username: Option<String>,
-    /// The language of their app, as an IETF tag, if Telegram tells it.
-    pub language_code: Option<String>,
-}
-
-/// Without the names, which are the person's own.
-impl fmt::Debug for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sender({})", self.person)
-    }
-}
 
 impl From<User> for Sender {
     fn from(user: User) -> Self {
@@ -68,6 +48,8 @@ impl fmt::Debug for PrivateMessage {
 pub struct GroupMessage {
     /// The group.
     pub chat: ChatId,
+    /// The topic in which it stands, in a forum.
+    pub thread: Option<i64>,
     /// Who.
     pub from: Sender,
     /// When, to the second, by Telegram's clock.
@@ -103,6 +85,9 @@ pub(super) struct Message {
     date: i64,
     text: Option<String>,
     migrate_to_chat_id: Option<i64>,
+    message_thread_id: Option<i64>,
+    #[serde(default)]
+    is_topic_message: bool,
 }
 
 /// `raw` is the message as it came.
@@ -140,6 +125,9 @@ pub(super) fn kind_of(message: Message, raw: &str) -> UpdateKind {
         "group" | "supergroup" => match message.text {
             Some(text) if text.starts_with('/') => UpdateKind::Group(GroupMessage {
                 chat: ChatId(message.chat.id),
+                thread: message
+                    .message_thread_id
+                    .filter(|_| message.is_topic_message),
                 from: from.into(),
                 at,
                 text,

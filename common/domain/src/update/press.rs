@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Sender, UpdateKind, User};
+use super::{Chat, Sender, UpdateKind, User};
+use crate::id::ChatId;
 
 /// A person pressed a button below a message of the bot. Its data can be made up: who may do what is decided by the
 /// person and the record that the data names.
@@ -16,6 +17,10 @@ pub struct ButtonPress {
     pub from: Sender,
     /// What stands behind the button.
     pub data: String,
+    /// The chat in which the button stands, if Telegram tells it.
+    pub chat: Option<ChatId>,
+    /// The topic there, in a forum.
+    pub thread: Option<i64>,
 }
 
 impl fmt::Debug for ButtonPress {
@@ -30,6 +35,16 @@ pub(super) struct CallbackQuery {
     id: String,
     from: User,
     data: Option<String>,
+    message: Option<PressedMessage>,
+}
+
+/// `MaybeInaccessibleMessage`.
+#[derive(Deserialize)]
+struct PressedMessage {
+    chat: Chat,
+    message_thread_id: Option<i64>,
+    #[serde(default)]
+    is_topic_message: bool,
 }
 
 pub(super) fn kind_of(query: CallbackQuery) -> UpdateKind {
@@ -38,6 +53,10 @@ pub(super) fn kind_of(query: CallbackQuery) -> UpdateKind {
             id: query.id,
             from: query.from.into(),
             data,
+            chat: query.message.as_ref().map(|below| ChatId(below.chat.id)),
+            thread: query
+                .message
+                .and_then(|below| below.message_thread_id.filter(|_| below.is_topic_message)),
         }),
         _ => UpdateKind::Ignored("not a press of a person"),
     }

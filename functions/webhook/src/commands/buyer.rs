@@ -1,4 +1,5 @@
-//! `/buyer <id, request, transaction or @name>`: one buyer's timeline, with what can be mended.
+//! `/buyer <id, request, transaction or @name>`: one buyer's timeline, with what can be mended. Alone in a topic, it is that
+//! of its person.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +35,10 @@ struct Found {
 }
 
 pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
-    let sought = text::clean(arguments);
+    let sought = match (text::clean(arguments), conversation.subject) {
+        (sought, Some(subject)) if sought.is_empty() => subject.to_string(),
+        (sought, _) => sought,
+    };
     if sought.is_empty() || sought.chars().count() > TRANSACTION_ID_MAX_CHARS {
         return conversation.how_to(EXAMPLE).await;
     }

@@ -6,6 +6,7 @@ use domain::message::Class;
 use domain::task::Lane;
 use domain::texts::html::{MESSAGE_UNITS, cut};
 use domain::texts::{Name, Text};
+use futures_util::future::{try_join, try_join_all, try_join3};
 
 use super::pause::paused_lines;
 use crate::Failure;
@@ -18,11 +19,11 @@ const PARKED: i32 = 50;
 
 pub(super) async fn run(conversation: &Conversation<'_>) -> Result<(), Failure> {
     let app = conversation.app;
-    let mut lines = Vec::new();
-    for (_, canonical) in app.chats.all() {
-        lines.extend(of_chat(conversation, canonical).await?);
-    }
-    let parked = app.updates.parked(PARKED).await?.len();
+    let chats = app.chats.all();
+    let chats = try_join_all(chats.map(|(_, canonical)| of_chat(conversation, canonical)));
+    let parked = async { Ok(app.updates.parked(PARKED).await?.len()) };
+    let (lines, parked) = try_join(chats, parked).await?;
+    let mut lines = lines.concat();
     if parked > 0 {
         let number = count(parked);
         lines.push(Text::UpdatesParked { number }.html(conversation.language));
@@ -37,14 +38,21 @@ async fn of_chat(
 ) -> Result<Vec<String>, Failure> {
     let (app, language) = (conversation.app, conversation.language);
     let now = app.clock.now();
-    let title = conversation.title(canonical).await?;
+    let waiting = Lane::mints(canonical).map(|lane| app.tasks.page(lane, None, COUNTED));
+    let read = try_join3(
+        app.chat_infos.get(canonical),
+        app.limits_of_chats.get(canonical),
+        try_join_all(waiting),
+    );
+    let (info, lease, waiting) = read.await?;
+    let is_ready = info.is_some();
+    let title = info.map_or_else(|| canonical.to_string(), |info| info.title);
     let chat = Name(&title);
     let mut lines = Vec::new();
     let is_claimed = app.deliveries.is_claimed(canonical);
-    if is_claimed && app.chat_infos.get(canonical).await?.is_none() {
+    if is_claimed && !is_ready {
         lines.push(Text::ChatNoDoor { chat }.html(language));
     }
-    let lease = app.limits_of_chats.get(canonical).await?;
     let pause = lease.operator_pause.as_ref();
     if let Some(pause) = pause.filter(|pause| pause.lasts(now)) {
         lines.extend(paused_lines(conversation, &title, pause));
@@ -59,10 +67,7 @@ async fn of_chat(
     if lines.is_empty() {
         lines.push(Text::ChatReady { chat }.html(language));
     }
-    let mut waiting = 0;
-    for lane in Lane::mints(canonical) {
-        waiting += app.tasks.page(lane, None, COUNTED).await?.found.len();
-    }
+    let waiting: usize = waiting.iter().map(|page| page.found.len()).sum();
     if waiting > 0 {
         let number = count(waiting);
         lines.push(Text::ChatWaiting { chat, number }.html(language));

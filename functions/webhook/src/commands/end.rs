@@ -15,7 +15,7 @@ const EXAMPLE: &str = "/end 123456789 -1001234567890";
 
 pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
-    let told = conversation.person_and_chat(&words, EXAMPLE).await?;
+    let told = conversation.person_and_chat(&words, 0, EXAMPLE).await?;
     let Some((person, named)) = told else {
         return Ok(());
     };

@@ -16,7 +16,7 @@ const EXAMPLE: &str = "/extend 123456789 -1001234567890 30";
 
 pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Result<(), Failure> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
-    let told = conversation.person_and_chat(&words, EXAMPLE).await?;
+    let told = conversation.person_and_chat(&words, 1, EXAMPLE).await?;
     let Some((person, named)) = told else {
         return Ok(());
     };

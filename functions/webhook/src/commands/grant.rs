@@ -1,7 +1,8 @@
-//! `/grant <chat> <days or forever>`: a free seat, as a claim link to pass on.
+//! `/grant <chat> <days or forever>`: a free seat, as a claim link to pass on; in a topic, at once for its person.
 //!
 //! ```text
 //! write the request      its transaction is the update, so that a repeat finds it      die here: as below
+//! bind it, in a topic    to the same person, however often                             die here: as below
 //! put the answer         die before it: Telegram sends the update again, and the link is the same
 //! ```
 //!
@@ -10,10 +11,12 @@
 use std::time::Duration;
 
 use domain::claim::Claim;
-use domain::id::ChatId;
+use domain::id::{ChatId, TelegramUserId};
 use domain::invite::Invite;
+use domain::message::Class;
+use domain::person::Reachable;
 use domain::purchase::{Identity, Purchase};
-use domain::texts::{Address, Date, Name, Text};
+use domain::texts::{Address, Date, Language, Name, Text};
 use domain::time::Timestamp;
 use serde_json::json;
 use store::Created;
@@ -91,6 +94,9 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         Created::Existing(invite) => *invite,
     };
     announce::granted(app, &invite).await?;
+    if let Some(person) = conversation.subject {
+        return at_once(conversation, person, &invite).await;
+    }
     let Some(link) = invite.invite_link.as_ref() else {
         return conversation.answer(Text::GrantNotHere { chat }).await;
     };
@@ -105,6 +111,40 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
     };
     let html = text.html(conversation.language);
     say_to_pass_on(app, conversation.cause, html).await
+}
+
+/// Gives the seat to the person of the topic, and has them told the way in, if the bot can write to them.
+async fn at_once(
+    conversation: &Conversation<'_>,
+    person: TelegramUserId,
+    invite: &Invite,
+) -> Result<(), Failure> {
+    let app = conversation.app;
+    let seat = match conversation.give_request(person, invite).await? {
+        Ok(seat) => seat,
+        Err(refusal) => return conversation.answer(refusal).await,
+    };
+    let known = app.people.get(person).await?;
+    let known = known.filter(|known| known.reachable == Reachable::Yes);
+    let is_told = match known {
+        Some(known) => {
+            let language = Language::choose(known.language, None, app.default_language);
+            conversation.tell_way_in(person, language).await?
+        }
+        None => false,
+    };
+    let told = match is_told {
+        true => Text::WaySent,
+        false => Text::WayNotSent,
+    };
+    let title = conversation.title(seat.chat).await?;
+    let lines = [
+        conversation.name_line(person).await?,
+        conversation.line_of(&seat, &title),
+        told.html(conversation.language),
+    ];
+    let html = lines.join("\n");
+    conversation.say(Class::Reply, html, Vec::new()).await
 }
 
 /// The request of this update, with its claim link; nothing if none can be made.

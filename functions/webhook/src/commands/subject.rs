@@ -82,17 +82,26 @@ impl Conversation<'_> {
         })
     }
 
-    /// The person and the chat that a command is written with, in this order; nothing if they are not told, which is answered.
+    /// The person and the chat that a command is written with, in this order, before `others` words of its own; nothing if
+    /// they are not told, which is answered. Where there is a person whom it is about, nobody need be named.
     pub(super) async fn person_and_chat<'w>(
         &self,
         words: &'w [&'w str],
+        others: usize,
         example: &str,
     ) -> Result<Option<(TelegramUserId, NamedChat<'w>)>, Failure> {
-        let Some((who, words)) = words.split_first() else {
-            self.how_to(example).await?;
-            return Ok(None);
+        // A chat is the only negative number.
+        let of_no_chat = words.iter().filter(|word| !word.starts_with('-'));
+        let subject = self.subject.filter(|_| of_no_chat.count() <= others);
+        let (person, words) = match (subject, words.split_first()) {
+            (Some(subject), _) => (Some(subject), words),
+            (None, Some((who, words))) => (self.one_person(who).await?, words),
+            (None, None) => {
+                self.how_to(example).await?;
+                return Ok(None);
+            }
         };
-        let Some(person) = self.one_person(who).await? else {
+        let Some(person) = person else {
             self.answer(Text::NobodyFound).await?;
             return Ok(None);
         };

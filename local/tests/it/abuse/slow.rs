@@ -222,7 +222,8 @@ async fn who_does_not_read_the_answers_is_put_out_when_the_connections_life_is_o
     deaf.write_all(b"GET /large HTTP/1.1\r\nhost: h\r\n\r\n")
         .await
         .unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // It is being answered.
+    deaf.readable().await.unwrap();
     // The only place is taken until then.
     let start = Instant::now();
     let mut next = TcpStream::connect(address).await.unwrap();

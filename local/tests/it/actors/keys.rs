@@ -5,6 +5,8 @@ use std::time::Duration;
 use local::harness::process::Process;
 use local::harness::{ExternalServices, HOUR, TestStack};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_key_is_shown_once_and_works_until_it_is_rotated_or_its_actor_deleted() {
@@ -129,6 +131,31 @@ async fn a_body_of_fifty_megabytes_is_taken_and_a_larger_one_is_refused_in_teleg
     assert_eq!(taken.status, 200, "{}", taken.body);
     let refused = crm.send("getMe", kind, vec![b'x'; 52 * 1024 * 1024]).await;
     assert_eq!(refused.status, 413, "{}", refused.body);
+}
+
+#[tokio::test]
+async fn large_bodies_without_a_key_that_works_take_no_place_of_others() {
+    let stack = TestStack::start().await;
+    let crm = stack.actor("crm", "operator").await;
+    let address = stack.local.url.trim_start_matches("http://");
+    let mut strangers = Vec::new();
+    for body in ["content-length: 52000000", "transfer-encoding: chunked"] {
+        for _ in 0..4 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let head =
+                format!("POST /bot1:wrong/sendDocument HTTP/1.1\r\nhost: h\r\n{body}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            strangers.push(stream);
+        }
+    }
+    let kind = "application/octet-stream";
+    let large = crm.send("getMe", kind, vec![b'x'; 2 * 1024 * 1024]);
+    let taken = tokio::time::timeout(Duration::from_secs(9), large).await;
+    assert_eq!(taken.expect("nobody is before it").status, 200);
+    // Whoever sends all of it hears why it is refused.
+    let wrong = stack.actor_with("1:wrong");
+    let refused = wrong.send("getMe", kind, vec![b'x'; 2 * 1024 * 1024]);
+    assert_eq!(refused.await.status, 401);
 }
 
 #[tokio::test]

@@ -50,6 +50,24 @@ async fn an_answer_shows_nothing_that_others_wrote_and_a_copy_is_of_what_the_key
 }
 
 #[tokio::test]
+async fn whose_name_is_taken_again_leaves_nothing_to_its_successor() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let first = stack.actor("crm", "operator").await;
+    stack.customer(7).say(stack.bot_id, "hello");
+    news(&first, 0).await;
+    stack.run_until_idle().await;
+    let sent = first.writes(7, "an offer").await.done();
+    let edit = json!({"chat_id": 7, "message_id": sent["result"]["message_id"], "text": "x"});
+    assert_eq!(first.call("editMessageText", &edit).await.status, 200);
+    assert_eq!(stack.operator().delete("actors/crm").await.status, 200);
+    stack.clock.advance(std::time::Duration::from_secs(1));
+    let second = stack.actor("crm", "operator").await;
+    assert_eq!(second.call("editMessageText", &edit).await.status, 403);
+    let unread = second.get("getUpdates").await.done();
+    assert_eq!(unread["result"], json!([]));
+}
+
+#[tokio::test]
 async fn a_form_smuggles_no_parameter() {
     let stack = TestStack::with(&[CLAIMED]).await;
     let crm = stack.actor("crm", "operator").await;

@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 35] = [
+const OPTIONAL: [&str; 36] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -41,6 +41,7 @@ const OPTIONAL: [&str; 35] = [
     "PUBLIC_URL",
     "REBINDS_MAX",
     "RELAY_PER_MINUTE",
+    "RELAY_SHOW_SENT",
     "RUST_LOG",
     "SECRETS_ARN",
     "SUPPORT_HOURS",

@@ -21,6 +21,14 @@ fn refused(words: &str) -> Fault {
     Fault::Refuse(Refusal::new(400, words))
 }
 
+/// A person sends a photo, which is copied; words are said.
+fn sends(stack: &TestStack, person: i64, caption: &str) {
+    let user = User::new(person).named("Ann");
+    stack
+        .telegram
+        .sends_photo(private(stack, person), &user, caption);
+}
+
 /// All that was ever said in the operators' chat.
 fn desk_words(stack: &TestStack) -> String {
     let all = stack.telegram.messages(forum());
@@ -64,6 +72,27 @@ async fn an_edit_shows_no_token_whether_its_copy_is_known_or_gone() {
         ["<b> last", again[1].as_str()]
     );
     assert!(!desk_words(&stack).contains(TOKEN));
+}
+
+#[tokio::test]
+async fn what_is_edited_while_it_waits_shows_no_token() {
+    let mut stack = desk().await;
+    let (ann, place) = (User::new(7).named("Ann"), private(&stack, 7));
+    let photos = |caption| stack.telegram.sends_photo(place, &ann, caption);
+    let all = [writes(&stack, 7, "words"), photos("my bill"), photos("")];
+    let album = stack.telegram.sends_album(place, &ann, &["one", "two"]);
+    for message in all.into_iter().chain([album[0]]) {
+        let edit = format!("now it says {TOKEN}");
+        assert!(stack.telegram.edits(place, message, &edit));
+    }
+    idle(&stack).await;
+    let said = desk_words(&stack);
+    assert!(!said.contains(TOKEN), "{said}");
+    assert!(said.contains("now it says …"), "{said}");
+    assert_eq!(stack.telegram.count("copyMessages"), 0);
+    let told = heard(&stack, 7);
+    assert!(told.iter().any(|text| text.contains("pass this")));
+    stack.leaves_something();
 }
 
 #[tokio::test]
@@ -217,7 +246,7 @@ async fn a_record_that_can_not_be_read_stops_nobody_else() {
         .telegram
         .fail(FaultRule::on("copyMessage", Fault::Internal).times(1));
     let copies = stack.telegram.count("copyMessage");
-    writes(&stack, 7, "one");
+    sends(&stack, 7, "one");
     stack
         .run_until(|| stack.telegram.count("copyMessage") > copies)
         .await;
@@ -241,7 +270,7 @@ async fn a_topic_that_is_gone_each_time_is_given_up() {
     stack
         .telegram
         .fail(FaultRule::on("copyMessage", gone).chat(DESK));
-    writes(&stack, 7, "Hello");
+    sends(&stack, 7, "Hello");
     idle(&stack).await;
     assert_eq!(stack.telegram.count("copyMessage"), 5);
     let told = heard(&stack, 7);
@@ -264,7 +293,7 @@ async fn a_message_that_keeps_failing_holds_up_its_own_topic_alone() {
     stack
         .telegram
         .fail(FaultRule::on("copyMessage", Fault::Internal).times(1));
-    writes(&stack, 7, "one");
+    sends(&stack, 7, "one");
     writes(&stack, 7, "two");
     writes(&stack, 8, "three");
     stack

@@ -1,0 +1,161 @@
+//! What a bot looks at when its time has come: topics that may be silent, and chats that may be none of ours.
+//!
+//! ```text
+//! somebody spoke since    put the next reminder    die here: this one is looked at again, and a second one is nobody's
+//!                         it is the topic's        die here: this one is nobody's by now, and is deleted
+//! nobody did              put the closing          die here: put again, it is known by its id
+//!                         the topic has none       die here: this one is nobody's by now, and is deleted
+//! a foreign chat          leave it                 die here: it is left again, which Telegram refuses
+//! delete the reminder
+//! ```
+
+use domain::id::{BotId, ChatId, TelegramUserId};
+use domain::message::{Class, Content, Message, MessageId, SendFault, TopicOwner, TopicState};
+use domain::reminder::{Reminder, silent_at};
+use domain::time::Timestamp;
+use runtime::telemetry::chain;
+use store::StoreError;
+use telegram::{Telegram, TelegramError};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use crate::App;
+
+/// How many reminders of a bot one tick looks at.
+const REMINDERS: i32 = 25;
+/// Below it are the ids of supergroups and channels, which become nothing else.
+const BASIC_GROUPS: i64 = -1_000_000_000_000;
+
+/// Looks at what is due of a bot, and begins nothing after `until`. What can't be seen to is left to the next tick.
+pub(crate) async fn look(app: &App, telegram: &Telegram, until: Instant) {
+    let bot = telegram.bot();
+    let due = match app.reminders.due(bot, app.clock.now(), REMINDERS).await {
+        Ok(due) => due,
+        Err(fault) => return failed(bot, &fault),
+    };
+    for due in due {
+        if app.clock.monotonic() >= until {
+            return;
+        }
+        let is_done = match due.reminder {
+            Some(Reminder::Silence(person)) => match silence(app, bot, person, due.at).await {
+                Ok(()) => true,
+                Err(fault) => {
+                    failed(bot, &fault);
+                    // It would be met again and again, before its neighbours.
+                    fault.is_lasting()
+                }
+            },
+            Some(Reminder::ForeignChat(chat)) => foreign(app, telegram, chat).await,
+            None => {
+                error!(bot.id = %bot, fault = "poison", "a reminder can't be read, it is deleted");
+                true
+            }
+        };
+        if is_done && let Err(fault) = app.reminders.delete(bot, &due).await {
+            failed(bot, &fault);
+        }
+    }
+}
+
+fn failed(bot: BotId, fault: &StoreError) {
+    error!(bot.id = %bot, fault = "unavailable", "a reminder can't be seen to: {}", chain(fault));
+}
+
+/// Closes the topic of a person in which nobody has said anything for long, or moves its reminder.
+async fn silence(
+    app: &App,
+    bot: BotId,
+    person: TelegramUserId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let owner = TopicOwner::Person(person);
+    let topic = app.topics.get(owner).await?;
+    // Another one has taken its place, or the person is gone.
+    if topic.reminder_at != Some(at) {
+        return Ok(());
+    }
+    let (Some(desk), Some(TopicState::Open(_))) = (app.operator_chat, topic.state) else {
+        return app.topics.remind(owner, at, None).await;
+    };
+    let last = topic.relayed_at.max(topic.answered_at);
+    if let Some(next) = last.map(silent_at).filter(|next| *next > at) {
+        app.reminders
+            .put(bot, next, Reminder::Silence(person))
+            .await?;
+        return app.topics.remind(owner, at, Some(next)).await;
+    }
+    let close = Message {
+        id: MessageId::new(at, &format!("silence#{person}")),
+        bot,
+        chat: desk,
+        thread: None,
+        class: Class::Operator,
+        content: Content::InTopic {
+            owner,
+            topic_name: owner.topic_name(""),
+            language: app.default_language,
+            post: Box::new(Content::CloseTopic),
+        },
+        not_before: None,
+        not_after: None,
+    };
+    app.messages.put(&close, app.clock.now()).await?;
+    app.bells.ring(bot).await;
+    info!(
+        outcome = "topic_silent",
+        "a topic in which nobody has said anything for 14 days is closed"
+    );
+    app.topics.remind(owner, at, None).await
+}
+
+/// Leaves a chat that is none of ours; answers whether that is settled.
+async fn foreign(app: &App, telegram: &Telegram, chat: ChatId) -> bool {
+    let left = match is_ours(app, telegram, chat).await {
+        Ok(true) => return true,
+        Ok(false) => telegram.leave(chat).await,
+        Err(failure) => Err(failure),
+    };
+    match left {
+        Ok(()) => {
+            info!(chat.id = %chat, bot.id = %telegram.bot(), outcome = "foreign_chat_left",
+                "the bot left a chat that no setting names");
+            true
+        }
+        Err(failure) if is_passing(&failure) => {
+            warn!(chat.id = %chat, bot.id = %telegram.bot(), fault = failure.send_fault().as_str(),
+                "the bot can't leave a chat that no setting names, the next tick tries again: {}", chain(&failure));
+            false
+        }
+        // It was put out meanwhile, or the chat is gone.
+        Err(_) => true,
+    }
+}
+
+/// Whether the chat is named by the settings of now, or one that they name has become it.
+async fn is_ours(app: &App, telegram: &Telegram, chat: ChatId) -> Result<bool, TelegramError> {
+    if app.chats.contains(chat) || app.operator_chat == Some(chat) {
+        return Ok(true);
+    }
+    // A group that becomes a supergroup has another id, and the bot is added to it by nobody with a role.
+    let named = app.chats.all().map(|(chat, _)| chat);
+    for group in named.filter(|group| group.0 > BASIC_GROUPS) {
+        match telegram.chat(group).await {
+            Ok(_) => {}
+            Err(failure) => match failure.send_fault() {
+                SendFault::Migrated(to) if to == chat => return Ok(true),
+                _ if is_passing(&failure) => return Err(failure),
+                _ => {}
+            },
+        }
+    }
+    Ok(false)
+}
+
+/// Whether it may be otherwise in a minute.
+fn is_passing(failure: &TelegramError) -> bool {
+    matches!(
+        failure.send_fault(),
+        SendFault::Retry | SendFault::Unknown | SendFault::RateLimited { .. } | SendFault::BotFault
+    )
+}

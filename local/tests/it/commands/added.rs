@@ -1,0 +1,117 @@
+//! Somebody adds the bot to a chat that no setting names.
+
+use std::time::Duration;
+
+use local::harness::{ExternalServices, TestStack, any_port, until};
+use local::stack::Data;
+use simulators::telegram::{ChatKind, MemberStatus, OWNER_ID, Rights};
+
+use super::{CLAIMED, OWNER, last, said};
+
+const FOREIGN: i64 = -1_009_999_999_999;
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+async fn added(env: &[(&str, &str)]) -> TestStack {
+    let env: Vec<_> = [CLAIMED].into_iter().chain(env.iter().copied()).collect();
+    let stack = TestStack::with(&env).await;
+    let kind = ChatKind::Supergroup;
+    stack.telegram.add_chat(FOREIGN, "Elsewhere", kind);
+    stack
+}
+
+fn is_in(stack: &TestStack) -> bool {
+    let status = stack.telegram.status(FOREIGN, stack.bot_id);
+    !matches!(status, MemberStatus::Left | MemberStatus::Kicked { .. })
+}
+
+/// Until the tick has looked at what was due.
+async fn later(stack: &TestStack) {
+    stack.run_until_idle().await;
+    stack.clock.advance(TEN_MINUTES);
+    let seen = async || stack.reminders().await.is_empty().then_some(());
+    until("the reminder is looked at", seen).await;
+    stack.run_until_idle().await;
+}
+
+#[tokio::test]
+async fn a_chat_to_which_somebody_without_a_role_added_the_bot_is_left_after_ten_minutes() {
+    let stack = added(&[]).await;
+    stack.telegram.demote_bot(stack.bot_id, FOREIGN);
+    stack.run_until_idle().await;
+    assert_eq!(stack.reminders().await.len(), 1);
+    stack.clock.advance(Duration::from_secs(540));
+    stack.run_until_idle().await;
+    assert!(is_in(&stack));
+    later(&stack).await;
+    assert!(!is_in(&stack));
+    assert_eq!(stack.telegram.count("leaveChat"), 1);
+}
+
+#[tokio::test]
+async fn a_chat_is_not_left_in_which_the_bot_was_before_or_which_is_one_of_ours() {
+    // It was in the chat before it heard of anything.
+    let stack = added(&[]).await;
+    let (bot, now) = (stack.bot_id, stack.clock.now_ms() / 1000);
+    let own = serde_json::json!({"id": bot, "is_bot": true, "first_name": "B"});
+    let update = serde_json::json!({"update_id": 900_001, "my_chat_member": {
+        "chat": {"id": FOREIGN, "type": "supergroup", "title": "Elsewhere"}, "date": now,
+        "from": {"id": 9, "is_bot": false, "first_name": "A"},
+        "old_chat_member": {"status": "member", "user": own},
+        "new_chat_member": {"status": "administrator", "user": own},
+    }});
+    stack.telegram.sent(&update).await;
+    stack.run_until_idle().await;
+    assert!(stack.reminders().await.is_empty());
+    // Who added it has a role.
+    let stack = added(&[("BOT_OWNERS", "1")]).await;
+    let appointed = said(&stack, OWNER, &format!("/role {OWNER_ID} operator")).await;
+    assert!(appointed.contains("operator"), "{appointed}");
+    stack.telegram.demote_bot(stack.bot_id, FOREIGN);
+    stack.run_until_idle().await;
+    assert!(stack.reminders().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_group_of_ours_that_became_a_supergroup_is_not_left() {
+    let (old, new) = (-4_242, -1_004_242_424_242);
+    let externals =
+        ExternalServices::start("123456789:AAExternal_token_of_nobody_00000000", "key").await;
+    let (telegram, bot) = (&externals.telegram, externals.bot_id);
+    telegram.add_chat(old, "Gold", ChatKind::Group);
+    telegram.make_admin(bot, old, Rights::all());
+    let chats = format!("{},{old}", externals.chat_id);
+    let delivery = format!("{}=claim", externals.chat_id);
+    let env = [
+        ("TELEGRAM_CHAT_ID", chats.as_str()),
+        ("CHAT_DELIVERY", delivery.as_str()),
+    ];
+    let stack = externals.stack(any_port(), Data::Ephemeral, &env).await;
+    let stack = stack.unwrap();
+    stack.run_until_idle().await;
+    stack.telegram.migrate_chat(old, new);
+    let (bot, now) = (stack.bot_id, stack.clock.now_ms() / 1000);
+    let own = serde_json::json!({"id": bot, "is_bot": true, "first_name": "B"});
+    let update = serde_json::json!({"update_id": 900_001, "my_chat_member": {
+        "chat": {"id": new, "type": "supergroup", "title": "Gold"}, "date": now,
+        "from": {"id": 9, "is_bot": false, "first_name": "A"},
+        "old_chat_member": {"status": "left", "user": own},
+        "new_chat_member": {"status": "administrator", "user": own},
+    }});
+    stack.telegram.sent(&update).await;
+    assert_eq!(stack.reminders().await.len(), 1);
+    later(&stack).await;
+    assert_eq!(stack.telegram.count("leaveChat"), 0);
+}
+
+#[tokio::test]
+async fn an_owner_who_adds_the_bot_is_told_the_id_of_the_chat_and_it_stays() {
+    let owner = OWNER_ID.to_string();
+    let stack = added(&[("BOT_OWNERS", &owner)]).await;
+    said(&stack, OWNER_ID, "/start").await;
+    stack.telegram.demote_bot(stack.bot_id, FOREIGN);
+    stack.run_until_idle().await;
+    let told = last(&stack, OWNER_ID).text;
+    assert!(told.contains(&FOREIGN.to_string()), "{told}");
+    assert!(told.contains("administrator"), "{told}");
+    assert!(stack.reminders().await.is_empty());
+}

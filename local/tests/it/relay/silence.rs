@@ -1,0 +1,70 @@
+//! Topics in which nobody says anything are closed.
+
+use std::time::Duration;
+
+use local::harness::{TestStack, until};
+
+use super::{answers, desk, idle, shown, texts, topic_of, topics, writes};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn is_closed(stack: &TestStack, thread: i64) -> bool {
+    let all = topics(stack);
+    let topic = all.iter().find(|topic| topic.thread_id == thread);
+    topic.expect("the topic").is_closed
+}
+
+async fn closes(stack: &TestStack, thread: i64) {
+    let closed = async || is_closed(stack, thread).then_some(());
+    until("a silent topic is closed", closed).await;
+    idle(stack).await;
+}
+
+#[tokio::test]
+async fn a_topic_that_is_silent_for_14_days_is_closed_and_the_next_word_opens_it() {
+    let stack = desk().await;
+    for person in [7, 8] {
+        writes(&stack, person, "Hello");
+    }
+    idle(&stack).await;
+    let (of_7, of_8) = (topic_of(&stack, 7), topic_of(&stack, 8));
+    stack.clock.advance(10 * DAY);
+    answers(&stack, of_8, "Are you there?");
+    idle(&stack).await;
+    assert!(!is_closed(&stack, of_7));
+    stack.clock.advance(4 * DAY);
+    closes(&stack, of_7).await;
+    // In that one an operator spoke since.
+    assert!(!is_closed(&stack, of_8));
+
+    writes(&stack, 7, "Hello again");
+    idle(&stack).await;
+    assert_eq!(topic_of(&stack, 7), of_7);
+    assert_eq!(texts(&shown(&stack, of_7)), ["Hello", "Hello again"]);
+    stack.clock.advance(10 * DAY);
+    closes(&stack, of_8).await;
+    assert!(!is_closed(&stack, of_7));
+    stack.clock.advance(4 * DAY);
+    closes(&stack, of_7).await;
+}
+
+#[tokio::test]
+async fn one_reminder_stands_for_a_topic_however_much_is_said() {
+    let stack = desk().await;
+    for word in 0..3 {
+        writes(&stack, 7, &format!("{word}"));
+        idle(&stack).await;
+        stack.clock.advance(DAY);
+    }
+    assert_eq!(stack.reminders().await.len(), 1);
+    // Closed by hand, it is forgotten with its time.
+    answers(&stack, topic_of(&stack, 7), "/close");
+    idle(&stack).await;
+    stack.clock.advance(14 * DAY);
+    let gone = async || stack.reminders().await.is_empty().then_some(());
+    until("the reminder is gone", gone).await;
+    idle(&stack).await;
+    writes(&stack, 7, "once more");
+    idle(&stack).await;
+    assert_eq!(stack.reminders().await.len(), 1);
+}
