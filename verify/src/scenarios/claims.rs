@@ -10,7 +10,7 @@ use fastrand::Rng;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use simulators::telegram::{Conversation, Deliver, Limit, Tap, User};
+use simulators::telegram::{Conversation, Deliver, Fault, FaultRule, Limit, Tap, User};
 use tokio::time::sleep;
 
 use super::super::invariants::Allowed;
@@ -334,6 +334,10 @@ async fn in_order(people: usize) -> anyhow::Result<Duration> {
         claims(&world, 10_000 + i64::try_from(number)?, link).await?;
     }
     world.run_until_idle().await?;
+    // So that they all stand there before the first is let in.
+    let busy = Fault::TooManyRequests { retry_after: 240 };
+    let rule = FaultRule::on("approveChatJoinRequest", busy);
+    world.telegram.fail(rule.times(1));
     let mut asked = Vec::new();
     // Not in the order of their ids, and each in a second of their own.
     for number in (0..people).rev() {
