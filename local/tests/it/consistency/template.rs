@@ -447,11 +447,8 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
         referents(&Value::Object(variables.clone()), &mut used);
         referents(&function["Properties"]["Events"], &mut used);
         let queue = "AWS::SQS::Queue";
-        assert_eq!(
-            of(&granted, queue),
-            of(&used, queue),
-            "{name}: queues that its role grants"
-        );
+        let (granted_queues, used) = (of(&granted, queue), of(&used, queue));
+        assert_eq!(granted_queues, used, "{name}: queues that its role grants");
         // And so with tables, which it finds by the stack's name.
         let impossible = TABLES.map(|(_, variable)| (variable, "!"));
         let refused = problems(of_registry, &impossible);
