@@ -17,7 +17,7 @@ use crate::taken::{TakenCall, TakenCalls};
 use crate::world::{Plan, World, run};
 
 /// How many people come at once.
-const CROWDS: [usize; 3] = [1, 100, 10_000];
+const AT_ONCE: [usize; 3] = [1, 100, 10_000];
 /// How many pay at once.
 const BUYERS: usize = 50;
 /// The first person; the others count on.
@@ -136,7 +136,7 @@ async fn paid(world: &World, people: usize) -> anyhow::Result<Vec<String>> {
 }
 
 /// So many people claim at once, and then ask to be let in at once.
-fn crowd(people: usize) -> anyhow::Result<[StepFigures; 2]> {
+fn everybody(people: usize) -> anyhow::Result<[StepFigures; 2]> {
     run(1, async {
         let (world, taken) = world().await?;
         let links = paid(&world, people).await?;
@@ -223,11 +223,11 @@ pub(crate) fn measure(report: &mut BenchReport, quick: bool) -> anyhow::Result<(
         ..Section::default()
     };
     let (mut figures, mut lone) = (Map::new(), None);
-    for people in CROWDS {
+    for people in AT_ONCE {
         if quick && people > 100 {
             continue;
         }
-        let [mut claim, mut join] = crowd(people)?;
+        let [mut claim, mut join] = everybody(people)?;
         for (name, step) in [("claim", &mut claim), ("join", &mut join)] {
             section
                 .rows
