@@ -64,11 +64,11 @@ impl App {
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
-        let retention = settings::retention(env);
+        let kept = (settings::retention(env), settings::claim_retention(env));
         let desk = settings::operator_chat(env, &chats);
         Self {
             jobs: Jobs::from_env(aws.dynamodb(), env),
-            personal: Personal::from_env(aws.dynamodb(), env, &chats, desk, retention),
+            personal: Personal::from_env(aws.dynamodb(), env, &chats, desk, kept),
             erasures: Erasures::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             bots: BotInfos::from_env(aws.dynamodb(), env),
