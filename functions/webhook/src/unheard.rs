@@ -73,6 +73,7 @@ pub(crate) async fn is_of_unheard(app: &App, kind: &UpdateKind) -> Result<bool, 
     let (person, at) = match kind {
         UpdateKind::JoinRequest(request) => (request.person, request.at),
         UpdateKind::Private(message) => (message.from.person, message.at),
+        UpdateKind::PrivateEdit(edit) => (edit.person, edit.at),
         UpdateKind::Group(message) => (message.from.person, message.at),
         // Telegram gives it no time.
         UpdateKind::Press(press) => (press.from.person, app.clock.now()),
