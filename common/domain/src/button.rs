@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::id::{ChatId, RequestId, TelegramUserId};
+use super::job::EraseQuestion;
 use super::texts::Language;
 
 /// What begins the data of our buttons.
@@ -42,10 +43,10 @@ pub enum ButtonData {
     Export,
     /// Erasure: asks for the first time.
     Erase,
-    /// Erasure: asks for the second time.
-    EraseYes,
-    /// Erasure, now.
-    EraseNow,
+    /// Erasure: yes to this question, so that it is asked for the second time.
+    EraseYes(EraseQuestion),
+    /// Erasure, now: yes to this second question.
+    EraseNow(EraseQuestion),
     /// No erasure.
     EraseNot,
     /// An operator has the way in sent to a person.
@@ -79,8 +80,8 @@ impl fmt::Display for ButtonData {
             Self::NewsAgain => f.write_str("~news:"),
             Self::Export => f.write_str("~export:"),
             Self::Erase => f.write_str("~erase:"),
-            Self::EraseYes => f.write_str("~eraseyes:"),
-            Self::EraseNow => f.write_str("~erasenow:"),
+            Self::EraseYes(question) => write!(f, "~eraseyes:{question}"),
+            Self::EraseNow(question) => write!(f, "~erasenow:{question}"),
             Self::EraseNot => f.write_str("~erasenot:"),
             Self::WayIn(person) => write!(f, "~way:{person}"),
             Self::EndSeat {
@@ -99,6 +100,7 @@ impl FromStr for ButtonData {
         let data = data.strip_prefix(OUR_MARK).ok_or(NoButton)?;
         let (action, subject) = data.split_once(':').ok_or(NoButton)?;
         let request = || subject.parse().map_err(|_| NoButton);
+        let question = || subject.parse().map_err(|_| NoButton);
         Ok(match action {
             "lang" => Self::Language(Language::of_tag(subject).ok_or(NoButton)?),
             "other" => Self::OtherAccount(request()?),
@@ -117,8 +119,8 @@ impl FromStr for ButtonData {
             "news" => Self::NewsAgain,
             "export" => Self::Export,
             "erase" => Self::Erase,
-            "eraseyes" => Self::EraseYes,
-            "erasenow" => Self::EraseNow,
+            "eraseyes" => Self::EraseYes(question()?),
+            "erasenow" => Self::EraseNow(question()?),
             "erasenot" => Self::EraseNot,
             "way" => Self::WayIn(person(subject)?),
             "end" => {
@@ -147,6 +149,10 @@ mod tests {
     #[test]
     fn each_button_is_read_back_and_fits() {
         let request = RequestId::from_bytes([7; 16]);
+        let question = EraseQuestion {
+            asked_at: 1_800_000_000,
+            chats: u32::MAX,
+        };
         for button in [
             ButtonData::Language(Language::Russian),
             ButtonData::OtherAccount(request),
@@ -162,8 +168,8 @@ mod tests {
             ButtonData::NewsAgain,
             ButtonData::Export,
             ButtonData::Erase,
-            ButtonData::EraseYes,
-            ButtonData::EraseNow,
+            ButtonData::EraseYes(question),
+            ButtonData::EraseNow(question),
             ButtonData::EraseNot,
             ButtonData::WayIn(TelegramUserId(1 << 52)),
             ButtonData::EndSeat {
@@ -193,6 +199,8 @@ mod tests {
             "~move:00000000-0000-0000-0000-000000000000:256",
             "~end:7:-1",
             "~end:7:x:1",
+            "~erasenow:",
+            "~erasenow:1800000000",
         ] {
             assert_eq!(data.parse::<ButtonData>(), Err(NoButton), "{data}");
         }

@@ -258,6 +258,19 @@ pub fn without_payloads(text: &str) -> String {
     shown.collect()
 }
 
+/// A text in which no invite link can be read any more, as `/+…` or `/joinchat/…` (Bot API, `ChatInviteLink`): `…` stands in place
+/// of each hash.
+#[must_use]
+pub fn without_invite_links(text: &str) -> String {
+    let mut last = "";
+    let shown = runs(text).flat_map(|(between, part)| {
+        let is_hash = between.ends_with("/+") || (between == "/" && last == "joinchat");
+        last = part;
+        [between, if is_hash { "…" } else { part }]
+    });
+    shown.collect()
+}
+
 /// What the buyers of each chat get: an invite link for one member, or a claim link.
 #[derive(Clone, Debug, Default)]
 pub struct ChatDeliveries {

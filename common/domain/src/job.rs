@@ -32,6 +32,60 @@ pub const ERASE_SETTLES: Duration = Duration::from_secs(30);
 /// After how long a job that is not done needs a person.
 pub const JOB_LATE: Duration = Duration::from_secs(3 * 3600);
 
+/// For how long a question whether to erase can be answered.
+pub const ERASE_ASKED: Duration = Duration::from_secs(600);
+
+/// What a person was asked when they were asked whether to erase: `<seconds>:<seats>`, behind the buttons that say yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EraseQuestion {
+    /// When, in whole seconds of Unix time.
+    pub asked_at: i64,
+    /// How many chats they were told to lose.
+    pub chats: u32,
+}
+
+impl EraseQuestion {
+    /// The question at `now`.
+    #[must_use]
+    pub fn new(chats: u32, now: Timestamp) -> Self {
+        Self {
+            asked_at: now.seconds(),
+            chats,
+        }
+    }
+
+    /// Whether a yes at `now` still answers it: it is not old, and as many `chats` end.
+    #[must_use]
+    pub fn stands(self, chats: u32, now: Timestamp) -> bool {
+        let age = now.seconds().saturating_sub(self.asked_at);
+        // Clocks of two machines differ a little.
+        let is_recent = u64::try_from(age).is_ok_and(|age| age <= ERASE_ASKED.as_secs());
+        (is_recent || (-60..0).contains(&age)) && chats == self.chats
+    }
+}
+
+impl fmt::Display for EraseQuestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.asked_at, self.chats)
+    }
+}
+
+impl FromStr for EraseQuestion {
+    type Err = NoQuestion;
+
+    fn from_str(text: &str) -> Result<Self, NoQuestion> {
+        let (asked_at, chats) = text.split_once(':').ok_or(NoQuestion)?;
+        Ok(Self {
+            asked_at: asked_at.parse().map_err(|_| NoQuestion)?,
+            chats: chats.parse().map_err(|_| NoQuestion)?,
+        })
+    }
+}
+
+/// A text that is not such a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoQuestion;
+
 /// Where a page of a file, counted from 1, is fetched: `<public URL>/v1/exports/<job>.<secret>`.
 #[must_use]
 pub fn export_address(public_url: &str, id: &JobId, secret: &str, page: u32) -> String {
@@ -254,6 +308,23 @@ mod tests {
         }
         assert_eq!(JobKind::of_word("import"), None);
         assert_eq!(JobStage::of_word("done"), None);
+    }
+
+    #[test]
+    fn a_yes_to_an_old_question_or_to_one_about_other_seats_is_none() {
+        let at = |seconds: i64| Timestamp::from_ms((1_800_000_000 + seconds) * 1000);
+        let question = EraseQuestion::new(2, at(0));
+        for (chats, now, stands) in [
+            (2, at(0), true),
+            (2, at(600), true),
+            (2, at(-60), true),
+            (2, at(601), false),
+            (2, at(-61), false),
+            (1, at(0), false),
+            (3, at(0), false),
+        ] {
+            assert_eq!(question.stands(chats, now), stands, "{chats} {now}");
+        }
     }
 
     #[test]

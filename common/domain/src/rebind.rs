@@ -45,7 +45,9 @@ impl Invite {
             return Err(Rejection::Voided);
         }
         let present = self.claim_version.ok_or(Rejection::NoClaimLink)?;
-        if asked.holder.is_some() && asked.holder != self.bound_to {
+        // It was taken from them, and goes to who paid: they have no say in it, and see no link of it.
+        let is_lost = asked.holder != self.bound_to || self.is_stolen;
+        if asked.holder.is_some() && is_lost {
             return Err(Rejection::LinkReplaced);
         }
         match asked.claim_version {
@@ -79,10 +81,14 @@ impl Invite {
             .filter(|holder| self.is_moving && *holder != person)
     }
 
-    /// Whether it is this person who may have it moved by their own hand, as far as their seat is not ended.
+    /// Whether it is this person who may have it moved by their own hand, as far as their seat is not ended. Not who had it
+    /// taken from them.
     #[must_use]
     pub fn may_move_by(&self, person: TelegramUserId) -> bool {
-        self.bound_to == Some(person) && self.claim_version.is_some() && self.voided_at.is_none()
+        self.bound_to == Some(person)
+            && !self.is_stolen
+            && self.claim_version.is_some()
+            && self.voided_at.is_none()
     }
 
     /// Whether an operator ended what it gives, as the seat of who has it shows. A stolen seat is cut by its move.
@@ -144,8 +150,17 @@ mod tests {
             bound_to: None,
             ..claimed(4)
         };
-        let refused = unclaimed.rebind(by(HOLDER), NOW);
-        assert_eq!(refused, Err(Rejection::LinkReplaced));
+        // Nor who had it taken from them: neither another link, nor the one that was made for who paid.
+        let stolen = |version| Invite {
+            is_moving: true,
+            is_stolen: true,
+            ..claimed(version)
+        };
+        assert!(claimed(4).may_move_by(HOLDER) && !stolen(4).may_move_by(HOLDER));
+        for request in [unclaimed, stolen(4), stolen(5)] {
+            let refused = request.rebind(by(HOLDER), NOW);
+            assert_eq!(refused, Err(Rejection::LinkReplaced));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The table of chats: what `setup` made in them, and which of them have become others.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
 use super::item::{Reader, link, n, s};
@@ -92,7 +93,7 @@ impl ChatInfos {
     }
 
     /// Notes that a chat has become another one: a group that is made a supergroup gets another id. Durable on return; noted
-    /// again, it changes nothing.
+    /// again, it changes nothing. One that is set up as a chat of its own stays so.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was noted.
@@ -107,12 +108,25 @@ impl ChatInfos {
         }
         // By this one alone updates of the chat are understood, so it comes first.
         let call = self.0.client.put_item().table_name(&self.0.name);
-        call.item(CHAT_ID, s(to))
+        let noted = call
+            .item(CHAT_ID, s(to))
             .item(CANONICAL_ID, s(canonical_chat))
             .item(UPDATED_AT, s(now))
+            .condition_expression("attribute_not_exists(requestLink)")
             .send()
-            .await
-            .map_err(self.0.fault("PutItem of another id of a chat"))?;
+            .await;
+        match noted {
+            Ok(_) => {}
+            // It is set up as a chat of its own.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(self.0.fault("PutItem of another id of a chat")(error)),
+        }
         let call = self.0.client.update_item().table_name(&self.0.name);
         let noted = call
             .key(CHAT_ID, s(canonical_chat))

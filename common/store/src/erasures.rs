@@ -13,6 +13,7 @@ use domain::time::Timestamp;
 use runtime::config::Env;
 
 const PERSON_MARK: &str = "personMark";
+const UNHEARD_SINCE: &str = "unheardSince";
 const UNHEARD_UNTIL: &str = "unheardUntil";
 /// Whether Telegram's word on where the person is counts all the same.
 const IS_LEAVING: &str = "isLeaving";
@@ -26,6 +27,26 @@ pub enum Unheard {
     Words,
     /// That, and where they are.
     All,
+}
+
+/// For how long a person who is erased is not heard.
+#[derive(Clone, Copy, Debug)]
+pub struct UnheardSpan {
+    /// What they do after it is heard when the erasure is over: Telegram is to send it again.
+    pub since: Timestamp,
+    /// Until when nothing is taken.
+    pub until: Timestamp,
+}
+
+/// Why something that a person did is not heard now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// What is not heard.
+    pub what: Unheard,
+    /// Whether they are being erased at this moment.
+    pub is_under_way: bool,
+    /// Whether it is to come again: they did it after what is erased.
+    pub is_for_later: bool,
 }
 
 /// The table of erasures.
@@ -45,14 +66,14 @@ impl Erasures {
         }
     }
 
-    /// Has `what` not be heard of a person until `until`. Durable on return; done twice, the last one counts.
+    /// Has `what` not be heard of a person for a span. Durable on return; done twice, the last one counts.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written.
     pub async fn mark(
         &self,
         person: TelegramUserId,
-        (what, until): (Unheard, Timestamp),
+        (what, span): (Unheard, UnheardSpan),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Some(mark) = self.keys.marks(person).next() else {
@@ -60,7 +81,8 @@ impl Erasures {
         };
         let call = self.table.client.put_item().table_name(&self.table.name);
         call.item(PERSON_MARK, s(mark.as_str()))
-            .item(UNHEARD_UNTIL, s(until))
+            .item(UNHEARD_SINCE, s(span.since))
+            .item(UNHEARD_UNTIL, s(span.until))
             .item(IS_LEAVING, AttributeValue::Bool(what == Unheard::Words))
             .item("expiresAt", n(now.plus(KEPT).seconds()))
             .send()
@@ -69,8 +91,8 @@ impl Erasures {
         Ok(())
     }
 
-    /// What is not heard of what a person did at `at`, since they were erased after it; nothing if all is (half a read unit for
-    /// each key).
+    /// Why what a person did at `at` is not heard at `now`, since they are erased, or were after it; nothing if it is (half a
+    /// read unit for each key).
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
@@ -78,7 +100,8 @@ impl Erasures {
         &self,
         person: TelegramUserId,
         at: Timestamp,
-    ) -> Result<Option<Unheard>, StoreError> {
+        now: Timestamp,
+    ) -> Result<Option<Silence>, StoreError> {
         for mark in self.keys.marks(person) {
             let call = self.table.client.get_item().table_name(&self.table.name);
             let answer = call
@@ -93,12 +116,20 @@ impl Erasures {
                 table: &self.table,
                 item: &item,
             };
-            if at <= reader.parsed::<Timestamp>(UNHEARD_UNTIL)? {
-                return Ok(Some(match reader.flag(IS_LEAVING) {
+            let until = reader.parsed::<Timestamp>(UNHEARD_UNTIL)?;
+            let since = reader.optional_instant(UNHEARD_SINCE)?.unwrap_or(until);
+            if at > until {
+                continue;
+            }
+            let is_under_way = now < until;
+            return Ok(Some(Silence {
+                what: match reader.flag(IS_LEAVING) {
                     true => Unheard::Words,
                     false => Unheard::All,
-                }));
-            }
+                },
+                is_under_way,
+                is_for_later: is_under_way && at > since,
+            }));
         }
         Ok(None)
     }

@@ -140,7 +140,8 @@ impl Jobs {
         Self(Table::from_env(client, env, "Jobs", "JOBS_TABLE"))
     }
 
-    /// Asks for a job, unless the same is asked for the person and not done; answers the one that is. Durable on return. Two
+    /// Asks for a job, unless the same is asked for the person and not done; answers the one that is. The export that a person
+    /// asks for is another than that of an operator, who alone is told its address. Durable on return. Two
     /// callers at the same instant may both ask: doing a job twice does no more than doing it once.
     ///
     /// # Errors
@@ -148,7 +149,13 @@ impl Jobs {
     pub async fn ask(&self, job: &NewJob, now: Timestamp) -> Result<JobId, StoreError> {
         for id in self.of_person(job.person).await? {
             let open = self.get(&id).await?;
-            if open.is_some_and(|open| open.kind == job.kind && open.stage != JobStage::Done) {
+            let is_same = open.is_some_and(|open| {
+                let is_told_alike = open.operator.is_some() == job.operator.is_some();
+                open.kind == job.kind
+                    && open.stage != JobStage::Done
+                    && (is_told_alike || job.kind == JobKind::Erase)
+            });
+            if is_same {
                 return Ok(id);
             }
         }

@@ -37,7 +37,7 @@ pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
 pub use dedup::Dedup;
-pub use erasures::{Erasures, Unheard};
+pub use erasures::{Erasures, Silence, Unheard, UnheardSpan};
 pub use hooks::{
     AnnouncementWrites, Announcements, Changed, Claiming, Deliveries, DeliveryPage, DeliveryRecord,
     DeliveryReplayed, DueDelivery, Endpoints,

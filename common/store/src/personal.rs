@@ -10,6 +10,7 @@
 mod find;
 mod forget;
 mod registry;
+mod shown;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value};
@@ -37,6 +38,7 @@ pub struct Personal {
     /// The operators' chat.
     desk: Option<ChatId>,
     retention: Duration,
+    claim_retention: Duration,
 }
 
 /// A person, and what leads to their items.
@@ -48,6 +50,8 @@ pub struct PersonKeys {
     pub bot: Option<BotId>,
     /// The requests that they claimed or joined by.
     requests: Vec<RequestId>,
+    /// The chats of their seats.
+    chats: Vec<ChatId>,
 }
 
 impl PersonKeys {
@@ -95,14 +99,14 @@ fn plain(value: &AttributeValue) -> Value {
 }
 
 impl Personal {
-    /// All tables; `chats` are those of the deployment, `desk` the operators', `retention` is how long the books keep a
-    /// request.
+    /// All tables; `chats` are those of the deployment, `desk` the operators'; the books keep a request for the first of
+    /// `kept`, and one that nobody has claimed for the second.
     pub fn from_env(
         client: aws_sdk_dynamodb::Client,
         env: &mut Env,
         chats: &Chats,
         desk: Option<ChatId>,
-        retention: Duration,
+        kept: (Duration, Duration),
     ) -> Self {
         let names = PERSONAL_TABLES.iter();
         let mut chats: Vec<ChatId> = chats.all().flat_map(|(id, known)| [id, known]).collect();
@@ -120,7 +124,8 @@ impl Personal {
             client,
             chats,
             desk,
-            retention,
+            retention: kept.0,
+            claim_retention: kept.1,
         }
     }
 

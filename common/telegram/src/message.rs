@@ -205,7 +205,10 @@ impl ChatCall {
 
 impl Outgoing {
     fn parameters(&self) -> Value {
-        let mut parameters = json!({"text": self.html, "parse_mode": "HTML"});
+        // What is behind an address in it is the person's alone: Telegram is not to fetch it.
+        let mut parameters = json!({
+            "text": self.html, "parse_mode": "HTML", "link_preview_options": {"is_disabled": true},
+        });
         if self.protect {
             parameters["protect_content"] = json!(true);
         }
@@ -304,13 +307,17 @@ mod tests {
             (
                 ChatCall::Send(plain),
                 "sendMessage",
-                json!({"text": "<b>Paid</b>", "parse_mode": "HTML"}),
+                json!({
+                    "text": "<b>Paid</b>", "parse_mode": "HTML",
+                    "link_preview_options": {"is_disabled": true},
+                }),
             ),
             (
                 ChatCall::Send(all),
                 "sendMessage",
                 json!({
                     "text": "Hi", "parse_mode": "HTML",
+                    "link_preview_options": {"is_disabled": true},
                     "protect_content": true, "disable_notification": true,
                     "reply_parameters": {"message_id": 4},
                     "reply_markup": {"inline_keyboard": [

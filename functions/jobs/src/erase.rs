@@ -13,14 +13,12 @@
 //! TELLING    wait until the receipt is sent, or can't be, and all is over that began before
 //!            if they have a seat again, as LEAVING
 //!            erase what came about meanwhile, a topic too        die here: erased again
-//!            mark them as heard from now on         die here: as above, and marked with a later time
+//!            mark them as heard again               die here: as above
 //!            write that the job is done             from here on no record names them
 //! ```
 //!
 //! While they are erased nothing is heard that they do, and for good nothing that they did before: Telegram may send it
-//! again for a day. A seat is not forgotten before its person is out of the chat: its record is what takes them out.
-
-use std::time::Duration;
+//! again for a day. What they do from ERASING on Telegram keeps until that is over. A seat is not forgotten before its person is out of the chat: its record is what takes them out.
 
 use domain::id::{ChatId, TelegramUserId};
 use domain::job::{
@@ -28,7 +26,8 @@ use domain::job::{
 };
 use domain::message::{Class, Content, Message, MessageId, MessageState};
 use domain::texts::{Date, Language, Text};
-use store::{JobRecord, PersonKeys, StoreError, Unheard};
+use domain::time::Timestamp;
+use store::{JobRecord, PersonKeys, StoreError, Unheard, UnheardSpan};
 use tracing::info;
 
 use crate::{App, leave, tell};
@@ -45,7 +44,7 @@ pub(crate) async fn go_on(
     match job.stage {
         JobStage::Counting => count(app, job, &keys).await.map(|()| true),
         JobStage::Leaving => {
-            let is_out = leave::go_on(app, &keys).await?;
+            let is_out = leave::go_on(app, job, &keys).await?;
             if is_out {
                 app.jobs.out(&job.id, app.clock.now()).await?;
             }
@@ -75,25 +74,27 @@ fn drawn() -> Pseudonym {
 
 async fn erase(app: &App, job: &JobRecord, keys: &PersonKeys) -> Result<(), StoreError> {
     let now = app.clock.now();
-    sweep(app, job, keys, UNHEARD).await?;
+    sweep(app, job, keys, now).await?;
     let language = job.language.unwrap_or(app.default_language);
     let receipt = MessageId::new(job.created_at, &format!("job#{}", job.id));
     let html = receipt_html(language, &job.counts, RolledOver::of(now));
     let until = Some(now.plus(RECEIPT_AGE));
     let is_put = tell(app, keys.person, receipt.clone(), html, until).await?;
     let receipt = is_put.then_some(&receipt);
-    app.jobs.erased(&job.id, receipt, app.clock.now()).await
+    app.jobs.erased(&job.id, receipt, now).await
 }
 
-/// Erases all that is there, and has nothing be heard of the person for so long from now on.
+/// Erases all that is there, and has nothing be heard of the person until that is over: what they do after `since` is to come
+/// again.
 async fn sweep(
     app: &App,
     job: &JobRecord,
     keys: &PersonKeys,
-    unheard: Duration,
+    since: Timestamp,
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
-    let all = (Unheard::All, now.plus(unheard));
+    let until = now.plus(UNHEARD);
+    let all = (Unheard::All, UnheardSpan { since, until });
     app.erasures.mark(keys.person, all, now).await?;
     delete_topics(app, job, keys).await?;
     // It is written with the counts; a record without one was cut by hand.
@@ -140,12 +141,16 @@ async fn end(app: &App, job: &JobRecord, keys: &PersonKeys) -> Result<bool, Stor
         }
     }
     // Paid for again meanwhile, by a shop that knows them: that ends as well.
-    if !leave::is_out(app, keys).await? && !leave::go_on(app, keys).await? {
+    if !leave::is_out(app, keys).await? && !leave::go_on(app, job, keys).await? {
         return Ok(false);
     }
-    sweep(app, job, keys, UNHEARD).await?;
+    sweep(app, job, keys, erased_at).await?;
     let now = app.clock.now();
-    let all = (Unheard::All, now);
+    let over = UnheardSpan {
+        since: erased_at,
+        until: erased_at,
+    };
+    let all = (Unheard::All, over);
     app.erasures.mark(keys.person, all, now).await?;
     app.jobs.end_erasure(&job.id, now).await?;
     info!(job.id = %job.id, outcome = "erased", "a person is erased");

@@ -2,7 +2,7 @@
 //! seat that moved is.
 //!
 //! ```text
-//! mark that their words are not heard           die here: marked again
+//! mark that their words are not heard           die here: marked again; a job that is late marks them no more
 //! end each seat, with the task that looks        one transaction for a seat; die here: the next run ends what is left, and
 //!     whether they are inside and takes them out      what was bought meanwhile
 //! ring                                           die here: the tick of `worker` looks within a minute
@@ -15,29 +15,49 @@
 //! join is reported. Whoever administers a chat stays, and so does whom a person put in by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use domain::hook::Announcement;
 use domain::id::{ChatId, TelegramUserId};
 use domain::invite::Invite;
-use domain::job::{ERASE_SETTLES, UNHEARD};
+use domain::job::{ERASE_SETTLES, JOB_LATE, UNHEARD};
 use domain::member::Seat;
 use domain::member::command::{SeatChange, SeatCommand, SeatRejection};
 use domain::member::decide::decide;
+use domain::member::presence::PresenceState;
+use domain::task::Task;
 use domain::time::Timestamp;
-use store::{PersonKeys, SeatWritten, StoreError, Unheard};
+use store::{JobRecord, PersonKeys, SeatWritten, StoreError, Unheard, UnheardSpan};
 use tracing::{error, info};
 
 use crate::App;
 
-/// Ends what gives a person access; answers whether they are out of every chat.
-pub(crate) async fn go_on(app: &App, keys: &PersonKeys) -> Result<bool, StoreError> {
+/// For how long Telegram keeps a join request, or somebody else sees to it.
+const JOIN_REQUEST_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Ends what gives the person of a job access; answers whether they are out of every chat.
+pub(crate) async fn go_on(
+    app: &App,
+    job: &JobRecord,
+    keys: &PersonKeys,
+) -> Result<bool, StoreError> {
     let now = app.clock.now();
-    let unheard = (Unheard::Words, now.plus(UNHEARD));
-    app.erasures.mark(keys.person, unheard, now).await?;
+    // Who can't be taken out for hours is not to be met with silence for good.
+    if now.since(job.created_at) <= JOB_LATE {
+        let until = now.plus(UNHEARD);
+        let span = UnheardSpan {
+            // What they say after all was erased once is not lost.
+            since: job.erased_at.unwrap_or(until),
+            until,
+        };
+        let mark = app.erasures.mark(keys.person, (Unheard::Words, span), now);
+        mark.await?;
+    }
     let mut joined = joined(app, keys).await?;
     let seats = app.seats.of(keys.person).await?;
     let mut chats: BTreeSet<ChatId> = seats.iter().map(|seat| seat.chat).collect();
     chats.extend(joined.keys());
+    chats.retain(|chat| app.chats.contains(*chat));
     for chat in chats {
         let by_link = joined.remove(&chat).unwrap_or_default();
         end(app, (keys.person, chat), &by_link).await?;
@@ -46,13 +66,17 @@ pub(crate) async fn go_on(app: &App, keys: &PersonKeys) -> Result<bool, StoreErr
 }
 
 /// Whether nobody has to take the person out of a chat any more, and nothing that began before their seats ended can still
-/// let them in.
+/// let them in. In a chat that is not ours any more nobody does anything.
 pub(crate) async fn is_out(app: &App, keys: &PersonKeys) -> Result<bool, StoreError> {
     let now = app.clock.now();
     let seats = app.seats.of(keys.person).await?;
     let is_over = |seat: &Seat| {
         let has_settled = |at: Timestamp| now.since(at) >= ERASE_SETTLES;
-        seat.removal.is_none() && !seat.is_admitted(now) && seat.moved_at.is_none_or(has_settled)
+        !app.chats.contains(seat.chat)
+            || seat.removal.is_none()
+                && !seat.is_admitted(now)
+                && seat.moved_at.is_none_or(has_settled)
+                && waits_since(seat, now).is_none()
     };
     Ok(seats.iter().all(is_over) && !app.personal.is_being_moved(keys).await?)
 }
@@ -89,12 +113,16 @@ async fn end(
         &app.tasks,
         now,
         |seat| ended(seat, by_link, now),
-        SeatChange::tasks,
+        |change| {
+            let waits_since = waits_since(&change.seat, now);
+            let decline = waits_since.map(|at| Task::decline_of(chat, person, at, Duration::ZERO));
+            change.tasks().into_iter().chain(decline).collect()
+        },
     );
     match written.await? {
         SeatWritten::Done(change) => {
-            if !change.tasks().is_empty() {
-                info!(chat.id = %chat, outcome = "leaving", "a person whose data are erased is taken out of a chat, if they are inside");
+            if !change.tasks().is_empty() || waits_since(&change.seat, now).is_some() {
+                info!(chat.id = %chat, outcome = "leaving", "a person whose data are erased is taken out of a chat, if they are inside, or turned away");
                 app.chat_bells.ring(chat).await;
             }
             announce(app, &change.seat).await?;
@@ -105,6 +133,15 @@ async fn end(
         SeatWritten::NotClaimable => {}
     }
     Ok(())
+}
+
+/// Since when a person stands at the door: they are turned away, or their request would stand there after them and they could
+/// never ask again.
+fn waits_since(seat: &Seat, now: Timestamp) -> Option<Timestamp> {
+    let waits = seat
+        .requested_at
+        .filter(|_| seat.presence == PresenceState::Out);
+    waits.filter(|at| now.since(*at) < JOIN_REQUEST_KEPT)
 }
 
 /// Tells endpoints which rights of a seat ended. What was voided, or moved, was told as that.
@@ -152,7 +189,6 @@ mod tests {
     use super::*;
     use domain::id::RequestId;
     use domain::member::entitlement::{Cover, Entitlement, EntitlementId};
-    use domain::member::presence::PresenceState;
     use domain::task::Work;
 
     const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);

@@ -1,7 +1,7 @@
 //! Once a minute: does what was asked for one person, an export or an erasure, each from where its record stands.
 //!
 //! ```text
-//! query the index of open jobs, the oldest first
+//! query the index of open jobs, and begin at another one in each minute
 //! read the record, do its stage, write that it is done      die anywhere: the next run does the stage again
 //! ```
 //!
@@ -16,6 +16,7 @@ use std::time::Duration;
 use domain::id::{ChatId, TelegramUserId};
 use domain::job::{JOB_LATE, JobId, JobKind, JobStage};
 use domain::message::{Class, Content, Message, MessageId};
+use domain::purchase::Chats;
 use domain::texts::Language;
 use domain::time::Timestamp;
 use runtime::aws;
@@ -32,8 +33,10 @@ use store::{
 use tokio::time::Instant;
 use tracing::{error, info};
 
-/// How many jobs one run looks at. Those that wait for something are the oldest.
-const OF_RUN_MAX: i32 = 100;
+/// How many open jobs one run knows of.
+const OPEN_MAX: i32 = 1000;
+/// How far the next run begins behind this one, so that those which wait for something hold up nobody for long.
+const RUNS_APART: usize = 25;
 /// How many stages of a job one run does.
 const STAGES_MAX: u32 = 5;
 /// How long before its deadline a run begins nothing more.
@@ -53,6 +56,7 @@ pub struct App {
     tasks: Tasks,
     chat_bells: Bells,
     announcements: Announcements,
+    chats: Chats,
     desk: Option<ChatId>,
     default_language: Language,
     exports_url: String,
@@ -64,11 +68,11 @@ impl App {
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
-        let retention = settings::retention(env);
+        let kept = (settings::retention(env), settings::claim_retention(env));
         let desk = settings::operator_chat(env, &chats);
         Self {
             jobs: Jobs::from_env(aws.dynamodb(), env),
-            personal: Personal::from_env(aws.dynamodb(), env, &chats, desk, retention),
+            personal: Personal::from_env(aws.dynamodb(), env, &chats, desk, kept),
             erasures: Erasures::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             bots: BotInfos::from_env(aws.dynamodb(), env),
@@ -80,6 +84,7 @@ impl App {
             chat_bells: Bells::from_env(aws.sqs(), env),
             announcements: Announcements::from_env(&aws, env),
             desk,
+            chats,
             default_language: settings::default_language(env),
             exports_url: settings::exports_url(env),
             clock,
@@ -108,8 +113,8 @@ pub struct Done {
 /// more shortly before `deadline`.
 pub async fn handle(app: &App, deadline: Instant) -> Done {
     let mut done = Done::default();
-    let open = match app.jobs.listed(JobState::Open, OF_RUN_MAX).await {
-        Ok(open) => open,
+    let open = match app.jobs.listed(JobState::Open, OPEN_MAX).await {
+        Ok(open) => begun_at(open, app.clock.now()),
         Err(fault) => {
             error!(
                 fault = "unavailable",
@@ -141,6 +146,15 @@ pub async fn handle(app: &App, deadline: Instant) -> Done {
         "the jobs were seen to"
     );
     done
+}
+
+/// The jobs in the order of the run of this minute: all of them in few runs, however long each one waits.
+fn begun_at(mut open: Vec<JobId>, now: Timestamp) -> Vec<JobId> {
+    let minute = usize::try_from(now.seconds() / 60).unwrap_or_default();
+    if let Some(first) = minute.wrapping_mul(RUNS_APART).checked_rem(open.len()) {
+        open.rotate_left(first);
+    }
+    open
 }
 
 /// Does the stages of one job, as far as they can be done now; answers whether it is done.
@@ -209,5 +223,28 @@ fn tell_if_late(app: &App, job: &JobRecord) {
         _ => {
             error!(job.id = %job.id, fault = "late", stage, "a job is not done for hours; see what its log lines say");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_open_job_is_the_first_to_be_looked_at_within_few_minutes() {
+        for count in [1, 99, 100, 700, 1000] {
+            let open: Vec<JobId> = (0..count)
+                .map(|n| JobId::drawn(JobKind::Erase, n))
+                .collect();
+            let mut looked = std::collections::BTreeSet::new();
+            for minute in 0..45 {
+                let now = Timestamp::from_ms((1_800_000_000 + minute * 60) * 1000);
+                let order = begun_at(open.clone(), now);
+                assert_eq!(order.len(), open.len());
+                looked.extend(order.into_iter().take(RUNS_APART));
+            }
+            assert_eq!(looked.len(), open.len(), "{count}");
+        }
+        assert!(begun_at(Vec::new(), Timestamp::from_ms(0)).is_empty());
     }
 }

@@ -141,7 +141,8 @@ async fn is_ours(app: &App, telegram: &Telegram, chat: ChatId) -> Result<bool, T
     let named = app.chats.all().map(|(chat, _)| chat);
     for group in named.filter(|group| group.0 > BASIC_GROUPS) {
         match telegram.chat(group).await {
-            Ok(_) => {}
+            // It may have become the other one all the same: not every call says so.
+            Ok(_) => return Ok(true),
             Err(failure) => match failure.send_fault() {
                 SendFault::Migrated(to) if to == chat => return Ok(true),
                 _ if is_passing(&failure) => return Err(failure),

@@ -45,7 +45,7 @@ const CHECK_AFTER: Duration = Duration::from_millis(250);
 /// How often the lease is read while messages are under way and nothing else is due.
 const RECHECK: Duration = Duration::from_secs(1);
 /// How soon after a look a bell causes the next one.
-const LOOK_AFTER_BELL: Duration = Duration::from_secs(1);
+const LOOK_AFTER_BELL: Duration = Duration::from_millis(700);
 /// How soon it is looked again in any case.
 const LOOK_AFTER: Duration = Duration::from_secs(10);
 /// How long before its slot a message is begun: what is read before must not make the calls uneven.

@@ -169,7 +169,8 @@ fn of_rights(what: &str, name: &str, found: Membership) -> Vec<Check> {
         } if status == "administrator" => {
             let says = format!("{name}: an administrator who may invite users");
             let mut checks = vec![Check::ok(what, says)];
-            // No failure: nothing that is done today needs it, and channels have no switch for it in every app.
+            // No failure: links are made without it, and channels have no switch for it in every app. A seat that moves and an
+            // erasure wait for it.
             if !can_restrict_members {
                 let says = format!(
                     "{name}: the bot may not ban users; give it that right, or it will never be able to remove a member"

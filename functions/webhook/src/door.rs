@@ -8,6 +8,8 @@
 //! queue its event     die here: the sweeper finds it pending
 //! ```
 
+use std::time::Duration;
+
 use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::{Join, Presence};
@@ -17,13 +19,14 @@ use domain::member::effect::SeatEffect;
 use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceEvent;
 use domain::message::Class;
+use domain::task::Task;
 use domain::texts::{Address, Language, Name, Text};
 use domain::update::JoinRequest;
 use store::{ChatInfo, FrontBot, Joined, SeatWritten, UpdateKey};
 use tracing::{error, info, warn};
 
 use crate::say::{Cause, say};
-use crate::unheard::is_unheard;
+use crate::unheard::silence;
 use crate::{App, Failure, UpdateOutcome, announce};
 
 /// Somebody asks to be let into a chat. In a chat that is not claimed that is its administrators' to decide.
@@ -37,9 +40,7 @@ pub(crate) async fn asked(
     if !app.deliveries.is_claimed(chat) {
         return Ok(UpdateOutcome::Ignored);
     }
-    if is_unheard(app, request.person, request.at).await? {
-        return Ok(UpdateOutcome::Ignored);
-    }
+    let silence = silence(app, request.person, request.at).await?;
     let info = app.chat_infos.get(chat).await?;
     // Telegram tells each bot that may let people in; one of them takes it.
     if info.as_ref().is_some_and(|info| info.door_bot != key.bot) {
@@ -54,6 +55,13 @@ pub(crate) async fn asked(
         path,
         date: request.at,
     };
+    if let Some(silence) = silence {
+        // Who is being erased is not let in. Nobody would ever tell Telegram so, and they could not ask again.
+        if silence.is_under_way && path == DoorPath::OwnLink {
+            turn_away(app, request, chat, &command).await?;
+        }
+        return Ok(UpdateOutcome::Ignored);
+    }
     let effects = write(app, request.person, chat, &command).await?;
     for effect in &effects {
         match effect {
@@ -86,6 +94,30 @@ pub(crate) async fn asked(
         }
     }
     Ok(UpdateOutcome::Handled)
+}
+
+/// Has a join request declined at once, without a word.
+async fn turn_away(
+    app: &App,
+    request: &JoinRequest,
+    chat: ChatId,
+    command: &SeatCommand,
+) -> Result<(), Failure> {
+    let (person, now) = (request.person, app.clock.now());
+    let decline = Task::decline_of(chat, person, request.at, Duration::ZERO);
+    let written = app.seats.change(
+        (person, chat),
+        &app.tasks,
+        now,
+        |seat| decide(seat, command, now),
+        |change| {
+            let waits = change.seat.requested_at == Some(request.at);
+            waits.then(|| decline.clone()).into_iter().collect()
+        },
+    );
+    written.await?;
+    app.bells.ring(chat).await;
+    Ok(())
 }
 
 /// What somebody is told who is not let in.

@@ -8,7 +8,8 @@
 //!
 //! What our own trouble (a table, a queue) keeps from being handled is given back at once and not counted. What ends badly
 //! five times, by a panic, a time-out or a record that can't be read, is parked with its body: Telegram is answered 200, so
-//! that what comes after it is not held up, and an operator has it handled again when its reason is gone.
+//! that what comes after it is not held up, and an operator has it handled again when its reason is gone. Of a person whose
+//! data are erased nothing is parked.
 
 use std::time::Duration;
 
@@ -24,9 +25,10 @@ use store::{FrontBot, UpdateClaim, UpdateKey};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use crate::unheard::{NotYet, is_of_unheard};
 use crate::{
-    App, Failure, Handled, Met, UpdateOutcome, chats, desk, door, is_lasting, presses, relay,
-    written,
+    App, Failure, Handled, Met, UpdateOutcome, chats, desk, door, is_lasting, not_yet, presses,
+    relay, written,
 };
 
 /// How many parked updates one tick handles.
@@ -69,7 +71,10 @@ pub(crate) async fn once(
             if let Err(fault) = app.updates.give_back(key, &owner, attempts).await {
                 warn!(update.id = key.id, bot.id = %key.bot, "an update can't be given back, its lease ends by itself: {}", chain(&fault));
             }
-            return failed(key, kind, failure.as_ref());
+            return match failure.is::<NotYet>() {
+                true => not_yet(key.id),
+                false => failed(key, kind, failure.as_ref()),
+            };
         }
     };
     match app.updates.settle(key).await {
@@ -150,6 +155,17 @@ fn failed(
 }
 
 async fn park(app: &App, key: UpdateKey, kind: &UpdateKind, body: &Bytes) -> Response<Bytes> {
+    match is_of_unheard(app, kind).await {
+        Ok(false) => {}
+        Ok(true) => {
+            return match app.updates.settle(key).await {
+                Ok(()) => Handled::from(UpdateOutcome::Ignored).answer(),
+                Err(fault) => failed(key, kind, &fault),
+            };
+        }
+        Err(failure) if failure.is::<NotYet>() => return not_yet(key.id),
+        Err(failure) => return failed(key, kind, failure.as_ref()),
+    }
     let text = String::from_utf8_lossy(body);
     let parked = app
         .updates

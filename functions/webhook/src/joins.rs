@@ -147,7 +147,7 @@ async fn note(
 
 /// By which request somebody came into a chat. A group that became a supergroup is looked up by both of its ids: by the new
 /// one alone while TELEGRAM_CHAT_ID does not name it.
-async fn request_of(
+pub(crate) async fn request_of(
     app: &App,
     chat: ChatId,
     person: TelegramUserId,

@@ -51,9 +51,10 @@ use store::{
     Links, Messages, People, RateLimits, RelayMap, Reminders, Seats, StoreError, Tasks, Topics,
     UpdateKey, Updates,
 };
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use feed::ActorFeed;
+use unheard::NotYet;
 
 pub use inbox::{Replayed, replay};
 
@@ -276,6 +277,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     };
     match outcome {
         Ok(outcome) => Handled::from(outcome).answer(),
+        Err(fault) if fault.is::<NotYet>() => not_yet(update.id),
         // Sent again it would fail again, and where updates are asked for, all others would wait behind it.
         Err(fault) if is_lasting(fault.as_ref()) => {
             error!(
@@ -408,6 +410,16 @@ impl App {
 
 /// What can keep an update from being handled: Telegram then sends it again.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Telegram sends it again until its person is heard again.
+fn not_yet(update: i64) -> Response<Bytes> {
+    info!(
+        update.id = update,
+        outcome = "not_yet",
+        "an update of a person who is being erased is to come again"
+    );
+    Rejection::Unavailable.answer()
+}
 
 /// Whether it would fail again, however often it is tried.
 fn is_lasting(failure: &(dyn std::error::Error + 'static)) -> bool {

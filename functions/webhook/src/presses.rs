@@ -98,8 +98,8 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
         }
         ButtonData::Export => privacy::export(conversation).await,
         ButtonData::Erase => privacy::ask(conversation).await,
-        ButtonData::EraseYes => privacy::ask_again(conversation).await,
-        ButtonData::EraseNow => privacy::erase(conversation).await,
+        ButtonData::EraseYes(question) => privacy::ask_again(conversation, question).await,
+        ButtonData::EraseNow(question) => privacy::erase(conversation, question).await,
         ButtonData::EraseNot => conversation.answer(Text::EraseKept).await,
         ButtonData::WayIn(person) => buyer::send_way_in(conversation, person).await,
         ButtonData::EndSeat {

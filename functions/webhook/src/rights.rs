@@ -118,7 +118,9 @@ async fn foreign(
     let chat = membership.chat;
     let known = app.people.get(membership.by.person).await?;
     let has_role = known.is_some_and(|known| known.role.is_some());
-    if has_role || app.chat_infos.get(chat).await?.is_some() {
+    let is_known = app.chat_infos.get(chat).await?.is_some()
+        || app.chat_infos.canonical_of(chat).await?.is_some();
+    if has_role || is_known {
         return Ok(UpdateOutcome::Ignored);
     }
     let at = leaves_at(membership.at);

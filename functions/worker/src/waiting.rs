@@ -87,7 +87,10 @@ async fn waiting(
         tasks.extend(page.tasks);
     }
     let mut before = 0_u32;
-    if !tasks.is_empty() {
+    if tasks
+        .iter()
+        .any(|task| matches!(task.work, Work::Approve(_)))
+    {
         let counts = Lane::mints(chat).map(|lane| app.tasks.count_before(lane, from));
         before = try_join_all(counts).await?.into_iter().sum();
     }

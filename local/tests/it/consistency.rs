@@ -5,6 +5,7 @@ mod alarms;
 mod budget;
 mod deploying;
 mod layers;
+mod numbers;
 mod packaging;
 mod routes;
 mod samples;

@@ -1,5 +1,7 @@
 //! What is known of one person, in a file or gone: asked for by the person in the bot, or by an operator.
 
+mod others;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What the bot has said to a person, as a line of their topic.
 
-use super::super::claim::without_payloads;
+use super::super::claim::{without_invite_links, without_payloads};
 use super::super::message::{Content, TopicOwner};
 use super::super::texts::html::cut;
 use super::super::texts::{Language, Text};
@@ -8,11 +8,11 @@ use super::super::texts::{Language, Text};
 /// The most UTF-16 units of what was said that are shown.
 const LINE_UNITS: usize = 300;
 
-/// The line below `head` that shows what was said, as HTML: cut, and without claim links and tokens. It arrives without a
-/// sound.
+/// The line below `head` that shows what was said, as HTML: cut, and without claim links, tokens and invite links: whoever is in
+/// the operators' chat could be faster than who paid. It arrives without a sound.
 #[must_use]
 pub fn shown_line(head: Text<'_>, said: &str, owner: TopicOwner, language: Language) -> Content {
-    let said = cut(&without_payloads(said), LINE_UNITS);
+    let said = cut(&without_invite_links(&without_payloads(said)), LINE_UNITS);
     let html = format!("<i>{}</i>\n{said}", head.html(language));
     Content::InTopic {
         owner,
@@ -24,5 +24,26 @@ pub fn shown_line(head: Text<'_>, said: &str, owner: TopicOwner, language: Langu
             protect: false,
             silent: true,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_shows_no_link_by_which_anybody_comes_in() {
+        let said = "Here: https://t.me/+AbC_dEf-123 or <a href=\"https://t.me/joinchat/AbC\">this</a>, 1 + 1/+2, joinchat";
+        let owner = TopicOwner::Newcomers;
+        let line = shown_line(Text::TopicSent, said, owner, Language::English);
+        let Content::InTopic { post, .. } = line else {
+            panic!("{line:?}");
+        };
+        let Content::Text { html, .. } = *post else {
+            panic!("{post:?}");
+        };
+        assert!(!html.contains("AbC"), "{html}");
+        assert!(html.contains("https://t.me/+…") && html.contains(">this</a>, 1 + 1"));
+        assert!(html.ends_with("joinchat"));
     }
 }

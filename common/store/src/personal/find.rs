@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::item::{Item, n, s};
 use super::super::relay_map::topic_of_key;
 use super::super::{StoreError, Table};
-use super::{Holding, PersonItem, PersonKeys, Personal, PersonalTable};
+use super::{Holding, PersonKeys, Personal, PersonalTable};
 use domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId, TelegramUserId};
 use domain::job::names_person;
 use domain::lease::LimitKey;
@@ -30,9 +30,11 @@ impl Personal {
         person: TelegramUserId,
         bot: Option<BotId>,
     ) -> Result<PersonKeys, StoreError> {
-        let mut requests = BTreeSet::new();
+        let (mut requests, mut chats) = (BTreeSet::new(), BTreeSet::new());
         let seats = self.table("Members");
         for seat in query(&seats, "telegramUserId", s(person), None).await? {
+            let chat = text(&seat, "chatId").and_then(|id| id.parse().ok());
+            chats.extend(chat.map(ChatId));
             let Some(AttributeValue::M(entitlements)) = seat.get(ENTITLEMENTS) else {
                 continue;
             };
@@ -49,22 +51,19 @@ impl Personal {
             person,
             bot,
             requests: requests.into_iter().collect(),
+            chats: chats.into_iter().collect(),
         })
     }
 
-    /// The items of a table that hold something of a person, as of now but for what an index of a moment ago leads to.
-    ///
-    /// # Errors
-    /// [`StoreError`] if they can't be read.
-    pub async fn items(
+    /// The requests that are the person's and nobody else's.
+    pub(super) async fn own_requests(
         &self,
-        table: &PersonalTable,
         keys: &PersonKeys,
-    ) -> Result<Vec<PersonItem>, StoreError> {
-        let items = self.find(table, keys).await?;
-        // Of a job the record: its lines are copies.
-        let is_told = |item: &Item| table.holding != Holding::Exports || is_record(item);
-        Ok(items.into_iter().filter(is_told).map(PersonItem).collect())
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let requests = self.requests(keys).await?;
+        let own = requests.iter().filter(|item| is_own(item, keys.person));
+        let ids = own.filter_map(|item| text(item, "requestId"));
+        Ok(ids.map(str::to_owned).collect())
     }
 
     pub(super) async fn find(
@@ -79,7 +78,7 @@ impl Personal {
             Holding::Partition(key, _) => query(&at, key, s(person), None).await,
             Holding::Requests => self.requests(keys).await,
             Holding::Links => self.links(&at, keys).await,
-            Holding::ChatTasks => self.chat_tasks(&at, person).await,
+            Holding::ChatTasks => self.chat_tasks(&at, keys).await,
             Holding::MessageTasks => self.message_tasks(&at, keys).await,
             Holding::Messages => self.messages(&at, person).await,
             Holding::Deliveries => self.deliveries(&at, keys).await,
@@ -113,7 +112,9 @@ impl Personal {
                 text(&request, "joinedLink"),
                 replaced,
             ];
+            // The links of one that moves are of whoever takes it over.
             let links = links.into_iter().flatten();
+            let links = links.filter(|_| is_own(&request, keys.person));
             hashes.extend(links.map(|link| InviteLink::new(link).hash().as_str().to_owned()));
             for name in ["chatId", "canonicalChatId"] {
                 let chat = request.get(name).and_then(|id| id.as_n().ok());
@@ -133,9 +134,7 @@ impl Personal {
     /// What was told of the person's requests, and of others as far as it names the person.
     async fn deliveries(&self, table: &Table, keys: &PersonKeys) -> Result<Vec<Item>, StoreError> {
         let person = keys.person;
-        let own = self.requests(keys).await?;
-        let own = own.iter().filter(|request| is_of(request, person));
-        let own: BTreeSet<&str> = own.filter_map(|item| text(item, "requestId")).collect();
+        let own = self.own_requests(keys).await?;
         let mut found = query(table, "telegramUserId", s(person), Some("ByPerson")).await?;
         for request in &keys.requests {
             found.extend(query(table, "requestId", s(request), Some("ByRequest")).await?);
@@ -160,17 +159,15 @@ impl Personal {
     }
 
     /// The tasks that name a person: those that let them in, turn them away or take them out, and those given up.
-    async fn chat_tasks(
-        &self,
-        table: &Table,
-        person: TelegramUserId,
-    ) -> Result<Vec<Item>, StoreError> {
+    async fn chat_tasks(&self, table: &Table, keys: &PersonKeys) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
-        for chat in &self.chats {
+        // A seat may be of a chat that is not ours any more.
+        let chats: BTreeSet<&ChatId> = self.chats.iter().chain(&keys.chats).collect();
+        for chat in chats {
             let lanes = Lane::mints(*chat).chain([Lane::Later(*chat), Lane::Failed(*chat)]);
             for lane in lanes {
                 let tasks = query(table, "lane", s(lane), None).await?;
-                let names = |task: &Item| task.get("telegramUserId") == Some(&n(person));
+                let names = |task: &Item| task.get("telegramUserId") == Some(&n(keys.person));
                 found.extend(tasks.into_iter().filter(names));
             }
         }
@@ -257,10 +254,15 @@ impl Personal {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn is_being_moved(&self, keys: &PersonKeys) -> Result<bool, StoreError> {
-        let tasks = self
-            .chat_tasks(&self.table("ChatTasks"), keys.person)
-            .await?;
-        Ok(tasks.iter().any(|task| match text(task, "kind") {
+        let tasks = self.chat_tasks(&self.table("ChatTasks"), keys).await?;
+        let is_ours = |task: &&Item| {
+            let lane = text(task, "lane").and_then(|lane| lane.split_once('#'));
+            let chat = lane.and_then(|(chat, _)| chat.parse().ok()).map(ChatId);
+            chat.is_some_and(|chat| self.chats.contains(&chat))
+        };
+        // In a chat that is not ours any more nobody does anything.
+        let mut tasks = tasks.iter().filter(is_ours);
+        Ok(tasks.any(|task| match text(task, "kind") {
             Some("remove") => true,
             // One that was given up lets nobody in.
             Some("approve") => !text(task, "lane").is_some_and(|lane| lane.ends_with("#failed")),
@@ -269,15 +271,24 @@ impl Personal {
     }
 }
 
-/// Whether a request is the person's: they claimed it, or joined by it.
+/// Whether a request is the person's: they claimed it, or joined by it and nobody claimed it.
 pub(super) fn is_of(request: &Item, person: TelegramUserId) -> bool {
-    request.get("boundTo") == Some(&n(person))
-        || text(request, "telegramUserId") == Some(&person.to_string())
+    match request.get("boundTo") {
+        Some(holder) => *holder == n(person),
+        None => text(request, "telegramUserId") == Some(&person.to_string()),
+    }
+}
+
+/// Whether a request is the person's and nobody else's: one that moves is of whoever comes with its present claim link.
+pub(super) fn is_own(request: &Item, person: TelegramUserId) -> bool {
+    is_of(request, person) && !request.contains_key("isMoving")
 }
 
 /// Whether a request, which may be another person's by now, tells that it was somebody's.
 fn tells_of(request: &Item, person: TelegramUserId) -> bool {
-    if request.get("boundFrom") == Some(&n(person)) {
+    if request.get("boundFrom") == Some(&n(person))
+        || text(request, "telegramUserId") == Some(&person.to_string())
+    {
         return true;
     }
     let entries = request

@@ -1,6 +1,6 @@
 //! Erases a person's items of a table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::item::{Item, n, s};
 use super::super::{StoreError, Table, UpdateKey};
-use super::find::{entry_names, is_of};
+use super::find::{entry_names, is_own, text};
+use super::shown::without;
 use super::{Holding, PersonKeys, Personal, PersonalTable};
-use domain::job::Pseudonym;
+use domain::job::{Pseudonym, names_person};
 use domain::time::Timestamp;
 
 impl Personal {
@@ -23,6 +24,10 @@ impl Personal {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let at = self.table(table.name);
+        let own = match table.holding {
+            Holding::Deliveries => self.own_requests(keys).await?,
+            _ => BTreeSet::new(),
+        };
         for item in self.find(table, keys).await? {
             match table.holding {
                 Holding::Nobody(_) | Holding::Passing(_) => {}
@@ -30,19 +35,22 @@ impl Personal {
                     let names: Vec<&str> = [key].into_iter().chain(sort).collect();
                     delete(&at, &item, &names).await?;
                 }
-                Holding::Requests if is_of(&item, keys.person) => {
+                Holding::Requests if is_own(&item, keys.person) => {
                     self.replace_request(&at, &item, pseudonym, now).await?;
                 }
-                Holding::Requests => forget_former(&at, &item, keys).await?,
+                Holding::Requests => {
+                    let end = now.plus(self.claim_retention);
+                    forget_former(&at, &item, keys, end).await?;
+                }
                 Holding::Links => replace_link(&at, &item, pseudonym).await?,
                 Holding::ChatTasks => delete(&at, &item, &["lane", "key"]).await?,
                 Holding::MessageTasks => delete(&at, &item, &["lane", "messageId"]).await?,
                 Holding::Messages => delete(&at, &item, &["chatId", "messageId"]).await?,
-                Holding::Deliveries => delete(&at, &item, &["endpointShard", "event"]).await?,
+                Holding::Deliveries => forget_delivery(&at, &item, keys, &own).await?,
                 Holding::Relay => delete(&at, &item, &["message"]).await?,
                 Holding::Limits => clear_limits(&at, &item, keys).await?,
                 Holding::ParkedUpdates => {
-                    let key = super::find::text(&item, "updateKey");
+                    let key = text(&item, "updateKey");
                     if let Some(key) = key.and_then(|key| key.parse::<UpdateKey>().ok()) {
                         self.updates.settle(key).await?;
                     }
@@ -54,7 +62,8 @@ impl Personal {
     }
 
     /// A request stays, so that its payment is not served once more, and is void: nobody comes in by it. What identifies the
-    /// payment stays for the books; the shop's user is a pseudonym, and its person is nobody.
+    /// payment stays for the books; the shop's user is a pseudonym, and its person is nobody. Where it is another's
+    /// meanwhile, or begins to move, nothing is changed, and the erasure goes on in its next run.
     async fn replace_request(
         &self,
         table: &Table,
@@ -75,8 +84,20 @@ impl Personal {
                 set.push_str(&format!(", {given_up} = :yes"));
             }
         }
-        let mut call = update(table, item, &["requestId"])
-            .condition_expression("attribute_exists(requestId)")
+        let mut call = update(table, item, &["requestId"]);
+        let mut condition =
+            "attribute_exists(requestId) AND attribute_not_exists(isMoving)".to_owned();
+        for name in ["boundTo", "telegramUserId"] {
+            match item.get(name) {
+                None => condition.push_str(&format!(" AND attribute_not_exists({name})")),
+                Some(read) => {
+                    condition.push_str(&format!(" AND {name} = :{name}"));
+                    call = call.expression_attribute_values(format!(":{name}"), read.clone());
+                }
+            }
+        }
+        let mut call = call
+            .condition_expression(condition)
             .expression_attribute_names("#error", "error")
             .expression_attribute_values(":pseudonym", s(pseudonym.as_str()))
             .expression_attribute_values(":now", s(now))
@@ -87,43 +108,100 @@ impl Personal {
         }
         let remove = "REMOVE boundTo, boundFrom, boundAt, telegramUserId, pendingShard, pendingSince, pendingSends, #error";
         let call = call.update_expression(format!("{set} {remove}"));
-        send(table, call, "UpdateItem to replace a person in a request").await
+        unless_changed(table, call, "UpdateItem to replace a person in a request").await
     }
 }
 
-/// A request that moved to somebody else keeps their seat; it does not say whose it was. Where it was changed
-/// meanwhile nothing is changed, and the erasure goes on in its next run: the seat that leads here is not erased before.
-async fn forget_former(table: &Table, item: &Item, keys: &PersonKeys) -> Result<(), StoreError> {
+/// A request that moved to somebody else keeps their seat, and one that still moves stays for whoever comes with its claim
+/// link until `end`, as if nobody had claimed it before; it does not say whose it was. Where it was changed meanwhile nothing
+/// is changed, and the erasure goes on in its next run: the seat that leads here is not erased before.
+async fn forget_former(
+    table: &Table,
+    item: &Item,
+    keys: &PersonKeys,
+    end: Timestamp,
+) -> Result<(), StoreError> {
     let mut call = update(table, item, &["requestId"]);
-    let (mut change, mut condition) = (Vec::new(), Vec::new());
+    let (mut set, mut remove, mut condition) = (Vec::new(), BTreeSet::new(), Vec::new());
     if let Some(AttributeValue::L(entries)) = item.get("history") {
         let mut left = entries.clone();
         left.retain(|entry| !entry_names(entry, keys.person));
-        change.push("SET history = :left");
-        condition.push("history = :read");
+        set.push("history = :left");
+        condition.push("history = :read".to_owned());
         call = call
             .expression_attribute_values(":left", AttributeValue::L(left))
             .expression_attribute_values(":read", AttributeValue::L(entries.clone()));
     }
-    if item.get("boundFrom") == Some(&n(keys.person)) {
-        change.push("REMOVE boundFrom");
-        condition.push("boundFrom = :person");
-        call = call.expression_attribute_values(":person", n(keys.person));
+    for (name, theirs) in [
+        ("boundFrom", n(keys.person)),
+        ("boundTo", n(keys.person)),
+        ("telegramUserId", s(keys.person)),
+    ] {
+        if item.get(name) == Some(&theirs) {
+            remove.insert(name);
+            condition.push(format!("{name} = :{name}"));
+            call = call.expression_attribute_values(format!(":{name}"), theirs);
+        }
+    }
+    if remove.contains("boundTo") {
+        // The next join is an event of its own, as of one that was taken over; a request that tells nobody goes on so.
+        set.extend([
+            "joinEventFired = :no",
+            "joinVersion = linkVersion",
+            "expiresAt = :end",
+        ]);
+        remove.extend(["boundFrom", "boundAt"]);
+        remove.extend(["joinedAt", "leftAt", "returnedAt", "joinedLink"]);
+        let is = |name: &str| item.get(name) == Some(&AttributeValue::Bool(true));
+        let tells_nobody = is("linkEventGivenUp")
+            && is("joinEventGivenUp")
+            && !is("weLinkEventFired")
+            && !is("joinEventFired");
+        if !tells_nobody {
+            remove.insert("joinEventGivenUp");
+        }
+        condition.push("isMoving = :yes".to_owned());
+        call = call
+            .expression_attribute_values(":end", n(end.seconds()))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true));
+    }
+    let mut change = String::new();
+    if !set.is_empty() {
+        change.push_str(&format!("SET {} ", set.join(", ")));
+    }
+    if !remove.is_empty() {
+        let remove: Vec<&str> = remove.into_iter().collect();
+        change.push_str(&format!("REMOVE {}", remove.join(", ")));
     }
     let call = call
-        .update_expression(change.join(" "))
+        .update_expression(change.trim_end())
         .condition_expression(condition.join(" AND "));
-    let Err(error) = call.send().await else {
-        return Ok(());
+    unless_changed(table, call, "UpdateItem to forget a former holder").await
+}
+
+/// What was told of the person goes; what is told of somebody else, who may still wait for it, does not name them any more.
+async fn forget_delivery(
+    table: &Table,
+    item: &Item,
+    keys: &PersonKeys,
+    own: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let is_own = text(item, "requestId").is_some_and(|id| own.contains(id));
+    let is_about = text(item, "telegramUserId") == Some(&keys.person.to_string());
+    let body = text(item, "body").filter(|_| !is_own && !is_about);
+    let left = body.and_then(|body| Some((body, without(body, |named| named == keys.person)?)));
+    // Named in another way, it can only go as a whole.
+    let left = left.filter(|(_, left)| !names_person(left, keys.person.0));
+    let Some((read, left)) = left else {
+        return delete(table, item, &["endpointShard", "event"]).await;
     };
-    match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Contended {
-            table: table.name.clone(),
-        }),
-        _ => Err(table.fault("UpdateItem to forget a person in a history")(
-            error,
-        )),
-    }
+    let call = update(table, item, &["endpointShard", "event"])
+        .update_expression("SET body = :left")
+        .condition_expression("body = :read")
+        .expression_attribute_values(":left", s(left))
+        .expression_attribute_values(":read", s(read));
+    send(table, call, "UpdateItem to forget a person in a delivery").await
 }
 
 /// A link names its shop's user; that somebody is a member by a request is forgotten.
@@ -176,6 +254,23 @@ async fn delete(table: &Table, item: &Item, names: &[&str]) -> Result<(), StoreE
     deleted
         .map(|_| ())
         .map_err(table.fault("DeleteItem of what a table holds of a person"))
+}
+
+/// As [`send`], where what was read must still be so.
+async fn unless_changed(
+    table: &Table,
+    call: UpdateItemFluentBuilder,
+    operation: &'static str,
+) -> Result<(), StoreError> {
+    let Err(error) = call.send().await else {
+        return Ok(());
+    };
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Contended {
+            table: table.name.clone(),
+        }),
+        _ => Err(table.fault(operation)(error)),
+    }
 }
 
 async fn send(

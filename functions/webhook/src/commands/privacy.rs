@@ -7,8 +7,11 @@
 //!
 //! The jobs themselves are done by another function, each minute.
 
+use std::collections::BTreeSet;
+
 use domain::button::ButtonData;
-use domain::job::{JobId, JobKind};
+use domain::id::ChatId;
+use domain::job::{EraseQuestion, JobId, JobKind};
 use domain::message::{Button, Class};
 use domain::texts::{Address, Label, Text};
 use store::NewJob;
@@ -16,6 +19,7 @@ use tracing::info;
 
 use crate::Failure;
 use crate::conversation::Conversation;
+use crate::joins::request_of;
 
 /// Answers `/privacy`: what is kept, and what the person may do.
 pub(super) async fn run(conversation: &Conversation<'_>) -> Result<(), Failure> {
@@ -40,18 +44,55 @@ pub(crate) async fn export(conversation: &Conversation<'_>) -> Result<(), Failur
 
 /// Asks whether the person's data are to be erased, and says what ends with them.
 pub(crate) async fn ask(conversation: &Conversation<'_>) -> Result<(), Failure> {
-    let seats = conversation.seats_of(conversation.person()).await?.len();
-    let text = match u32::try_from(seats).unwrap_or(u32::MAX) {
+    let chats = chats_that_end(conversation).await?;
+    let text = match chats {
         0 => Text::EraseAsk,
         chats => Text::EraseAskSeats { chats },
     };
-    question(conversation, text, &Label::EraseYes, ButtonData::EraseYes).await
+    let yes = ButtonData::EraseYes(EraseQuestion::new(chats, conversation.app.clock.now()));
+    question(conversation, text, &Label::EraseYes, yes).await
 }
 
-/// Asks once more.
-pub(crate) async fn ask_again(conversation: &Conversation<'_>) -> Result<(), Failure> {
-    let text = Text::EraseAskAgain;
-    question(conversation, text, &Label::EraseNow, ButtonData::EraseNow).await
+/// Asks once more, if this is what they were asked a moment ago; else from the start.
+pub(crate) async fn ask_again(
+    conversation: &Conversation<'_>,
+    asked: EraseQuestion,
+) -> Result<(), Failure> {
+    let (chats, now) = (
+        chats_that_end(conversation).await?,
+        conversation.app.clock.now(),
+    );
+    if !asked.stands(chats, now) {
+        return ask(conversation).await;
+    }
+    let yes = ButtonData::EraseNow(EraseQuestion::new(chats, now));
+    question(conversation, Text::EraseAskAgain, &Label::EraseNow, yes).await
+}
+
+/// In how many chats the person's access ends with their data, claimed or joined by an invite link.
+async fn chats_that_end(conversation: &Conversation<'_>) -> Result<u32, Failure> {
+    let (app, person) = (conversation.app, conversation.person());
+    let now = app.clock.now();
+    let mut seats = app.seats.of(person).await?;
+    seats.retain(|seat| seat.is_admitted(now));
+    let mut chats: BTreeSet<ChatId> = seats.iter().map(|seat| seat.chat).collect();
+    for (id, canonical_id) in app.chats.all() {
+        if chats.contains(&canonical_id) {
+            continue;
+        }
+        let Some(request) = request_of(app, id, person).await? else {
+            continue;
+        };
+        let is_in = app.invites.get(request).await?.is_some_and(|invite| {
+            invite.telegram_user_id == Some(person)
+                && invite.joined_at.is_some()
+                && invite.left_at.is_none()
+        });
+        if is_in {
+            chats.insert(canonical_id);
+        }
+    }
+    Ok(u32::try_from(chats.len()).unwrap_or(u32::MAX))
 }
 
 async fn question(
@@ -68,8 +109,16 @@ async fn question(
     conversation.say(Class::Reply, html, buttons).await
 }
 
-/// Asks for the erasure of the person's data.
-pub(crate) async fn erase(conversation: &Conversation<'_>) -> Result<(), Failure> {
+/// Asks for the erasure of the person's data, if this is what they were asked a moment ago: a button stays in the chat for
+/// ever.
+pub(crate) async fn erase(
+    conversation: &Conversation<'_>,
+    asked: EraseQuestion,
+) -> Result<(), Failure> {
+    let chats = chats_that_end(conversation).await?;
+    if !asked.stands(chats, conversation.app.clock.now()) {
+        return ask(conversation).await;
+    }
     ask_for(conversation, JobKind::Erase).await?;
     conversation.answer(Text::EraseStarted).await
 }

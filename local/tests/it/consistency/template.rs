@@ -333,7 +333,7 @@ pub(super) fn problems(function: &Function, values: &[(&str, &str)]) -> Vec<Stri
 }
 
 /// The names that a function reads and can't do without, and the numbers that it reads with their bounds.
-fn read_by(function: &Function) -> (BTreeSet<String>, BTreeMap<String, (i64, i64)>) {
+pub(super) fn read_by(function: &Function) -> (BTreeSet<String>, BTreeMap<String, (i64, i64)>) {
     let missing = problems(function, &[]);
     let missing = missing
         .iter()
@@ -461,66 +461,6 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
         let prefix = json!({"!Sub": "${AWS::StackName}-"});
         let expected = (!granted.is_empty()).then_some(&prefix);
         assert_eq!(variables.get("TABLE_PREFIX"), expected, "{name}");
-    }
-}
-
-/// `NAME, default` as the code gives it: the default of `number("NAME", default, ...)`.
-fn default_in_code(name: &str) -> i64 {
-    let quoted = format!("\"{name}\",");
-    for (path, source) in product() {
-        if path.ends_with("banner.rs") {
-            continue;
-        }
-        let source = code(&source);
-        for (at, _) in source.match_indices(&quoted) {
-            let rest = source[at + quoted.len()..].trim_start();
-            let digits: String = rest
-                .chars()
-                .take_while(|c| c.is_ascii_digit() || *c == '_')
-                .filter(|c| *c != '_')
-                .collect();
-            if let Ok(number) = digits.parse() {
-                return number;
-            }
-        }
-    }
-    panic!("no default of {name} in the code")
-}
-
-#[test]
-fn numbers_have_one_default_and_one_range() {
-    let template = template();
-    let book = text("docs/OPERATIONS.md");
-    for (variable, parameter) in NUMBERS {
-        let readers = FUNCTIONS
-            .iter()
-            .filter_map(|function| read_by(function).1.remove(variable));
-        let ranges: BTreeSet<(i64, i64)> = readers.collect();
-        assert_eq!(
-            ranges.len(),
-            1,
-            "{variable} is read with the ranges {ranges:?}"
-        );
-        let (least, most) = ranges.into_iter().next().unwrap();
-        let declared = &template["Parameters"][parameter];
-        let default = default_in_code(variable);
-        assert_eq!(
-            (
-                &declared["Default"],
-                &declared["MinValue"],
-                &declared["MaxValue"]
-            ),
-            (&json!(default), &json!(least), &json!(most)),
-            "{parameter}"
-        );
-        let row = book
-            .lines()
-            .find(|line| line.starts_with(&format!("| `{variable}`")))
-            .unwrap_or_default();
-        assert!(
-            row.contains(&format!("| {default} | {least} to {most}")),
-            "docs/OPERATIONS.md on {variable}: {row:?}"
-        );
     }
 }
 
