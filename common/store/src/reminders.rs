@@ -52,7 +52,7 @@ impl Reminders {
     ) -> Result<(), StoreError> {
         let call = self.0.client.put_item().table_name(&self.0.name);
         call.item(LANE, s(lane(bot)))
-            .item(PLACE, s(format!("{}#{reminder}", time(at))))
+            .item(PLACE, s(place(at, reminder)))
             .send()
             .await
             .map_err(self.0.fault("PutItem of a reminder"))?;
@@ -114,7 +114,13 @@ impl Reminders {
     }
 }
 
-fn lane(bot: BotId) -> String {
+/// The place of a reminder in the partition of its bot.
+pub(super) fn place(at: Timestamp, reminder: Reminder) -> String {
+    format!("{}#{reminder}", time(at))
+}
+
+/// The partition of a bot's reminders.
+pub(super) fn lane(bot: BotId) -> String {
     format!("{bot}#reminders")
 }
 

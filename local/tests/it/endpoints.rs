@@ -202,6 +202,7 @@ async fn a_time_is_replayed_with_what_was_delivered_too_if_that_is_asked_for() {
     }
     let unknown = json!({"eventId": format!("evt_{:015}_{}", 1, "a".repeat(32))});
     assert_eq!(replay(unknown).await.refusal(), (404, "not_found"));
+    stack.run_until_idle().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -238,7 +238,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::TopicHead { person, language } => format!("<b>{person}</b>\nLíngua: {language}"),
         Text::TopicNoSeat => "Sem lugar em nenhum chat.".into(),
         Text::TopicSent => "Enviado à pessoa:".into(),
-        Text::TopicSentBy { actor } => format!("Enviado por {actor}:"),
+        Text::TopicSentBy { actor } => format!("Enviada por {actor}:"),
         Text::TopicUnknownCommand => "Não conheço este comando. Nada foi enviado à pessoa.".into(),
         Text::TopicShared => "Várias pessoas escrevem neste tópico. Responda a uma das mensagens delas, para que eu saiba para quem é. \
             Nada foi enviado."

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::super::item::{Item, n, s};
+use super::super::item::{Item, Reader, n, s};
 use super::super::relay_map::topic_of_key;
-use super::super::{StoreError, Table};
+use super::super::{StoreError, Table, reminders};
 use super::{Holding, PersonKeys, Personal, PersonalTable};
 use domain::id::{BotId, ChatId, InviteLink, LinkHash, RequestId, TelegramUserId};
 use domain::job::names_person;
 use domain::lease::LimitKey;
 use domain::member::entitlement::EntitlementId;
 use domain::message::{Class, MessageLane};
+use domain::reminder::Reminder;
 use domain::task::Lane;
 
 /// What leads from a seat to its requests.
@@ -217,7 +218,13 @@ impl Personal {
         }
         bots.extend(keys.bot);
         let mut found = Vec::new();
+        let reminder = self.reminder(keys.person).await?;
+        let mut reminders = Vec::new();
         for bot in bots {
+            if let Some(place) = &reminder {
+                let key = [("lane", s(reminders::lane(bot))), ("messageId", s(place))];
+                reminders.extend(get(table, &key).await?);
+            }
             let of_class = Class::ALL.map(|class| MessageLane::of(bot, chat, class));
             let of_desk = self.desk.map(|desk| MessageLane::Group(bot, desk));
             let lanes = of_class.into_iter().chain(of_desk);
@@ -231,7 +238,22 @@ impl Personal {
                 || text(task, "owner") == Some(&person)
                 || text(task, "messageId").is_some_and(|place| places.contains(place))
         });
+        found.extend(reminders);
         Ok(found)
+    }
+
+    /// The place of the reminder to close the person's topic.
+    async fn reminder(&self, person: TelegramUserId) -> Result<Option<String>, StoreError> {
+        let people = self.table("People");
+        let Some(item) = get(&people, &[("telegramUserId", s(person))]).await? else {
+            return Ok(None);
+        };
+        let reader = Reader {
+            table: &people,
+            item: &item,
+        };
+        let at = reader.optional_instant("topicReminderAt")?;
+        Ok(at.map(|at| reminders::place(at, Reminder::Silence(person))))
     }
 
     /// The person's topics in the operators' chat: one, or two if the answer to its creation was lost.
