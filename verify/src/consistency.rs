@@ -275,11 +275,8 @@ fn joins(
         };
         let owner = owner.or_else(|| requests.values().find(is_of_former_holder));
         let is_right = match owner {
-            Some(item)
-                if item["inviteLink"] != data["inviteLink"] && is_of_former_holder(&item) =>
-            {
-                true
-            }
+            // While it moves it is the former holder's, who may join by then: that is told with the link of the move.
+            Some(item) if is_of_former_holder(&item) => true,
             owner => owner.is_some_and(agrees),
         };
         if !is_right {
