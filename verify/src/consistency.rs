@@ -275,8 +275,13 @@ fn joins(
         };
         let owner = owner.or_else(|| requests.values().find(is_of_former_holder));
         let is_right = match owner {
-            // While it moves it is the former holder's, who may join by then: that is told with the link of the move.
-            Some(item) if is_of_former_holder(&item) => true,
+            Some(item)
+                if item["inviteLink"] != data["inviteLink"] && is_of_former_holder(&item) =>
+            {
+                true
+            }
+            // Its holder may join while it moves: that is told with the link of the move.
+            Some(item) if item["boundFrom"] == data["telegramUserId"] => is_of_former_holder(&item),
             owner => owner.is_some_and(agrees),
         };
         if !is_right {

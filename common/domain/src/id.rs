@@ -137,6 +137,15 @@ impl InvalidRequestId {
 #[serde(transparent)]
 pub struct ChatId(pub i64);
 
+impl ChatId {
+    /// Whether it is a group that may become a supergroup, with another id. Supergroups and channels have ids below that of
+    /// every group, and keep them (Bot API dialog ids).
+    #[must_use]
+    pub const fn is_basic_group(self) -> bool {
+        -1_000_000_000_000 < self.0 && self.0 < 0
+    }
+}
+
 impl fmt::Display for ChatId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -23,8 +23,6 @@ use crate::App;
 
 /// How many reminders of a bot one tick looks at.
 const REMINDERS: i32 = 25;
-/// Below it are the ids of supergroups and channels, which become nothing else.
-const BASIC_GROUPS: i64 = -1_000_000_000_000;
 
 /// Looks at what is due of a bot, and begins nothing after `until`. What can't be seen to is left to the next tick.
 pub(crate) async fn look(app: &App, telegram: &Telegram, until: Instant) {
@@ -139,7 +137,7 @@ async fn is_ours(app: &App, telegram: &Telegram, chat: ChatId) -> Result<bool, T
     }
     // A group that becomes a supergroup has another id, and the bot is added to it by nobody with a role.
     let named = app.chats.all().map(|(chat, _)| chat);
-    for group in named.filter(|group| group.0 > BASIC_GROUPS) {
+    for group in named.filter(|group| group.is_basic_group()) {
         match telegram.chat(group).await {
             // It may have become the other one all the same: not every call says so.
             Ok(_) => return Ok(true),

@@ -36,8 +36,12 @@ impl MovedChats {
     }
 }
 
-/// Finds out whether the chat of an update is one of ours that got another id. It costs a read, of a chat that is none of ours.
+/// Finds out whether the chat of an update is one of ours that got another id. Where a group of ours may have got one, it costs a
+/// read of each chat that no setting names, and nothing else.
 pub(crate) async fn learn(app: &App, kind: &UpdateKind) -> Result<(), Failure> {
+    if !app.chats.all().any(|(chat, _)| chat.is_basic_group()) {
+        return Ok(());
+    }
     let chat = match kind {
         UpdateKind::Member(change) => change.chat(),
         UpdateKind::JoinRequest(request) => Some(request.chat),

@@ -16,7 +16,7 @@ use domain::message::{Button, ButtonAction, Class, Content, Message, MessageId};
 use domain::texts::{Label, LabelName, Language, Name, Text};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
-use store::{ChatInfo, SeatWritten, StoreError};
+use store::{ChatInfo, FrontBot, SeatWritten, StoreError};
 use tracing::warn;
 
 use crate::App;
@@ -97,14 +97,42 @@ pub(crate) async fn tell(
     at: Timestamp,
     news: DoorNews,
 ) {
+    match door(app, chat).await {
+        Ok(Some(door)) => tell_at(app, &door, person, cause, at, news).await,
+        Ok(None) => {}
+        Err(fault) => not_told(chat, &fault),
+    }
+}
+
+/// A claimed chat, and the bot that people talk with.
+pub(crate) struct Door {
+    info: ChatInfo,
+    front: FrontBot,
+}
+
+/// What is said of a chat at its door needs this (2 read units); nothing of a chat that is not claimed: nobody asks there.
+pub(crate) async fn door(app: &App, chat: ChatId) -> Result<Option<Door>, StoreError> {
+    let Some(info) = app.chat_infos.get(chat).await? else {
+        return Ok(None);
+    };
+    let front = app.bot_infos.front().await?;
+    Ok(front.map(|front| Door { info, front }))
+}
+
+fn not_told(chat: ChatId, fault: &StoreError) {
+    warn!(chat.id = %chat, fault = "unavailable", "a person could not be told something: {}", chain(fault));
+}
+
+/// The same, at a door that is known.
+pub(crate) async fn tell_at(
+    app: &App,
+    Door { info, front }: &Door,
+    person: TelegramUserId,
+    cause: &str,
+    at: Timestamp,
+    news: DoorNews,
+) {
     let said = async {
-        let (front, info) = (
-            app.bot_infos.front().await?,
-            app.chat_infos.get(chat).await?,
-        );
-        let Some((front, info)) = front.zip(info) else {
-            return Ok(());
-        };
         let chosen = app
             .people
             .get(person)
@@ -121,7 +149,7 @@ pub(crate) async fn tell(
             class: age.map_or(Class::Transactional, |_| Class::Reply),
             content: Content::Text {
                 html: news.text(Name(&info.title)).html(language),
-                buttons: age.map_or_else(|| way_in(&info, language), |_| Vec::new()),
+                buttons: age.map_or_else(|| way_in(info, language), |_| Vec::new()),
                 protect: true,
                 silent: false,
             },
@@ -133,7 +161,7 @@ pub(crate) async fn tell(
         Ok::<_, StoreError>(())
     };
     if let Err(fault) = said.await {
-        warn!(chat.id = %chat, fault = "unavailable", "a person could not be told something: {}", chain(&fault));
+        not_told(info.canonical_chat, &fault);
     }
 }
 

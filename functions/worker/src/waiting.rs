@@ -1,8 +1,9 @@
 //! Who waits long at the door is told their place, once, and that they need not do anything.
 //!
-//! Best effort, and cheap: nothing is read while nobody waits so long. Else those who came to wait so long of late are read, a
-//! part of each lane by age, and those before them are counted. The id of the message is made of the task, so that whoever looks
-//! next says nothing twice; what can't be said is left out, and holds up no call.
+//! Best effort, and cheap: a dispatcher reads nothing while no task waits so long, and no lane is read of a chat that is not claimed.
+//! Else the tasks that came to wait so long of late are read, a part of each lane by age, and those before them are counted. The id
+//! of the message is made of the task, so that the next look says nothing twice; what can't be said is left out, and holds up no
+//! call.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use store::StoreError;
 use tracing::{info, warn};
 
 use crate::App;
-use crate::seat::{self, DoorNews};
+use crate::seat::{self, Door, DoorNews};
 
 /// How long a person waits who is told.
 const LONG: Duration = Duration::from_secs(20);
@@ -40,8 +41,9 @@ pub(crate) async fn tell(
     let to = now.minus(LONG);
     let from = to.minus(TOLD_WITHIN);
     let from = told_until.map_or(from, |told| told.max(from));
-    let waiting = match waiting(app, chat, (from, to)).await {
-        Ok(waiting) => waiting,
+    let (door, waiting) = match waiting(app, chat, (from, to)).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return told_until,
         Err(fault) => {
             warn!(chat.id = %chat, fault = "unavailable", "it can't be told who waits at the door: {}", chain(&fault));
             return told_until;
@@ -52,7 +54,7 @@ pub(crate) async fn tell(
     join_all(told.into_iter().map(async |(person, place, task)| {
         let cause = format!("{}#waiting", task.key());
         let news = DoorNews::Waiting(place);
-        seat::tell(app, (person, chat), &cause, task.created_at, news).await;
+        seat::tell_at(app, &door, person, &cause, task.created_at, news).await;
     }))
     .await;
     if number > 0 {
@@ -74,7 +76,10 @@ async fn waiting(
     app: &App,
     chat: ChatId,
     (from, to): (Timestamp, Timestamp),
-) -> Result<Waiting, StoreError> {
+) -> Result<Option<(Door, Waiting)>, StoreError> {
+    let Some(door) = seat::door(app, chat).await? else {
+        return Ok(None);
+    };
     let pages = Lane::mints(chat).map(async |lane| {
         let page = app.tasks.put_between(lane, (from, to), TOLD_MAX).await?;
         Ok::<_, StoreError>(page.split().0)
@@ -94,11 +99,12 @@ async fn waiting(
         let counts = Lane::mints(chat).map(|lane| app.tasks.count_before(lane, from));
         before = try_join_all(counts).await?.into_iter().sum();
     }
-    Ok(Waiting {
+    let waiting = Waiting {
         before,
         tasks,
         read_until,
-    })
+    };
+    Ok(Some((door, waiting)))
 }
 
 /// The people among them, each with their place: all are served in the order of age.
