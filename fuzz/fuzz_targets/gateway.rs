@@ -1,7 +1,7 @@
 //! A whole event of API Gateway (path, query, headers, body in base64 or not) to the functions that take calls.
 //!
 //! Every answer is a documented one, refusals quote nothing, nobody gets past without a secret, and no call without
-//! one reaches AWS. The page of a claim link is shown to whoever has its token, so a stranger sees that it is none.
+//! one reaches AWS. The page of a claim link is shown to the one who has its token, so a stranger sees that it is none.
 
 #![no_main]
 

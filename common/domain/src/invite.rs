@@ -450,7 +450,7 @@ impl Invite {
         }
     }
 
-    /// Whether a claim of it is there to be made, by whoever comes first.
+    /// Whether it can be claimed, by the first person who comes.
     ///
     /// # Errors
     /// Why it is not.

@@ -16,7 +16,7 @@ use super::message::{Class, Content, Message, SendFault};
 use super::texts::{Language, Text, html};
 use super::time::Timestamp;
 
-pub use shown::shown_line;
+pub use shown::{LINE_AGE, shown_line};
 pub use written::{DeskAuthor, DeskMessage, PrivateEdit, TopicReport, WrittenMessage};
 
 /// How late what follows from a message is still worth something.

@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_read_as_whoever_calls_it_reads_it() {
+    fn a_target_is_read_as_its_caller_reads_it() {
         let targets = CallTargets(ExemptHosts::parse("127.0.0.1:9000").unwrap());
         for url in [
             "https://shop.example/hooks?key=1",

@@ -132,7 +132,7 @@ pub fn claim_retention(env: &mut Env) -> Duration {
     Duration::from_secs(env.number("CLAIM_RETENTION_DAYS", 400, 28..=3650) * 24 * 3600)
 }
 
-/// `REBINDS_MAX`: how often a shop and whoever has it may have a seat moved within 30 days, together.
+/// `REBINDS_MAX`: how often a shop and the holder may have a seat moved within 30 days, together.
 pub fn rebinds_max(env: &mut Env) -> u32 {
     env.number("REBINDS_MAX", 3, 0..=50)
 }

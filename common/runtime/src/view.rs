@@ -32,7 +32,7 @@ pub struct InviteView {
     /// Whether somebody has claimed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed: Option<bool>,
-    /// Whether it moves to whoever comes with its present claim link.
+    /// Whether it moves to the person who comes with its present claim link.
     #[serde(skip_serializing_if = "Option::is_none")]
     is_moving: Option<bool>,
     link_event_fired: bool,

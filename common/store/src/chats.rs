@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
-use super::item::{Reader, link, n, s};
+use super::item::{Item, Reader, link, n, s};
 use super::{StoreError, Table};
 use domain::id::{BotId, ChatId, InviteLink};
 use domain::time::Timestamp;
@@ -66,14 +66,7 @@ impl ChatInfos {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn get(&self, canonical_chat: ChatId) -> Result<Option<ChatInfo>, StoreError> {
-        let call = self.0.client.get_item().table_name(&self.0.name);
-        let answer = call
-            .key(CHAT_ID, s(canonical_chat))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(self.0.fault("GetItem of a chat"))?;
-        let Some(item) = &answer.item else {
+        let Some(item) = &self.item(canonical_chat).await? else {
             return Ok(None);
         };
         let reader = Reader {
@@ -157,14 +150,7 @@ impl ChatInfos {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn canonical_of(&self, chat: ChatId) -> Result<Option<ChatId>, StoreError> {
-        let call = self.0.client.get_item().table_name(&self.0.name);
-        let answer = call
-            .key(CHAT_ID, s(chat))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(self.0.fault("GetItem of another id of a chat"))?;
-        let item = answer.item.unwrap_or_default();
+        let item = self.item(chat).await?.unwrap_or_default();
         let reader = Reader {
             table: &self.0,
             item: &item,
@@ -174,5 +160,24 @@ impl ChatInfos {
         canonical
             .transpose()
             .map_err(|_| self.0.malformed(CANONICAL_ID))
+    }
+
+    /// Whether anything is known of a chat by this id, which may be one that it got later (1 read unit).
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn knows(&self, chat: ChatId) -> Result<bool, StoreError> {
+        Ok(self.item(chat).await?.is_some())
+    }
+
+    async fn item(&self, chat: ChatId) -> Result<Option<Item>, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(CHAT_ID, s(chat))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of a chat"))?;
+        Ok(answer.item)
     }
 }

@@ -83,7 +83,7 @@ struct ClaimView {
     /// Who claimed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     bound_to: Option<TelegramUserId>,
-    /// Whether whoever comes with the link takes it over.
+    /// Whether the person who comes with the link takes it over.
     is_moving: bool,
 }
 

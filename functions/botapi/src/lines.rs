@@ -4,12 +4,10 @@
 //! its id is of the message; `messenger` sends it within a minute. What goes wrong with it is logged, and the caller hears that
 //! the message was sent.
 
-use std::time::Duration;
-
 use domain::actor::ActorRole;
 use domain::actor::passing::PassedCall;
 use domain::message::{Class, Message, MessageId, TopicOwner, TopicState};
-use domain::relay::{person_of, shown_line};
+use domain::relay::{LINE_AGE, person_of, shown_line};
 use domain::texts::html::escape;
 use domain::texts::{Name, Text};
 use domain::time::Timestamp;
@@ -19,9 +17,6 @@ use store::StoreError;
 use tracing::warn;
 
 use crate::ActorCall;
-
-/// How late a line is still worth something.
-const LINE_AGE: Duration = Duration::from_secs(3600);
 
 impl ActorCall<'_> {
     /// Has what was sent shown in the topic of its person, if it is open. Offers are not shown.

@@ -23,7 +23,7 @@ pub(crate) async fn deliver(
         return Ok(None);
     };
     if record.begun > TRIES_MAX {
-        // Whoever made the last try died over it.
+        // The run that made the last try died over it.
         app.deliveries
             .settle(due, claimed, None, HookState::Parked, None)
             .await?;

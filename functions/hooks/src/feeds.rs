@@ -133,7 +133,7 @@ async fn run_leased(
             FeedRunEnd::Lost => return Ok(()),
             FeedRunEnd::Left => Some(Duration::ZERO),
             FeedRunEnd::Dry(wakes_at) => {
-                // Whoever rang while the lease was ours found nothing to do.
+                // Bells that came while the lease was ours found nothing to do.
                 if app.bots.feed_head(bot).await? > head {
                     continue;
                 }

@@ -104,8 +104,8 @@ pub async fn handle(app: &App, invocation: Invocation, deadline: Instant) -> Hoo
     }
 }
 
-/// Makes the deliveries that are due, and sends actors their updates. Messages that it answers as failed are shown again by SQS, and after five times go to
-/// the dead-letter queue; nothing is lost by that.
+/// Makes the deliveries that are due, and sends actors their updates. Messages that it answers as failed are shown again by SQS,
+/// and after five times go to the dead-letter queue; nothing is lost by that.
 pub async fn answer_bells(app: &App, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
     let is_bell = |message: &&_| Envelope::<HookBell>::open(message).is_ok();
     let (bells, poison): (Vec<_>, Vec<_>) = batch.records.iter().partition(is_bell);

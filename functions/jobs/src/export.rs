@@ -83,7 +83,7 @@ async fn write(app: &App, job: &JobRecord, person: TelegramUserId) -> Result<(),
         app.jobs.put_line(&job.id, (&run, lines), part, end).await?;
         lines += 1;
     }
-    // Whoever knows it has the file: of the system's own randomness.
+    // It is the key to the file: of the system's own randomness.
     let secret = uuid::Uuid::new_v4().simple().to_string();
     let file = ExportFile {
         run,

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Where Telegram says they are is heard meanwhile: who was let in a moment before their seat ended is taken out when their
-//! join is reported. Whoever administers a chat stays, and so does whom a person put in by hand.
+//! join is reported. An administrator of a chat stays, and so does whom a person put in by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -44,7 +44,14 @@ pub(crate) async fn look(app: &App, telegram: &Telegram, until: Instant) {
                     fault.is_lasting()
                 }
             },
-            Some(Reminder::ForeignChat(chat)) => foreign(app, telegram, chat).await,
+            Some(Reminder::ForeignChat(chat)) => match is_paused(app, bot, chat).await {
+                Ok(false) => foreign(app, telegram, chat).await,
+                Ok(true) => false,
+                Err(fault) => {
+                    failed(bot, &fault);
+                    false
+                }
+            },
             None => {
                 error!(bot.id = %bot, fault = "poison", "a reminder can't be read, it is deleted");
                 true
@@ -105,6 +112,14 @@ async fn silence(
         "a topic in which nobody has said anything for 14 days is closed"
     );
     app.topics.remind(owner, at, None).await
+}
+
+/// Whether Telegram has told the bot to wait, or the chat: nobody calls it then, and the next tick looks again.
+async fn is_paused(app: &App, bot: BotId, chat: ChatId) -> Result<bool, StoreError> {
+    let (lease, now) = (app.limits.get(bot).await?, app.clock.now());
+    let pauses = [lease.pauses.get(&bot), lease.chat_pauses.get(&chat)];
+    let mut pauses = pauses.into_iter().flatten();
+    Ok(pauses.any(|pause| pause.until > now))
 }
 
 /// Leaves a chat that is none of ours; answers whether that is settled.

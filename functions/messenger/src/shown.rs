@@ -3,19 +3,14 @@
 //! A line follows from its message, so it is put once; it comes after what people say to each other, and is dropped if it comes
 //! late. None is worth a message that is sent twice, so whatever goes wrong with it is logged and nothing else.
 
-use std::time::Duration;
-
 use domain::message::{Class, Content, Message, TopicOwner, TopicState};
-use domain::relay::{person_of, shown_line};
+use domain::relay::{LINE_AGE, person_of, shown_line};
 use domain::texts::Text;
 use runtime::telemetry::chain;
 use store::StoreError;
 use tracing::warn;
 
 use crate::App;
-
-/// How late a line is still worth something.
-const LINE_AGE: Duration = Duration::from_secs(3600);
 
 /// Has a message that was sent to a person shown in their topic, if it is open.
 pub(crate) async fn show(app: &App, message: &Message) {

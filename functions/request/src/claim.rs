@@ -215,7 +215,7 @@ async fn bind(
     Ok(true)
 }
 
-/// Ends what a voided request gave to whoever has claimed it; answers whose right ended, and when: that may be before, if it
+/// Ends what a voided request gave to the person who claimed it; answers whose right ended, and when: that may be before, if it
 /// had ended otherwise. Durable on return; done twice it is as done once.
 pub(crate) async fn close(
     app: &App,

@@ -318,7 +318,7 @@ async fn repeated(
     })
 }
 
-/// Has the bot tell an invite link to a buyer whom the shop knows; whoever has a claim link has it from the shop. Once,
+/// Has the bot tell an invite link to a buyer whom the shop knows; a claim link they have from the shop. Once,
 /// however often a payment is reported. What can't be told holds up no payment: the shop has the link.
 async fn tell(app: &App, invite: &Invite, person: Option<TelegramUserId>) {
     let link = invite.invite_link.as_ref();

@@ -1,4 +1,4 @@
-//! `GET /v1/exports/{file}`: the file of all that is known of a person, for whoever has its address.
+//! `GET /v1/exports/{file}`: the file of all that is known of a person, for those who have its address.
 //!
 //! The address is its key: 32 drawn digits that the person was sent, or an operator. It works for a day, and as often as it
 //! is opened until then: apps open an address by themselves to show what is behind it.

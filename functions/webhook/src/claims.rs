@@ -93,9 +93,7 @@ impl Conversation<'_> {
     }
 
     async fn say_ended(&self, invite: &Invite) -> Result<(), Failure> {
-        let chat = invite.canonical_chat;
-        let info = self.app.chat_infos.get(chat).await?;
-        let title = info.map_or_else(|| chat.to_string(), |info| info.title);
+        let title = self.title(invite.canonical_chat).await?;
         let chat = Name(&title);
         self.answer(Text::SeatEnded { chat }).await
     }

@@ -181,6 +181,12 @@ impl<'a> Conversation<'a> {
         Ok(true)
     }
 
+    /// The title of a chat, or its id before `setup` has seen it.
+    pub(crate) async fn title(&self, canonical: ChatId) -> Result<String, Failure> {
+        let info = self.app.chat_infos.get(canonical).await?;
+        Ok(info.map_or_else(|| canonical.to_string(), |info| info.title))
+    }
+
     /// The chats that a person may be in now, with their seats.
     pub(crate) async fn seats_of(
         &self,

@@ -1,8 +1,8 @@
 //! What is written in the operators' chat: answers to people, commands, and what Telegram reports of topics.
 //!
 //! All that stands in a topic of the bot is sent to its person, but for what begins with `/`: a command, or, with `//`, words
-//! among operators. Whoever is in the chat may answer people; a command asks for its role, as it does in private. Each message is put once, since its id is of the update; whatever else is written is the same when it is
-//! written twice. So an update that is sent again does what the first one died before.
+//! among operators. Every person in the chat may answer people; a command asks for its role, as it does in private. Each message
+//! is put once, since its id is of the update; whatever else is written is the same when it is written twice. So an update that is sent again does what the first one died before.
 
 use domain::command::{CommandName, CommandPlace, Role, WrittenCommand};
 use domain::id::{ChatId, TelegramUserId};
@@ -73,7 +73,7 @@ pub(crate) async fn wrote(
     Ok(UpdateOutcome::Handled)
 }
 
-/// Handles a command, of whoever has the role that it takes. It is about the person of the topic, unless it names another
+/// Handles a command, of a person with the role that it takes. It is about the person of the topic, unless it names another
 /// one, and is answered where it stands.
 async fn commanded(
     app: &App,
@@ -113,7 +113,7 @@ async fn commanded(
     Ok(UpdateOutcome::Handled)
 }
 
-/// The talk with whoever wrote a command, in the language of the chat; nothing if it is to be met with silence.
+/// The talk with the author of a command, in the language of the chat; nothing if it is to be met with silence.
 async fn talk<'a>(
     app: &'a App,
     cause: RelayCause,

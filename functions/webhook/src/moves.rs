@@ -13,7 +13,7 @@
 use domain::action;
 use domain::button::ButtonData;
 use domain::history::HOLDER;
-use domain::id::{ChatId, RequestId};
+use domain::id::RequestId;
 use domain::message::{Button, ButtonAction, Class};
 use domain::rebind::Rebind;
 use domain::texts::{Address, Label, Name, Text};
@@ -34,7 +34,7 @@ pub(crate) async fn ask(conversation: &Conversation<'_>, id: RequestId) -> Resul
     }) else {
         return conversation.answer(Text::ChangedMeanwhile).await;
     };
-    let title = title(conversation, invite.canonical_chat).await?;
+    let title = conversation.title(invite.canonical_chat).await?;
     let chat = Name(&title);
     let seat = app.seats.get(conversation.person(), invite.canonical_chat);
     if invite.is_ended_in(&seat.await?) {
@@ -77,7 +77,7 @@ pub(crate) async fn confirmed(
         return conversation.answer(Text::ChangedMeanwhile).await;
     };
     info!(invite.id = %id, outcome = "moving", is_repeated = !is_news, "a person has their seat moved to another account");
-    let title = title(conversation, invite.canonical_chat).await?;
+    let title = conversation.title(invite.canonical_chat).await?;
     let text = Text::MoveReady {
         chat: Name(&title),
         link: Address(link.expose()),
@@ -104,10 +104,4 @@ async fn refused(
         _ => Text::ChangedMeanwhile,
     };
     conversation.answer(text).await
-}
-
-/// The title of a chat, or its id before `setup` has seen it.
-async fn title(conversation: &Conversation<'_>, chat: ChatId) -> Result<String, Failure> {
-    let info = conversation.app.chat_infos.get(chat).await?;
-    Ok(info.map_or_else(|| chat.to_string(), |info| info.title))
 }

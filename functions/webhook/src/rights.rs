@@ -109,7 +109,7 @@ async fn elsewhere(
     Ok(UpdateOutcome::Handled)
 }
 
-/// Has the bot leave a chat, in a while. One that `setup` knows was sold once.
+/// Has the bot leave a chat, in a while. One that is in `Chats`, by any of its ids, was sold once.
 async fn foreign(
     app: &App,
     bot: BotId,
@@ -118,9 +118,7 @@ async fn foreign(
     let chat = membership.chat;
     let known = app.people.get(membership.by.person).await?;
     let has_role = known.is_some_and(|known| known.role.is_some());
-    let is_known = app.chat_infos.get(chat).await?.is_some()
-        || app.chat_infos.canonical_of(chat).await?.is_some();
-    if has_role || is_known {
+    if has_role || app.chat_infos.knows(chat).await? {
         return Ok(UpdateOutcome::Ignored);
     }
     let at = leaves_at(membership.at);

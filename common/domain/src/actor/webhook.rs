@@ -69,7 +69,7 @@ impl WebhookRefusal {
 }
 
 impl ActorWebhook {
-    /// The webhook that is asked for. The URL is judged by whoever calls it.
+    /// The webhook that is asked for. Its caller judges the URL.
     ///
     /// # Errors
     /// [`WebhookRefusal`].
@@ -168,7 +168,7 @@ impl WebhookProgress {
         self.failing.remove(&seq);
     }
 
-    /// An update that was written into the feed at `written_at` was not taken, for this reason, and whoever refused it asked
+    /// An update that was written into the feed at `written_at` was not taken, for this reason, and the receiver asked
     /// for a wait, or not.
     pub fn refuse(
         &mut self,

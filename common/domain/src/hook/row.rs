@@ -10,7 +10,7 @@ use super::super::time::Timestamp;
 pub const SHARDS: u8 = 8;
 /// How long the record of a delivery is kept.
 pub const ROW_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// For how long a delivery is its caller's: whoever finds it due after that calls again.
+/// For how long a delivery is its caller's: the run that finds it due after that calls again.
 pub const LEASE: Duration = Duration::from_secs(60);
 /// From this age on nothing is announced: the record of the first delivery may be forgotten, and a repeat would be another.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(29 * 24 * 3600);

@@ -1,15 +1,19 @@
 //! What the bot has said to a person, as a line of their topic.
 
+use std::time::Duration;
+
 use super::super::claim::{without_invite_links, without_payloads};
 use super::super::message::{Content, TopicOwner};
 use super::super::texts::html::cut;
 use super::super::texts::{Language, Text};
 
+/// How late a line is still worth something.
+pub const LINE_AGE: Duration = Duration::from_secs(3600);
 /// The most UTF-16 units of what was said that are shown.
 const LINE_UNITS: usize = 300;
 
-/// The line below `head` that shows what was said, as HTML: cut, and without claim links, tokens and invite links: whoever is in
-/// the operators' chat could be faster than who paid. It arrives without a sound.
+/// The line below `head` that shows what was said, as HTML: cut, and without claim links, tokens and invite links: a person in
+/// the operators' chat could use it before the buyer does. It arrives without a sound.
 #[must_use]
 pub fn shown_line(head: Text<'_>, said: &str, owner: TopicOwner, language: Language) -> Content {
     let said = cut(&without_invite_links(&without_payloads(said)), LINE_UNITS);

@@ -105,7 +105,7 @@ static ENGLISH: ClaimPageWords = ClaimPageWords {
         title: "Not right now",
         lead: "This page can't be shown at the moment. Please load it again in a minute. Your link stays good.",
     },
-    once: "The link is for you alone: whoever uses it first has the access. Please don't pass it on.",
+    once: "The link is for you alone: the first person who uses it has the access. Please don't pass it on.",
     in_app: "Open in Telegram",
     in_browser: "Open in the browser",
     to_bot: "Open the bot",

@@ -14,7 +14,7 @@ use domain::actor::{Actor, ActorName};
 use domain::id::FeedSeq;
 use domain::time::Timestamp;
 
-/// What ends with a webhook, and with each change of one: whoever sends by the former one stops, and what failed is sent
+/// What ends with a webhook, and with each change of one: a run that sends by the former one stops, and what failed is sent
 /// again at once.
 const OF_SENDING: &str =
     "webhookHolder, webhookUntil, webhookFailing, webhookFailedAt, webhookFailure";

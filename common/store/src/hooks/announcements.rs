@@ -1,7 +1,7 @@
 //! What those have who cause something that endpoints want to know.
 //!
-//! Whoever has an effect announces it before it answers, settles its task or marks its update done. If it dies in between,
-//! whoever woke it repeats the effect, and with it the announcement: its id is that of its cause, so it is put once.
+//! A function announces its effect before it answers, settles its task or marks its update done. If it dies in between,
+//! the caller, the task or the update is repeated, and with it effect and announcement: its id is that of its cause, so it is put once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -128,7 +128,7 @@ impl Invites {
     }
 
     /// Gives the request the claim link `next` of the next claim version, if it is still as `read` shows it, and notes
-    /// `entry`. From then on the seat is for whoever comes with that link; its event is pending, if a shop sold it. One that
+    /// `entry`. From then on the seat is for the person who comes with that link; its event is pending, if a shop sold it. One that
     /// was stolen says so until it is claimed. Durable on [`Acted::Done`].
     ///
     /// # Errors

@@ -112,12 +112,6 @@ impl Conversation<'_> {
         Ok(Some((person, named)))
     }
 
-    /// The title of a chat, or its id before `setup` has seen it.
-    pub(super) async fn title(&self, canonical: ChatId) -> Result<String, Failure> {
-        let info = self.app.chat_infos.get(canonical).await?;
-        Ok(info.map_or_else(|| canonical.to_string(), |info| info.title))
-    }
-
     /// Until when a seat lets its person in, as a line.
     pub(super) fn line_of(&self, seat: &Seat, title: &str) -> String {
         let standing = seat.standing(self.app.clock.now());

@@ -152,7 +152,7 @@ async fn large_bodies_without_a_key_that_works_take_no_place_of_others() {
     let large = crm.send("getMe", kind, vec![b'x'; 2 * 1024 * 1024]);
     let taken = tokio::time::timeout(Duration::from_secs(9), large).await;
     assert_eq!(taken.expect("nobody is before it").status, 200);
-    // Whoever sends all of it hears why it is refused.
+    // A caller who sends all of it hears why it is refused.
     let wrong = stack.actor_with("1:wrong");
     let refused = wrong.send("getMe", kind, vec![b'x'; 2 * 1024 * 1024]);
     assert_eq!(refused.await.status, 401);

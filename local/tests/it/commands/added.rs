@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
+use domain::id::BotId;
+use domain::lease::Paused;
+use domain::limiter::Pause;
+use domain::time::Timestamp;
 use local::harness::{ExternalServices, TestStack, any_port, until};
+use local::resources::MESSAGES_TICK_TIMEOUT;
 use local::stack::Data;
 use simulators::telegram::{ChatKind, MemberStatus, OWNER_ID, Rights};
+use store::RateLimits;
 
 use super::{CLAIMED, OWNER, last, said};
 
@@ -44,6 +50,27 @@ async fn a_chat_to_which_somebody_without_a_role_added_the_bot_is_left_after_ten
     assert!(is_in(&stack));
     later(&stack).await;
     assert!(!is_in(&stack));
+    assert_eq!(stack.telegram.count("leaveChat"), 1);
+}
+
+#[tokio::test]
+async fn no_chat_is_left_while_telegram_has_the_bot_wait() {
+    let stack = added(&[]).await;
+    stack.telegram.demote_bot(stack.bot_id, FOREIGN);
+    stack.run_until_idle().await;
+    let (bot, now) = (
+        BotId(u64::try_from(stack.bot_id).unwrap()),
+        Timestamp::from_ms(stack.clock.now_ms()),
+    );
+    let limits = RateLimits::of_messages(stack.dynamodb(), &mut stack.config());
+    let wait = Pause::new(TEN_MINUTES * 3, now);
+    limits.pause(bot, Paused::Bot(bot), wait).await.unwrap();
+    stack.clock.advance(TEN_MINUTES * 2);
+    let deadline = tokio::time::Instant::now() + MESSAGES_TICK_TIMEOUT;
+    stack.functions().get("messenger").tick(deadline).await;
+    assert_eq!(stack.telegram.count("leaveChat"), 0);
+    assert_eq!(stack.reminders().await.len(), 1);
+    later(&stack).await;
     assert_eq!(stack.telegram.count("leaveChat"), 1);
 }
 

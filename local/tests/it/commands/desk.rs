@@ -1,4 +1,4 @@
-//! Commands in the operators' chat: by the role of whoever writes them, about the person of the topic, answered where they
+//! Commands in the operators' chat: by the role of their author, about the person of the topic, answered where they
 //! stand.
 
 use local::harness::TestStack;

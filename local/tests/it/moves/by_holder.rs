@@ -1,4 +1,4 @@
-//! Whoever has a seat moves it by the buttons of `/access`.
+//! The holder moves a seat by the buttons of `/access`.
 
 use futures_util::future::join_all;
 use local::harness::{LINK_CREATED, TestStack};
@@ -126,6 +126,33 @@ async fn she_moves_her_seat_to_her_other_account_by_two_buttons() {
     presses(&stack, 7, &format!("~account:{id}")).await;
     assert!(said(&last(&stack, 7)).contains("changed meanwhile"));
     assert_eq!(claim_of(&stack, &id).await, moved);
+}
+
+#[tokio::test]
+async fn who_lost_a_stolen_seat_gets_no_link_of_it_by_the_buttons_of_before() {
+    let (stack, id, _) = seated(&[]).await;
+    let new = moved(&stack, &id, json!({"stolen": true})).await;
+    stack.run_until_idle().await;
+    let claim = claim_of(&stack, &id).await;
+    assert_eq!(claim["version"], 1);
+    // As they stood there before the shop's call, and made up for the version of now.
+    for data in ["account", "move:0", "move:1"] {
+        let data = match data.split_once(':') {
+            Some((name, version)) => format!("~{name}:{id}:{version}"),
+            None => format!("~{data}:{id}"),
+        };
+        presses(&stack, 7, &data).await;
+        assert!(
+            said(&last(&stack, 7)).contains("changed meanwhile"),
+            "{data}"
+        );
+    }
+    assert_eq!(claim_of(&stack, &id).await, claim);
+    let heard = stack.customer(7).messages_of(stack.bot_id);
+    assert!(heard.iter().all(|message| !message.text.contains(&new)));
+    stack.customer(8).claim_by(&new);
+    stack.run_until_idle().await;
+    assert!(!stack.customer(8).ways_in(stack.bot_id).is_empty());
 }
 
 #[tokio::test]
