@@ -11,6 +11,8 @@ use simulators::webengage::WebEngage;
 const BOT_TOKEN: &str = "123456789:simulated-bot-of-the-stack-0000000";
 /// The simulated chat.
 const CHAT_ID: i64 = -1_001_234_567_890;
+/// The id of the simulated chat if it is a group: those of supergroups lie below.
+const GROUP_ID: i64 = -4_242_424_242;
 /// The simulated WebEngage account.
 const LICENSE: &str = "simulated";
 
@@ -36,6 +38,7 @@ impl Externals {
     pub(crate) async fn start(
         env: &mut HashMap<String, String>,
         clock: &Clock,
+        chat: ChatKind,
     ) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let set = |env: &HashMap<String, String>, name| {
@@ -46,20 +49,24 @@ impl Externals {
         if !set(env, "TELEGRAM_BOT_TOKEN") {
             let server = Telegram::start(any_port, clock.clone()).await?;
             let bot_id = server.add_bot(BOT_TOKEN);
-            server.add_chat(CHAT_ID, "Premium Club", ChatKind::Supergroup);
-            server.make_admin(bot_id, CHAT_ID, Rights::all());
+            let chat_id = match chat {
+                ChatKind::Group => GROUP_ID,
+                _ => CHAT_ID,
+            };
+            server.add_chat(chat_id, "Premium Club", chat);
+            server.make_admin(bot_id, chat_id, Rights::all());
             if let Some(desk) = env.get("OPERATOR_CHAT_ID").and_then(|id| id.parse().ok()) {
                 server.add_chat(desk, "Operators", ChatKind::Supergroup);
                 server.make_forum(desk);
                 server.make_admin(bot_id, desk, Rights::all());
             }
             env.insert("TELEGRAM_BOT_TOKEN".to_owned(), BOT_TOKEN.to_owned());
-            env.insert("TELEGRAM_CHAT_ID".to_owned(), CHAT_ID.to_string());
+            env.insert("TELEGRAM_CHAT_ID".to_owned(), chat_id.to_string());
             env.insert("TELEGRAM_API_BASE".to_owned(), server.url());
             externals.telegram = Some(SimulatedTelegram {
                 server,
                 bot_id,
-                chat_id: CHAT_ID,
+                chat_id,
             });
         }
         if !set(env, "WEBENGAGE_API_KEY") {

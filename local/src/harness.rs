@@ -32,7 +32,7 @@ use std::time::Duration;
 use runtime::aws::Shared;
 use simulators::aws::Aws;
 use simulators::clock::Clock;
-use simulators::telegram::Telegram;
+use simulators::telegram::{ChatKind, Telegram};
 use simulators::webengage::WebEngage;
 
 use crate::functions::{FUNCTIONS, Function, Functions};
@@ -90,6 +90,13 @@ impl TestStack {
     /// A local stack in memory, with these variables.
     pub async fn with(env: &[(&str, &str)]) -> Self {
         Self::with_data(Data::Ephemeral, env).await
+    }
+
+    /// A local stack in memory whose chat is a group, which may become a supergroup, with these variables.
+    pub async fn with_group(env: &[(&str, &str)]) -> Self {
+        let options = options(any_port(), Data::Ephemeral, env, &Clock::new());
+        let chat = ChatKind::Group;
+        Self::started(Options { chat, ..options }).await
     }
 
     /// A local stack whose data lies in a folder.
@@ -293,6 +300,7 @@ pub fn any_port() -> SocketAddr {
 fn options(listen: SocketAddr, data: Data, env: &[(&str, &str)], clock: &Clock) -> Options {
     Options {
         functions: &FUNCTIONS,
+        chat: ChatKind::Supergroup,
         listen,
         aws_listen: any_port(),
         data,

@@ -93,6 +93,7 @@ async fn run() -> anyhow::Result<()> {
     log(&env, &timeline);
     let starting = Stack::start(Options {
         functions: &FUNCTIONS,
+        chat: simulators::telegram::ChatKind::Supergroup,
         listen: arguments.listen,
         aws_listen: arguments.aws_listen,
         data: match (arguments.ephemeral, arguments.fsync) {

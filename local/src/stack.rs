@@ -67,6 +67,8 @@ pub struct Options {
     pub supervision: Supervision,
     /// The functions that it runs.
     pub functions: &'static [Function],
+    /// What the simulated chat is: a group may become a supergroup.
+    pub chat: simulators::telegram::ChatKind,
 }
 
 /// A running local stack; dropped, it stops.
@@ -108,6 +110,7 @@ impl Stack {
             timeline,
             supervision,
             functions: registry,
+            chat,
         } = options;
         let given = env.clone();
         let is_synced = matches!(data, Data::Folder(_));
@@ -138,7 +141,7 @@ impl Stack {
             .with_context(|| format!("listening on {listen}"))?;
         let url = format!("http://{}", listener.local_addr()?);
         let aws = Aws::start(aws_listen, storage, clock.clone()).await?;
-        let externals = Externals::start(&mut env, &clock).await?;
+        let externals = Externals::start(&mut env, &clock, chat).await?;
         let is_simulated = externals.telegram.is_some() && externals.webengage.is_some();
         if let Some(folder) = &folder {
             folder.recall_clock(&clock, is_simulated)?;

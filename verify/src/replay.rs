@@ -126,6 +126,7 @@ async fn start_stack() -> anyhow::Result<Stack> {
         timeline: Timeline::default(),
         supervision: Supervision::Off,
         functions: &FUNCTIONS,
+        chat: simulators::telegram::ChatKind::Supergroup,
     })
     .await
 }

@@ -160,7 +160,8 @@ impl DeliveryRun<'_> {
                     return;
                 }
                 if std::mem::take(&mut self.is_to_look_again) {
-                    tokio::time::sleep(LOOK_AFTER).await;
+                    let clock = &self.app.clock;
+                    clock.sleep_until(clock.now().plus(LOOK_AFTER)).await;
                 }
                 continue;
             }

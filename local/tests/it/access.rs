@@ -16,7 +16,15 @@ const SECONDS: Duration = Duration::from_secs(2);
 
 /// A stack in which Alice has bought a seat and claimed it, and her claim link.
 async fn claimed() -> (TestStack, String) {
-    let stack = TestStack::with(&[CLAIMED]).await;
+    claimed_in(TestStack::with(&[CLAIMED]).await).await
+}
+
+/// The same in a group.
+async fn claimed_group() -> (TestStack, String) {
+    claimed_in(TestStack::with_group(&[CLAIMED]).await).await
+}
+
+async fn claimed_in(stack: TestStack) -> (TestStack, String) {
     let link = bought(&stack, "T1").await;
     stack.customer(ALICE).claim_by(&link);
     stack.run_until_idle().await;
@@ -189,7 +197,7 @@ async fn comes_and_goes_in_the_new_chat(stack: &TestStack) {
 
 #[tokio::test]
 async fn a_group_that_became_a_supergroup() {
-    let (stack, _) = claimed().await;
+    let (stack, _) = claimed_group().await;
     stack.telegram.migrate_chat(stack.chat_id, NEW_CHAT);
     stack.run_until_idle().await;
     comes_and_goes_in_the_new_chat(&stack).await;
@@ -221,7 +229,7 @@ async fn migrates_unheard(stack: &TestStack) {
 #[tokio::test]
 async fn a_group_that_became_a_supergroup_while_its_bot_hears_no_messages() {
     for is_redeployed in [false, true] {
-        let (stack, _) = claimed().await;
+        let (stack, _) = claimed_group().await;
         migrates_unheard(&stack).await;
         if is_redeployed {
             is_deployed_again(&stack).await;
@@ -232,7 +240,7 @@ async fn a_group_that_became_a_supergroup_while_its_bot_hears_no_messages() {
 
 #[tokio::test]
 async fn a_group_that_became_a_supergroup_as_the_dispatcher_finds_out() {
-    let (stack, _) = claimed().await;
+    let (stack, _) = claimed_group().await;
     comes_in(&stack).await;
     migrates_unheard(&stack).await;
     let found = stack.operator().find("userId=alice").await;

@@ -355,6 +355,7 @@ async fn start(env: &[(&str, &str)]) -> anyhow::Result<Stack> {
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Stack::start(Options {
         functions: &local::functions::FUNCTIONS,
+        chat: simulators::telegram::ChatKind::Supergroup,
         listen: any_port(),
         aws_listen: any_port(),
         data: Data::Ephemeral,
