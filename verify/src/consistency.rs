@@ -273,6 +273,10 @@ fn joins(
                 && item["userId"] == event.body["userId"]
                 && item["transactionId"] == data["transactionId"]
         };
+        let is_bound_from = |item: &Value| {
+            let holder = item["boundFrom"].as_i64().map(|id| id.to_string());
+            holder.is_some() && holder.as_deref() == data["telegramUserId"].as_str()
+        };
         let owner = owner.or_else(|| requests.values().find(is_of_former_holder));
         let is_right = match owner {
             Some(item)
@@ -281,11 +285,13 @@ fn joins(
                 true
             }
             // Its holder may join while it moves: that is told with the link of the move.
-            Some(item) if item["boundFrom"] == data["telegramUserId"] => is_of_former_holder(&item),
+            Some(item) if is_bound_from(item) => is_of_former_holder(&item),
             owner => owner.is_some_and(agrees),
         };
         if !is_right {
-            broken.push("I3: a join was told as another's".to_owned());
+            broken.push(format!(
+                "I3: a join was told as another's: {data}, of {owner:?}"
+            ));
         }
     }
 }
