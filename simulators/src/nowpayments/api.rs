@@ -14,7 +14,7 @@ use super::time::iso;
 
 /// The most payments that one page of the list has.
 const LONGEST_PAGE: usize = 500;
-const ORDER_FIELDS: [&str; 10] = [
+const ORDER_FIELDS: [&str; 9] = [
     "price_amount",
     "price_currency",
     "pay_currency",
@@ -24,7 +24,6 @@ const ORDER_FIELDS: [&str; 10] = [
     "is_fixed_rate",
     "is_fee_paid_by_user",
     "customer_email",
-    "case",
 ];
 
 /// The endpoint of a path after `/v1`, and the id in it.
