@@ -175,8 +175,7 @@ async fn what_can_t_be_paid_out_is_refused_and_takes_nothing() {
     assert_eq!(empty.status, 400);
     let without_token = shop.call("POST", "/payout", body(json!({}))).await;
     assert_eq!(without_token.status, 401);
-    let two = body(json!({"amount": 60}));
-    let mut two = two;
+    let mut two = body(json!({"amount": 60}));
     let again = two["withdrawals"][0].clone();
     two["withdrawals"].as_array_mut().unwrap().push(again);
     assert_eq!(
