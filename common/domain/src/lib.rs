@@ -25,6 +25,7 @@ pub mod limiter;
 pub mod link_pool;
 pub mod member;
 pub mod message;
+pub mod nowpayments;
 pub mod person;
 pub mod purchase;
 pub mod rebind;
