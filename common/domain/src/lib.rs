@@ -26,6 +26,7 @@ pub mod link_pool;
 pub mod marked;
 pub mod member;
 pub mod message;
+pub mod nowpayments;
 pub mod person;
 pub mod purchase;
 pub mod rebind;
