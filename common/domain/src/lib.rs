@@ -23,6 +23,7 @@ pub mod lanes;
 pub mod lease;
 pub mod limiter;
 pub mod link_pool;
+pub mod marked;
 pub mod member;
 pub mod message;
 pub mod nowpayments;
