@@ -1,9 +1,9 @@
 //! What follows from the facts of an order: its state, the seat, what to return, what a person has to decide, the books.
 //!
-//! 1. [`tally`] counts the paid charges, what went out of them, and how much is earned.
-//! 2. [`grants`] says for which time that pays.
-//! 3. [`cases`] names what no rule decides.
-//! 4. [`books`] shares out the money.
+//! 1. `tally` counts the paid charges, what went out of them, and how much is earned.
+//! 2. `grants` says for which time that pays.
+//! 3. `cases` names what no rule decides.
+//! 4. `books` shares out the money.
 
 mod books;
 mod cases;
