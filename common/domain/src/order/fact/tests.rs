@@ -7,7 +7,7 @@ fn all(facts: &[&OrderFact]) -> Facts {
 
 #[test]
 fn the_join_is_commutative_associative_and_repeatable() {
-    for seed in 0..30_000 {
+    for seed in 0..10_000 {
         let mut draw = Draw::new(seed);
         let (a, b, c) = (draw.fact(), draw.fact(), draw.fact());
         assert_eq!(all(&[&a, &b]), all(&[&b, &a]), "{a:?} {b:?}");
