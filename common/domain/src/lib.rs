@@ -27,6 +27,7 @@ pub mod link_pool;
 pub mod member;
 pub mod message;
 pub mod money;
+pub mod nowpayments;
 pub mod order;
 pub mod person;
 pub mod purchase;
