@@ -2,49 +2,21 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::catalog::period_end;
 use super::coupon;
 use super::kind::ObjectKind;
 use super::list;
 use super::payment::Confirmation;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{DueAction, StripeWorld, integer, random_text, text};
+use super::terms::RenewalOutcome;
+use super::values::{integer, random_text, text};
+use super::world::{DueAction, StripeWorld};
 
 /// How long a renewal's invoice is a draft.
 const DRAFT_TIME: i64 = 3_600;
 /// How long after each failed try the next one comes; after the last the subscription ends.
 const RETRY_GAPS: [i64; 3] = [3 * 86_400, 5 * 86_400, 7 * 86_400];
-
-/// How the invoices of a subscription end from now on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum RenewalOutcome {
-    /// They are paid.
-    #[default]
-    Succeed,
-    /// The bank declines with this `decline_code`.
-    Decline(String),
-    /// The bank asks for 3-D Secure.
-    RequireAction,
-}
-
-/// What of a subscription is not shown.
-#[derive(Clone, Debug)]
-pub(super) struct SubscriptionTerms {
-    coupon: Option<String>,
-    discount: Option<String>,
-    pub(super) renewal: RenewalOutcome,
-}
-
-impl SubscriptionTerms {
-    pub(super) fn new(coupon: Option<String>, discount: Option<String>) -> Self {
-        Self {
-            coupon,
-            discount,
-            renewal: RenewalOutcome::default(),
-        }
-    }
-}
 
 /// Why an invoice was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::money;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, integer, or_empty, text};
+use super::values::{integer, or_empty, text};
+use super::world::StripeWorld;
 
 const LONGEST_INTERVAL: [(&str, i64); 4] =
     [("day", 1095), ("week", 156), ("month", 36), ("year", 3)];

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::kind::ObjectKind;
 use super::payment::{ChargeFailure, Confirmation};
 use super::refusal::StripeRefusal;
-use super::world::{DueAction, StripeWorld, integer, text};
+use super::values::{integer, text};
+use super::world::{DueAction, StripeWorld};
 
 /// What a buyer does on the page of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Stripe;
-use super::billing::RenewalOutcome;
 use super::checkout::BuyerAction;
 use super::dispute::DisputeStep;
 use super::fault::StripeFaultRule;
@@ -15,9 +14,10 @@ use super::journal::{StripeCall, StripeDelivery};
 use super::kind::ObjectKind;
 use super::limit::StripeLimits;
 use super::outbox::{DeliveryRule, EventParcel, ReleaseOrder};
-use super::refund::RefundPlan;
 use super::refusal::StripeRefusal;
-use super::world::{StripeWorld, text};
+use super::terms::{RefundPlan, RenewalOutcome};
+use super::values::text;
+use super::world::StripeWorld;
 use crate::transport::{Deliver, WebhookTransport};
 
 /// Buyers, banks, the dashboard.

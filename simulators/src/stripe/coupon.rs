@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::money;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, integer, or_empty, text};
+use super::values::{integer, or_empty, text};
+use super::world::StripeWorld;
 
 /// `POST /v1/coupons`.
 pub(super) fn create(world: &mut StripeWorld, ask: &StripeAsk) -> StripeResult {

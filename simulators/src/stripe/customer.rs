@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, merge_metadata, or_empty, or_null, random_text, text};
+use super::values::{merge_metadata, or_empty, or_null, random_text, text};
+use super::world::StripeWorld;
 
 /// `POST /v1/customers`.
 pub(super) fn create(world: &mut StripeWorld, ask: &StripeAsk) -> StripeResult {

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::money::{DISPUTE_FEE, TransactionOf};
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, integer, text};
+use super::values::{integer, text};
+use super::world::StripeWorld;
 
 /// How long there is to answer a dispute.
 const TIME_TO_RESPOND: i64 = 7 * 86_400;

@@ -2,23 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::outbox::SigningSecrets;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, merge_metadata, or_empty, or_null, text};
+use super::values::{merge_metadata, or_empty, or_null, text};
+use super::world::StripeWorld;
 
 const MOST_ENDPOINTS: usize = 16;
-
-/// If the endpoint is told of events of this type.
-pub(super) fn wants(endpoint: &Value, event_type: &str) -> bool {
-    let types = endpoint["enabled_events"].as_array().into_iter().flatten();
-    endpoint["status"] == "enabled"
-        && types
-            .map(text)
-            .any(|wanted| wanted == "*" || wanted == event_type)
-}
 
 /// `POST /v1/webhook_endpoints`: the only answer with the secret.
 pub(super) fn create(world: &mut StripeWorld, ask: &StripeAsk) -> StripeResult {

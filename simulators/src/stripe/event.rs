@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{API_VERSION, StripeWorld, integer, text};
+use super::values::{integer, text};
+use super::world::{API_VERSION, StripeWorld};
 
 /// How long events are listed.
 const KEPT: i64 = 30 * 86_400;

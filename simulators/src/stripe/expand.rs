@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::kind::ObjectKind;
 use super::refusal::StripeRefusal;
-use super::world::{StripeWorld, text};
+use super::values::text;
+use super::world::StripeWorld;
 
 const DEEPEST: usize = 4;
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::kind::ObjectKind;
 use super::refusal::StripeRefusal;
-use super::world::{StripeWorld, integer, text};
+use super::values::{integer, text};
+use super::world::StripeWorld;
 
 const MOST_PER_PAGE: i64 = 100;
 const PER_PAGE: i64 = 10;

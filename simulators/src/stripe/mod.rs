@@ -12,6 +12,7 @@
 //! One account, with its test mode and its live mode apart. Memory is bounded for a server that runs for weeks: logs are
 //! rings ([`journal::REMEMBERED`]), and of each kind of object the newest [`MOST_OBJECTS`] are kept.
 
+mod ask;
 mod billing;
 mod catalog;
 mod checkout;
@@ -43,6 +44,8 @@ mod server;
 mod session;
 mod shared;
 mod subscription;
+mod terms;
+mod values;
 mod webhook;
 mod world;
 
@@ -54,16 +57,15 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 pub use crate::transport::Deliver;
-pub use billing::RenewalOutcome;
 pub use checkout::BuyerAction;
 pub use dispute::DisputeStep;
 pub use fault::{StripeFault, StripeFaultRule};
 pub use journal::{StripeCall, StripeDelivery};
 pub use limit::StripeLimits;
 pub use outbox::{DeliveryFault, DeliveryRule, ReleaseOrder};
-pub use refund::RefundPlan;
 pub use refusal::StripeRefusal;
 pub use schema::document;
+pub use terms::{RefundPlan, RenewalOutcome};
 pub use world::{API_VERSION, MOST_OBJECTS};
 
 use crate::clock::Clock;

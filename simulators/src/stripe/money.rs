@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::kind::ObjectKind;
 use super::refusal::StripeRefusal;
-use super::world::{StripeWorld, integer, text};
+use super::values::{integer, text};
+use super::world::StripeWorld;
 
 /// Seconds until money of a charge is available.
 const AVAILABLE_AFTER: i64 = 2 * 86_400;

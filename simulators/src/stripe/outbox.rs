@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::world::random_text;
+use super::values::random_text;
 
 /// After which times a delivery that failed is tried again in live mode: three days, with growing gaps.
 const LIVE_GAPS_MS: [i64; 10] = [

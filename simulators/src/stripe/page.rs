@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::checkout::BuyerAction;
 use super::kind::ObjectKind;
 use super::shared::StripeShared;
-use super::world::{StripeWorld, integer, text};
+use super::values::{integer, text};
+use super::world::StripeWorld;
 
 /// What a page answers.
 pub(super) enum PageAnswer {

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::money::{self, TransactionOf};
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, integer, or_empty, random_text, text};
+use super::values::{integer, or_empty, random_text, text};
+use super::world::StripeWorld;
 
 /// How a payment is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]

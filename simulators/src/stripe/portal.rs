@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, merge_metadata, or_empty, or_null, text};
+use super::values::{merge_metadata, or_empty, or_null, text};
+use super::world::StripeWorld;
 
 /// `POST /v1/billing_portal/configurations`.
 pub(super) fn create_configuration(world: &mut StripeWorld, ask: &StripeAsk) -> StripeResult {

@@ -2,22 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::kind::ObjectKind;
 use super::list;
 use super::money::TransactionOf;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{StripeWorld, integer, merge_metadata, or_empty, text};
-
-/// How refunds go from now on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RefundPlan {
-    /// They succeed at once, as those of cards do.
-    #[default]
-    Succeed,
-    /// They are pending until a test says how they end.
-    Pend,
-}
+use super::terms::RefundPlan;
+use super::values::{integer, merge_metadata, or_empty, text};
+use super::world::StripeWorld;
 
 /// `POST /v1/refunds`.
 pub(super) fn create(world: &mut StripeWorld, ask: &StripeAsk) -> StripeResult {

@@ -1,26 +1,12 @@
 //! Which request does what: by method and documented path, with the right that it needs and what of its parameters is
 //! simulated.
 
-use serde_json::Value;
-
-use super::refusal::StripeRefusal;
+use super::ask::{StripeAsk, StripeResult};
 use super::world::StripeWorld;
 use super::{
     billing, catalog, coupon, customer, dispute, endpoint, event, payment, portal, refund, session,
     subscription,
 };
-
-/// What an operation gives.
-pub(super) type StripeResult = Result<Value, StripeRefusal>;
-
-/// A request that was checked.
-#[derive(Debug)]
-pub(super) struct StripeAsk {
-    /// The id in the path; empty if there is none.
-    pub(super) id: String,
-    /// The parameters with their documented types.
-    pub(super) params: Value,
-}
 
 /// One documented operation.
 pub(super) struct StripeOperation {

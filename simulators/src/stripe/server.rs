@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+use super::ask::{StripeAsk, StripeResult};
 use super::expand;
 use super::fault::StripeFault;
 use super::form;
@@ -23,10 +24,11 @@ use super::keys;
 use super::limit;
 use super::page;
 use super::refusal::StripeRefusal;
-use super::routes::{self, StripeAsk, StripeOperation};
+use super::routes::{self, StripeOperation};
 use super::schema;
 use super::shared::{StripeShared, StripeState};
-use super::world::{API_VERSION, random_text};
+use super::values::random_text;
+use super::world::API_VERSION;
 use crate::server::until;
 use crate::socket::Cut;
 
@@ -336,7 +338,7 @@ fn perform(shared: &StripeShared, request: &AdmittedRequest) -> StripeReply {
     finish(shared, request, result)
 }
 
-fn execute(shared: &StripeShared, request: &AdmittedRequest) -> routes::StripeResult {
+fn execute(shared: &StripeShared, request: &AdmittedRequest) -> StripeResult {
     let operation = request.operation;
     let params = schema::check(
         operation.method,
@@ -378,11 +380,7 @@ fn execute(shared: &StripeShared, request: &AdmittedRequest) -> routes::StripeRe
 }
 
 /// Forms the answer, and keeps it under the request's key if it is to be kept.
-fn finish(
-    shared: &StripeShared,
-    request: &AdmittedRequest,
-    result: routes::StripeResult,
-) -> StripeReply {
+fn finish(shared: &StripeShared, request: &AdmittedRequest, result: StripeResult) -> StripeReply {
     let request_id = &request.request_id;
     let (status, body, is_kept) = match &result {
         Ok(body) => (200, body.clone(), true),

@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::ask::{StripeAsk, StripeResult};
 use super::catalog;
 use super::coupon;
 use super::kind::ObjectKind;
 use super::list;
 use super::money;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{DueAction, StripeWorld, integer, merge_metadata, or_empty, or_null, text};
+use super::terms::SessionTerms;
+use super::values::{integer, merge_metadata, or_empty, or_null, text};
+use super::world::{DueAction, StripeWorld};
 
 const SHORTEST: i64 = 30 * 60;
 const LONGEST: i64 = 24 * 3600;
@@ -17,20 +19,6 @@ const MOST_ITEMS: usize = 100;
 const MOST_RECURRING: usize = 20;
 /// Stripe's wording of a session's URL, with the id in it.
 const PAY_PATH: &str = "/c/pay/";
-
-/// What a session will make when it is paid.
-#[derive(Clone, Debug)]
-pub(super) struct SessionTerms {
-    /// The `item` objects of `line_items`.
-    pub(super) items: Vec<Value>,
-    pub(super) payment_intent_data: Value,
-    pub(super) subscription_data: Value,
-    pub(super) coupon: Option<String>,
-    /// The end of the trial, in seconds.
-    pub(super) trial_end: Option<i64>,
-    /// The payment intent, once the buyer has tried.
-    pub(super) intent: Option<String>,
-}
 
 /// `POST /v1/checkout/sessions`.
 pub(super) fn create(world: &mut StripeWorld, ask: &StripeAsk) -> StripeResult {
@@ -235,7 +223,7 @@ fn item(world: &mut StripeWorld, line: &Value, place: usize) -> StripeResult {
     let amount = integer(&price["unit_amount"]).saturating_mul(quantity);
     let product = world.read(ObjectKind::Product, text(&price["product"]));
     Ok(json!({
-        "id": format!("li_1{}", super::world::random_text(23)), "object": "item", "adjustable_quantity": null,
+        "id": format!("li_1{}", super::values::random_text(23)), "object": "item", "adjustable_quantity": null,
         "amount_discount": 0, "amount_subtotal": amount, "amount_tax": 0, "amount_total": amount,
         "currency": price["currency"], "description": product["name"], "metadata": or_empty(&line["metadata"]),
         "price": price, "quantity": quantity,

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::billing::{BillingReason, NewInvoice, SubscriptionTerms};
+use super::ask::{StripeAsk, StripeResult};
+use super::billing::{BillingReason, NewInvoice};
 use super::catalog::period_end;
 use super::kind::ObjectKind;
 use super::list;
 use super::payment::Confirmation;
 use super::refusal::StripeRefusal;
-use super::routes::{StripeAsk, StripeResult};
-use super::world::{
-    DueAction, StripeWorld, integer, merge_metadata, or_empty, or_null, random_text, text,
-};
+use super::terms::SubscriptionTerms;
+use super::values::{integer, merge_metadata, or_empty, or_null, random_text, text};
+use super::world::{DueAction, StripeWorld};
 
 /// How long before its end a trial is told of.
 const TRIAL_NOTICE: i64 = 3 * 86_400;
@@ -188,7 +188,7 @@ impl StripeWorld {
         id: &str,
         customer: &Value,
         item: &Value,
-        terms: &super::session::SessionTerms,
+        terms: &super::terms::SessionTerms,
         (anchor, end): (i64, i64),
         discount: Option<&str>,
     ) -> Value {

@@ -19,7 +19,7 @@ use super::journal::StripeDelivery;
 use super::kind::ObjectKind;
 use super::outbox::EventParcel;
 use super::shared::StripeShared;
-use super::world::{integer, text};
+use super::values::{integer, text};
 use crate::clock::Clock;
 use crate::server::until;
 

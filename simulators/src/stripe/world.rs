@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde_json::{Map, Value, json};
 
-use super::billing::SubscriptionTerms;
 use super::kind::ObjectKind;
 use super::outbox::EventOutbox;
-use super::refund::RefundPlan;
 use super::refusal::StripeRefusal;
-use super::session::SessionTerms;
+use super::terms::{RefundPlan, SessionTerms, SubscriptionTerms};
+use super::values::{random_text, text};
 
 /// How many objects of one kind are kept; the oldest is forgotten for a new one.
 pub const MOST_OBJECTS: usize = 100_000;
@@ -132,9 +131,12 @@ impl StripeWorld {
     /// All of a kind, oldest first.
     pub(super) fn all(&self, kind: ObjectKind) -> impl DoubleEndedIterator<Item = &Value> {
         let shelf = self.shelves.get(&kind);
-        shelf
-            .into_iter()
-            .flat_map(|shelf| shelf.order.iter().filter_map(move |id| shelf.objects.get(id)))
+        shelf.into_iter().flat_map(|shelf| {
+            shelf
+                .order
+                .iter()
+                .filter_map(move |id| shelf.objects.get(id))
+        })
     }
 
     /// Changes an object, and gives what its changed fields were, as `previous_attributes` has them.
@@ -227,7 +229,7 @@ impl StripeWorld {
         let event_id = self.new_id(ObjectKind::Event);
         let endpoints: Vec<String> = self
             .all(ObjectKind::Endpoint)
-            .filter(|endpoint| super::endpoint::wants(endpoint, event_type))
+            .filter(|endpoint| wants(endpoint, event_type))
             .map(|endpoint| text(&endpoint["id"]).to_owned())
             .collect();
         let (request_id, key) = self.request.clone();
@@ -242,52 +244,11 @@ impl StripeWorld {
     }
 }
 
-pub(super) fn random_text(length: usize) -> String {
-    std::iter::repeat_with(fastrand::alphanumeric)
-        .take(length)
-        .collect()
-}
-
-/// The text of a value; empty if it is none.
-pub(super) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// The number of a value; 0 if it is none.
-pub(super) fn integer(value: &Value) -> i64 {
-    value.as_i64().unwrap_or_default()
-}
-
-/// The value of a parameter, or null.
-pub(super) fn or_null(value: &Value) -> Value {
-    match value {
-        Value::String(text) if text.is_empty() => Value::Null,
-        other => other.clone(),
-    }
-}
-
-/// The map of a parameter, or an empty one.
-pub(super) fn or_empty(value: &Value) -> Value {
-    if value.is_object() {
-        value.clone()
-    } else {
-        json!({})
-    }
-}
-
-/// Changes metadata as an update does: what is given replaces, an empty value removes, an empty text removes all.
-pub(super) fn merge_metadata(metadata: &mut Value, given: &Value) {
-    match (metadata.as_object_mut(), given) {
-        (Some(metadata), Value::Object(given)) => {
-            for (key, value) in given {
-                if text(value).is_empty() {
-                    metadata.remove(key);
-                } else {
-                    metadata.insert(key.clone(), value.clone());
-                }
-            }
-        }
-        (Some(metadata), Value::String(_)) => metadata.clear(),
-        _ => {}
-    }
+/// If the endpoint is told of events of this type.
+fn wants(endpoint: &Value, event_type: &str) -> bool {
+    let types = endpoint["enabled_events"].as_array().into_iter().flatten();
+    endpoint["status"] == "enabled"
+        && types
+            .map(text)
+            .any(|wanted| wanted == "*" || wanted == event_type)
 }

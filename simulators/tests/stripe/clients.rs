@@ -9,6 +9,10 @@ use crate::site::{KEY, Site};
 
 #[tokio::test]
 #[ignore = "needs the clients: simulators/tests/clients/stripe/run.sh installs them"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the script says where it installed them"
+)]
 async fn official_clients_work_unchanged() {
     let folder = PathBuf::from(std::env::var("CLIENTS").unwrap());
     for (program, script) in [("venv/bin/python", "client.py"), ("node", "client.mjs")] {
