@@ -208,6 +208,7 @@ impl Stripe {
                 attempt: 1,
                 due_ms: now_ms,
                 is_repeat: true,
+                is_in_line: false,
             });
             Ok(())
         })

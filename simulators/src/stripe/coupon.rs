@@ -138,7 +138,6 @@ pub(super) fn discount(coupon: &Value, total: i64, currency: &str) -> Result<i64
         return Ok(amount.min(total));
     }
     // Percents have two decimals at most.
-    #[expect(clippy::cast_possible_truncation, reason = "at most 10,000")]
     let bps = (coupon["percent_off"].as_f64().unwrap_or_default() * 100.0).round() as i64;
     Ok((total * bps + 5_000) / 10_000)
 }

@@ -79,3 +79,26 @@ pub(super) fn lock_timeout() -> StripeRefusal {
     .code("lock_timeout")
     .validation()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_so_many_requests_of_an_endpoint_and_of_a_mode() {
+        let mut counts = RequestCounts::default();
+        assert!((0..1_000).all(|_| counts.admit(false, "a", 0).is_ok()));
+        counts.limits = Some(StripeLimits {
+            live: 9,
+            test: 3,
+            endpoint: 2,
+        });
+        let mut is_admitted =
+            |livemode, endpoint, at_ms| counts.admit(livemode, endpoint, at_ms).is_ok();
+        assert!(is_admitted(false, "a", 0) && is_admitted(false, "a", 999));
+        assert!(!is_admitted(false, "a", 999));
+        assert!(is_admitted(true, "a", 999));
+        assert!(!is_admitted(false, "b", 999), "the refused one counts too");
+        assert!(is_admitted(false, "a", 1_000));
+    }
+}

@@ -1,6 +1,6 @@
 //! Deliveries of events to endpoints: what is sent when, how often again, and what tests break about it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::values::random_text;
@@ -12,9 +12,6 @@ const LIVE_GAPS_MS: [i64; 10] = [
 ];
 /// The same in test mode: three tries within hours.
 const TEST_GAPS_MS: [i64; 2] = [600_000, 7_200_000];
-
-/// Between two deliveries that were held, so that their order shows.
-const RELEASE_GAP_MS: i64 = 20;
 
 /// What happens to a delivery that a rule catches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +56,8 @@ pub(super) struct EventParcel {
     pub(super) due_ms: i64,
     /// If it is beside the one that Stripe counts.
     pub(super) is_repeat: bool,
+    /// If the next one that was held waits for its end.
+    pub(super) is_in_line: bool,
 }
 
 /// The signing secrets of an endpoint: the newest, and the one before while both count.
@@ -102,6 +101,9 @@ pub(super) struct EventOutbox {
     parcels: Vec<EventParcel>,
     /// While deliveries are held.
     held: Option<Vec<EventParcel>>,
+    /// What was held and is released: one after the other, so that they arrive in this order.
+    line: VecDeque<EventParcel>,
+    is_line_under_way: bool,
     under_way: usize,
 }
 
@@ -129,6 +131,7 @@ impl EventOutbox {
                     attempt: 1,
                     due_ms: at_ms.saturating_add(delay_ms),
                     is_repeat: copy > 0,
+                    is_in_line: false,
                 };
                 self.held.as_mut().unwrap_or(&mut self.parcels).push(parcel);
             }
@@ -153,7 +156,7 @@ impl EventOutbox {
         self.held.get_or_insert_default();
     }
 
-    /// Sends what was held from `now_ms` on, with a gap: the order is that of arrival.
+    /// Sends what was held, in this order of arrival.
     pub(super) fn release(&mut self, order: ReleaseOrder, now_ms: i64) {
         let mut held = self.held.take().unwrap_or_default();
         match order {
@@ -161,10 +164,9 @@ impl EventOutbox {
             ReleaseOrder::Reversed => held.reverse(),
             ReleaseOrder::Shuffled => fastrand::shuffle(&mut held),
         }
-        for (place, mut parcel) in held.into_iter().enumerate() {
-            let place = i64::try_from(place).unwrap_or_default();
-            parcel.due_ms = now_ms.saturating_add(place.saturating_mul(RELEASE_GAP_MS));
-            self.parcels.push(parcel);
+        for mut parcel in held {
+            (parcel.due_ms, parcel.is_in_line) = (now_ms, true);
+            self.line.push_back(parcel);
         }
     }
 
@@ -179,6 +181,12 @@ impl EventOutbox {
             .extract_if(.., |parcel| parcel.due_ms <= now_ms)
             .collect();
         due.sort_by_key(|parcel| parcel.due_ms);
+        if !self.is_line_under_way
+            && let Some(next) = self.line.pop_front()
+        {
+            self.is_line_under_way = true;
+            due.push(next);
+        }
         self.under_way += due.len();
         due
     }
@@ -192,6 +200,9 @@ impl EventOutbox {
         now_ms: i64,
     ) {
         self.under_way = self.under_way.saturating_sub(1);
+        if parcel.is_in_line {
+            self.is_line_under_way = false;
+        }
         let gaps = if livemode {
             LIVE_GAPS_MS.as_slice()
         } else {
@@ -204,18 +215,23 @@ impl EventOutbox {
             self.parcels.push(EventParcel {
                 attempt: parcel.attempt + 1,
                 due_ms: now_ms.saturating_add(*gap),
+                is_in_line: false,
                 ..parcel
             });
         }
     }
 
     pub(super) fn next_due_ms(&self) -> Option<i64> {
-        self.parcels.iter().map(|parcel| parcel.due_ms).min()
+        let next = self.line.front().filter(|_| !self.is_line_under_way);
+        let waiting = self.parcels.iter().chain(next);
+        waiting.map(|parcel| parcel.due_ms).min()
     }
 
     /// If nothing is on its way or due, held deliveries and later tries apart.
     pub(super) fn is_quiet(&self, now_ms: i64) -> bool {
-        self.under_way == 0 && self.parcels.iter().all(|parcel| parcel.due_ms > now_ms)
+        self.under_way == 0
+            && self.line.is_empty()
+            && self.parcels.iter().all(|parcel| parcel.due_ms > now_ms)
     }
 }
 

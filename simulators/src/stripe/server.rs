@@ -167,8 +167,9 @@ enum Admission {
 async fn receive(site: StripeSite, raw: RawRequest) -> StripeReply {
     let shared = Arc::clone(&site.shared);
     let request_id = format!("req_{}", random_text(14));
-    let number = shared.change(|state| {
-        state.journal.arrived(StripeCall {
+    let (number, admission) = shared.change(|state| {
+        let at_ms = shared.clock.now_ms();
+        let number = state.journal.arrived(StripeCall {
             method: raw.method.clone(),
             path: raw.path.clone(),
             params: raw.params.clone().map_or(Value::Null, Value::Object),
@@ -176,11 +177,10 @@ async fn receive(site: StripeSite, raw: RawRequest) -> StripeReply {
             was_replayed: false,
             status: 0,
             message: None,
-            at_ms: shared.clock.now_ms(),
-        })
+            at_ms,
+        });
+        (number, admit(state, &raw, &request_id, at_ms))
     });
-    let now_ms = shared.clock.now_ms();
-    let admission = shared.change(|state| admit(state, &raw, &request_id, now_ms));
     let reply = match admission {
         Err(refusal) => refused(&refusal, &request_id),
         Ok(Admission::Kept(kept)) => StripeReply::Json {

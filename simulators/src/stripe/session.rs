@@ -213,10 +213,17 @@ fn item(world: &mut StripeWorld, line: &Value, place: usize) -> StripeResult {
     };
     let price = match (line["price"].as_str(), line["price_data"].is_object()) {
         (Some(_), true) => return Err(StripeRefusal::exclusive("price, price_data")),
-        (Some(id), false) => world
-            .find(ObjectKind::Price, id, &name("price"))
-            .map_err(StripeRefusal::in_parameter)?
-            .clone(),
+        (Some(id), false) => {
+            let price = world
+                .find(ObjectKind::Price, id, &name("price"))
+                .map_err(StripeRefusal::in_parameter)?;
+            if price["active"] != true {
+                let message =
+                    "The price specified is inactive. This field only accepts active prices.";
+                return Err(StripeRefusal::invalid(message).param(&name("price")));
+            }
+            price.clone()
+        }
         (None, true) => catalog::price_of(world, &line["price_data"], &name("price_data"))?,
         (None, false) => return Err(StripeRefusal::missing_parameter(&name("price"))),
     };

@@ -69,6 +69,7 @@ fn ready(shared: &StripeShared) -> (Vec<SignedParcel>, Option<i64>) {
     let mut state = shared.lock();
     let now_ms = shared.clock.now_ms();
     let mut signed = Vec::new();
+    let mut is_any_dropped = false;
     let mut wakes_at_ms: Option<i64> = None;
     for world in state.worlds() {
         for parcel in world.outbox.take(now_ms) {
@@ -78,6 +79,7 @@ fn ready(shared: &StripeShared) -> (Vec<SignedParcel>, Option<i64>) {
             // An endpoint that was deleted or disabled meanwhile gets nothing.
             let (Some(secrets), true) = (secrets, endpoint["status"] == "enabled") else {
                 world.outbox.settle(parcel, true, true, now_ms);
+                is_any_dropped = true;
                 continue;
             };
             let event = event::as_of(world, event, &endpoint["api_version"]);
@@ -95,6 +97,10 @@ fn ready(shared: &StripeShared) -> (Vec<SignedParcel>, Option<i64>) {
             .into_iter()
             .flatten()
             .min();
+    }
+    drop(state);
+    if is_any_dropped {
+        shared.changed.notify_waiters();
     }
     (signed, wakes_at_ms)
 }

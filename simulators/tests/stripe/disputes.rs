@@ -29,11 +29,11 @@ async fn a_chargeback_takes_the_money_and_gives_it_back_when_it_is_won() {
         (refused.status, refused.error("code")),
         (400, "charge_disputed")
     );
-    let steps = [
+    let steps: [(DisputeStep, &str, &[&str]); 7] = [
         (
             DisputeStep::Respond,
             "under_review",
-            &["charge.dispute.updated"][..],
+            &["charge.dispute.updated"],
         ),
         (
             DisputeStep::Win,
