@@ -288,7 +288,11 @@ impl StripeWorld {
     pub(super) fn end_period(&mut self, id: &str) {
         let subscription = self.read(ObjectKind::Subscription, id);
         let item = &subscription["items"]["data"][0];
-        if subscription["status"] == "canceled" || !item.is_object() {
+        // A period that was begun anew meanwhile ends later.
+        let is_over = item["current_period_end"]
+            .as_i64()
+            .is_some_and(|end| end <= self.now);
+        if !is_over || matches!(text(&subscription["status"]), "canceled" | "paused") {
             return;
         }
         if subscription["cancel_at_period_end"] == true {

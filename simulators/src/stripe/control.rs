@@ -78,6 +78,26 @@ impl Stripe {
         })
     }
 
+    /// Pauses a subscription: no invoice is made meanwhile.
+    ///
+    /// # Errors
+    /// If there is no such subscription, or it doesn't run.
+    pub fn pause_subscription(&self, subscription: &str) -> Result<(), StripeRefusal> {
+        self.at(ObjectKind::Subscription, subscription, |world| {
+            world.pause_subscription(subscription)
+        })
+    }
+
+    /// Lets a paused subscription go on; its period begins now.
+    ///
+    /// # Errors
+    /// If there is no such subscription, or it isn't paused.
+    pub fn resume_subscription(&self, subscription: &str) -> Result<(), StripeRefusal> {
+        self.at(ObjectKind::Subscription, subscription, |world| {
+            world.resume_subscription(subscription)
+        })
+    }
+
     /// The customer pays an open invoice on its hosted page.
     ///
     /// # Errors

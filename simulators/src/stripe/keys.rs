@@ -79,7 +79,7 @@ pub(super) fn is_live(key: &str) -> bool {
 
 fn masked(key: &str) -> String {
     let count = key.chars().count();
-    let (kept, shown) = (8.min(count), 4.min(count.saturating_sub(8)));
+    let (kept, shown) = (count.min(8), count.saturating_sub(8).min(4));
     let start: String = key.chars().take(kept).collect();
     let end: String = key.chars().skip(count - shown).collect();
     format!("{start}{}{end}", "*".repeat(count - kept - shown))

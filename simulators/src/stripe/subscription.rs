@@ -277,6 +277,48 @@ impl StripeWorld {
         );
     }
 
+    /// Stops it: no invoice is made meanwhile.
+    pub(super) fn pause_subscription(&mut self, id: &str) -> Result<(), StripeRefusal> {
+        let subscription = self.find(ObjectKind::Subscription, id, "id")?;
+        if !matches!(text(&subscription["status"]), "active" | "trialing") {
+            return Err(StripeRefusal::invalid("This subscription can't be paused."));
+        }
+        let paused = json!({
+            "status": "paused",
+            "status_details": {"paused": {
+                "subscription": {"type": "pause_requested"}, "transitioned_at": self.now, "type": "subscription",
+            }},
+        });
+        self.set(ObjectKind::Subscription, id, paused);
+        self.emit("customer.subscription.paused", ObjectKind::Subscription, id);
+        Ok(())
+    }
+
+    /// Lets it go on, with a period that begins now; what would have been due meanwhile never is.
+    pub(super) fn resume_subscription(&mut self, id: &str) -> Result<(), StripeRefusal> {
+        let subscription = self.find(ObjectKind::Subscription, id, "id")?;
+        if subscription["status"] != "paused" {
+            return Err(StripeRefusal::invalid("This subscription is not paused."));
+        }
+        let recurring = subscription["items"]["data"][0]["price"]["recurring"].clone();
+        let (now, end) = (self.now, period_end(self.now, self.now, &recurring));
+        self.change(ObjectKind::Subscription, id, |subscription| {
+            subscription["status"] = json!("active");
+            subscription["status_details"] = Value::Null;
+            subscription["billing_cycle_anchor"] = json!(now);
+            let item = &mut subscription["items"]["data"][0];
+            item["current_period_start"] = json!(now);
+            item["current_period_end"] = json!(end);
+        });
+        self.at(end, DueAction::EndPeriod(id.to_owned()));
+        self.emit(
+            "customer.subscription.resumed",
+            ObjectKind::Subscription,
+            id,
+        );
+        Ok(())
+    }
+
     /// Changes the status, and tells.
     pub(super) fn set_subscription_status(&mut self, id: &str, status: &str) {
         let present = text(&self.read(ObjectKind::Subscription, id)["status"]).to_owned();

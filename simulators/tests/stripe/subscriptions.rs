@@ -392,3 +392,29 @@ async fn a_declined_first_payment_makes_no_subscription() {
         1
     );
 }
+
+#[tokio::test]
+async fn a_paused_subscription_makes_no_invoice_until_it_goes_on() {
+    let site = Site::new().await;
+    let subscription = site.subscription(&[]).await;
+    let sub = id(&subscription);
+    site.stripe.pause_subscription(sub).unwrap();
+    assert!(site.stripe.pause_subscription(sub).is_err());
+    assert_eq!(status(&site, sub).await, "paused");
+    site.advance(40 * DAY);
+    site.stripe.resume_subscription(sub).unwrap();
+    assert_eq!(
+        site.event_types().last().unwrap(),
+        "customer.subscription.resumed"
+    );
+    assert!(site.stripe.resume_subscription(sub).is_err());
+    let first = latest_invoice(&site, sub).await;
+    assert_eq!(first["billing_reason"], "subscription_create");
+    site.advance(30 * DAY + HOUR + 60);
+    let renewed = latest_invoice(&site, sub).await;
+    assert_eq!(
+        (&renewed["billing_reason"], &renewed["status"]),
+        (&json!("subscription_cycle"), &json!("paid"))
+    );
+    assert_eq!(status(&site, sub).await, "active");
+}
