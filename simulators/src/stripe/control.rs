@@ -13,7 +13,7 @@ use super::fault::StripeFaultRule;
 use super::journal::{StripeCall, StripeDelivery};
 use super::kind::ObjectKind;
 use super::limit::StripeLimits;
-use super::outbox::{DeliveryRule, EventParcel, ReleaseOrder};
+use super::outbox::{EventParcel, EventRule, ReleaseOrder};
 use super::refusal::StripeRefusal;
 use super::terms::{RefundPlan, RenewalOutcome};
 use super::values::text;
@@ -258,7 +258,7 @@ impl Stripe {
     }
 
     /// Adds a rule for deliveries of events, after those that there are.
-    pub fn fail_delivery(&self, rule: &DeliveryRule) {
+    pub fn fail_delivery(&self, rule: &EventRule) {
         self.shared.change(|state| {
             for world in state.worlds() {
                 world.outbox.rules.push(rule.clone());

@@ -62,7 +62,7 @@ pub use dispute::DisputeStep;
 pub use fault::{StripeFault, StripeFaultRule};
 pub use journal::{StripeCall, StripeDelivery};
 pub use limit::StripeLimits;
-pub use outbox::{DeliveryFault, DeliveryRule, ReleaseOrder};
+pub use outbox::{EventFault, EventRule, ReleaseOrder};
 pub use refusal::StripeRefusal;
 pub use schema::document;
 pub use terms::{RefundPlan, RenewalOutcome};

@@ -15,7 +15,7 @@ const TEST_GAPS_MS: [i64; 2] = [600_000, 7_200_000];
 
 /// What happens to a delivery that a rule catches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryFault {
+pub enum EventFault {
     /// It is never sent.
     Lose,
     /// It is sent this much later.
@@ -26,13 +26,13 @@ pub enum DeliveryFault {
 
 /// One rule. Rules are asked in the order in which they were made; the first that applies decides.
 #[derive(Clone, Debug)]
-pub struct DeliveryRule {
+pub struct EventRule {
     /// The type of the event; absent: every event.
     pub event_type: Option<String>,
     /// How many deliveries after those are caught; absent: all, until the faults are cleared.
     pub times: Option<u32>,
     /// What happens to them.
-    pub fault: DeliveryFault,
+    pub fault: EventFault,
 }
 
 /// In which order held deliveries are sent.
@@ -97,7 +97,7 @@ impl SigningSecrets {
 #[derive(Debug, Default)]
 pub(super) struct EventOutbox {
     pub(super) secrets: HashMap<String, SigningSecrets>,
-    pub(super) rules: Vec<DeliveryRule>,
+    pub(super) rules: Vec<EventRule>,
     parcels: Vec<EventParcel>,
     /// While deliveries are held.
     held: Option<Vec<EventParcel>>,
@@ -118,11 +118,11 @@ impl EventOutbox {
         for endpoint_id in endpoints {
             let (delay_ms, copies) = match self.catch(event_type) {
                 None => (0, 1),
-                Some(DeliveryFault::Lose) => continue,
-                Some(DeliveryFault::Delay(span)) => {
+                Some(EventFault::Lose) => continue,
+                Some(EventFault::Delay(span)) => {
                     (i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 2), 1)
                 }
-                Some(DeliveryFault::Repeat(copies)) => (0, copies),
+                Some(EventFault::Repeat(copies)) => (0, copies),
             };
             for copy in 0..copies {
                 let parcel = EventParcel {
@@ -138,8 +138,8 @@ impl EventOutbox {
         }
     }
 
-    fn catch(&mut self, event_type: &str) -> Option<DeliveryFault> {
-        let matches = |rule: &&mut DeliveryRule| {
+    fn catch(&mut self, event_type: &str) -> Option<EventFault> {
+        let matches = |rule: &&mut EventRule| {
             let wanted = rule.event_type.as_deref();
             wanted.is_none_or(|wanted| wanted == event_type)
         };

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::site::Site;
+use crate::site::SellerSite;
 
 const COUPONS: &str = "/v1/coupons";
 
 #[tokio::test]
 async fn a_coupon_has_the_id_that_was_chosen_and_exists_once() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let params = [
         ("id", "adm_order-1"),
         ("amount_off", "500"),
@@ -61,7 +61,7 @@ async fn a_coupon_has_the_id_that_was_chosen_and_exists_once() {
 
 #[tokio::test]
 async fn a_customer_is_made_changed_and_deleted_with_its_subscriptions() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let subscription = site.subscription(&[]).await;
     let path = format!(
         "/v1/customers/{}",
@@ -95,7 +95,7 @@ async fn a_customer_is_made_changed_and_deleted_with_its_subscriptions() {
 
 #[tokio::test]
 async fn a_price_of_a_session_can_be_read_but_not_used_again() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.session(&[]).await;
     let items = format!(
         "/v1/checkout/sessions/{}/line_items",

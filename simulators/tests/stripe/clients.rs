@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::site::{KEY, Site};
+use crate::site::{KEY, SellerSite};
 
 #[tokio::test]
 #[ignore = "needs the clients: simulators/tests/clients/stripe/run.sh installs them"]
@@ -16,7 +16,7 @@ use crate::site::{KEY, Site};
 async fn official_clients_work_unchanged() {
     let folder = PathBuf::from(std::env::var("CLIENTS").unwrap());
     for (program, script) in [("venv/bin/python", "client.py"), ("node", "client.mjs")] {
-        let site = Site::new().await;
+        let site = SellerSite::new().await;
         site.stripe.save_portal_settings(false, false);
         let program = match program {
             "node" => PathBuf::from(program),

@@ -3,11 +3,11 @@
 use serde_json::json;
 use simulators::stripe::DisputeStep;
 
-use crate::site::Site;
+use crate::site::SellerSite;
 
 #[tokio::test]
 async fn a_chargeback_takes_the_money_and_gives_it_back_when_it_is_won() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let charge = site.charge().await;
     let dispute = site.stripe.dispute(&charge, "fraudulent").unwrap();
     assert!(site.stripe.dispute(&charge, "fraudulent").is_err());
@@ -85,7 +85,7 @@ async fn a_chargeback_takes_the_money_and_gives_it_back_when_it_is_won() {
 
 #[tokio::test]
 async fn an_inquiry_takes_nothing_until_it_becomes_a_chargeback() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let charge = site.charge().await;
     let inquiry = site.stripe.inquire(&charge, "general").unwrap();
     let path = format!("/v1/disputes/{inquiry}");
@@ -129,7 +129,7 @@ async fn an_inquiry_takes_nothing_until_it_becomes_a_chargeback() {
 
 #[tokio::test]
 async fn a_warning_names_its_charge() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let charge = site.charge().await;
     let warning = site.stripe.warn_of_fraud(&charge).unwrap();
     let shown = site

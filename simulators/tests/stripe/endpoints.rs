@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::site::Site;
+use crate::site::SellerSite;
 
 const ENDPOINTS: &str = "/v1/webhook_endpoints";
 const NEW: &[(&str, &str)] = &[
@@ -14,7 +14,7 @@ const NEW: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn an_endpoint_shows_its_secret_once_and_keeps_its_version() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let endpoint = site.ok("POST", ENDPOINTS, NEW).await;
     assert!(endpoint["secret"].as_str().unwrap().starts_with("whsec_"));
     assert_eq!(endpoint["api_version"], "2026-10-28.endive");
@@ -51,7 +51,7 @@ async fn an_endpoint_shows_its_secret_once_and_keeps_its_version() {
 
 #[tokio::test]
 async fn an_endpoint_needs_a_url_known_events_and_a_known_version() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     for (change, param) in [
         (("url", "ftp://example.com"), "url"),
         (("url", "nothing"), "url"),

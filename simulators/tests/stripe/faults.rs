@@ -5,11 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use simulators::stripe::{StripeFault, StripeFaultRule, StripeLimits, StripeRefusal};
 
-use crate::site::{DAY, PAYMENT, Site, StripeAnswer, answer};
+use crate::site::{DAY, PAYMENT, SellerSite, StripeAnswer, answer};
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 
-async fn create(site: &Site, key: &str, more: &[(&str, &str)]) -> reqwest::Result<StripeAnswer> {
+async fn create(
+    site: &SellerSite,
+    key: &str,
+    more: &[(&str, &str)],
+) -> reqwest::Result<StripeAnswer> {
     let params = [PAYMENT, more].concat();
     answer(
         site.request("POST", SESSIONS, &params)
@@ -18,7 +22,7 @@ async fn create(site: &Site, key: &str, more: &[(&str, &str)]) -> reqwest::Resul
     .await
 }
 
-async fn sessions(site: &Site) -> usize {
+async fn sessions(site: &SellerSite) -> usize {
     let listed = site.get(SESSIONS).await;
     listed["data"].as_array().unwrap().len()
 }
@@ -29,7 +33,7 @@ fn rule(fault: StripeFault) -> StripeFaultRule {
 
 #[tokio::test]
 async fn the_same_key_gives_the_same_answer_for_a_day() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let first = create(&site, "k1", &[]).await.unwrap();
     assert!(first.headers.get("idempotent-replayed").is_none());
     let again = create(&site, "k1", &[]).await.unwrap();
@@ -56,7 +60,7 @@ async fn the_same_key_gives_the_same_answer_for_a_day() {
 
 #[tokio::test]
 async fn what_failed_validation_is_not_kept_and_what_was_refused_later_is() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let bad = create(&site, "k1", &[("foo", "1")]).await.unwrap();
     assert_eq!(bad.status, 400);
     assert_eq!(create(&site, "k1", &[]).await.unwrap().status, 200);
@@ -72,7 +76,7 @@ async fn what_failed_validation_is_not_kept_and_what_was_refused_later_is() {
 
 #[tokio::test]
 async fn a_5xx_is_kept_under_its_key_with_and_without_effect() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     for (place, fault, made) in [
         (0, StripeFault::Internal, 0),
         (1, StripeFault::InternalAfterEffect, 1),
@@ -90,7 +94,7 @@ async fn a_5xx_is_kept_under_its_key_with_and_without_effect() {
 
 #[tokio::test]
 async fn a_lost_answer_is_given_to_the_same_key() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.stripe.fail(rule(StripeFault::ResetAfter));
     assert!(create(&site, "k1", &[]).await.is_err());
     assert_eq!(sessions(&site).await, 1);
@@ -112,7 +116,7 @@ async fn a_lost_answer_is_given_to_the_same_key() {
 
 #[tokio::test]
 async fn a_key_in_use_is_409_until_its_request_ends() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.stripe
         .fail(rule(StripeFault::HangThenSucceed(Duration::from_secs(60))));
     let hanging = async { create(&site, "k1", &[]).await.unwrap() };
@@ -137,7 +141,7 @@ async fn a_key_in_use_is_409_until_its_request_ends() {
 
 #[tokio::test]
 async fn other_faults_look_as_they_do_and_have_the_effect_that_they_say() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let refuse =
         StripeRefusal::new(402, "card_error", "Your card was declined.").code("card_declined");
     for (fault, status, code, made) in [
@@ -176,7 +180,7 @@ async fn other_faults_look_as_they_do_and_have_the_effect_that_they_say() {
 
 #[tokio::test]
 async fn a_request_that_hangs_ends_when_the_server_stops() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.stripe
         .fail(StripeFaultRule::always(StripeFault::HangForever));
     let hanging = async { answer(site.request("GET", "/v1/balance", &[])).await };
@@ -192,7 +196,7 @@ async fn a_request_that_hangs_ends_when_the_server_stops() {
 
 #[tokio::test]
 async fn too_many_requests_in_a_second_are_429() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.stripe.set_limits(Some(StripeLimits {
         endpoint: 0,
         ..StripeLimits::PUBLISHED

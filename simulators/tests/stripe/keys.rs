@@ -4,11 +4,11 @@ use serde_json::json;
 use simulators::stripe::{BuyerAction, document};
 
 use crate::conforms;
-use crate::site::{KEY, PAYMENT, Site, answer};
+use crate::site::{KEY, PAYMENT, SellerSite, answer};
 
 #[tokio::test]
 async fn a_request_needs_a_key_that_is_known() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let url = format!("{}/v1/balance", site.stripe.url());
     for (key, words) in [
         (None, "You did not provide an API key."),
@@ -35,7 +35,7 @@ async fn a_request_needs_a_key_that_is_known() {
 
 #[tokio::test]
 async fn a_restricted_key_may_do_what_it_says_and_the_refusal_names_the_right() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let key = "rk_test_restricted";
     site.stripe
         .add_restricted_key(key, &["checkout_session_write", "refund_read"]);
@@ -62,7 +62,7 @@ async fn a_restricted_key_may_do_what_it_says_and_the_refusal_names_the_right() 
 
 #[tokio::test]
 async fn test_mode_and_live_mode_are_apart() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.stripe.add_key("sk_live_simulated");
     let test = site.session(&[]).await;
     let live = site.request("POST", "/v1/checkout/sessions", PAYMENT);
@@ -95,7 +95,7 @@ async fn test_mode_and_live_mode_are_apart() {
 
 #[tokio::test]
 async fn what_is_no_request_of_the_api_is_refused() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let refused = site.refused("GET", "/v1/nothing", &[]).await;
     assert_eq!(refused.status, 404);
     assert!(
@@ -138,7 +138,7 @@ async fn what_is_no_request_of_the_api_is_refused() {
 
 #[tokio::test]
 async fn account_and_balance_tell_of_the_key() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let account = site.get("/v1/account").await;
     assert!(account["id"].as_str().unwrap().starts_with("acct_"));
     let empty = site.get("/v1/balance").await;

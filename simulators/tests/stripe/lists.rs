@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::site::{DAY, Site};
+use crate::site::{DAY, SellerSite};
 
 fn ids(list: &Value) -> Vec<String> {
     let data = list["data"].as_array().unwrap();
@@ -13,7 +13,7 @@ fn ids(list: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn lists_come_by_pages_newest_first() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let mut made = Vec::new();
     for _ in 0..5 {
         let customer = site
@@ -59,7 +59,7 @@ async fn lists_come_by_pages_newest_first() {
 
 #[tokio::test]
 async fn lists_are_filtered_by_time_and_by_what_belongs_together() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let first = site.charge().await;
     let between = (site.now() + 10).to_string();
     site.advance(20);
@@ -91,7 +91,7 @@ async fn lists_are_filtered_by_time_and_by_what_belongs_together() {
 
 #[tokio::test]
 async fn events_are_listed_by_type_and_for_thirty_days() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.charge().await;
     let listed = async |params: &[(&str, &str)]| {
         let list = site.ok("GET", "/v1/events", params).await;
@@ -121,7 +121,7 @@ async fn events_are_listed_by_type_and_for_thirty_days() {
 
 #[tokio::test]
 async fn an_event_names_the_request_that_made_it() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let request = site.request("POST", "/v1/customers", &[("name", "A")]);
     let answer = crate::site::answer(request.header("idempotency-key", "k1"))
         .await
@@ -136,7 +136,7 @@ async fn an_event_names_the_request_that_made_it() {
 
 #[tokio::test]
 async fn what_can_not_be_expanded_is_refused() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let charge = site.charge().await;
     let path = format!("/v1/charges/{charge}");
     let whole = site

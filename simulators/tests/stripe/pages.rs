@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::site::{Site, answer};
+use crate::site::{SellerSite, answer};
 
-async fn press(site: &Site, page: &str, action: &str) -> crate::site::StripeAnswer {
+async fn press(site: &SellerSite, page: &str, action: &str) -> crate::site::StripeAnswer {
     let request = site
         .http
         .post(page)
@@ -15,7 +15,7 @@ async fn press(site: &Site, page: &str, action: &str) -> crate::site::StripeAnsw
 
 #[tokio::test]
 async fn a_buyer_pays_on_the_page_and_is_sent_back_with_the_session() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site
         .session(&[(
             "line_items[0][price_data][product_data][name]",
@@ -65,7 +65,7 @@ async fn a_buyer_pays_on_the_page_and_is_sent_back_with_the_session() {
 
 #[tokio::test]
 async fn a_buyer_leaves_or_pays_by_bank_debit() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.session(&[]).await;
     let page = session["url"].as_str().unwrap();
     let left = press(&site, page, "cancel").await;

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::site::{Site, answer};
+use crate::site::{SellerSite, answer};
 
 const SESSIONS: &str = "/v1/billing_portal/sessions";
 const CONFIGURATIONS: &str = "/v1/billing_portal/configurations";
 
 #[tokio::test]
 async fn the_portal_needs_settings_that_were_saved() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let customer = site
         .ok("POST", "/v1/customers", &[("email", "a@b.example")])
         .await;
@@ -48,7 +48,7 @@ async fn the_portal_needs_settings_that_were_saved() {
 
 #[tokio::test]
 async fn a_configuration_is_made_changed_and_used() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let params = [
         ("features[payment_method_update][enabled]", "true"),
         ("features[subscription_cancel][enabled]", "false"),
@@ -95,7 +95,7 @@ async fn a_configuration_is_made_changed_and_used() {
 
 #[tokio::test]
 async fn a_customer_cancels_in_the_portal() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.stripe.save_portal_settings(false, false);
     let subscription = site.subscription(&[]).await;
     let id = subscription["id"].as_str().unwrap();

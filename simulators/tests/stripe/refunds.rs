@@ -3,13 +3,13 @@
 use serde_json::json;
 use simulators::stripe::RefundPlan;
 
-use crate::site::Site;
+use crate::site::SellerSite;
 
 const REFUNDS: &str = "/v1/refunds";
 
 #[tokio::test]
 async fn refunds_add_up_to_the_charge_and_no_further() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let charge = site.charge().await;
     let part = [
         ("charge", charge.as_str()),
@@ -73,7 +73,7 @@ async fn refunds_add_up_to_the_charge_and_no_further() {
 
 #[tokio::test]
 async fn a_refund_that_was_done_can_fail_and_the_charge_is_whole_again() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let charge = site.charge().await;
     let refund = site.ok("POST", REFUNDS, &[("charge", &charge)]).await;
     let id = refund["id"].as_str().unwrap();
@@ -101,7 +101,7 @@ async fn a_refund_that_was_done_can_fail_and_the_charge_is_whole_again() {
 
 #[tokio::test]
 async fn a_pending_refund_ends_as_the_test_says() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.stripe.plan_refunds(RefundPlan::Pend);
     let charge = site.charge().await;
     let refund = site

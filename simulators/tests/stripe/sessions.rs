@@ -3,13 +3,13 @@
 use serde_json::json;
 use simulators::stripe::BuyerAction;
 
-use crate::site::{DAY, PAYMENT, SUBSCRIPTION, Site};
+use crate::site::{DAY, PAYMENT, SUBSCRIPTION, SellerSite};
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 
 #[tokio::test]
 async fn a_session_is_paid_and_its_metadata_reach_the_charge() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.session(&[]).await;
     assert_eq!(session["status"], "open");
     assert_eq!(session["payment_status"], "unpaid");
@@ -64,7 +64,7 @@ async fn a_session_is_paid_and_its_metadata_reach_the_charge() {
 
 #[tokio::test]
 async fn a_declined_card_leaves_the_session_open_for_another_try() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.session(&[]).await;
     let id = session["id"].as_str().unwrap();
     let decline = BuyerAction::Decline("insufficient_funds".into());
@@ -97,7 +97,7 @@ async fn a_declined_card_leaves_the_session_open_for_another_try() {
 
 #[tokio::test]
 async fn three_d_secure_is_passed_or_not() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.session(&[]).await;
     let id = session["id"].as_str().unwrap();
     let authenticate = |passes| BuyerAction::Authenticate { passes };
@@ -130,7 +130,7 @@ async fn three_d_secure_is_passed_or_not() {
 
 #[tokio::test]
 async fn a_slow_method_completes_the_session_unpaid_and_ends_later() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     for (succeeds, event, status) in [
         (true, "checkout.session.async_payment_succeeded", "paid"),
         (false, "checkout.session.async_payment_failed", "unpaid"),
@@ -164,7 +164,7 @@ async fn a_slow_method_completes_the_session_unpaid_and_ends_later() {
 
 #[tokio::test]
 async fn a_session_expires_by_the_clock_or_by_a_call_while_it_is_open() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let (at, late) = ((site.now() + 1_900).to_string(), site.now() + 1_900);
     let session = site.session(&[("expires_at", &at)]).await;
     let path = format!("{SESSIONS}/{}", session["id"].as_str().unwrap());
@@ -196,7 +196,7 @@ async fn a_session_expires_by_the_clock_or_by_a_call_while_it_is_open() {
 
 #[tokio::test]
 async fn a_coupon_lowers_the_total_once_even_to_nothing() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     site.ok(
         "POST",
         "/v1/coupons",
@@ -238,7 +238,7 @@ async fn a_coupon_lowers_the_total_once_even_to_nothing() {
 
 #[tokio::test]
 async fn what_is_wrong_is_refused_with_its_parameter() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let soon = (site.now() + 1_700).to_string();
     let late = (site.now() + 90_000).to_string();
     let long = "x".repeat(201);
@@ -382,7 +382,7 @@ async fn what_is_wrong_is_refused_with_its_parameter() {
 
 #[tokio::test]
 async fn metadata_are_changed_key_by_key() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.session(&[("metadata[b]", "1")]).await;
     let path = format!("{SESSIONS}/{}", session["id"].as_str().unwrap());
     let changed = site

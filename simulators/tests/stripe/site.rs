@@ -23,11 +23,11 @@ pub(crate) const KEY: &str = "sk_test_simulated";
 pub(crate) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 pub(crate) const DAY: u64 = 86_400;
 
-pub(crate) struct Site {
+pub(crate) struct SellerSite {
     pub(crate) stripe: Stripe,
     pub(crate) clock: Clock,
     pub(crate) http: reqwest::Client,
-    pub(crate) inbox: Receiver,
+    pub(crate) inbox: EventReceiver,
 }
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl StripeAnswer {
     }
 }
 
-impl Drop for Site {
+impl Drop for SellerSite {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
@@ -56,7 +56,7 @@ impl Drop for Site {
     }
 }
 
-impl Site {
+impl SellerSite {
     pub(crate) async fn new() -> Self {
         let clock = Clock::new();
         let stripe = Stripe::start(ANY, clock.clone()).await.unwrap();
@@ -65,7 +65,7 @@ impl Site {
             stripe,
             clock,
             http: client(),
-            inbox: Receiver::start().await,
+            inbox: EventReceiver::start().await,
         }
     }
 
@@ -289,14 +289,14 @@ pub(crate) fn client() -> reqwest::Client {
 
 /// A webhook that answers 200 unless told otherwise.
 #[derive(Clone, Default)]
-pub(crate) struct Receiver {
+pub(crate) struct EventReceiver {
     pub(crate) url: String,
     pub(crate) received: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
     pub(crate) statuses: Arc<Mutex<VecDeque<u16>>>,
     pub(crate) secrets: Arc<Mutex<Vec<String>>>,
 }
 
-impl Receiver {
+impl EventReceiver {
     async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind(ANY).await.unwrap();
         let receiver = Self {
@@ -360,7 +360,11 @@ pub(crate) fn is_signed(header: &str, body: &[u8], secret: &str) -> bool {
     parts().any(|(name, value)| name == "v1" && value == digest)
 }
 
-async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive(
+    State(receiver): State<EventReceiver>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     receiver.received.lock().unwrap().push((headers, body));
     let status = receiver.statuses.lock().unwrap().pop_front().unwrap_or(200);
     StatusCode::from_u16(status).unwrap().into_response()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simulators::stripe::{BuyerAction, RenewalOutcome};
 
-use crate::site::{DAY, Site};
+use crate::site::{DAY, SellerSite};
 
 const HOUR: u64 = 3_600;
 
@@ -11,7 +11,7 @@ fn id(object: &Value) -> &str {
     object["id"].as_str().unwrap()
 }
 
-async fn latest_invoice(site: &Site, subscription: &str) -> Value {
+async fn latest_invoice(site: &SellerSite, subscription: &str) -> Value {
     let invoices = site
         .ok(
             "GET",
@@ -22,13 +22,13 @@ async fn latest_invoice(site: &Site, subscription: &str) -> Value {
     invoices["data"][0].clone()
 }
 
-async fn status(site: &Site, subscription: &str) -> Value {
+async fn status(site: &SellerSite, subscription: &str) -> Value {
     site.get(&format!("/v1/subscriptions/{subscription}")).await["status"].clone()
 }
 
 #[tokio::test]
 async fn the_first_invoice_is_paid_before_the_session_is_complete() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.subscription_session(&[]).await;
     let types = site
         .events_of(async |site| drop(site.paid(&session).await))
@@ -101,7 +101,7 @@ async fn the_first_invoice_is_paid_before_the_session_is_complete() {
 
 #[tokio::test]
 async fn renewals_come_an_hour_after_each_period_however_far_the_clock_is_turned() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let subscription = site.subscription(&[]).await;
     let sub = id(&subscription);
     let end = subscription["items"]["data"][0]["current_period_end"]
@@ -143,7 +143,7 @@ async fn renewals_come_an_hour_after_each_period_however_far_the_clock_is_turned
 
 #[tokio::test]
 async fn a_renewal_that_fails_is_tried_again_and_can_be_paid() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let subscription = site.subscription(&[]).await;
     let sub = id(&subscription);
     site.stripe
@@ -176,7 +176,7 @@ async fn a_renewal_that_fails_is_tried_again_and_can_be_paid() {
 
 #[tokio::test]
 async fn after_its_last_try_the_subscription_ends() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let subscription = site.subscription(&[]).await;
     let sub = id(&subscription);
     site.stripe
@@ -206,7 +206,7 @@ async fn after_its_last_try_the_subscription_ends() {
 
 #[tokio::test]
 async fn a_renewal_that_needs_three_d_secure_is_paid_on_its_page() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let subscription = site.subscription(&[]).await;
     let sub = id(&subscription);
     site.stripe
@@ -234,7 +234,7 @@ async fn a_renewal_that_needs_three_d_secure_is_paid_on_its_page() {
 
 #[tokio::test]
 async fn a_trial_is_free_is_told_of_and_then_renews() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let trial = ("subscription_data[trial_period_days]", "7");
     let session = site.paid(&site.subscription_session(&[trial]).await).await;
     assert_eq!(
@@ -260,7 +260,7 @@ async fn a_trial_is_free_is_told_of_and_then_renews() {
 
 #[tokio::test]
 async fn a_subscription_ends_with_its_period_or_at_once() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let subscription = site.subscription(&[]).await;
     let path = format!("/v1/subscriptions/{}", id(&subscription));
     let ending = site
@@ -321,7 +321,7 @@ async fn a_subscription_ends_with_its_period_or_at_once() {
 
 #[tokio::test]
 async fn a_coupon_of_one_period_does_not_lower_the_renewal() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     for (coupon, duration, renewal) in [("once", "once", 1000), ("always", "forever", 750)] {
         let params = [
             ("id", coupon),
@@ -349,7 +349,7 @@ async fn a_coupon_of_one_period_does_not_lower_the_renewal() {
 
 #[tokio::test]
 async fn a_first_payment_by_bank_debit_settles_later() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     for (succeeds, wanted) in [(true, "active"), (false, "past_due")] {
         let session = site.subscription_session(&[]).await;
         site.stripe
@@ -368,7 +368,7 @@ async fn a_first_payment_by_bank_debit_settles_later() {
 
 #[tokio::test]
 async fn a_declined_first_payment_makes_no_subscription() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let session = site.subscription_session(&[]).await;
     let decline = BuyerAction::Decline("generic_decline".into());
     site.stripe.act(id(&session), &decline).unwrap();
@@ -395,7 +395,7 @@ async fn a_declined_first_payment_makes_no_subscription() {
 
 #[tokio::test]
 async fn a_paused_subscription_makes_no_invoice_until_it_goes_on() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let subscription = site.subscription(&[]).await;
     let sub = id(&subscription);
     site.stripe.pause_subscription(sub).unwrap();

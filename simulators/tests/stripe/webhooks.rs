@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use serde_json::json;
-use simulators::stripe::{DeliveryFault, DeliveryRule, ReleaseOrder};
+use simulators::stripe::{EventFault, EventRule, ReleaseOrder};
 
-use crate::site::{DAY, Site, is_signed};
+use crate::site::{DAY, SellerSite, is_signed};
 
-async fn pay(site: &Site) {
+async fn pay(site: &SellerSite) {
     let session = site.session(&[]).await;
     site.paid(&session).await;
     site.stripe.delivered().await;
 }
 
-fn rule(event_type: &str, fault: DeliveryFault) -> DeliveryRule {
-    DeliveryRule {
+fn rule(event_type: &str, fault: EventFault) -> EventRule {
+    EventRule {
         event_type: Some(event_type.to_owned()),
         times: Some(1),
         fault,
@@ -22,7 +22,7 @@ fn rule(event_type: &str, fault: DeliveryFault) -> DeliveryRule {
 }
 
 /// Waits until so many deliveries came.
-async fn arrived(site: &Site, count: usize) {
+async fn arrived(site: &SellerSite, count: usize) {
     for _ in 0..2_000 {
         if site.inbox.headers().len() >= count {
             site.stripe.delivered().await;
@@ -35,7 +35,7 @@ async fn arrived(site: &Site, count: usize) {
 
 #[tokio::test]
 async fn events_are_delivered_signed_as_the_endpoint_asked() {
-    let (site, endpoint) = Site::with_endpoint().await;
+    let (site, endpoint) = SellerSite::with_endpoint().await;
     let path = format!("/v1/webhook_endpoints/{endpoint}");
     site.ok(
         "POST",
@@ -59,7 +59,7 @@ async fn events_are_delivered_signed_as_the_endpoint_asked() {
 
 #[tokio::test]
 async fn both_secrets_sign_while_one_follows_the_other() {
-    let (site, endpoint) = Site::with_endpoint().await;
+    let (site, endpoint) = SellerSite::with_endpoint().await;
     let new = site
         .stripe
         .roll_secret(&endpoint, Duration::from_secs(DAY))
@@ -83,7 +83,7 @@ async fn both_secrets_sign_while_one_follows_the_other() {
 
 #[tokio::test]
 async fn a_failed_delivery_is_signed_anew_and_tried_again() {
-    let (site, _) = Site::with_endpoint().await;
+    let (site, _) = SellerSite::with_endpoint().await;
     site.inbox.statuses.lock().unwrap().extend([500, 302]);
     site.ok("POST", "/v1/customers", &[]).await;
     site.stripe.delivered().await;
@@ -119,17 +119,15 @@ async fn a_failed_delivery_is_signed_anew_and_tried_again() {
 
 #[tokio::test]
 async fn deliveries_are_lost_late_or_repeated_on_demand() {
-    let (site, _) = Site::with_endpoint().await;
+    let (site, _) = SellerSite::with_endpoint().await;
     site.stripe
-        .fail_delivery(&rule("charge.succeeded", DeliveryFault::Lose));
+        .fail_delivery(&rule("charge.succeeded", EventFault::Lose));
     site.stripe.fail_delivery(&rule(
         "payment_intent.succeeded",
-        DeliveryFault::Delay(Duration::from_secs(3_600)),
+        EventFault::Delay(Duration::from_secs(3_600)),
     ));
-    site.stripe.fail_delivery(&rule(
-        "checkout.session.completed",
-        DeliveryFault::Repeat(5),
-    ));
+    site.stripe
+        .fail_delivery(&rule("checkout.session.completed", EventFault::Repeat(5)));
     pay(&site).await;
     let mut types = site.inbox.types();
     types.sort();
@@ -152,7 +150,7 @@ async fn deliveries_are_lost_late_or_repeated_on_demand() {
 #[tokio::test]
 async fn held_events_come_in_the_order_that_the_test_says() {
     for order in [ReleaseOrder::AsMade, ReleaseOrder::Reversed] {
-        let (site, _) = Site::with_endpoint().await;
+        let (site, _) = SellerSite::with_endpoint().await;
         site.stripe.hold_events();
         pay(&site).await;
         assert!(site.inbox.types().is_empty());
@@ -164,7 +162,7 @@ async fn held_events_come_in_the_order_that_the_test_says() {
         }
         assert_eq!(site.inbox.types(), types);
     }
-    let (site, _) = Site::with_endpoint().await;
+    let (site, _) = SellerSite::with_endpoint().await;
     site.stripe.hold_events();
     pay(&site).await;
     site.stripe.release_events(ReleaseOrder::Shuffled);
@@ -173,7 +171,7 @@ async fn held_events_come_in_the_order_that_the_test_says() {
 
 #[tokio::test]
 async fn an_endpoint_of_an_old_version_gets_the_fields_at_their_old_places() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let url = site.inbox.url.clone();
     let params = [
         ("url", url.as_str()),
@@ -197,7 +195,7 @@ async fn an_endpoint_of_an_old_version_gets_the_fields_at_their_old_places() {
 
 #[tokio::test]
 async fn an_endpoint_that_is_not_there_counts_as_failed() {
-    let site = Site::new().await;
+    let site = SellerSite::new().await;
     let params = [
         ("url", "http://127.0.0.1:1/none"),
         ("enabled_events[0]", "*"),
