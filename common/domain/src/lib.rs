@@ -7,6 +7,7 @@ pub mod action;
 pub mod actor;
 pub mod button;
 pub mod claim;
+pub mod claiming;
 pub mod command;
 pub mod delivery;
 pub mod erasure;
