@@ -9,7 +9,7 @@ use anyhow::Context as _;
 ///
 /// # Errors
 /// A line that can't be read or answered, with its number; what came before it is answered.
-pub fn answer(
+pub(crate) fn answer(
     lines: impl BufRead,
     out: impl Write,
     answer_of: impl Fn(&[u8]) -> anyhow::Result<String>,
