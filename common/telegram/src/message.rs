@@ -10,7 +10,7 @@ use super::error::TelegramError;
 use super::{CALL_TIMEOUT, Telegram};
 
 /// The reaction by which the bot shows that a message was passed on: one of a fixed list (Bot API, `ReactionTypeEmoji`).
-const PASSED_ON: &str = "👌";
+pub const PASSED_ON: &str = "👌";
 
 /// What a bot does in a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]

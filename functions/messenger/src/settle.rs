@@ -84,7 +84,7 @@ async fn over(
         }
         Ending::Refused => {
             warn!(message.id = %id, message.class = class, chat.id = %chat, bot.id = %bot, outcome = "refused",
-                "Telegram does not do this with a message, which its sender is told: {sentence}");
+                "Telegram does not do this with a message; its sender is told, but for a reaction: {sentence}");
         }
         Ending::NotStarted => {
             info!(message.id = %id, message.class = class, chat.id = %chat, bot.id = %bot, outcome = "not_started", "a person has not started the bot yet: {sentence}");
