@@ -13,8 +13,6 @@
 //! A wait that Telegram asks for here is noted for the chat alone: no message met it, and strangers, who add the bot to many
 //! chats, must not hold up what is said to others.
 
-use std::time::Duration;
-
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::lease::Paused;
 use domain::limiter::Pause;
