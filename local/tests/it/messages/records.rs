@@ -126,7 +126,7 @@ async fn a_task_without_a_record_can_be_parked() {
         parking.unwrap();
     }
     let MessageKey { lane, place } = task.key();
-    assert_eq!(parked(&stack).await, [place.clone()]);
+    assert_eq!(parked(&stack).await, std::slice::from_ref(&place));
     assert!(
         !stack
             .message_tasks()
