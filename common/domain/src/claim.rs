@@ -296,11 +296,25 @@ pub fn without_payloads(text: &str) -> String {
 /// of each hash.
 #[must_use]
 pub fn without_invite_links(text: &str) -> String {
+    with_hashes_as(text, |_| "…".to_owned())
+}
+
+/// A text in which no invite link can be read any more, and which is as long as it was, in UTF-16 units: each hash is `…` all
+/// over.
+#[must_use]
+pub fn with_invite_links_masked(text: &str) -> String {
+    // A hash is of ASCII, and `…` is one unit.
+    with_hashes_as(text, |hash| "…".repeat(hash.len()))
+}
+
+/// A text with something else in place of the hash of each invite link.
+fn with_hashes_as(text: &str, mask: impl Fn(&str) -> String) -> String {
     let mut last = "";
     let shown = runs(text).flat_map(|(between, part)| {
         let is_hash = between.ends_with("/+") || (between == "/" && last == "joinchat");
         last = part;
-        [between, if is_hash { "…" } else { part }]
+        let part = if is_hash { mask(part) } else { part.to_owned() };
+        [between.to_owned(), part]
     });
     shown.collect()
 }

@@ -356,8 +356,9 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
             return Rejection::Unavailable.answer();
         }
     };
+    // Strangers can add the bot to any group: there it says nothing.
     if let UpdateKind::Group(message) = &update.kind
-        && !commands::is_for_us(message, &front)
+        && !(app.is_ours(message.chat) && commands::is_for_us(message, &front))
     {
         return Handled::from(UpdateOutcome::Ignored).answer();
     }
