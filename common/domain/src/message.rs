@@ -15,13 +15,14 @@ mod lane;
 mod outbox;
 mod pace;
 mod topic;
+mod turns;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{BotId, ChatId};
+use super::id::{BotId, ChatId, TelegramUserId};
 use super::texts::Language;
 use super::time::Timestamp;
 
@@ -30,6 +31,7 @@ pub use lane::{MESSAGE_SHARDS, MessageKey, MessageLane, MessageTask};
 pub use outbox::{Outbox, OutboxPage, Step};
 pub use pace::{ChatPace, MESSAGE_INTERVAL, PauseScope, Scopes};
 pub use topic::{Adoption, NoTopicOwner, TopicOwner, TopicState, TopicStep};
+pub use turns::LastTurns;
 
 /// What a message is known by in its chat: the time of its cause, in milliseconds since the Unix epoch with a fixed width,
 /// and the cause. Never made of the clock, so that a cause that is met again has the same message.
@@ -67,6 +69,14 @@ impl MessageId {
         let cause = self.0.split_once('#').map_or("", |(_, cause)| cause);
         let cause = cause.strip_suffix(AGAIN).unwrap_or(cause);
         Self::new(at, &format!("{cause}{AGAIN}"))
+    }
+
+    /// Whether one cause asks for this message and for `other`, which is to stand beside it: their last words alone differ.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        let cause = |id: &'_ Self| id.0.rsplit_once('#').map(|(cause, _)| cause.to_owned());
+        let of_this = cause(self).filter(|cause| cause.contains('#'));
+        of_this.is_some() && of_this == cause(other)
     }
 
     /// What kind of cause it has: the words of the cause, without its numbers and ids.
@@ -210,6 +220,13 @@ pub enum Content {
         /// Telegram's HTML.
         html: String,
     },
+    /// A text about what a person wrote, or did, in a topic where it is not clear whom it is about. It arrives without a sound.
+    About {
+        /// The person.
+        person: TelegramUserId,
+        /// Telegram's HTML.
+        html: String,
+    },
     /// A text that is pinned once it is sent.
     Pinned {
         /// Telegram's HTML.
@@ -299,6 +316,22 @@ pub enum Content {
         /// What.
         post: Box<Content>,
     },
+}
+
+impl Content {
+    /// Who wrote what is passed on, or did what is told; nobody if that is an operator, or the bot itself.
+    #[must_use]
+    pub fn author(&self) -> Option<TelegramUserId> {
+        match self {
+            Self::InTopic { post, .. } => post.author(),
+            Self::About { person, .. } => Some(*person),
+            // A private chat has the id of its person.
+            Self::Copy { from, .. } | Self::Album { from, .. } | Self::Edit { from, .. } => {
+                (!lane::is_group(*from)).then_some(TelegramUserId(from.0))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What of a message is edited.
@@ -441,6 +474,32 @@ mod tests {
         }
         for text in ["", "7", "x#7", "12#7", "+763640000000#7", "1763640000000"] {
             assert_eq!(text.parse::<MessageId>(), Err(NoMessageId), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_one_cause_asks_for_stands_together() {
+        let id = |text: &str| text.parse::<MessageId>().unwrap();
+        for (one, other, is_beside) in [
+            (
+                "1763640000000#relay#000000000009#0head",
+                "1763640000000#relay#000000000009#1",
+                true,
+            ),
+            (
+                "1763640000000#relay#000000000009#1",
+                "1763640000000#relay#000000000010#1",
+                false,
+            ),
+            (
+                "1763640000000#relay#000000000009#1",
+                "1763640001000#relay#000000000009#1",
+                false,
+            ),
+            // These have nothing in common but the time.
+            ("1763640000000#7", "1763640000000#8", false),
+        ] {
+            assert_eq!(id(one).is_beside(&id(other)), is_beside, "{one} {other}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! calls Telegram goes through the tables of tasks and messages.
 
 mod announce;
+mod backlog;
 mod chats;
 mod claims;
 mod commands;

@@ -1,11 +1,13 @@
 //! What a person writes that is no command, on its way into their topic.
 //!
 //! ```text
-//! the topic is WANTED, by this update            die here: Telegram sends the update again
+//! what waits of the person is not too much       die here: Telegram sends the update again
+//! the topic is WANTED, by this update            die here: as above
 //! what is pinned in the topic is put, if it is new, then the copy      die here: as above; each is known by its id
 //! "it has arrived" is put, if a conversation begins                     die here: as above
 //! a reminder to look whether the topic is silent, if there is none      die here: as above; it has the update's time
-//! when they wrote last is written                die here: as above; the conversation still begins by this update
+//! when they wrote last, and what was taken, is written                  die here: as above; the conversation still begins by
+//!                                                                      this update, and it is not counted
 //! ring                                           die here: the tick looks within a minute
 //! ```
 //!
@@ -22,15 +24,13 @@ use domain::reminder::{Reminder, silent_at};
 use domain::texts::{AccessLine, Date, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
-use store::{AlbumParts, FrontBot, PartAdded, TopicRecord};
+use store::{AlbumPart, AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
 
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
-use crate::{App, Failure, Met, UpdateOutcome};
+use crate::{App, Failure, Met, UpdateOutcome, backlog};
 
-/// How long the parts of an album are waited for, at first.
-const ALBUM_WAIT: Duration = Duration::from_millis(1500);
 /// The name of the topic that new people share.
 const NEWCOMERS_NAME: &str = "New people";
 /// The longest caption that a bot may write, in UTF-16 units (Bot API, `copyMessage`).
@@ -52,11 +52,16 @@ pub(crate) struct RelayCause {
 }
 
 impl RelayCause {
-    /// A message that the update causes; `place` tells it from the others, and orders them.
+    /// The id of a message that the update causes; `place` tells it from the others, and orders them.
+    pub(crate) fn id(self, place: &str) -> MessageId {
+        // Of fixed width, so that they stand in order also within a second.
+        MessageId::new(self.at, &format!("relay#{:012}#{place}", self.update))
+    }
+
+    /// A message that the update causes.
     pub(crate) fn message(self, place: &str, chat: ChatId, content: Content) -> Message {
         Message {
-            // Of fixed width, so that they stand in order also within a second.
-            id: MessageId::new(self.at, &format!("relay#{:012}#{place}", self.update)),
+            id: self.id(place),
             bot: self.bot,
             chat,
             thread: None,
@@ -67,12 +72,12 @@ impl RelayCause {
         }
     }
 
-    /// The copies of an album, which is known by its first part, whichever update brings the others.
-    fn album(self, album: &AlbumParts, group: &str, chat: ChatId, content: Content) -> Message {
-        Message {
-            id: MessageId::new(album.first_at, &format!("album#{group}")),
-            not_before: Some(album.last_at.plus(ALBUM_WAIT)),
-            ..self.message("", chat, content)
+    /// The update that brought the first part of an album: the copies are its message, whichever update brings the others.
+    fn of_album(self, album: &AlbumParts) -> Self {
+        Self {
+            update: album.first_update,
+            at: album.first_at,
+            ..self
         }
     }
 }
@@ -86,7 +91,7 @@ pub(crate) struct RelayAuthor {
 
 impl RelayAuthor {
     /// Their private chat, which has their id.
-    const fn chat(self) -> ChatId {
+    pub(crate) const fn chat(self) -> ChatId {
         ChatId(self.person.0)
     }
 }
@@ -131,23 +136,40 @@ pub(crate) async fn edited(
         person: message.person,
         language: conversation.language,
     };
-    pass_on_edit(app, cause, author, &message.written).await
+    pass_on_edit(app, cause, author, (&message.written, met.is_first)).await
 }
 
-/// Passes on what a person wrote.
+/// Passes on what a person wrote, unless too much of theirs waits, if it `counts`: it is no further part of an album, and was not
+/// met before.
 pub(crate) async fn wrote(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
-    written: &WrittenMessage,
+    (written, counts): (&WrittenMessage, bool),
 ) -> Result<UpdateOutcome, Failure> {
     if !written.is_content {
         return Ok(UpdateOutcome::Ignored);
     }
     let own = TopicOwner::Person(author.person);
-    let mut record = app.topics.get(own).await?;
+    let mut record = app.topics.get(own, cause.desk).await?;
     if record.is_blocked {
         return Ok(UpdateOutcome::Ignored);
+    }
+    let mut backlog = None;
+    if counts {
+        let (intake, now) = backlog::intake(app, cause, record.backlog.take()).await?;
+        if intake == Intake::Told {
+            backlog::refuse(app, cause, author, written.message).await?;
+            app.topics.note_backlog(own, &now, cause.at).await?;
+        }
+        if intake != Intake::Taken {
+            info!(
+                outcome = "too_many",
+                "more of what a person wrote waits than may"
+            );
+            return Ok(UpdateOutcome::Handled);
+        }
+        backlog = Some(now);
     }
     let owner = owner(app, cause, author, &mut record).await?;
     let post = |content: Content| {
@@ -168,21 +190,22 @@ pub(crate) async fn wrote(
         let content = post(Content::Pinned { html });
         messages.push(cause.message("0card", cause.desk, content));
     }
-    if owner == TopicOwner::Newcomers {
-        let content = post(silent(format!(
-            "<b>{}</b> · {}",
-            Name(&written.author_name),
-            author.person
-        )));
-        messages.push(cause.message("0head", cause.desk, content));
-    }
     let to = Passage {
         cause,
         chat: cause.desk,
         from: author.chat(),
         language: author.language,
     };
-    messages.push(passed_on(app, to, written, post).await?);
+    let copy = passed_on(app, to, written, post).await?;
+    // Of an album the first part alone has its message.
+    if owner == TopicOwner::Newcomers && copy.id.is_beside(&cause.id("0head")) {
+        let content = post(Content::About {
+            person: author.person,
+            html: format!("<b>{}</b> · {}", Name(&written.author_name), author.person),
+        });
+        messages.push(cause.message("0head", cause.desk, content));
+    }
+    messages.push(copy);
     if let Some(name) = renamed(&record, owner, written) {
         let content = post(Content::RenameTopic { name });
         messages.push(Message {
@@ -199,7 +222,7 @@ pub(crate) async fn wrote(
     let reminder_at = remind(app, cause, owner, &record).await?;
     let begun_by = begins.then_some(cause.update);
     app.topics
-        .note_word(own, cause.at, begun_by, reminder_at)
+        .note_word(own, cause.at, begun_by, reminder_at, backlog.as_ref())
         .await?;
     info!(
         outcome = "relayed",
@@ -218,16 +241,20 @@ pub(crate) async fn note(
     html: &str,
 ) -> Result<(), Failure> {
     let own = TopicOwner::Person(author.person);
-    let mut record = app.topics.get(own).await?;
+    let mut record = app.topics.get(own, cause.desk).await?;
     if record.is_blocked {
         return Ok(());
     }
     let owner = owner(app, cause, author, &mut record).await?;
-    let (name_shown, html) = match owner {
-        TopicOwner::Person(_) => (name, html.to_owned()),
+    let (name_shown, told) = match owner {
+        TopicOwner::Person(_) => (name, silent(html.to_owned())),
         TopicOwner::Newcomers => {
             let head = format!("<b>{}</b> · {}", Name(name), author.person);
-            (NEWCOMERS_NAME, format!("{head}\n{html}"))
+            let about = Content::About {
+                person: author.person,
+                html: format!("{head}\n{html}"),
+            };
+            (NEWCOMERS_NAME, about)
         }
     };
     let post = |content: Content| Content::InTopic {
@@ -241,7 +268,7 @@ pub(crate) async fn note(
         let html = card(app, author, name).await?;
         messages.push(cause.message("0card", cause.desk, post(Content::Pinned { html })));
     }
-    messages.push(cause.message("1", cause.desk, post(silent(html))));
+    messages.push(cause.message("1", cause.desk, post(told)));
     put(app, cause, &messages).await
 }
 
@@ -266,10 +293,10 @@ async fn pass_on_edit(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
-    written: &WrittenMessage,
+    (written, counts): (&WrittenMessage, bool),
 ) -> Result<UpdateOutcome, Failure> {
     let own = TopicOwner::Person(author.person);
-    let record = app.topics.get(own).await?;
+    let record = app.topics.get(own, cause.desk).await?;
     let is_known = record.relayed_at.is_some() && !record.is_blocked;
     let Some(edit) = edit(author.chat(), author.language, written).filter(|_| is_known) else {
         return Ok(UpdateOutcome::Ignored);
@@ -289,6 +316,13 @@ async fn pass_on_edit(
         put(app, cause, &[told]).await?;
         return Ok(UpdateOutcome::Handled);
     }
+    let backlog = match counts {
+        true => match backlog::intake(app, cause, record.backlog).await? {
+            (Intake::Taken, backlog) => Some(backlog),
+            (Intake::Told | Intake::Silent, _) => return Ok(UpdateOutcome::Ignored),
+        },
+        false => None,
+    };
     // The copy says where it stands; a new one, if that is gone, is said in their own topic.
     let content = Content::InTopic {
         owner: own,
@@ -297,6 +331,9 @@ async fn pass_on_edit(
         post: Box::new(edit),
     };
     put(app, cause, &[cause.message("1", cause.desk, content)]).await?;
+    if let Some(backlog) = backlog {
+        app.topics.note_backlog(own, &backlog, cause.at).await?;
+    }
     Ok(UpdateOutcome::Handled)
 }
 
@@ -310,7 +347,10 @@ pub(crate) fn edit(from: ChatId, language: Language, written: &WrittenMessage) -
     (!text.starts_with('/')).then(|| Content::Edit {
         from,
         message: written.message,
-        text: shown(from, text),
+        text: match part {
+            EditedPart::Text => shown(from, text),
+            EditedPart::Caption => caption(from, text),
+        },
         part,
         language,
     })
@@ -347,7 +387,7 @@ async fn owner(
     }
     // As long as there is a topic; before it, so that none is forgotten because we died between.
     app.people.keep(author.person, now).await?;
-    app.topics.want(own, cause.update, now).await?;
+    app.topics.want(own, cause.desk, cause.update, now).await?;
     record.wanted_by = Some(cause.update);
     Ok(own)
 }
@@ -398,15 +438,15 @@ fn copy(to: Passage, written: &WrittenMessage) -> Option<Content> {
     }
     match (&written.text, &written.caption) {
         (Some(text), _) => Some(copy(Some(without_payloads(text)), None, true)),
-        (None, Some(words)) => Some(copy(None, Some(caption(words)), false)),
+        (None, Some(words)) => Some(copy(None, Some(caption(to.from, words)), false)),
         (None, None) if written.holds_token => None,
         (None, None) => Some(copy(None, written.takes_caption.then(String::new), false)),
     }
 }
 
-/// A caption that operators may see. A bot may write a shorter one than some people.
-fn caption(words: &str) -> String {
-    let words = without_payloads(words);
+/// What the other side may see of a caption that was written in this chat. A bot may write a shorter one than some people.
+fn caption(from: ChatId, words: &str) -> String {
+    let words = shown(from, words);
     let mut units = 0;
     let fits = |c: &char| {
         units += c.len_utf16();
@@ -441,7 +481,11 @@ async fn album(
     group: &str,
     post: impl Fn(Content) -> Content,
 ) -> Result<Message, Failure> {
-    let part = (written.message, to.cause.at);
+    let part = AlbumPart {
+        message: written.message,
+        at: to.cause.at,
+        update: to.cause.update,
+    };
     let now = app.clock.now();
     Ok(
         match app.relay_map.add_part(to.from, group, part, now).await? {
@@ -452,7 +496,8 @@ async fn album(
                     first: album.first,
                     language: to.language,
                 };
-                to.cause.album(&album, group, to.chat, post(content))
+                let cause = to.cause.of_album(&album);
+                cause.message("1", to.chat, post(content))
             }
             PartAdded::TooLate => match copy(to, written) {
                 Some(content) => to.cause.message("1", to.chat, post(content)),

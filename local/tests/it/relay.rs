@@ -1,8 +1,11 @@
 //! The relay: what people write reaches the operators, in one topic each, and the other way round.
 
+mod another_chat;
+mod edits;
 mod faults;
 mod lines;
 mod silence;
+mod turns;
 
 use std::time::Duration;
 
