@@ -1,7 +1,8 @@
 //! A whole event of API Gateway (path, query, headers, body in base64 or not) to the functions that take calls.
 //!
 //! Every answer is a documented one, refusals quote nothing, nobody gets past without a secret, and no call without
-//! one reaches AWS. The page of a claim link is shown to the one who has its token, so a stranger sees that it is none.
+//! one reaches AWS. The page of a claim link and the file of an export are for whoever has their address, so a stranger sees
+//! that there is none; of a file that takes one read.
 
 #![no_main]
 
@@ -79,11 +80,19 @@ fuzz_target!(|input: &str| {
         &WORLD.run(request::handle(&REQUEST, again())),
         API_KEY,
     );
-    check(
-        &request,
-        &WORLD.run(status::handle(&STATUS, again())),
-        API_KEY,
-    );
+    let answer = WORLD.run(status::handle(&STATUS, again()));
+    if request.uri().path().contains("/v1/exports/") {
+        assert!(
+            [400, 404, 503].contains(&answer.status().as_u16()),
+            "a file for a stranger"
+        );
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let reads = WORLD.taken();
+        assert!(reads.len() <= 1, "more than a read for a stranger");
+        assert!(reads.iter().all(|call| operation(call) == "GetItem"));
+    } else {
+        check(&request, &answer, API_KEY);
+    }
     check(
         &request,
         &WORLD.run(webhook::handle(&WEBHOOK, again())),

@@ -16,8 +16,8 @@ pub(crate) struct TakenCall {
     pub(crate) method: String,
     /// The chat; a private one has the id of its person.
     pub(crate) chat: i64,
-    /// Whom a join request is of, or whose message is copied; 0 without either.
-    pub(crate) about: i64,
+    /// What is written; empty where nothing is.
+    pub(crate) text: String,
     /// When it was answered.
     pub(crate) at: Timestamp,
 }
@@ -49,12 +49,10 @@ impl TakenCalls {
                     ..
                 } if call.service == "Telegram" => {
                     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-                    let id = |name: &str| body[name].as_i64();
-                    let about = id("user_id").or_else(|| id("from_chat_id"));
                     let call = TakenCall {
                         method: call.operation.clone(),
-                        chat: id("chat_id").unwrap_or_default(),
-                        about: about.unwrap_or_default(),
+                        chat: body["chat_id"].as_i64().unwrap_or_default(),
+                        text: body["text"].as_str().unwrap_or_default().to_owned(),
                         at: clock.now(),
                     };
                     state.under_way.insert(*number, call);

@@ -189,13 +189,13 @@ fn talk() -> anyhow::Result<[StepFigures; 3]> {
         })
         .await?;
         // The first word makes the topic.
-        step(&world, &taken, 1, "copyMessage", says("Is anybody there?")).await?;
+        step(&world, &taken, 1, "sendMessage", says("Is anybody there?")).await?;
         world.wait(REST).await;
         let word = step(
             &world,
             &taken,
             1,
-            "copyMessage",
+            "sendMessage",
             says("I can't find my link"),
         )
         .await?;

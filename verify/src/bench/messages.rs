@@ -332,14 +332,14 @@ fn by_one(flood: usize, others: usize) -> anyhow::Result<[[f64; 3]; 2]> {
             world.wait(Duration::from_secs(1)).await;
             if number % 10 == 5 {
                 wrote.push((person, world.clock.now()));
-                says(person, "Where is my link?");
+                says(person, &word_of(person));
             } else {
                 asked.push((person, world.clock.now()));
                 says(person, "/help");
             }
         }
         world.wait(Duration::from_secs(900)).await;
-        let (answers, copies) = (taken.all("sendMessage"), taken.all("copyMessage"));
+        let answers = taken.all("sendMessage");
         let mut helped = Vec::new();
         for (person, at) in &asked {
             let answer = answers.iter().find(|call| call.chat == *person);
@@ -354,7 +354,8 @@ fn by_one(flood: usize, others: usize) -> anyhow::Result<[[f64; 3]; 2]> {
         );
         let mut copied = Vec::new();
         for (person, at) in &wrote {
-            let copy = copies.iter().find(|call| call.about == *person);
+            let word = word_of(*person);
+            let copy = answers.iter().find(|call| call.text.contains(&word));
             copied.extend(copy.map(|call| call.at.since(*at).as_secs_f64() * 1000.0));
         }
         anyhow::ensure!(
@@ -365,4 +366,9 @@ fn by_one(flood: usize, others: usize) -> anyhow::Result<[[f64; 3]; 2]> {
         );
         Ok([waits(helped), waits(copied)])
     })
+}
+
+/// What somebody writes to the operators, told apart in their topic.
+fn word_of(person: i64) -> String {
+    format!("Where is the link of {person}?")
 }
