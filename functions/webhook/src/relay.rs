@@ -198,7 +198,8 @@ pub(crate) async fn wrote(
     };
     let copy = passed_on(app, to, written, post).await?;
     // Of an album the first part alone has its message.
-    if owner == TopicOwner::Newcomers && copy.id.is_beside(&cause.id("0head")) {
+    let is_shown = copy.chat == cause.desk && copy.id.is_beside(&cause.id("0head"));
+    if owner == TopicOwner::Newcomers && is_shown {
         let content = post(Content::About {
             person: author.person,
             html: format!("<b>{}</b> · {}", Name(&written.author_name), author.person),
