@@ -71,14 +71,6 @@ impl MessageId {
         Self::new(at, &format!("{cause}{AGAIN}"))
     }
 
-    /// Whether one cause asks for this message and for `other`, which is to stand beside it: their last words alone differ.
-    #[must_use]
-    pub fn is_beside(&self, other: &Self) -> bool {
-        let cause = |id: &'_ Self| id.0.rsplit_once('#').map(|(cause, _)| cause.to_owned());
-        let of_this = cause(self).filter(|cause| cause.contains('#'));
-        of_this.is_some() && of_this == cause(other)
-    }
-
     /// What kind of cause it has: the words of the cause, without its numbers and ids.
     #[must_use]
     pub fn kind(&self) -> String {
@@ -318,22 +310,6 @@ pub enum Content {
     },
 }
 
-impl Content {
-    /// Who wrote what is passed on, or did what is told; nobody if that is an operator, or the bot itself.
-    #[must_use]
-    pub fn author(&self) -> Option<TelegramUserId> {
-        match self {
-            Self::InTopic { post, .. } => post.author(),
-            Self::About { person, .. } => Some(*person),
-            // A private chat has the id of its person.
-            Self::Copy { from, .. } | Self::Album { from, .. } | Self::Edit { from, .. } => {
-                (!lane::is_group(*from)).then_some(TelegramUserId(from.0))
-            }
-            _ => None,
-        }
-    }
-}
-
 /// What of a message is edited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -474,32 +450,6 @@ mod tests {
         }
         for text in ["", "7", "x#7", "12#7", "+763640000000#7", "1763640000000"] {
             assert_eq!(text.parse::<MessageId>(), Err(NoMessageId), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_one_cause_asks_for_stands_together() {
-        let id = |text: &str| text.parse::<MessageId>().unwrap();
-        for (one, other, is_beside) in [
-            (
-                "1763640000000#relay#000000000009#0head",
-                "1763640000000#relay#000000000009#1",
-                true,
-            ),
-            (
-                "1763640000000#relay#000000000009#1",
-                "1763640000000#relay#000000000010#1",
-                false,
-            ),
-            (
-                "1763640000000#relay#000000000009#1",
-                "1763640001000#relay#000000000009#1",
-                false,
-            ),
-            // These have nothing in common but the time.
-            ("1763640000000#7", "1763640000000#8", false),
-        ] {
-            assert_eq!(id(one).is_beside(&id(other)), is_beside, "{one} {other}");
         }
     }
 

@@ -13,6 +13,8 @@
 //!
 //! One message of a chat is under way at a time, so that two runs meet at one topic only if a lease was lost.
 
+mod refused;
+
 use std::time::Duration;
 
 use domain::id::ChatId;
@@ -28,6 +30,8 @@ use telegram::{ChatCall, Outgoing};
 use tracing::{info, warn};
 
 use crate::App;
+
+pub(crate) use refused::{not_made, refused};
 
 /// How long after the last part of an album that was seen its parts are copied.
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
@@ -522,71 +526,4 @@ async fn pair(
         app.relay_map.put(from, written, &there, now).await?;
     }
     Ok(())
-}
-
-/// A topic that surely was not made is wanted again: the next word does not wait for Telegram's message of it.
-pub(crate) async fn not_made(
-    app: &App,
-    call: &NextCall,
-    fault: SendFault,
-) -> Result<(), StoreError> {
-    match call.purpose {
-        CallPurpose::Create(owner, _, since) if fault != SendFault::Unknown => {
-            app.topics.give_back(owner, since).await
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Notes what a refusal tells of the topic, or the copy, of a message; answers whether the message is to be tried again for
-/// that, and at once.
-pub(crate) async fn refused(
-    app: &App,
-    message: &Message,
-    call: &NextCall,
-    fault: SendFault,
-) -> Result<bool, StoreError> {
-    let owner = match &message.content {
-        Content::InTopic { owner, .. } => Some(*owner),
-        _ => None,
-    };
-    match (fault, owner, call.thread) {
-        (SendFault::ThreadGone, Some(owner), Some(thread)) => {
-            warn!(chat.id = %message.chat, topic.id = thread, outcome = "topic_gone", "a topic is gone, the next word makes another one");
-            app.topics.forget(owner, (message.chat, thread)).await?;
-            Ok(true)
-        }
-        (SendFault::TopicClosed, Some(owner), Some(thread)) => {
-            app.topics.close(owner, (message.chat, thread)).await?;
-            Ok(true)
-        }
-        // It is open.
-        (SendFault::NotModified, Some(_), _) => match call.purpose {
-            CallPurpose::Reopen(owner, thread) => {
-                let topic = (message.chat, thread);
-                app.topics.open(owner, topic, None, app.clock.now()).await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        },
-        (SendFault::EditTargetGone, ..) => {
-            let content = match &message.content {
-                Content::InTopic { post, .. } => post.as_ref(),
-                content => content,
-            };
-            if let Content::Edit { from, message, .. } = content {
-                app.relay_map.lose(*from, *message).await?;
-                return Ok(true);
-            }
-            Ok(false)
-        }
-        // It is gone already, and no edit brings it again.
-        (SendFault::NotModified, ..) => {
-            if let Content::Delete { from, message, .. } = &message.content {
-                app.relay_map.take_back(*from, *message).await?;
-            }
-            Ok(false)
-        }
-        _ => Ok(false),
-    }
 }

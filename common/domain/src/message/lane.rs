@@ -144,6 +144,22 @@ impl FromStr for MessageKey {
     }
 }
 
+impl Content {
+    /// Who wrote what is passed on, or did what is told; nobody if that is an operator, or the bot itself.
+    #[must_use]
+    pub fn author(&self) -> Option<TelegramUserId> {
+        match self {
+            Self::InTopic { post, .. } => post.author(),
+            Self::About { person, .. } => Some(*person),
+            // A private chat has the id of its person.
+            Self::Copy { from, .. } | Self::Album { from, .. } | Self::Edit { from, .. } => {
+                (!is_group(*from)).then_some(TelegramUserId(from.0))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A message that is still to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageTask {
