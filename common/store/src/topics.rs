@@ -14,11 +14,12 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::ReturnValue;
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
 use domain::id::ChatId;
-use domain::message::{TopicOwner, TopicState};
+use domain::message::{MessageId, TopicOwner, TopicState};
 use domain::relay::RelayBacklog;
 use domain::time::Timestamp;
 use runtime::config::Env;
@@ -69,8 +70,6 @@ pub struct TopicRecord {
     pub answered_at: Option<Timestamp>,
     /// When it is looked whether the topic is silent, if that is to be looked at.
     pub reminder_at: Option<Timestamp>,
-    /// What was taken of what the person wrote.
-    pub backlog: Option<RelayBacklog>,
 }
 
 impl Topics {
@@ -244,8 +243,7 @@ impl Topics {
     }
 
     /// Notes that a person's word is passed on, and if it begins a conversation, by which update it does; also when it is looked
-    /// whether the topic is silent, if there is a reminder of it and none before, and what was taken of what they wrote, if the
-    /// word counts.
+    /// whether the topic is silent, if there is a reminder of it and none before.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
@@ -255,7 +253,6 @@ impl Topics {
         at: Timestamp,
         begun_by: Option<i64>,
         reminder_at: Option<Timestamp>,
-        backlog: Option<&RelayBacklog>,
     ) -> Result<(), StoreError> {
         let mut set = "SET relayedAt = :at, createdAt = if_not_exists(createdAt, :at)".to_owned();
         let mut call = self.change(owner).expression_attribute_values(":at", s(at));
@@ -267,38 +264,64 @@ impl Topics {
             set.push_str(", topicReminderAt = if_not_exists(topicReminderAt, :reminder)");
             call = call.expression_attribute_values(":reminder", s(reminder_at));
         }
-        if let Some(backlog) = backlog {
-            set.push_str(", relayMark = :mark, relayCount = :count");
-            call = call
-                .expression_attribute_values(":mark", s(&backlog.mark))
-                .expression_attribute_values(":count", n(backlog.count));
-        }
         let call = call.update_expression(set);
         self.conditional(call, "UpdateItem of a conversation")
             .await?;
         Ok(())
     }
 
-    /// Notes what was taken of what a person wrote.
+    /// Counts what a person wrote towards what may wait of theirs; the first one, `next`, is the mark. Durable on return.
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
-    pub async fn note_backlog(
+    /// [`StoreError`] if it can't be told; counted twice it harms nobody.
+    pub async fn count_word(
         &self,
         owner: TopicOwner,
-        backlog: &RelayBacklog,
+        next: &MessageId,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let set = "SET relayMark = :mark, relayCount = :count, createdAt = if_not_exists(createdAt, :now)";
-        let call = self
+    ) -> Result<RelayBacklog, StoreError> {
+        let set = "SET relayMark = if_not_exists(relayMark, :next), createdAt = if_not_exists(createdAt, :now) \
+                   ADD relayCount :one";
+        let answer = self
             .change(owner)
             .update_expression(set)
-            .expression_attribute_values(":mark", s(&backlog.mark))
-            .expression_attribute_values(":count", n(backlog.count))
-            .expression_attribute_values(":now", s(now));
-        self.conditional(call, "UpdateItem of what waits of a person")
-            .await?;
-        Ok(())
+            .expression_attribute_values(":next", s(next))
+            .expression_attribute_values(":now", s(now))
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(self.0.fault("UpdateItem to count a word"))?;
+        let item = answer.attributes.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        Ok(RelayBacklog {
+            mark: reader.parsed(MARK)?,
+            count: reader.number(COUNT)?,
+        })
+    }
+
+    /// Has `next` be the mark of a person, in place of `former`, and the first that is counted; answers whether that was still
+    /// the mark.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told.
+    pub async fn mark(
+        &self,
+        owner: TopicOwner,
+        former: &MessageId,
+        next: &MessageId,
+    ) -> Result<bool, StoreError> {
+        let call = self
+            .change(owner)
+            .update_expression("SET relayMark = :next, relayCount = :one")
+            .condition_expression("relayMark = :former")
+            .expression_attribute_values(":next", s(next))
+            .expression_attribute_values(":former", s(former))
+            .expression_attribute_values(":one", n(1));
+        self.conditional(call, "UpdateItem of a mark").await
     }
 
     /// Notes that an operator answered in a topic that is known.
@@ -419,13 +442,6 @@ impl Topics {
             conversation_by: reader.optional_number(CONVERSATION_BY)?,
             answered_at: reader.optional_instant(ANSWERED_AT)?,
             reminder_at: reader.optional_instant(REMINDER_AT)?,
-            backlog: match reader.optional_text(MARK)? {
-                Some(_) => Some(RelayBacklog {
-                    mark: reader.parsed(MARK)?,
-                    count: reader.number(COUNT)?,
-                }),
-                None => None,
-            },
         })
     }
 }

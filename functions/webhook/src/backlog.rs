@@ -1,42 +1,55 @@
 //! Whether more of what a person writes is passed on while what they wrote before still waits.
+//!
+//! ```text
+//! count it                      die here: counted, and passed on when the update is sent again, without a count
+//! the mark has left: the new one is this message      die here: as above; one that was never put has left, too
+//! ```
 
-use domain::message::{Class, Content, Message, MessageKey};
-use domain::person::Intake;
-use domain::relay::RelayBacklog;
+use domain::message::{Class, Content, Message, MessageId, MessageKey, TopicOwner};
 use domain::texts::Text;
 
 use crate::relay::{RelayAuthor, RelayCause, put};
 use crate::{App, Failure};
 
-/// What becomes of what a person wrote, of whom this was known, and what is known then; that is written once it is passed on.
-pub(crate) async fn intake(
+/// How often a message is counted if other ones of the person become the mark at the same moment.
+const TRIES: u32 = 3;
+
+/// Counts a message of a person; answers the mark for which it has to wait, if it is not taken.
+pub(crate) async fn waits_for(
     app: &App,
     cause: RelayCause,
-    known: Option<RelayBacklog>,
-) -> Result<(Intake, RelayBacklog), Failure> {
-    let full = known.as_ref().filter(|known| known.is_full());
-    let mark_waits = match full {
-        Some(full) => {
-            let key = MessageKey::of(cause.bot, cause.desk, Class::Operator, &full.mark);
-            app.messages.task(&key).await?.is_some()
+    author: RelayAuthor,
+) -> Result<Option<MessageId>, Failure> {
+    let (own, next) = (TopicOwner::Person(author.person), cause.id("1"));
+    for _ in 0..TRIES {
+        let known = app.topics.count_word(own, &next, cause.at).await?;
+        if !known.is_full() {
+            return Ok(None);
         }
-        None => false,
-    };
-    Ok(RelayBacklog::intake(known, &cause.id("1"), mark_waits))
+        let key = MessageKey::of(cause.bot, cause.desk, Class::Operator, &known.mark);
+        if app.messages.task(&key).await?.is_some() {
+            return Ok(Some(known.mark));
+        }
+        if app.topics.mark(own, &known.mark, &next).await? {
+            return Ok(None);
+        }
+    }
+    Ok(None)
 }
 
-/// Tells a person that a message of theirs is not taken.
+/// Tells a person, once for a mark, that a message of theirs is not taken.
 pub(crate) async fn refuse(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
-    message: i64,
+    (message, mark): (i64, &MessageId),
 ) -> Result<(), Failure> {
     let content = Content::Answer {
         to: message,
         html: Text::TooManyMessages.html(author.language),
     };
     let told = Message {
+        id: mark.then("full"),
         class: Class::Reply,
         ..cause.message("full", author.chat(), content)
     };

@@ -1,13 +1,12 @@
 //! What a person writes that is no command, on its way into their topic.
 //!
 //! ```text
-//! what waits of the person is not too much       die here: Telegram sends the update again
+//! it is counted towards what waits of them       die here: Telegram sends the update again, and it is not counted
 //! the topic is WANTED, by this update            die here: as above
 //! what is pinned in the topic is put, if it is new, then the copy      die here: as above; each is known by its id
 //! "it has arrived" is put, if a conversation begins                     die here: as above
 //! a reminder to look whether the topic is silent, if there is none      die here: as above; it has the update's time
-//! when they wrote last, and what was taken, is written                  die here: as above; the conversation still begins by
-//!                                                                      this update, and it is not counted
+//! when they wrote last is written                die here: as above; the conversation still begins by this update
 //! ring                                           die here: the tick looks within a minute
 //! ```
 //!
@@ -155,21 +154,13 @@ pub(crate) async fn wrote(
     if record.is_blocked {
         return Ok(UpdateOutcome::Ignored);
     }
-    let mut backlog = None;
-    if counts {
-        let (intake, now) = backlog::intake(app, cause, record.backlog.take()).await?;
-        if intake == Intake::Told {
-            backlog::refuse(app, cause, author, written.message).await?;
-            app.topics.note_backlog(own, &now, cause.at).await?;
-        }
-        if intake != Intake::Taken {
-            info!(
-                outcome = "too_many",
-                "more of what a person wrote waits than may"
-            );
-            return Ok(UpdateOutcome::Handled);
-        }
-        backlog = Some(now);
+    if counts && let Some(mark) = backlog::waits_for(app, cause, author).await? {
+        info!(
+            outcome = "too_many",
+            "more of what a person wrote waits than may"
+        );
+        backlog::refuse(app, cause, author, (written.message, &mark)).await?;
+        return Ok(UpdateOutcome::Handled);
     }
     let owner = owner(app, cause, author, &mut record).await?;
     let post = |content: Content| {
@@ -223,7 +214,7 @@ pub(crate) async fn wrote(
     let reminder_at = remind(app, cause, owner, &record).await?;
     let begun_by = begins.then_some(cause.update);
     app.topics
-        .note_word(own, cause.at, begun_by, reminder_at, backlog.as_ref())
+        .note_word(own, cause.at, begun_by, reminder_at)
         .await?;
     info!(
         outcome = "relayed",
@@ -317,13 +308,9 @@ async fn pass_on_edit(
         put(app, cause, &[told]).await?;
         return Ok(UpdateOutcome::Handled);
     }
-    let backlog = match counts {
-        true => match backlog::intake(app, cause, record.backlog).await? {
-            (Intake::Taken, backlog) => Some(backlog),
-            (Intake::Told | Intake::Silent, _) => return Ok(UpdateOutcome::Ignored),
-        },
-        false => None,
-    };
+    if counts && backlog::waits_for(app, cause, author).await?.is_some() {
+        return Ok(UpdateOutcome::Ignored);
+    }
     // The copy says where it stands; a new one, if that is gone, is said in their own topic.
     let content = Content::InTopic {
         owner: own,
@@ -332,9 +319,6 @@ async fn pass_on_edit(
         post: Box::new(edit),
     };
     put(app, cause, &[cause.message("1", cause.desk, content)]).await?;
-    if let Some(backlog) = backlog {
-        app.topics.note_backlog(own, &backlog, cause.at).await?;
-    }
     Ok(UpdateOutcome::Handled)
 }
 
