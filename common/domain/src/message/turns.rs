@@ -31,11 +31,10 @@ pub(super) struct Turns {
 
 impl Turns {
     pub(super) const fn new(places: LastTurns) -> Self {
-        let (messages, in_a_row) = (BTreeMap::new(), BTreeMap::new());
         Self {
             places,
-            messages,
-            in_a_row,
+            messages: BTreeMap::new(),
+            in_a_row: BTreeMap::new(),
         }
     }
 

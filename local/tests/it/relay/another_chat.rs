@@ -1,9 +1,11 @@
 //! The operators' chat is another one than it was: the numbers of the former one's topics are other people's here.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::harness::TestStack;
 use serde_json::json;
-use std::time::Duration;
+use simulators::telegram::User;
 
 use super::{answers, desk, heard, idle, shown, texts, topic_of, topics, writes};
 
@@ -12,10 +14,11 @@ const FORMER: i64 = -1_001_777_000_999;
 
 /// What is known of a person's topic says that it is this one of the former chat.
 async fn had_a_topic_there(stack: &TestStack, person: i64, thread: i64) {
-    let (text, number) = (
-        |text: String| AttributeValue::S(text),
-        |number: i64| AttributeValue::N(number.to_string()),
-    );
+    let ann = User::new(person).named("Ann");
+    stack.telegram.presses_start(stack.bot_id, &ann, "");
+    idle(stack).await;
+    let text = AttributeValue::S;
+    let number = |number: i64| AttributeValue::N(number.to_string());
     let people = stack.dynamodb().update_item().table_name("People");
     let people = people.key("telegramUserId", text(person.to_string()));
     let set = "SET topicState = :open, topicChat = :chat, topicThread = :thread";

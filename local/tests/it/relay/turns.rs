@@ -1,11 +1,11 @@
 //! Nobody waits behind the flood of one person, and no flood grows without end.
 
 use local::harness::TestStack;
-use simulators::telegram::User;
+use simulators::telegram::{Conversation, User};
 
 use super::{
-    DESK, answers, desk, desk_with, heard, idle, private, reactions, shown, texts, topic_of,
-    topics, writes,
+    DESK, answers, desk, desk_with, heard, idle, operator, private, reactions, shown, texts,
+    topic_of, topics, writes,
 };
 
 /// A person sends photos, each of which is a message of its own in the operators' chat.
@@ -71,10 +71,9 @@ async fn a_block_ends_the_flood_that_waits() {
     let hello = shown(&stack, shared).last().unwrap().message_id;
     floods(&stack, 8, 15);
     stack.run_until(|| photos(&stack, shared) > 0).await;
-    let desk = simulators::telegram::Conversation::chat(DESK);
     stack
         .telegram
-        .replies(desk, &super::operator(), hello, "/block");
+        .replies(Conversation::chat(DESK), &operator(), hello, "/block");
     idle(&stack).await;
     let all = shown(&stack, shared);
     assert!(all.len() < 12, "{:?}", texts(&all));
