@@ -5,7 +5,6 @@
 //! calls Telegram goes through the tables of tasks and messages.
 
 mod announce;
-mod backlog;
 mod chats;
 mod claims;
 mod commands;
