@@ -12,6 +12,8 @@
 //!
 //! The topic itself is made by the dispatcher of messages, when the first of them is to be said there.
 
+mod backlog;
+
 use std::time::Duration;
 
 use domain::claim::without_payloads;
@@ -28,7 +30,7 @@ use tracing::info;
 
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
-use crate::{App, Failure, Met, UpdateOutcome, backlog};
+use crate::{App, Failure, Met, UpdateOutcome};
 
 /// The name of the topic that new people share.
 const NEWCOMERS_NAME: &str = "New people";

@@ -8,7 +8,7 @@
 use domain::message::{Class, Content, Message, MessageId, MessageKey, TopicOwner};
 use domain::texts::Text;
 
-use crate::relay::{RelayAuthor, RelayCause, put};
+use super::{RelayAuthor, RelayCause, put};
 use crate::{App, Failure};
 
 /// How often a message is counted if other ones of the person become the mark at the same moment.
