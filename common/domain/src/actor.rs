@@ -7,6 +7,7 @@
 pub mod bucket;
 mod methods;
 pub mod passing;
+pub mod scope;
 pub mod seal;
 pub mod webhook;
 
@@ -16,6 +17,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::id::{BotId, ChatId, FeedSeq};
@@ -149,7 +151,8 @@ impl fmt::Display for ActorName {
 }
 
 /// Which actor, among all that ever had its name: what one of them sent, or was shown, is not another one's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ActorMark(String);
 
 impl ActorMark {
@@ -157,6 +160,12 @@ impl ActorMark {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name of the actor, or of another one that has it by now.
+    #[must_use]
+    pub fn name(&self) -> Option<ActorName> {
+        self.0.split_once('@')?.0.parse().ok()
     }
 }
 

@@ -17,6 +17,7 @@
 //! (<https://core.telegram.org/bots/features#deep-linking>).
 
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -248,14 +249,29 @@ pub fn may_show_payload(text: &str) -> bool {
     runs(text).any(|(_, part)| may_hold_payload(part))
 }
 
+/// Where claim links and tokens stand in a text: the bytes that are not to be shown.
+#[must_use]
+pub fn payload_places(text: &str) -> Vec<Range<usize>> {
+    let mut at = 0;
+    let places = runs(text).filter_map(|(between, part)| {
+        let start = at + between.len();
+        at = start + part.len();
+        may_hold_payload(part).then_some(start..at)
+    });
+    places.collect()
+}
+
 /// A text in which no claim link or token can be read any more: `…` stands in place of each.
 #[must_use]
 pub fn without_payloads(text: &str) -> String {
-    let shown = runs(text).flat_map(|(between, part)| {
-        let part = if may_hold_payload(part) { "…" } else { part };
-        [between, part]
-    });
-    shown.collect()
+    let (mut shown, mut copied) = (String::with_capacity(text.len()), 0);
+    for place in payload_places(text) {
+        shown.push_str(&text[copied..place.start]);
+        shown.push('…');
+        copied = place.end;
+    }
+    shown.push_str(&text[copied..]);
+    shown
 }
 
 /// A text in which no invite link can be read any more, as `/+…` or `/joinchat/…` (Bot API, `ChatInviteLink`): `…` stands in place

@@ -4,7 +4,8 @@
 //! QUEUED --> SENT                  Telegram took it
 //!    |   --> EXPIRED               its time was over before it could be sent
 //!    |   --> UNREACHABLE           the person has blocked the bot, or never started it
-//!    |   --> REFUSED               Telegram does not copy such a message, which is told to whoever sent it
+//!    |   --> REFUSED               Telegram does not copy such a message, which is told to whoever sent it, or does not
+//!    |                             do what an actor called
 //!    |   --> PARKED                refused, or given up: a person must act
 //!    +-----> SENDING --> SENT, UNREACHABLE, PARKED      only of classes that are sent at most once
 //!               +------> UNKNOWN   nobody can tell whether it was sent: it is not sent again
@@ -21,8 +22,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::actor::{ActorMark, ActorRole};
 use super::id::{BotId, ChatId, TelegramUserId};
+use super::marked::TextMark;
 use super::texts::Language;
 use super::time::Timestamp;
 
@@ -146,6 +150,17 @@ impl Class {
         }
     }
 
+    /// What it is that an actor of this role sends in the answer of its webhook: what an operator does is a person's to a
+    /// person, and a program's answer is one to whatever came.
+    #[must_use]
+    pub const fn of_actor(role: ActorRole) -> Self {
+        match role {
+            ActorRole::Operator => Self::Operator,
+            ActorRole::Backend => Self::Reply,
+            ActorRole::Aggregator => Self::Marketing,
+        }
+    }
+
     /// Whether one whose outcome is unknown is sent again: somebody needs it, and twice is better than never.
     #[must_use]
     pub const fn is_sent_again(self) -> bool {
@@ -224,6 +239,11 @@ pub enum Content {
         /// Telegram's HTML.
         html: String,
     },
+    /// A line of what a person was sent, which arrives without a sound: it is said in a topic that is open, and opens none.
+    Line {
+        /// Telegram's HTML.
+        html: String,
+    },
     /// A copy of a message of another chat, which does not say where it comes from.
     Copy {
         /// The other chat.
@@ -232,8 +252,11 @@ pub enum Content {
         message: i64,
         /// What it says, if it is nothing but text: several that wait become one message.
         text: Option<String>,
-        /// What it says instead of its own caption, as plain text.
+        /// What it says instead of its own caption.
         caption: Option<String>,
+        /// What is marked in the text, or in the caption.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        marks: Vec<TextMark>,
         /// Whether it is said in these words, and not copied: the original shows what is not to be shown.
         #[serde(default)]
         as_words: bool,
@@ -260,8 +283,11 @@ pub enum Content {
         from: ChatId,
         /// The message there.
         message: i64,
-        /// What its copy is to say, as plain text.
+        /// What its copy is to say.
         text: String,
+        /// What is marked in it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        marks: Vec<TextMark>,
         /// Whether that is its text or the caption of a file.
         part: EditedPart,
         /// The language of whoever edited it.
@@ -287,6 +313,16 @@ pub enum Content {
     Pin {
         /// The message.
         message: i64,
+    },
+    /// A call that stood in the answer of an actor's webhook; nobody sees its result. Its chat is the one that it names, or
+    /// that of the update.
+    Call {
+        /// The actor, as it was when it answered.
+        actor: ActorMark,
+        /// The method, as the Bot API writes it.
+        method: String,
+        /// Its parameters.
+        parameters: Map<String, Value>,
     },
     /// The topic is closed.
     CloseTopic,
@@ -356,7 +392,7 @@ pub enum MessageState {
     Unreachable,
     /// Nobody can tell whether it was sent, and it is not sent again.
     Unknown,
-    /// Telegram does not copy such a message, which is told to whoever sent it.
+    /// Telegram does not copy such a message, which is told to whoever sent it; or an actor's call was refused.
     Refused,
     /// It was given up: a person must act.
     Parked,
@@ -451,6 +487,23 @@ mod tests {
         for text in ["", "7", "x#7", "12#7", "+763640000000#7", "1763640000000"] {
             assert_eq!(text.parse::<MessageId>(), Err(NoMessageId), "{text}");
         }
+    }
+
+    #[test]
+    fn an_actors_call_is_read_as_it_is_written() {
+        let call = Content::Call {
+            actor: "crm@17".parse().unwrap(),
+            method: "sendMessage".to_owned(),
+            parameters: Map::from_iter([
+                ("kind".to_owned(), "x".into()),
+                ("method".to_owned(), 7.into()),
+                ("latitude".to_owned(), 1.5.into()),
+            ]),
+        };
+        let written = serde_json::to_string(&call).unwrap();
+        assert_eq!(serde_json::from_str::<Content>(&written).unwrap(), call);
+        let id = MessageId::new(Timestamp::from_ms(1), "call#crm@17#9");
+        assert_eq!(id.kind(), "call");
     }
 
     #[test]

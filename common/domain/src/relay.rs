@@ -13,6 +13,7 @@ mod written;
 use std::time::Duration;
 
 use super::id::{ChatId, TelegramUserId};
+use super::marked::{MarkedText, TextMark, units};
 use super::message::{Class, Content, Message, SendFault};
 use super::texts::{Language, Text, html};
 use super::time::Timestamp;
@@ -25,6 +26,8 @@ pub use written::{DeskAuthor, DeskMessage, PrivateEdit, TopicReport, WrittenMess
 const FOLLOW_AGE: Duration = Duration::from_secs(600);
 /// How long a person's words may wait before those behind them are put into the same message.
 const JOIN_AFTER: Duration = Duration::from_secs(15);
+/// What stands between the words of two messages in one.
+const BETWEEN: &str = "\n\n";
 /// The units that are kept free for the head of a message of several.
 const HEAD_UNITS: usize = 200;
 /// How long a conversation may be silent before the next word begins another one.
@@ -160,7 +163,7 @@ pub fn is_behind(message: &Message, now: Timestamp) -> bool {
 /// Words of one person that wait, as one message.
 #[derive(Clone, Debug)]
 pub struct JoinedWords {
-    html: String,
+    words: MarkedText,
     count: u32,
     since: Timestamp,
     language: Language,
@@ -169,9 +172,9 @@ pub struct JoinedWords {
 impl JoinedWords {
     /// Begins with the words of the first message, which were written at `since`, for readers of this language.
     #[must_use]
-    pub fn new(text: &str, since: Timestamp, language: Language) -> Self {
+    pub const fn new(words: MarkedText, since: Timestamp, language: Language) -> Self {
         Self {
-            html: html::escape(text),
+            words,
             count: 1,
             since,
             language,
@@ -179,12 +182,14 @@ impl JoinedWords {
     }
 
     /// Puts the words of the next message behind them; answers whether there was room.
-    pub fn add(&mut self, text: &str) -> bool {
-        let next = format!("{}\n\n{}", self.html, html::escape(text));
-        if html::units(&next) > html::MESSAGE_UNITS - HEAD_UNITS {
+    pub fn add(&mut self, words: &MarkedText) -> bool {
+        let length = units(&self.words.text) + units(BETWEEN) + units(&words.text);
+        if length > html::MESSAGE_UNITS - HEAD_UNITS {
             return false;
         }
-        (self.html, self.count) = (next, self.count.saturating_add(1));
+        self.words.push(BETWEEN, &[]);
+        self.words.push(&words.text, &words.marks);
+        self.count = self.count.saturating_add(1);
         true
     }
 
@@ -194,15 +199,23 @@ impl JoinedWords {
         self.count
     }
 
-    /// The message, as HTML: how many there were and how far behind it is, then the words.
+    /// The message: how many there were and how far behind it is, then the words.
     #[must_use]
-    pub fn html(&self, now: Timestamp) -> String {
+    pub fn said(&self, now: Timestamp) -> MarkedText {
         let minutes = now.since(self.since).as_secs().div_ceil(60);
         let head = Text::JoinedWords {
             messages: self.count,
             minutes: u32::try_from(minutes).unwrap_or(u32::MAX),
         };
-        format!("{}\n\n{}", head.html(self.language), self.html)
+        let head = head.html(self.language);
+        let bold = TextMark::bold(0, units(&head));
+        let mut said = MarkedText {
+            text: head,
+            marks: vec![bold],
+        };
+        said.push(BETWEEN, &[]);
+        said.push(&self.words.text, &self.words.marks);
+        said
     }
 }
 
@@ -284,6 +297,7 @@ mod tests {
             message: 5,
             text: None,
             caption: None,
+            marks: Vec::new(),
             as_words: false,
             asked_by: None,
             language: Language::English,
@@ -385,13 +399,22 @@ mod tests {
 
     #[test]
     fn words_that_wait_become_one_message_which_says_how_far_behind_it_is() {
-        let mut words = JoinedWords::new("one <b>", NOW, Language::English);
-        assert!(words.add("two"));
-        let html = words.html(NOW.plus(Duration::from_secs(61)));
-        assert!(html.contains('2'), "{html}");
-        assert!(html.ends_with("one &lt;b&gt;\n\ntwo"), "{html}");
-        while words.add(&"x".repeat(500)) {}
-        assert!(html::units(&words.html(NOW)) <= html::MESSAGE_UNITS);
+        let plain = |text: &str| MarkedText::plain(text.to_owned());
+        let mut words = JoinedWords::new(plain("one <b>"), NOW, Language::English);
+        let two = MarkedText {
+            marks: vec![TextMark::bold(1, 2)],
+            ..plain("two")
+        };
+        assert!(words.add(&two));
+        let said = words.said(NOW.plus(Duration::from_secs(61)));
+        assert!(said.text.starts_with("2 messages, 2 minutes"), "{said:?}");
+        assert!(said.text.ends_with("\n\none <b>\n\ntwo"), "{said:?}");
+        let head = said.text.find('\n').unwrap();
+        let end = said.text.len();
+        let bold = [TextMark::bold(0, head), TextMark::bold(end - 2, 2)];
+        assert_eq!(said.marks, bold);
+        while words.add(&plain(&"x".repeat(500))) {}
+        assert!(units(&words.said(NOW).text) <= html::MESSAGE_UNITS);
         assert!(words.count() > 5);
     }
 

@@ -1,5 +1,10 @@
 //! What a bot is to look at when its time has come, and not before. Reminders lie apart from messages, by their time: one
 //! that is due in days is not read before.
+//!
+//! ```text
+//! a stranger adds the bot         ForeignChat, 10 min later          at its time: the bot leaves,
+//!        an owner acts there          WantedChat, 10 min later       unless this one lies behind it
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +25,9 @@ pub enum Reminder {
     Silence(TelegramUserId),
     /// Whether a chat to which somebody without a role added the bot is one of ours by now: else the bot leaves it.
     ForeignChat(ChatId),
+    /// Nothing: somebody with a role wants the bot in a chat, which is not left then. It lasts as long as a leaving that was
+    /// decided on before can be ahead.
+    WantedChat(ChatId),
 }
 
 /// A text that is no reminder.
@@ -32,6 +40,7 @@ impl fmt::Display for Reminder {
         match self {
             Self::Silence(person) => write!(f, "silence#{person}"),
             Self::ForeignChat(chat) => write!(f, "chat#{chat}"),
+            Self::WantedChat(chat) => write!(f, "wanted#{chat}"),
         }
     }
 }
@@ -45,15 +54,24 @@ impl FromStr for Reminder {
         match word {
             "silence" => Ok(Self::Silence(TelegramUserId(id))),
             "chat" => Ok(Self::ForeignChat(ChatId(id))),
+            "wanted" => Ok(Self::WantedChat(ChatId(id))),
             _ => Err(NoReminder),
         }
     }
 }
 
-/// When the bot leaves a chat to which it was added at `at`.
+/// When the bot leaves a chat to which it was added at `at`; and until when it is known that somebody wants it there who acted
+/// at `at`.
 #[must_use]
 pub fn leaves_at(at: Timestamp) -> Timestamp {
     at.plus(STAY)
+}
+
+/// Between which times the word of somebody lies who wants the bot in a chat, if they acted after what has it leave at `at`, and
+/// before that.
+#[must_use]
+pub fn wanted_between(at: Timestamp) -> (Timestamp, Timestamp) {
+    (at, at.plus(STAY))
 }
 
 /// When a topic is silent in which the last word was said at `last`.
@@ -71,6 +89,7 @@ mod tests {
         for reminder in [
             Reminder::Silence(TelegramUserId(7)),
             Reminder::ForeignChat(ChatId(-100)),
+            Reminder::WantedChat(ChatId(-100)),
         ] {
             assert_eq!(reminder.to_string().parse(), Ok(reminder));
         }

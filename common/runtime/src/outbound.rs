@@ -27,8 +27,8 @@ use domain::time::Timestamp;
 
 /// Longest wait for an answer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// How much of an answer's body is read, in bytes: only so that its connection may be used again.
-const ANSWER_MAX_BYTES: usize = 64 * 1024;
+/// How much of an answer's body is read, in bytes.
+pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// The longest URL of a target, in bytes.
 const URL_MAX_BYTES: usize = 2048;
 
@@ -130,6 +130,15 @@ impl Resolve for PublicResolver {
 /// What came of a call, and the wait that the other side asked for.
 pub type Called = (HookAnswer, Option<Duration>);
 
+/// The body of an answer.
+#[derive(Debug, Default)]
+pub struct AnswerBody {
+    /// Its `Content-Type`; empty if it names none.
+    pub content_type: String,
+    /// The body; nothing if it is larger than [`ANSWER_MAX_BYTES`], or broke off.
+    pub whole: Option<Bytes>,
+}
+
 /// What calls targets.
 pub struct Caller {
     targets: CallTargets,
@@ -196,8 +205,19 @@ impl Caller {
         headers: &HashMap<&'static str, String>,
         body: String,
     ) -> Called {
+        self.ask(url, headers, body).await.0
+    }
+
+    /// The same, with the body of the answer.
+    pub async fn ask(
+        &self,
+        url: &str,
+        headers: &HashMap<&'static str, String>,
+        body: String,
+    ) -> (Called, AnswerBody) {
+        let failed = |answer: HookAnswer| ((answer, None), AnswerBody::default());
         let Ok((url, is_exempt)) = self.targets.judge(url) else {
-            return (HookAnswer::Forbidden, None);
+            return failed(HookAnswer::Forbidden);
         };
         let mut sent = HeaderMap::new();
         sent.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -213,28 +233,43 @@ impl Caller {
                 match call.await {
                     Ok(answer) => {
                         let called = told(answer.status().as_u16(), answer.headers());
-                        drain(answer).await;
-                        called
+                        let content_type = content_type(answer.headers());
+                        let whole = read(answer).await;
+                        let body = AnswerBody {
+                            content_type,
+                            whole,
+                        };
+                        (called, body)
                     }
-                    Err(error) if leads_within(&error) => (HookAnswer::Forbidden, None),
-                    Err(error) if error.is_connect() => (HookAnswer::Unreachable, None),
-                    Err(_) => (HookAnswer::NoAnswer, None),
+                    Err(error) if leads_within(&error) => failed(HookAnswer::Forbidden),
+                    Err(error) if error.is_connect() => failed(HookAnswer::Unreachable),
+                    Err(_) => failed(HookAnswer::NoAnswer),
                 }
             }
             Way::Simulated(transport) => {
                 let mut request = Request::new(Bytes::from(body));
                 *request.method_mut() = Method::POST;
                 let Ok(uri) = url.as_str().parse() else {
-                    return (HookAnswer::Forbidden, None);
+                    return failed(HookAnswer::Forbidden);
                 };
                 *request.uri_mut() = uri;
                 *request.headers_mut() = sent;
                 match tokio::time::timeout(CALL_TIMEOUT, transport.call(request)).await {
-                    Ok(Ok(answer)) => told(answer.status().as_u16(), answer.headers()),
-                    Ok(Err(crate::transport::CallError::NotSent(_))) => {
-                        (HookAnswer::Unreachable, None)
+                    Ok(Ok(answer)) => {
+                        let called = told(answer.status().as_u16(), answer.headers());
+                        let content_type = content_type(answer.headers());
+                        let whole = Some(answer.into_body());
+                        let whole = whole.filter(|body| body.len() <= ANSWER_MAX_BYTES);
+                        let body = AnswerBody {
+                            content_type,
+                            whole,
+                        };
+                        (called, body)
                     }
-                    Ok(Err(_)) | Err(_) => (HookAnswer::NoAnswer, None),
+                    Ok(Err(crate::transport::CallError::NotSent(_))) => {
+                        failed(HookAnswer::Unreachable)
+                    }
+                    Ok(Err(_)) | Err(_) => failed(HookAnswer::NoAnswer),
                 }
             }
         }
@@ -252,15 +287,23 @@ fn told(status: u16, headers: &HeaderMap) -> Called {
     (HookAnswer::Status(status), asked)
 }
 
-/// Reads a body to its end, so that its connection may be used again, or a part of it.
-async fn drain(mut answer: reqwest::Response) {
-    let mut read = 0;
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        read += chunk.len();
-        if read > ANSWER_MAX_BYTES {
-            return;
+fn content_type(headers: &HeaderMap) -> String {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    kind.unwrap_or_default().to_owned()
+}
+
+/// Reads a body to its end, so that its connection may be used again; nothing if it is too large, or breaks off.
+async fn read(mut answer: reqwest::Response) -> Option<Bytes> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.ok()? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_MAX_BYTES {
+            return None;
         }
     }
+    Some(body.into())
 }
 
 fn leads_within(error: &reqwest::Error) -> bool {

@@ -402,13 +402,18 @@ impl Actors {
     }
 
     fn update(&self, key: String) -> UpdateItemFluentBuilder {
-        let call = self.0.client.update_item().table_name(&self.0.name);
-        call.key(KEY_HASH, s(key))
+        self.update_unseen(key)
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// Whether the condition of an update held, and the item then: as it was, if it did not.
+    /// An update that has nothing of the item returned.
+    fn update_unseen(&self, key: String) -> UpdateItemFluentBuilder {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        call.key(KEY_HASH, s(key))
+    }
+
+    /// Whether the condition of an update held, and the item then, if it is returned: as it was, if it did not.
     async fn conditional(
         &self,
         call: UpdateItemFluentBuilder,

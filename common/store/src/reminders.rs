@@ -59,6 +59,49 @@ impl Reminders {
         Ok(())
     }
 
+    /// Whether a bot has this reminder at a time from `from` to `to`, as of now (1 read unit, or more where very many lie there).
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn has_between(
+        &self,
+        bot: BotId,
+        reminder: Reminder,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<bool, StoreError> {
+        let (mut after, written) = (time(from), reminder.to_string());
+        loop {
+            let call = self.0.client.query().table_name(&self.0.name);
+            let answer = call
+                .key_condition_expression("lane = :lane AND messageId BETWEEN :from AND :to")
+                .expression_attribute_values(":lane", s(lane(bot)))
+                .expression_attribute_values(":from", s(&after))
+                .expression_attribute_values(":to", s(place(to, reminder)))
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(self.0.fault("Query of a reminder"))?;
+            let items = answer.items.unwrap_or_default();
+            let places = items.iter().map(|item| {
+                let reader = Reader {
+                    table: &self.0,
+                    item,
+                };
+                reader.text(PLACE).map(str::to_owned)
+            });
+            let places: Vec<String> = places.collect::<Result<_, _>>()?;
+            let is_it = |place: &String| place.split_once('#').is_some_and(|(_, of)| of == written);
+            if places.iter().any(is_it) {
+                return Ok(true);
+            }
+            match (answer.last_evaluated_key, places.last()) {
+                // Behind the last of them nothing can begin with it.
+                (Some(_), Some(last)) => after = format!("{last}\u{0}"),
+                _ => return Ok(false),
+            }
+        }
+    }
+
     /// The oldest reminders of a bot whose time has come by `now`, up to `limit`, as of now (1 read unit).
     ///
     /// # Errors

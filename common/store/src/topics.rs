@@ -324,6 +324,25 @@ impl Topics {
         self.conditional(call, "UpdateItem of a mark").await
     }
 
+    /// Notes when it is looked whether a topic is silent, of which there is no reminder yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
+    pub async fn note_reminder(
+        &self,
+        owner: TopicOwner,
+        reminder_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = self
+            .change(owner)
+            .update_expression("SET topicReminderAt = if_not_exists(topicReminderAt, :reminder)")
+            .condition_expression("attribute_exists(topicState)")
+            .expression_attribute_values(":reminder", s(reminder_at));
+        self.conditional(call, "UpdateItem of a topic's first reminder")
+            .await?;
+        Ok(())
+    }
+
     /// Notes that an operator answered in a topic that is known.
     ///
     /// # Errors

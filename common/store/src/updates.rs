@@ -92,7 +92,10 @@ pub enum UpdateClaim {
     /// It is handled, or parked.
     Settled,
     /// It is the caller's to park: it was handled often enough.
-    Exhausted,
+    Exhausted {
+        /// How often it was begun, and ended badly.
+        attempts: u32,
+    },
 }
 
 /// A parked update.
@@ -175,11 +178,13 @@ impl Updates {
         }
         let attempts: u32 = reader.number(ATTEMPTS)?;
         let since = reader.parsed(CREATED_AT)?;
-        Ok(match attempts > ATTEMPTS_MAX {
-            true => UpdateClaim::Exhausted,
+        // Without this one.
+        let attempts = attempts.saturating_sub(1);
+        Ok(match attempts >= ATTEMPTS_MAX {
+            true => UpdateClaim::Exhausted { attempts },
             false => UpdateClaim::Taken {
                 since,
-                attempts: attempts.saturating_sub(1),
+                attempts,
                 is_first: since == now,
             },
         })
@@ -230,27 +235,28 @@ impl Updates {
             .map(drop)
     }
 
-    /// Parks an update with its body, for an operator; durable on return.
+    /// Parks an update with its body, for an operator, after so many attempts that ended badly; durable on return.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
     pub async fn park(
         &self,
         key: UpdateKey,
-        kind: &str,
-        body: &str,
+        (kind, body): (&str, &str),
+        attempts: u32,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self
             .update(key)
             .update_expression(
-                "SET updateState = :parked, parked = :parked, parkedAt = :at, createdAt = if_not_exists(createdAt, :at), body = :body, #kind = :kind, expiresAt = :end REMOVE leaseUntil, #owner",
+                "SET updateState = :parked, attempts = :attempts, parked = :parked, parkedAt = :at, createdAt = if_not_exists(createdAt, :at), body = :body, #kind = :kind, expiresAt = :end REMOVE leaseUntil, #owner",
             )
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#kind", KIND)
             .expression_attribute_values(":parked", s(Parking::Parked.as_str()))
             .expression_attribute_values(":at", s(now))
             .expression_attribute_values(":body", s(body))
+            .expression_attribute_values(":attempts", n(attempts))
             .expression_attribute_values(":kind", s(kind))
             .expression_attribute_values(":end", n(now.plus(KEPT_PARKED).seconds()));
         self.send(call, "UpdateItem to park an update")
@@ -306,7 +312,8 @@ impl Updates {
         self.listed(Parking::Replay, limit).await
     }
 
-    /// Claims a parked update that is to be handled once more; answers its body and when it was first met. The caller
+    /// Claims a parked update that is to be handled once more; answers its body, when it was first met, and after how many attempts
+    /// it was parked. The caller
     /// settles or parks it.
     ///
     /// # Errors
@@ -315,7 +322,7 @@ impl Updates {
         &self,
         key: UpdateKey,
         now: Timestamp,
-    ) -> Result<Option<(String, Timestamp)>, StoreError> {
+    ) -> Result<Option<(String, Timestamp, u32)>, StoreError> {
         let call = self
             .update(key)
             // A wish is one try: an update that kills whoever handles it holds up no other.
@@ -332,7 +339,8 @@ impl Updates {
             Ok(item) => {
                 let reader = self.reader(&item);
                 let body = reader.text(BODY)?.to_owned();
-                Ok(Some((body, reader.parsed(CREATED_AT)?)))
+                let attempts = reader.optional_number(ATTEMPTS)?.unwrap_or_default();
+                Ok(Some((body, reader.parsed(CREATED_AT)?, attempts)))
             }
             Err(_) => Ok(None),
         }

@@ -28,7 +28,7 @@ use runtime::{secrets, trace};
 use error::{cleared, is_wrong};
 
 pub use error::TelegramError;
-pub use message::{ChatCall, Outgoing};
+pub use message::{Acted, ChatCall, Outgoing};
 pub use passing::{PassedAnswer, PassedBody};
 pub use profile::AboutBot;
 

@@ -1,9 +1,10 @@
 //! Sending messages, and what their failures mean.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use domain::fault::Fault;
 use domain::id::ChatId;
+use domain::marked::MarkedText;
 use domain::message::{Button, ButtonAction, SendFault};
 
 use super::error::TelegramError;
@@ -12,19 +13,24 @@ use super::{CALL_TIMEOUT, Telegram};
 /// The reaction by which the bot shows that a message was passed on: one of a fixed list (Bot API, `ReactionTypeEmoji`).
 const PASSED_ON: &str = "👌";
 
+/// Under which names the words below a file are given, and what is marked in them.
+const CAPTION: (&str, &str) = ("caption", "caption_entities");
+
 /// What a bot does in a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChatCall {
     /// `sendMessage`.
     Send(Outgoing),
+    /// `sendMessage`, of the words of somebody as they marked them.
+    SendWords(MarkedText),
     /// `copyMessage`.
     Copy {
         /// The chat that it is copied from.
         from: ChatId,
         /// The message there.
         message: i64,
-        /// Its caption, as plain text, in place of its own.
-        caption: Option<String>,
+        /// Its caption, in place of its own.
+        caption: Option<MarkedText>,
     },
     /// `copyMessages`: what can't be copied is passed over.
     CopyAll {
@@ -33,19 +39,19 @@ pub enum ChatCall {
         /// The messages there, at most 100, in order.
         messages: Vec<i64>,
     },
-    /// `editMessageText`, to this plain text.
+    /// `editMessageText`.
     EditText {
         /// The message.
         message: i64,
         /// What it is to say.
-        text: String,
+        text: MarkedText,
     },
-    /// `editMessageCaption`, to this plain text.
+    /// `editMessageCaption`.
     EditCaption {
         /// The message.
         message: i64,
         /// What it is to say.
-        text: String,
+        text: MarkedText,
     },
     /// `deleteMessage`.
     Delete {
@@ -78,6 +84,22 @@ pub enum ChatCall {
         /// 1 to 128 characters.
         name: String,
     },
+    /// A method that an actor called, with these parameters; the chat is named among them if it takes one.
+    Passed {
+        /// The method.
+        method: &'static str,
+        /// Its parameters.
+        parameters: Map<String, Value>,
+    },
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acted {
+    /// The ids that Telegram gave to what was made: of each message that was sent or copied, or of a topic; none for the rest.
+    pub ids: Vec<i64>,
+    /// What a message says that an actor sent, of several the first, be it below a file.
+    pub words: Option<String>,
 }
 
 /// A text that is sent.
@@ -96,8 +118,7 @@ pub struct Outgoing {
 }
 
 impl Telegram {
-    /// Does `call` in `chat`, and in its topic `thread`. Answers the ids that Telegram gave to what was made: of each message
-    /// that was sent or copied, or of a topic; none for the rest. Not idempotent: each call sends, copies or makes anew.
+    /// Does `call` in `chat`, and in its topic `thread`. Not idempotent: each call sends, copies or makes anew.
     ///
     /// # Errors
     /// [`TelegramError`]; by its [`SendFault`] the effect may have happened.
@@ -106,8 +127,11 @@ impl Telegram {
         chat: ChatId,
         thread: Option<i64>,
         call: &ChatCall,
-    ) -> Result<Vec<i64>, TelegramError> {
+    ) -> Result<Acted, TelegramError> {
         let (method, mut parameters) = call.parameters();
+        if let ChatCall::Passed { .. } = call {
+            return self.act_for_actor(chat, method, parameters).await;
+        }
         parameters["chat_id"] = json!(chat);
         // In a group, what answers nothing would stand in no topic; a person is to know in any case.
         if chat.0 > 0 && parameters.get("reply_parameters").is_some() {
@@ -118,7 +142,9 @@ impl Telegram {
         }
         let answer: Value = self.call(method, &parameters, CALL_TIMEOUT).await?;
         let ids = match call {
-            ChatCall::Send(_) | ChatCall::Copy { .. } => vec![answer["message_id"].as_i64()],
+            ChatCall::Send(_) | ChatCall::SendWords(_) | ChatCall::Copy { .. } => {
+                vec![answer["message_id"].as_i64()]
+            }
             ChatCall::CopyAll { .. } => {
                 let copies = answer.as_array().map(Vec::as_slice).unwrap_or_default();
                 copies
@@ -127,14 +153,41 @@ impl Telegram {
                     .collect()
             }
             ChatCall::CreateTopic { .. } => vec![answer["message_thread_id"].as_i64()],
-            _ => return Ok(Vec::new()),
+            _ => return Ok(Acted::default()),
         };
         // It was done, but what answers is not the Bot API.
         let garbled = TelegramError::Garbled {
             method,
             status: 200,
         };
-        ids.into_iter().collect::<Option<_>>().ok_or(garbled)
+        let ids = ids.into_iter().collect::<Option<_>>().ok_or(garbled)?;
+        Ok(Acted { ids, words: None })
+    }
+
+    /// Does what an actor called, as it was called; in the chat by its present id, if it names one.
+    async fn act_for_actor(
+        &self,
+        chat: ChatId,
+        method: &'static str,
+        mut parameters: Value,
+    ) -> Result<Acted, TelegramError> {
+        if let Some(named) = parameters.get_mut("chat_id") {
+            *named = json!(chat);
+        }
+        let answer: Value = self.call(method, &parameters, CALL_TIMEOUT).await?;
+        let all = match &answer {
+            Value::Array(all) => all.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let words = all.first().and_then(|message| {
+            let words = message["text"].as_str().or(message["caption"].as_str());
+            words.map(str::to_owned)
+        });
+        let ids = all.iter().filter_map(|one| one["message_id"].as_i64());
+        Ok(Acted {
+            ids: ids.collect(),
+            words,
+        })
     }
 }
 
@@ -143,6 +196,7 @@ impl ChatCall {
     const fn is_in_topic(&self) -> bool {
         match self {
             Self::Send(_)
+            | Self::SendWords(_)
             | Self::Copy { .. }
             | Self::CopyAll { .. }
             | Self::ReopenTopic
@@ -154,6 +208,7 @@ impl ChatCall {
             | Self::Delete { .. }
             | Self::React { .. }
             | Self::Pin { .. }
+            | Self::Passed { .. }
             | Self::CreateTopic { .. } => false,
         }
     }
@@ -162,15 +217,23 @@ impl ChatCall {
     fn parameters(&self) -> (&'static str, Value) {
         match self {
             Self::Send(outgoing) => ("sendMessage", outgoing.parameters()),
+            Self::SendWords(words) => {
+                let fixed = json!({"link_preview_options": {"is_disabled": true}});
+                (
+                    "sendMessage",
+                    with_words(fixed, ("text", "entities"), words),
+                )
+            }
             Self::Copy {
                 from,
                 message,
                 caption,
             } => {
-                let mut parameters = json!({"from_chat_id": from, "message_id": message});
-                if let Some(caption) = caption {
-                    parameters["caption"] = json!(caption);
-                }
+                let fixed = json!({"from_chat_id": from, "message_id": message});
+                let parameters = match caption {
+                    Some(caption) => with_words(fixed, CAPTION, caption),
+                    None => fixed,
+                };
                 ("copyMessage", parameters)
             }
             Self::CopyAll { from, messages } => (
@@ -179,11 +242,11 @@ impl ChatCall {
             ),
             Self::EditText { message, text } => (
                 "editMessageText",
-                json!({"message_id": message, "text": text}),
+                with_words(json!({"message_id": message}), ("text", "entities"), text),
             ),
             Self::EditCaption { message, text } => (
                 "editMessageCaption",
-                json!({"message_id": message, "caption": text}),
+                with_words(json!({"message_id": message}), CAPTION, text),
             ),
             Self::Delete { message } => ("deleteMessage", json!({"message_id": message})),
             Self::React { message } => (
@@ -199,8 +262,18 @@ impl ChatCall {
             Self::CloseTopic => ("closeForumTopic", json!({})),
             Self::DeleteTopic => ("deleteForumTopic", json!({})),
             Self::RenameTopic { name } => ("editForumTopic", json!({"name": name})),
+            Self::Passed { method, parameters } => (*method, Value::Object(parameters.clone())),
         }
     }
+}
+
+/// Parameters and these words, under the names for the words and for what is marked in them.
+fn with_words(mut parameters: Value, (text, marks): (&str, &str), words: &MarkedText) -> Value {
+    parameters[text] = json!(words.text);
+    if !words.marks.is_empty() {
+        parameters[marks] = json!(words.marks);
+    }
+    parameters
 }
 
 impl Outgoing {
@@ -240,6 +313,15 @@ fn button(button: &Button) -> Value {
 }
 
 impl TelegramError {
+    /// What the failure of a call means that an actor made: a method that this Bot API does not know is no fault of the bot's.
+    #[must_use]
+    pub fn send_fault_of_actor(&self) -> SendFault {
+        match self {
+            Self::Refused { status: 404, .. } => SendFault::Refused,
+            other => other.send_fault(),
+        }
+    }
+
     /// What the failure of sending a message means.
     #[must_use]
     pub fn send_fault(&self) -> SendFault {
@@ -276,6 +358,7 @@ mod tests {
     use std::time::Duration;
 
     use domain::fault::{Refusal, classify};
+    use domain::marked::TextMark;
 
     use super::*;
 
@@ -342,6 +425,31 @@ mod tests {
                 },
                 "copyMessages",
                 json!({"from_chat_id": 5, "message_ids": [6, 7]}),
+            ),
+            (
+                ChatCall::SendWords(MarkedText {
+                    text: "<Hi>".to_owned(),
+                    marks: vec![TextMark::bold(1, 2)],
+                }),
+                "sendMessage",
+                json!({"text": "<Hi>", "link_preview_options": {"is_disabled": true},
+                    "entities": [{"type": "bold", "offset": 1, "length": 2}]}),
+            ),
+            (
+                ChatCall::EditCaption {
+                    message: 6,
+                    text: MarkedText::plain("me".to_owned()),
+                },
+                "editMessageCaption",
+                json!({"message_id": 6, "caption": "me"}),
+            ),
+            (
+                ChatCall::Passed {
+                    method: "sendDice",
+                    parameters: Map::from_iter([("chat_id".to_owned(), 7.into())]),
+                },
+                "sendDice",
+                json!({"chat_id": 7}),
             ),
             (
                 ChatCall::React { message: 6 },
@@ -438,6 +546,9 @@ mod tests {
                 SendFault::Unknown,
             ),
         ];
+        let unknown = refused(404, "Not Found: method not found", None, None);
+        assert_eq!(unknown.send_fault(), SendFault::BotFault);
+        assert_eq!(unknown.send_fault_of_actor(), SendFault::Refused);
         for (failure, fault) in cases {
             assert_eq!(failure.send_fault(), fault, "{failure}");
         }

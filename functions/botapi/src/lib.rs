@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::actor::scope::check_role;
 use domain::actor::seal::FileSealer;
 use domain::actor::{Actor, ActorKey, CallRight, MethodRule, method};
 use domain::id::ChatId;
@@ -201,15 +202,13 @@ fn unavailable(fault: &StoreError) -> BotApiRefusal {
 
 impl ActorCall<'_> {
     /// Whether the actor's role may call a method; what it may not is on record.
-    fn check_right(&self, right: CallRight, method: &str) -> Result<(), BotApiRefusal> {
-        if self.actor.role.may(right) {
-            return Ok(());
-        }
-        let role = self.actor.role.as_str();
-        info!(actor.name = %self.actor.name, actor.role = role, method, outcome = "forbidden",
-            "an actor called a method that is not its own");
-        let description = format!("Forbidden: the role {role} may not call {method}");
-        Err(BotApiRefusal::new(403, description))
+    fn check_right(&self, right: CallRight, method: &'static str) -> Result<(), BotApiRefusal> {
+        check_role(self.actor.role, right, method).map_err(|refusal| {
+            let role = self.actor.role.as_str();
+            info!(actor.name = %self.actor.name, actor.role = role, method, outcome = "forbidden",
+                "an actor called a method that is not its own");
+            refusal.into()
+        })
     }
 
     async fn carry_out(self, rule: &'static MethodRule) -> Result<BotApiAnswer, BotApiRefusal> {

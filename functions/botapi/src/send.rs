@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use domain::actor::bucket::SendTurn;
 use domain::actor::passing::{PassRefusal, PassedCall, pass};
-use domain::actor::{ActorRole, CallRight, MethodRule};
+use domain::actor::scope::{CallRefusal, check_person, check_sender, scope};
+use domain::actor::{CallRight, MethodRule};
 use domain::id::{ChatId, TelegramUserId};
 use domain::lease::{ChatLease, Paused};
 use domain::limiter::{Pacing, Pause};
@@ -39,6 +40,12 @@ const PERSON_WAIT: Duration = Duration::from_millis(300);
 
 impl From<PassRefusal> for BotApiRefusal {
     fn from(refusal: PassRefusal) -> Self {
+        CallRefusal::from(refusal).into()
+    }
+}
+
+impl From<CallRefusal> for BotApiRefusal {
+    fn from(refusal: CallRefusal) -> Self {
         Self::new(refusal.code(), refusal.description())
     }
 }
@@ -51,7 +58,7 @@ impl ActorCall<'_> {
     ) -> Result<BotApiAnswer, BotApiRefusal> {
         let fields = std::mem::take(&mut self.parameters.fields);
         let call = pass(rule, fields)?;
-        self.check_chats(rule, &call).await?;
+        self.check_scope(rule, &call).await?;
         let answer = self.pass_on(rule, &call).await?;
         let Some(result) = &answer.result else {
             return Err(refused(&answer));
@@ -163,87 +170,47 @@ impl ActorCall<'_> {
         })
     }
 
-    /// Whether the call is about chats and messages that are the actor's.
-    async fn check_chats(&self, rule: &MethodRule, call: &PassedCall) -> Result<(), BotApiRefusal> {
-        if rule.right == CallRight::Send || rule.parameters.contains(&"chat_id") {
-            self.check_chat(call.named_chat()?).await?;
+    /// Whether the call is about people, chats and messages that are the actor's.
+    async fn check_scope(&self, rule: &MethodRule, call: &PassedCall) -> Result<(), BotApiRefusal> {
+        let scope =
+            scope(&self.actor, rule, call).map_err(|refusal| self.not_own(rule, refusal))?;
+        for person in scope.people {
+            let known = self.person(person).await?;
+            check_person(self.actor.role, known.as_ref())
+                .map_err(|refusal| self.not_own(rule, refusal))?;
         }
-        if rule.parameters.contains(&"from_chat_id") {
-            let from = call.from_chat.ok_or(PassRefusal::NoChat)?;
-            self.check_chat(from).await?;
-            // A copy shows what stands there, so it is as reading it.
-            if !self.actor.role.reads() {
-                let description = "Forbidden: this key reads no messages, and copies none";
-                return Err(BotApiRefusal::new(403, description));
-            }
-            if !self.actor.chats.contains(&from) {
-                self.check_own(rule, from, call.named_messages()?).await?;
-            }
-        }
-        if rule.right == CallRight::Change {
-            let chat = call.named_chat()?;
-            self.check_own(rule, chat, call.named_messages()?).await?;
+        let senders = scope
+            .messages
+            .iter()
+            .map(|(chat, message)| self.app.relay_map.sender(*chat, *message));
+        let senders = try_join_all(senders).await;
+        let mark = self.actor.mark();
+        for sender in senders.map_err(|fault| unavailable(&fault))? {
+            check_sender(&mark, sender.as_ref()).map_err(|refusal| self.not_own(rule, refusal))?;
         }
         Ok(())
     }
 
-    /// Whether the actor's key sent all of these messages.
-    async fn check_own(
-        &self,
-        rule: &MethodRule,
-        chat: ChatId,
-        messages: &[i64],
-    ) -> Result<(), BotApiRefusal> {
-        let senders = messages
-            .iter()
-            .map(|message| self.app.relay_map.sender(chat, *message));
-        let senders = try_join_all(senders).await;
-        let senders = senders.map_err(|fault| unavailable(&fault))?;
-        let own = Some(self.actor.mark());
-        let is_own = |sender: &Option<_>| *sender == own;
-        if senders.iter().all(is_own) {
-            return Ok(());
+    /// What is about others is on record.
+    fn not_own(&self, rule: &MethodRule, refusal: CallRefusal) -> BotApiRefusal {
+        if let CallRefusal::Chat | CallRefusal::Message = refusal {
+            info!(actor.name = %self.actor.name, method = rule.name, outcome = "forbidden",
+                "an actor named a chat or a message that is not its own");
         }
-        info!(actor.name = %self.actor.name, method = rule.name, outcome = "forbidden",
-            "an actor named a message that it did not send");
-        let description = "Forbidden: the message was not sent with this key";
-        Err(BotApiRefusal::new(403, description))
+        refusal.into()
     }
 
-    async fn check_chat(&self, chat: ChatId) -> Result<(), BotApiRefusal> {
-        if self.actor.chats.contains(&chat) {
-            return Ok(());
-        }
-        if let Some(person) = self.person(chat).await? {
-            // What an aggregator sends is marketing.
-            if person.opted_out && self.actor.role == ActorRole::Aggregator {
-                let description = "Forbidden: the person wants no marketing";
-                return Err(BotApiRefusal::new(403, description));
-            }
-            return Ok(());
-        }
-        info!(actor.name = %self.actor.name, outcome = "forbidden",
-            "an actor named a chat that is not its own");
-        let description =
-            "Forbidden: this key may write to people who wrote to the bot, and to its own chats";
-        Err(BotApiRefusal::new(403, description))
-    }
-
-    /// The person whose private chat it is, if they ever wrote to the bot. An actor may read a first message a moment before
-    /// it is noted that somebody wrote.
-    async fn person(&self, chat: ChatId) -> Result<Option<Person>, BotApiRefusal> {
-        if chat.0 <= 0 {
-            return Ok(None);
-        }
+    /// A person, if they ever wrote to the bot. An actor may read a first message a moment before it is noted that somebody
+    /// wrote.
+    async fn person(&self, person: TelegramUserId) -> Result<Option<Person>, BotApiRefusal> {
         for wait in [Some(PERSON_WAIT), Some(PERSON_WAIT), None] {
-            let person = self.app.people.get(TelegramUserId(chat.0)).await;
-            let person = person.map_err(|fault| unavailable(&fault))?;
-            match (person, wait) {
+            let known = self.app.people.get(person).await;
+            match (known.map_err(|fault| unavailable(&fault))?, wait) {
                 (None, Some(wait)) => {
                     let at = self.app.clock.now().plus(wait);
                     self.app.clock.sleep_until(at).await;
                 }
-                (person, _) => return Ok(person),
+                (known, _) => return Ok(known),
             }
         }
         Ok(None)

@@ -4,6 +4,7 @@
 //! take the lease of the actor (conditional)      die here: it lapses after a minute; until then nobody sends
 //! read the feed beyond the cursor
 //! send the first update of each queue            die here: it is sent again, under the same number
+//! put the message that its answer asks for       die here: the same; the message is put once (`answered`)
 //! write what was taken, what is tried again, and the cursor, if the lease is still ours
 //!                                                die here: all is as it should be
 //! give the lease back, look once more            die here: it lapses; what came meanwhile is found by the tick
@@ -12,6 +13,7 @@
 //! Each actor has a run of its own, so one that is slow takes time of nobody else.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::actor::webhook::{AHEAD_MAX, ActorWebhook, AfterRefusal};
@@ -30,6 +32,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::App;
+use crate::answered::{self, TakenUpdate};
 use crate::run::HooksTicked;
 
 /// For how long an actor's feed is one run's own: as long as a run takes at most.
@@ -55,6 +58,8 @@ enum FeedRunEnd {
 struct SentUpdate {
     seq: FeedSeq,
     called: Called,
+    /// Whether the method in its answer is as good as carried out, if there is one.
+    carried_out: Result<(), StoreError>,
     ms: u64,
 }
 
@@ -159,6 +164,8 @@ struct FeedRun<'a> {
     app: &'a App,
     bot: BotId,
     actor: Actor,
+    /// The actor as it was when the run began.
+    caller: Arc<Actor>,
     webhook: ActorWebhook,
     holder: &'a str,
     /// What is looked at: the numbers of updates that the actor sees, in order, each with its queue.
@@ -181,6 +188,7 @@ impl<'a> FeedRun<'a> {
             bot,
             position: actor.cursor,
             head: actor.cursor,
+            caller: Arc::new(actor.clone()),
             actor,
             webhook,
             holder,
@@ -223,10 +231,10 @@ impl<'a> FeedRun<'a> {
             let Ok(Some(ended)) = ended else {
                 continue;
             };
-            self.take_in(ended, done);
+            self.take_in(ended, done)?;
             // Those that ended beside it are written with it.
             while let Some(ended) = self.calls.next().now_or_never().flatten() {
-                self.take_in(ended, done);
+                self.take_in(ended, done)?;
             }
             if !self.write().await? {
                 return Ok(FeedRunEnd::Lost);
@@ -292,21 +300,37 @@ impl<'a> FeedRun<'a> {
             if self.under_way.len() >= most {
                 return;
             }
-            let Some((_, body)) = self.updates.get(&seq) else {
+            let queue = self.window.iter().find(|(of, _)| *of == seq);
+            let Some(((written_at, body), (_, queue))) = self.updates.get(&seq).zip(queue) else {
                 continue;
             };
+            let (written_at, queue) = (*written_at, *queue);
             self.under_way.insert(seq);
-            let (app, url, body) = (self.app, self.webhook.url.clone(), body.clone());
+            let (app, bot, url, body) =
+                (self.app, self.bot, self.webhook.url.clone(), body.clone());
+            let caller = Arc::clone(&self.caller);
             let secret = self.webhook.secret.clone();
             let secret = secret.map(|secret| ("x-telegram-bot-api-secret-token", secret));
             let headers: HashMap<_, _> = secret.into_iter().collect();
             let call = async move {
                 let began = app.clock.now();
-                let called = app.caller.post(&url, &headers, body).await;
+                let (called, answer) = app.caller.ask(&url, &headers, body).await;
                 let took = app.clock.now().since(began);
+                let update = TakenUpdate {
+                    bot,
+                    actor: &caller,
+                    seq,
+                    written_at,
+                    queue,
+                };
+                let carried_out = match called.0.is_success() {
+                    true => answered::carry_out(app, &update, &answer).await,
+                    false => Ok(()),
+                };
                 SentUpdate {
                     seq,
                     called,
+                    carried_out,
                     ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 }
             };
@@ -314,17 +338,23 @@ impl<'a> FeedRun<'a> {
         }
     }
 
-    /// Notes what came of an update.
-    fn take_in(&mut self, ended: SentUpdate, done: &mut HooksTicked) {
-        let SentUpdate { seq, called, ms } = ended;
-        let ((answer, asked), now) = (called, self.app.clock.now());
+    /// Notes what came of an update. One whose answer can't be seen to ends the run, and is sent again.
+    fn take_in(&mut self, ended: SentUpdate, done: &mut HooksTicked) -> Result<(), StoreError> {
+        let SentUpdate {
+            seq,
+            called: (answer, asked),
+            carried_out,
+            ms,
+        } = ended;
+        carried_out?;
+        let now = self.app.clock.now();
         self.under_way.remove(&seq);
         let name = &self.actor.name;
         if answer.is_success() {
             done.delivered += 1;
             self.actor.progress.take(seq);
             info!(actor.name = %name, feed.seq = %seq, answer = %answer, ms, outcome = "delivered", "an actor took an update");
-            return;
+            return Ok(());
         }
         done.failed += 1;
         let written_at = self.updates.get(&seq).map_or(now, |(at, _)| *at);
@@ -338,6 +368,7 @@ impl<'a> FeedRun<'a> {
                     "an update is given up that an actor did not take for a day; its getWebhookInfo says why");
             }
         }
+        Ok(())
     }
 
     /// Moves the cursor as far as it may go.

@@ -12,8 +12,9 @@
 //! note what the endpoint did
 //! ```
 //!
-//! It has no token of a bot, and no right but to these tables, to read the feed of actors, and to its queue.
+//! It has no token of a bot, and no right but to these tables, to read the feed of actors, to put messages, and to its queue.
 
+mod answered;
 mod call;
 mod feeds;
 mod run;
@@ -29,8 +30,8 @@ use runtime::config::Env;
 use runtime::lambda::{Invocation, Tick, failed_messages, message_id};
 use runtime::outbound::{self, Caller};
 use serde::Serialize;
-use store::queue::{Envelope, HookBell, HookBells};
-use store::{Actors, BotInfos, Deliveries, Endpoints, UpdateFeed};
+use store::queue::{Envelope, HookBell, HookBells, MessageBells};
+use store::{Actors, BotInfos, Deliveries, Endpoints, Messages, UpdateFeed};
 use tokio::time::Instant;
 use tracing::error;
 
@@ -53,6 +54,8 @@ pub struct App {
     feed: UpdateFeed,
     bots: BotInfos,
     bells: HookBells,
+    messages: Messages,
+    message_bells: MessageBells,
     caller: Caller,
     clock: Clock,
     is_stopping: AtomicBool,
@@ -69,6 +72,8 @@ impl App {
             feed: UpdateFeed::from_env(aws.dynamodb(), env),
             bots: BotInfos::from_env(aws.dynamodb(), env),
             bells: HookBells::from_env(aws.sqs(), env),
+            messages: Messages::from_env(aws.dynamodb(), env),
+            message_bells: MessageBells::from_env(aws.sqs(), env),
             caller: Caller::from_env(env),
             clock,
             is_stopping: AtomicBool::new(false),

@@ -4,6 +4,7 @@
 //! due messages, and nothing else. Each bot has one dispatcher at a time, who holds its lease (`domain::lease`); the tick,
 //! once a minute and past the queue, looks after the bots that nobody serves.
 
+mod called;
 mod post;
 mod remind;
 mod run;

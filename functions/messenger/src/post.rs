@@ -18,18 +18,18 @@ mod refused;
 use std::time::Duration;
 
 use domain::id::ChatId;
+use domain::marked::{MarkedText, TextMark};
 use domain::message::{
     Content, EditedPart, Message, MessageTask, SendFault, TopicOwner, TopicState, TopicStep,
 };
 use domain::relay::{JoinedWords, RelayEnd, follow, is_behind};
-use domain::texts::html;
 use domain::time::Timestamp;
 use futures_util::future::try_join_all;
 use store::{CopyStanding, FoundMessage, RelayCopy, StoreError};
 use telegram::{ChatCall, Outgoing};
 use tracing::{info, warn};
 
-use crate::App;
+use crate::{App, called};
 
 pub(crate) use refused::{not_made, refused};
 
@@ -46,6 +46,8 @@ pub(crate) enum NextStep {
     WaitUntil(Timestamp),
     /// Nothing: what it was about is gone, or as it is to be, or nobody is to see it.
     Nothing,
+    /// Nothing: it may not be done, for this reason.
+    Refused(String),
 }
 
 /// A call that a message asks for.
@@ -119,7 +121,10 @@ pub(crate) async fn next(
         // Nothing of theirs is shown that could follow it.
         return Ok(NextStep::Nothing);
     }
-    if matches!(**post, Content::CloseTopic | Content::RenameTopic { .. }) {
+    if matches!(
+        **post,
+        Content::CloseTopic | Content::RenameTopic { .. } | Content::Line { .. }
+    ) {
         // No topic is made, or opened, for that.
         return match known {
             Some(TopicState::Open(thread)) => plain(app, message, post, Some(thread)).await,
@@ -148,13 +153,9 @@ pub(crate) async fn next(
             call(ChatCall::ReopenTopic, Some(thread), purpose)
         }
         TopicStep::Use(thread) => match joined(app, task, message, now).await? {
-            Some((html, others)) => {
-                let outgoing = Outgoing {
-                    html,
-                    ..Outgoing::default()
-                };
+            Some((words, others)) => {
                 let purpose = CallPurpose::Message(others);
-                call(ChatCall::Send(outgoing), Some(thread), purpose)
+                call(ChatCall::SendWords(words), Some(thread), purpose)
             }
             None => plain(app, message, post, Some(thread)).await?,
         },
@@ -186,31 +187,36 @@ async fn plain(
             reply_to: Some(*to),
             ..Outgoing::default()
         }),
-        Content::Pinned { html } | Content::About { html, .. } => ChatCall::Send(Outgoing {
-            html: html.clone(),
-            silent: true,
-            ..Outgoing::default()
-        }),
+        Content::Pinned { html } | Content::About { html, .. } | Content::Line { html } => {
+            ChatCall::Send(Outgoing {
+                html: html.clone(),
+                silent: true,
+                ..Outgoing::default()
+            })
+        }
         Content::Copy {
             text: Some(text),
             as_words: true,
+            marks,
             ..
-        } => ChatCall::Send(said(text)),
+        } => ChatCall::SendWords(marked(text, marks)),
         Content::Copy {
             from,
             message,
             caption,
+            marks,
             ..
         } => ChatCall::Copy {
             from: *from,
             message: *message,
-            caption: caption.clone(),
+            caption: caption.as_ref().map(|caption| marked(caption, marks)),
         },
         Content::Album { from, group, .. } => return album(app, *from, group, thread).await,
         Content::Edit {
             from,
             message: written,
             text,
+            marks,
             part,
             ..
         } => match app.relay_map.standing(*from, *written).await? {
@@ -219,22 +225,22 @@ async fn plain(
                 match part {
                     EditedPart::Text => ChatCall::EditText {
                         message: of,
-                        text: text.clone(),
+                        text: marked(text, marks),
                     },
                     EditedPart::Caption => ChatCall::EditCaption {
                         message: of,
-                        text: text.clone(),
+                        text: marked(text, marks),
                     },
                 }
             }
             // It is gone, or stands in a message with others, or in another operators' chat. In these words: the original may
             // show more.
             _ => match part {
-                EditedPart::Text => ChatCall::Send(said(text)),
+                EditedPart::Text => ChatCall::SendWords(marked(text, marks)),
                 EditedPart::Caption => ChatCall::Copy {
                     from: *from,
                     message: *written,
-                    caption: Some(text.clone()),
+                    caption: Some(marked(text, marks)),
                 },
             },
         },
@@ -248,6 +254,14 @@ async fn plain(
         },
         Content::React { message } => ChatCall::React { message: *message },
         Content::Pin { message } => ChatCall::Pin { message: *message },
+        Content::Call {
+            actor,
+            method,
+            parameters,
+        } => match called::next(app, message, actor, (method, parameters)).await? {
+            Ok(call) => call,
+            Err(why) => return Ok(NextStep::Refused(why)),
+        },
         Content::CloseTopic => ChatCall::CloseTopic,
         Content::DeleteTopic => ChatCall::DeleteTopic,
         Content::RenameTopic { name } => ChatCall::RenameTopic { name: name.clone() },
@@ -263,11 +277,10 @@ async fn plain(
     }))
 }
 
-/// Words as they are, without marks.
-fn said(words: &str) -> Outgoing {
-    Outgoing {
-        html: html::escape(words),
-        ..Outgoing::default()
+fn marked(text: &str, marks: &[TextMark]) -> MarkedText {
+    MarkedText {
+        text: text.to_owned(),
+        marks: marks.to_vec(),
     }
 }
 
@@ -305,14 +318,14 @@ async fn joined(
     task: &MessageTask,
     message: &Message,
     now: Timestamp,
-) -> Result<Option<(String, Vec<JoinedMessage>)>, StoreError> {
-    let Some((owner, _, text)) = words(&message.content).filter(|_| is_behind(message, now)) else {
+) -> Result<Option<(MarkedText, Vec<JoinedMessage>)>, StoreError> {
+    let Some((owner, _, said)) = words(&message.content).filter(|_| is_behind(message, now)) else {
         return Ok(None);
     };
     let Content::InTopic { language, .. } = &message.content else {
         return Ok(None);
     };
-    let mut words_of_all = JoinedWords::new(text, message.id.at(), *language);
+    let mut words_of_all = JoinedWords::new(said, message.id.at(), *language);
     let mut others = Vec::new();
     let key = task.key();
     let page = app.messages.page(key.lane, Some(&key.place), JOINED_MAX);
@@ -348,10 +361,10 @@ async fn joined(
             continue;
         }
         // What is no words keeps its place among them.
-        let Some((_, written, text)) = words(&record.message.content) else {
+        let Some((_, written, said)) = words(&record.message.content) else {
             break;
         };
-        if !words_of_all.add(text) {
+        if !words_of_all.add(&said) {
             break;
         }
         others.push(JoinedMessage {
@@ -361,12 +374,12 @@ async fn joined(
     }
     match others.is_empty() {
         true => Ok(None),
-        false => Ok(Some((words_of_all.html(now), others))),
+        false => Ok(Some((words_of_all.said(now), others))),
     }
 }
 
 /// Whose words a content is, which message they stand in, and what they are.
-fn words(content: &Content) -> Option<(TopicOwner, i64, &str)> {
+fn words(content: &Content) -> Option<(TopicOwner, i64, MarkedText)> {
     let Content::InTopic { owner, post, .. } = content else {
         return None;
     };
@@ -375,8 +388,9 @@ fn words(content: &Content) -> Option<(TopicOwner, i64, &str)> {
         Content::Copy {
             message,
             text: Some(text),
+            marks,
             ..
-        } if *owner != TopicOwner::Newcomers => Some((*owner, *message, text)),
+        } if *owner != TopicOwner::Newcomers => Some((*owner, *message, marked(text, marks))),
         _ => None,
     }
 }
@@ -430,7 +444,7 @@ pub(crate) async fn done(
     };
     match (content, &call.call) {
         // Several stand in one: that is of the last of them, and an edit of any is a new message.
-        (Content::Copy { from, .. }, ChatCall::Send(_)) if !joined.is_empty() => {
+        (Content::Copy { from, .. }, ChatCall::SendWords(_)) if !joined.is_empty() => {
             let last = joined.iter().map(|joined| joined.written).next_back();
             let now = app.clock.now();
             for (id, written) in ids.iter().zip(last) {
@@ -459,7 +473,7 @@ pub(crate) async fn done(
                 message: written,
                 ..
             },
-            ChatCall::Copy { .. } | ChatCall::Send(_),
+            ChatCall::Copy { .. } | ChatCall::SendWords(_),
         ) => {
             pair(app, (*from, *written), message.chat, ids).await?;
         }

@@ -6,12 +6,13 @@
 //! nobody did              put the closing          die here: put again, it is known by its id
 //!                         the topic has none       die here: this one is nobody's by now, and is deleted
 //! a foreign chat          leave it                 die here: it is left again, which Telegram refuses
+//!                         unless somebody with a role acted there since, whose word lies behind this one
 //! delete the reminder
 //! ```
 
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::message::{Class, Content, Message, MessageId, SendFault, TopicOwner, TopicState};
-use domain::reminder::{Reminder, silent_at};
+use domain::reminder::{Reminder, silent_at, wanted_between};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::StoreError;
@@ -44,9 +45,15 @@ pub(crate) async fn look(app: &App, telegram: &Telegram, until: Instant) {
                     fault.is_lasting()
                 }
             },
-            Some(Reminder::ForeignChat(chat)) => match is_paused(app, bot, chat).await {
-                Ok(false) => foreign(app, telegram, chat).await,
-                Ok(true) => false,
+            Some(Reminder::WantedChat(_)) => true,
+            Some(Reminder::ForeignChat(chat)) => match leaving(app, bot, chat, due.at).await {
+                Ok(Leaving::Now) => foreign(app, telegram, chat).await,
+                Ok(Leaving::Later) => false,
+                Ok(Leaving::CalledOff) => {
+                    info!(chat.id = %chat, bot.id = %bot, outcome = "foreign_chat_kept",
+                        "the bot stays in a chat that no setting names, since somebody with a role acted there");
+                    true
+                }
                 Err(fault) => {
                     failed(bot, &fault);
                     false
@@ -117,12 +124,34 @@ async fn silence(
     app.topics.remind(owner, at, None).await
 }
 
-/// Whether Telegram has told the bot to wait, or the chat: nobody calls it then, and the next tick looks again.
-async fn is_paused(app: &App, bot: BotId, chat: ChatId) -> Result<bool, StoreError> {
+/// Whether a chat that is none of ours is left.
+enum Leaving {
+    Now,
+    /// Telegram has told the bot to wait, or the chat: nobody calls it then, and the next tick looks again.
+    Later,
+    /// Somebody with a role acted there since.
+    CalledOff,
+}
+
+/// Whether a chat is left, by a reminder of this time.
+async fn leaving(
+    app: &App,
+    bot: BotId,
+    chat: ChatId,
+    at: Timestamp,
+) -> Result<Leaving, StoreError> {
+    let wanted = Reminder::WantedChat(chat);
+    let is_wanted = app.reminders.has_between(bot, wanted, wanted_between(at));
+    if is_wanted.await? {
+        return Ok(Leaving::CalledOff);
+    }
     let (lease, now) = (app.limits.get(bot).await?, app.clock.now());
     let pauses = [lease.pauses.get(&bot), lease.chat_pauses.get(&chat)];
     let mut pauses = pauses.into_iter().flatten();
-    Ok(pauses.any(|pause| pause.until > now))
+    Ok(match pauses.any(|pause| pause.until > now) {
+        true => Leaving::Later,
+        false => Leaving::Now,
+    })
 }
 
 /// Leaves a chat that is none of ours; answers whether that is settled.

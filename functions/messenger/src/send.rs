@@ -13,18 +13,18 @@ use std::sync::atomic::Ordering;
 
 use domain::lease::Paused;
 use domain::limiter::{Cause, Charged, Pacing, Pause};
-use domain::message::{Ending, Message, MessageTask, PauseScope, SendFault, Verdict};
+use domain::message::{Content, Ending, Message, MessageTask, PauseScope, SendFault, Verdict};
 use domain::person::Reachable;
 use domain::relay::{RelayEnd, person_of};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
 use store::{Begun, StoreError};
-use telegram::{ChatCall, Telegram, TelegramError};
+use telegram::{Acted, ChatCall, Telegram, TelegramError};
 use tracing::{error, info, warn};
 
 use crate::post::{self, CallPurpose, NextCall, NextStep};
 use crate::shared::Shared;
-use crate::{App, settle, shown};
+use crate::{App, called, settle, shown};
 
 /// How often a group is followed that has moved. Two that point at each other would be followed for ever.
 const MOVES_MAX: u32 = 2;
@@ -177,23 +177,28 @@ async fn call(
             settle::sent(sending.app, task, None).await?;
             return Ok(SendEnd::Done);
         }
+        Ok(NextStep::Refused(why)) => {
+            sending.spare_slot(task);
+            settle::forbidden(sending.app, task, why).await?;
+            return Ok(SendEnd::Done);
+        }
     };
     let mut chat = sending.shared.lock().current_id(task.chat);
     let mut moves = 0;
     let failure = loop {
         let answer = sending.telegram.act(chat, next.thread, &next.call).await;
         let failure = match answer {
-            Ok(ids) => {
+            Ok(acted) => {
                 {
                     let mut shared = sending.shared.lock();
                     shared.limiter.succeeded(sending.pacing);
                     shared.scopes.succeeded();
                 }
-                return succeeded(sending, task, message, next, &ids).await;
+                return succeeded(sending, task, message, next, &acted).await;
             }
             Err(failure) => failure,
         };
-        let SendFault::Migrated(to) = failure.send_fault() else {
+        let SendFault::Migrated(to) = fault_of(message, &failure) else {
             break failure;
         };
         moves += 1;
@@ -204,7 +209,7 @@ async fn call(
         sending.shared.lock().moved(task.chat, to);
         chat = to;
     };
-    let fault = failure.send_fault();
+    let fault = fault_of(message, &failure);
     if post::refused(sending.app, message, &next, fault).await? {
         if matches!(fault, SendFault::ThreadGone | SendFault::TopicClosed) {
             return gone(sending, task, message, &failure).await;
@@ -250,16 +255,17 @@ async fn succeeded(
     task: &MessageTask,
     message: &Message,
     next: NextCall,
-    ids: &[i64],
+    acted: &Acted,
 ) -> Result<SendEnd, StoreError> {
-    let app = sending.app;
+    let (app, ids) = (sending.app, acted.ids.as_slice());
     let CallPurpose::Message(joined) = &next.purpose else {
         post::prepared(app, message, &next.purpose, ids).await?;
         put_back(sending, task).await?;
         return Ok(SendEnd::NotSent);
     };
     post::done(app, message, &next, ids).await?;
-    shown::show(app, message).await;
+    shown::show_sent(app, message).await;
+    called::done(app, message, acted).await;
     settle::sent(app, task, ids.first().copied()).await?;
     for other in joined {
         settle::sent(app, &other.task, ids.first().copied()).await?;
@@ -282,6 +288,14 @@ async fn wait(
     Ok(SendEnd::Deferred(at, task.attempts))
 }
 
+/// What a failure means for a message.
+fn fault_of(message: &Message, failure: &TelegramError) -> SendFault {
+    match message.content {
+        Content::Call { .. } => failure.send_fault_of_actor(),
+        _ => failure.send_fault(),
+    }
+}
+
 /// A message failed: what the bot and all who send for it must know of it is noted before anything else.
 async fn failed(
     sending: &Sending<'_>,
@@ -289,7 +303,12 @@ async fn failed(
     message: &Message,
     failure: &TelegramError,
 ) -> Result<SendEnd, StoreError> {
-    let (app, fault, now) = (sending.app, failure.send_fault(), sending.app.clock.now());
+    let (app, fault, now) = (
+        sending.app,
+        fault_of(message, failure),
+        sending.app.clock.now(),
+    );
+    let is_of_actor = matches!(message.content, Content::Call { .. });
     match fault {
         SendFault::RateLimited { after } => {
             let (paused, pause) = pause(sending, task, after, now);
@@ -311,7 +330,8 @@ async fn failed(
             error!(bot.id = %task.bot, fault = "bot_fault", "nothing of the bot can be sent, its messages wait until that is fixed: {}", chain(failure));
         }
         SendFault::Retry | SendFault::Unknown => {
-            if let Some(due) = charge(sending, task, now) {
+            // An actor's call says nothing of the bot: Telegram may have waited for a file that the actor named.
+            if !is_of_actor && let Some(due) = charge(sending, task, now) {
                 warn!(bot.id = %task.bot, fault = fault.as_str(), "the messages of a bot fail one after another, they are sent slowly: {}", chain(failure));
                 if fault == SendFault::Retry || task.class.is_sent_again() {
                     return defer(sending, task, due, task.attempts, failure).await;
@@ -345,6 +365,12 @@ async fn failed(
             defer(sending, task, now.plus(wait), attempts, failure).await
         }
         Verdict::Over(ending) => {
+            // What an actor called is no person's to mend.
+            let is_refusal = !matches!(fault, SendFault::Retry | SendFault::Unknown);
+            let ending = match ending {
+                Ending::Parked if is_of_actor && is_refusal => Ending::Refused,
+                ending => ending,
+            };
             let end = match ending {
                 Ending::Sent => RelayEnd::Done(None),
                 _ => RelayEnd::Failed(fault),

@@ -45,6 +45,15 @@ pub(crate) async fn unknown(app: &App, task: &MessageTask) -> Result<(), StoreEr
     over(app, task, Ending::Unknown, SendFault::Unknown, &sentence).await
 }
 
+/// A message is not to be sent.
+pub(crate) async fn forbidden(
+    app: &App,
+    task: &MessageTask,
+    sentence: String,
+) -> Result<(), StoreError> {
+    settle(app, task, MessageState::Refused, Some(sentence)).await
+}
+
 /// A message failed for good.
 pub(crate) async fn failed(
     app: &App,
@@ -84,7 +93,7 @@ async fn over(
         }
         Ending::Refused => {
             warn!(message.id = %id, message.class = class, chat.id = %chat, bot.id = %bot, outcome = "refused",
-                "Telegram does not do this with a message, which its sender is told: {sentence}");
+                "Telegram does not do this: {sentence}");
         }
         Ending::NotStarted => {
             info!(message.id = %id, message.class = class, chat.id = %chat, bot.id = %bot, outcome = "not_started", "a person has not started the bot yet: {sentence}");

@@ -13,24 +13,32 @@ use tracing::warn;
 use crate::App;
 
 /// Has a message that was sent to a person shown in their topic, if it is open.
-pub(crate) async fn show(app: &App, message: &Message) {
-    if let Err(fault) = put_line(app, message).await {
+pub(crate) async fn show_sent(app: &App, message: &Message) {
+    // What stands in the topic itself is copied, and no text.
+    if let Content::Text { html, .. } = &message.content
+        && message.class.is_sent_again()
+    {
+        show(app, message, Text::TopicSent, html).await;
+    }
+}
+
+/// Has what was said to a person by a message, as HTML, shown in their topic, if it is open.
+pub(crate) async fn show(app: &App, message: &Message, head: Text<'_>, said: &str) {
+    if let Err(fault) = put_line(app, message, head, said).await {
         warn!(message.id = %message.id, fault = "unavailable", "what a person was sent is not shown in their topic: {}", chain(&fault));
     }
 }
 
-async fn put_line(app: &App, message: &Message) -> Result<(), StoreError> {
+async fn put_line(
+    app: &App,
+    message: &Message,
+    head: Text<'_>,
+    said: &str,
+) -> Result<(), StoreError> {
     let desk = app.operator_chat.filter(|_| app.shows_sent);
     let (Some(desk), Some(person)) = (desk, person_of(message.chat)) else {
         return Ok(());
     };
-    // What stands in the topic itself is copied, and no text.
-    let Content::Text { html, .. } = &message.content else {
-        return Ok(());
-    };
-    if !message.class.is_sent_again() {
-        return Ok(());
-    }
     let owner = TopicOwner::Person(person);
     let Some(TopicState::Open(_)) = app.topics.get(owner, desk).await?.state else {
         return Ok(());
@@ -42,7 +50,7 @@ async fn put_line(app: &App, message: &Message) -> Result<(), StoreError> {
         chat: desk,
         thread: None,
         class: Class::Reply,
-        content: shown_line(Text::TopicSent, html, owner, language),
+        content: shown_line(head, said, owner, language),
         not_before: None,
         not_after: Some(app.clock.now().plus(LINE_AGE)),
         ..message.clone()

@@ -71,7 +71,7 @@ struct Shown {
 pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let is_head = request.method() == Method::HEAD;
     if !is_head && request.method() != Method::GET {
-        return Rejection::MethodNotAllowed("GET").answer();
+        return Rejection::MethodNotAllowed("GET, HEAD").answer();
     }
     let language = language(app, &request);
     let token = request.uri().path().rsplit('/').next().unwrap_or_default();

@@ -426,6 +426,7 @@ async fn reply(
         message: prepared,
         text: None,
         caption: None,
+        marks: Vec::new(),
         as_words: false,
         asked_by: Some(written.message),
         language: app.default_language,

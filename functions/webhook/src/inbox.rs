@@ -61,7 +61,9 @@ pub(crate) async fn once(
         ),
         Ok(UpdateClaim::Settled) => return settled(kind),
         Ok(UpdateClaim::Busy(until)) => return busy(until, now),
-        Ok(UpdateClaim::Exhausted) => return park(app, key, kind, body).await,
+        Ok(UpdateClaim::Exhausted { attempts }) => {
+            return park(app, key, kind, body, attempts).await;
+        }
         Err(fault) => return failed(key, kind, &fault),
     };
     let handled = match route(app, front, met, kind).await {
@@ -154,7 +156,13 @@ fn failed(
     Rejection::Unavailable.answer()
 }
 
-async fn park(app: &App, key: UpdateKey, kind: &UpdateKind, body: &Bytes) -> Response<Bytes> {
+async fn park(
+    app: &App,
+    key: UpdateKey,
+    kind: &UpdateKind,
+    body: &Bytes,
+    attempts: u32,
+) -> Response<Bytes> {
     match is_of_unheard(app, kind).await {
         Ok(false) => {}
         Ok(true) => {
@@ -169,7 +177,7 @@ async fn park(app: &App, key: UpdateKey, kind: &UpdateKind, body: &Bytes) -> Res
     let text = String::from_utf8_lossy(body);
     let parked = app
         .updates
-        .park(key, kind.as_str(), &text, app.clock.now())
+        .park(key, (kind.as_str(), &text), attempts, app.clock.now())
         .await;
     if let Err(fault) = parked {
         return failed(key, kind, &fault);
@@ -222,7 +230,8 @@ pub async fn replay(app: &App, deadline: Instant) -> Replayed {
 
 /// Answers whether it was this tick's to handle.
 async fn replay_one(app: &App, key: UpdateKey) -> Result<bool, Failure> {
-    let Some((body, since)) = app.updates.take_replay(key, app.clock.now()).await? else {
+    let taken = app.updates.take_replay(key, app.clock.now()).await?;
+    let Some((body, since, attempts)) = taken else {
         return Ok(false);
     };
     let update = app
@@ -249,7 +258,8 @@ async fn replay_one(app: &App, key: UpdateKey) -> Result<bool, Failure> {
         }
         Err(failure) => {
             let (kind, now) = (update.kind.as_str(), app.clock.now());
-            app.updates.park(key, kind, &body, now).await?;
+            let attempts = attempts.saturating_add(1);
+            app.updates.park(key, (kind, &body), attempts, now).await?;
             Err(failure)
         }
     }

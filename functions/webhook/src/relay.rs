@@ -16,8 +16,8 @@ mod backlog;
 
 use std::time::Duration;
 
-use domain::claim::without_payloads;
 use domain::id::{BotId, ChatId, TelegramUserId};
+use domain::marked::{MarkedText, TextMark};
 use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
 use domain::person::{Counted, Intake};
 use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation, person_of};
@@ -34,7 +34,7 @@ use crate::{App, Failure, Met, UpdateOutcome};
 
 /// The name of the topic that new people share.
 const NEWCOMERS_NAME: &str = "New people";
-/// The longest caption that a bot may write, in UTF-16 units (Bot API, `copyMessage`).
+/// The longest caption that a bot may write, in UTF-16 units (Bot API, `copyMessage`): some people write longer ones.
 const CAPTION_UNITS: usize = 1024;
 /// How late word of an arrival is still worth something.
 const ARRIVED_AGE: Duration = Duration::from_secs(600);
@@ -263,7 +263,12 @@ pub(crate) async fn note(
         messages.push(cause.message("0card", cause.desk, post(Content::Pinned { html })));
     }
     messages.push(cause.message("1", cause.desk, post(told)));
-    put(app, cause, &messages).await
+    put(app, cause, &messages).await?;
+    // A topic in which nobody ever says a word is closed as well.
+    if let Some(at) = remind(app, cause, owner, &record).await? {
+        app.topics.note_reminder(own, at).await?;
+    }
+    Ok(())
 }
 
 /// Has it looked whether the topic is silent, unless that is to be looked at; answers when.
@@ -331,23 +336,32 @@ pub(crate) fn edit(from: ChatId, language: Language, written: &WrittenMessage) -
         (None, Some(caption)) => (caption, EditedPart::Caption),
         (None, None) => return None,
     };
-    (!text.starts_with('/')).then(|| Content::Edit {
-        from,
-        message: written.message,
-        text: match part {
-            EditedPart::Text => shown(from, text),
-            EditedPart::Caption => caption(from, text),
-        },
-        part,
-        language,
+    (!text.starts_with('/')).then(|| {
+        let shown = shown(from, text, written);
+        let shown = match part {
+            EditedPart::Text => shown,
+            EditedPart::Caption => shown.cut(CAPTION_UNITS),
+        };
+        Content::Edit {
+            from,
+            message: written.message,
+            text: shown.text,
+            marks: shown.marks,
+            part,
+            language,
+        }
     })
 }
 
 /// What the other side may see of words that were written in this chat. What an operator sends is theirs to send.
-fn shown(from: ChatId, words: &str) -> String {
+fn shown(from: ChatId, words: &str, written: &WrittenMessage) -> MarkedText {
+    let words = MarkedText {
+        text: words.to_owned(),
+        marks: written.marks.clone(),
+    };
     match person_of(from) {
-        Some(_) => without_payloads(words),
-        None => words.to_owned(),
+        Some(_) => words.without_payloads(),
+        None => words,
     }
 }
 
@@ -411,39 +425,37 @@ pub(crate) async fn passed_on(
 /// The copy of a message; nothing if operators could read a claim link or token there. What a person wrote is said in the words
 /// that were seen: while it waits they may edit it, and a copy would show what it says by then.
 fn copy(to: Passage, written: &WrittenMessage) -> Option<Content> {
-    let copy = |text: Option<String>, caption: Option<String>, as_words: bool| Content::Copy {
-        from: to.from,
-        message: written.message,
-        text,
-        caption,
-        as_words,
-        asked_by: None,
-        language: to.language,
+    let copy = |text: Option<String>, caption: Option<String>, marks: Vec<TextMark>| {
+        let as_words = text.is_some() && person_of(to.from).is_some();
+        Content::Copy {
+            from: to.from,
+            message: written.message,
+            text,
+            caption,
+            marks,
+            as_words,
+            asked_by: None,
+            language: to.language,
+        }
     };
     if person_of(to.from).is_none() {
-        return Some(copy(written.text.clone(), None, false));
+        return Some(copy(written.text.clone(), None, Vec::new()));
     }
     match (&written.text, &written.caption) {
-        (Some(text), _) => Some(copy(Some(without_payloads(text)), None, true)),
-        (None, Some(words)) => Some(copy(None, Some(caption(to.from, words)), false)),
+        (Some(text), _) => {
+            let words = shown(to.from, text, written);
+            Some(copy(Some(words.text), None, words.marks))
+        }
+        (None, Some(caption)) => {
+            let words = shown(to.from, caption, written).cut(CAPTION_UNITS);
+            Some(copy(None, Some(words.text), words.marks))
+        }
         (None, None) if written.holds_token => None,
-        (None, None) => Some(copy(None, written.takes_caption.then(String::new), false)),
+        (None, None) => {
+            let none = written.takes_caption.then(String::new);
+            Some(copy(None, none, Vec::new()))
+        }
     }
-}
-
-/// What the other side may see of a caption that was written in this chat. A bot may write a shorter one than some people.
-fn caption(from: ChatId, words: &str) -> String {
-    let words = shown(from, words);
-    let mut units = 0;
-    let fits = |c: &char| {
-        units += c.len_utf16();
-        units < CAPTION_UNITS
-    };
-    let mut kept: String = words.chars().take_while(fits).collect();
-    if kept.len() < words.len() {
-        kept.push('…');
-    }
-    kept
 }
 
 /// Tells somebody that a message of theirs is not passed on.

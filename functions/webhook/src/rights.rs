@@ -82,7 +82,7 @@ async fn in_our_chat(
 }
 
 /// In a chat that no setting names: an owner who sets one up is told its id and what is missing. One to which somebody
-/// without a role has just added the bot is left, unless it is one of ours by then.
+/// without a role has just added the bot is left, unless it is one of ours by then, or an owner acts there meanwhile.
 async fn elsewhere(
     app: &App,
     bot: Option<BotId>,
@@ -99,6 +99,7 @@ async fn elsewhere(
             None => Ok(UpdateOutcome::Ignored),
         };
     }
+    wanted(app, bot, membership).await?;
     let (id, lacks) = (membership.chat.to_string(), lacking(&membership.standing));
     let text = Text::AddedToChat {
         chat: Name(&membership.title),
@@ -117,8 +118,11 @@ async fn foreign(
 ) -> Result<UpdateOutcome, Failure> {
     let chat = membership.chat;
     let known = app.people.get(membership.by.person).await?;
-    let has_role = known.is_some_and(|known| known.role.is_some());
-    if has_role || app.chat_infos.knows(chat).await? {
+    if known.is_some_and(|known| known.role.is_some()) {
+        wanted(app, Some(bot), membership).await?;
+        return Ok(UpdateOutcome::Ignored);
+    }
+    if app.chat_infos.knows(chat).await? {
         return Ok(UpdateOutcome::Ignored);
     }
     let at = leaves_at(membership.at);
@@ -128,6 +132,17 @@ async fn foreign(
     info!(chat.id = %chat, bot.id = %bot, outcome = "foreign_chat",
         "somebody without a role added the bot to a chat that no setting names; it leaves in ten minutes");
     Ok(UpdateOutcome::Handled)
+}
+
+/// Somebody with a role acts in a chat that no setting names: the bot does not leave it, if a stranger had added it before.
+async fn wanted(app: &App, bot: Option<BotId>, membership: &BotMembership) -> Result<(), Failure> {
+    let Some(bot) = bot.filter(|_| app.talks()) else {
+        return Ok(());
+    };
+    let at = leaves_at(membership.at);
+    let wanted = Reminder::WantedChat(membership.chat);
+    app.reminders.put(bot, at, wanted).await?;
+    Ok(())
 }
 
 /// What the bot lacks, by the names that Telegram's API has for it; empty if nothing.

@@ -56,13 +56,30 @@ pub(crate) async fn say_aside(
     html: String,
     buttons: Vec<Vec<Button>>,
 ) -> Result<(), Failure> {
+    let (id, cause) = aside(cause, chat);
+    put(app, id, cause, Class::Transactional, html, buttons, true).await
+}
+
+/// The same of one that the person is to pass on.
+pub(crate) async fn say_aside_to_pass_on(
+    app: &App,
+    cause: Cause,
+    chat: ChatId,
+    html: String,
+) -> Result<(), Failure> {
+    let (id, cause) = aside(cause, chat);
+    let class = Class::Transactional;
+    put(app, id, cause, class, html, Vec::new(), false).await
+}
+
+fn aside(cause: Cause, chat: ChatId) -> (MessageId, Cause) {
     let id = MessageId::new(cause.at, &format!("update#{}#aside", cause.update));
     let cause = Cause {
         chat,
         thread: None,
         ..cause
     };
-    put(app, id, cause, Class::Transactional, html, buttons, true).await
+    (id, cause)
 }
 
 /// Has a message sent that the person is to pass on, however often its update comes; durable on return.

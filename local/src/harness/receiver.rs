@@ -16,6 +16,8 @@ use super::any_port;
 pub enum Reply {
     /// A status, these headers, and a body of so many bytes.
     Answer(u16, Vec<(&'static str, String)>, usize),
+    /// 200, and a body of this content type.
+    Says(&'static str, String),
     /// Nothing, ever.
     Hang,
 }
@@ -161,6 +163,12 @@ async fn receive(
     };
     match reply.unwrap_or(Reply::status(204)) {
         Reply::Hang => std::future::pending().await,
+        Reply::Says(kind, body) => {
+            let mut answer = Response::new(axum::body::Body::from(body));
+            let kind = axum::http::HeaderValue::from_static(kind);
+            answer.headers_mut().insert("content-type", kind);
+            answer
+        }
         Reply::Answer(status, headers, bytes) => {
             let mut answer = Response::new(axum::body::Body::from("x".repeat(bytes)));
             *answer.status_mut() = StatusCode::from_u16(status).expect("a status");

@@ -1,5 +1,6 @@
 //! Actors: programs that share the bot by keys of their own, at the wire, while the bot's webhook runs.
 
+mod answers;
 mod feed;
 mod keys;
 mod libraries;

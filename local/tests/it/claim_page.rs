@@ -229,7 +229,7 @@ async fn a_token_that_nobody_signed_costs_no_read_and_is_told_what_to_do() {
     }
     let posted = see(Method::POST, &page, &[]).await;
     assert_eq!(posted.status, 405);
-    assert_eq!(posted.headers["allow"], "GET");
+    assert_eq!(posted.headers["allow"], "GET, HEAD");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod deploying;
 mod layers;
 mod numbers;
 mod packaging;
+mod rights;
 mod routes;
 mod samples;
 mod template;

@@ -4,6 +4,7 @@ mod another_chat;
 mod edits;
 mod faults;
 mod lines;
+mod marks;
 mod silence;
 mod turns;
 
@@ -413,7 +414,8 @@ async fn a_full_chat_takes_twenty_a_minute_and_joins_the_words_of_one_person() {
         writes(&stack, person, "new here");
     }
     for number in 0..12 {
-        writes(&stack, 7, &format!("word {number}"));
+        let (ann, html) = (User::new(7).named("Ann"), format!("word <b>{number}</b>"));
+        stack.telegram.says_html(private(&stack, 7), &ann, &html);
     }
     idle(&stack).await;
     let all = shown(&stack, topic);
@@ -422,6 +424,15 @@ async fn a_full_chat_takes_twenty_a_minute_and_joins_the_words_of_one_person() {
         .filter(|message| message.text.contains("behind"))
         .collect();
     assert!(!joined.is_empty(), "{:?}", texts(&all));
+    for message in joined {
+        let lines: Vec<_> = message.text.split("\n\n").collect();
+        let bold = lines.iter().enumerate().map(|(place, line)| match place {
+            0 => *line,
+            _ => line.strip_prefix("word ").unwrap(),
+        });
+        let bold: Vec<_> = bold.map(|words| ("bold", words)).collect();
+        assert_eq!(marks::marks(message), marks::pairs(&bold));
+    }
     let words = texts(&all).join("\n");
     let places: Vec<_> = (0..12)
         .map(|number| words.find(&format!("word {number}")))

@@ -49,7 +49,7 @@ const FUNCTIONS: [(&str, &[&str]); 13] = [
             "TELEGRAM_CHAT_ID",
         ],
     ),
-    ("hooks", &["HOOK_QUEUE_URL"]),
+    ("hooks", &["HOOK_QUEUE_URL", "MESSAGE_QUEUE_URL"]),
     (
         "webhook",
         &[

@@ -6,6 +6,16 @@ use serde_json::{Value, json};
 
 /// More entities than this are dropped.
 const MOST_ENTITIES: usize = 100;
+/// What Telegram finds in any text by itself.
+const FOUND: [&str; 7] = [
+    "bot_command",
+    "cashtag",
+    "email",
+    "hashtag",
+    "mention",
+    "phone_number",
+    "url",
+];
 /// The tags that are allowed, and the entity that each makes.
 const TAGS: [(&str, &str); 16] = [
     ("a", "text_link"),
@@ -46,6 +56,32 @@ impl Entity {
         }
     }
 
+    /// One of a list that a bot gives; in Telegram's words what is wrong with it.
+    fn read(given: &Value) -> Result<Self, String> {
+        let kind = given["type"].as_str().unwrap_or_default();
+        let number = |name: &str| given[name].as_u64().and_then(|n| usize::try_from(n).ok());
+        let (Some(offset), Some(length)) = (number("offset"), number("length")) else {
+            return Err("can't find field \"offset\"".to_owned());
+        };
+        let needed = match kind {
+            "text_link" => Some("url"),
+            "text_mention" => Some("user"),
+            "custom_emoji" => Some("custom_emoji_id"),
+            "pre" => None,
+            _ if TAGS.iter().any(|(_, known)| *known == kind) || FOUND.contains(&kind) => None,
+            _ => return Err(format!("unsupported type \"{kind}\" specified")),
+        };
+        let detail = needed.or((kind == "pre").then_some("language"));
+        let detail = detail.zip(detail.and_then(|name| given.get(name)).cloned());
+        match needed {
+            Some(name) if detail.is_none() => Err(format!("can't find field \"{name}\"")),
+            _ => Ok(Self {
+                detail,
+                ..Self::plain(kind, offset, length)
+            }),
+        }
+    }
+
     fn end(&self) -> usize {
         self.offset + self.length
     }
@@ -74,6 +110,23 @@ impl Formatted {
             entities: Vec::new(),
         };
         said.finished()
+    }
+
+    /// The text with the entities that a bot gives, as JSON or as a text that is JSON; those that Telegram finds by itself it
+    /// finds anew.
+    pub(crate) fn given(text: &str, entities: &Value) -> Result<Self, String> {
+        let list = match entities {
+            Value::String(json) => serde_json::from_str(json).unwrap_or_default(),
+            other => other.clone(),
+        };
+        let list = list.as_array().ok_or("expected an Array")?;
+        let all: Vec<Entity> = list.iter().map(Entity::read).collect::<Result<_, _>>()?;
+        let is_given = |entity: &Entity| !FOUND.contains(&entity.kind.as_str());
+        let said = Self {
+            text: text.to_owned(),
+            entities: all.into_iter().filter(is_given).collect(),
+        };
+        Ok(said.finished())
     }
 
     /// The length that Telegram limits.
@@ -144,6 +197,14 @@ pub(crate) fn parse_html(html: &str) -> Result<Formatted, String> {
         entities,
     };
     Ok(said.finished())
+}
+
+/// What a person marks, as HTML.
+///
+/// # Panics
+/// If it is not the HTML of the Bot API.
+pub(crate) fn marked(html: &str) -> Formatted {
+    parse_html(html).unwrap_or_else(|wrong| panic!("{wrong}: {html}"))
 }
 
 struct OpenTag {

@@ -9,7 +9,7 @@ use super::Telegram;
 use super::fault_rule::FaultRule;
 use super::limit::{Limit, MessageLimits};
 use super::server::millis;
-use super::transport::{Deliver, WebhookTransport};
+use crate::transport::{Deliver, WebhookTransport};
 
 impl Telegram {
     /// Queues any update, delivered like a genuine one; without an `update_id` it gets the next. Gives the id, or

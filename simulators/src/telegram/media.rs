@@ -4,14 +4,24 @@ use serde_json::{Map, Value, json};
 
 use super::Telegram;
 use super::conversation::{Conversation, Draft};
-use super::entities::Formatted;
+use super::entities::{Formatted, marked};
 use super::member::User;
 use super::person::Reach;
 
 impl Telegram {
     /// The person sends a photo. Gives the id of the message; 0 if there is no such conversation.
     pub fn sends_photo(&self, conversation: Conversation, user: &User, caption: &str) -> i64 {
-        let sent = self.sends_photos(conversation, user, &[caption], (None, None));
+        let caption = vec![Formatted::plain(caption)];
+        let sent = self.sends_photos(conversation, user, caption, (None, None));
+        sent.first().copied().unwrap_or_default()
+    }
+
+    /// The same, below which stand words that the person marks, as HTML.
+    ///
+    /// # Panics
+    /// If it is not the HTML of the Bot API.
+    pub fn sends_photo_html(&self, conversation: Conversation, user: &User, html: &str) -> i64 {
+        let sent = self.sends_photos(conversation, user, vec![marked(html)], (None, None));
         sent.first().copied().unwrap_or_default()
     }
 
@@ -22,7 +32,12 @@ impl Telegram {
         user: &User,
         captions: &[&str],
     ) -> Vec<i64> {
-        self.sends_photos(conversation, user, captions, (Some(&new_album()), None))
+        self.sends_photos(
+            conversation,
+            user,
+            plain(captions),
+            (Some(&new_album()), None),
+        )
     }
 
     /// As [`Self::sends_album`], in a topic of a chat.
@@ -37,7 +52,7 @@ impl Telegram {
         self.sends_photos(
             conversation,
             user,
-            captions,
+            plain(captions),
             (Some(&new_album()), Some(thread_id)),
         )
     }
@@ -46,7 +61,7 @@ impl Telegram {
         &self,
         conversation: Conversation,
         user: &User,
-        captions: &[&str],
+        captions: Vec<Formatted>,
         (album, thread_id): (Option<&str>, Option<i64>),
     ) -> Vec<i64> {
         self.shared.change(|state, now_ms| {
@@ -54,8 +69,8 @@ impl Telegram {
             if let Conversation::Private { bot_id, .. } = conversation {
                 world.set_reach(bot_id, user, Reach::Open, now_ms);
             }
-            let sent = captions.iter().filter_map(|caption| {
-                let mut draft = Draft::new(user.clone(), Formatted::plain(caption));
+            let sent = captions.into_iter().filter_map(|caption| {
+                let mut draft = Draft::new(user.clone(), caption);
                 draft.more = photo();
                 draft.album = album.map(str::to_owned);
                 draft.thread_id = thread_id;
@@ -64,6 +79,11 @@ impl Telegram {
             sent.collect()
         })
     }
+}
+
+fn plain(captions: &[&str]) -> Vec<Formatted> {
+    let all = captions.iter();
+    all.map(|caption| Formatted::plain(caption)).collect()
 }
 
 /// The id of a new album.

@@ -43,7 +43,6 @@ mod shared;
 pub mod state;
 mod talk;
 mod topic;
-mod transport;
 mod webhook;
 
 use std::io;
@@ -53,6 +52,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 
+pub use crate::transport::Deliver;
 pub use chat::{ChatKind, OWNER_ID};
 pub use conversation::{Conversation, REMEMBERED_MESSAGES, SeenButton, SeenMessage};
 pub use fault_rule::{Fault, FaultRule};
@@ -66,11 +66,11 @@ pub use people::{ButtonTap, StartPayload, StartTap};
 pub use purchase::Checkout;
 pub use queries::CallbackAnswer;
 pub use refusal::Refusal;
-pub use transport::Deliver;
 
 use crate::clock::Clock;
 use crate::server::Server;
 use crate::socket::Reset;
+use crate::transport::WebhookTransport;
 use shared::Shared;
 
 /// A running Telegram. Clones are the same one.
@@ -91,7 +91,7 @@ impl Telegram {
             server::router(Arc::clone(&shared), stopped)
         })
         .await?;
-        let transport = transport::WebhookTransport::network();
+        let transport = WebhookTransport::network();
         Ok(Self::running(shared, server, transport))
     }
 
@@ -103,14 +103,10 @@ impl Telegram {
         let server = Server::in_process("http://telegram.invalid", |stopped| {
             server::router(Arc::clone(&shared), stopped)
         });
-        Self::running(shared, server, transport::WebhookTransport::default())
+        Self::running(shared, server, WebhookTransport::default())
     }
 
-    fn running(
-        shared: Arc<Shared>,
-        server: Server,
-        transport: transport::WebhookTransport,
-    ) -> Self {
+    fn running(shared: Arc<Shared>, server: Server, transport: WebhookTransport) -> Self {
         *shared.transport() = transport;
         tokio::spawn(webhook::deliver_all(Arc::clone(&shared), server.stopped()));
         Self {

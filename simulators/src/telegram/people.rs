@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Telegram;
 use super::conversation::{Conversation, Draft, SeenMessage, Sender};
-use super::entities::Formatted;
+use super::entities::{Formatted, marked};
 use super::member::User;
 use super::person::Reach;
 use super::queries::{Asked, CallbackAnswer};
@@ -87,6 +87,14 @@ impl Telegram {
     pub fn says(&self, conversation: Conversation, user: &User, text: &str) -> i64 {
         let draft = Draft::new(user.clone(), Formatted::plain(text));
         self.says_draft(conversation, user, draft)
+    }
+
+    /// The same of words that the person marks, as HTML.
+    ///
+    /// # Panics
+    /// If it is not the HTML of the Bot API.
+    pub fn says_html(&self, conversation: Conversation, user: &User, html: &str) -> i64 {
+        self.says_draft(conversation, user, Draft::new(user.clone(), marked(html)))
     }
 
     /// The same, in answer to a message.
@@ -184,11 +192,23 @@ impl Telegram {
 
     /// Somebody edits a message of theirs. False if it is gone.
     pub fn edits(&self, conversation: Conversation, message_id: i64, text: &str) -> bool {
+        self.edits_to(conversation, message_id, Formatted::plain(text))
+    }
+
+    /// The same, to words that they mark, as HTML.
+    ///
+    /// # Panics
+    /// If it is not the HTML of the Bot API.
+    pub fn edits_html(&self, conversation: Conversation, message_id: i64, html: &str) -> bool {
+        self.edits_to(conversation, message_id, marked(html))
+    }
+
+    fn edits_to(&self, conversation: Conversation, message_id: i64, said: Formatted) -> bool {
         self.shared.change(|state, now_ms| {
             let world = &mut state.world;
             let message = world.log_mut(conversation).and_then(|log| {
                 let message = log.get_mut(message_id)?;
-                message.edit(Formatted::plain(text), now_ms);
+                message.edit(said, now_ms);
                 Some(message.clone())
             });
             if let Some(message) = &message {

@@ -8,8 +8,8 @@ use super::fault_rule::Faults;
 use super::journal::Journal;
 use super::limit::Limits;
 use super::state::TelegramState;
-use super::transport::WebhookTransport;
 use crate::clock::Clock;
+use crate::transport::WebhookTransport;
 
 #[derive(Debug)]
 pub(crate) struct Shared {

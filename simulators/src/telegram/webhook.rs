@@ -18,9 +18,9 @@ use super::inbox::{Attempt, DeliveryOutcome, Webhook};
 use super::journal::Delivery;
 use super::server;
 use super::shared::Shared;
-use super::transport::LONGEST_REPLY;
 use crate::clock::Clock;
 use crate::server::until;
+use crate::transport::LONGEST_REPLY;
 
 const RESPONSE_TIMEOUT_MS: i64 = 60_000;
 /// Of real time: a test that turns the clock far does not time out an answer that is about to come.

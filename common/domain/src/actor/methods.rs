@@ -50,6 +50,14 @@ pub struct MethodRule {
 }
 
 impl MethodRule {
+    /// Whether Telegram does it when it stands in the answer of a webhook, where nobody sees its result: it does nothing
+    /// there that only asks, or that is about the webhook itself.
+    #[must_use]
+    pub fn is_done_unseen(&self) -> bool {
+        let is_of_bot = !matches!(self.right, CallRight::Own | CallRight::Read);
+        is_of_bot && !self.name.starts_with("get")
+    }
+
     /// Whether a file may be passed on under this name: that of a parameter that is a file, or one of the caller's own, by
     /// which `attach://` names it.
     #[must_use]
@@ -125,6 +133,23 @@ mod tests {
             "getChatAdministrators",
         ] {
             assert_eq!(method(name).unwrap().right, CallRight::Nobody, "{name}");
+        }
+    }
+
+    #[test]
+    fn in_an_answer_nothing_is_done_that_only_asks() {
+        for (name, is_done) in [
+            ("sendMessage", true),
+            ("deleteMessage", true),
+            ("answerCallbackQuery", true),
+            ("getChat", false),
+            ("getFile", false),
+            ("getMe", false),
+            ("setWebhook", false),
+            ("deleteWebhook", false),
+            ("logOut", false),
+        ] {
+            assert_eq!(method(name).unwrap().is_done_unseen(), is_done, "{name}");
         }
     }
 

@@ -13,7 +13,7 @@ pub const LINE_AGE: Duration = Duration::from_secs(3600);
 const LINE_UNITS: usize = 300;
 
 /// The line below `head` that shows what was said, as HTML: cut, and without claim links, tokens and invite links: a person in
-/// the operators' chat could use it before the buyer does. It arrives without a sound.
+/// the operators' chat could use it before the buyer does.
 #[must_use]
 pub fn shown_line(head: Text<'_>, said: &str, owner: TopicOwner, language: Language) -> Content {
     let said = cut(&without_invite_links(&without_payloads(said)), LINE_UNITS);
@@ -22,12 +22,7 @@ pub fn shown_line(head: Text<'_>, said: &str, owner: TopicOwner, language: Langu
         owner,
         topic_name: owner.topic_name(""),
         language,
-        post: Box::new(Content::Text {
-            html,
-            buttons: Vec::new(),
-            protect: false,
-            silent: true,
-        }),
+        post: Box::new(Content::Line { html }),
     }
 }
 
@@ -43,7 +38,7 @@ mod tests {
         let Content::InTopic { post, .. } = line else {
             panic!("{line:?}");
         };
-        let Content::Text { html, .. } = *post else {
+        let Content::Line { html } = *post else {
             panic!("{post:?}");
         };
         assert!(!html.contains("AbC"), "{html}");

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::claim::may_show_payload;
 use super::super::id::{ChatId, TelegramUserId};
+use super::super::marked::TextMark;
 use super::super::person::Sender;
 use super::super::time::Timestamp;
 
@@ -55,6 +56,8 @@ pub struct WrittenMessage {
     pub text: Option<String>,
     /// What stands below its file.
     pub caption: Option<String>,
+    /// What is marked in its text, or below its file.
+    pub marks: Vec<TextMark>,
     /// Whether it holds a claim link or token somewhere: then no copy of it may be shown.
     pub holds_token: bool,
     /// Whether it is a file below which words may stand.
@@ -121,6 +124,10 @@ impl WrittenMessage {
             album: text("media_group_id"),
             text: text("text"),
             caption: text("caption"),
+            marks: TextMark::read_all(match message["text"].is_string() {
+                true => &message["entities"],
+                false => &message["caption_entities"],
+            }),
             holds_token: holds_token(message),
             takes_caption: CAPTIONED.iter().any(|field| !message[field].is_null()),
             is_content: CONTENTS.iter().any(|field| !message[field].is_null()),

@@ -229,7 +229,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::NotDeliveredNotStarted => "No entregado: esta persona todavía no ha iniciado el bot.".into(),
         Text::NotDeliveredKind => "No hecho: Telegram no me deja hacer esto con este mensaje.".into(),
         Text::JoinedWords { messages, minutes: number } => format!(
-            "<b>{messages} {}, con {} de retraso</b>",
+            "{messages} {}, con {} de retraso",
             plural(messages, "mensaje", "mensajes"),
             minutes(number)
         ),
@@ -286,6 +286,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::GrantNotHere { chat } => format!("<b>{chat}</b> no tiene enlaces personales, así que no puedo dar una plaza en él."),
         Text::GrantForever { chat, link } => format!("Una plaza gratis en <b>{chat}</b>, para siempre. Pasa este enlace: la plaza es de quien lo abra primero.\n\n<code>{link}</code>"),
         Text::GrantUntil { chat, link, until } => format!("Una plaza gratis en <b>{chat}</b>, hasta el {d}. Pasa este enlace: la plaza es de quien lo abra primero.\n\n<code>{link}</code>", d = date(until)),
+        Text::GrantInPrivate { chat } => format!("Una plaza gratis en <b>{chat}</b>: te envié su enlace en privado, porque la plaza es de quien lo abra."),
+        Text::GrantStartFirst => "No se ha dado nada: te enviaría el enlace de la plaza en privado, pero todavía no puedo escribirte. Iníciame allí y repítelo.".into(),
         Text::EndAsk { person, chat } => format!("¿Terminar la plaza de {person} en <b>{chat}</b>? Todo lo que deja entrar ahí a esta persona termina enseguida. Nadie sale del chat por eso, y no se devuelve dinero."),
         Text::ChangedMeanwhile => "Esto cambió mientras tanto, así que no hice nada. Míralo otra vez, por favor.".into(),
         Text::SeatRefused { reason } => format!("Esta plaza no lo permite: {reason}"),

@@ -234,7 +234,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::JoinedWords {
             messages,
             minutes: number,
-        } => format!("<b>{messages} संदेश, {number} मिनट देर से</b>"),
+        } => format!("{messages} संदेश, {number} मिनट देर से"),
         Text::TopicHead { person, language } => format!("<b>{person}</b>\nभाषा: {language}"),
         Text::TopicNoSeat => "किसी चैट में सीट नहीं।".into(),
         Text::TopicSent => "व्यक्ति को भेजा गया:".into(),
@@ -292,6 +292,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::GrantNotHere { chat } => format!("<b>{chat}</b> में क्लेम लिंक नहीं हैं, इसलिए मैं उसमें सीट नहीं दे सकता।"),
         Text::GrantForever { chat, link } => format!("<b>{chat}</b> में एक मुफ़्त सीट, हमेशा के लिए। यह लिंक आगे दें: जो इसे पहले खोलेगा, सीट उसी की होगी।\n\n<code>{link}</code>"),
         Text::GrantUntil { chat, link, until } => format!("<b>{chat}</b> में एक मुफ़्त सीट, {d} तक। यह लिंक आगे दें: जो इसे पहले खोलेगा, सीट उसी की होगी।\n\n<code>{link}</code>", d = date(until)),
+        Text::GrantInPrivate { chat } => format!("<b>{chat}</b> में एक मुफ़्त सीट: इसका लिंक मैंने आपको निजी चैट में भेजा है, क्योंकि जो इसे खोलेगा, सीट उसी की होगी।"),
+        Text::GrantStartFirst => "कुछ नहीं दिया गया: सीट का लिंक मैं आपको निजी चैट में भेजूँगा, पर अभी आपको लिख नहीं सकता। वहाँ मुझे शुरू करें और फिर से कहें।".into(),
         Text::EndAsk { person, chat } => format!("<b>{chat}</b> में {person} की सीट समाप्त करें? वहाँ इस व्यक्ति का पूरा एक्सेस तुरंत ख़त्म हो जाएगा। इससे किसी को चैट से हटाया नहीं जाता, और पैसे वापस नहीं होते।"),
         Text::ChangedMeanwhile => "इस बीच यह बदल गया है, इसलिए मैंने कुछ नहीं किया। कृपया फिर से देखें।".into(),
         Text::SeatRefused { reason } => format!("यह सीट इसकी अनुमति नहीं देती: {reason}"),

@@ -231,7 +231,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::NotDeliveredNotStarted => "Não entregue: esta pessoa ainda não iniciou o bot.".into(),
         Text::NotDeliveredKind => "Não feito: o Telegram não me deixa fazer isso com esta mensagem.".into(),
         Text::JoinedWords { messages, minutes: number } => format!(
-            "<b>{messages} {}, {} de atraso</b>",
+            "{messages} {}, {} de atraso",
             plural(messages, "mensagem", "mensagens"),
             minutes(number)
         ),
@@ -288,6 +288,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::GrantNotHere { chat } => format!("<b>{chat}</b> não tem links pessoais, então não posso dar uma vaga nele."),
         Text::GrantForever { chat, link } => format!("Uma vaga grátis em <b>{chat}</b>, para sempre. Passe este link adiante: a vaga é de quem o abrir primeiro.\n\n<code>{link}</code>"),
         Text::GrantUntil { chat, link, until } => format!("Uma vaga grátis em <b>{chat}</b>, até {d}. Passe este link adiante: a vaga é de quem o abrir primeiro.\n\n<code>{link}</code>", d = date(until)),
+        Text::GrantInPrivate { chat } => format!("Uma vaga grátis em <b>{chat}</b>: enviei o link a você no privado, pois a vaga é de quem o abrir."),
+        Text::GrantStartFirst => "Nada foi dado: eu enviaria o link da vaga no privado, mas ainda não posso escrever a você. Inicie-me lá e repita.".into(),
         Text::EndAsk { person, chat } => format!("Encerrar a vaga de {person} em <b>{chat}</b>? Tudo o que deixa esta pessoa entrar ali acaba na hora. Ninguém é removido do chat por isso, e nenhum dinheiro volta."),
         Text::ChangedMeanwhile => "Isto mudou nesse meio-tempo, então não fiz nada. Veja de novo, por favor.".into(),
         Text::SeatRefused { reason } => format!("Esta vaga não permite isso: {reason}"),

@@ -232,7 +232,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::NotDeliveredNotStarted => "Не доставлено: человек ещё не запустил бота.".into(),
         Text::NotDeliveredKind => "Не сделано: Telegram не даёт мне сделать это с этим сообщением.".into(),
         Text::JoinedWords { messages, minutes: number } => format!(
-            "<b>Сообщений: {messages}, опоздание: {number} мин.</b>"
+            "Сообщений: {messages}, опоздание: {number} мин."
         ),
         Text::TopicHead { person, language } => format!("<b>{person}</b>\nЯзык: {language}"),
         Text::TopicNoSeat => "Мест в чатах нет.".into(),
@@ -287,6 +287,8 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::GrantNotHere { chat } => format!("В <b>{chat}</b> нет личных ссылок, поэтому дать там место я не могу."),
         Text::GrantForever { chat, link } => format!("Бесплатное место в <b>{chat}</b>, бессрочно. Передайте эту ссылку: место получит тот, кто первым её откроет.\n\n<code>{link}</code>"),
         Text::GrantUntil { chat, link, until } => format!("Бесплатное место в <b>{chat}</b>, до {d}. Передайте эту ссылку: место получит тот, кто первым её откроет.\n\n<code>{link}</code>", d = date(until)),
+        Text::GrantInPrivate { chat } => format!("Бесплатное место в <b>{chat}</b>: ссылка отправлена вам в личный чат, потому что место получит тот, кто её откроет."),
+        Text::GrantStartFirst => "Ничего не выдано: ссылку на место я отправляю в личный чат, а писать вам пока не могу. Запустите меня там и повторите.".into(),
         Text::EndAsk { person, chat } => format!("Прекратить доступ {person} к <b>{chat}</b>? Всё, что впускает туда этого человека, закончится сразу. Из чата никто не удаляется, и деньги не возвращаются."),
         Text::ChangedMeanwhile => "За это время всё изменилось, поэтому я ничего не сделал. Посмотрите ещё раз.".into(),
         Text::SeatRefused { reason } => format!("С этим местом так нельзя: {reason}"),

@@ -518,7 +518,9 @@ fn page_of_commands() -> String {
          A command may name the bot (`/help@YourBot`), in any letter case; one that names another bot is left alone. In a\n\
          group the answer is a button to the private chat. After an unknown command the bot names the nearest one.\n\n\
          In a topic of the operators' chat a command that names nobody is about the person of the topic: `/buyer`, `/end`,\n\
-         `/extend 30`; `/grant 30` gives the seat at once there. It is answered where it stands.\n\n\
+         `/extend 30`; `/grant 30` gives the seat at once there. It is answered where it stands, but for the link of a\n\
+         `/grant` outside of topics: whoever reads it could use it, so its administrator gets it in private, and must\n\
+         have started the bot there.\n\n\
          | command | also | least role | where | what it does |\n| --- | --- | --- | --- | --- |\n",
     );
     for entry in COMMANDS {

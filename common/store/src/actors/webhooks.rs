@@ -1,4 +1,7 @@
 //! Actors' webhooks, and the lease under which one run at a time sends to each.
+//!
+//! Whoever sends may write how far it has come, and nothing else of an actor: its rights name these attributes, so its updates
+//! mention no other one, in conditions neither, and have nothing returned.
 
 use std::collections::BTreeSet;
 
@@ -126,10 +129,10 @@ impl Actors {
         now: Timestamp,
     ) -> Result<Option<Actor>, StoreError> {
         let call = self
-            .update(record_key(name))
+            .update_unseen(record_key(name))
             .update_expression("SET webhookHolder = :holder, webhookUntil = :until")
             .condition_expression(
-                "attribute_exists(webhookUrl) AND (attribute_not_exists(webhookUntil) OR webhookUntil <= :now \
+                "attribute_exists(webhookConnections) AND (attribute_not_exists(webhookUntil) OR webhookUntil <= :now \
                  OR webhookHolder = :holder)",
             )
             .expression_attribute_values(":holder", s(holder))
@@ -139,7 +142,7 @@ impl Actors {
             .conditional(call, "UpdateItem to lease a webhook")
             .await?
         {
-            (true, item) => Ok(Some(self.actor(&item)?)),
+            (true, _) => self.get(name).await,
             (false, _) => Ok(None),
         }
     }
@@ -158,7 +161,7 @@ impl Actors {
         let mut set =
             "SET #cursor = :cursor, webhookTaken = :taken, webhookFailing = :failing".to_owned();
         let mut call = self
-            .update(record_key(name))
+            .update_unseen(record_key(name))
             .condition_expression("webhookHolder = :holder AND #cursor <= :cursor")
             .expression_attribute_names("#cursor", CURSOR)
             .expression_attribute_values(":cursor", n(cursor))
@@ -182,7 +185,7 @@ impl Actors {
     /// [`StoreError`] if it can't be told; it lapses by itself.
     pub async fn release_webhook(&self, name: &ActorName, holder: &str) -> Result<(), StoreError> {
         let call = self
-            .update(record_key(name))
+            .update_unseen(record_key(name))
             .update_expression("REMOVE webhookHolder, webhookUntil")
             .condition_expression("webhookHolder = :holder")
             .expression_attribute_values(":holder", s(holder));

@@ -1,9 +1,10 @@
-//! `/grant <chat> <days or forever>`: a free seat, as a claim link to pass on; in a topic, at once for its person.
+//! `/grant <chat> <days or forever>`: a free seat, as a claim link to pass on; in a topic, at once for its person. Whoever reads
+//! a claim link can use it, so in a group it is not shown: its administrator gets it in private.
 //!
 //! ```text
 //! write the request      its transaction is the update, so that a repeat finds it      die here: as below
 //! bind it, in a topic    to the same person, however often                             die here: as below
-//! put the answer         die before it: Telegram sends the update again, and the link is the same
+//! put the link, and, in a group, the answer      die before it: Telegram sends the update again, and the link is the same
 //! ```
 //!
 //! No shop sold it, so no event of it is sent to anybody.
@@ -24,7 +25,7 @@ use tracing::{error, info};
 
 use super::subject::chat_named;
 use crate::conversation::Conversation;
-use crate::say::say_to_pass_on;
+use crate::say::{say_aside_to_pass_on, say_to_pass_on};
 use crate::{Failure, announce};
 
 const EXAMPLE: &str = "/grant -1001234567890 30";
@@ -78,6 +79,12 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
     if !app.deliveries.is_claimed(named.canonical) {
         return conversation.answer(Text::GrantNotHere { chat }).await;
     }
+    // Before anything is made: in a group nobody could be shown the link.
+    let is_in_group = conversation.cause.chat != private_chat(conversation.person());
+    let is_reachable = conversation.who.reachable == Reachable::Yes;
+    if is_in_group && conversation.subject.is_none() && !is_reachable {
+        return conversation.answer(Text::GrantStartFirst).await;
+    }
     let until = length.end(conversation.cause.at);
     let Some(invite) = request_of(conversation, named.chat, until).await? else {
         return conversation.answer(Text::GrantNotHere { chat }).await;
@@ -109,8 +116,20 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         },
         None => Text::GrantForever { chat, link },
     };
-    let html = text.html(conversation.language);
-    say_to_pass_on(app, conversation.cause, html).await
+    if !is_in_group {
+        let html = text.html(conversation.language);
+        return say_to_pass_on(app, conversation.cause, html).await;
+    }
+    let chosen = conversation.who.language;
+    let html = text.html(Language::choose(chosen, None, app.default_language));
+    let to = private_chat(conversation.person());
+    say_aside_to_pass_on(app, conversation.cause, to, html).await?;
+    conversation.answer(Text::GrantInPrivate { chat }).await
+}
+
+/// A private chat has the id of its person.
+const fn private_chat(person: TelegramUserId) -> ChatId {
+    ChatId(person.0)
 }
 
 /// Gives the seat to the person of the topic, and has them told the way in, if the bot can write to them.

@@ -11,10 +11,15 @@ use super::CLAIMED;
 const SECRET: &str = "a-secret_1";
 
 /// A stack, and an actor whose updates are sent to the receiver.
-async fn sent_to(receiver: &Receiver) -> (TestStack, BotApiActor) {
+pub(super) async fn sent_to(receiver: &Receiver) -> (TestStack, BotApiActor) {
+    sent_to_role(receiver, "operator").await
+}
+
+/// The same, of an actor of another role.
+pub(super) async fn sent_to_role(receiver: &Receiver, role: &str) -> (TestStack, BotApiActor) {
     let env = [CLAIMED, ("HOOK_EXEMPT_HOSTS", receiver.host.as_str())];
     let stack = TestStack::with(&env).await;
-    let crm = stack.actor("crm", "operator").await;
+    let crm = stack.actor("crm", role).await;
     let set = json!({"url": receiver.url("/bot"), "secret_token": SECRET});
     let answer = crm.call("setWebhook", &set).await.done();
     assert_eq!(answer["description"], "Webhook was set");
@@ -24,19 +29,19 @@ async fn sent_to(receiver: &Receiver) -> (TestStack, BotApiActor) {
 }
 
 /// A person writes; `hooks` looks whether it was rung or not, since bells are as far apart by another clock.
-async fn says(stack: &TestStack, person: i64, text: &str) {
+pub(super) async fn says(stack: &TestStack, person: i64, text: &str) {
     stack.customer(person).say(stack.bot_id, text);
     stack.run_until_idle().await;
     look(stack).await;
 }
 
 /// A minute is over for `hooks`.
-async fn tick(stack: &TestStack) {
+pub(super) async fn tick(stack: &TestStack) {
     stack.clock.advance(MINUTE);
     look(stack).await;
 }
 
-async fn look(stack: &TestStack) {
+pub(super) async fn look(stack: &TestStack) {
     let deadline = tokio::time::Instant::now() + HOOKS_TICK_TIMEOUT;
     stack.functions().get("hooks").tick(deadline).await;
     stack.run_until_idle().await;
@@ -55,7 +60,7 @@ fn texts(receiver: &Receiver) -> Vec<String> {
     heard(receiver).into_iter().map(|(_, text)| text).collect()
 }
 
-async fn info(actor: &BotApiActor) -> Value {
+pub(super) async fn info(actor: &BotApiActor) -> Value {
     let info = actor.call("getWebhookInfo", &json!({})).await.done();
     info["result"].clone()
 }

@@ -95,8 +95,8 @@ async fn a_chat_is_not_left_in_which_the_bot_was_before_or_which_is_one_of_ours(
     let appointed = said(&stack, OWNER, &format!("/role {OWNER_ID} operator")).await;
     assert!(appointed.contains("operator"), "{appointed}");
     stack.telegram.demote_bot(stack.bot_id, FOREIGN);
-    stack.run_until_idle().await;
-    assert!(stack.reminders().await.is_empty());
+    later(&stack).await;
+    assert!(is_in(&stack));
 }
 
 #[tokio::test]
@@ -142,5 +142,82 @@ async fn an_owner_who_adds_the_bot_is_told_the_id_of_the_chat_and_it_stays() {
     let told = last(&stack, OWNER_ID).text;
     assert!(told.contains(&FOREIGN.to_string()), "{told}");
     assert!(told.contains("administrator"), "{told}");
-    assert!(stack.reminders().await.is_empty());
+    later(&stack).await;
+    assert!(is_in(&stack));
+    assert_eq!(stack.telegram.count("leaveChat"), 0);
+}
+
+/// The bot's place in the chat changes by somebody's act.
+async fn acts(stack: &TestStack, number: i64, by: i64, before: &str, after: &str) {
+    let own = serde_json::json!({"id": stack.bot_id, "is_bot": true, "first_name": "B"});
+    let update = serde_json::json!({"update_id": number, "my_chat_member": {
+        "chat": {"id": FOREIGN, "type": "supergroup", "title": "Elsewhere"},
+        "date": stack.clock.now_ms() / 1000,
+        "from": {"id": by, "is_bot": false, "first_name": "A"},
+        "old_chat_member": {"status": before, "user": own},
+        "new_chat_member": {"status": after, "user": own},
+    }});
+    stack.telegram.sent(&update).await;
+    stack.run_until_idle().await;
+}
+
+#[tokio::test]
+async fn an_act_of_an_owner_after_a_stranger_added_the_bot_calls_the_leaving_off_and_one_before_does_not()
+ {
+    const STRANGER: i64 = 9;
+    struct Case {
+        acts: &'static [(i64, &'static str, &'static str)],
+        stays: bool,
+    }
+    for Case { acts: done, stays } in [
+        // Promotes it.
+        Case {
+            acts: &[
+                (STRANGER, "left", "member"),
+                (OWNER, "member", "administrator"),
+            ],
+            stays: true,
+        },
+        // Removes and adds it.
+        Case {
+            acts: &[
+                (STRANGER, "left", "member"),
+                (OWNER, "member", "left"),
+                (OWNER, "left", "member"),
+            ],
+            stays: true,
+        },
+        // Takes it out, and a stranger brings it back.
+        Case {
+            acts: &[
+                (OWNER, "left", "member"),
+                (OWNER, "member", "left"),
+                (STRANGER, "left", "member"),
+            ],
+            stays: false,
+        },
+        // Of a stranger it is no act that counts.
+        Case {
+            acts: &[
+                (STRANGER, "left", "member"),
+                (STRANGER, "member", "administrator"),
+            ],
+            stays: false,
+        },
+    ] {
+        let stack = added(&[("BOT_OWNERS", "1")]).await;
+        stack.telegram.demote_bot(stack.bot_id, FOREIGN);
+        stack.run_until_idle().await;
+        // What the simulator's own administrator did is not what is looked at.
+        later(&stack).await;
+        stack.telegram.demote_bot(stack.bot_id, FOREIGN);
+        for (number, (by, before, after)) in (900_001..).zip(done) {
+            acts(&stack, number, *by, before, after).await;
+            stack.clock.advance(Duration::from_secs(60));
+        }
+        let left = stack.telegram.count("leaveChat");
+        later(&stack).await;
+        let further = stack.telegram.count("leaveChat") - left;
+        assert_eq!(further == 0, stays, "{done:?}");
+    }
 }

@@ -187,9 +187,39 @@ async fn in_a_topic_a_seat_is_given_at_once_lasts_longer_and_ends_after_a_questi
     assert_eq!(all[before].thread_id, Some(topic));
     let access = said(&stack, ANN, "/access").await;
     assert!(access.contains("no access"), "{access}");
-    // Outside of topics a free seat is a link to pass on.
-    let link = told(&stack, ADMIN, None, "/grant forever").await.unwrap();
-    assert!(link.contains("https://t.me/"), "{link}");
+}
+
+#[tokio::test]
+async fn outside_of_topics_a_free_seat_is_a_link_that_its_administrator_alone_sees() {
+    let (stack, _) = desk().await;
+    let links = |stack: &TestStack| -> Vec<String> {
+        let seen = stack.customer(ADMIN).messages_of(stack.bot_id).into_iter();
+        let texts = seen.map(|message| message.text);
+        texts.filter(|text| text.contains("?start=")).collect()
+    };
+    // Whom the bot can't write to is given nothing.
+    let refused = told(&stack, ADMIN, None, "/grant forever").await.unwrap();
+    assert!(refused.contains("Start me there"), "{refused}");
+    assert_eq!(links(&stack), Vec::<String>::new());
+    said(&stack, ADMIN, "/start").await;
+    assert_eq!(links(&stack), Vec::<String>::new());
+    let answer = told(&stack, ADMIN, None, "/grant forever").await.unwrap();
+    assert!(answer.contains("in private"), "{answer}");
+    let [text] = &links(&stack)[..] else {
+        panic!("{:?}", links(&stack))
+    };
+    assert!(text.contains("free seat"), "{text}");
+    let all = stack.telegram.messages(Conversation::chat(DESK));
+    let shows = |message: &SeenMessage| message.text.contains("?start=");
+    assert!(!all.iter().any(shows), "{all:?}");
+    // It is one to pass on, and works.
+    let link = text
+        .split_whitespace()
+        .find(|word| word.contains("?start="));
+    let guest = stack.customer(9);
+    guest.claim_by(link.unwrap());
+    stack.run_until_idle().await;
+    assert_eq!(guest.ways_in(stack.bot_id).len(), 1);
 }
 
 #[tokio::test]

@@ -53,6 +53,14 @@ async fn unreadable_seat(stack: &TestStack, person: i64) {
         .unwrap();
 }
 
+/// How often an update was begun, and ended badly.
+async fn attempts(stack: &TestStack, update: i64) -> String {
+    let key = AttributeValue::S(format!("{}#{update}", stack.bot_id));
+    let get = stack.dynamodb().get_item().table_name("Updates");
+    let item = get.key("updateKey", key).send().await.unwrap();
+    item.item.unwrap()["attempts"].as_n().unwrap().clone()
+}
+
 #[tokio::test]
 async fn what_ends_badly_five_times_is_parked_and_handled_when_an_operator_says_so() {
     let stack = started(&[9]).await;
@@ -74,6 +82,13 @@ async fn what_ends_badly_five_times_is_parked_and_handled_when_an_operator_says_
         (&update["updateId"], &update["kind"]),
         (&json!(503), &json!("message"))
     );
+    assert_eq!(attempts(&stack, 503).await, "5");
+    // Handled once more in vain, it has ended badly once more.
+    let path = format!("updates/{}/503/replay", stack.bot_id);
+    assert_eq!(operator.post(&path, &json!({})).await.status, 200);
+    stack.clock.advance(Duration::from_secs(61));
+    stack.run_until_idle().await;
+    assert_eq!(attempts(&stack, 503).await, "6");
 
     let delete = stack.dynamodb().delete_item().table_name("Members");
     delete
@@ -82,7 +97,6 @@ async fn what_ends_badly_five_times_is_parked_and_handled_when_an_operator_says_
         .send()
         .await
         .unwrap();
-    let path = format!("updates/{}/503/replay", stack.bot_id);
     assert_eq!(operator.post(&path, &json!({})).await.status, 200);
     stack.clock.advance(Duration::from_secs(61));
     stack.run_until_idle().await;

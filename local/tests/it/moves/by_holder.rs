@@ -1,7 +1,7 @@
 //! The holder moves a seat by the buttons of `/access`.
 
 use futures_util::future::join_all;
-use local::harness::{LINK_CREATED, TestStack};
+use local::harness::{LINK_CREATED, TestStack, until};
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::telegram::{Conversation, SeenMessage, Tap, User};
@@ -10,6 +10,7 @@ use super::{CLAIMED, SECONDS, bought, is_let_in, moved, taken_out};
 
 const OWNER: (&str, &str) = ("BOT_OWNERS", "1");
 const DESK: i64 = -1_001_777_000_111;
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// A stack in which Alice has a seat and is in; its request, her claim link, and the chat's door.
 async fn seated(env: &[(&str, &str)]) -> (TestStack, String, [String; 2]) {
@@ -300,4 +301,16 @@ async fn operators_read_in_a_topic_that_somebody_else_has_a_seat_that_was_paid_f
     let topics = stack.telegram.topics(DESK);
     let theirs = topics.iter().find(|known| known.thread_id == topic);
     assert!(theirs.unwrap().name.ends_with("· 8"));
+    // Nobody ever says a word there: it is closed as another one is.
+    let is_closed = || {
+        let topics = stack.telegram.topics(DESK);
+        let theirs = topics.iter().find(|known| known.thread_id == topic);
+        theirs.unwrap().is_closed
+    };
+    stack.clock.advance(13 * DAY);
+    stack.run_until_idle().await;
+    assert!(!is_closed());
+    stack.clock.advance(2 * DAY);
+    until("it is closed", async || is_closed().then_some(())).await;
+    stack.run_until_idle().await;
 }

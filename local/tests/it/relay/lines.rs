@@ -3,14 +3,19 @@
 use domain::id::{BotId, ChatId};
 use domain::message::{Class, Content, Message, MessageId};
 use domain::time::Timestamp;
-use local::harness::TestStack;
+use local::harness::{TestStack, until};
 use simulators::telegram::{Fault, FaultRule, Refusal, User};
 
 use super::{DESK, desk, desk_with, heard, idle, private, shown, texts, topic_of, topics, writes};
 
 /// The bot says something to a person.
 async fn says(stack: &TestStack, person: i64, class: Class, html: &str) {
-    let message = Message {
+    stack.say(&said_to(stack, person, class, html)).await;
+    idle(stack).await;
+}
+
+fn said_to(stack: &TestStack, person: i64, class: Class, html: &str) -> Message {
+    Message {
         id: MessageId::new(Timestamp::from_ms(stack.clock.now_ms()), class.as_str()),
         bot: BotId(u64::try_from(stack.bot_id).unwrap()),
         chat: ChatId(person),
@@ -24,9 +29,7 @@ async fn says(stack: &TestStack, person: i64, class: Class, html: &str) {
         },
         not_before: None,
         not_after: None,
-    };
-    stack.say(&message).await;
-    idle(stack).await;
+    }
 }
 
 #[tokio::test]
@@ -90,6 +93,41 @@ async fn what_an_actor_sends_stands_in_the_topic_but_for_offers() {
     }
     assert!(!all.contains("ads"), "{all}");
     assert_eq!(topics(&stack).len(), 1);
+}
+
+#[tokio::test]
+async fn a_line_opens_no_topic_that_was_closed_while_it_waited() {
+    let stack = desk().await;
+    writes(&stack, 7, "Hello");
+    idle(&stack).await;
+    let topic = topic_of(&stack, 7);
+    // The chat has to wait, so that the line does.
+    let wait = Fault::TooManyRequests { retry_after: 60 };
+    let rule = FaultRule::on("sendMessage", wait).chat(DESK);
+    stack.telegram.fail(rule.times(1));
+    stack.pause_schedule();
+    let message = said_to(&stack, 7, Class::Transactional, "Paid");
+    stack.say(&message).await;
+    until("the line waits", async || {
+        (stack.telegram.too_many_requests() > 0 && !stack.message_tasks().await.is_empty())
+            .then_some(())
+    })
+    .await;
+    // By hand, and known; or meanwhile, which Telegram tells.
+    assert!(stack.telegram.closes_topic(DESK, topic));
+    stack.clock.advance(std::time::Duration::from_secs(61));
+    idle(&stack).await;
+    assert_eq!(stack.message_tasks().await, []);
+    assert!(topics(&stack)[0].is_closed);
+    assert_eq!(texts(&shown(&stack, topic)), ["Hello"]);
+    assert_eq!(stack.telegram.count("reopenForumTopic"), 0);
+    // The next word opens it, and the next line stands in it.
+    writes(&stack, 7, "again");
+    idle(&stack).await;
+    says(&stack, 7, Class::Operator, "Done").await;
+    let all = shown(&stack, topic);
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(all[2].text.contains("Done") && all[2].is_silent, "{all:?}");
 }
 
 #[tokio::test]

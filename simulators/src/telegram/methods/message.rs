@@ -337,17 +337,19 @@ pub(super) fn formatted(
     request: &Request<'_>,
     name: &str,
 ) -> Result<Formatted, Refusal> {
-    let lists = ["entities", "caption_entities"];
-    if let Some(name) = lists
-        .iter()
-        .find(|name| request.params.0.contains_key(**name))
-    {
-        return Err(not_simulated(name));
-    }
+    let list = match name {
+        "caption" => "caption_entities",
+        _ => "entities",
+    };
+    let entities = request.params.0.get(list);
     let given = request.params.text(name).unwrap_or_default();
     let mode = request.params.text("parse_mode").unwrap_or_default();
     let said = match mode.to_ascii_lowercase().as_str() {
-        "" => Formatted::plain(given),
+        "" => match entities {
+            Some(list) => Formatted::given(given, list)
+                .map_err(|what| Refusal::bad_request(format!("can't parse entities: {what}")))?,
+            None => Formatted::plain(given),
+        },
         "html" => parse_html(given)
             .map_err(|what| Refusal::bad_request(format!("can't parse entities: {what}")))?,
         "markdown" | "markdownv2" => return Err(not_simulated(&format!("parse_mode {mode}"))),

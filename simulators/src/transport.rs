@@ -1,4 +1,4 @@
-//! The way of an update to its webhook.
+//! The way of a webhook's call to its receiver: by the network, or by a function in its place.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,19 +11,20 @@ use reqwest::redirect::Policy;
 
 use crate::socket::Reset;
 
-pub(super) const LONGEST_REPLY: usize = 1 << 20;
+/// The longest body of an answer that is read.
+pub(crate) const LONGEST_REPLY: usize = 1 << 20;
 const TIMED_OUT: &str = "Read timeout expired";
 const REFUSED: &str = "Connection refused";
 const CLOSED: &str = "Webhook connection closed";
 
-/// A function in the place of the network: it is given the request of one delivery, and answers as the webhook would.
+/// A function in the place of the network: it is given the request of one delivery, and answers as the receiver would.
 pub type Deliver = Arc<
     dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, Reset>> + Send>>
         + Send
         + Sync,
 >;
 
-/// The way of an update to its webhook.
+/// The way of a webhook's call to its receiver.
 #[derive(Clone, Default)]
 pub(crate) enum WebhookTransport {
     /// None: every connection is refused.
@@ -54,8 +55,8 @@ impl WebhookTransport {
         }
     }
 
-    /// The answer, or why there is none, as `getWebhookInfo` tells it.
-    pub(super) async fn carry(
+    /// The answer, or why there is none, as Telegram's `getWebhookInfo` tells it.
+    pub(crate) async fn carry(
         self,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, &'static str> {
@@ -67,7 +68,7 @@ impl WebhookTransport {
     }
 }
 
-/// A client as Telegram's: no redirects, and a limit on connecting; on the answer, the clock's.
+/// A client as Telegram's and Stripe's: no redirects, and a limit on connecting; on the answer, the clock's.
 fn client() -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
     let roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
