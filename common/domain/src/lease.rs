@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::id::{BotId, ChatId};
 use super::limiter::{CLOCK_AHEAD, Limiter, PAUSE_MAX, Pause};
+use super::message::LastTurns;
 use super::time::Timestamp;
 
 /// How long the lease lasts without a renewal.
@@ -88,6 +89,8 @@ pub struct Learned {
     pub resumes: u64,
     /// Of a bot's messages: when each chat may be written to next, where that lies ahead.
     pub chat_slots: BTreeMap<ChatId, Timestamp>,
+    /// Of a bot's messages: whose turn it was last in each group, where others wait.
+    pub turns: LastTurns,
 }
 
 /// The record of a chat, or of a bot's messages, in the table of rate limits.
@@ -119,6 +122,8 @@ pub struct ChatLease {
     pub chat_pauses: BTreeMap<ChatId, Pause>,
     /// Of a bot's messages: when each chat may be written to next, where that lay ahead.
     pub chat_slots: BTreeMap<ChatId, Timestamp>,
+    /// Of a bot's messages: whose turn it was last in each group, where others waited.
+    pub turns: LastTurns,
     /// The last pause by a person.
     pub operator_pause: Option<OperatorPause>,
     /// How many times a person resumed the chat.

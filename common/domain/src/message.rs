@@ -16,6 +16,7 @@ mod lane;
 mod outbox;
 mod pace;
 mod topic;
+mod turns;
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::actor::{ActorMark, ActorRole};
-use super::id::{BotId, ChatId};
+use super::id::{BotId, ChatId, TelegramUserId};
 use super::marked::TextMark;
 use super::texts::Language;
 use super::time::Timestamp;
@@ -34,6 +35,7 @@ pub use lane::{MESSAGE_SHARDS, MessageKey, MessageLane, MessageTask};
 pub use outbox::{Outbox, OutboxPage, Step};
 pub use pace::{ChatPace, MESSAGE_INTERVAL, PauseScope, Scopes};
 pub use topic::{Adoption, NoTopicOwner, TopicOwner, TopicState, TopicStep};
+pub use turns::LastTurns;
 
 /// What a message is known by in its chat: the time of its cause, in milliseconds since the Unix epoch with a fixed width,
 /// and the cause. Never made of the clock, so that a cause that is met again has the same message.
@@ -222,6 +224,13 @@ pub enum Content {
     Answer {
         /// The message that it answers.
         to: i64,
+        /// Telegram's HTML.
+        html: String,
+    },
+    /// A text about what a person wrote, or did, in a topic where it is not clear whom it is about. It arrives without a sound.
+    About {
+        /// The person.
+        person: TelegramUserId,
         /// Telegram's HTML.
         html: String,
     },

@@ -6,6 +6,7 @@
 //! topic  --copy--> person          passed on: a reaction to the operator's message; not: a line that answers it, with the reason
 //! ```
 
+mod backlog;
 mod shown;
 mod written;
 
@@ -17,6 +18,7 @@ use super::message::{Class, Content, Message, SendFault};
 use super::texts::{Language, Text, html};
 use super::time::Timestamp;
 
+pub use backlog::RelayBacklog;
 pub use shown::{LINE_AGE, shown_line};
 pub use written::{DeskAuthor, DeskMessage, PrivateEdit, TopicReport, WrittenMessage};
 

@@ -31,8 +31,8 @@ use domain::time::Timestamp;
 use runtime::config::Env;
 use runtime::settings;
 use values::{
-    chat_slots_of, chat_slots_value, limiter_of, limiters_value, operator_pause_of,
-    operator_pause_value, pause_of, pause_value,
+    chat_slots_of, limiter_of, operator_pause_of, operator_pause_value, pause_of, pause_value,
+    turns_of, with_learned,
 };
 
 /// What the attributes of pauses begin with; in the record of a chat, the id of a bot follows, in that of a bot's messages
@@ -542,6 +542,7 @@ impl RateLimits {
             pauses,
             chat_pauses,
             chat_slots: chat_slots_of(&reader)?,
+            turns: turns_of(&reader)?,
             operator_pause: reader
                 .optional_map(OPERATOR_PAUSE)?
                 .map(|reader| operator_pause_of(&reader))
@@ -554,26 +555,6 @@ impl RateLimits {
                 .map(|(from, to)| (ChatId(from), ChatId(to))),
         })
     }
-}
-
-/// Has an update store what was learned; answers what it is to set and to remove, too.
-fn with_learned(
-    call: UpdateItemFluentBuilder,
-    learned: &Learned,
-) -> (&'static str, &'static str, UpdateItemFluentBuilder) {
-    let call = call
-        .expression_attribute_values(":resumes", n(learned.resumes))
-        .expression_attribute_values(":limiters", limiters_value(&learned.limiters));
-    if learned.chat_slots.is_empty() {
-        let set = "limiters = :limiters, resumesSeen = :resumes";
-        return (set, ", chatSlots", call);
-    }
-    let slots = chat_slots_value(&learned.chat_slots);
-    (
-        "limiters = :limiters, resumesSeen = :resumes, chatSlots = :slots",
-        "",
-        call.expression_attribute_values(":slots", slots),
-    )
 }
 
 /// The attribute of a pause.

@@ -2,7 +2,7 @@
 //! album has, and which message is a prepared answer.
 //!
 //! ```text
-//! <chatId>#<messageId>      the copy on the other side, and who sent it      90 days
+//! <chatId>#<messageId>      the copy on the other side, whether it is there, and who sent it      90 days
 //! <chatId>#album#<group>    the parts of an album that is to be copied       90 days
 //! <chatId>#topic#<thread>   whose topic it is                                for good
 //! <chatId>#reply#<name>     a prepared answer                                for good
@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -28,6 +29,7 @@ use runtime::config::Env;
 const KEY: &str = "message";
 const COPY_CHAT: &str = "copyChatId";
 const COPY_MESSAGE: &str = "copyMessageId";
+const COPY_STATE: &str = "copyState";
 const SENT_BY: &str = "sentBy";
 const OWNER: &str = "owner";
 const PERSON: &str = "telegramUserId";
@@ -35,9 +37,13 @@ const TAKEN_AT: &str = "takenAt";
 const PARTS: &str = "parts";
 const FIRST_AT: &str = "firstAt";
 const FIRST: &str = "firstMessageId";
+const FIRST_UPDATE: &str = "firstUpdate";
 const LAST_AT: &str = "lastAt";
 const WITHHELD: &str = "withheld";
 const EXPIRES_AT: &str = "expiresAt";
+const THERE: &str = "THERE";
+const GONE: &str = "GONE";
+const TAKEN_BACK: &str = "TAKEN_BACK";
 /// How long it is known of a message which is its copy.
 const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -54,6 +60,30 @@ pub struct RelayCopy {
     pub message: i64,
 }
 
+/// What is known of the copy of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CopyStanding {
+    /// It is this one.
+    There(RelayCopy),
+    /// It was this one, which somebody deleted on the other side.
+    Gone(RelayCopy),
+    /// It was taken back by whoever sent it.
+    TakenBack,
+    /// Nothing: there never was one, or it is forgotten.
+    Unknown,
+}
+
+/// A part of an album.
+#[derive(Clone, Copy, Debug)]
+pub struct AlbumPart {
+    /// Its id in its chat.
+    pub message: i64,
+    /// When it was written, by Telegram's clock.
+    pub at: Timestamp,
+    /// The number of the update that brought it.
+    pub update: i64,
+}
+
 /// An album of which some parts are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlbumParts {
@@ -63,6 +93,8 @@ pub struct AlbumParts {
     pub first: i64,
     /// When that was written, by Telegram's clock.
     pub first_at: Timestamp,
+    /// The number of the update that brought it.
+    pub first_update: i64,
     /// When the last part was seen.
     pub last_at: Timestamp,
     /// Whether none of it is to be copied.
@@ -98,13 +130,14 @@ impl RelayMap {
     ) -> Result<(), StoreError> {
         let call = self.0.client.update_item().table_name(&self.0.name);
         let person = person_of(chat).or(person_of(copy.chat));
-        let set = "SET #chat = :chat, #message = :message, #ends = :ends";
+        let set = "SET #chat = :chat, #message = :message, #ends = :ends, copyState = :there";
         // Who sent it is kept.
         let answer = naming(call, set, person)
             .key(KEY, s(key(chat, message)))
             .expression_attribute_names("#chat", COPY_CHAT)
             .expression_attribute_names("#message", COPY_MESSAGE)
             .expression_attribute_names("#ends", EXPIRES_AT)
+            .expression_attribute_values(":there", s(THERE))
             .expression_attribute_values(":chat", n(copy.chat))
             .expression_attribute_values(":message", n(copy.message))
             .expression_attribute_values(":ends", n(now.plus(KEPT).seconds()))
@@ -166,20 +199,62 @@ impl RelayMap {
     /// # Errors
     /// [`StoreError`] if it can't be read.
     pub async fn get(&self, chat: ChatId, message: i64) -> Result<Option<RelayCopy>, StoreError> {
-        let item = self.item(&key(chat, message)).await?;
-        item.map(|item| self.copy(&item)).transpose()
+        Ok(match self.standing(chat, message).await? {
+            CopyStanding::There(copy) => Some(copy),
+            CopyStanding::Gone(_) | CopyStanding::TakenBack | CopyStanding::Unknown => None,
+        })
     }
 
-    /// Forgets the copy of a message, which is gone.
+    /// What is known of the copy of a message, as of now (1 read unit).
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be told whether that was written.
-    pub async fn forget(&self, chat: ChatId, message: i64) -> Result<(), StoreError> {
-        let call = self.0.client.delete_item().table_name(&self.0.name);
-        let answer = call.key(KEY, s(key(chat, message))).send().await;
-        answer
-            .map(|_| ())
-            .map_err(self.0.fault("DeleteItem of a copy"))
+    /// [`StoreError`] if it can't be read.
+    pub async fn standing(&self, chat: ChatId, message: i64) -> Result<CopyStanding, StoreError> {
+        let Some(item) = self.item(&key(chat, message)).await? else {
+            return Ok(CopyStanding::Unknown);
+        };
+        let copy = self.copy(&item)?;
+        Ok(match self.reader(&item).optional_text(COPY_STATE)? {
+            None | Some(THERE) => CopyStanding::There(copy),
+            Some(GONE) => CopyStanding::Gone(copy),
+            Some(TAKEN_BACK) => CopyStanding::TakenBack,
+            Some(_) => return Err(self.0.malformed(COPY_STATE)),
+        })
+    }
+
+    /// Writes that the copy of a message was deleted on the other side, until another one is put. Durable on return; done twice
+    /// it is as done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn lose(&self, chat: ChatId, message: i64) -> Result<(), StoreError> {
+        self.end(chat, message, GONE).await
+    }
+
+    /// Writes that the copy of a message was taken back, for as long as it would have been known. Durable on return; done twice
+    /// it is as done once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was written.
+    pub async fn take_back(&self, chat: ChatId, message: i64) -> Result<(), StoreError> {
+        self.end(chat, message, TAKEN_BACK).await
+    }
+
+    async fn end(&self, chat: ChatId, message: i64, state: &str) -> Result<(), StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let answer = call
+            .key(KEY, s(key(chat, message)))
+            .update_expression("SET copyState = :state")
+            .condition_expression("attribute_exists(copyMessageId)")
+            .expression_attribute_values(":state", s(state))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            // It is forgotten.
+            Err(error) if is_refused(&error) => Ok(()),
+            Err(error) => Err(self.0.fault("UpdateItem of a copy that is gone")(error)),
+        }
     }
 
     /// Writes whose topic it is. Durable on return; done twice it is as done once.
@@ -248,14 +323,18 @@ impl RelayMap {
         &self,
         chat: ChatId,
         group: &str,
-        part: (i64, Timestamp),
+        part: AlbumPart,
         now: Timestamp,
     ) -> Result<PartAdded, StoreError> {
         let operation = "UpdateItem of an album";
-        let (message, at) = part;
+        let AlbumPart {
+            message,
+            at,
+            update,
+        } = part;
         let call = self.0.client.update_item().table_name(&self.0.name);
         let set = "SET firstAt = if_not_exists(firstAt, :at), firstMessageId = if_not_exists(firstMessageId, :message), \
-                   lastAt = :now, expiresAt = :expires";
+                   firstUpdate = if_not_exists(firstUpdate, :update), lastAt = :now, expiresAt = :expires";
         let person = person_of(chat);
         let named = match person {
             Some(_) => ", telegramUserId = :person",
@@ -269,6 +348,7 @@ impl RelayMap {
             )
             .condition_expression("attribute_not_exists(takenAt) OR contains(parts, :message)")
             .expression_attribute_values(":at", s(at))
+            .expression_attribute_values(":update", n(update))
             .expression_attribute_values(":message", n(message))
             .expression_attribute_values(":now", s(now))
             .expression_attribute_values(":expires", n(now.plus(KEPT).seconds()))
@@ -281,14 +361,7 @@ impl RelayMap {
                 let item = answer.attributes.unwrap_or_default();
                 Ok(PartAdded::Album(self.album(&item)?))
             }
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(UpdateItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(PartAdded::TooLate)
-            }
+            Err(error) if is_refused(&error) => Ok(PartAdded::TooLate),
             Err(error) => Err(self.0.fault(operation)(error)),
         }
     }
@@ -415,10 +488,19 @@ impl RelayMap {
             parts,
             first: reader.number(FIRST)?,
             first_at: reader.parsed(FIRST_AT)?,
+            first_update: reader.number(FIRST_UPDATE)?,
             last_at: reader.parsed(LAST_AT)?,
             is_withheld: reader.flag(WITHHELD),
         })
     }
+}
+
+/// Whether the condition of an update did not hold.
+fn is_refused(error: &SdkError<UpdateItemError>) -> bool {
+    matches!(
+        error.as_service_error(),
+        Some(UpdateItemError::ConditionalCheckFailedException(_))
+    )
 }
 
 /// An update that also writes whom it is about.
@@ -435,10 +517,10 @@ fn naming(
     }
 }
 
-/// The number of the topic that a key is about.
-pub(super) fn topic_of_key(key: &str) -> Option<i64> {
-    let (_, thread) = key.split_once("#topic#")?;
-    thread.parse().ok()
+/// The topic that a key is about: its chat, and its number there.
+pub(super) fn topic_of_key(key: &str) -> Option<(ChatId, i64)> {
+    let (chat, thread) = key.split_once("#topic#")?;
+    Some((ChatId(chat.parse().ok()?), thread.parse().ok()?))
 }
 
 fn key(chat: ChatId, message: i64) -> String {

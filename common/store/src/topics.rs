@@ -6,20 +6,27 @@
 //! open     OPEN, with its thread     unless another one is known; die before it: Telegram's service message does it
 //! ```
 //!
+//! A topic is one of its chat: where another chat is the operators' by now, there is none until one is made there, which takes the
+//! place of the one before.
+//!
 //! The topic that new people share stands there too, under a key of its own, with the count of topics that were made for new
 //! people in an hour.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::ReturnValue;
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
-use domain::message::{TopicOwner, TopicState};
+use domain::id::ChatId;
+use domain::message::{MessageId, TopicOwner, TopicState};
+use domain::relay::RelayBacklog;
 use domain::time::Timestamp;
 use runtime::config::Env;
 
 const PERSON: &str = "telegramUserId";
 const STATE: &str = "topicState";
+const CHAT: &str = "topicChat";
 const THREAD: &str = "topicThread";
 const SINCE: &str = "topicSince";
 const NAME: &str = "topicName";
@@ -28,10 +35,15 @@ const RELAYED_AT: &str = "relayedAt";
 const CONVERSATION_BY: &str = "conversationBy";
 const ANSWERED_AT: &str = "answeredAt";
 const REMINDER_AT: &str = "topicReminderAt";
+const MARK: &str = "relayMark";
+const COUNT: &str = "relayCount";
 const WANTED: &str = "WANTED";
 const CREATING: &str = "CREATING";
 const OPEN: &str = "OPEN";
 const CLOSED: &str = "CLOSED";
+/// The condition that no topic of this chat is known.
+const ELSEWHERE: &str =
+    "attribute_not_exists(topicState) OR attribute_not_exists(topicChat) OR topicChat <> :chat";
 /// The length of the time for which new topics are counted.
 const HOUR_SECONDS: i64 = 3600;
 
@@ -42,7 +54,7 @@ pub struct Topics(Table);
 /// What is known of the topic of a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicRecord {
-    /// Where it stands; nothing if it was never wanted, or is gone.
+    /// Where it stands; nothing if it was never wanted in this chat, or is gone.
     pub state: Option<TopicState>,
     /// The number of the update by which it was first wanted.
     pub wanted_by: Option<i64>,
@@ -66,11 +78,11 @@ impl Topics {
         Self(Table::from_env(client, env, "People", "PEOPLE_TABLE"))
     }
 
-    /// What is known of a topic, as of now (1 read unit).
+    /// What is known of somebody, and of their topic in this chat, as of now (1 read unit).
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
-    pub async fn get(&self, owner: TopicOwner) -> Result<TopicRecord, StoreError> {
+    pub async fn get(&self, owner: TopicOwner, chat: ChatId) -> Result<TopicRecord, StoreError> {
         let call = self.0.client.get_item().table_name(&self.0.name);
         let answer = call
             .key(PERSON, s(owner))
@@ -79,53 +91,62 @@ impl Topics {
             .await
             .map_err(self.0.fault("GetItem of a topic"))?;
         match &answer.item {
-            Some(item) => self.record(item),
+            Some(item) => self.record(item, chat),
             None => Ok(TopicRecord::default()),
         }
     }
 
-    /// Has a topic be made once something is said in it, because of an update. One that is known stays as it is.
+    /// Has a topic be made in this chat once something is said in it, because of an update. One that is known there stays as it
+    /// is.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
     pub async fn want(
         &self,
         owner: TopicOwner,
+        chat: ChatId,
         update: i64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let call = self
             .change(owner)
-            .update_expression("SET topicState = :wanted, topicWantedBy = :update, createdAt = if_not_exists(createdAt, :now)")
+            .update_expression("SET topicState = :wanted, topicChat = :chat, topicWantedBy = :update, createdAt = if_not_exists(createdAt, :now) \
+                                REMOVE topicThread, topicName, topicSince")
             .expression_attribute_values(":now", s(now))
-            .condition_expression("attribute_not_exists(topicState)")
+            .condition_expression(ELSEWHERE)
+            .expression_attribute_values(":chat", n(chat))
             .expression_attribute_values(":update", n(update))
             .expression_attribute_values(":wanted", s(WANTED));
         self.conditional(call, "UpdateItem of a topic").await?;
         Ok(())
     }
 
-    /// Claims the creation of a topic of which `seen` was read; answers whether it is this caller's.
+    /// Claims the creation of a topic in this chat of which `seen` was read; answers whether it is this caller's.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; no topic is then to be made.
     pub async fn claim(
         &self,
         owner: TopicOwner,
+        chat: ChatId,
         seen: Option<TopicState>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let call = self
             .change(owner)
-            .update_expression("SET topicState = :creating, topicSince = :now, createdAt = if_not_exists(createdAt, :now)")
+            .update_expression("SET topicState = :creating, topicChat = :chat, topicSince = :now, createdAt = if_not_exists(createdAt, :now) \
+                                REMOVE topicThread, topicName")
+            .expression_attribute_values(":chat", n(chat))
             .expression_attribute_values(":creating", s(CREATING))
             .expression_attribute_values(":now", s(now));
         let call = match seen {
             Some(TopicState::Creating(since)) => call
-                .condition_expression("topicState = :creating AND topicSince = :since")
+                .condition_expression(
+                    "topicState = :creating AND topicSince = :since AND topicChat = :chat",
+                )
                 .expression_attribute_values(":since", s(since)),
             _ => call
-                .condition_expression("attribute_not_exists(topicState) OR topicState = :wanted")
+                .condition_expression(format!("{ELSEWHERE} OR topicState = :wanted"))
                 .expression_attribute_values(":wanted", s(WANTED)),
         };
         self.conditional(call, "UpdateItem to claim a topic").await
@@ -148,22 +169,25 @@ impl Topics {
         Ok(())
     }
 
-    /// Writes that a topic is there and open, unless its owner has another one; answers whether that is so. Durable on return;
-    /// done twice it is as done once.
+    /// Writes that a topic is there and open, unless its owner has another one in its chat; answers whether that is so. Durable
+    /// on return; done twice it is as done once.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written.
     pub async fn open(
         &self,
         owner: TopicOwner,
-        thread: i64,
+        (chat, thread): (ChatId, i64),
         name: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut set = "SET topicState = :open, topicThread = :thread, createdAt = if_not_exists(createdAt, :now)".to_owned();
+        let mut set = "SET topicState = :open, topicChat = :chat, topicThread = :thread, createdAt = if_not_exists(createdAt, :now)".to_owned();
         let mut call = self
             .change(owner)
-            .condition_expression("attribute_not_exists(topicThread) OR topicThread = :thread")
+            .condition_expression(format!(
+                "{ELSEWHERE} OR attribute_not_exists(topicThread) OR topicThread = :thread"
+            ))
+            .expression_attribute_values(":chat", n(chat))
             .expression_attribute_values(":open", s(OPEN))
             .expression_attribute_values(":now", s(now))
             .expression_attribute_values(":thread", n(thread));
@@ -179,11 +203,16 @@ impl Topics {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
-    pub async fn close(&self, owner: TopicOwner, thread: i64) -> Result<(), StoreError> {
+    pub async fn close(
+        &self,
+        owner: TopicOwner,
+        (chat, thread): (ChatId, i64),
+    ) -> Result<(), StoreError> {
         let call = self
             .change(owner)
             .update_expression("SET topicState = :closed")
-            .condition_expression("topicThread = :thread")
+            .condition_expression("topicChat = :chat AND topicThread = :thread")
+            .expression_attribute_values(":chat", n(chat))
             .expression_attribute_values(":closed", s(CLOSED))
             .expression_attribute_values(":thread", n(thread));
         self.conditional(call, "UpdateItem of a closed topic")
@@ -195,13 +224,18 @@ impl Topics {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; writing it again is harmless.
-    pub async fn forget(&self, owner: TopicOwner, thread: i64) -> Result<(), StoreError> {
+    pub async fn forget(
+        &self,
+        owner: TopicOwner,
+        (chat, thread): (ChatId, i64),
+    ) -> Result<(), StoreError> {
         let call = self
             .change(owner)
             .update_expression(
-                "REMOVE topicState, topicThread, topicSince, topicName, topicWantedBy",
+                "REMOVE topicState, topicChat, topicThread, topicSince, topicName, topicWantedBy",
             )
-            .condition_expression("topicThread = :thread")
+            .condition_expression("topicChat = :chat AND topicThread = :thread")
+            .expression_attribute_values(":chat", n(chat))
             .expression_attribute_values(":thread", n(thread));
         self.conditional(call, "UpdateItem of a topic that is gone")
             .await?;
@@ -234,6 +268,60 @@ impl Topics {
         self.conditional(call, "UpdateItem of a conversation")
             .await?;
         Ok(())
+    }
+
+    /// Counts what a person wrote towards what may wait of theirs; the first one, `next`, is the mark. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; counted twice it harms nobody.
+    pub async fn count_word(
+        &self,
+        owner: TopicOwner,
+        next: &MessageId,
+        now: Timestamp,
+    ) -> Result<RelayBacklog, StoreError> {
+        let set = "SET relayMark = if_not_exists(relayMark, :next), createdAt = if_not_exists(createdAt, :now) \
+                   ADD relayCount :one";
+        let answer = self
+            .change(owner)
+            .update_expression(set)
+            .expression_attribute_values(":next", s(next))
+            .expression_attribute_values(":now", s(now))
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(self.0.fault("UpdateItem to count a word"))?;
+        let item = answer.attributes.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        Ok(RelayBacklog {
+            mark: reader.parsed(MARK)?,
+            count: reader.number(COUNT)?,
+        })
+    }
+
+    /// Has `next` be the mark of a person, in place of `former`, and the first that is counted; answers whether that was still
+    /// the mark.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told.
+    pub async fn mark(
+        &self,
+        owner: TopicOwner,
+        former: &MessageId,
+        next: &MessageId,
+    ) -> Result<bool, StoreError> {
+        let call = self
+            .change(owner)
+            .update_expression("SET relayMark = :next, relayCount = :one")
+            .condition_expression("relayMark = :former")
+            .expression_attribute_values(":next", s(next))
+            .expression_attribute_values(":former", s(former))
+            .expression_attribute_values(":one", n(1));
+        self.conditional(call, "UpdateItem of a mark").await
     }
 
     /// Notes when it is looked whether a topic is silent, of which there is no reminder yet.
@@ -346,12 +434,14 @@ impl Topics {
         }
     }
 
-    fn record(&self, item: &Item) -> Result<TopicRecord, StoreError> {
+    fn record(&self, item: &Item, chat: ChatId) -> Result<TopicRecord, StoreError> {
         let reader = Reader {
             table: &self.0,
             item,
         };
-        let state = match reader.optional_text(STATE)? {
+        // What an older version wrote does not say its chat, and may be of any.
+        let is_here = reader.optional_number(CHAT)? == Some(chat.0);
+        let state = match reader.optional_text(STATE)?.filter(|_| is_here) {
             None => None,
             Some(WANTED) => Some(TopicState::Wanted),
             Some(CREATING) => Some(TopicState::Creating(reader.parsed(SINCE)?)),
@@ -361,8 +451,11 @@ impl Topics {
         };
         Ok(TopicRecord {
             state,
-            wanted_by: reader.optional_number(WANTED_BY)?,
-            name: reader.optional_text(NAME)?.map(str::to_owned),
+            wanted_by: reader.optional_number(WANTED_BY)?.filter(|_| is_here),
+            name: reader
+                .optional_text(NAME)?
+                .filter(|_| is_here)
+                .map(str::to_owned),
             is_blocked: reader.flag("blocked"),
             relayed_at: reader.optional_instant(RELAYED_AT)?,
             conversation_by: reader.optional_number(CONVERSATION_BY)?,

@@ -42,7 +42,7 @@ impl ActorCall<'_> {
             return Ok(());
         };
         let owner = TopicOwner::Person(person);
-        let Some(TopicState::Open(_)) = app.topics.get(owner).await?.state else {
+        let Some(TopicState::Open(_)) = app.topics.get(owner, desk).await?.state else {
             return Ok(());
         };
         let now = app.clock.now();

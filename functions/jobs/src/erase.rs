@@ -103,16 +103,16 @@ async fn sweep(
     app.personal.erase(keys, &pseudonym, now).await
 }
 
-/// Has the person's topics in the operators' chat deleted, with all that stands there.
+/// Has the person's topics deleted, with all that stands there, also in operators' chats before the present one.
 async fn delete_topics(app: &App, job: &JobRecord, keys: &PersonKeys) -> Result<(), StoreError> {
-    let Some((desk, bot)) = app.desk.zip(keys.bot) else {
+    let Some(bot) = keys.bot else {
         return Ok(());
     };
-    for topic in app.personal.topics(keys).await? {
+    for (chat, topic) in app.personal.topics(keys).await? {
         let message = Message {
             id: MessageId::new(job.created_at, &format!("job#{}#topic#{topic}", job.id)),
             bot,
-            chat: desk,
+            chat,
             thread: Some(topic),
             class: Class::Operator,
             content: Content::DeleteTopic,

@@ -13,6 +13,8 @@
 //!
 //! One message of a chat is under way at a time, so that two runs meet at one topic only if a lease was lost.
 
+mod refused;
+
 use std::time::Duration;
 
 use domain::id::ChatId;
@@ -23,11 +25,13 @@ use domain::message::{
 use domain::relay::{JoinedWords, RelayEnd, follow, is_behind};
 use domain::time::Timestamp;
 use futures_util::future::try_join_all;
-use store::{FoundMessage, RelayCopy, StoreError};
+use store::{CopyStanding, FoundMessage, RelayCopy, StoreError};
 use telegram::{ChatCall, Outgoing};
 use tracing::{info, warn};
 
 use crate::{App, called};
+
+pub(crate) use refused::{not_made, refused};
 
 /// How long after the last part of an album that was seen its parts are copied.
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
@@ -40,7 +44,7 @@ pub(crate) enum NextStep {
     Call(NextCall),
     /// Nothing before then.
     WaitUntil(Timestamp),
-    /// Nothing: what it was about is gone, or as it is to be.
+    /// Nothing: what it was about is gone, or as it is to be, or nobody is to see it.
     Nothing,
     /// Nothing: it may not be done, for this reason.
     Refused(String),
@@ -86,15 +90,33 @@ pub(crate) async fn next(
     else {
         return plain(app, message, &message.content, message.thread).await;
     };
+    let chat = message.chat;
+    if app.operator_chat != Some(chat) {
+        warn!(message.id = %message.id, chat.id = %chat, outcome = "not_passed_on",
+            "a message waited for an operators' chat that is none any more");
+        ended(app, message, RelayEnd::Failed(SendFault::Refused)).await?;
+        return Ok(NextStep::Nothing);
+    }
+    let record = app.topics.get(*owner, chat).await?;
+    let is_blocked = match post.author().map(TopicOwner::Person) {
+        None => false,
+        Some(author) if author == *owner => record.is_blocked,
+        Some(author) => app.topics.get(author, chat).await?.is_blocked,
+    };
+    if is_blocked {
+        // Also what they wrote before an operator blocked them.
+        return Ok(NextStep::Nothing);
+    }
     // The copy says where it stands.
     if let Content::Edit {
         from, message: of, ..
     } = post.as_ref()
-        && app.relay_map.get(*from, *of).await?.is_some()
+        && let CopyStanding::There(copy) = app.relay_map.standing(*from, *of).await?
+        && copy.chat == chat
     {
         return plain(app, message, post, None).await;
     }
-    let known = app.topics.get(*owner).await?.state;
+    let known = record.state;
     if matches!(**post, Content::Edit { .. }) && known.and_then(TopicState::thread).is_none() {
         // Nothing of theirs is shown that could follow it.
         return Ok(NextStep::Nothing);
@@ -118,7 +140,7 @@ pub(crate) async fn next(
         })
     };
     Ok(match TopicState::step(known, now) {
-        TopicStep::Create if app.topics.claim(*owner, known, now).await? => {
+        TopicStep::Create if app.topics.claim(*owner, chat, known, now).await? => {
             let name = topic_name.clone();
             let purpose = CallPurpose::Create(*owner, name.clone(), now);
             call(ChatCall::CreateTopic { name }, None, purpose)
@@ -165,11 +187,13 @@ async fn plain(
             reply_to: Some(*to),
             ..Outgoing::default()
         }),
-        Content::Pinned { html } | Content::Line { html } => ChatCall::Send(Outgoing {
-            html: html.clone(),
-            silent: true,
-            ..Outgoing::default()
-        }),
+        Content::Pinned { html } | Content::About { html, .. } | Content::Line { html } => {
+            ChatCall::Send(Outgoing {
+                html: html.clone(),
+                silent: true,
+                ..Outgoing::default()
+            })
+        }
         Content::Copy {
             text: Some(text),
             as_words: true,
@@ -195,19 +219,23 @@ async fn plain(
             marks,
             part,
             ..
-        } => match app.relay_map.get(*from, *written).await? {
-            Some(RelayCopy { message, .. }) => match part {
-                EditedPart::Text => ChatCall::EditText {
-                    message,
-                    text: marked(text, marks),
-                },
-                EditedPart::Caption => ChatCall::EditCaption {
-                    message,
-                    text: marked(text, marks),
-                },
-            },
-            // It is gone, or stands in a message with others. In these words: the original may show more.
-            None => match part {
+        } => match app.relay_map.standing(*from, *written).await? {
+            CopyStanding::TakenBack => return Ok(NextStep::Nothing),
+            CopyStanding::There(RelayCopy { chat, message: of }) if chat == message.chat => {
+                match part {
+                    EditedPart::Text => ChatCall::EditText {
+                        message: of,
+                        text: marked(text, marks),
+                    },
+                    EditedPart::Caption => ChatCall::EditCaption {
+                        message: of,
+                        text: marked(text, marks),
+                    },
+                }
+            }
+            // It is gone, or stands in a message with others, or in another operators' chat. In these words: the original may
+            // show more.
+            _ => match part {
                 EditedPart::Text => ChatCall::SendWords(marked(text, marks)),
                 EditedPart::Caption => ChatCall::Copy {
                     from: *from,
@@ -216,11 +244,13 @@ async fn plain(
                 },
             },
         },
-        Content::Delete { from, message, .. } => match app.relay_map.get(*from, *message).await? {
-            Some(copy) => ChatCall::Delete {
+        Content::Delete {
+            from, message: of, ..
+        } => match app.relay_map.get(*from, *of).await? {
+            Some(copy) if copy.chat == message.chat => ChatCall::Delete {
                 message: copy.message,
             },
-            None => return Ok(NextStep::Nothing),
+            _ => return Ok(NextStep::Nothing),
         },
         Content::React { message } => ChatCall::React { message: *message },
         Content::Pin { message } => ChatCall::Pin { message: *message },
@@ -378,16 +408,18 @@ pub(crate) async fn prepared(
                 app.relay_map
                     .put_topic(message.chat, *thread, *owner)
                     .await?;
+                let topic = (message.chat, *thread);
                 app.topics
-                    .open(*owner, *thread, Some(name), app.clock.now())
+                    .open(*owner, topic, Some(name), app.clock.now())
                     .await?;
                 info!(chat.id = %message.chat, topic.id = thread, outcome = "topic_created", "a topic was made");
             }
             Ok(())
         }
         CallPurpose::Reopen(owner, thread) => {
+            let topic = (message.chat, *thread);
             app.topics
-                .open(*owner, *thread, None, app.clock.now())
+                .open(*owner, topic, None, app.clock.now())
                 .await?;
             Ok(())
         }
@@ -460,17 +492,18 @@ pub(crate) async fn done(
             },
             _,
         ) => {
-            app.relay_map.forget(*from, *written).await?;
+            app.relay_map.take_back(*from, *written).await?;
         }
         (Content::CloseTopic, _) => {
             if let (Some(owner), Some(thread)) = (owner, call.thread) {
-                app.topics.close(owner, thread).await?;
+                app.topics.close(owner, (message.chat, thread)).await?;
             }
         }
         (Content::RenameTopic { name }, _) => {
             if let (Some(owner), Some(thread)) = (owner, call.thread) {
+                let topic = (message.chat, thread);
                 app.topics
-                    .open(owner, thread, Some(name), app.clock.now())
+                    .open(owner, topic, Some(name), app.clock.now())
                     .await?;
             }
         }
@@ -507,65 +540,4 @@ async fn pair(
         app.relay_map.put(from, written, &there, now).await?;
     }
     Ok(())
-}
-
-/// A topic that surely was not made is wanted again: the next word does not wait for Telegram's message of it.
-pub(crate) async fn not_made(
-    app: &App,
-    call: &NextCall,
-    fault: SendFault,
-) -> Result<(), StoreError> {
-    match call.purpose {
-        CallPurpose::Create(owner, _, since) if fault != SendFault::Unknown => {
-            app.topics.give_back(owner, since).await
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Notes what a refusal tells of the topic, or the copy, of a message; answers whether the message is to be tried again for
-/// that, and at once.
-pub(crate) async fn refused(
-    app: &App,
-    message: &Message,
-    call: &NextCall,
-    fault: SendFault,
-) -> Result<bool, StoreError> {
-    let owner = match &message.content {
-        Content::InTopic { owner, .. } => Some(*owner),
-        _ => None,
-    };
-    match (fault, owner, call.thread) {
-        (SendFault::ThreadGone, Some(owner), Some(thread)) => {
-            warn!(chat.id = %message.chat, topic.id = thread, outcome = "topic_gone", "a topic is gone, the next word makes another one");
-            app.topics.forget(owner, thread).await?;
-            Ok(true)
-        }
-        (SendFault::TopicClosed, Some(owner), Some(thread)) => {
-            app.topics.close(owner, thread).await?;
-            Ok(true)
-        }
-        // It is open.
-        (SendFault::NotModified, Some(_), _) => match call.purpose {
-            CallPurpose::Reopen(owner, thread) => {
-                app.topics
-                    .open(owner, thread, None, app.clock.now())
-                    .await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        },
-        (SendFault::EditTargetGone, ..) => {
-            let content = match &message.content {
-                Content::InTopic { post, .. } => post.as_ref(),
-                content => content,
-            };
-            if let Content::Edit { from, message, .. } = content {
-                app.relay_map.forget(*from, *message).await?;
-                return Ok(true);
-            }
-            Ok(false)
-        }
-        _ => Ok(false),
-    }
 }

@@ -90,12 +90,15 @@ async fn silence(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let owner = TopicOwner::Person(person);
-    let topic = app.topics.get(owner).await?;
+    let Some(desk) = app.operator_chat else {
+        return app.topics.remind(owner, at, None).await;
+    };
+    let topic = app.topics.get(owner, desk).await?;
     // Another one has taken its place, or the person is gone.
     if topic.reminder_at != Some(at) {
         return Ok(());
     }
-    let (Some(desk), Some(TopicState::Open(_))) = (app.operator_chat, topic.state) else {
+    let Some(TopicState::Open(_)) = topic.state else {
         return app.topics.remind(owner, at, None).await;
     };
     let last = topic.relayed_at.max(topic.answered_at);

@@ -148,13 +148,13 @@ impl<'a> OutboxRun<'a> {
             owner,
             shared: Arc::new(Shared::new(&lease, bot, fresh, ends)),
             is_careful: lease.needs_care(),
+            outbox: Outbox::new(lease.turns.clone()),
             lease,
             ends,
             until,
             read_at: now,
             is_checked: false,
             looked_at: now,
-            outbox: Outbox::default(),
             sends: FuturesUnordered::new(),
             finished: Vec::new(),
         }
@@ -310,7 +310,7 @@ impl<'a> OutboxRun<'a> {
         for FinishedSend { mut task, end } in finished {
             self.outbox.end(&task);
             match end {
-                Ok(SendEnd::Done) => {}
+                Ok(SendEnd::Done) => self.outbox.served(&task),
                 Ok(SendEnd::NotSent) => self.outbox.give_back(task),
                 Ok(SendEnd::Deferred(at, attempts)) => {
                     (task.retry_at, task.attempts) = (Some(at), attempts);
@@ -464,7 +464,7 @@ impl<'a> OutboxRun<'a> {
         let learned = {
             let mut shared = self.shared.lock();
             shared.is_dirty = false;
-            shared.learned(self.bot, now)
+            shared.learned(self.bot, self.outbox.turns(), now)
         };
         let (app, owner) = (self.app, self.owner.clone());
         let renewed = app.limits.renew(self.bot, &owner, &learned, now);

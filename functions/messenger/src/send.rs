@@ -42,6 +42,13 @@ pub(crate) struct Sending<'a> {
     pub(crate) shared: Arc<Shared>,
 }
 
+impl Sending<'_> {
+    /// No call is made at the slot: whatever waits for the chat may have it.
+    fn spare_slot(&self, task: &MessageTask) {
+        self.shared.lock().pace.give_back(task.chat, self.slot);
+    }
+}
+
 /// How a message ended for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SendEnd {
@@ -167,17 +174,22 @@ async fn call(
 ) -> Result<SendEnd, StoreError> {
     let next = match post::next(sending.app, task, message).await {
         Ok(NextStep::Call(next)) => next,
-        Ok(NextStep::WaitUntil(at)) => return wait(sending, task, at).await,
+        Ok(NextStep::WaitUntil(at)) => {
+            sending.spare_slot(task);
+            return wait(sending, task, at).await;
+        }
         Err(fault @ StoreError::Malformed { .. }) => {
             settle::park(sending.app, task, "malformed", &chain(&fault)).await?;
             return Ok(SendEnd::Done);
         }
         Err(fault) => return Err(fault),
         Ok(NextStep::Nothing) => {
+            sending.spare_slot(task);
             settle::sent(sending.app, task, None).await?;
             return Ok(SendEnd::Done);
         }
         Ok(NextStep::Refused(why)) => {
+            sending.spare_slot(task);
             settle::forbidden(sending.app, task, why).await?;
             return Ok(SendEnd::Done);
         }

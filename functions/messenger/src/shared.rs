@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::id::{BotId, ChatId};
 use domain::lease::{ChatLease, Learned};
 use domain::limiter::{Limiter, Pacing};
-use domain::message::{ChatPace, MessageKey, Scopes};
+use domain::message::{ChatPace, LastTurns, MessageKey, Scopes};
 use domain::time::Timestamp;
 use tokio::time::Instant;
 
@@ -71,12 +71,13 @@ impl RunState {
         }
     }
 
-    /// What the next holder must know.
-    pub(crate) fn learned(&self, bot: BotId, now: Timestamp) -> Learned {
+    /// What the next holder must know, who goes on with these turns.
+    pub(crate) fn learned(&self, bot: BotId, turns: LastTurns, now: Timestamp) -> Learned {
         Learned {
             limiters: BTreeMap::from([(bot, self.limiter.clone())]),
             resumes: self.resumes,
             chat_slots: self.pace.ahead(now),
+            turns,
         }
     }
 

@@ -40,7 +40,7 @@ async fn put_line(
         return Ok(());
     };
     let owner = TopicOwner::Person(person);
-    let Some(TopicState::Open(_)) = app.topics.get(owner).await?.state else {
+    let Some(TopicState::Open(_)) = app.topics.get(owner, desk).await?.state else {
         return Ok(());
     };
     let language = app.default_language;

@@ -11,7 +11,7 @@ use domain::message::{Adoption, Class, Content, Message, TopicOwner, TopicState}
 use domain::person::{Counted, Intake};
 use domain::relay::{DeskAuthor, DeskMessage, TopicReport, WrittenMessage, person_of};
 use domain::texts::{Name, Text};
-use store::FrontBot;
+use store::{CopyStanding, FrontBot};
 use tracing::{info, warn};
 
 use crate::conversation::{Conversation, Sight};
@@ -181,11 +181,14 @@ pub(crate) async fn edited(
     let (Some(owner), Some(content)) = (owner, content) else {
         return Ok(UpdateOutcome::Ignored);
     };
-    let copy = app.relay_map.get(cause.desk, written.message).await?;
-    let person = match (copy, owner) {
-        (Some(copy), _) => person_of(copy.chat),
-        (None, TopicOwner::Person(person)) => Some(person),
-        (None, TopicOwner::Newcomers) => None,
+    let copy = app.relay_map.standing(cause.desk, written.message);
+    let person = match (copy.await?, owner) {
+        (CopyStanding::There(copy) | CopyStanding::Gone(copy), _) => person_of(copy.chat),
+        (CopyStanding::TakenBack, _) => None,
+        (CopyStanding::Unknown, TopicOwner::Person(person)) => {
+            message.may_be_new().then_some(person)
+        }
+        (CopyStanding::Unknown, TopicOwner::Newcomers) => None,
     };
     let Some(person) = person else {
         return Ok(UpdateOutcome::Ignored);
@@ -253,9 +256,10 @@ async fn reported(app: &App, cause: RelayCause, message: &DeskMessage) -> Result
                 return Ok(());
             };
             match report {
-                TopicReport::Closed => app.topics.close(owner, thread).await?,
+                TopicReport::Closed => app.topics.close(owner, (cause.desk, thread)).await?,
                 _ => {
-                    app.topics.open(owner, thread, None, cause.at).await?;
+                    let topic = (cause.desk, thread);
+                    app.topics.open(owner, topic, None, cause.at).await?;
                 }
             }
             Ok(())
@@ -268,13 +272,14 @@ async fn adopt(app: &App, cause: RelayCause, thread: i64, name: &str) -> Result<
     let Some(owner) = TopicOwner::of_topic_name(name) else {
         return Ok(());
     };
-    let known = app.topics.get(owner).await?.state;
+    let known = app.topics.get(owner, cause.desk).await?.state;
     let is_theirs = match TopicState::adoption(known, thread) {
         Adoption::Known => return Ok(()),
         Adoption::Second => false,
         Adoption::Adopt => {
             app.relay_map.put_topic(cause.desk, thread, owner).await?;
-            app.topics.open(owner, thread, Some(name), cause.at).await?
+            let topic = (cause.desk, thread);
+            app.topics.open(owner, topic, Some(name), cause.at).await?
         }
     };
     if is_theirs {

@@ -1,7 +1,8 @@
 //! What a person writes that is no command, on its way into their topic.
 //!
 //! ```text
-//! the topic is WANTED, by this update            die here: Telegram sends the update again
+//! it is counted towards what waits of them       die here: Telegram sends the update again, and it is not counted
+//! the topic is WANTED, by this update            die here: as above
 //! what is pinned in the topic is put, if it is new, then the copy      die here: as above; each is known by its id
 //! "it has arrived" is put, if a conversation begins                     die here: as above
 //! a reminder to look whether the topic is silent, if there is none      die here: as above; it has the update's time
@@ -10,6 +11,8 @@
 //! ```
 //!
 //! The topic itself is made by the dispatcher of messages, when the first of them is to be said there.
+
+mod backlog;
 
 use std::time::Duration;
 
@@ -22,15 +25,13 @@ use domain::reminder::{Reminder, silent_at};
 use domain::texts::{AccessLine, Date, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
-use store::{AlbumParts, FrontBot, PartAdded, TopicRecord};
+use store::{AlbumPart, AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
 
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
 use crate::{App, Failure, Met, UpdateOutcome};
 
-/// How long the parts of an album are waited for, at first.
-const ALBUM_WAIT: Duration = Duration::from_millis(1500);
 /// The name of the topic that new people share.
 const NEWCOMERS_NAME: &str = "New people";
 /// The longest caption that a bot may write, in UTF-16 units (Bot API, `copyMessage`): some people write longer ones.
@@ -52,11 +53,16 @@ pub(crate) struct RelayCause {
 }
 
 impl RelayCause {
-    /// A message that the update causes; `place` tells it from the others, and orders them.
+    /// The id of a message that the update causes; `place` tells it from the others, and orders them.
+    pub(crate) fn id(self, place: &str) -> MessageId {
+        // Of fixed width, so that they stand in order also within a second.
+        MessageId::new(self.at, &format!("relay#{:012}#{place}", self.update))
+    }
+
+    /// A message that the update causes.
     pub(crate) fn message(self, place: &str, chat: ChatId, content: Content) -> Message {
         Message {
-            // Of fixed width, so that they stand in order also within a second.
-            id: MessageId::new(self.at, &format!("relay#{:012}#{place}", self.update)),
+            id: self.id(place),
             bot: self.bot,
             chat,
             thread: None,
@@ -67,12 +73,12 @@ impl RelayCause {
         }
     }
 
-    /// The copies of an album, which is known by its first part, whichever update brings the others.
-    fn album(self, album: &AlbumParts, group: &str, chat: ChatId, content: Content) -> Message {
-        Message {
-            id: MessageId::new(album.first_at, &format!("album#{group}")),
-            not_before: Some(album.last_at.plus(ALBUM_WAIT)),
-            ..self.message("", chat, content)
+    /// The update that brought the first part of an album: the copies are its message, whichever update brings the others.
+    fn of_album(self, album: &AlbumParts) -> Self {
+        Self {
+            update: album.first_update,
+            at: album.first_at,
+            ..self
         }
     }
 }
@@ -86,7 +92,7 @@ pub(crate) struct RelayAuthor {
 
 impl RelayAuthor {
     /// Their private chat, which has their id.
-    const fn chat(self) -> ChatId {
+    pub(crate) const fn chat(self) -> ChatId {
         ChatId(self.person.0)
     }
 }
@@ -131,23 +137,32 @@ pub(crate) async fn edited(
         person: message.person,
         language: conversation.language,
     };
-    pass_on_edit(app, cause, author, &message.written).await
+    pass_on_edit(app, cause, author, (&message.written, met.is_first)).await
 }
 
-/// Passes on what a person wrote.
+/// Passes on what a person wrote, unless too much of theirs waits, if it `counts`: it is no further part of an album, and was not
+/// met before.
 pub(crate) async fn wrote(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
-    written: &WrittenMessage,
+    (written, counts): (&WrittenMessage, bool),
 ) -> Result<UpdateOutcome, Failure> {
     if !written.is_content {
         return Ok(UpdateOutcome::Ignored);
     }
     let own = TopicOwner::Person(author.person);
-    let mut record = app.topics.get(own).await?;
+    let mut record = app.topics.get(own, cause.desk).await?;
     if record.is_blocked {
         return Ok(UpdateOutcome::Ignored);
+    }
+    if counts && let Some(mark) = backlog::waits_for(app, cause, author).await? {
+        info!(
+            outcome = "too_many",
+            "more of what a person wrote waits than may"
+        );
+        backlog::refuse(app, cause, author, (written.message, &mark)).await?;
+        return Ok(UpdateOutcome::Handled);
     }
     let owner = owner(app, cause, author, &mut record).await?;
     let post = |content: Content| {
@@ -168,21 +183,23 @@ pub(crate) async fn wrote(
         let content = post(Content::Pinned { html });
         messages.push(cause.message("0card", cause.desk, content));
     }
-    if owner == TopicOwner::Newcomers {
-        let content = post(silent(format!(
-            "<b>{}</b> · {}",
-            Name(&written.author_name),
-            author.person
-        )));
-        messages.push(cause.message("0head", cause.desk, content));
-    }
     let to = Passage {
         cause,
         chat: cause.desk,
         from: author.chat(),
         language: author.language,
     };
-    messages.push(passed_on(app, to, written, post).await?);
+    let copy = passed_on(app, to, written, post).await?;
+    // Of an album the first part alone has its message.
+    let is_shown = copy.chat == cause.desk && copy.id.is_beside(&cause.id("0head"));
+    if owner == TopicOwner::Newcomers && is_shown {
+        let content = post(Content::About {
+            person: author.person,
+            html: format!("<b>{}</b> · {}", Name(&written.author_name), author.person),
+        });
+        messages.push(cause.message("0head", cause.desk, content));
+    }
+    messages.push(copy);
     if let Some(name) = renamed(&record, owner, written) {
         let content = post(Content::RenameTopic { name });
         messages.push(Message {
@@ -218,16 +235,20 @@ pub(crate) async fn note(
     html: &str,
 ) -> Result<(), Failure> {
     let own = TopicOwner::Person(author.person);
-    let mut record = app.topics.get(own).await?;
+    let mut record = app.topics.get(own, cause.desk).await?;
     if record.is_blocked {
         return Ok(());
     }
     let owner = owner(app, cause, author, &mut record).await?;
-    let (name_shown, html) = match owner {
-        TopicOwner::Person(_) => (name, html.to_owned()),
+    let (name_shown, told) = match owner {
+        TopicOwner::Person(_) => (name, silent(html.to_owned())),
         TopicOwner::Newcomers => {
             let head = format!("<b>{}</b> · {}", Name(name), author.person);
-            (NEWCOMERS_NAME, format!("{head}\n{html}"))
+            let about = Content::About {
+                person: author.person,
+                html: format!("{head}\n{html}"),
+            };
+            (NEWCOMERS_NAME, about)
         }
     };
     let post = |content: Content| Content::InTopic {
@@ -241,7 +262,7 @@ pub(crate) async fn note(
         let html = card(app, author, name).await?;
         messages.push(cause.message("0card", cause.desk, post(Content::Pinned { html })));
     }
-    messages.push(cause.message("1", cause.desk, post(silent(html))));
+    messages.push(cause.message("1", cause.desk, post(told)));
     put(app, cause, &messages).await?;
     // A topic in which nobody ever says a word is closed as well.
     if let Some(at) = remind(app, cause, owner, &record).await? {
@@ -271,10 +292,10 @@ async fn pass_on_edit(
     app: &App,
     cause: RelayCause,
     author: RelayAuthor,
-    written: &WrittenMessage,
+    (written, counts): (&WrittenMessage, bool),
 ) -> Result<UpdateOutcome, Failure> {
     let own = TopicOwner::Person(author.person);
-    let record = app.topics.get(own).await?;
+    let record = app.topics.get(own, cause.desk).await?;
     let is_known = record.relayed_at.is_some() && !record.is_blocked;
     let Some(edit) = edit(author.chat(), author.language, written).filter(|_| is_known) else {
         return Ok(UpdateOutcome::Ignored);
@@ -293,6 +314,9 @@ async fn pass_on_edit(
         let told = not_passed_on(cause, author.chat(), author.language, written);
         put(app, cause, &[told]).await?;
         return Ok(UpdateOutcome::Handled);
+    }
+    if counts && backlog::waits_for(app, cause, author).await?.is_some() {
+        return Ok(UpdateOutcome::Ignored);
     }
     // The copy says where it stands; a new one, if that is gone, is said in their own topic.
     let content = Content::InTopic {
@@ -364,7 +388,7 @@ async fn owner(
     }
     // As long as there is a topic; before it, so that none is forgotten because we died between.
     app.people.keep(author.person, now).await?;
-    app.topics.want(own, cause.update, now).await?;
+    app.topics.want(own, cause.desk, cause.update, now).await?;
     record.wanted_by = Some(cause.update);
     Ok(own)
 }
@@ -456,7 +480,11 @@ async fn album(
     group: &str,
     post: impl Fn(Content) -> Content,
 ) -> Result<Message, Failure> {
-    let part = (written.message, to.cause.at);
+    let part = AlbumPart {
+        message: written.message,
+        at: to.cause.at,
+        update: to.cause.update,
+    };
     let now = app.clock.now();
     Ok(
         match app.relay_map.add_part(to.from, group, part, now).await? {
@@ -467,7 +495,8 @@ async fn album(
                     first: album.first,
                     language: to.language,
                 };
-                to.cause.album(&album, group, to.chat, post(content))
+                let cause = to.cause.of_album(&album);
+                cause.message("1", to.chat, post(content))
             }
             PartAdded::TooLate => match copy(to, written) {
                 Some(content) => to.cause.message("1", to.chat, post(content)),

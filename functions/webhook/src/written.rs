@@ -60,7 +60,9 @@ pub(crate) async fn private(
                         person: conversation.person(),
                         language: conversation.language,
                     };
-                    return relay::wrote(app, cause, author, &message.written).await;
+                    let counts = met.is_first && counted.is_some();
+                    let written = (&message.written, counts);
+                    return relay::wrote(app, cause, author, written).await;
                 }
                 // An actor reads it, and answers.
                 None if app.feed.has_readers(app.clock.now()).await? => {}

@@ -1,9 +1,12 @@
 //! The relay: what people write reaches the operators, in one topic each, and the other way round.
 
+mod another_chat;
+mod edits;
 mod faults;
 mod lines;
 mod marks;
 mod silence;
+mod turns;
 
 use std::time::Duration;
 

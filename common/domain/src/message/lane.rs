@@ -12,7 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::super::id::{BotId, ChatId};
+use super::super::id::{BotId, ChatId, TelegramUserId};
 use super::super::retry::AfterFailure;
 use super::super::time::Timestamp;
 use super::{Class, Content, Message, MessageId, TopicOwner};
@@ -115,6 +115,17 @@ pub struct MessageKey {
     pub place: String,
 }
 
+impl MessageKey {
+    /// Where the task of a message lies.
+    #[must_use]
+    pub fn of(bot: BotId, chat: ChatId, class: Class, message: &MessageId) -> Self {
+        Self {
+            lane: MessageLane::of(bot, chat, class),
+            place: format!("{message}#{chat}"),
+        }
+    }
+}
+
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}|{}", self.lane, self.place)
@@ -130,6 +141,22 @@ impl FromStr for MessageKey {
             lane: lane.parse()?,
             place: place.to_owned(),
         })
+    }
+}
+
+impl Content {
+    /// Who wrote what is passed on, or did what is told; nobody if that is an operator, or the bot itself.
+    #[must_use]
+    pub fn author(&self) -> Option<TelegramUserId> {
+        match self {
+            Self::InTopic { post, .. } => post.author(),
+            Self::About { person, .. } => Some(*person),
+            // A private chat has the id of its person.
+            Self::Copy { from, .. } | Self::Album { from, .. } | Self::Edit { from, .. } => {
+                (!is_group(*from)).then_some(TelegramUserId(from.0))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -150,6 +177,8 @@ pub struct MessageTask {
     pub not_after: Option<Timestamp>,
     /// In whose topic of the chat it is said, if in one.
     pub owner: Option<TopicOwner>,
+    /// Who wrote it, if several write in that topic.
+    pub author: Option<TelegramUserId>,
     /// Not to be tried before this, since a try failed. Younger messages of its class to its chat, and in the same topic, wait
     /// for it.
     pub retry_at: Option<Timestamp>,
@@ -179,6 +208,10 @@ impl MessageTask {
             not_before: message.not_before,
             not_after: message.not_after,
             owner,
+            author: message
+                .content
+                .author()
+                .filter(|_| owner == Some(TopicOwner::Newcomers)),
             retry_at: None,
             attempts: 0,
             crashes: 0,
@@ -190,10 +223,13 @@ impl MessageTask {
     /// Where it lies.
     #[must_use]
     pub fn key(&self) -> MessageKey {
-        MessageKey {
-            lane: MessageLane::of(self.bot, self.chat, self.class),
-            place: format!("{}#{}", self.message, self.chat),
-        }
+        MessageKey::of(self.bot, self.chat, self.class, &self.message)
+    }
+
+    /// Who takes turns with others in a group: its author, or whose topic it is; nobody for all that stands in no topic.
+    #[must_use]
+    pub fn turn_of(&self) -> Option<TopicOwner> {
+        self.author.map(TopicOwner::Person).or(self.owner)
     }
 
     /// Whether its time is over at `now`.

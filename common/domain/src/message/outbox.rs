@@ -8,11 +8,19 @@
 //! lane   A1  A2  A3  B1  C1        A was written to just now: B1 is next
 //!        A1  A2  A3      C1        then C1, or A1 when its second is over
 //! ```
+//!
+//! In a group, which is one chat, people take turns within a class. What one update asks for is one turn.
+//!
+//! ```text
+//! group  A1  A2  A3  B1  C1        A1, B1, C1, A2, A3
+//! ```
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::super::id::ChatId;
 use super::super::time::Timestamp;
+use super::lane::is_group;
+use super::turns::{LastTurns, Turns};
 use super::{ChatPace, Class, MessageKey, MessageLane, MessageTask, TopicOwner};
 
 /// A part of a lane, in order.
@@ -52,18 +60,30 @@ pub struct Outbox {
     lanes: BTreeMap<MessageLane, Buffer>,
     /// What is being sent, by chat: at most one message to each.
     under_way: BTreeMap<ChatId, MessageKey>,
+    /// Who was served in groups.
+    turns: Turns,
 }
 
 /// What became of the search in one lane.
 #[derive(Default)]
 struct Search {
-    /// The place of the message that may leave.
-    found: Option<usize>,
+    /// The place of the message that may leave, and how far it is from its turn.
+    found: Option<(usize, u32)>,
     /// When the first message that is due may leave whose chat may not be written to yet.
     wait: Option<Timestamp>,
 }
 
 impl Outbox {
+    /// Of a run that begins, as the last one left the turns.
+    #[must_use]
+    pub fn new(turns: LastTurns) -> Self {
+        let turns = Turns::new(turns);
+        Self {
+            turns,
+            ..Self::default()
+        }
+    }
+
     /// Forgets what was read; what is under way stays so.
     pub fn reset(&mut self) {
         self.lanes.clear();
@@ -83,6 +103,31 @@ impl Outbox {
     /// A message is being sent: none to its chat is begun meanwhile.
     pub fn begin(&mut self, task: &MessageTask) {
         self.under_way.insert(task.chat, task.key());
+    }
+
+    /// It is out of its lane: whoever else waits in its group goes first.
+    pub fn served(&mut self, task: &MessageTask) {
+        if !is_group(task.chat) {
+            return;
+        }
+        let buffer = self.lanes.get(&task.key().lane);
+        let mut others = buffer.into_iter().flat_map(|buffer| &buffer.tasks);
+        let goes_on = others.any(|other| {
+            other.class == task.class
+                && other.turn_of() == task.turn_of()
+                && other.message.is_beside(&task.message)
+        });
+        self.turns.note(task, goes_on);
+    }
+
+    /// Whose turns the next run must know.
+    #[must_use]
+    pub fn turns(&self) -> LastTurns {
+        self.turns.places(|chat, class| {
+            let tasks = self.lanes.values().flat_map(|buffer| &buffer.tasks);
+            let mut here = tasks.filter(|task| task.chat == chat && task.class == class);
+            here.next().is_some()
+        })
     }
 
     /// It is over, or put off.
@@ -124,8 +169,11 @@ impl Outbox {
         for class in Class::ALL {
             let mut oldest: Option<(&str, MessageLane, usize)> = None;
             for (lane, buffer) in self.lanes.iter().filter(|(lane, _)| lane.may_hold(class)) {
-                let search = self.search(buffer, class, pace, now);
-                if let Some(at) = search.found {
+                let search = match self.yields(*lane, buffer, class, pace, now) {
+                    true => continue,
+                    false => self.search(buffer, class, pace, now),
+                };
+                if let Some((at, _)) = search.found {
                     let id = buffer
                         .tasks
                         .get(at)
@@ -173,28 +221,61 @@ impl Outbox {
         })
     }
 
-    /// The first message of a class in a lane that may leave: it is due, none before it to its chat and topic waits, and its
-    /// chat may be written to.
+    /// Whether what people say in a group lets an answer go first.
+    fn yields(
+        &self,
+        lane: MessageLane,
+        buffer: &Buffer,
+        class: Class,
+        pace: &ChatPace,
+        now: Timestamp,
+    ) -> bool {
+        let MessageLane::Group(_, chat) = lane else {
+            return false;
+        };
+        let answer = || self.search(buffer, Class::Reply, pace, now).found;
+        class == Class::Operator && self.turns.is_answers_turn(chat) && answer().is_some()
+    }
+
+    /// The message of a class in a lane that may leave next: it is due, none before it to its chat and of its person waits, and
+    /// its chat may be written to. That is the first one, but in a group, where people take turns.
     fn search(&self, buffer: &Buffer, class: Class, pace: &ChatPace, now: Timestamp) -> Search {
         let mut search = Search::default();
+        let waits = |task: &MessageTask| task.retry_at.is_some_and(|at| at > now);
+        // Whose words they are is said above them, so nothing of others may come between.
+        let is_shared = |task: &MessageTask| task.owner == Some(TopicOwner::Newcomers);
+        let mut of_class = buffer.tasks.iter().filter(|task| task.class == class);
+        let is_shared_held = of_class.any(|task| is_shared(task) && waits(task));
         let mut held: HashSet<(ChatId, Option<TopicOwner>)> = HashSet::new();
         for (at, task) in buffer.tasks.iter().enumerate() {
-            if task.class != class || held.contains(&(task.chat, task.owner)) {
+            if task.class != class || held.contains(&(task.chat, task.turn_of())) {
                 continue;
             }
             if task.not_before.is_some_and(|at| at > now) {
                 continue;
             }
-            held.insert((task.chat, task.owner));
-            if self.under_way.contains_key(&task.chat) || task.retry_at.is_some_and(|at| at > now) {
+            held.insert((task.chat, task.turn_of()));
+            if self.under_way.contains_key(&task.chat)
+                || waits(task)
+                || (is_shared(task) && is_shared_held)
+            {
                 continue;
             }
             let free_at = pace.free_at(task.chat, now);
-            if free_at <= now {
-                search.found = Some(at);
+            if free_at > now {
+                search.wait = Some(search.wait.map_or(free_at, |known| known.min(free_at)));
+                continue;
+            }
+            let distance = match is_group(task.chat) {
+                true => self.turns.distance(task),
+                false => 0,
+            };
+            if search.found.is_none_or(|(_, known)| distance < known) {
+                search.found = Some((at, distance));
+            }
+            if distance == 0 {
                 return search;
             }
-            search.wait = Some(search.wait.map_or(free_at, |known| known.min(free_at)));
         }
         search
     }
@@ -226,6 +307,7 @@ mod tests {
             not_before: None,
             not_after: None,
             owner: None,
+            author: None,
             retry_at: None,
             attempts: 0,
             crashes: 0,
@@ -258,6 +340,7 @@ mod tests {
         let mut order = Vec::new();
         while let Step::Send(task) = outbox.next(&ChatPace::default(), NOW, NOW) {
             order.push(name(&task));
+            outbox.served(&task);
         }
         order
     }

@@ -61,12 +61,14 @@ impl ChatPace {
 
     /// A message to this chat leaves at `at`.
     pub fn take(&mut self, chat: ChatId, at: Timestamp) {
-        let interval = if is_group(chat) {
-            GROUP_INTERVAL
-        } else {
-            PRIVATE_INTERVAL
-        };
-        self.slots.insert(chat, at.plus(interval));
+        self.slots.insert(chat, at.plus(interval(chat)));
+    }
+
+    /// No message left at `at` after all: another one may.
+    pub fn give_back(&mut self, chat: ChatId, at: Timestamp) {
+        if self.slots.get(&chat) == Some(&at.plus(interval(chat))) {
+            self.slots.insert(chat, at);
+        }
     }
 
     /// Telegram wants nothing for this chat before `until`; a wait only grows.
@@ -85,6 +87,13 @@ impl ChatPace {
     pub fn ahead(&self, now: Timestamp) -> BTreeMap<ChatId, Timestamp> {
         let ahead = self.slots.iter().filter(|(_, at)| **at > now);
         ahead.map(|(chat, at)| (*chat, *at)).collect()
+    }
+}
+
+const fn interval(chat: ChatId) -> Duration {
+    match is_group(chat) {
+        true => GROUP_INTERVAL,
+        false => PRIVATE_INTERVAL,
     }
 }
 
@@ -142,6 +151,18 @@ mod tests {
             }
             assert_eq!(count, per_minute, "{chat}");
         }
+    }
+
+    #[test]
+    fn a_slot_at_which_nothing_left_is_had_by_the_next() {
+        let mut pace = ChatPace::default();
+        pace.take(GROUP, NOW);
+        pace.give_back(GROUP, after(1));
+        assert_eq!(pace.free_at(GROUP, NOW), after(3));
+        pace.give_back(GROUP, NOW);
+        assert_eq!(pace.free_at(GROUP, NOW), NOW);
+        pace.give_back(PERSON, NOW);
+        assert!(pace.free_at(PERSON, NOW) <= NOW);
     }
 
     #[test]

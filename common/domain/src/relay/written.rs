@@ -2,6 +2,8 @@
 //!
 //! Fields: <https://core.telegram.org/bots/api#message>.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::super::claim::may_show_payload;
@@ -156,13 +158,25 @@ pub struct DeskMessage {
     pub chat: ChatId,
     /// Who wrote.
     pub author: DeskAuthor,
-    /// When it was written or edited, to the second, by Telegram's clock.
+    /// When it was written, to the second, by Telegram's clock.
+    pub written_at: Timestamp,
+    /// When it was edited, or else written.
     pub at: Timestamp,
     /// What.
     pub written: WrittenMessage,
 }
 
+/// How long after an operator wrote a message an edit may be the first of it that is passed on.
+const FIRST_EDIT_AGE: Duration = Duration::from_secs(3600);
+
 impl DeskMessage {
+    /// Whether it is so young that what an operator makes of it may be passed on, although it never was: it was meant for nobody
+    /// until now, or it still waits.
+    #[must_use]
+    pub fn may_be_new(&self) -> bool {
+        self.at.since(self.written_at) <= FIRST_EDIT_AGE
+    }
+
     /// Reads a `Message` of a supergroup. `None` of what a channel said there, of Telegram itself, and of a bot's words.
     #[must_use]
     pub fn read(message: &Value) -> Option<Self> {
@@ -190,6 +204,7 @@ impl DeskMessage {
         Some(Self {
             chat: ChatId(chat["id"].as_i64()?),
             author,
+            written_at: Timestamp::from_seconds(message["date"].as_i64()?),
             at: time_of(message)?,
             written,
         })
@@ -351,6 +366,16 @@ mod tests {
         assert_eq!(edited(json!({"text": "Hi"})), at);
         assert_eq!(edited(json!({"photo": [], "caption": "me"})), at);
         assert_eq!(edited(json!({"location": {"latitude": 1.0}})), None);
+    }
+
+    #[test]
+    fn what_was_never_passed_on_is_by_an_edit_within_an_hour_alone() {
+        for (edited, may_be_new) in [(5, true), (3605, true), (3606, false)] {
+            let message = json!({"message_id": 3, "date": 5, "edit_date": edited, "text": "Hi",
+                "chat": {"id": -100, "type": "supergroup"}, "from": {"id": 7, "is_bot": false}});
+            let message = DeskMessage::read(&message).unwrap();
+            assert_eq!(message.may_be_new(), may_be_new, "{edited}");
+        }
     }
 
     #[test]

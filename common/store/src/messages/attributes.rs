@@ -1,6 +1,7 @@
 //! The attribute names of the tables of messages, each listed once.
 
 pub(super) const ATTEMPTS: &str = "attempts";
+pub(super) const AUTHOR: &str = "author";
 pub(super) const BOT_ID: &str = "botId";
 pub(super) const CHAT_ID: &str = "chatId";
 pub(super) const CLASS: &str = "class";

@@ -17,7 +17,7 @@ use super::super::item::{Item, Reader, n, s};
 use super::super::{StoreError, Table};
 use super::attributes::*;
 use super::{Messages, cut, unlocked};
-use domain::id::{BotId, ChatId};
+use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::message::{MessageKey, MessageLane, MessageState, MessageTask, OutboxPage};
 use domain::time::Timestamp;
 
@@ -489,6 +489,7 @@ fn item_of(task: &MessageTask, lane: &MessageLane) -> Item {
         (NOT_BEFORE, task.not_before.map(s)),
         (NOT_AFTER, task.not_after.map(s)),
         (OWNER, task.owner.map(s)),
+        (AUTHOR, task.author.map(s)),
         (RETRY_AT, task.retry_at.map(s)),
         (ATTEMPTS, (task.attempts > 0).then(|| n(task.attempts))),
         (CRASHES, (task.crashes > 0).then(|| n(task.crashes))),
@@ -510,6 +511,10 @@ fn task_of(table: &Table, item: &Item) -> Result<MessageTask, StoreError> {
     let id = place.strip_suffix(&format!("#{chat}"));
     let id = id.ok_or_else(|| table.malformed(MESSAGE_ID))?;
     let owner = reader.optional_text(OWNER)?.map(str::parse);
+    let author = |text: &str| match text.parse() {
+        Ok(id) => Ok(TelegramUserId(id)),
+        Err(_) => Err(table.malformed(AUTHOR)),
+    };
     Ok(MessageTask {
         message: id.parse().map_err(|_| table.malformed(MESSAGE_ID))?,
         bot: BotId(reader.number(BOT_ID)?),
@@ -518,6 +523,7 @@ fn task_of(table: &Table, item: &Item) -> Result<MessageTask, StoreError> {
         not_before: reader.optional_instant(NOT_BEFORE)?,
         not_after: reader.optional_instant(NOT_AFTER)?,
         owner: owner.transpose().map_err(|_| table.malformed(OWNER))?,
+        author: reader.optional_text(AUTHOR)?.map(author).transpose()?,
         retry_at: reader.optional_instant(RETRY_AT)?,
         attempts: reader.optional_number(ATTEMPTS)?.unwrap_or_default(),
         crashes: reader.optional_number(CRASHES)?.unwrap_or_default(),

@@ -236,6 +236,7 @@ impl Personal {
         found.retain(|task| {
             text(task, "chatId") == Some(&chat)
                 || text(task, "owner") == Some(&person)
+                || text(task, "author") == Some(&person)
                 || text(task, "messageId").is_some_and(|place| places.contains(place))
         });
         found.extend(reminders);
@@ -256,18 +257,19 @@ impl Personal {
         Ok(at.map(|at| reminders::place(at, Reminder::Silence(person))))
     }
 
-    /// The person's topics in the operators' chat: one, or two if the answer to its creation was lost.
+    /// The person's topics, each with its chat: one, or two if the answer to its creation was lost, and those of operators'
+    /// chats before the present one.
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read.
-    pub async fn topics(&self, keys: &PersonKeys) -> Result<BTreeSet<i64>, StoreError> {
+    pub async fn topics(&self, keys: &PersonKeys) -> Result<BTreeSet<(ChatId, i64)>, StoreError> {
         let relay = relayed(&self.table("RelayMap"), keys.person).await?;
         let known = relay.iter().filter_map(|item| text(item, "message"));
-        let mut topics: BTreeSet<i64> = known.filter_map(topic_of_key).collect();
+        let mut topics: BTreeSet<(ChatId, i64)> = known.filter_map(topic_of_key).collect();
         let people = self.table("People");
         let person = get(&people, &[("telegramUserId", s(keys.person))]).await?;
-        let thread = person.as_ref().and_then(|item| item.get("topicThread"));
-        topics.extend(thread.and_then(|id| id.as_n().ok()?.parse::<i64>().ok()));
+        let number = |name: &str| person.as_ref()?.get(name)?.as_n().ok()?.parse().ok();
+        topics.extend(number("topicChat").map(ChatId).zip(number("topicThread")));
         Ok(topics)
     }
 

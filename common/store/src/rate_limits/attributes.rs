@@ -13,6 +13,7 @@ pub(super) const WAKE_BOTS: &str = "wakeBots";
 pub(super) const DEATHS: &str = "deaths";
 pub(super) const DOING: &str = "doing";
 pub(super) const LIMITERS: &str = "limiters";
+pub(super) const TURNS: &str = "turns";
 pub(super) const CHAT_SLOTS: &str = "chatSlots";
 pub(super) const OPERATOR_PAUSE: &str = "operatorPause";
 pub(super) const RESUMES: &str = "resumes";

@@ -1,16 +1,18 @@
-//! How limiters and pauses are written as attributes.
+//! How limiters, pauses and what a holder learned are written as attributes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::StoreError;
 use super::super::item::{Reader, n, s};
 use super::attributes::*;
 use domain::id::{BotId, ChatId};
-use domain::lease::OperatorPause;
+use domain::lease::{Learned, OperatorPause};
 use domain::limiter::{Cause, Circuit, Limiter, Pause};
+use domain::message::LastTurns;
 use domain::time::Timestamp;
 
 fn map<const N: usize>(fields: [(&str, Option<AttributeValue>); N]) -> AttributeValue {
@@ -21,7 +23,7 @@ fn map<const N: usize>(fields: [(&str, Option<AttributeValue>); N]) -> Attribute
     AttributeValue::M(fields)
 }
 
-pub(super) fn limiters_value(limiters: &BTreeMap<BotId, Limiter>) -> AttributeValue {
+fn limiters_value(limiters: &BTreeMap<BotId, Limiter>) -> AttributeValue {
     let limiters = limiters.iter().map(|(bot, limiter)| {
         let circuit = &limiter.circuit;
         let cause = circuit.cause.as_ref().map(|cause| match cause {
@@ -72,7 +74,7 @@ pub(super) fn pause_of(reader: &Reader<'_>) -> Result<Pause, StoreError> {
     })
 }
 
-pub(super) fn chat_slots_value(slots: &BTreeMap<ChatId, Timestamp>) -> AttributeValue {
+fn chat_slots_value(slots: &BTreeMap<ChatId, Timestamp>) -> AttributeValue {
     let slots = slots
         .iter()
         .map(|(chat, at)| (chat.to_string(), n(at.ms())));
@@ -92,6 +94,56 @@ pub(super) fn chat_slots_of(
             let at = at.as_n().ok().and_then(|ms| ms.parse().ok());
             let chat = chat.parse().ok().map(ChatId);
             chat.zip(at.map(Timestamp::from_ms)).ok_or_else(malformed)
+        })
+        .collect()
+}
+
+/// Has an update store what was learned; answers what it is to set and to remove, too.
+pub(super) fn with_learned(
+    call: UpdateItemFluentBuilder,
+    learned: &Learned,
+) -> (String, String, UpdateItemFluentBuilder) {
+    let mut set = "limiters = :limiters, resumesSeen = :resumes".to_owned();
+    let mut remove = String::new();
+    let mut call = call
+        .expression_attribute_values(":resumes", n(learned.resumes))
+        .expression_attribute_values(":limiters", limiters_value(&learned.limiters));
+    let slots = &learned.chat_slots;
+    let slots = (!slots.is_empty()).then(|| chat_slots_value(slots));
+    let turns = &learned.turns;
+    let turns = (!turns.is_empty()).then(|| turns_value(turns));
+    for (name, value) in [(CHAT_SLOTS, slots), (TURNS, turns)] {
+        match value {
+            Some(value) => {
+                set.push_str(&format!(", {name} = :{name}"));
+                call = call.expression_attribute_values(format!(":{name}"), value);
+            }
+            None => remove.push_str(&format!(", {name}")),
+        }
+    }
+    (set, remove, call)
+}
+
+fn turns_value(turns: &LastTurns) -> AttributeValue {
+    let turns = turns
+        .iter()
+        .map(|((chat, class), place)| (format!("{chat}#{}", class.as_str()), n(place)));
+    AttributeValue::M(turns.collect())
+}
+
+pub(super) fn turns_of(reader: &Reader<'_>) -> Result<LastTurns, StoreError> {
+    let Some(turns) = reader.item.get(TURNS) else {
+        return Ok(LastTurns::new());
+    };
+    let malformed = || reader.table.malformed(TURNS);
+    let turns = turns.as_m().map_err(|_| malformed())?.iter();
+    turns
+        .map(|(key, place)| {
+            let (chat, class) = key.split_once('#').ok_or_else(malformed)?;
+            let chat = ChatId(chat.parse().map_err(|_| malformed())?);
+            let class = class.parse().map_err(|_| malformed())?;
+            let place = place.as_n().ok().and_then(|place| place.parse().ok());
+            Ok(((chat, class), place.ok_or_else(malformed)?))
         })
         .collect()
 }

@@ -21,7 +21,8 @@ impl OutboxRun<'_> {
         let (learned, sends, free_at) = {
             let shared = self.shared.lock();
             let free_at = shared.limiter.free_at(now);
-            (shared.learned(self.bot, now), shared.sends, free_at)
+            let learned = shared.learned(self.bot, self.outbox.turns(), now);
+            (learned, shared.sends, free_at)
         };
         let how = self.lease.releasing(over, Some(free_at), sends, now);
         let bots = self.bot.to_string();
