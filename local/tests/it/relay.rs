@@ -10,9 +10,6 @@ mod turns;
 
 use std::time::Duration;
 
-use domain::id::{BotId, ChatId};
-use domain::message::{Class, Content, Message, MessageId};
-use domain::time::Timestamp;
 use local::harness::{HOUR, MINUTE, TestStack};
 use simulators::telegram::{Conversation, SeenMessage, SeenTopic, User};
 
@@ -560,44 +557,4 @@ async fn who_leaves_the_operators_chat_is_no_operator_any_more() {
     stack.telegram.leave(DESK, OPERATOR);
     idle(&stack).await;
     assert_eq!(role().await, None);
-}
-
-#[tokio::test]
-async fn who_was_not_reached_is_told_at_the_next_start_and_once() {
-    let stack = TestStack::with(&[("CHAT_DELIVERY", "claim")]).await;
-    let ann = User::new(7).named("Ann");
-    stack.telegram.presses_start(stack.bot_id, &ann, "");
-    idle(&stack).await;
-    stack.telegram.blocks(stack.bot_id, &ann);
-    for (cause, class) in [
-        ("paid#1", Class::Transactional),
-        ("paid#2", Class::Transactional),
-        ("offer#3", Class::Marketing),
-    ] {
-        let message = Message {
-            id: MessageId::new(Timestamp::from_ms(stack.clock.now_ms()), cause),
-            bot: BotId(u64::try_from(stack.bot_id).unwrap()),
-            chat: ChatId(7),
-            thread: None,
-            class,
-            content: Content::Text {
-                html: cause.to_owned(),
-                buttons: vec![],
-                protect: false,
-                silent: false,
-            },
-            not_before: None,
-            not_after: None,
-        };
-        stack.say(&message).await;
-        stack.clock.advance(Duration::from_secs(2));
-    }
-    idle(&stack).await;
-    for _ in 0..2 {
-        stack.telegram.presses_start(stack.bot_id, &ann, "");
-        idle(&stack).await;
-    }
-    let heard = heard(&stack, 7);
-    let again: Vec<_> = heard.iter().filter(|text| text.contains('#')).collect();
-    assert_eq!(again, ["paid#2"]);
 }

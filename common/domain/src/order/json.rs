@@ -20,7 +20,7 @@ impl<'de> Deserialize<'de> for JsonFields {
 
 impl JsonFields {
     /// Absent and null are the same.
-    pub(super) fn optional<T: DeserializeOwned>(
+    pub(super) fn if_present<T: DeserializeOwned>(
         &mut self,
         name: &str,
     ) -> Result<Option<T>, JsonFault> {
@@ -30,8 +30,8 @@ impl JsonFields {
         serde_json::from_str(raw.get()).map_err(|error| JsonFault::new(name, error))
     }
 
-    pub(super) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, JsonFault> {
-        let found = self.optional(name)?;
+    pub(super) fn present<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, JsonFault> {
+        let found = self.if_present(name)?;
         found.ok_or_else(|| JsonFault::new(name, "is missing"))
     }
 

@@ -51,14 +51,14 @@ impl<'de> Deserialize<'de> for OrderTerms {
 
 impl OrderTerms {
     fn read(mut fields: JsonFields) -> Result<Self, JsonFault> {
-        let seconds = fields.optional::<i64>("seconds")?;
+        let seconds = fields.if_present::<i64>("seconds")?;
         if seconds.is_some_and(i64::is_negative) {
             return Err(JsonFault::new("seconds", "is negative"));
         }
         Ok(Self {
-            provider: fields.required("provider")?,
-            recurring: fields.optional("recurring")?.unwrap_or(false),
-            currency: fields.required("currency")?,
+            provider: fields.present("provider")?,
+            recurring: fields.if_present("recurring")?.unwrap_or(false),
+            currency: fields.present("currency")?,
             due: fields.amount("due")?,
             price: fields.optional_amount("price")?,
             seconds,
@@ -67,11 +67,11 @@ impl OrderTerms {
             fee_bps: fields.bps("feeBps")?,
             commission_bps: fields.bps("commissionBps")?,
             renewal_commission_bps: fields.bps("renewalCommissionBps")?,
-            commission_until: fields.optional("commissionUntil")?,
-            owner: fields.required("owner")?,
-            affiliate: fields.optional("affiliate")?,
-            auto_refund: fields.optional("autoRefund")?.unwrap_or(false),
-            gift: fields.optional("gift")?.unwrap_or(false),
+            commission_until: fields.if_present("commissionUntil")?,
+            owner: fields.present("owner")?,
+            affiliate: fields.if_present("affiliate")?,
+            auto_refund: fields.if_present("autoRefund")?.unwrap_or(false),
+            gift: fields.if_present("gift")?.unwrap_or(false),
         })
     }
 }

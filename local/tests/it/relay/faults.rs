@@ -1,9 +1,12 @@
 //! What the relay does when something is in its way: a word that must not be shown, a topic that can't be made, a message
 //! that keeps failing.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::id::BotId;
-use domain::message::MessageLane;
+use domain::id::{BotId, ChatId};
+use domain::message::{Class, Content, Message, MessageId, MessageLane};
+use domain::time::Timestamp;
 use local::harness::TestStack;
 use simulators::telegram::{Conversation, Fault, FaultRule, Refusal, Rights, User};
 
@@ -337,4 +340,44 @@ async fn what_telegram_refuses_and_no_person_can_mend_is_parked_nowhere() {
     let lane = MessageLane::Parked(BotId(u64::try_from(stack.bot_id).unwrap()));
     let parked = stack.messages().page(lane, None, 10).await.unwrap();
     assert!(parked.found.is_empty(), "{parked:?}");
+}
+
+#[tokio::test]
+async fn who_was_not_reached_is_told_at_the_next_start_and_once() {
+    let stack = TestStack::with(&[("CHAT_DELIVERY", "claim")]).await;
+    let ann = User::new(7).named("Ann");
+    stack.telegram.presses_start(stack.bot_id, &ann, "");
+    idle(&stack).await;
+    stack.telegram.blocks(stack.bot_id, &ann);
+    for (cause, class) in [
+        ("paid#1", Class::Transactional),
+        ("paid#2", Class::Transactional),
+        ("offer#3", Class::Marketing),
+    ] {
+        let message = Message {
+            id: MessageId::new(Timestamp::from_ms(stack.clock.now_ms()), cause),
+            bot: BotId(u64::try_from(stack.bot_id).unwrap()),
+            chat: ChatId(7),
+            thread: None,
+            class,
+            content: Content::Text {
+                html: cause.to_owned(),
+                buttons: vec![],
+                protect: false,
+                silent: false,
+            },
+            not_before: None,
+            not_after: None,
+        };
+        stack.say(&message).await;
+        stack.clock.advance(Duration::from_secs(2));
+    }
+    idle(&stack).await;
+    for _ in 0..2 {
+        stack.telegram.presses_start(stack.bot_id, &ann, "");
+        idle(&stack).await;
+    }
+    let heard = heard(&stack, 7);
+    let again: Vec<_> = heard.iter().filter(|text| text.contains('#')).collect();
+    assert_eq!(again, ["paid#2"]);
 }

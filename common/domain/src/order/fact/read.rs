@@ -63,7 +63,7 @@ impl<'de> Deserialize<'de> for Asset {
 
 fn asset(fields: &mut JsonFields) -> Result<Asset, JsonFault> {
     Ok(Asset {
-        currency: fields.required("currency")?,
+        currency: fields.present("currency")?,
         amount: fields.amount("amount")?,
     })
 }
@@ -71,14 +71,14 @@ fn asset(fields: &mut JsonFields) -> Result<Asset, JsonFault> {
 impl<'de> Deserialize<'de> for OrderFact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = JsonFields::deserialize(deserializer)?;
-        let kind: FactKind = fields.required("kind").map_err(D::Error::custom)?;
-        let key: String = fields.required("key").map_err(D::Error::custom)?;
+        let kind: FactKind = fields.present("kind").map_err(D::Error::custom)?;
+        let key: String = fields.present("key").map_err(D::Error::custom)?;
         let within = |fault: JsonFault| {
             D::Error::custom(fault.within(format_args!("{} {key:?}", kind.as_str())))
         };
         let body = body(kind, &key, &mut fields).map_err(within)?;
         // The time of a report that is dated for other reasons does not tell it from its repeats.
-        fields.optional::<i64>("at").map_err(within)?;
+        fields.if_present::<i64>("at").map_err(within)?;
         let further = fields.rest().map_err(within)?;
         Ok(Self { key, body, further })
     }
@@ -87,38 +87,38 @@ impl<'de> Deserialize<'de> for OrderFact {
 fn body(kind: FactKind, key: &str, fields: &mut JsonFields) -> Result<FactBody, JsonFault> {
     Ok(match kind {
         FactKind::Charge => FactBody::Charge(ChargeFact {
-            status: fields.required("status")?,
+            status: fields.present("status")?,
             amount: fields.amount("amount")?,
-            currency: fields.required("currency")?,
-            at: fields.required("at")?,
-            end: fields.optional("end")?,
+            currency: fields.present("currency")?,
+            at: fields.present("at")?,
+            end: fields.if_present("end")?,
             tax: fields.optional_amount("tax")?,
-            flag: fields.optional("flag")?,
-            outcome: fields.optional("outcome")?,
+            flag: fields.if_present("flag")?,
+            outcome: fields.if_present("outcome")?,
         }),
         FactKind::Refund => FactBody::Refund(RefundFact {
-            charge: fields.required("charge")?,
-            status: fields.required("status")?,
+            charge: fields.present("charge")?,
+            status: fields.present("status")?,
             amount: fields.amount("amount")?,
-            outcome: fields.optional("outcome")?,
+            outcome: fields.if_present("outcome")?,
         }),
         FactKind::Dispute => FactBody::Dispute(DisputeFact {
-            charge: fields.required("charge")?,
-            status: fields.required("status")?,
+            charge: fields.present("charge")?,
+            status: fields.present("status")?,
             amount: fields.amount("amount")?,
-            seq: fields.required("seq")?,
+            seq: fields.present("seq")?,
         }),
         FactKind::Subscription => FactBody::Subscription {
-            status: fields.required("status")?,
-            seq: fields.required("seq")?,
+            status: fields.present("status")?,
+            seq: fields.present("seq")?,
         },
         FactKind::Warning => FactBody::Warning {
-            charge: fields.required("charge")?,
+            charge: fields.present("charge")?,
         },
         FactKind::Fee => FactBody::Fee {
-            charge: fields.required("charge")?,
+            charge: fields.present("charge")?,
             fee: Asset {
-                currency: fields.required("currency")?,
+                currency: fields.present("currency")?,
                 amount: fields.required_integer("amount")?,
             },
         },
@@ -126,13 +126,13 @@ fn body(kind: FactKind, key: &str, fields: &mut JsonFields) -> Result<FactBody, 
         FactKind::Closed => FactBody::Closed(word(key)?),
         FactKind::Refused => FactBody::Refused,
         FactKind::Replaced => FactBody::Replaced {
-            at: fields.required("at")?,
+            at: fields.present("at")?,
         },
         FactKind::Started => FactBody::Started {
-            at: fields.required("at")?,
+            at: fields.present("at")?,
         },
         FactKind::Decision => FactBody::Decision {
-            action: fields.required("action")?,
+            action: fields.present("action")?,
             value: fields.optional_amount("value")?,
         },
     })
