@@ -130,11 +130,17 @@ impl Default for Keys {
     }
 }
 
-/// Puts keys that were made up into an environment that lacks them.
+/// Puts keys that were made up into an environment that lacks them. That of claim links only where a chat is claimed: in others a
+/// bot that talks with people is asked for by setting one.
 pub(crate) fn fill_in_keys(env: &mut HashMap<String, String>, keys: Keys) {
+    let delivery = env.get("CHAT_DELIVERY");
+    let claim_key = match delivery.is_some_and(|text| text.contains("claim")) {
+        true => keys.claim_key,
+        false => String::new(),
+    };
     for (name, value) in [
         ("API_KEYS", keys.api_key),
-        ("CLAIM_KEY", keys.claim_key),
+        ("CLAIM_KEY", claim_key),
         ("ADMIN_KEYS", format!("operator:{}", keys.admin_key)),
         (
             "TELEGRAM_WEBHOOK_SECRET",

@@ -1,4 +1,4 @@
-//! The HTTP server of the simulators of Telegram and WebEngage: an axum router on connections that a request can cut, or
+//! The HTTP server of the simulators of Telegram, WebEngage and Stripe: an axum router on connections that a request can cut, or
 //! on none, where requests are handed to it one by one.
 
 use std::io;

@@ -3,7 +3,8 @@
 //!
 //! [`world`] is that world, [`wire`] what every call in it passes, [`logs`] what it logs, [`invariants`] what must hold in
 //! the end. [`crash`] lets every caller die at every call, [`processes`] does so to real processes.
-//! [`rate_limit`] measures how much of Telegram's limit is used. [`seat`] folds entitlements for comparison with others.
+//! [`rate_limit`] measures how much of Telegram's limit is used. [`seat`] and [`fold`] fold
+//! entitlements and orders for comparison with others.
 
 pub mod bench;
 mod claims;
@@ -11,8 +12,10 @@ mod consistency;
 pub mod crash;
 pub mod durability;
 pub mod fairness;
+pub mod fold;
 mod freeze;
 pub mod invariants;
+mod lines;
 pub mod logs;
 pub mod plot;
 pub mod processes;

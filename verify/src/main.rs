@@ -19,6 +19,8 @@ enum Command {
     Replay(verify::replay::Arguments),
     /// Read entitlements from the standard input, a case a line, and write what they add up to.
     Seat,
+    /// Read orders with their facts from the standard input, one a line, and write what they add up to.
+    Fold,
     /// Serve `webhook` behind HTTP, for `bench --only libraries`.
     #[command(hide = true)]
     Serve(verify::bench::server::ServerArguments),
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
         Command::Crash(arguments) => verify::crash::command(&arguments),
         Command::Replay(arguments) => verify::replay::command(arguments).await,
         Command::Seat => verify::seat::command(),
+        Command::Fold => verify::fold::command(),
         Command::Serve(arguments) => verify::bench::server::run(arguments).await,
         Command::Report(arguments) => verify::report::command(arguments).await,
     };

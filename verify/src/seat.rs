@@ -5,7 +5,7 @@
 //! `cover` is `{"days": n}`, `{"until": day}` or, for ever, `{"until": null}`. Other fields are ignored. A line out:
 //! `{"result": {"forever", "level", "right", "until"}}`.
 
-use std::io::{BufRead, BufWriter, Write};
+use std::io::{BufRead, Write};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,6 +13,8 @@ use domain::member::entitlement::{Cover, Entitlement, EntitlementId};
 use domain::member::fold::{Entitlements, Standing, fold};
 use domain::time::Timestamp;
 use serde::{Deserialize, Deserializer};
+
+use crate::lines;
 
 const DAY_SECONDS: u64 = 86_400;
 /// The last day that can be written: the end of the year 9999.
@@ -63,21 +65,7 @@ pub fn command() -> anyhow::Result<()> {
 /// # Errors
 /// As [`command`].
 pub fn answer(lines: impl BufRead, out: impl Write) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(out);
-    for (index, line) in lines.split(b'\n').enumerate() {
-        let answered = line
-            .context("reading the standard input")
-            .and_then(|line| result_of(&line));
-        match answered {
-            Ok(result) => writeln!(out, "{result}")?,
-            Err(error) => {
-                out.flush()?;
-                return Err(error.context(format!("line {}", index + 1)));
-            }
-        }
-    }
-    out.flush()?;
-    Ok(())
+    lines::answer(lines, out, result_of)
 }
 
 fn result_of(line: &[u8]) -> anyhow::Result<String> {

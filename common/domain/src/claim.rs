@@ -18,6 +18,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 use super::id::{ChatId, InviteLink, RequestId};
 use super::purchase::Chats;
 use super::text::list;
+use super::time::Timestamp;
 
 /// What stands before the token of a request in a payload of `/start`.
 pub const PREFIX: &str = "c_";
@@ -65,6 +67,12 @@ impl ClaimKeys {
     #[must_use]
     pub const fn none() -> Self {
         Self(Vec::new())
+    }
+
+    /// Whether there is a key.
+    #[must_use]
+    pub const fn can_sign(&self) -> bool {
+        !self.0.is_empty()
     }
 
     /// The token of a claim; nothing without a key.
@@ -120,7 +128,7 @@ pub struct Claim {
 /// Why a claim is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimRefusal {
-    /// Nobody signed it, or its request is forgotten or has no claim link.
+    /// Nobody signed it, or its request is forgotten.
     Unknown,
     /// Its shop took the seat back.
     Voided,
@@ -141,6 +149,16 @@ impl ClaimRefusal {
             Self::Taken => "taken",
         }
     }
+}
+
+/// Within which time a second dispute of one request is not chance.
+const DISPUTES_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+/// Whether one more dispute of a request, at `at`, follows another within a day. `times` has them all.
+#[must_use]
+pub fn is_disputed_again(times: &[Timestamp], at: Timestamp) -> bool {
+    let mut earlier = times.iter().filter(|time| **time < at);
+    earlier.any(|time| at.since(*time) < DISPUTES_WITHIN)
 }
 
 /// The token of a claim link: whoever holds it may claim the seat, so it is a secret of the payer. `Debug` hides it.
@@ -278,11 +296,25 @@ pub fn without_payloads(text: &str) -> String {
 /// of each hash.
 #[must_use]
 pub fn without_invite_links(text: &str) -> String {
+    with_hashes_as(text, |_| "…".to_owned())
+}
+
+/// A text in which no invite link can be read any more, and which is as long as it was, in UTF-16 units: each hash is `…` all
+/// over.
+#[must_use]
+pub fn with_invite_links_masked(text: &str) -> String {
+    // A hash is of ASCII, and `…` is one unit.
+    with_hashes_as(text, |hash| "…".repeat(hash.len()))
+}
+
+/// A text with something else in place of the hash of each invite link.
+fn with_hashes_as(text: &str, mask: impl Fn(&str) -> String) -> String {
     let mut last = "";
     let shown = runs(text).flat_map(|(between, part)| {
         let is_hash = between.ends_with("/+") || (between == "/" && last == "joinchat");
         last = part;
-        [between, if is_hash { "…" } else { part }]
+        let part = if is_hash { mask(part) } else { part.to_owned() };
+        [between.to_owned(), part]
     });
     shown.collect()
 }
@@ -472,6 +504,19 @@ mod tests {
             assert!(ClaimKeys::parse(text).is_none(), "{text:?}");
         }
         assert!(ClaimKeys::none().sign(claim(0)).is_none());
+    }
+
+    #[test]
+    fn two_disputes_within_a_day_are_no_chance() {
+        let hour = |hour: i64| Timestamp::from_seconds(1_800_000_000 + hour * 3600);
+        let again = |hours: &[i64], at: i64| {
+            let times: Vec<Timestamp> = hours.iter().copied().map(hour).collect();
+            is_disputed_again(&times, hour(at))
+        };
+        assert!(!again(&[], 5) && !again(&[5], 5) && !again(&[5, 29], 29));
+        assert!(again(&[5, 28], 28) && again(&[0, 28, 40], 40));
+        // Noted after a later one.
+        assert!(!again(&[28, 5], 5));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::claim::PublicUrl;
+use super::claim::{Claim, PublicUrl, payload_in};
 use super::id::{InviteLink, RequestId, TelegramUserId, hex};
 use super::time::Timestamp;
 
@@ -122,17 +122,39 @@ impl Event {
         Self::new(request_id, EventName::Joined, user_id, at, data)
     }
 
-    /// The same event with the page of the claim link that it tells of, if it tells of one.
+    /// The claim whose link may stand beside the invite link that it tells of; nothing if it tells of none.
     #[must_use]
-    pub fn with_claim_page(mut self, public_url: Option<&PublicUrl>) -> Self {
+    pub fn claim_beside(&self) -> Option<Claim> {
         let link = self.event_data.get("inviteLink").and_then(Value::as_str);
-        let link = link.filter(|_| self.event_name == EventName::LinkCreated);
+        let link = link.filter(|_| self.event_name == EventName::LinkCreated)?;
+        let claim = Claim {
+            request_id: self.request_id,
+            version: 0,
+        };
+        payload_in(link).is_none().then_some(claim)
+    }
+
+    /// The same event with `beside`, the claim link that stands beside its invite link, and with the page of the claim link
+    /// that it tells of, if it tells of one.
+    #[must_use]
+    pub fn with_claim(
+        mut self,
+        beside: Option<&InviteLink>,
+        public_url: Option<&PublicUrl>,
+    ) -> Self {
+        if self.event_name != EventName::LinkCreated {
+            return self;
+        }
+        let told = self.event_data.get("inviteLink").and_then(Value::as_str);
+        let claim_link = beside.cloned().or_else(|| told.map(InviteLink::new));
         let page = public_url
-            .zip(link)
-            .and_then(|(url, link)| url.claim_page(&InviteLink::new(link)));
-        if let Some(page) = page {
-            let page = Value::String(page.expose().to_owned());
-            self.event_data.insert("claimPage".to_owned(), page);
+            .zip(claim_link)
+            .and_then(|(url, link)| url.claim_page(&link));
+        for (key, link) in [("claimLink", beside), ("claimPage", page.as_ref())] {
+            if let Some(link) = link {
+                let link = Value::String(link.expose().to_owned());
+                self.event_data.insert(key.to_owned(), link);
+            }
         }
         self
     }
@@ -223,16 +245,25 @@ mod tests {
         });
         assert_eq!(joined.webengage_body(), body);
 
+        // A claim link stands beside an invite link alone.
+        let beside = InviteLink::new("https://t.me/bot?start=c_a");
+        let data = created.clone().with_claim(Some(&beside), None).event_data;
+        assert_eq!(data["claimLink"], json!("https://t.me/bot?start=c_a"));
+        let claim = created.claim_beside();
+        assert_eq!(claim.map(|claim| claim.request_id), Some(id));
+        assert!(joined.claim_beside().is_none());
+
         // A claim link has a page, and only the event that tells of it names it.
         let url = PublicUrl::parse("https://pay.example");
-        let told = |event: Event| event.with_claim_page(url.as_ref()).event_data;
+        let told = |event: Event| event.with_claim(None, url.as_ref()).event_data;
         assert!(!told(created).contains_key("claimPage"));
         let token = "A-b_".repeat(12)[..46].to_owned();
         let link = InviteLink::new(format!("https://t.me/bot?start=c_{token}"));
         let created = Event::link_created(id, "u1", "T1", &link, at);
         let page = format!("https://pay.example/c/{token}");
         assert_eq!(told(created.clone())["claimPage"], json!(page));
-        assert_eq!(created.clone().with_claim_page(None), created);
+        assert_eq!(created.clone().with_claim(None, None), created);
+        assert!(created.claim_beside().is_none());
         let joined = Event::joined(id, "u1", "T1", &link, TelegramUserId(77), at);
         assert!(!told(joined.clone()).contains_key("claimPage"));
         assert_ne!(created.event_id, joined.event_id);

@@ -13,7 +13,6 @@
 
 use std::time::Duration;
 
-use super::claim::{Claim, ClaimRefusal, PublicUrl};
 use super::event::{Event, EventName};
 use super::fault::Fault;
 use super::history::Entry;
@@ -226,8 +225,8 @@ pub enum EventState {
 /// What a try to settle a request as DONE came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// This link is the one that was handed out.
-    HandedOut,
+    /// This link is the one that was handed out; to whom it is told, if they had claimed the request by then.
+    HandedOut(Option<TelegramUserId>),
     /// The request is settled, voided, or at another version; this link must never be seen.
     Lost,
     /// Somebody joined by the link that was to be replaced: there is no seat for this one, which must never be seen.
@@ -370,7 +369,7 @@ impl Invite {
     #[must_use]
     pub fn settle_refused(&self, link: &InviteLink) -> Settled {
         if self.invite_link.as_ref() == Some(link) {
-            Settled::HandedOut
+            Settled::HandedOut(self.bound_to)
         } else if self.is_already_joined() {
             Settled::AlreadyJoined
         } else {
@@ -437,38 +436,6 @@ impl Invite {
     #[must_use]
     pub fn is_of(&self, purchase: &Purchase, at: Timestamp) -> bool {
         self.created_at == at && self.user_id == purchase.user_id
-    }
-
-    /// Whether a claim of it is this person's to make. Who made it already may do so again.
-    ///
-    /// # Errors
-    /// Why it is not.
-    pub fn check_claim(&self, claim: Claim, person: TelegramUserId) -> Result<(), ClaimRefusal> {
-        match self.check_claim_link(claim) {
-            Err(ClaimRefusal::Taken) if self.bound_to == Some(person) => Ok(()),
-            checked => checked,
-        }
-    }
-
-    /// Whether it can be claimed, by the first person who comes.
-    ///
-    /// # Errors
-    /// Why it is not.
-    pub fn check_claim_link(&self, claim: Claim) -> Result<(), ClaimRefusal> {
-        match (self.claim_version, self.bound_to) {
-            _ if self.voided_at.is_some() => Err(ClaimRefusal::Voided),
-            (None, _) => Err(ClaimRefusal::Unknown),
-            (Some(version), _) if version != claim.version => Err(ClaimRefusal::Replaced),
-            (_, Some(_)) if !self.is_moving => Err(ClaimRefusal::Taken),
-            _ => Ok(()),
-        }
-    }
-
-    /// The page of its claim link, at the address where people reach us; nothing if it has an invite link, or none.
-    #[must_use]
-    pub fn claim_page(&self, public_url: Option<&PublicUrl>) -> Option<InviteLink> {
-        self.claim_version?;
-        public_url?.claim_page(self.invite_link.as_ref()?)
     }
 
     /// Whether somebody joined, and has not left.

@@ -320,7 +320,6 @@ mod tests {
             user_id: name.to_owned(),
             transaction_id: name.to_owned(),
             link_version: 0,
-            telegram_user_id: None,
         };
         Task::new(CHAT, Work::Mint(mint), at(ms))
     }

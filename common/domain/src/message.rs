@@ -436,10 +436,10 @@ impl MessageState {
     }
 }
 
-/// Which of the messages to a person, newest first, each with its state, are to be sent again now that the person can be
-/// reached: of each kind the newest, if it did not reach them.
+/// Which of the messages to a person, newest first, each with its state, are to be sent again at `now`, when the person can be
+/// reached: of each kind the newest, if it did not reach them and its time is not over.
 #[must_use]
-pub fn missed(messages: &[(Message, MessageState)]) -> Vec<&Message> {
+pub fn missed(messages: &[(Message, MessageState)], now: Timestamp) -> Vec<&Message> {
     let mut kinds = std::collections::BTreeSet::new();
     let newest = messages
         .iter()
@@ -448,6 +448,7 @@ pub fn missed(messages: &[(Message, MessageState)]) -> Vec<&Message> {
     newest
         .filter(|(_, state)| *state == MessageState::Unreachable)
         .map(|(message, _)| message)
+        .filter(|message| message.not_after.is_none_or(|at| at > now))
         .collect()
 }
 
@@ -529,9 +530,19 @@ mod tests {
             message("update#6", money, unreachable),
             message("update#5#offer", Class::Marketing, unreachable),
         ];
-        let again = missed(&newest_first);
-        let again: Vec<&str> = again.iter().map(|message| message.id.as_str()).collect();
-        assert_eq!(again, ["0000000000001#update#9"]);
+        let now = Timestamp::from_ms(5000);
+        let ids = |messages: &[(Message, MessageState)]| {
+            let again = missed(messages, now).into_iter();
+            let ids = again.map(|message| message.id.as_str().to_owned());
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&newest_first), ["0000000000001#update#9"]);
+        // A link that is dead by now helps nobody, and the one before it was replaced.
+        for (ms, expected) in [(5000, 0), (5001, 1)] {
+            let mut with_end = newest_first.clone();
+            with_end[0].0.not_after = Some(Timestamp::from_ms(ms));
+            assert_eq!(ids(&with_end).len(), expected, "{ms}");
+        }
         // However often it is missed, it stays of its kind.
         let once = newest_first[1].0.id.again(Timestamp::from_ms(2));
         let twice = once.again(Timestamp::from_ms(3));

@@ -93,7 +93,7 @@ pub enum Rejection {
     UnknownChat,
     /// The transaction belongs to another user.
     TransactionConflict,
-    /// `telegramUserId` is no id of a person, or the buyers of the chat do not get claim links.
+    /// `telegramUserId` is no id of a person.
     InvalidTelegramUserId,
     /// The seat belongs to another person of Telegram.
     TelegramUserConflict,
@@ -137,9 +137,7 @@ impl Rejection {
             Self::TransactionConflict => {
                 "This transaction was already used for another userId; nothing was changed."
             }
-            Self::InvalidTelegramUserId => {
-                "telegramUserId must be the id of a person in Telegram, and goes only with a chat whose buyers get claim links."
-            }
+            Self::InvalidTelegramUserId => "telegramUserId must be the id of a person in Telegram.",
             Self::TelegramUserConflict => {
                 "The seat of this transaction belongs to another telegramUserId; nothing was changed. To move it, call rebind."
             }

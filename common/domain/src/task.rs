@@ -204,8 +204,6 @@ pub struct Mint {
     pub transaction_id: String,
     /// Which link of the request it makes: 0 the first.
     pub link_version: u32,
-    /// Who is told it in private, if the shop knows its buyer in Telegram.
-    pub telegram_user_id: Option<TelegramUserId>,
 }
 
 /// Take the link of a request out of use, so that another one can take its place.
@@ -239,18 +237,6 @@ impl Mint {
             user_id: invite.user_id.clone(),
             transaction_id: invite.transaction_id.clone(),
             link_version: invite.link_version,
-            telegram_user_id: None,
-        }
-    }
-
-    /// The same, as `invite` says whose it is: of two buyers who report one transaction one is refused, and the mint may be
-    /// that one's.
-    #[must_use]
-    pub fn as_of(&self, invite: &Invite) -> Self {
-        let is_same_buyer = self.user_id == invite.user_id;
-        Self {
-            telegram_user_id: self.telegram_user_id.filter(|_| is_same_buyer),
-            ..Self::of(invite)
         }
     }
 }
@@ -453,7 +439,6 @@ mod tests {
                 user_id: "u".to_owned(),
                 transaction_id: "T1".to_owned(),
                 link_version: 0,
-                telegram_user_id: None,
             };
             Task::new(CHAT, Work::Mint(mint), Timestamp::from_ms(ms)).key()
         };

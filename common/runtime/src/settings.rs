@@ -111,7 +111,8 @@ pub fn chat_deliveries(env: &mut Env, chats: &Chats) -> ChatDeliveries {
     })
 }
 
-/// `CLAIM_KEY`: what claim links are signed with; required if a chat is claimed.
+/// `CLAIM_KEY`: what claim links are signed with; required if a chat is claimed. Where none is, claim links stand beside invite
+/// links if it is there.
 pub fn claim_keys(env: &mut Env, deliveries: &ChatDeliveries) -> ClaimKeys {
     let text = match deliveries.has_claims() {
         true => env.required("CLAIM_KEY"),
@@ -191,9 +192,12 @@ pub fn relay_shows_sent(env: &mut Env) -> bool {
     }
 }
 
-/// Whether the front bot talks with people: some chat is claimed, or there is an operators' chat.
+/// Whether the front bot talks with people: some chat is claimed, claim links stand beside invite links, or there is an
+/// operators' chat.
 pub fn talks(env: &mut Env, chats: &Chats) -> bool {
-    chat_deliveries(env, chats).has_claims() || operator_chat(env, chats).is_some()
+    chat_deliveries(env, chats).has_claims()
+        || env.optional("CLAIM_KEY").is_some()
+        || operator_chat(env, chats).is_some()
 }
 
 /// `SUPPORT_HOURS`: when operators are there, as `09:00-18:00` in UTC; unset, always.

@@ -20,6 +20,9 @@ pub struct InviteView {
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_link: Option<InviteLink>,
+    /// The claim link that stands beside the invite link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_link: Option<InviteLink>,
     /// The page of the claim link, if its buyer got one.
     #[serde(skip_serializing_if = "Option::is_none")]
     claim_page: Option<InviteLink>,
@@ -53,12 +56,19 @@ pub struct InviteView {
 }
 
 impl InviteView {
-    /// The request, with the page of its claim link at the address where people reach us.
+    /// The request, with `claim_link` beside its invite link, and the page of its claim link at the address where people reach
+    /// us.
     #[must_use]
-    pub fn new(invite: Invite, public_url: Option<&PublicUrl>) -> Self {
+    pub fn new(
+        invite: Invite,
+        claim_link: Option<InviteLink>,
+        public_url: Option<&PublicUrl>,
+    ) -> Self {
+        let is_claimable = !invite.has_invite_link() || claim_link.is_some();
         Self {
             ok: true,
-            claim_page: invite.claim_page(public_url),
+            claim_page: invite.claim_page(claim_link.as_ref(), public_url),
+            claim_link,
             request_id: invite.request_id,
             user_id: invite.user_id,
             transaction_id: invite.transaction_id,
@@ -71,7 +81,7 @@ impl InviteView {
             invite_link: invite.invite_link,
             link_version: invite.link_version,
             claim_version: invite.claim_version,
-            claimed: invite.claim_version.map(|_| invite.bound_to.is_some()),
+            claimed: is_claimable.then_some(invite.bound_to.is_some()),
             is_moving: invite.claim_version.map(|_| invite.is_moving),
             link_event_fired: invite.link_event_fired,
             joined: invite.joined_at.is_some(),

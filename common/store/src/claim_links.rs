@@ -11,7 +11,7 @@ use runtime::config::Env;
 use runtime::response::Rejection;
 use runtime::settings;
 use runtime::telemetry::chain;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{BotInfos, FrontBot, StoreError};
 
@@ -24,6 +24,8 @@ pub struct ClaimLinks {
     bots: BotInfos,
     link_base: String,
     front: Mutex<Option<(FrontBot, Timestamp)>>,
+    /// When no front bot was found, where a sale goes on without.
+    missed_at: Mutex<Option<Timestamp>>,
 }
 
 impl ClaimLinks {
@@ -34,6 +36,7 @@ impl ClaimLinks {
             bots: BotInfos::from_env(aws.dynamodb(), env),
             link_base: settings::telegram_link_base(env),
             front: Mutex::default(),
+            missed_at: Mutex::default(),
         }
     }
 
@@ -56,6 +59,40 @@ impl ClaimLinks {
         let mut kept = self.front.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = front.clone().map(|front| (front, now));
         Ok(front)
+    }
+
+    /// The front bot where all goes on without one: that it is not known is believed for a minute, too.
+    pub async fn front_if_known(&self, now: Timestamp) -> Option<FrontBot> {
+        let missed_at = *self
+            .missed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if missed_at.is_some_and(|at| now.since(at) < NAME_KEPT) {
+            return None;
+        }
+        let front = self.front(now).await.unwrap_or_else(|fault| {
+            warn!(
+                fault = "unavailable",
+                "the name of the front bot can't be read, so that links are told without their claim links for a minute: {}",
+                chain(&fault)
+            );
+            None
+        });
+        if front.is_none() {
+            *self
+                .missed_at
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(now);
+        }
+        front
+    }
+
+    /// The claim link that stands beside an invite link; nothing without a key, which is found without a read, or before
+    /// `setup` has written the front bot.
+    pub async fn beside(&self, claim: Option<Claim>, now: Timestamp) -> Option<InviteLink> {
+        let token = self.keys.sign(claim?)?;
+        let front = self.front_if_known(now).await?;
+        Some(token.link(&self.link_base, &front.username))
     }
 
     /// The claim link of a claim.

@@ -188,7 +188,7 @@ impl Invites {
                 update.expression_attribute_values(name, value)
             });
         match self.send(update, "UpdateItem to settle a request").await? {
-            Written::Applied(_) => Ok(Settled::HandedOut),
+            Written::Applied(item) => Ok(Settled::HandedOut(self.read(&item)?.bound_to)),
             Written::Refused(item) => Ok(self.refused(item.as_ref())?.settle_refused(invite_link)),
         }
     }

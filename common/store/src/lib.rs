@@ -48,7 +48,8 @@ pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};
 pub use messages::{
-    Begun, FoundMessage, MalformedMessage, MessagePage, MessageRecord, Messages, Put, Settlement,
+    Begun, FoundMessage, ListedGroup, MalformedMessage, MessagePage, MessageRecord, Messages, Put,
+    Settlement,
 };
 pub use people::{People, Sighting};
 pub use personal::{

@@ -1,9 +1,10 @@
-//! The invite link of a request, told in private to a buyer whom the shop knows in Telegram.
+//! The invite link of a request, told in private to whoever has claimed it, or whom the shop knows in Telegram.
 
 use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
-use domain::message::{Class, Content, Message, MessageId};
+use domain::invite::Invite;
+use domain::message::{Button, ButtonAction, Class, Content, Message, MessageId};
 use domain::person::Reachable;
-use domain::texts::{Address, Date, Language, Text};
+use domain::texts::{Address, Date, Label, Language, Text};
 use domain::time::Timestamp;
 use runtime::aws;
 use runtime::config::Env;
@@ -35,6 +36,43 @@ pub struct ToldLink<'a> {
     pub link: &'a InviteLink,
     /// When it stops to work.
     pub expires_at: Option<Timestamp>,
+}
+
+impl<'a> ToldLink<'a> {
+    /// The present link of a request; nothing if nobody can use it now.
+    #[must_use]
+    pub fn of(invite: &'a Invite) -> Option<Self> {
+        let link = invite.invite_link.as_ref();
+        let link = link.filter(|_| invite.has_invite_link() && invite.waits_to_be_used())?;
+        Some(Self {
+            request_id: invite.request_id,
+            created_at: invite.created_at,
+            link_version: invite.link_version,
+            link,
+            expires_at: invite.link_expires_at,
+        })
+    }
+
+    /// What is said of it, as HTML.
+    #[must_use]
+    pub fn html(&self, language: Language) -> String {
+        let link = Address(self.link.expose());
+        let until = self
+            .expires_at
+            .map(|until| Text::LinkWorksUntil { until: Date(until) });
+        let texts = [Some(Text::LinkDelivered { link }), until];
+        let lines = texts.iter().flatten().map(|text| text.html(language));
+        lines.collect::<Vec<String>>().join("\n\n")
+    }
+
+    /// The button that opens it.
+    #[must_use]
+    pub fn button(&self, language: Language) -> Button {
+        Button {
+            text: Label::JoinChat.plain(language),
+            action: ButtonAction::Url(self.link.expose().to_owned()),
+        }
+    }
 }
 
 impl LinkTeller {
@@ -69,16 +107,6 @@ impl LinkTeller {
             return Ok(());
         };
         let language = Language::choose(known.language, None, self.default_language);
-        let link = Address(told.link.expose());
-        let until = told
-            .expires_at
-            .map(|until| Text::LinkWorksUntil { until: Date(until) });
-        let texts = [Some(Text::LinkDelivered { link }), until];
-        let lines: Vec<String> = texts
-            .iter()
-            .flatten()
-            .map(|text| text.html(language))
-            .collect();
         let cause = format!("request#{}#link#{}", told.request_id, told.link_version);
         let message = Message {
             id: MessageId::new(told.created_at, &cause),
@@ -88,8 +116,8 @@ impl LinkTeller {
             thread: None,
             class: Class::Transactional,
             content: Content::Text {
-                html: lines.join("\n\n"),
-                buttons: Vec::new(),
+                html: told.html(language),
+                buttons: vec![vec![told.button(language)]],
                 protect: true,
                 silent: false,
             },

@@ -11,7 +11,7 @@
 mod attributes;
 mod tasks;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use domain::time::Timestamp;
 use runtime::config::Env;
 use runtime::trace;
 
-pub use tasks::{FoundMessage, MalformedMessage, MessagePage};
+pub use tasks::{FoundMessage, ListedGroup, MalformedMessage, MessagePage};
 
 /// How often a message is put anew because another wrote it at the same moment.
 const TRIES: u32 = 4;
@@ -44,8 +44,8 @@ const ERROR_MAX_CHARS: usize = 300;
 pub struct Messages {
     records: Table,
     tasks: Table,
-    /// The groups that this process has listed.
-    groups: Arc<Mutex<BTreeSet<(BotId, ChatId)>>>,
+    /// When this process listed each group last.
+    groups: Arc<Mutex<BTreeMap<(BotId, ChatId), Timestamp>>>,
 }
 
 /// What became of a put.
@@ -81,6 +81,8 @@ pub enum Begun {
     Unknown,
     /// It is settled.
     Settled,
+    /// It has no record.
+    Gone,
 }
 
 /// How a message is settled.
@@ -105,7 +107,7 @@ impl Messages {
     }
 
     /// Puts a message, which is to be sent once it is due; the bell is the caller's. Costs 4 write units, whether it was
-    /// there or not, and 1 more for the first one of a process to a group. Durable on return.
+    /// there or not, and 1 more for the first one of a process to a group in an hour. Durable on return.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told whether it was written; putting it again is harmless.
@@ -115,7 +117,7 @@ impl Messages {
             trace: trace::header(),
             ..MessageTask::of(message)
         };
-        self.list_group(&task).await?;
+        self.list_group(&task, now).await?;
         let built = |fault| {
             let fault = SdkError::<TransactWriteItemsError>::construction_failure(fault);
             self.records.fault(operation)(fault)
@@ -232,7 +234,10 @@ impl Messages {
         else {
             return Err(self.records.fault("UpdateItem to begin a message")(error));
         };
-        let record = self.record(refusal.item().unwrap_or(&Item::new()))?;
+        let Some(item) = refusal.item().filter(|item| !item.is_empty()) else {
+            return Ok(Begun::Gone);
+        };
+        let record = self.record(item)?;
         Ok(match record.state {
             // The SDK repeats a write whose answer was lost, and then finds its own.
             MessageState::Sending if record.sending_by.as_deref() == Some(run) => {
@@ -378,7 +383,7 @@ fn cut(error: &str) -> String {
 
 /// The groups that a process has listed, unlocked.
 fn unlocked(
-    groups: &Mutex<BTreeSet<(BotId, ChatId)>>,
-) -> std::sync::MutexGuard<'_, BTreeSet<(BotId, ChatId)>> {
+    groups: &Mutex<BTreeMap<(BotId, ChatId), Timestamp>>,
+) -> std::sync::MutexGuard<'_, BTreeMap<(BotId, ChatId), Timestamp>> {
     groups.lock().unwrap_or_else(PoisonError::into_inner)
 }

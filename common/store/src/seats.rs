@@ -16,7 +16,7 @@ use self::attributes::*;
 use super::item::{n, s};
 use super::{Invites, StoreError, Table, Tasks};
 use domain::claim::Claim;
-use domain::id::{ChatId, TelegramUserId};
+use domain::id::{ChatId, RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::member::Seat;
 use domain::member::command::{SeatChange, SeatCommand, SeatRejection};
@@ -39,6 +39,8 @@ pub enum Binding<'a> {
     New(&'a Invite),
     /// They claim it, by this claim.
     Claim(Claim),
+    /// They claim it, and it has an invite link.
+    Link(RequestId),
     /// It was taken away from them as stolen, and they claim it back, by this claim.
     TakeBack(Claim),
     /// They claim it while it moves: its former holder loses it.
@@ -184,12 +186,15 @@ impl Seats {
                         Err(rejection) => return Ok(Some(SeatWritten::Rejected(rejection))),
                     }
                 }
-                Binding::New(..) | Binding::Claim(_) | Binding::TakeBack(_) => None,
+                Binding::New(..) | Binding::Claim(_) | Binding::Link(_) | Binding::TakeBack(_) => {
+                    None
+                }
             };
             let writes = || -> Result<_, BuildError> {
                 let first = match binding {
                     Binding::New(invite) => put(invites.put_new(invite, now)?),
                     Binding::Claim(claim) => update(invites.binding(claim, person, now)?),
+                    Binding::Link(id) => update(invites.binding_link(id, person, now)?),
                     Binding::TakeBack(claim) => update(invites.taking_back(claim, person, now)?),
                     Binding::TakeOver {
                         read,

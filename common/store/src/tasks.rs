@@ -482,9 +482,6 @@ fn item_of(task: &Task, lane: &Lane) -> Item {
             add(USER_ID, s(&mint.user_id));
             add(TRANSACTION_ID, s(&mint.transaction_id));
             add(LINK_VERSION, n(mint.link_version));
-            if let Some(person) = mint.telegram_user_id {
-                add(TELEGRAM_USER_ID, n(person));
-            }
         }
         Work::Replace(replace) => {
             add(KIND, s(REPLACE));
@@ -545,9 +542,6 @@ fn task_of(reader: &Reader<'_>) -> Result<Task, StoreError> {
             user_id: reader.text(USER_ID)?.to_owned(),
             transaction_id: reader.text(TRANSACTION_ID)?.to_owned(),
             link_version: reader.number(LINK_VERSION)?,
-            telegram_user_id: reader
-                .optional_number(TELEGRAM_USER_ID)?
-                .map(TelegramUserId),
         }),
         REPLACE => Work::Replace(Replace {
             request_id: reader.parsed(REQUEST_ID)?,

@@ -28,7 +28,7 @@ use runtime::{secrets, trace};
 use error::{cleared, is_wrong};
 
 pub use error::TelegramError;
-pub use message::{Acted, ChatCall, Outgoing};
+pub use message::{Acted, ChatCall, Outgoing, PASSED_ON};
 pub use passing::{PassedAnswer, PassedBody};
 pub use profile::AboutBot;
 
@@ -160,6 +160,16 @@ pub struct Chat {
     /// Whether a supergroup has topics.
     #[serde(default)]
     pub is_forum: bool,
+    /// The reactions that may be used there; all of them if nothing is said.
+    pub available_reactions: Option<Vec<AllowedReaction>>,
+}
+
+/// A reaction that a chat allows.
+#[derive(Debug, Deserialize)]
+pub struct AllowedReaction {
+    /// The emoji; one that somebody drew has none.
+    #[serde(default)]
+    pub emoji: String,
 }
 
 impl Chat {
@@ -168,6 +178,13 @@ impl Chat {
     pub fn public_name(&self) -> Option<&str> {
         let names = std::iter::once(&self.username).chain(&self.active_usernames);
         names.map(String::as_str).find(|name| !name.is_empty())
+    }
+
+    /// Whether messages there may be reacted to with this emoji.
+    #[must_use]
+    pub fn allows_reaction(&self, emoji: &str) -> bool {
+        let all = self.available_reactions.as_ref();
+        all.is_none_or(|all| all.iter().any(|allowed| allowed.emoji == emoji))
     }
 }
 

@@ -11,7 +11,7 @@ use super::error::TelegramError;
 use super::{CALL_TIMEOUT, Telegram};
 
 /// The reaction by which the bot shows that a message was passed on: one of a fixed list (Bot API, `ReactionTypeEmoji`).
-const PASSED_ON: &str = "👌";
+pub const PASSED_ON: &str = "👌";
 
 /// Under which names the words below a file are given, and what is marked in them.
 const CAPTION: (&str, &str) = ("caption", "caption_entities");

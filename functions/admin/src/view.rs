@@ -158,7 +158,9 @@ impl From<Invite> for OperatorInviteView {
             expires_at: invite.link_expires_at,
             done_at: invite.done_at,
         });
-        let claim = invite.claim_version.map(|version| ClaimView {
+        // Beside an invite link the claim version is always 0.
+        let of_link = invite.bound_to.map(|_| 0);
+        let claim = invite.claim_version.or(of_link).map(|version| ClaimView {
             version,
             bound_to: invite.bound_to,
             is_moving: invite.is_moving,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! take a token of the actors' bucket      die here: a token is spent
+//! read the waits again if it was waited   die here: as above
 //! call Telegram                           die here: the caller does not know either; it is as with Telegram itself
 //! 429: the pause of chat or bot           die here: messenger meets the same limit
 //! note who sent it                        die here: the message can't be edited or deleted by the actor
@@ -35,6 +36,8 @@ use crate::parts::{self, FormPart};
 use crate::shown::shown;
 use crate::{ActorCall, unavailable};
 
+/// How old what is known of Telegram's waits may be when a call is made.
+const CHECK_AFTER: Duration = Duration::from_millis(250);
 /// How long is waited before somebody is asked for again who is not known.
 const PERSON_WAIT: Duration = Duration::from_millis(300);
 
@@ -122,17 +125,26 @@ impl ActorCall<'_> {
     async fn wait_for_turn(&self, call: &PassedCall) -> Result<(), BotApiRefusal> {
         let (app, bot, actor) = (self.app, self.telegram.bot(), &self.actor);
         let failed = |fault: StoreError| unavailable(&fault);
+        let read_at = app.clock.monotonic();
         let lease = app.limits.get(bot).await.map_err(failed)?;
         let now = app.clock.now();
         let not_before = paused_until(&lease, call.chat, now);
         let own = (&actor.name, actor.rate);
         let turn = app.limits.take_send(bot, own, call.sends, not_before, now);
         match turn.await.map_err(failed)? {
-            SendTurn::Takes { at, .. } => {
-                app.clock.sleep_until(at).await;
-                Ok(())
-            }
-            SendTurn::Later(at) => Err(BotApiRefusal::too_many(at.since(now))),
+            SendTurn::Takes { at, .. } => app.clock.sleep_until(at).await,
+            SendTurn::Later(at) => return Err(BotApiRefusal::too_many(at.since(now))),
+        }
+        let monotonic = app.clock.monotonic();
+        if monotonic.saturating_duration_since(read_at) <= CHECK_AFTER {
+            return Ok(());
+        }
+        // Another one may have been told to wait meanwhile.
+        let lease = app.limits.get(bot).await.map_err(failed)?;
+        let now = app.clock.now();
+        match paused_until(&lease, call.chat, now) {
+            until if until > now => Err(BotApiRefusal::too_many(until.since(now))),
+            _ => Ok(()),
         }
     }
 

@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::claim::PublicUrl;
+use domain::claim::{ChatDeliveries, PublicUrl};
 use domain::delivery::{AfterDelivery, DeliveryFault, NextTry, Tried};
 use domain::event::{Event, EventMessage, EventName, PendingEvents};
 use domain::id::RequestId;
@@ -29,7 +29,7 @@ use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::trace;
 use store::queue::{Envelope, Queue, trace_of};
-use store::{Invites, Marked, StoreError};
+use store::{ClaimLinks, Invites, Marked, StoreError};
 use tracing::{error, info, warn};
 use webengage::WebEngage;
 
@@ -39,6 +39,7 @@ pub struct App {
     invites: Invites,
     queue: Queue<EventMessage>,
     base_backoff: Duration,
+    claim_links: ClaimLinks,
     public_url: Option<PublicUrl>,
     clock: Clock,
 }
@@ -52,6 +53,7 @@ impl App {
             invites: Invites::from_env(aws.dynamodb(), env),
             queue: Queue::from_env(aws.sqs(), env),
             base_backoff: settings::base_backoff(env),
+            claim_links: ClaimLinks::from_env(env, &ChatDeliveries::default(), &aws),
             public_url: settings::public_url(env),
             clock,
         }
@@ -141,7 +143,12 @@ async fn deliver_event(app: &App, event: Event, tried: &Tried) -> bool {
 /// Delivers an event, or has it wait.
 async fn send(app: &App, event: Event, tried: &Tried) -> bool {
     let (id, name, attempt) = (event.request_id, event.event_name.as_str(), tried.attempt);
-    let told = event.clone().with_claim_page(app.public_url.as_ref());
+    let beside = app
+        .claim_links
+        .beside(event.claim_beside(), app.clock.now());
+    let told = event
+        .clone()
+        .with_claim(beside.await.as_ref(), app.public_url.as_ref());
     let Err(failure) = app.webengage.deliver(&told).await else {
         return mark(app, event, tried).await;
     };

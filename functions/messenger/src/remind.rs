@@ -7,10 +7,16 @@
 //!                         the topic has none       die here: this one is nobody's by now, and is deleted
 //! a foreign chat          leave it                 die here: it is left again, which Telegram refuses
 //!                         unless somebody with a role acted there since, whose word lies behind this one
+//!                         429: note the wait       die here: it is asked once more, and says so again
 //! delete the reminder
 //! ```
+//!
+//! A wait that Telegram asks for here is noted for the chat alone: no message met it, and strangers, who add the bot to many
+//! chats, must not hold up what is said to others.
 
 use domain::id::{BotId, ChatId, TelegramUserId};
+use domain::lease::Paused;
+use domain::limiter::Pause;
 use domain::message::{Class, Content, Message, MessageId, SendFault, TopicOwner, TopicState};
 use domain::reminder::{Reminder, silent_at, wanted_between};
 use domain::time::Timestamp;
@@ -32,6 +38,8 @@ pub(crate) async fn look(app: &App, telegram: &Telegram, until: Instant) {
         Ok(due) => due,
         Err(fault) => return failed(bot, &fault),
     };
+    // While one chat waits, none is left.
+    let mut may_leave = true;
     for due in due {
         if app.clock.monotonic() >= until {
             return;
@@ -46,16 +54,16 @@ pub(crate) async fn look(app: &App, telegram: &Telegram, until: Instant) {
                 }
             },
             Some(Reminder::WantedChat(_)) => true,
-            Some(Reminder::ForeignChat(chat)) => match leaving(app, bot, chat, due.at).await {
-                Ok(Leaving::Now) => foreign(app, telegram, chat).await,
-                Ok(Leaving::Later) => false,
-                Ok(Leaving::CalledOff) => {
-                    info!(chat.id = %chat, bot.id = %bot, outcome = "foreign_chat_kept",
-                        "the bot stays in a chat that no setting names, since somebody with a role acted there");
-                    true
+            Some(Reminder::ForeignChat(_)) if !may_leave => false,
+            Some(Reminder::ForeignChat(chat)) => match foreign(app, telegram, chat, due.at).await {
+                Ok(end) => {
+                    may_leave = end != ForeignEnd::Waits;
+                    end == ForeignEnd::Settled
                 }
                 Err(fault) => {
                     failed(bot, &fault);
+                    // A wait may not be known, or not be stored.
+                    may_leave = false;
                     false
                 }
             },
@@ -154,27 +162,57 @@ async fn leaving(
     })
 }
 
-/// Leaves a chat that is none of ours; answers whether that is settled.
-async fn foreign(app: &App, telegram: &Telegram, chat: ChatId) -> bool {
+/// What became of a chat that may be none of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ForeignEnd {
+    /// It is left, or is one of ours, or the bot is not in it.
+    Settled,
+    /// It could not be left: the next tick tries again.
+    Later,
+    /// Telegram has the bot wait.
+    Waits,
+}
+
+/// Leaves a chat that is none of ours, by a reminder of this time, but in no wait. A wait that Telegram asks for is durable on return.
+async fn foreign(
+    app: &App,
+    telegram: &Telegram,
+    chat: ChatId,
+    at: Timestamp,
+) -> Result<ForeignEnd, StoreError> {
+    let bot = telegram.bot();
+    match leaving(app, bot, chat, at).await? {
+        Leaving::Now => {}
+        Leaving::Later => return Ok(ForeignEnd::Waits),
+        Leaving::CalledOff => {
+            info!(chat.id = %chat, bot.id = %bot, outcome = "foreign_chat_kept",
+                "the bot stays in a chat that no setting names, since somebody with a role acted there");
+            return Ok(ForeignEnd::Settled);
+        }
+    }
     let left = match is_ours(app, telegram, chat).await {
-        Ok(true) => return true,
+        Ok(true) => return Ok(ForeignEnd::Settled),
         Ok(false) => telegram.leave(chat).await,
         Err(failure) => Err(failure),
     };
-    match left {
-        Ok(()) => {
-            info!(chat.id = %chat, bot.id = %telegram.bot(), outcome = "foreign_chat_left",
-                "the bot left a chat that no setting names");
-            true
-        }
-        Err(failure) if is_passing(&failure) => {
-            warn!(chat.id = %chat, bot.id = %telegram.bot(), fault = failure.send_fault().as_str(),
-                "the bot can't leave a chat that no setting names, the next tick tries again: {}", chain(&failure));
-            false
-        }
-        // It was put out meanwhile, or the chat is gone.
-        Err(_) => true,
+    let Err(failure) = left else {
+        info!(chat.id = %chat, bot.id = %bot, outcome = "foreign_chat_left",
+            "the bot left a chat that no setting names");
+        return Ok(ForeignEnd::Settled);
+    };
+    let fault = failure.send_fault();
+    // It was put out meanwhile, or the chat is gone.
+    if !is_passing(&failure) {
+        return Ok(ForeignEnd::Settled);
     }
+    warn!(chat.id = %chat, bot.id = %bot, fault = fault.as_str(),
+        "the bot can't leave a chat that no setting names, a later tick tries again: {}", chain(&failure));
+    let SendFault::RateLimited { after } = fault else {
+        return Ok(ForeignEnd::Later);
+    };
+    let pause = Pause::new(after, app.clock.now());
+    app.limits.pause(bot, Paused::Chat(chat), pause).await?;
+    Ok(ForeignEnd::Waits)
 }
 
 /// Whether the chat is named by the settings of now, or one that they name has become it.

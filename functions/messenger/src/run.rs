@@ -14,6 +14,7 @@
 
 mod release;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::actor::bucket::ACTOR_RATE;
-use domain::id::{BotId, ChatId};
+use domain::id::BotId;
 use domain::lease::{ChatLease, LEASE, LEASE_RESERVE, Paused, RunEnd, WAIT_MAX};
 use domain::message::{MessageKey, MessageLane, MessageTask, Outbox, Step};
 use domain::retry::AfterFailure;
@@ -30,7 +31,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use runtime::telemetry::chain;
-use store::{FoundMessage, MalformedMessage, Marking, Released, StoreError, Taking};
+use store::{FoundMessage, ListedGroup, MalformedMessage, Marking, Released, StoreError, Taking};
 use telegram::Telegram;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -54,6 +55,8 @@ const LEAD: Duration = Duration::from_millis(30);
 const UNDER_WAY_MAX: usize = 64;
 /// How many tasks of a lane the first page shows.
 const PAGE: i32 = 25;
+/// How many groups are taken out of the list at one look.
+const UNLISTED_MAX: usize = 25;
 /// How many a further page shows: it is read because those before it must wait.
 const FURTHER_PAGE: i32 = 100;
 /// How often a bell that finds the lease held and then free tries again.
@@ -326,23 +329,36 @@ impl<'a> OutboxRun<'a> {
     async fn look(&mut self) -> Result<(), StoreError> {
         self.looked_at = self.app.clock.monotonic();
         let (app, bot) = (self.app, self.bot);
-        let groups: Vec<ChatId> = self.beside(app.messages.groups(bot)).await?;
-        let lanes: Vec<MessageLane> = MessageLane::private(bot)
-            .chain(groups.iter().map(|chat| MessageLane::Group(bot, *chat)))
-            .collect();
+        let groups: Vec<ListedGroup> = self.beside(app.messages.groups(bot)).await?;
+        let of_groups = groups
+            .iter()
+            .map(|group| MessageLane::Group(bot, group.chat));
+        let lanes: Vec<MessageLane> = MessageLane::private(bot).chain(of_groups).collect();
         let reads = lanes.into_iter().map(async |lane| {
             let page = app.messages.page(lane, None, PAGE).await?;
             Ok::<_, StoreError>((lane, page))
         });
         let pages = self.beside(try_join_all(reads)).await?;
         self.outbox.reset();
-        let mut malformed = Vec::new();
+        let (mut malformed, mut empty) = (Vec::new(), BTreeSet::new());
         for (lane, page) in pages {
+            if page.found.is_empty() {
+                empty.insert(lane);
+            }
             let (tasks, others) = page.split();
             self.outbox.add(lane, tasks);
             malformed.extend(others);
         }
-        self.set_aside(&malformed).await
+        self.set_aside(&malformed).await?;
+        // Each group that is listed costs a read at each look, and strangers can add the bot to many.
+        let now = app.clock.now();
+        let is_unused = |group: &ListedGroup| {
+            group.is_old(now) && empty.contains(&MessageLane::Group(bot, group.chat))
+        };
+        let unused = groups.into_iter().filter(is_unused).take(UNLISTED_MAX);
+        let unlisted = unused.map(|group| app.messages.unlist(bot, group, now));
+        self.beside(try_join_all(unlisted)).await?;
+        Ok(())
     }
 
     async fn read_on(&mut self, lane: MessageLane, after: &str) -> Result<(), StoreError> {

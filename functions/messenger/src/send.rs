@@ -92,11 +92,23 @@ pub(crate) async fn drop_expired(
         return Ok(SendEnd::Done);
     }
     // Its sender may have died over it.
-    match app.messages.begin(task, run).await? {
-        Begun::Ours(_) => settle::expired(app, task).await?,
-        Begun::Unknown => settle::unknown(app, task).await?,
-        Begun::Settled => app.messages.delete(&task.key()).await?,
+    match app.messages.begin(task, run).await {
+        Ok(Begun::Ours(_)) => settle::expired(app, task).await?,
+        Ok(Begun::Unknown) => settle::unknown(app, task).await?,
+        Ok(Begun::Settled) => app.messages.delete(&task.key()).await?,
+        Ok(Begun::Gone) => return without_record(app, task).await,
+        Err(fault @ StoreError::Malformed { .. }) => {
+            settle::park(app, task, "malformed", &chain(&fault)).await?;
+        }
+        Err(fault) => return Err(fault),
     }
+    Ok(SendEnd::Done)
+}
+
+/// A task has no message: nobody knows what it was to say, and met again it would end in the same way.
+async fn without_record(app: &App, task: &MessageTask) -> Result<SendEnd, StoreError> {
+    app.messages.delete(&task.key()).await?;
+    error!(message.id = %task.message, chat.id = %task.chat, fault = "poison", "a task has no message, it is deleted");
     Ok(SendEnd::Done)
 }
 
@@ -105,9 +117,7 @@ async fn open(sending: &Sending<'_>, task: &MessageTask) -> Result<Opened, Store
     let app = sending.app;
     if task.class.is_sent_again() {
         let Some(record) = app.messages.get(task.chat, &task.message).await? else {
-            app.messages.delete(&task.key()).await?;
-            error!(message.id = %task.message, chat.id = %task.chat, fault = "poison", "a task has no message, it is deleted");
-            return Ok(Opened::End(SendEnd::Done));
+            return without_record(app, task).await.map(Opened::End);
         };
         if record.state.is_settled() {
             return settled(app, task).await;
@@ -132,6 +142,7 @@ async fn open(sending: &Sending<'_>, task: &MessageTask) -> Result<Opened, Store
             Ok(Opened::End(SendEnd::Done))
         }
         Begun::Settled => settled(app, task).await,
+        Begun::Gone => without_record(app, task).await.map(Opened::End),
     }
 }
 
@@ -292,7 +303,7 @@ async fn wait(
 fn fault_of(message: &Message, failure: &TelegramError) -> SendFault {
     match message.content {
         Content::Call { .. } => failure.send_fault_of_actor(),
-        _ => failure.send_fault(),
+        _ => failure.send_fault().about(&message.content),
     }
 }
 
@@ -349,6 +360,7 @@ async fn failed(
         | SendFault::TopicClosed
         | SendFault::EditTargetGone
         | SendFault::NotCopyable
+        | SendFault::NotReactable
         | SendFault::Migrated(_)
         | SendFault::Refused => {}
     }

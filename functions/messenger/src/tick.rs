@@ -68,7 +68,7 @@ async fn of_bot(app: &App, telegram: &Telegram, until: Instant) -> Result<bool, 
         return Ok(false);
     }
     let groups = app.messages.groups(bot).await?.into_iter();
-    let groups = groups.map(|chat| MessageLane::Group(bot, chat));
+    let groups = groups.map(|group| MessageLane::Group(bot, group.chat));
     let lanes = MessageLane::private(bot).chain(groups);
     let due = try_join_all(lanes.map(async |lane| is_due(app, &lease, lane).await)).await?;
     if !due.contains(&true) {

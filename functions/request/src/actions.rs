@@ -81,7 +81,7 @@ pub(crate) async fn answer(
         let announcements = Announcement::invite_done(&invite).into_iter().chain(ended);
         announce(app, announcements).await?;
         info!(invite.id = %id, outcome = action.as_str(), is_repeated = !is_news, "a shop had a seat moved");
-        return Ok(json(StatusCode::OK, &app.view(invite)));
+        return Ok(json(StatusCode::OK, &app.view(invite).await));
     }
     let (invite, change) = if action == Action::Void {
         let detail =
@@ -107,7 +107,7 @@ pub(crate) async fn answer(
         app.bells.ring(invite.canonical_chat).await;
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
-    Ok(json(StatusCode::OK, &app.view(invite)))
+    Ok(json(StatusCode::OK, &app.view(invite).await))
 }
 
 /// Says what happened.

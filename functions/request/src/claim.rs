@@ -5,12 +5,16 @@
 //!     of a buyer whom the shop knows: with their seat, and the task that lets them in if they wait at the door
 //! ring the bell, queue the event           die here: the tick looks within a minute, the sweeper finds it pending
 //! ```
+//!
+//! In a chat that is not claimed a claim link stands beside the invite link, where one can be made; it is stored nowhere. A
+//! buyer whom the shop knows has claimed the request by its payment: that is written after it, since the payment is accepted
+//! whatever becomes of it, and whoever reports it again writes it then.
 
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, Claim};
 use domain::hook::Announcement;
-use domain::id::{ChatId, TelegramUserId};
+use domain::id::{ChatId, InviteLink, TelegramUserId};
 use domain::invite::Invite;
 use domain::join::Join;
 use domain::member::command::{SeatChange, SeatCommand};
@@ -65,6 +69,18 @@ impl Claims {
     pub(crate) fn serve(&self, canonical_chat: ChatId) -> bool {
         self.deliveries.is_claimed(canonical_chat)
     }
+
+    /// The claim link that stands beside the invite link of a request; nothing where none can be made.
+    pub(crate) async fn link_beside(&self, invite: &Invite, now: Timestamp) -> Option<InviteLink> {
+        self.links.beside(invite.claim_beside(), now).await
+    }
+
+    async fn can_bind_link(&self, invite: &Invite, person: TelegramUserId, now: Timestamp) -> bool {
+        invite
+            .telegram_user_id
+            .is_none_or(|joined| joined == person)
+            && self.links.front_if_known(now).await.is_some()
+    }
 }
 
 /// Accepts a request that has no record yet, for `person` if the shop knows them. On [`Claimable::New`] it is durable, and
@@ -113,8 +129,8 @@ pub(crate) async fn accept(
     Ok(Claimable::New(Box::new(done)))
 }
 
-/// A payment is repeated for `person`: its seat is theirs, or becomes so if nobody has claimed it. One that has moved since
-/// is whose it is by now.
+/// A payment is reported for `person`, and its record is there: its seat is theirs, or becomes so if nobody has claimed it.
+/// One that has moved since is whose it is by now.
 ///
 /// # Errors
 /// [`purchase::Rejection::TelegramUserConflict`] if somebody else has it.
@@ -128,23 +144,35 @@ pub(crate) async fn repeated(
     };
     for _ in 0..BIND_TRIES {
         let version = match (invite.claim_version, invite.bound_to) {
-            // It has an invite link, which its bot tells them.
-            (None, _) => return Ok(invite),
-            (Some(0), Some(holder)) if holder != person => {
+            // Of one with an invite link nothing is to be told but the link.
+            (None, Some(holder)) if holder == person => return Ok(invite),
+            (None | Some(0), Some(holder)) if holder != person => {
                 warn!(invite.id = %invite.request_id, outcome = "conflict", "one transaction, two people of Telegram");
                 return Err(purchase::Rejection::TelegramUserConflict.into());
             }
+            // Whoever joined has it. Without a bot that talks with people nobody could tell them anything, nor claim it.
+            (None, None)
+                if !app
+                    .claims
+                    .can_bind_link(&invite, person, app.clock.now())
+                    .await =>
+            {
+                return Ok(invite);
+            }
             // Nobody has claimed it, by whichever of its links.
-            (Some(version), None) => version,
+            (version, None) => version.unwrap_or_default(),
             // Also if it is theirs already: the first call may have died before it told of their join.
             (Some(version), Some(holder)) if holder == person && !invite.is_moving => version,
-            (Some(_), Some(_)) => return Ok(invite),
+            (_, Some(_)) => return Ok(invite),
         };
-        let claim = Claim {
-            request_id: invite.request_id,
-            version,
+        let binding = match invite.has_invite_link() {
+            true => Binding::Link(invite.request_id),
+            false => Binding::Claim(Claim {
+                request_id: invite.request_id,
+                version,
+            }),
         };
-        let is_bound = bind(app, person, &invite, Binding::Claim(claim)).await?;
+        let is_bound = bind(app, person, &invite, binding).await?;
         let found = app.invites.get(invite.request_id).await;
         invite = found.map_err(unavailable)?.ok_or(Rejection::Unavailable)?;
         if is_bound {
@@ -190,6 +218,8 @@ async fn bind(
         change.seat.presence,
         PresenceState::In | PresenceState::Exempt
     );
+    // Nobody is inside by an invite link that they have not used.
+    let is_inside = is_inside && !invite.has_invite_link();
     if let Some(link) = invite.invite_link.clone().filter(|_| is_inside) {
         let join = Join {
             chat: invite.chat,

@@ -13,6 +13,8 @@
 //! write the record, if it is still missing, and ring the bell, side by side
 //!                           the loser of a race answers the duplicate; without a bell, the tick looks within a minute
 //!       |
+//! bind it, if the shop knows its buyer     die here: the shop, which was not answered, reports the payment again
+//!       |
 //! announce it               die here: the shop, which was not answered, reports the payment again, and so is it announced
 //! ```
 //!
@@ -112,8 +114,9 @@ impl App {
         }
     }
 
-    fn view(&self, invite: Invite) -> InviteView {
-        InviteView::new(invite, self.public_url.as_ref())
+    async fn view(&self, invite: Invite) -> InviteView {
+        let beside = self.claims.link_beside(&invite, self.clock.now()).await;
+        InviteView::new(invite, beside, self.public_url.as_ref())
     }
 
     fn acting(&self) -> Acting<'_> {
@@ -141,6 +144,9 @@ struct Accepted {
     reissued: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_link: Option<InviteLink>,
+    /// What stands beside an invite link: it opens the bot, which tells whoever comes first the invite link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_link: Option<InviteLink>,
     /// The page of the claim link.
     #[serde(skip_serializing_if = "Option::is_none")]
     claim_page: Option<InviteLink>,
@@ -201,25 +207,18 @@ async fn accept(app: &App, request: &Request<Bytes>) -> Result<Accepted, Rejecti
         };
     }
     match pool::serve(app, purchase.canonical_chat(), &invite).await {
-        pool::Served::Done(invite) => {
-            tell(app, &invite, purchase.telegram_user_id).await;
-            return announced(app, &invite).await;
-        }
+        pool::Served::Done(invite) => return known_buyer(app, &purchase, *invite).await,
         pool::Served::Known(invite) => return answer_of(app, &purchase, *invite, now).await,
         pool::Served::Not => {}
     }
     let pool = purchase.canonical_chat();
-    let mint = Mint {
-        telegram_user_id: purchase.telegram_user_id,
-        ..Mint::of(&invite)
-    };
-    let task = Task::new(pool, Work::Mint(mint), now).traced(trace::header());
+    let task = Task::new(pool, Work::Mint(Mint::of(&invite)), now).traced(trace::header());
     app.tasks.put(&task).await.map_err(unavailable)?;
     // From here on the payment is accepted, whatever becomes of the rest.
     let created = app.invites.create(&invite, now.plus(app.retention));
     let (created, ()) = join(created, app.bells.ring(pool)).await;
     match created.map_err(unavailable)? {
-        Created::New => announced(app, &invite).await,
+        Created::New => known_buyer(app, &purchase, invite).await,
         Created::Existing(invite) => answer_of(app, &purchase, *invite, now).await,
     }
 }
@@ -232,16 +231,26 @@ async fn answer_of(
     now: Timestamp,
 ) -> Result<Accepted, Rejection> {
     if invite.is_of(purchase, now) {
-        let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
-        return announced(app, &invite).await;
+        return known_buyer(app, purchase, invite).await;
     }
     repeated(app, purchase, invite, now).await
+}
+
+/// Answers a payment that is new: whom the shop knows has its seat from now on, and is told its link if it is there.
+async fn known_buyer(
+    app: &App,
+    purchase: &Purchase,
+    invite: Invite,
+) -> Result<Accepted, Rejection> {
+    let invite = claim::repeated(app, invite, purchase.telegram_user_id).await?;
+    tell(app, &invite, purchase.telegram_user_id).await;
+    announced(app, &invite).await
 }
 
 /// Announces a payment that is new, and answers it.
 async fn announced(app: &App, invite: &Invite) -> Result<Accepted, Rejection> {
     announce(app, invite).await?;
-    Ok(accepted(app, invite))
+    Ok(accepted(app, invite).await)
 }
 
 /// Announces a payment, and its link if it has one. Of a repeat nothing is announced twice.
@@ -255,13 +264,14 @@ async fn announce(app: &App, invite: &Invite) -> Result<(), Rejection> {
 }
 
 /// Answers a payment that is new: with its link, if it has one already.
-fn accepted(app: &App, invite: &Invite) -> Accepted {
+async fn accepted(app: &App, invite: &Invite) -> Accepted {
     let request_id = invite.request_id;
     let (status, invite_link) = match (invite.status, &invite.invite_link) {
         (Status::Done, Some(link)) => ("done", Some(link.clone())),
         _ => ("queued", None),
     };
     info!(invite.id = %request_id, outcome = status, "request accepted");
+    let claim_link = app.claims.link_beside(invite, app.clock.now()).await;
     Accepted {
         ok: true,
         status,
@@ -269,7 +279,8 @@ fn accepted(app: &App, invite: &Invite) -> Accepted {
         duplicate: None,
         reissued: None,
         link_expires_at: invite.link_expires_at.filter(|_| invite_link.is_some()),
-        claim_page: invite.claim_page(app.public_url.as_ref()),
+        claim_page: invite.claim_page(claim_link.as_ref(), app.public_url.as_ref()),
+        claim_link,
         invite_link,
         voided_at: None,
     }
@@ -303,6 +314,7 @@ async fn repeated(
         Status::Failed => "failed",
     };
     info!(invite.id = %request_id, outcome = "duplicate", "request repeated");
+    let claim_link = app.claims.link_beside(&invite, now).await;
     Ok(Accepted {
         ok: true,
         status,
@@ -312,26 +324,19 @@ async fn repeated(
         link_expires_at: invite
             .link_expires_at
             .filter(|_| invite.invite_link.is_some()),
-        claim_page: invite.claim_page(app.public_url.as_ref()),
+        claim_page: invite.claim_page(claim_link.as_ref(), app.public_url.as_ref()),
+        claim_link,
         invite_link: invite.invite_link,
         voided_at: invite.voided_at,
     })
 }
 
-/// Has the bot tell an invite link to a buyer whom the shop knows; a claim link they have from the shop. Once,
-/// however often a payment is reported. What can't be told holds up no payment: the shop has the link.
+/// Has the bot tell an invite link to a buyer whom the shop knows and who has its seat; a claim link they have from the shop.
+/// Once, however often a payment is reported. What can't be told holds up no payment: the shop has the link.
 async fn tell(app: &App, invite: &Invite, person: Option<TelegramUserId>) {
-    let link = invite.invite_link.as_ref();
-    let link = link.filter(|_| invite.claim_version.is_none() && invite.waits_to_be_used());
-    let Some((person, link)) = person.zip(link) else {
+    let person = person.filter(|person| invite.bound_to == Some(*person));
+    let Some((person, told)) = person.zip(ToldLink::of(invite)) else {
         return;
-    };
-    let told = ToldLink {
-        request_id: invite.request_id,
-        created_at: invite.created_at,
-        link_version: invite.link_version,
-        link,
-        expires_at: invite.link_expires_at,
     };
     if let Err(fault) = app.link_teller.tell(person, told, app.clock.now()).await {
         warn!(invite.id = %invite.request_id, fault = "unavailable", "a link could not be told in private, the shop has it: {}", chain(&fault));

@@ -2,7 +2,7 @@
 
 use domain::id::ChatId;
 use runtime::telemetry::chain;
-use telegram::{Chat, Membership, TelegramError};
+use telegram::{Chat, Membership, PASSED_ON, TelegramError};
 
 use crate::check::{Check, patiently, todo_or};
 use crate::registration::Bot;
@@ -52,19 +52,23 @@ fn judge(chat: &Chat, own: &Membership) -> Check {
         .filter(|(has, _)| !has)
         .map(|(_, right)| right)
         .collect();
-    match lacks.is_empty() {
-        true => Check::ok(
-            WHAT,
-            "a private forum, and the front bot has its rights there",
-        ),
-        false => {
-            let says = format!(
-                "the front bot may not {}; give it that right among the chat's administrators",
-                lacks.join(", nor ")
-            );
-            Check::failed(WHAT, says)
-        }
+    if !lacks.is_empty() {
+        let says = format!(
+            "the front bot may not {}; give it that right among the chat's administrators",
+            lacks.join(", nor ")
+        );
+        return Check::failed(WHAT, says);
     }
+    if !chat.allows_reaction(PASSED_ON) {
+        let says = format!(
+            "operators do not see that an answer was passed on: allow the reaction {PASSED_ON} in the chat's settings"
+        );
+        return Check::warning(WHAT, says);
+    }
+    Check::ok(
+        WHAT,
+        "a private forum, and the front bot has its rights there",
+    )
 }
 
 #[cfg(test)]
@@ -91,6 +95,17 @@ mod tests {
             judge(&chat, &own)
         };
         assert_eq!(judged(json!({}), json!({})).status, CheckStatus::Ok);
+        for (allowed, expected) in [
+            (json!([]), CheckStatus::Warning),
+            (
+                json!([{"type": "emoji", "emoji": "🔥"}, {"type": "custom_emoji", "custom_emoji_id": "5"}]),
+                CheckStatus::Warning,
+            ),
+            (json!([{"type": "emoji", "emoji": "👌"}]), CheckStatus::Ok),
+        ] {
+            let check = judged(json!({"available_reactions": allowed}), json!({}));
+            assert_eq!(check.status, expected, "{check:?}");
+        }
         for (chat, own, words) in [
             (json!({"is_forum": false}), json!({}), "has no topics"),
             (json!({"type": "group"}), json!({}), "has no topics"),

@@ -3,7 +3,7 @@
 mod exports;
 
 use bytes::Bytes;
-use domain::claim::PublicUrl;
+use domain::claim::{ChatDeliveries, PublicUrl};
 use domain::id::RequestId;
 use domain::invite::Invite;
 use http::{Request, Response, StatusCode};
@@ -15,7 +15,7 @@ use runtime::response::{Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use runtime::view::InviteView;
-use store::{Invites, Jobs};
+use store::{ClaimLinks, Invites, Jobs};
 use tracing::{error, info};
 
 /// What the handler needs.
@@ -24,6 +24,7 @@ pub struct App {
     invites: Invites,
     jobs: Jobs,
     clock: Clock,
+    claim_links: ClaimLinks,
     public_url: Option<PublicUrl>,
 }
 
@@ -36,6 +37,7 @@ impl App {
             invites: Invites::from_env(aws.dynamodb(), env),
             jobs: Jobs::from_env(aws.dynamodb(), env),
             clock,
+            claim_links: ClaimLinks::from_env(env, &ChatDeliveries::default(), &aws),
             public_url: settings::public_url(env),
         }
     }
@@ -48,7 +50,10 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     }
     match find(app, &request).await {
         Ok(invite) => {
-            let view = InviteView::new(invite, app.public_url.as_ref());
+            let beside = app
+                .claim_links
+                .beside(invite.claim_beside(), app.clock.now());
+            let view = InviteView::new(invite, beside.await, app.public_url.as_ref());
             json(StatusCode::OK, &view)
         }
         Err(rejection) => {

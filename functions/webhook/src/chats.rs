@@ -46,6 +46,7 @@ pub(crate) async fn learn(app: &App, kind: &UpdateKind) -> Result<(), Failure> {
         UpdateKind::Member(change) => change.chat(),
         UpdateKind::JoinRequest(request) => Some(request.chat),
         UpdateKind::Bot(membership) => Some(membership.chat).filter(|_| !membership.is_private),
+        UpdateKind::Group(message) => Some(message.chat),
         _ => None,
     };
     let Some(chat) = chat.filter(|chat| !app.is_ours(*chat) && app.operator_chat != Some(*chat))

@@ -6,6 +6,7 @@
 //!              a task that lets them in      die before it: Telegram sends the update again
 //! announce it                               die here: as above
 //! put the message with the way in           die here: as above; the request is bound, to the same person
+//!     of an invite link as in the module `links`
 //! ring both bells                           die here: as above; the ticks look within a minute
 //! ```
 //!
@@ -69,10 +70,16 @@ impl Conversation<'_> {
 
     async fn claimed(&self, invite: &Invite, change: &SeatChange) -> Result<(), Failure> {
         let chat = invite.canonical_chat;
-        if invite.is_ended_in(&change.seat) && !change.seat.is_admitted(self.app.clock.now()) {
+        // By its link nothing else lets them in.
+        let has_another =
+            !invite.has_invite_link() && change.seat.is_admitted(self.app.clock.now());
+        if invite.is_ended_in(&change.seat) && !has_another {
             return self.say_ended(invite).await;
         }
         self.bound(self.person(), invite, change).await?;
+        if invite.has_invite_link() {
+            return self.hand_over(invite).await;
+        }
         let Some(info) = self.app.chat_infos.get(chat).await? else {
             error!(invite.id = %invite.request_id, chat.id = %chat, fault = "configuration",
                 "a claimed chat has no request link, so its buyers can't come in: run setup again");
@@ -179,6 +186,7 @@ impl Conversation<'_> {
                 holder,
             },
             None if invite.is_stolen => Binding::TakeBack(claim),
+            None if invite.has_invite_link() => Binding::Link(invite.request_id),
             None => Binding::Claim(claim),
         };
         let written = app.seats.bind(

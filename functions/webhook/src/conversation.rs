@@ -3,9 +3,11 @@
 use domain::button::ButtonData;
 use domain::command::{CommandPlace, Role, nearest};
 use domain::id::{ChatId, TelegramUserId};
+use domain::invite::Invite;
 use domain::member::Seat;
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake, Person, Reachable};
+use domain::texts::html::{MESSAGE_UNITS, cut};
 use domain::texts::{AccessLine, Date, Label, LabelName, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
@@ -130,12 +132,11 @@ impl<'a> Conversation<'a> {
 
     /// The way into each chat that the person may be in, which is how a lost one is found again; without one, `otherwise`.
     pub(crate) async fn show_seats(&self, otherwise: Text<'_>) -> Result<(), Failure> {
-        let seats = self.seats_of(self.person()).await?;
-        if seats.is_empty() {
+        let (seats, links) = self.seats_of(self.person()).await?;
+        let ways = self.ways_in(self.person(), &seats, links, self.language);
+        let Some((html, mut buttons)) = ways.await? else {
             return self.answer(otherwise).await;
-        }
-        let now = self.app.clock.now();
-        let (html, mut buttons) = ways_in(&seats, now, self.language);
+        };
         buttons.extend(self.moves(&seats).await?);
         buttons.push(self.button(&Label::LostLink, ButtonData::LostLink));
         self.say(Class::Reply, html, buttons).await
@@ -172,11 +173,11 @@ impl<'a> Conversation<'a> {
         person: TelegramUserId,
         language: Language,
     ) -> Result<bool, Failure> {
-        let seats = self.seats_of(person).await?;
-        if seats.is_empty() {
+        let (seats, links) = self.seats_of(person).await?;
+        let ways = self.ways_in(person, &seats, links, language).await?;
+        let Some((html, buttons)) = ways else {
             return Ok(false);
-        }
-        let (html, buttons) = ways_in(&seats, self.app.clock.now(), language);
+        };
         say_aside(self.app, self.cause, ChatId(person.0), html, buttons).await?;
         Ok(true)
     }
@@ -187,21 +188,43 @@ impl<'a> Conversation<'a> {
         Ok(info.map_or_else(|| canonical.to_string(), |info| info.title))
     }
 
-    /// The chats that a person may be in now, with their seats.
-    pub(crate) async fn seats_of(
+    /// The claimed chats that a person may be in now, with their seats, and the requests that let them into others, by
+    /// invite links.
+    async fn seats_of(
         &self,
         person: TelegramUserId,
-    ) -> Result<Vec<(ChatInfo, Seat)>, Failure> {
+    ) -> Result<(Vec<(ChatInfo, Seat)>, Vec<Invite>), Failure> {
         let now = self.app.clock.now();
         let mut seats = self.app.seats.of(person).await?;
         seats.retain(|seat| seat.is_admitted(now));
+        let links = self.by_link(&seats).await?;
+        seats.retain(|seat| self.app.deliveries.is_claimed(seat.chat));
         let mut infos = Vec::new();
         for seat in seats {
             if let Some(info) = self.app.chat_infos.get(seat.chat).await? {
                 infos.push((info, seat));
             }
         }
-        Ok(infos)
+        Ok((infos, links))
+    }
+
+    /// What a person is told of the ways in, with a button for each; nothing if they have none.
+    async fn ways_in(
+        &self,
+        person: TelegramUserId,
+        seats: &[(ChatInfo, Seat)],
+        links: Vec<Invite>,
+        language: Language,
+    ) -> Result<Option<(String, Vec<Vec<Button>>)>, Failure> {
+        let (list, mut buttons) = ways_in(seats, self.app.clock.now(), language);
+        let mut parts: Vec<String> = (!seats.is_empty()).then_some(list).into_iter().collect();
+        for invite in links {
+            let shown = self.shown(person, invite, language).await?;
+            parts.push(shown.html);
+            buttons.extend(shown.button.map(|button| vec![button]));
+        }
+        let html = cut(&parts.join("\n\n"), MESSAGE_UNITS);
+        Ok((!parts.is_empty()).then_some((html, buttons)))
     }
 
     /// The button by which an entitled person asks to be let in, or opens the chat that they are in.

@@ -196,14 +196,15 @@ pub(crate) async fn is_request_link(
 }
 
 /// Somebody came in by a link that was handed out before the chat was claimed: what its request grants is in their seat, as
-/// if they had claimed it. One that was ended after this join stays so.
+/// if they had claimed it; not if somebody else has. One that was ended after this join stays so.
 pub(crate) async fn joined_by_link(
     app: &App,
     join: &Join,
     chat: ChatId,
     invite: &Invite,
 ) -> Result<(), Failure> {
-    if invite.voided_at.is_some() || !app.deliveries.is_claimed(chat) {
+    let is_anothers = invite.bound_to.is_some_and(|holder| holder != join.person);
+    if invite.voided_at.is_some() || is_anothers || !app.deliveries.is_claimed(chat) {
         return Ok(());
     }
     let (id, now) = (
@@ -237,7 +238,7 @@ pub(crate) async fn joined_by_link(
     Ok(())
 }
 
-/// Who came in by such a link has left: it gives no way back, since its shop may have it replaced.
+/// Who came in by such a link has left: it gives no way back, since its shop may have it replaced. Whoever claimed it has it.
 pub(crate) async fn left_by_link(
     app: &App,
     presence: &Presence,
@@ -246,7 +247,9 @@ pub(crate) async fn left_by_link(
 ) -> Result<(), Failure> {
     let invite = app.invites.get(id).await?;
     let left = invite.filter(|invite| {
-        invite.claim_version.is_none() && invite.telegram_user_id == Some(presence.person)
+        invite.has_invite_link()
+            && invite.bound_to.is_none()
+            && invite.telegram_user_id == Some(presence.person)
     });
     let Some(at) = left.and_then(|invite| invite.left_at) else {
         return Ok(());

@@ -5,6 +5,7 @@
 //! put the revocation              die here: as above; the same join is the same task
 //! put the member                  die here: as above; it is how a leave, which names no link, finds its request
 //! write the seat                  die here: as above; only in a claimed chat, of a link that was handed out before it was
+//! report it                       die here: as above; if somebody else has claimed the request
 //! queue the event                 die here: as above; the event is known by its id, and pending
 //! ```
 //!
@@ -258,6 +259,17 @@ async fn revoke_successor(
     }
 }
 
+/// Somebody has claimed the request, and somebody else came in by its link. That is for people to decide: the link was the
+/// shop's to give away.
+async fn report_stranger(app: &App, join: &Join, invite: &Invite) -> Result<(), Failure> {
+    if invite.bound_to.is_none_or(|holder| holder == join.person) {
+        return Ok(());
+    }
+    warn!(invite.id = %invite.request_id, chat.id = %join.chat, telegram.user = %join.person, outcome = "conflict",
+        "somebody joined by the invite link of a seat that somebody else has claimed");
+    announce::conflict(app, invite, join.person, join.at).await
+}
+
 async fn queue_consequences(
     app: &App,
     join: &Join,
@@ -266,6 +278,7 @@ async fn queue_consequences(
 ) -> Result<(), Failure> {
     revoke(app, join, link, Some(invite.request_id)).await?;
     revoke_successor(app, join, link, invite).await?;
+    report_stranger(app, join, invite).await?;
     if invite.telegram_user_id == Some(join.person) {
         let now = app.clock.now();
         // As long as the record: what would be found later would have no request.

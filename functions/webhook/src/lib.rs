@@ -14,6 +14,7 @@ mod door;
 mod feed;
 mod inbox;
 mod joins;
+mod links;
 mod moves;
 mod presses;
 mod relay;
@@ -48,8 +49,8 @@ use store::acting::Acting;
 use store::queue::{Bells, MessageBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
-    Links, Messages, People, RateLimits, RelayMap, Reminders, Seats, StoreError, Tasks, Topics,
-    UpdateKey, Updates,
+    LinkTeller, Links, Messages, People, RateLimits, RelayMap, Reminders, Seats, StoreError, Tasks,
+    Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, info, warn};
 
@@ -72,6 +73,7 @@ pub struct App {
     deliveries: ChatDeliveries,
     claim_keys: ClaimKeys,
     claim_links: ClaimLinks,
+    link_teller: LinkTeller,
     rebinds_max: u32,
     link_base: String,
     bots: BotInfos,
@@ -114,6 +116,7 @@ impl App {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
             claim_links: ClaimLinks::from_env(env, &deliveries, &aws),
+            link_teller: LinkTeller::from_env(env, &aws),
             rebinds_max: settings::rebinds_max(env),
             link_base: settings::telegram_link_base(env),
             deliveries,
@@ -353,8 +356,9 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
             return Rejection::Unavailable.answer();
         }
     };
+    // Strangers can add the bot to any group: there it says nothing.
     if let UpdateKind::Group(message) = &update.kind
-        && !commands::is_for_us(message, &front)
+        && !(app.is_ours(message.chat) && commands::is_for_us(message, &front))
     {
         return Handled::from(UpdateOutcome::Ignored).answer();
     }
@@ -368,7 +372,7 @@ async fn claimed(app: &App, bot: Option<BotId>, update: Update, body: &Bytes) ->
 impl App {
     /// Whether the bot talks with people.
     fn talks(&self) -> bool {
-        self.deliveries.has_claims() || self.operator_chat.is_some()
+        self.deliveries.has_claims() || self.claim_keys.can_sign() || self.operator_chat.is_some()
     }
 
     fn acting(&self) -> Acting<'_> {

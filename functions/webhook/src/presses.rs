@@ -1,13 +1,14 @@
 //! What a tap on a button of ours does. Telegram is answered in the same breath, so that the button stops waiting.
 
 use domain::button::{ButtonData, OUR_MARK};
+use domain::claim::is_disputed_again;
 use domain::id::RequestId;
 use domain::person::{Counted, Intake};
 use domain::texts::{Code, Text};
 use domain::update::ButtonPress;
 use serde_json::{Value, json};
 use store::FrontBot;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::commands::{buyer, end, privacy};
 use crate::conversation::{Conversation, Sight};
@@ -80,7 +81,7 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
                 .say(domain::message::Class::Reply, html, Vec::new())
                 .await
         }
-        ButtonData::OtherAccount(_) => conversation.answer(Text::ClaimTakenOther).await,
+        ButtonData::OtherAccount(request) => other_account(conversation, request).await,
         ButtonData::NotMe(request) => not_me(conversation, request).await,
         ButtonData::AnotherAccount(request) => moves::ask(conversation, request).await,
         ButtonData::Move { request, version } => {
@@ -135,13 +136,23 @@ async fn tell_operators(
     relay::note(app, cause, author, &conversation.who.name, &html).await
 }
 
+/// Another account of this person has the seat.
+async fn other_account(conversation: &Conversation<'_>, request: RequestId) -> Result<(), Failure> {
+    let invite = conversation.app.invites.get(request).await?;
+    let text = match invite.is_some_and(|invite| invite.has_invite_link()) {
+        true => Text::LinkTakenOther,
+        false => Text::ClaimTakenOther,
+    };
+    conversation.answer(text).await
+}
+
 /// Somebody else has the seat that this person says they paid for: a person must look.
 async fn not_me(conversation: &Conversation<'_>, request: RequestId) -> Result<(), Failure> {
     let invite = conversation.app.invites.get(request).await?;
     // The button can be made up.
     let is_taken = invite.is_some_and(|invite| {
         invite
-            .bound_to
+            .holder()
             .is_some_and(|holder| holder != conversation.person())
     });
     if !is_taken {
@@ -149,6 +160,12 @@ async fn not_me(conversation: &Conversation<'_>, request: RequestId) -> Result<(
     }
     warn!(invite.id = %request, telegram.user = %conversation.person(), outcome = "conflict",
         "a person says that somebody else has claimed the seat that they paid for; look at the request and ask its shop");
+    let at = conversation.cause.at;
+    let times = conversation.app.invites.note_dispute(request, at).await?;
+    if is_disputed_again(&times, at) {
+        error!(invite.id = %request, fault = "seat_disputed",
+            "for the second time within a day a person says that somebody else has claimed the seat that they paid for");
+    }
     tell_operators(conversation, request).await?;
     conversation.answer(Text::ClaimTakenNotMe).await
 }

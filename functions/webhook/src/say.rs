@@ -141,12 +141,11 @@ pub(crate) async fn say_missed(app: &App, cause: Cause) -> Result<(), Failure> {
         .into_iter()
         .map(|record| (record.message, record.state))
         .collect();
-    let missed = missed(&newest);
+    let missed = missed(&newest, cause.at);
     for message in &missed {
         let again = Message {
             id: message.id.again(cause.at),
             not_before: None,
-            not_after: None,
             ..(*message).clone()
         };
         app.messages.put(&again, app.clock.now()).await?;

@@ -7,7 +7,7 @@
 //! settle DONE            die here: the task finds the request DONE with its event pending, and queues it
 //! queue the event        die here: as above, and the event is known by its id
 //! announce it            die here: as above, and so is what is announced
-//! tell a buyer whom the shop knows, in private      die here: as above, and the message is known by request and version
+//! tell whoever has claimed it, in private      die here: as above, and the message is known by request and version
 //! delete the task
 //! ```
 //!
@@ -34,27 +34,17 @@ pub(crate) async fn run(call: &Call<'_>, task: &Task, mint: &Mint) -> Result<Tas
     let step = record
         .as_ref()
         .map_or(MintStep::Make, |invite| invite.mint_step(mint.link_version));
-    // The record says whose request it is, and not the task, whose report may have died between task and record.
-    let of_record = record.as_ref().map(|invite| mint.as_of(invite));
+    // The record says whose request it is, and not the task, whose report may have died between task and record: of two
+    // buyers who report one transaction one is refused.
+    let of_record = record.as_ref().map(Mint::of);
     let mint = of_record.as_ref().unwrap_or(mint);
     match (step, &record) {
         (MintStep::Make, _) => make(call, task, mint, record.as_ref()).await,
         (MintStep::HandedOut, Some(invite)) => {
             send_pending(app, invite).await;
             announce_done(app, id, Some(invite)).await?;
-            if let Some(link) = invite
-                .invite_link
-                .as_ref()
-                .filter(|_| invite.waits_to_be_used())
-            {
-                let told = ToldLink {
-                    request_id: id,
-                    created_at: invite.created_at,
-                    link_version: invite.link_version,
-                    link,
-                    expires_at: invite.link_expires_at,
-                };
-                tell(app, mint, Some(invite), told).await?;
+            if let Some((person, told)) = invite.bound_to.zip(ToldLink::of(invite)) {
+                app.link_teller.tell(person, told, app.clock.now()).await?;
             }
             info!(invite.id = %id, outcome = "duplicate", "the link was handed out before");
             done(app, task).await
@@ -126,27 +116,6 @@ async fn note_reason(app: &App, record: Option<&Invite>, failure: &TelegramError
     }
 }
 
-/// Tells a link to the buyer of its mint, if the shop knows them. Without a record, `record`, when the mint was begun,
-/// another buyer's may have been written meanwhile.
-async fn tell(
-    app: &App,
-    mint: &Mint,
-    record: Option<&Invite>,
-    told: ToldLink<'_>,
-) -> Result<(), StoreError> {
-    let Some(mut person) = mint.telegram_user_id else {
-        return Ok(());
-    };
-    if record.is_none() {
-        let written = app.invites.get(mint.request_id).await?;
-        match written.and_then(|invite| mint.as_of(&invite).telegram_user_id) {
-            Some(known) => person = known,
-            None => return Ok(()),
-        }
-    }
-    app.link_teller.tell(person, told, app.clock.now()).await
-}
-
 /// Stores the link and hands it out, unless the request wants another one by now.
 async fn hand_out(
     call: &Call<'_>,
@@ -180,7 +149,7 @@ async fn hand_out(
         .settle(minted, &link, link_expires_at, now)
         .await?;
     match settled {
-        Settled::HandedOut => {
+        Settled::HandedOut(bound_to) => {
             let event = domain::event::Event::link_created(
                 id,
                 &mint.user_id,
@@ -191,14 +160,17 @@ async fn hand_out(
             send(app, event.of_version(mint.link_version)).await;
             announce_done(app, id, None).await?;
             let accepted_at = record.map_or(task.created_at, |invite| invite.created_at);
-            let told = ToldLink {
-                request_id: id,
-                created_at: accepted_at,
-                link_version: mint.link_version,
-                link: &link,
-                expires_at: Some(link_expires_at),
-            };
-            tell(app, mint, record, told).await?;
+            // Whoever claims it from now on is answered with it.
+            if let Some(person) = bound_to {
+                let told = ToldLink {
+                    request_id: id,
+                    created_at: accepted_at,
+                    link_version: mint.link_version,
+                    link: &link,
+                    expires_at: Some(link_expires_at),
+                };
+                app.link_teller.tell(person, told, now).await?;
+            }
             info!(invite.id = %id, chat.id = %minted.chat, task.attempt = minted.attempts, outcome = "done",
                 waited_ms = u64::try_from(now.since(accepted_at).as_millis()).unwrap_or(u64::MAX), "link handed out");
             done(app, task).await

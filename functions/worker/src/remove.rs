@@ -162,7 +162,8 @@ async fn paid_by_link(call: &Call<'_>, seat: &Seat) -> Result<Option<SeatCommand
             && invite.joined_at.is_some()
             && invite.left_at.is_none()
             && invite.voided_at.is_none()
-            && invite.claim_version.is_none()
+            && invite.has_invite_link()
+            && invite.holder() == Some(seat.person)
     });
     Ok(invite.map(|invite| SeatCommand::Bind {
         request,

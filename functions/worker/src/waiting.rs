@@ -143,7 +143,6 @@ mod tests {
             user_id: "u".to_owned(),
             transaction_id: "T".to_owned(),
             link_version: 0,
-            telegram_user_id: None,
         };
         let mint = Task::new(CHAT, Work::Mint(mint), at(1));
         // As they lie in several lanes.

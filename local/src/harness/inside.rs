@@ -97,7 +97,6 @@ impl TestStack {
             user_id: format!("u{number}"),
             transaction_id: format!("T{number}"),
             link_version: 0,
-            telegram_user_id: None,
         };
         let at = Timestamp::from_ms(1_767_225_600_000);
         let task = Task::new(ChatId(self.chat_id), Work::Mint(mint), at);

@@ -11,6 +11,7 @@ mod abuse;
 mod access;
 mod actors;
 mod bad_input;
+mod claim_beside;
 mod claim_links;
 mod claim_page;
 mod commands;

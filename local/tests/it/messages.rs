@@ -1,5 +1,7 @@
 //! Messages of the bot to people and groups: each arrives, in its turn, and no more often than it may.
 
+mod records;
+
 use std::time::Duration;
 
 use domain::id::{BotId, ChatId};

@@ -100,7 +100,6 @@ async fn one_payment_is_followed_through_the_queues_to_telegram() {
             user_id: format!("u{n}"),
             transaction_id: format!("T{n}"),
             link_version: 0,
-            telegram_user_id: None,
         };
         let now = Timestamp::from_ms(stack.clock.now_ms());
         let task = Task::new(ChatId(stack.chat_id), Work::Mint(mint), now);

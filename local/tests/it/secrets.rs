@@ -234,7 +234,6 @@ async fn the_functions_write_no_secret_and_no_link_when_all_goes_well_and_when_n
             user_id: "buyer@example.com".to_owned(),
             transaction_id: format!("{RAW}-{n}"),
             link_version: 0,
-            telegram_user_id: None,
         };
         let task = Task::new(ChatId(stack.chat_id), Work::Mint(mint), now);
         stack.put(&task).await;

@@ -100,7 +100,10 @@ async fn invite(
         attempts: 1,
     };
     let settled = invites.settle(&minted, &link, expires, now).await?;
-    anyhow::ensure!(settled == Settled::HandedOut, "the invite {name} was lost");
+    anyhow::ensure!(
+        settled == Settled::HandedOut(None),
+        "the invite {name} was lost"
+    );
     let event = Event::link_created(id, &mint.user_id, &mint.transaction_id, &link, now);
     Ok(Seeded { id, link, event })
 }
@@ -135,6 +138,5 @@ fn mint(id: RequestId, purchase: &Purchase) -> Mint {
         user_id: purchase.user_id.clone(),
         transaction_id: purchase.transaction_id.clone(),
         link_version: 0,
-        telegram_user_id: None,
     }
 }

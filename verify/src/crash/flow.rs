@@ -47,6 +47,7 @@ pub enum Flow {
     Tick,
     Sweeper,
     Claim,
+    ClaimBeside,
     Move,
     Relay,
     Topic,
@@ -56,7 +57,7 @@ pub enum Flow {
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -86,6 +87,7 @@ impl Flow {
         Self::Tick,
         Self::Sweeper,
         Self::Claim,
+        Self::ClaimBeside,
         Self::Move,
         Self::Relay,
         Self::Topic,
@@ -126,6 +128,7 @@ impl Flow {
             Self::Tick => "tick",
             Self::Sweeper => "sweeper",
             Self::Claim => "claim",
+            Self::ClaimBeside => "claim-beside",
             Self::Move => "move",
             Self::Relay => "relay",
             Self::Topic => "topic",
@@ -167,7 +170,7 @@ impl Flow {
             Self::Reissued => &["admin", "worker"],
             Self::Restored => &["webhook", "worker"],
             Self::Sweeper => &["sweeper"],
-            Self::Claim => &["request", "webhook", "worker"],
+            Self::Claim | Self::ClaimBeside => &["request", "webhook", "worker"],
             Self::Move => &["admin", "webhook", "worker"],
             Self::Relay => &["webhook", "messenger"],
             Self::Topic => &["messenger"],
@@ -202,6 +205,7 @@ impl Flow {
                 ("JOIN_REQUEST_HOLD_SEC", "60"),
                 ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
             ],
+            Self::ClaimBeside => &[("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01")],
             Self::Relay | Self::Topic => &[("OPERATOR_CHAT_ID", DESK_ID)],
             _ => &[],
         };

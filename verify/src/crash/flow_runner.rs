@@ -128,15 +128,20 @@ impl FlowRunner {
 
     /// Asks every second until the request has its link.
     pub(super) async fn link_of(&self, payment: &Payment) -> anyhow::Result<String> {
+        self.answered(payment, "inviteLink").await
+    }
+
+    /// A link that the shop is answered when it reports a payment again, sooner or later.
+    pub(super) async fn answered(&self, payment: &Payment, name: &str) -> anyhow::Result<String> {
         for _ in 0..LOOKS {
             if let Some(reply) = self.report(payment).await
-                && let Some(link) = reply.body["inviteLink"].as_str()
+                && let Some(link) = reply.body[name].as_str()
             {
                 return Ok(link.to_owned());
             }
             self.world.wait(Duration::from_secs(1)).await;
         }
-        anyhow::bail!("there is no link for {}", payment.body)
+        anyhow::bail!("there is no {name} for {}", payment.body)
     }
 
     /// A customer joins by a link that works.

@@ -66,6 +66,7 @@ impl FlowRunner {
             Flow::Tick => return self.run_tick(&payments[0]).await,
             Flow::Sweeper => return self.run_sweeper(&payments[0]).await,
             Flow::Claim => return self.run_claim(&payments[0]).await,
+            Flow::ClaimBeside => return self.run_claim_beside(&payments[0]).await,
             Flow::Move => return self.run_move(&payments[0]).await,
             Flow::Relay => return self.run_relay().await,
             Flow::Topic => return self.run_topic().await,
@@ -136,6 +137,32 @@ impl FlowRunner {
         }
         // The request of whoever came second is declined a minute later.
         self.world.wait(Duration::from_secs(130)).await;
+        self.quiet().await
+    }
+
+    /// A payment of a chat that is not claimed is claimed by one of two before its link is made, and they join by it.
+    async fn run_claim_beside(&self, payment: &Payment) -> anyhow::Result<()> {
+        let world = &self.world;
+        self.call_sites.open();
+        self.sell(payment).await?;
+        let link = self.answered(payment, "claimLink").await?;
+        let people = [1000, 1001];
+        for person in people {
+            world.claim(&link, person)?;
+        }
+        self.run_until_told().await?;
+        let link = self.link_of(payment).await?;
+        let told = |person| {
+            let ways = world.messages_to(person).into_iter();
+            let ways = ways.flat_map(|message| message.buttons.into_iter().flatten());
+            ways.filter(|button| button.url.as_ref() == Some(&link))
+                .count()
+        };
+        let [one, other] = people.map(told);
+        let is_once = (one + other == 1) || (self.is_disturbed() && one + other > 1);
+        let is_right = is_once && (one == 0) != (other == 0);
+        anyhow::ensure!(is_right, "the link was told {one} and {other} times");
+        self.join(&link, if one > 0 { people[0] } else { people[1] })?;
         self.quiet().await
     }
 

@@ -19,19 +19,20 @@ impl World {
             .is_some_and(|kind| kind == "claim")
     }
 
-    /// Whether people can write to operators.
-    fn has_desk(&self) -> bool {
-        self.env.contains_key("OPERATOR_CHAT_ID")
+    /// Whether the first bot talks with people.
+    fn talks(&self) -> bool {
+        let asks_for_it = ["OPERATOR_CHAT_ID", "CLAIM_KEY"];
+        self.is_claimed() || asks_for_it.iter().any(|name| self.env.contains_key(*name))
     }
 
     /// The kinds of update that the webhook of the bot at this place gets.
     pub(super) fn allowed_updates(&self, place: usize) -> &'static [&'static str] {
-        telegram::allowed_updates(self.is_claimed() || self.has_desk(), place)
+        telegram::allowed_updates(self.talks(), place)
     }
 
     /// Writes the name of the front bot, and makes the request link of each chat.
     pub(super) async fn make_claims_ready(&self) -> anyhow::Result<()> {
-        if !self.is_claimed() && !self.has_desk() {
+        if !self.talks() {
             return Ok(());
         }
         let mut env = env_of(&self.env).on(super::past_the_wire(&self.aws));

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::super::button::OUR_MARK;
-use super::super::claim;
+use super::super::claim::{self, with_invite_links_masked};
 use super::super::id::{ChatId, hex};
 
 /// Whom an update may concern.
@@ -78,8 +78,16 @@ const MADE_BY_TELEGRAM: [&str; 4] = [
     "provider_payment_charge_id",
 ];
 
-/// What an update is about, if it may stand in the feed. Our own buttons, whatever has a claim link anywhere in it and
-/// messages that bots send do not.
+/// Fields of a message that bring along what stands in another one.
+const OF_OTHER_MESSAGES: [&str; 4] = [
+    "reply_to_message",
+    "quote",
+    "external_reply",
+    "pinned_message",
+];
+
+/// What an update is about, if it may stand in the feed. Our own buttons, whatever has a claim link anywhere in it, messages
+/// that bots send and places on which a live location moves do not.
 #[must_use]
 pub fn read(update: &Value) -> Option<FeedSubject> {
     let kind = KINDS.into_iter().find(|kind| update[*kind].is_object())?;
@@ -89,6 +97,7 @@ pub fn read(update: &Value) -> Option<FeedSubject> {
         return None;
     }
     let (topic, pressed) = match kind {
+        "edited_message" if is_of_live_location(content) => return None,
         "message" | "edited_message" => (of_message(content)?, None),
         "callback_query" => {
             let is_own = content["data"]
@@ -155,8 +164,15 @@ fn may_show_claim(value: &Value) -> bool {
     }
 }
 
-/// An update as actors see it: without the invite link by which somebody joins, which lets others in too. In its place
-/// stands `…`, since libraries want the field.
+/// Whether an edited message is a live location that has moved: its phone reports that every few seconds, for up to days.
+fn is_of_live_location(message: &Value) -> bool {
+    let has = |field: &str| !message[field].is_null();
+    has("location") && !has("text") && !has("caption")
+}
+
+/// An update as actors see it: without the invite link by which somebody joins, which lets others in too, and without those
+/// in what a message answers, quotes or pins, which may be what a buyer was given. `…` stands in their place, since libraries
+/// want the field, and as long as they were, since entities name places in texts.
 #[must_use]
 pub fn shown(mut update: Value) -> Value {
     for kind in ["chat_member", "chat_join_request"] {
@@ -164,7 +180,29 @@ pub fn shown(mut update: Value) -> Value {
             *link = "…".into();
         }
     }
+    mask_links(&mut update, false);
     update
+}
+
+/// Masks the invite links in all that other messages bring along; `is_of_other` says that this is such.
+fn mask_links(value: &mut Value, is_of_other: bool) {
+    match value {
+        Value::String(text) if is_of_other => *text = with_invite_links_masked(text),
+        Value::Array(values) => {
+            for value in values {
+                mask_links(value, is_of_other);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = name.as_str();
+                if !MADE_BY_TELEGRAM.contains(&name) {
+                    mask_links(value, is_of_other || OF_OTHER_MESSAGES.contains(&name));
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn of_message(message: &Value) -> Option<FeedTopic> {
@@ -212,6 +250,14 @@ mod tests {
             (
                 message("edited_message", &json!({"text": "hi"})),
                 Some(FeedTopic::Talk),
+            ),
+            (
+                message("message", &json!({"location": {"live_period": 60}})),
+                Some(FeedTopic::Talk),
+            ),
+            (
+                message("edited_message", &json!({"location": {"live_period": 60}})),
+                None,
             ),
             (
                 message("message", &json!({"photo": []})),
@@ -305,6 +351,36 @@ mod tests {
         }
         let talk = message("message", &json!({"text": "https://t.me/+AbCdEf"}));
         assert_eq!(shown(talk.clone()), talk);
+    }
+
+    #[test]
+    fn an_invite_link_is_not_shown_in_what_a_message_answers_quotes_or_pins() {
+        let link = "see https://t.me/+AbC_dEf-12 there";
+        let masked = format!("see https://t.me/+{} there", "…".repeat(10));
+        let other = |text: &str| {
+            json!({"message_id": 2, "text": text, "photo": [{"file_id": "a/+b"}],
+            "entities": [{"type": "bold", "offset": 29, "length": 5, "url": text}],
+            "reply_markup": {"inline_keyboard": [[{"text": "Get in", "url": text}]]}})
+        };
+        for field in OF_OTHER_MESSAGES {
+            for wrap in [
+                |message: Value| message,
+                |message: Value| json!({"update_id": 1, "callback_query": {"data": "a", "message": message["message"]}}),
+            ] {
+                let given = wrap(message(
+                    "message",
+                    &json!({"text": link, field: other(link)}),
+                ));
+                let expected = wrap(message(
+                    "message",
+                    &json!({"text": link, field: other(&masked)}),
+                ));
+                assert_eq!(shown(given), expected, "{field}");
+            }
+        }
+        // Telegram made links in this way once, and they work.
+        let old = message("message", &json!({"quote": {"text": "t.me/joinchat/AbC"}}));
+        assert_eq!(shown(old)["message"]["quote"]["text"], "t.me/joinchat/………");
     }
 
     #[test]

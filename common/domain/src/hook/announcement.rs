@@ -212,12 +212,12 @@ impl Announcement {
         Some(bound)
     }
 
-    /// A person wants, at `at`, the seat of a request that somebody else has claimed.
+    /// A person wants, at `at`, the seat of a request that somebody else has, or joins by its invite link.
     #[must_use]
     pub fn seat_conflict(invite: &Invite, person: TelegramUserId, at: Timestamp) -> Self {
         let cause = format!("{}#{person}", invite.request_id);
         let mut conflict = Self::of_seat(HookKind::SeatConflict, at, cause, invite, person);
-        if let Some(holder) = invite.bound_to {
+        if let Some(holder) = invite.holder() {
             conflict
                 .data
                 .insert("holderTelegramUserId".to_owned(), json!(holder));

@@ -168,7 +168,7 @@ fn who_joins_after_another_one_left_is_an_event_of_its_own() {
 fn a_maker_that_lost_finds_why() {
     let own = InviteLink::new("https://t.me/+a");
     let other = InviteLink::new("https://t.me/+c");
-    assert_eq!(done().settle_refused(&own), Settled::HandedOut);
+    assert_eq!(done().settle_refused(&own), Settled::HandedOut(None));
     assert_eq!(done().settle_refused(&other), Settled::Lost);
     assert_eq!(
         joined(reissued()).settle_refused(&other),

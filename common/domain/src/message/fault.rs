@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::fault::Fault;
 use super::super::id::ChatId;
 use super::super::retry::{AfterFailure, RetryRules, Tries};
-use super::{Class, MessageState};
+use super::{Class, Content, MessageState};
 
 /// What a failed sending means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum SendFault {
     EditTargetGone,
     /// 400: Telegram does not copy this message, or does not delete it any more.
     NotCopyable,
+    /// 400: the chat does not allow the reaction.
+    NotReactable,
     /// The group became a supergroup and has another id.
     Migrated(ChatId),
     /// Refused as it is: chat not found, bad HTML, and all that is not known here.
@@ -66,11 +68,13 @@ const TOPIC_CLOSED: [&str; 1] = ["topic_closed"];
 /// Words of a 400 that says that there is nothing to be edited.
 const EDIT_TARGET_GONE: [&str; 2] = ["message to edit not found", "message can't be edited"];
 /// Words of a 400 that says that a message is of a kind, or an age, with which this can't be done.
-const NOT_COPYABLE: [&str; 4] = [
+const NOT_COPYABLE: [&str; 5] = [
     "message can't be copied",
     "message to copy not found",
     "there are no messages to copy",
     "message can't be deleted",
+    // The person wants no voice messages and no video messages.
+    "voice_messages_forbidden",
 ];
 
 impl SendFault {
@@ -94,6 +98,16 @@ impl SendFault {
         }
     }
 
+    /// What it means for a message with this content. Which reactions a chat allows is its administrators' to say, and
+    /// Telegram words a refusal in several ways.
+    #[must_use]
+    pub const fn about(self, content: &Content) -> Self {
+        match (self, content) {
+            (Self::Refused, Content::React { .. }) => Self::NotReactable,
+            (fault, _) => fault,
+        }
+    }
+
     /// The word for logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -109,6 +123,7 @@ impl SendFault {
             Self::TopicClosed => "topic_closed",
             Self::EditTargetGone => "edit_target_gone",
             Self::NotCopyable => "not_copyable",
+            Self::NotReactable => "not_reactable",
             Self::Migrated(_) => "migrated",
             Self::Refused => "refused",
         }
@@ -137,7 +152,7 @@ pub enum Ending {
     NotStarted,
     /// It may have been sent, and is not sent again.
     Unknown,
-    /// Telegram does not do that with such a message, which is told to whoever sent it.
+    /// Telegram does not do that with such a message, which is told to whoever sent it. Of a reaction nobody is told.
     Refused,
     /// It is given up: a person must act.
     Parked,
@@ -170,7 +185,7 @@ impl SendFault {
             Self::Unreachable => Verdict::Over(Ending::Unreachable),
             Self::NotStarted => Verdict::Over(Ending::NotStarted),
             Self::NotModified => Verdict::Over(Ending::Sent),
-            Self::NotCopyable => Verdict::Over(Ending::Refused),
+            Self::NotCopyable | Self::NotReactable => Verdict::Over(Ending::Refused),
             // A group that moves again and again: its new id was tried. A topic, or a message to edit, is made anew by who
             // may.
             Self::Migrated(_)
@@ -265,6 +280,11 @@ mod tests {
             ),
             (
                 400,
+                "Bad Request: VOICE_MESSAGES_FORBIDDEN",
+                SendFault::NotCopyable,
+            ),
+            (
+                400,
                 "Bad Request: can't parse entities: Unsupported start tag",
                 SendFault::Refused,
             ),
@@ -314,6 +334,21 @@ mod tests {
             assert_eq!(verdict(fault, 99), Verdict::NotCounted);
         }
         assert_eq!(verdict(SendFault::Refused, 0), parked);
+    }
+
+    #[test]
+    fn a_reaction_that_a_chat_does_not_allow_is_no_matter_for_a_person() {
+        let refused = SendFault::of_refusal(400, "Bad Request: REACTION_INVALID");
+        let ending = |content: &Content| {
+            let fault = refused.about(content);
+            fault.verdict(Class::Reply, 0, RULES, 0.0)
+        };
+        let over = |ending| Verdict::Over(ending);
+        assert_eq!(
+            ending(&Content::React { message: 3 }),
+            over(Ending::Refused)
+        );
+        assert_eq!(ending(&Content::Pin { message: 3 }), over(Ending::Parked));
     }
 
     #[test]

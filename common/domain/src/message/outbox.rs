@@ -48,7 +48,7 @@ pub enum Step {
     Send(Box<MessageTask>),
     /// The time of this message is over.
     Drop(Box<MessageTask>),
-    /// There are messages that are due, and the first may leave then.
+    /// There are messages that are due, and none may leave before then; or another one comes due then.
     Wait(Timestamp),
     /// Nothing is due, as far as was read.
     Nothing,
@@ -205,7 +205,9 @@ impl Outbox {
                 return Step::Send(Box::new(task));
             }
         }
-        wait.map_or(Step::Nothing, |at| Step::Wait(at.max(bot_free_at)))
+        // What comes due before then may be to a chat that may be written to.
+        let first = wait.map(|at| self.later(now).map_or(at, |later| later.min(at)));
+        first.map_or(Step::Nothing, |at| Step::Wait(at.max(bot_free_at)))
     }
 
     fn take_expired(&mut self, now: Timestamp) -> Option<MessageTask> {
@@ -411,6 +413,25 @@ mod tests {
         let expected = ["not behind what is scheduled", "of another class"];
         assert_eq!(order(&mut all), expected);
         assert_eq!(all.later(NOW), Some(at(5000)));
+    }
+
+    #[test]
+    fn a_chat_that_waits_long_delays_nobody_elses_next_try() {
+        let mut failed = task(Class::Transactional, 8, -30, "failed");
+        failed.retry_at = Some(at(5000));
+        let waiting = task(Class::Operator, GROUP, -20, "waiting");
+        let mut pace = ChatPace::default();
+        pace.pause(ChatId(GROUP), at(60_000));
+        let mut all = outbox(vec![failed, waiting]);
+        assert_eq!(all.next(&pace, NOW, NOW), Step::Wait(at(5000)));
+        // The bot itself may have to wait.
+        assert_eq!(all.next(&pace, at(7000), NOW), Step::Wait(at(7000)));
+        let next = all.next(&pace, NOW, at(5000));
+        assert!(
+            matches!(&next, Step::Send(task) if name(task) == "failed"),
+            "{next:?}"
+        );
+        assert_eq!(all.next(&pace, NOW, at(5000)), Step::Wait(at(60_000)));
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimTakenNotMe => "Thank you for telling us. A person looks into it and answers you here. \
             Please don't pay again."
             .into(),
+        Text::LinkTakenOther => "Then your access is with that account: open the chat there. \
+            If you need it here, tell us with /support."
+            .into(),
         Text::ClaimUnknown => "I don't know this link. Perhaps a part of it is missing: \
             please copy it once more and paste it here.\n\n\
             If it still doesn't work, tell us with /support."
@@ -145,6 +148,11 @@ pub(super) fn text(text: &Text<'_>) -> String {
 
         Text::LinkDelivered { link } => format!("Thank you for your purchase! Here is your way in. It is for you alone, and works once:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("It works until {}.", date(until)),
+        Text::LinkFollows => "It's yours. Your way in is still being made. It comes here by itself, you need not do anything.".into(),
+        Text::LinkInside => "You are in the chat already: you came in by this link. If you leave it, write to me, and I make you another one.".into(),
+        Text::LinkUsed => "It's yours, but somebody else came in by your link. Tell us with /support, so that we make you another one. \
+            Please don't pay again."
+            .into(),
 
         Text::Access => "<b>Your access</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: until {}", date(until)),
@@ -317,6 +325,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
 pub(super) fn label(label: &Label<'_>) -> String {
     match *label {
         Label::OpenChat { chat } => format!("Open {chat}"),
+        Label::JoinChat => "Join the chat".into(),
         Label::OpenPrivate => "Open the private chat".into(),
         Label::OtherAccount => "That is my other account".into(),
         Label::NotMe => "It was not me".into(),

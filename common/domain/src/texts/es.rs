@@ -67,6 +67,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimTakenNotMe => "Gracias por avisarnos. Una persona lo revisará y te responderá aquí. \
             Por favor, no pagues otra vez."
             .into(),
+        Text::LinkTakenOther => "Entonces tu acceso está en esa cuenta: abre el chat allí. \
+            Si lo necesitas aquí, dínoslo con /support."
+            .into(),
         Text::ClaimUnknown => "No conozco este enlace. Quizá le falta una parte: \
             cópialo otra vez y pégalo aquí.\n\n\
             Si sigue sin funcionar, cuéntanoslo con /support."
@@ -145,6 +148,11 @@ pub(super) fn text(text: &Text<'_>) -> String {
 
         Text::LinkDelivered { link } => format!("¡Gracias por tu compra! Aquí tienes tu entrada. Es solo para ti y sirve una vez:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Sirve hasta el {}.", date(until)),
+        Text::LinkFollows => "Es tuyo. Tu entrada se está preparando. Llegará aquí sola, no tienes que hacer nada.".into(),
+        Text::LinkInside => "Ya estás en el chat: entraste con este enlace. Si sales, escríbeme y te hago otro.".into(),
+        Text::LinkUsed => "Es tuyo, pero otra persona entró con tu enlace. Dínoslo con /support para que te hagamos otro. \
+            Por favor, no pagues otra vez."
+            .into(),
 
         Text::Access => "<b>Tu acceso</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: hasta el {}", date(until)),
@@ -317,6 +325,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
 pub(super) fn label(label: &Label<'_>) -> String {
     match *label {
         Label::OpenChat { chat } => format!("Abrir {chat}"),
+        Label::JoinChat => "Entrar al chat".into(),
         Label::OpenPrivate => "Abrir el chat privado".into(),
         Label::OtherAccount => "Es mi otra cuenta".into(),
         Label::NotMe => "No fui yo".into(),

@@ -57,6 +57,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimTakenNotMe => "बताने के लिए धन्यवाद। हमारी टीम इसे देखेगी और आपको यहीं जवाब देगी। \
             कृपया दोबारा भुगतान न करें।"
             .into(),
+        Text::LinkTakenOther => "तो आपका एक्सेस उस अकाउंट में है: चैट वहीं खोलें। \
+            अगर आपको यहाँ चाहिए, तो /support से बताएँ।"
+            .into(),
         Text::ClaimUnknown => "मैं यह लिंक नहीं पहचानता। शायद इसका कोई हिस्सा छूट गया है: \
             कृपया इसे फिर से कॉपी करके यहाँ पेस्ट करें।\n\n\
             फिर भी काम न करे, तो हमें /support से बताएँ।"
@@ -139,6 +142,11 @@ pub(super) fn text(text: &Text<'_>) -> String {
 
         Text::LinkDelivered { link } => format!("आपकी ख़रीद के लिए धन्यवाद! यह रहा आपका अंदर जाने का रास्ता। यह सिर्फ़ आपके लिए है और एक बार काम करता है:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("यह {} तक काम करेगा।", date(until)),
+        Text::LinkFollows => "यह आपका है। अंदर जाने का रास्ता अभी बन रहा है। वह यहाँ अपने-आप आ जाएगा, आपको कुछ नहीं करना है।".into(),
+        Text::LinkInside => "आप चैट में पहले से हैं: आप इसी लिंक से आए थे। अगर आप बाहर निकल जाएँ, तो मुझे लिखें, मैं दूसरा बना दूँगा।".into(),
+        Text::LinkUsed => "यह आपका है, लेकिन आपके लिंक से कोई और अंदर आ गया। /support से बताएँ, ताकि हम दूसरा बना दें। \
+            कृपया दोबारा भुगतान न करें।"
+            .into(),
 
         Text::Access => "<b>आपका एक्सेस</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: {} तक", date(until)),
@@ -326,6 +334,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
 pub(super) fn label(label: &Label<'_>) -> String {
     match *label {
         Label::OpenChat { chat } => format!("{chat} खोलें"),
+        Label::JoinChat => "चैट में शामिल हों".into(),
         Label::OpenPrivate => "प्राइवेट चैट खोलें".into(),
         Label::OtherAccount => "वह मेरा दूसरा अकाउंट है".into(),
         Label::NotMe => "यह मैंने नहीं किया".into(),

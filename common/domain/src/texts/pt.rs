@@ -69,6 +69,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimTakenNotMe => "Agradecemos o aviso. Uma pessoa vai verificar e responder a você aqui. \
             Por favor, não pague de novo."
             .into(),
+        Text::LinkTakenOther => "Então o seu acesso está naquela conta: abra o chat por lá. \
+            Se precisar dele aqui, diga em /support."
+            .into(),
         Text::ClaimUnknown => "Não conheço este link. Talvez falte uma parte dele: \
             copie-o de novo e cole aqui.\n\n\
             Se ainda não funcionar, fale conosco em /support."
@@ -147,6 +150,11 @@ pub(super) fn text(text: &Text<'_>) -> String {
 
         Text::LinkDelivered { link } => format!("Obrigado pela sua compra! Aqui está a sua entrada. Ela é só para você e funciona uma vez:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Ela funciona até {}.", date(until)),
+        Text::LinkFollows => "É seu. A sua entrada ainda está sendo preparada. Ela chega aqui sozinha, você não precisa fazer nada.".into(),
+        Text::LinkInside => "Você já está no chat: entrou por este link. Se sair, escreva para mim e eu faço outro.".into(),
+        Text::LinkUsed => "É seu, mas outra pessoa entrou pelo seu link. Diga em /support, para que façamos outro. \
+            Por favor, não pague de novo."
+            .into(),
 
         Text::Access => "<b>Seu acesso</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: até {}", date(until)),
@@ -319,6 +327,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
 pub(super) fn label(label: &Label<'_>) -> String {
     match *label {
         Label::OpenChat { chat } => format!("Abrir {chat}"),
+        Label::JoinChat => "Entrar no chat".into(),
         Label::OpenPrivate => "Abrir o chat privado".into(),
         Label::OtherAccount => "É a minha outra conta".into(),
         Label::NotMe => "Não fui eu".into(),

@@ -72,6 +72,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ClaimTakenNotMe => "Спасибо, что сообщили. Мы разберёмся, и вам ответят здесь. \
             Пожалуйста, не платите второй раз."
             .into(),
+        Text::LinkTakenOther => "Значит, доступ у того аккаунта: откройте чат в нём. \
+            Если он нужен вам здесь, напишите в /support."
+            .into(),
         Text::ClaimUnknown => "Я не знаю такой ссылки. Возможно, часть её потерялась: \
             скопируйте её ещё раз и вставьте сюда.\n\n\
             Если и это не поможет, напишите нам: /support."
@@ -149,6 +152,11 @@ pub(super) fn text(text: &Text<'_>) -> String {
 
         Text::LinkDelivered { link } => format!("Спасибо за покупку! Вот ваш вход. Он только для вас и сработает один раз:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Он действует до {}.", date(until)),
+        Text::LinkFollows => "Доступ ваш. Ссылка для входа ещё готовится. Она придёт сюда сама, делать ничего не нужно.".into(),
+        Text::LinkInside => "Вы уже в чате: вы вошли по этой ссылке. Если выйдете, напишите мне, и я сделаю другую.".into(),
+        Text::LinkUsed => "Доступ ваш, но по вашей ссылке вошёл кто-то другой. Напишите в /support, и мы сделаем другую. \
+            Пожалуйста, не платите ещё раз."
+            .into(),
 
         Text::Access => "<b>Ваш доступ</b>".into(),
         Text::AccessUntil { chat, until } => format!("<b>{chat}</b>: до {}", date(until)),
@@ -318,6 +326,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
 pub(super) fn label(label: &Label<'_>) -> String {
     match *label {
         Label::OpenChat { chat } => format!("Открыть {chat}"),
+        Label::JoinChat => "Войти в чат".into(),
         Label::OpenPrivate => "Открыть личный чат".into(),
         Label::OtherAccount => "Это мой другой аккаунт".into(),
         Label::NotMe => "Это не я".into(),

@@ -52,6 +52,8 @@ sentences! { 'a,
     ClaimTakenOther,
     /// "It was not me."
     ClaimTakenNotMe,
+    /// "That is my other account", of a seat with an invite link, which does not move.
+    LinkTakenOther,
     /// A claim link that we never made, or a part of one.
     ClaimUnknown,
     /// A claim link whose time is over.
@@ -99,6 +101,12 @@ sentences! { 'a,
     LinkDelivered { link: Address<'a> },
     /// Stands below it.
     LinkWorksUntil { until: Date },
+    /// A seat with an invite link that is still to be made.
+    LinkFollows,
+    /// A seat with an invite link by which the person is inside.
+    LinkInside,
+    /// A seat with an invite link by which somebody else is inside.
+    LinkUsed,
 
     /// Heads the list of seats.
     Access,
@@ -305,6 +313,8 @@ sentences! { 'a,
 
     /// Opens a chat, or asks to join it.
     OpenChat { chat: LabelName<'a> },
+    /// Opens an invite link.
+    JoinChat,
     /// Opens the private chat with the bot.
     OpenPrivate,
     /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenOther`].

@@ -40,6 +40,7 @@ pub(super) const ACTION: &str = "action";
 pub(super) const DETAIL: &str = "detail";
 pub(super) const CLAIM_VERSION: &str = "claimVersion";
 pub(super) const BOUND_TO: &str = "boundTo";
+pub(super) const DISPUTES: &str = "disputes";
 pub(super) const BOUND_AT: &str = "boundAt";
 pub(super) const BOUND_FROM: &str = "boundFrom";
 pub(super) const IS_MOVING: &str = "isMoving";

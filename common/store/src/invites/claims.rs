@@ -10,9 +10,12 @@ use super::attributes::*;
 use super::{Invites, Written};
 use domain::claim::Claim;
 use domain::history::Entry;
-use domain::id::{InviteLink, TelegramUserId};
+use domain::id::{InviteLink, RequestId, TelegramUserId};
 use domain::invite::{Invite, PENDING_AFTER};
 use domain::time::Timestamp;
+
+/// How many disputes of a request are noted.
+const DISPUTES_KEPT: usize = 20;
 
 impl Invites {
     /// The binding of the request of `claim` to a person, as a part of a transaction, if the claim is theirs to make. The
@@ -36,6 +39,31 @@ impl Invites {
             )
             .expression_attribute_values(":person", n(person))
             .expression_attribute_values(":version", n(claim.version))
+            .expression_attribute_values(":now", s(now))
+            .build()
+    }
+
+    /// The same of a request with an invite link, if nobody else has claimed it or joined by it. Its record ends when it would
+    /// have: its link is settled without knowing who has claimed it.
+    pub(in super::super) fn binding_link(
+        &self,
+        id: RequestId,
+        person: TelegramUserId,
+        now: Timestamp,
+    ) -> Result<Update, BuildError> {
+        Update::builder()
+            .table_name(&self.0.name)
+            .key(REQUEST_ID, s(id))
+            .update_expression(
+                "SET boundTo = :person, boundAt = if_not_exists(boundAt, :now), updatedAt = :now",
+            )
+            .condition_expression(
+                "attribute_exists(requestId) AND attribute_not_exists(claimVersion) AND attribute_not_exists(voidedAt) \
+                 AND (boundTo = :person OR (attribute_not_exists(boundTo) \
+                 AND (attribute_not_exists(telegramUserId) OR telegramUserId = :joined)))",
+            )
+            .expression_attribute_values(":person", n(person))
+            .expression_attribute_values(":joined", s(person))
             .expression_attribute_values(":now", s(now))
             .build()
     }
@@ -125,6 +153,41 @@ impl Invites {
             .expression_attribute_values(":holder", n(holder))
             .expression_attribute_values(":now", s(now))
             .build()
+    }
+
+    /// Notes that somebody says, at `at`, that somebody else has the seat that they paid for; answers when that was said, of the
+    /// first [`DISPUTES_KEPT`] times. Noted again, it changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; noting it again is harmless.
+    pub async fn note_dispute(
+        &self,
+        id: RequestId,
+        at: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        let update = self
+            .update(id)
+            .update_expression("SET disputes = list_append(if_not_exists(disputes, :none), :one)")
+            .condition_expression(
+                "attribute_exists(requestId) AND (attribute_not_exists(disputes) \
+                 OR (NOT contains(disputes, :at) AND size(disputes) < :most))",
+            )
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":one", AttributeValue::L(vec![s(at)]))
+            .expression_attribute_values(":at", s(at))
+            .expression_attribute_values(":most", n(DISPUTES_KEPT));
+        let item = match self.send(update, "UpdateItem to note a dispute").await? {
+            Written::Applied(item) => item,
+            Written::Refused(item) => item.unwrap_or_default(),
+        };
+        let Some(AttributeValue::L(times)) = item.get(DISPUTES) else {
+            return Ok(Vec::new());
+        };
+        let times = times.iter().map(|time| {
+            let time = time.as_s().ok().and_then(|time| time.parse().ok());
+            time.ok_or_else(|| self.0.malformed(DISPUTES))
+        });
+        times.collect()
     }
 
     /// Gives the request the claim link `next` of the next claim version, if it is still as `read` shows it, and notes

@@ -10,6 +10,7 @@ pub(super) const CRASHES: &str = "crashes";
 pub(super) const ERROR: &str = "error";
 pub(super) const LANE: &str = "lane";
 pub(super) const LAST_ERROR: &str = "lastError";
+pub(super) const LISTED_AT: &str = "listedAt";
 pub(super) const MESSAGE_ID: &str = "messageId";
 pub(super) const NOT_AFTER: &str = "notAfter";
 pub(super) const NOT_BEFORE: &str = "notBefore";

@@ -4,8 +4,10 @@
 //! many chats of a lane at once.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -69,17 +71,39 @@ impl MessagePage {
     }
 }
 
-/// The partition that lists the groups of a bot: no key tells which lanes there are. An entry stays; they are few.
+/// For how long a process relies on having listed a group.
+const LISTED_FOR: Duration = Duration::from_secs(3600);
+/// How long ago a group was listed that no process relies on any more, whatever its clock says.
+const UNLISTED_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// A group that a bot has messages for, or had not long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedGroup {
+    /// Which.
+    pub chat: ChatId,
+    /// When a process listed it last.
+    listed_at: Timestamp,
+}
+
+impl ListedGroup {
+    /// Whether no process relies on its being listed: if its lane is empty, it need not be.
+    #[must_use]
+    pub fn is_old(&self, now: Timestamp) -> bool {
+        now.since(self.listed_at) >= UNLISTED_AFTER
+    }
+}
+
+/// The partition that lists the groups of a bot: no key tells which lanes there are.
 fn groups_of(bot: BotId) -> String {
     format!("{bot}#groups")
 }
 
 impl Messages {
-    /// The groups that a bot has ever had messages for, as of now.
+    /// The groups that a bot may have messages for, as of now.
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read.
-    pub async fn groups(&self, bot: BotId) -> Result<Vec<ChatId>, StoreError> {
+    pub async fn groups(&self, bot: BotId) -> Result<Vec<ListedGroup>, StoreError> {
         let (mut groups, mut after) = (Vec::new(), None);
         loop {
             let call = self
@@ -98,7 +122,11 @@ impl Messages {
                     table: &self.tasks,
                     item: &item,
                 };
-                groups.push(ChatId(reader.parsed(MESSAGE_ID)?));
+                let listed_at = reader.optional_instant(LISTED_AT)?;
+                groups.push(ListedGroup {
+                    chat: ChatId(reader.parsed(MESSAGE_ID)?),
+                    listed_at: listed_at.unwrap_or(Timestamp::from_ms(0)),
+                });
             }
             after = answer.last_evaluated_key;
             if after.is_none() {
@@ -107,23 +135,62 @@ impl Messages {
         }
     }
 
-    /// Lists the group of a task, unless this process has. It is listed before the task is put, so that no lane is unknown.
-    pub(super) async fn list_group(&self, task: &MessageTask) -> Result<(), StoreError> {
-        let MessageLane::Group(bot, chat) = task.key().lane else {
-            return Ok(());
-        };
-        if unlocked(&self.groups).contains(&(bot, chat)) {
+    /// Takes a group out of the list whose lane was found empty, if it is old and nobody has listed it since. Whoever puts a
+    /// task there has listed the group within the hour, so no lane is unknown that holds one. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; it is then met again.
+    pub async fn unlist(
+        &self,
+        bot: BotId,
+        group: ListedGroup,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !group.is_old(now) {
             return Ok(());
         }
         let call = self
             .tasks
             .client
+            .delete_item()
+            .table_name(&self.tasks.name)
+            .set_key(Some(key_of(&groups_of(bot), &group.chat.to_string())))
+            .condition_expression("attribute_not_exists(listedAt) OR listedAt = :listed")
+            .expression_attribute_values(":listed", s(group.listed_at));
+        let Err(error) = call.send().await else {
+            return Ok(());
+        };
+        match error.as_service_error() {
+            Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            _ => Err(self.tasks.fault("DeleteItem of a group")(error)),
+        }
+    }
+
+    /// Lists the group of a task, unless this process has within the hour. It is listed before the task is put, so that no
+    /// lane is unknown.
+    pub(super) async fn list_group(
+        &self,
+        task: &MessageTask,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let MessageLane::Group(bot, chat) = task.key().lane else {
+            return Ok(());
+        };
+        let listed_at = unlocked(&self.groups).get(&(bot, chat)).copied();
+        if listed_at.is_some_and(|at| now.since(at) < LISTED_FOR) {
+            return Ok(());
+        }
+        let mut entry = key_of(&groups_of(bot), &chat.to_string());
+        entry.insert(LISTED_AT.to_owned(), s(now));
+        let call = self
+            .tasks
+            .client
             .put_item()
             .table_name(&self.tasks.name)
-            .set_item(Some(key_of(&groups_of(bot), &chat.to_string())));
+            .set_item(Some(entry));
         let listed = call.send().await;
         listed.map_err(self.tasks.fault::<PutItemError>("PutItem of a group"))?;
-        unlocked(&self.groups).insert((bot, chat));
+        unlocked(&self.groups).insert((bot, chat), now);
         Ok(())
     }
 
@@ -257,7 +324,7 @@ impl Messages {
     }
 
     /// Gives a message up: its record says so with the reason, and its task lies in the lane of parked ones, all by one
-    /// transaction. Durable on return; done twice it is as done once.
+    /// transaction. A task without a record is moved alone. Durable on return; done twice it is as done once.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; the message is then met again.
@@ -290,18 +357,22 @@ impl Messages {
             .expression_attribute_values(":error", s(&error))
             .build();
         let item = item_of(&parked, &MessageLane::Parked(task.bot));
-        let moved = self.moved(&task.key(), item);
+        let moved = self.moved(&task.key(), item.clone());
         let writes = record.and_then(|record| {
             let mut writes = moved?;
             writes.push(TransactWriteItem::builder().update(record).build());
             Ok(writes)
         });
-        self.transact(writes, "TransactWriteItems to park a message")
-            .await
+        let operation = "TransactWriteItems to park a message";
+        if !self.transact(writes, operation).await? {
+            let writes = self.moved(&task.key(), item);
+            self.transact(writes, operation).await?;
+        }
+        Ok(())
     }
 
-    /// Moves an item that is not a task of ours to the lane of parked ones, as it is; or a task without a record. Durable on
-    /// return; done twice it is as done once.
+    /// Moves an item that is not a task of ours to the lane of parked ones, as it is. Durable on return; done twice it is as
+    /// done once.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told.
@@ -319,6 +390,7 @@ impl Messages {
         let writes = self.moved(&malformed.key, item);
         self.transact(writes, "TransactWriteItems to set a task aside")
             .await
+            .map(|_| ())
     }
 
     /// The writes that move a task.
@@ -335,17 +407,30 @@ impl Messages {
         ])
     }
 
+    /// Sends a transaction; answers whether its conditions held, without which it has no effect.
     async fn transact(
         &self,
         writes: Result<Vec<TransactWriteItem>, BuildError>,
         operation: &'static str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let writes = writes
             .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
             .map_err(self.tasks.fault(operation))?;
         let call = self.tasks.client.transact_write_items();
-        let done = call.set_transact_items(Some(writes)).send().await;
-        done.map(|_| ()).map_err(self.tasks.fault(operation))
+        let Err(error) = call.set_transact_items(Some(writes)).send().await else {
+            return Ok(true);
+        };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(exception))
+                if exception
+                    .cancellation_reasons()
+                    .iter()
+                    .any(|reason| reason.code() == Some("ConditionalCheckFailed")) =>
+            {
+                Ok(false)
+            }
+            _ => Err(self.tasks.fault(operation)(error)),
+        }
     }
 
     /// A task into its lane, as a part of a transaction.

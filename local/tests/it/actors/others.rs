@@ -1,5 +1,8 @@
 //! What an actor sees and does of others' messages and limits: nothing.
 
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
 use local::harness::TestStack;
 use serde_json::{Value, json};
 use simulators::telegram::{Fault, FaultRule};
@@ -122,4 +125,38 @@ async fn a_wait_that_telegram_asks_for_stops_the_chat_or_the_caller_alone() {
         "it is not asked"
     );
     assert_eq!(shop.writes(8, "four").await.status, 200);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_turn_calls_nobody_once_telegram_has_asked_for_a_wait() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let shop = stack.actor("shop", "backend").await;
+    stack.customer(7).say(stack.bot_id, "hello");
+    stack.run_until_idle().await;
+    // As many as leave at once.
+    for number in 0..5 {
+        let sent = shop.writes(7, &number.to_string()).await;
+        assert_eq!(sent.status, 200, "{}", sent.body);
+    }
+    let limit = Fault::TooManyRequests { retry_after: 30 };
+    let rule = FaultRule::on("sendMessage", limit);
+    stack.telegram.fail(rule.chat(7).times(99));
+    let before = stack.telegram.count("sendMessage");
+    let calls = join_all((0..15).map(|_| shop.writes(7, "more")));
+    let turn = async {
+        // Until each has its turn, by a clock that stands still.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        for _ in 0..40 {
+            stack.clock.advance(Duration::from_millis(100));
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    };
+    let (answers, ()) = join(calls, turn).await;
+    for answer in answers {
+        assert_eq!(answer.status, 429, "{}", answer.body);
+        let after = answer.body["parameters"]["retry_after"].as_u64().unwrap();
+        assert!((25..=31).contains(&after), "{after}");
+    }
+    let asked = stack.telegram.count("sendMessage") - before;
+    assert!(asked <= 5, "{asked} of 15 met the limit");
 }

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use domain::id::BotId;
+use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::lease::Paused;
 use domain::limiter::Pause;
 use domain::time::Timestamp;
 use local::harness::{ExternalServices, TestStack, any_port, until};
 use local::resources::MESSAGES_TICK_TIMEOUT;
 use local::stack::Data;
-use simulators::telegram::{ChatKind, MemberStatus, OWNER_ID, Rights};
+use simulators::telegram::{
+    ChatKind, Conversation, Fault, FaultRule, MemberStatus, OWNER_ID, Rights, User,
+};
 use store::RateLimits;
 
 use super::{CLAIMED, OWNER, last, said};
@@ -73,6 +75,64 @@ async fn no_chat_is_left_while_telegram_has_the_bot_wait() {
     stack.clock.advance(TEN_MINUTES);
     later(&stack).await;
     assert_eq!(stack.telegram.count("leaveChat"), 1);
+}
+
+#[tokio::test]
+async fn a_wait_that_telegram_asks_for_while_chats_are_left_is_kept_and_holds_up_nobody_else() {
+    let stack = added(&[]).await;
+    let second = FOREIGN - 1;
+    stack
+        .telegram
+        .add_chat(second, "Elsewhere, too", ChatKind::Supergroup);
+    for chat in [FOREIGN, second] {
+        stack.telegram.demote_bot(stack.bot_id, chat);
+        stack.run_until_idle().await;
+    }
+    stack.pause_schedule();
+    assert_eq!(stack.reminders().await.len(), 2);
+    stack.clock.advance(TEN_MINUTES);
+    let limit = Fault::TooManyRequests { retry_after: 90 };
+    stack
+        .telegram
+        .fail(FaultRule::on("leaveChat", limit).times(1));
+    let tick = async || {
+        let deadline = tokio::time::Instant::now() + MESSAGES_TICK_TIMEOUT;
+        stack.functions().get("messenger").tick(deadline).await;
+    };
+    for calls in [1, 1, 3] {
+        tick().await;
+        assert_eq!(stack.telegram.count("leaveChat"), calls);
+        let limits = RateLimits::of_messages(stack.dynamodb(), &mut stack.config());
+        let bot = BotId(u64::try_from(stack.bot_id).unwrap());
+        let lease = limits.get(bot).await.unwrap();
+        assert!(lease.pauses.is_empty(), "{lease:?}");
+        let waiting: Vec<&ChatId> = lease.chat_pauses.keys().collect();
+        assert_eq!(waiting, [&ChatId(FOREIGN)]);
+        stack.clock.advance(Duration::from_secs(60));
+    }
+    assert!(!is_in(&stack));
+    assert!(stack.reminders().await.is_empty());
+}
+
+#[tokio::test]
+async fn in_a_group_of_strangers_the_bot_says_nothing_and_remembers_nothing() {
+    let stack = added(&[]).await;
+    stack.telegram.demote_bot(stack.bot_id, FOREIGN);
+    stack.telegram.add_by_admin(FOREIGN, User::new(9));
+    let place = Conversation::chat(FOREIGN);
+    for text in ["/help", "/access"] {
+        stack.telegram.says(place, &User::new(9), text);
+    }
+    stack.run_until_idle().await;
+    let bot = stack.bot_id;
+    let mut said = stack.telegram.messages(place);
+    said.retain(|message| message.from_id == Some(bot));
+    assert!(said.is_empty(), "{said:?}");
+    let bot = BotId(u64::try_from(bot).unwrap());
+    let listed = stack.messages().groups(bot).await.unwrap();
+    assert!(listed.is_empty(), "{listed:?}");
+    let known = stack.people().get(TelegramUserId(9)).await.unwrap();
+    assert!(known.is_none());
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ fn the_core_depends_on_nothing_that_waits_or_knows_the_time_chance_or_the_cloud(
     let allowed = [
         "base64",
         "hmac",
+        "num-rational",
+        "rust_decimal",
         "serde",
         "serde_json",
         "sha2",
@@ -59,6 +61,29 @@ fn the_core_depends_on_nothing_that_waits_or_knows_the_time_chance_or_the_cloud(
         }
     }
     none("the core names what it must not know", &wrong);
+}
+
+#[test]
+fn no_float_comes_near_money() {
+    let domain = root().join("common/domain/src");
+    let mut files = ["exact.rs", "money.rs", "order.rs"]
+        .map(|name| domain.join(name))
+        .to_vec();
+    for folder in ["money", "order"] {
+        rust_files(&domain.join(folder), &mut files);
+    }
+    assert!(files.len() > 12, "{files:?}");
+    let mut wrong = Vec::new();
+    for path in files {
+        let source = code(&std::fs::read_to_string(&path).unwrap());
+        for (number, line) in source.lines().enumerate() {
+            let mut words = line.split(|sign: char| !sign.is_alphanumeric() && sign != '_');
+            if words.any(|word| ["f32", "f64", "as_f64"].contains(&word)) {
+                wrong.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    none("a float near money", &wrong);
 }
 
 #[test]

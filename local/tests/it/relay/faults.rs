@@ -2,6 +2,8 @@
 //! that keeps failing.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::id::BotId;
+use domain::message::MessageLane;
 use local::harness::TestStack;
 use simulators::telegram::{Conversation, Fault, FaultRule, Refusal, Rights, User};
 
@@ -305,4 +307,34 @@ async fn a_message_that_keeps_failing_holds_up_its_own_topic_alone() {
     let words = texts(&all).join("\n");
     let places = ["one", "two"].map(|word| words.find(word));
     assert!(places[0].is_some() && places[0] < places[1], "{words}");
+}
+
+#[tokio::test]
+async fn what_telegram_refuses_and_no_person_can_mend_is_parked_nowhere() {
+    let stack = desk().await;
+    writes(&stack, 7, "Hello");
+    idle(&stack).await;
+    let topic = topic_of(&stack, 7);
+    let rule = FaultRule::on(
+        "setMessageReaction",
+        refused("Bad Request: REACTION_INVALID"),
+    );
+    stack.telegram.fail(rule.chat(DESK));
+    let answer = answers(&stack, topic, "Hello, Ann");
+    idle(&stack).await;
+    assert_eq!(heard(&stack, 7).last().unwrap(), "Hello, Ann");
+    assert!(reactions(&stack, answer).is_empty());
+    assert_eq!(stack.telegram.count("setMessageReaction"), 1);
+    // She takes no voice messages of those whom she does not know.
+    let forbidden = refused("Bad Request: VOICE_MESSAGES_FORBIDDEN");
+    let rule = FaultRule::on("copyMessage", forbidden).chat(7);
+    stack.telegram.fail(rule.times(1));
+    answers(&stack, topic, "a voice");
+    idle(&stack).await;
+    let said = shown(&stack, topic);
+    let told = &said.last().unwrap().text;
+    assert!(told.contains("does not let me do this"), "{told}");
+    let lane = MessageLane::Parked(BotId(u64::try_from(stack.bot_id).unwrap()));
+    let parked = stack.messages().page(lane, None, 10).await.unwrap();
+    assert!(parked.found.is_empty(), "{parked:?}");
 }

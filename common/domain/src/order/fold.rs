@@ -1,0 +1,272 @@
+//! What follows from the facts of an order: its state, the seat, what to return, what a person has to decide, the books.
+//!
+//! 1. `tally` counts the paid charges, what went out of them, and how much is earned.
+//! 2. `grants` says for which time that pays.
+//! 3. `cases` names what no rule decides.
+//! 4. `books` shares out the money.
+
+mod books;
+mod cases;
+mod grants;
+mod tally;
+
+use std::collections::BTreeSet;
+
+use serde::{Serialize, Serializer};
+
+use super::super::exact::Overflow;
+use super::fact::{FactBody, Facts, RenewalStatus};
+use super::ledger::Balances;
+use super::terms::OrderTerms;
+use tally::Tally;
+
+/// Where an order stands; the first that holds, the order of [`fold`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OrderState {
+    /// A dispute took the money.
+    Lost,
+    /// A dispute holds the money.
+    Disputed,
+    /// Paid, and nothing of it went back.
+    Paid,
+    /// All of it went back.
+    Refunded,
+    /// A part of it went back.
+    PartlyRefunded,
+    /// Some money came, not enough.
+    Underpaid,
+    /// It can't be sold; the money goes back.
+    Refused,
+    /// Money is on its way.
+    Pending,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Its time is over.
+    Expired,
+    /// It waits for money.
+    Open,
+}
+
+impl OrderState {
+    /// The word in tables and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lost => "LOST",
+            Self::Disputed => "DISPUTED",
+            Self::Paid => "PAID",
+            Self::Refunded => "REFUNDED",
+            Self::PartlyRefunded => "PARTLY_REFUNDED",
+            Self::Underpaid => "UNDERPAID",
+            Self::Refused => "REFUSED",
+            Self::Pending => "PENDING",
+            Self::Cancelled => "CANCELLED",
+            Self::Expired => "EXPIRED",
+            Self::Open => "OPEN",
+        }
+    }
+}
+
+/// What an order does for a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OrderSeat {
+    /// Its grants hold.
+    Active,
+    /// Its grants rest while a dispute is open.
+    Suspended,
+    /// It had grants, and they are over.
+    Ended,
+    /// It never had any.
+    None,
+}
+
+impl OrderSeat {
+    /// The word in tables and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Ended => "ended",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A time in the chats that an order pays for. Times are in seconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OrderGrant {
+    /// When it begins.
+    pub at: i64,
+    /// From when on it gives nothing: another order took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<i64>,
+    /// When it ends, if the provider said so; it decides then, not the length.
+    pub end: Option<i64>,
+    /// `once`, or the key of the charge that pays it.
+    pub key: String,
+    /// Its length, which begins no earlier than the grant before it ends; absent: for ever.
+    pub seconds: Option<i64>,
+}
+
+/// A refund that is to be asked of the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefundCall {
+    /// All that is left of the charge.
+    pub amount: i128,
+    /// The charge's key.
+    pub charge: String,
+}
+
+/// Whether an order renews, as far as its provider told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Renewal {
+    /// Nothing was told yet.
+    Unknown,
+    /// The newest that was told.
+    Told(RenewalStatus),
+}
+
+impl Renewal {
+    /// The word in tables and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Told(status) => status.as_str(),
+        }
+    }
+}
+
+/// What the facts of an order add up to.
+///
+/// Its JSON has the fields in camelCase and in this order, which is the one of their names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderStanding {
+    /// Whether the subscription is to be cancelled at the provider.
+    pub cancel_subscription: bool,
+    /// The ids of what a person has to decide.
+    pub cases: BTreeSet<String>,
+    /// The times that it pays for, the earliest first.
+    pub grants: Vec<OrderGrant>,
+    /// The books of the order.
+    pub ledger: Balances,
+    /// What is to be refunded by call, the latest charge first.
+    pub refunds: Vec<RefundCall>,
+    /// Whether it renews; absent if it is paid once.
+    #[serde(serialize_with = "renewal_word")]
+    pub renews: Option<Renewal>,
+    /// What it does for a seat.
+    #[serde(serialize_with = "seat_word")]
+    pub seat: OrderSeat,
+    /// Where it stands.
+    #[serde(serialize_with = "state_word")]
+    pub state: OrderState,
+    /// When the last of its grants is over, in seconds since the Unix epoch; absent without grants, and for ever.
+    pub until: Option<i64>,
+}
+
+fn renewal_word<S: Serializer>(
+    renewal: &Option<Renewal>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    renewal.map(Renewal::as_str).serialize(serializer)
+}
+
+fn seat_word<S: Serializer>(seat: &OrderSeat, serializer: S) -> Result<S::Ok, S::Error> {
+    seat.as_str().serialize(serializer)
+}
+
+fn state_word<S: Serializer>(state: &OrderState, serializer: S) -> Result<S::Ok, S::Error> {
+    state.as_str().serialize(serializer)
+}
+
+/// What `facts` add up to under `terms`: the same for every order in which they came.
+///
+/// # Errors
+/// A sum, a share or a time does not fit; the error names it.
+pub fn fold(terms: &OrderTerms, facts: &Facts) -> Result<OrderStanding, Overflow> {
+    let tally = Tally::of(terms, facts)?;
+    let state = state(&tally, facts);
+    let grants = grants::grants(terms, facts, &tally)?;
+    let renews = terms.recurring.then(|| renewal(facts));
+    Ok(OrderStanding {
+        cancel_subscription: cancels_subscription(&tally, facts, renews),
+        cases: cases::cases(terms, facts, &tally, state)?,
+        ledger: books::books(terms, facts, &tally)?,
+        refunds: tally.calls.clone(),
+        renews,
+        seat: seat(&tally, &grants),
+        state,
+        until: grants::until(&grants)?,
+        grants,
+    })
+}
+
+fn state(tally: &Tally<'_>, facts: &Facts) -> OrderState {
+    let any = |holds: fn(&FactBody) -> bool| facts.iter().any(|fact| holds(&fact.body));
+    if tally.is_lost {
+        OrderState::Lost
+    } else if tally.is_disputed {
+        OrderState::Disputed
+    } else if tally.is_covered && tally.earned >= tally.sold {
+        OrderState::Paid
+    } else if tally.is_covered && tally.earned > 0 {
+        OrderState::PartlyRefunded
+    } else if tally.is_covered {
+        OrderState::Refunded
+    } else if tally.net > 0 && !tally.is_refused {
+        OrderState::Underpaid
+    } else if tally.gross > 0 && tally.net <= 0 {
+        OrderState::Refunded
+    } else if tally.is_refused {
+        OrderState::Refused
+    } else if any(FactBody::is_pending_charge) {
+        OrderState::Pending
+    } else if any(FactBody::is_cancelled) {
+        OrderState::Cancelled
+    } else if any(FactBody::is_closed) {
+        OrderState::Expired
+    } else {
+        OrderState::Open
+    }
+}
+
+fn seat(tally: &Tally<'_>, grants: &[OrderGrant]) -> OrderSeat {
+    if tally.is_lost {
+        OrderSeat::Ended
+    } else if tally.is_disputed {
+        OrderSeat::Suspended
+    } else if grants.iter().any(|grant| grant.cut.is_none()) {
+        OrderSeat::Active
+    } else if tally.is_covered {
+        OrderSeat::Ended
+    } else {
+        OrderSeat::None
+    }
+}
+
+/// The newest reading, of whatever subscription.
+fn renewal(facts: &Facts) -> Renewal {
+    let told = facts.iter().filter_map(|fact| match fact.body {
+        FactBody::Subscription { status, seq } => Some((seq, &fact.key, status)),
+        _ => None,
+    });
+    let newest = told.max_by_key(|(seq, key, _)| (*seq, *key));
+    newest.map_or(Renewal::Unknown, |(_, _, status)| Renewal::Told(status))
+}
+
+/// A card whose holder complained or got the newest money back is not charged again, nor for what is not sold any more.
+fn cancels_subscription(tally: &Tally<'_>, facts: &Facts, renews: Option<Renewal>) -> bool {
+    let goes_on = renews.is_some_and(|renewal| renewal != Renewal::Told(RenewalStatus::Ended));
+    let is_replaced = |body: &FactBody| matches!(body, FactBody::Replaced { .. });
+    goes_on
+        && (tally.was_disputed
+            || tally.is_refused
+            || tally.newest().is_some_and(|charge| charge.is_refunded())
+            || facts.iter().any(|fact| is_replaced(&fact.body)))
+}
+
+#[cfg(test)]
+mod tests;
