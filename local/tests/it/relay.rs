@@ -327,29 +327,6 @@ async fn a_topic_that_is_gone_is_made_anew_and_a_closed_one_opens() {
 }
 
 #[tokio::test]
-async fn nothing_of_whom_an_operator_blocked_is_passed_on() {
-    let stack = desk().await;
-    writes(&stack, 7, "one");
-    idle(&stack).await;
-    let topic = topic_of(&stack, 7);
-    answers(&stack, topic, "/block");
-    idle(&stack).await;
-    writes(&stack, 7, "two");
-    idle(&stack).await;
-    answers(&stack, topic, "/unblock");
-    idle(&stack).await;
-    writes(&stack, 7, "three");
-    idle(&stack).await;
-    let all = shown(&stack, topic);
-    let words = texts(&all);
-    assert!(
-        words.contains(&"one") && words.contains(&"three"),
-        "{words:?}"
-    );
-    assert!(!words.contains(&"two"), "{words:?}");
-}
-
-#[tokio::test]
 async fn a_prepared_answer_is_sent_by_its_name() {
     let stack = desk().await;
     writes(&stack, 7, "Hello");

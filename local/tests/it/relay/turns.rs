@@ -100,3 +100,26 @@ async fn what_waits_of_one_person_is_bounded_and_they_are_told_once() {
     let all = shown(&stack, topic);
     assert_eq!(all.last().unwrap().text, "I am calm now");
 }
+
+#[tokio::test]
+async fn nothing_of_whom_an_operator_blocked_is_passed_on() {
+    let stack = desk().await;
+    writes(&stack, 7, "one");
+    idle(&stack).await;
+    let topic = topic_of(&stack, 7);
+    answers(&stack, topic, "/block");
+    idle(&stack).await;
+    writes(&stack, 7, "two");
+    idle(&stack).await;
+    answers(&stack, topic, "/unblock");
+    idle(&stack).await;
+    writes(&stack, 7, "three");
+    idle(&stack).await;
+    let all = shown(&stack, topic);
+    let words = texts(&all);
+    assert!(
+        words.contains(&"one") && words.contains(&"three"),
+        "{words:?}"
+    );
+    assert!(!words.contains(&"two"), "{words:?}");
+}
