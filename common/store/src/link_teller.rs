@@ -7,6 +7,7 @@ use domain::person::Reachable;
 use domain::texts::{Address, Date, Label, Language, Text};
 use domain::time::Timestamp;
 use runtime::aws;
+use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::settings;
 use tracing::info;
@@ -77,12 +78,12 @@ impl<'a> ToldLink<'a> {
 
 impl LinkTeller {
     /// Reads the environment; what is missing is reported by [`Env::check`].
-    pub fn from_env(env: &mut Env, aws: &aws::Shared) -> Self {
+    pub fn from_env(env: &mut Env, aws: &aws::Shared, clock: &Clock) -> Self {
         Self {
             bots: BotInfos::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
             messages: Messages::from_env(aws.dynamodb(), env),
-            bells: Bells::from_env(aws.sqs(), env),
+            bells: Bells::from_env(aws.sqs(), env, clock),
             default_language: settings::default_language(env),
         }
     }

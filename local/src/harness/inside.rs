@@ -166,7 +166,11 @@ impl TestStack {
     pub async fn say(&self, message: &Message) -> Put {
         let now = Timestamp::from_ms(self.clock.now_ms());
         let put = self.messages().put(message, now).await;
-        let bells = MessageBells::from_env(self.sqs(), &mut self.config());
+        let bells = MessageBells::from_env(
+            self.sqs(),
+            &mut self.config(),
+            &runtime::clock::Clock::real(),
+        );
         bells.ring(message.bot).await;
         put.expect("DynamoDB takes it")
     }

@@ -42,6 +42,14 @@ async fn says(stack: &TestStack, person: i64, text: &str) {
     stack.run_until_idle().await;
 }
 
+/// What the newest message with a way in opens: that a link follows may be said just after it has come.
+fn newest_way_in(stack: &TestStack, person: i64) -> String {
+    let all = messages(stack, person);
+    let buttons = all.into_iter().rev().flat_map(|message| message.buttons);
+    let mut opened = buttons.flatten().filter_map(|button| button.url);
+    opened.next().expect("a way in")
+}
+
 fn messages(stack: &TestStack, person: i64) -> Vec<SeenMessage> {
     stack.customer(person).messages_of(stack.bot_id)
 }
@@ -338,7 +346,7 @@ async fn whoever_claimed_gets_another_link_for_one_that_expired_and_after_they_l
     }
     let link = stack.shop().link(&id).await;
     assert_ne!(link, expired);
-    assert_eq!(stack.customer(ALICE).ways_in(stack.bot_id), [link.as_str()]);
+    assert_eq!(newest_way_in(&stack, ALICE), link);
     assert_eq!(stack.telegram.mints(), 2);
     stack.customer(ALICE).join_by(&link);
     stack.run_until_idle().await;
@@ -351,7 +359,7 @@ async fn whoever_claimed_gets_another_link_for_one_that_expired_and_after_they_l
     claims(&stack, ALICE, &claim).await;
     let next = stack.shop().link(&id).await;
     assert_ne!(next, link);
-    assert_eq!(stack.customer(ALICE).ways_in(stack.bot_id), [next.as_str()]);
+    assert_eq!(newest_way_in(&stack, ALICE), next);
     stack.clock.advance(SECONDS);
     stack.customer(ALICE).join_by(&next);
     stack.run_until_idle().await;

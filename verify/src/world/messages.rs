@@ -58,7 +58,7 @@ impl World {
         let mut env = env_of(&self.env).on(past_the_wire(&self.aws));
         Ok(Speaker {
             messages: Messages::from_env(self.admin.dynamodb(), &mut env),
-            bells: MessageBells::from_env(self.admin.sqs(), &mut env),
+            bells: MessageBells::from_env(self.admin.sqs(), &mut env, &self.clock),
             bot: BotId(u64::try_from(self.bots[0]).context("a bot")?),
             clock: self.clock.clone(),
         })

@@ -15,6 +15,7 @@ use crate::queue::{HookBell, HookBells};
 use domain::hook::{Announcement, HookKind, Subscription, is_too_old};
 use domain::time::Timestamp;
 use runtime::aws;
+use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::telemetry::chain;
 
@@ -47,11 +48,11 @@ pub struct Announcements {
 
 impl Announcements {
     /// The tables `Endpoints` and `Deliveries`, and the queue that `HOOK_QUEUE_URL` names.
-    pub fn from_env(aws: &aws::Shared, env: &mut Env) -> Self {
+    pub fn from_env(aws: &aws::Shared, env: &mut Env, clock: &Clock) -> Self {
         Self {
             endpoints: Endpoints::from_env(aws.dynamodb(), env),
             deliveries: Deliveries::from_env(aws.dynamodb(), env),
-            bells: HookBells::from_env(aws.sqs(), env),
+            bells: HookBells::from_env(aws.sqs(), env, clock),
             known: Arc::default(),
         }
     }

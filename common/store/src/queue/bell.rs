@@ -20,6 +20,7 @@ use tracing::warn;
 
 use super::{Envelope, Queue, QueueError};
 use domain::id::{BotId, ChatId};
+use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::telemetry::chain;
 
@@ -124,6 +125,7 @@ impl fmt::Display for HookBell {
 #[derive(Clone)]
 pub struct Bells<B = Bell> {
     queue: Queue<B>,
+    clock: Clock,
     sent: Arc<Mutex<HashMap<B, Sent>>>,
 }
 
@@ -149,9 +151,10 @@ enum BellPlan {
 
 impl<B: BellBody> Bells<B> {
     /// The queue that the variable of its bells names.
-    pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
+    pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env, clock: &Clock) -> Self {
         Self {
             queue: Queue::new(client, B::queue_url(env)),
+            clock: clock.clone(),
             sent: Arc::default(),
         }
     }
@@ -160,7 +163,7 @@ impl<B: BellBody> Bells<B> {
     /// sent is logged and left to the tick, which looks each minute.
     pub async fn ring(&self, of: impl Into<B>) {
         let bell = of.into();
-        let BellPlan::Send(delay) = self.plan(bell, Instant::now()) else {
+        let BellPlan::Send(delay) = self.plan(bell, self.clock.monotonic()) else {
             return;
         };
         if let Err(fault) = self.send(bell, delay).await {
@@ -216,7 +219,11 @@ mod tests {
             ("AWS_ACCESS_KEY_ID", "x"),
             ("AWS_SECRET_ACCESS_KEY", "x"),
         ]);
-        Bells::from_env(runtime::aws::Shared::from_env(&mut env).sqs(), &mut env)
+        Bells::from_env(
+            runtime::aws::Shared::from_env(&mut env).sqs(),
+            &mut env,
+            &Clock::default(),
+        )
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A person is erased, or reads what is known of them: what is others' stays theirs, and what was not asked is not done.
 
-use local::resources::MESSAGES_TICK_TIMEOUT;
-
 use super::*;
 
 /// Asks what is kept.
@@ -170,9 +168,6 @@ async fn what_a_person_says_while_they_are_erased_is_heard_afterwards() {
         Vec::<String>::new()
     );
     assert_eq!(stack.telegram.send(&later).await.status, 200);
-    // Bells keep apart by real time, of which next to none has passed: the tick looks.
-    let deadline = tokio::time::Instant::now() + MESSAGES_TICK_TIMEOUT;
-    stack.functions().get("messenger").tick(deadline).await;
     stack.run_until_idle().await;
     let all = stack.customer(ALICE).messages_of(stack.bot_id);
     assert!(all.len() > messages, "she is answered");
