@@ -156,7 +156,7 @@ impl Invites {
     }
 
     /// Notes that somebody says, at `at`, that somebody else has the seat that they paid for; answers when that was said, of the
-    /// first [`DISPUTES_KEPT`] times. Noted again, it changes nothing.
+    /// first 20 times. Noted again, it changes nothing.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; noting it again is harmless.
