@@ -21,7 +21,7 @@ const MIXTURES: usize = 20;
 /// How long an update may take that is no join.
 const MOST: Duration = Duration::from_millis(5);
 /// How often an update is timed before it counts as slow: a busy machine holds up anything now and then.
-const TRIES: usize = 5;
+const TRIES: usize = 40;
 
 /// What an update must come to, judged by the Bot API's words and not by our reader.
 fn expected(update: &Value, chat_id: i64) -> &'static str {
