@@ -1,7 +1,7 @@
 //! A whole event of API Gateway (path, query, headers, body in base64 or not) to the functions that take calls.
 //!
 //! Every answer is a documented one, refusals quote nothing, nobody gets past without a secret, and no call without
-//! one reaches AWS. The page of a claim link and the file of an export are for whoever has their address, so a stranger sees
+//! one reaches AWS. The page of a claim link and the file of an export are for people who have their address, so a stranger sees
 //! that there is none; of a file that takes one read.
 
 #![no_main]

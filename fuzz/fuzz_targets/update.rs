@@ -91,7 +91,7 @@ fuzz_target!(|body: &[u8]| {
                 "a join by no link"
             );
             assert!(!format!("{join:?}").contains(link) || "Join { chat: ChatId(), person: TelegramUserId(), link: InviteLink(hidden), at: Timestamp() }0123456789-".contains(link), "a link shows in a log");
-            // Whoever reads the whole of it sees the same join. (An array in the place of an object is read by position;
+            // Everybody who reads the whole of it sees the same join. (An array in the place of an object is read by position;
             // Telegram sends none.)
             let whole = serde_json::from_slice::<Value>(text).unwrap_or_default();
             let change = &whole["chat_member"];

@@ -18,7 +18,7 @@ pub(super) async fn broken(
     requests: &BTreeMap<String, Value>,
 ) -> anyhow::Result<Vec<String>> {
     let mut broken = Vec::new();
-    // An invite link lets in whoever uses it, also after its request was claimed.
+    // An invite link lets in the first person who uses it, also after its request was claimed.
     let has_door = |item: &Value| !item["claimVersion"].is_null();
     let claimed = requests
         .iter()

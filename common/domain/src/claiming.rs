@@ -5,7 +5,7 @@ use super::id::{InviteLink, TelegramUserId};
 use super::invite::{Invite, Status};
 use super::time::Timestamp;
 
-/// What the invite link of a request is to whoever has claimed it.
+/// What the invite link of a request is to the person who has claimed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkWay {
     /// It lets them in.
@@ -21,7 +21,7 @@ pub enum LinkWay {
 }
 
 impl Invite {
-    /// Who has its seat: whoever claimed it, and of one with an invite link that nobody has claimed whoever joined by it.
+    /// Who has its seat: the person who claimed it; without a claim, the one who joined by its invite link.
     #[must_use]
     pub fn holder(&self) -> Option<TelegramUserId> {
         let by_link = self.telegram_user_id.filter(|_| self.has_invite_link());
@@ -149,7 +149,7 @@ mod tests {
             (queued(), Ok(()), Ok(())),
             (bound.clone(), Ok(()), Err(ClaimRefusal::Taken)),
             (joined_by(HOLDER, done()), Ok(()), Err(ClaimRefusal::Taken)),
-            // Whoever claimed it has it, whoever came in.
+            // The person who claimed it has it, also if another one came in.
             (joined_by(OTHER, bound), Ok(()), Err(ClaimRefusal::Taken)),
         ] {
             assert_eq!(invite.check_claim(claim, HOLDER), of_holder);

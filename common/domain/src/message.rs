@@ -4,7 +4,7 @@
 //! QUEUED --> SENT                  Telegram took it
 //!    |   --> EXPIRED               its time was over before it could be sent
 //!    |   --> UNREACHABLE           the person has blocked the bot, or never started it
-//!    |   --> REFUSED               Telegram does not copy such a message, which is told to whoever sent it, or does not
+//!    |   --> REFUSED               Telegram does not copy such a message, which its sender is told, or does not
 //!    |                             do what an actor called
 //!    |   --> PARKED                refused, or given up: a person must act
 //!    +-----> SENDING --> SENT, UNREACHABLE, PARKED      only of classes that are sent at most once
@@ -392,7 +392,7 @@ pub enum MessageState {
     Unreachable,
     /// Nobody can tell whether it was sent, and it is not sent again.
     Unknown,
-    /// Telegram does not copy such a message, which is told to whoever sent it; or an actor's call was refused.
+    /// Telegram does not copy such a message, which its sender is told; or an actor's call was refused.
     Refused,
     /// It was given up: a person must act.
     Parked,

@@ -1,4 +1,4 @@
-//! Moving a seat to another account: its claim link is replaced, and whoever comes with the new one takes the seat over.
+//! Moving a seat to another account: its claim link is replaced, and the person who comes with the new one takes the seat over.
 //!
 //! ```text
 //! claimed by H --(rebind: the next claim version, another link)--> moving --(N claims)--> claimed by N

@@ -1,4 +1,4 @@
-//! The invite link of a request, told in private to whoever has claimed it, or whom the shop knows in Telegram.
+//! The invite link of a request, told in private to the person who has claimed it, or whom the shop knows in Telegram.
 
 use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;

@@ -67,7 +67,7 @@ pub enum CopyStanding {
     There(RelayCopy),
     /// It was this one, which somebody deleted on the other side.
     Gone(RelayCopy),
-    /// It was taken back by whoever sent it.
+    /// Its sender took it back.
     TakenBack,
     /// Nothing: there never was one, or it is forgotten.
     Unknown,

@@ -8,7 +8,7 @@
 //!
 //! In a chat that is not claimed a claim link stands beside the invite link, where one can be made; it is stored nowhere. A
 //! buyer whom the shop knows has claimed the request by its payment: that is written after it, since the payment is accepted
-//! whatever becomes of it, and whoever reports it again writes it then.
+//! whatever becomes of it, and the next report of it writes it then.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ pub(crate) async fn repeated(
                 warn!(invite.id = %invite.request_id, outcome = "conflict", "one transaction, two people of Telegram");
                 return Err(purchase::Rejection::TelegramUserConflict.into());
             }
-            // Whoever joined has it. Without a bot that talks with people nobody could tell them anything, nor claim it.
+            // The person who joined has it. Without a bot that talks with people nobody could tell them anything, nor claim it.
             (None, None)
                 if !app
                     .claims

@@ -144,7 +144,7 @@ struct Accepted {
     reissued: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invite_link: Option<InviteLink>,
-    /// What stands beside an invite link: it opens the bot, which tells whoever comes first the invite link.
+    /// What stands beside an invite link: it opens the bot, which tells the first person who comes the invite link.
     #[serde(skip_serializing_if = "Option::is_none")]
     claim_link: Option<InviteLink>,
     /// The page of the claim link.

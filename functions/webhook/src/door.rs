@@ -238,7 +238,7 @@ pub(crate) async fn joined_by_link(
     Ok(())
 }
 
-/// Who came in by such a link has left: it gives no way back, since its shop may have it replaced. Whoever claimed it has it.
+/// Who came in by such a link has left: it gives no way back, since its shop may have it replaced. The person who claimed it has it.
 pub(crate) async fn left_by_link(
     app: &App,
     presence: &Presence,

@@ -1,14 +1,14 @@
-//! The way in of a request with an invite link: whoever has claimed it is told that link, in private.
+//! The way in of a request with an invite link: the person who has claimed it is told that link, in private.
 //!
 //! ```text
 //! read the request again, since its link may be there by now
 //!   the link works, and was there before the claim     a message with it, known by the update
-//!   the link came while it was claimed                 the message of whoever handed it out, known by request and version
+//!   the link came while it was claimed                 the message of the function that handed it out, known by request and version
 //!   the link has expired, or its person left           a re-issue, one write and only while that is so
 //!                                                      die here: Telegram sends the update again, and finds it under way
 //! ```
 //!
-//! A link that is still to be made is told by whoever hands it out.
+//! A link that is still to be made is told by the function that hands it out.
 
 use domain::action::{Change, Rejection as ActionRejection};
 use domain::claiming::LinkWay;
@@ -51,7 +51,7 @@ impl Conversation<'_> {
         if let Some(told) = ToldLink::of(&invite).filter(|_| !was_ready)
             && invite.link_way(self.person(), now) == LinkWay::Ready
         {
-            // Whoever handed it out meanwhile may have told it.
+            // The function that handed it out meanwhile may have told it.
             return Ok(app.link_teller.tell(self.person(), told, now).await?);
         }
         let shown = self.shown(self.person(), invite, self.language).await?;
@@ -119,7 +119,7 @@ impl Conversation<'_> {
         })
     }
 
-    /// Has a link replaced that has expired, or by which its person came in and left. The next one is told by whoever makes it.
+    /// Has a link replaced that has expired, or by which its person came in and left. The next one is told by the function that makes it.
     async fn replace(&self, person: TelegramUserId, invite: Invite) -> Result<(), Failure> {
         let app = self.app;
         let (id, chat) = (invite.request_id, invite.canonical_chat);

@@ -7,7 +7,7 @@
 //! settle DONE            die here: the task finds the request DONE with its event pending, and queues it
 //! queue the event        die here: as above, and the event is known by its id
 //! announce it            die here: as above, and so is what is announced
-//! tell whoever has claimed it, in private      die here: as above, and the message is known by request and version
+//! tell the person who has claimed it            die here: as above, and the message is known by request and version
 //! delete the task
 //! ```
 //!
@@ -160,7 +160,7 @@ async fn hand_out(
             send(app, event.of_version(mint.link_version)).await;
             announce_done(app, id, None).await?;
             let accepted_at = record.map_or(task.created_at, |invite| invite.created_at);
-            // Whoever claims it from now on is answered with it.
+            // Who claims it from now on is answered with it.
             if let Some(person) = bound_to {
                 let told = ToldLink {
                     request_id: id,

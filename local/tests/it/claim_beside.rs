@@ -1,4 +1,4 @@
-//! Claim links beside invite links: in a chat that is not claimed, whoever claims a payment first is told its invite link in
+//! Claim links beside invite links: in a chat that is not claimed, the first person who claims a payment is told its invite link in
 //! private, once it is there.
 
 use std::time::Duration;

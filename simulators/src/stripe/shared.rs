@@ -91,7 +91,7 @@ impl StripeShared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, and wakes whoever waits for a change.
+    /// Changes the state, and wakes all who wait for a change.
     pub(super) fn change<T>(&self, how: impl FnOnce(&mut StripeState) -> T) -> T {
         let result = how(&mut self.lock());
         self.changed.notify_waiters();

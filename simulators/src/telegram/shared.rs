@@ -53,7 +53,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, and wakes whoever waits for a change.
+    /// Changes the state, and wakes all who wait for a change.
     pub(crate) fn change<T>(&self, how: impl FnOnce(&mut SharedState, i64) -> T) -> T {
         let result = how(&mut self.lock(), self.clock.now_ms());
         self.changed.notify_waiters();

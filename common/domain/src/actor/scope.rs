@@ -92,7 +92,7 @@ pub fn check_role(
 /// What a call of a method that the actor's role may call is about, beside the chats of its key.
 ///
 /// # Errors
-/// [`CallRefusal`], if it is not the actor's to make whoever wrote to the bot.
+/// [`CallRefusal`], if the actor may make it to nobody at all.
 pub fn scope(
     actor: &Actor,
     rule: &MethodRule,

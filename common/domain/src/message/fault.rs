@@ -152,7 +152,7 @@ pub enum Ending {
     NotStarted,
     /// It may have been sent, and is not sent again.
     Unknown,
-    /// Telegram does not do that with such a message, which is told to whoever sent it. Of a reaction nobody is told.
+    /// Telegram does not do that with such a message, which its sender is told. Of a reaction nobody is told.
     Refused,
     /// It is given up: a person must act.
     Parked,

@@ -105,7 +105,7 @@ impl Outbox {
         self.under_way.insert(task.chat, task.key());
     }
 
-    /// It is out of its lane: whoever else waits in its group goes first.
+    /// It is out of its lane: the others who wait in its group go first.
     pub fn served(&mut self, task: &MessageTask) {
         if !is_group(task.chat) {
             return;

@@ -1,5 +1,5 @@
-//! Whose turn it is in a group: people stand in a circle, and of those who wait within a class the next one goes first, from whoever
-//! was served last.
+//! Whose turn it is in a group: people stand in a circle, and of those who wait within a class the next one goes first, counted from
+//! the person who was served last.
 //!
 //! ```text
 //! circle   7 . 9 . 8 .       7 was served: 9, 8, 7 are next, however much 7 has there

@@ -294,7 +294,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::GrantNotHere { chat } => format!("<b>{chat}</b> has no claim links, so I can't give a seat in it."),
         Text::GrantForever { chat, link } => format!("A free seat in <b>{chat}</b>, for good. Pass this link on: whoever opens it first has the seat.\n\n<code>{link}</code>"),
         Text::GrantUntil { chat, link, until } => format!("A free seat in <b>{chat}</b>, until {d}. Pass this link on: whoever opens it first has the seat.\n\n<code>{link}</code>", d = date(until)),
-        Text::GrantInPrivate { chat } => format!("A free seat in <b>{chat}</b>: I sent you its link in private, since whoever opens it has the seat."),
+        Text::GrantInPrivate { chat } => format!("A free seat in <b>{chat}</b>: I sent you its link in private, since the first person who opens it has the seat."),
         Text::GrantStartFirst => "Nothing is given: I would send you the link of the seat in private, and can't write to you yet. Start me there, then say it again.".into(),
         Text::EndAsk { person, chat } => format!("End the seat of {person} in <b>{chat}</b>? All that lets this person in there ends at once. Nobody is removed from the chat by it, and no money goes back."),
         Text::ChangedMeanwhile => "This has changed meanwhile, so I did nothing. Please look again.".into(),

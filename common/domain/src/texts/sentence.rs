@@ -265,7 +265,7 @@ sentences! { 'a,
     GrantForever { chat: Name<'a>, link: Address<'a> },
     /// A free seat with an end.
     GrantUntil { chat: Name<'a>, link: Address<'a>, until: Date },
-    /// The link of a free seat was sent to whoever gave it, in private.
+    /// The link of a free seat was sent to the administrator who gave it, in private.
     GrantInPrivate { chat: Name<'a> },
     /// It can't be, since the bot may not write to them.
     GrantStartFirst,

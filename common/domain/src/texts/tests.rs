@@ -519,7 +519,7 @@ fn page_of_commands() -> String {
          group the answer is a button to the private chat. After an unknown command the bot names the nearest one.\n\n\
          In a topic of the operators' chat a command that names nobody is about the person of the topic: `/buyer`, `/end`,\n\
          `/extend 30`; `/grant 30` gives the seat at once there. It is answered where it stands, but for the link of a\n\
-         `/grant` outside of topics: whoever reads it could use it, so its administrator gets it in private, and must\n\
+         `/grant` outside of topics: everybody who reads it could use it, so its administrator gets it in private, and must\n\
          have started the bot there.\n\n\
          | command | also | least role | where | what it does |\n| --- | --- | --- | --- | --- |\n",
     );

@@ -1,6 +1,6 @@
 //! Actors' webhooks, and the lease under which one run at a time sends to each.
 //!
-//! Whoever sends may write how far it has come, and nothing else of an actor: its rights name these attributes, so its updates
+//! `hooks` may write how far it has come, and nothing else of an actor: its rights name these attributes, so its updates
 //! mention no other one, in conditions neither, and have nothing returned.
 
 use std::collections::BTreeSet;

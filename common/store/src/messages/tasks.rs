@@ -135,7 +135,7 @@ impl Messages {
         }
     }
 
-    /// Takes a group out of the list whose lane was found empty, if it is old and nobody has listed it since. Whoever puts a
+    /// Takes a group out of the list whose lane was found empty, if it is old and nobody has listed it since. A function that puts a
     /// task there has listed the group within the hour, so no lane is unknown that holds one. Durable on return.
     ///
     /// # Errors

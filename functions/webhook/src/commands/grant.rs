@@ -1,4 +1,4 @@
-//! `/grant <chat> <days or forever>`: a free seat, as a claim link to pass on; in a topic, at once for its person. Whoever reads
+//! `/grant <chat> <days or forever>`: a free seat, as a claim link to pass on; in a topic, at once for its person. Everybody who reads
 //! a claim link can use it, so in a group it is not shown: its administrator gets it in private.
 //!
 //! ```text
