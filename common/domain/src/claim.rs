@@ -154,11 +154,15 @@ impl ClaimRefusal {
 /// Within which time a second dispute of one request is not chance.
 const DISPUTES_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
-/// Whether one more dispute of a request, at `at`, follows another within a day. `times` has them all.
+/// Whether the dispute of a request at `at` was noted after another within a day of it. `times` has them in the order in which
+/// they were noted, which need not be that of time, and no more once there are too many: such a request is disputed each time.
 #[must_use]
 pub fn is_disputed_again(times: &[Timestamp], at: Timestamp) -> bool {
-    let mut earlier = times.iter().filter(|time| **time < at);
-    earlier.any(|time| at.since(*time) < DISPUTES_WITHIN)
+    let Some(place) = times.iter().position(|time| *time == at) else {
+        return !times.is_empty();
+    };
+    let mut noted_before = times.iter().take(place);
+    noted_before.any(|time| at.since(*time).max(time.since(at)) < DISPUTES_WITHIN)
 }
 
 /// The token of a claim link: whoever holds it may claim the seat, so it is a secret of the payer. `Debug` hides it.
@@ -515,8 +519,10 @@ mod tests {
         };
         assert!(!again(&[], 5) && !again(&[5], 5) && !again(&[5, 29], 29));
         assert!(again(&[5, 28], 28) && again(&[0, 28, 40], 40));
-        // Noted after a later one.
-        assert!(!again(&[28, 5], 5));
+        // Two at once, of which the later one was noted first: one of them rings.
+        assert!(again(&[28, 5], 5) && !again(&[28, 5], 28) && !again(&[30, 5], 5));
+        // Too many to be noted.
+        assert!(again(&[5, 6], 99));
     }
 
     #[test]

@@ -17,7 +17,6 @@ mod signature;
 pub use amount::CoinAmount;
 pub use body::{BODY_MAX, BodyForm, IpnBody};
 pub use payment::{
-    CoinCharge, CoinPayment, CoinStatus, CoinTerms, DepositTime, FlaggedCharge, OrderPrice,
-    Unjudged,
+    CoinCharge, CoinPayment, CoinStatus, CoinTerms, DepositTime, OrderPrice, Unjudged,
 };
 pub use signature::{IpnRefusal, IpnSecrets, SIGNATURE_HEADER};

@@ -10,6 +10,8 @@ use super::{StoreError, Table};
 use domain::id::{BotId, FeedSeq};
 use domain::time::Timestamp;
 use runtime::config::Env;
+use runtime::telemetry::chain;
+use tracing::warn;
 
 const BOT_ID: &str = "botId";
 const ITEM: &str = "item";
@@ -143,22 +145,29 @@ impl BotInfos {
         Ok(FeedSeq(reader.number(SEQ)?))
     }
 
-    /// The front bot, as it was a minute ago at most.
+    /// The front bot, as it was a minute ago at most; while it can't be read, as it was before.
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be read.
+    /// [`StoreError`] if it can't be read and is not known.
     pub async fn front_lately(&self, now: Timestamp) -> Result<Option<FrontBot>, StoreError> {
         let known = self
             .1
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let Some((at, front)) = known
-            && now.since(at) < REMEMBERED
+        if let Some((at, front)) = &known
+            && now.since(*at) < REMEMBERED
         {
-            return Ok(Some(front));
+            return Ok(Some(front.clone()));
         }
-        let front = self.front().await?;
+        let front = match (self.front().await, known) {
+            (Ok(front), _) => front,
+            (Err(fault), None) => return Err(fault),
+            (Err(fault), Some((_, front))) => {
+                warn!(bot.id = %front.bot, fault = "unavailable", "the front bot can't be read, that of before is believed: {}", chain(&fault));
+                Some(front)
+            }
+        };
         let known = front.clone().map(|front| (now, front));
         *self.1.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(front)

@@ -15,15 +15,14 @@ use tracing::{error, warn};
 
 use crate::{BotInfos, FrontBot, StoreError};
 
-/// How long the name of the front bot is believed: people rename bots by hand, and seldom.
-const NAME_KEPT: Duration = Duration::from_secs(60);
+/// How long it is believed that there is no front bot.
+const MISSED_KEPT: Duration = Duration::from_secs(60);
 
 /// What makes claim links.
 pub struct ClaimLinks {
     keys: ClaimKeys,
     bots: BotInfos,
     link_base: String,
-    front: Mutex<Option<(FrontBot, Timestamp)>>,
     /// When no front bot was found, where a sale goes on without.
     missed_at: Mutex<Option<Timestamp>>,
 }
@@ -35,7 +34,6 @@ impl ClaimLinks {
             keys: settings::claim_keys(env, deliveries),
             bots: BotInfos::from_env(aws.dynamodb(), env),
             link_base: settings::telegram_link_base(env),
-            front: Mutex::default(),
             missed_at: Mutex::default(),
         }
     }
@@ -43,31 +41,18 @@ impl ClaimLinks {
     /// The front bot, as it was a minute ago at most; nothing before `setup` has written it.
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be read.
+    /// [`StoreError`] if it can't be read and is not known.
     pub async fn front(&self, now: Timestamp) -> Result<Option<FrontBot>, StoreError> {
-        let kept = self
-            .front
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((front, read_at)) = kept
-            && now.since(read_at) < NAME_KEPT
-        {
-            return Ok(Some(front));
-        }
-        let front = self.bots.front().await?;
-        let mut kept = self.front.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = front.clone().map(|front| (front, now));
-        Ok(front)
+        self.bots.front_lately(now).await
     }
 
     /// The front bot where all goes on without one: that it is not known is believed for a minute, too.
-    pub async fn front_if_known(&self, now: Timestamp) -> Option<FrontBot> {
+    async fn front_if_known(&self, now: Timestamp) -> Option<FrontBot> {
         let missed_at = *self
             .missed_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if missed_at.is_some_and(|at| now.since(at) < NAME_KEPT) {
+        if missed_at.is_some_and(|at| now.since(at) < MISSED_KEPT) {
             return None;
         }
         let front = self.front(now).await.unwrap_or_else(|fault| {

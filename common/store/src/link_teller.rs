@@ -2,6 +2,7 @@
 
 use domain::id::{ChatId, InviteLink, RequestId, TelegramUserId};
 use domain::invite::Invite;
+use domain::member::entitlement::EntitlementId;
 use domain::message::{Button, ButtonAction, Class, Content, Message, MessageId};
 use domain::person::Reachable;
 use domain::texts::{Address, Date, Label, Language, Text};
@@ -13,12 +14,13 @@ use runtime::settings;
 use tracing::info;
 
 use crate::queue::{Bells, MessageBell};
-use crate::{BotInfos, Messages, People, StoreError};
+use crate::{BotInfos, Messages, People, Seats, StoreError};
 
 /// What tells buyers their links.
 pub struct LinkTeller {
     bots: BotInfos,
     people: People,
+    seats: Seats,
     messages: Messages,
     bells: Bells<MessageBell>,
     default_language: Language,
@@ -29,6 +31,8 @@ pub struct LinkTeller {
 pub struct ToldLink<'a> {
     /// Whose it is.
     pub request_id: RequestId,
+    /// The chat of its seat.
+    pub canonical_chat: ChatId,
     /// When the request was accepted.
     pub created_at: Timestamp,
     /// Which link of the request it is.
@@ -47,6 +51,7 @@ impl<'a> ToldLink<'a> {
         let link = link.filter(|_| invite.has_invite_link() && invite.waits_to_be_used())?;
         Some(Self {
             request_id: invite.request_id,
+            canonical_chat: invite.canonical_chat,
             created_at: invite.created_at,
             link_version: invite.link_version,
             link,
@@ -82,13 +87,14 @@ impl LinkTeller {
         Self {
             bots: BotInfos::from_env(aws.dynamodb(), env),
             people: People::from_env(aws.dynamodb(), env),
+            seats: Seats::from_env(aws.dynamodb(), env),
             messages: Messages::from_env(aws.dynamodb(), env),
             bells: Bells::from_env(aws.sqs(), env, clock),
             default_language: settings::default_language(env),
         }
     }
 
-    /// Has a person told their link, if the bot may write to them. Durable on return. The message is known by request and
+    /// Has a person told their link, if the bot may write to them and nobody ended their seat. Durable on return. The message is known by request and
     /// version, so that it is sent once, whoever tells it again.
     ///
     /// # Errors
@@ -107,6 +113,16 @@ impl LinkTeller {
             info!(invite.id = %told.request_id, outcome = "not_started", "a link is not told in private, since the bot can't write to its buyer");
             return Ok(());
         };
+        let seat = self.seats.get(person, told.canonical_chat).await?;
+        let id = EntitlementId::of_request(told.request_id);
+        let is_ended = seat
+            .entitlements
+            .get(&id)
+            .is_some_and(|of| of.cut_at.is_some());
+        if is_ended {
+            info!(invite.id = %told.request_id, outcome = "seat_ended", "a link is not told to a person whose seat has ended");
+            return Ok(());
+        }
         let language = Language::choose(known.language, None, self.default_language);
         let cause = format!("request#{}#link#{}", told.request_id, told.link_version);
         let message = Message {

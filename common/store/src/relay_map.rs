@@ -488,7 +488,8 @@ impl RelayMap {
             parts,
             first: reader.number(FIRST)?,
             first_at: reader.parsed(FIRST_AT)?,
-            first_update: reader.number(FIRST_UPDATE)?,
+            // One that was begun before it was noted has none.
+            first_update: reader.optional_number(FIRST_UPDATE)?.unwrap_or_default(),
             last_at: reader.parsed(LAST_AT)?,
             is_withheld: reader.flag(WITHHELD),
         })

@@ -37,6 +37,10 @@ pub(crate) use refused::{not_made, refused};
 const ALBUM_WAIT: Duration = Duration::from_millis(1500);
 /// How many tasks behind a message are looked at for words of the same person.
 const JOINED_MAX: i32 = 50;
+/// How long a process may take the operators' chat of before for the present one: it reads the setting when it starts.
+const NEWS_WITHIN: Duration = Duration::from_secs(3600);
+/// How soon another process is to look at a message for a chat that this one does not know.
+const NEWS_ASKED: Duration = Duration::from_secs(60);
 
 /// What a message asks for next.
 pub(crate) enum NextStep {
@@ -92,10 +96,16 @@ pub(crate) async fn next(
     };
     let chat = message.chat;
     if app.operator_chat != Some(chat) {
+        let now = app.clock.now();
+        // Who put it may know of another operators' chat before this process does.
+        if now.since(message.id.at()) < NEWS_WITHIN {
+            return Ok(NextStep::WaitUntil(now.plus(NEWS_ASKED)));
+        }
         warn!(message.id = %message.id, chat.id = %chat, outcome = "not_passed_on",
             "a message waited for an operators' chat that is none any more");
         ended(app, message, RelayEnd::Failed(SendFault::Refused)).await?;
-        return Ok(NextStep::Nothing);
+        let why = "it waited for an operators' chat that is none any more";
+        return Ok(NextStep::Refused(why.to_owned()));
     }
     let record = app.topics.get(*owner, chat).await?;
     let is_blocked = match post.author().map(TopicOwner::Person) {
@@ -105,7 +115,7 @@ pub(crate) async fn next(
     };
     if is_blocked {
         // Also what they wrote before an operator blocked them.
-        return Ok(NextStep::Nothing);
+        return Ok(NextStep::Refused("its writer is blocked".to_owned()));
     }
     // The copy says where it stands.
     if let Content::Edit {

@@ -311,6 +311,7 @@ impl<'a> OutboxRun<'a> {
             self.outbox.end(&task);
             match end {
                 Ok(SendEnd::Done) => self.outbox.served(&task),
+                Ok(SendEnd::Over) => {}
                 Ok(SendEnd::NotSent) => self.outbox.give_back(task),
                 Ok(SendEnd::Deferred(at, attempts)) => {
                     (task.retry_at, task.attempts) = (Some(at), attempts);

@@ -52,8 +52,10 @@ impl Sending<'_> {
 /// How a message ended for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SendEnd {
-    /// It is out of its lane.
+    /// It was called for, and is out of its lane.
     Done,
+    /// It is out of its lane without a call: nobody's turn is over by that.
+    Over,
     /// It waits until then, after so many tries that failed for its own sake.
     Deferred(Timestamp, u32),
     /// It is due as before: it was not sent, and that was not its own failure.
@@ -71,7 +73,7 @@ pub(crate) async fn run(sending: &Sending<'_>, task: &MessageTask) -> Result<Sen
     let opened = match open(sending, task).await {
         Err(fault @ StoreError::Malformed { .. }) => {
             settle::park(sending.app, task, "malformed", &chain(&fault)).await?;
-            return Ok(SendEnd::Done);
+            return Ok(SendEnd::Over);
         }
         opened => opened?,
     };
@@ -89,7 +91,7 @@ pub(crate) async fn drop_expired(
 ) -> Result<SendEnd, StoreError> {
     if task.class.is_sent_again() {
         settle::expired(app, task).await?;
-        return Ok(SendEnd::Done);
+        return Ok(SendEnd::Over);
     }
     // Its sender may have died over it.
     match app.messages.begin(task, run).await {
@@ -102,14 +104,14 @@ pub(crate) async fn drop_expired(
         }
         Err(fault) => return Err(fault),
     }
-    Ok(SendEnd::Done)
+    Ok(SendEnd::Over)
 }
 
 /// A task has no message: nobody knows what it was to say, and met again it would end in the same way.
 async fn without_record(app: &App, task: &MessageTask) -> Result<SendEnd, StoreError> {
     app.messages.delete(&task.key()).await?;
     error!(message.id = %task.message, chat.id = %task.chat, fault = "poison", "a task has no message, it is deleted");
-    Ok(SendEnd::Done)
+    Ok(SendEnd::Over)
 }
 
 /// Reads the record at the slot, and of what is sent at most once notes that it is being sent.
@@ -139,7 +141,7 @@ async fn open(sending: &Sending<'_>, task: &MessageTask) -> Result<Opened, Store
         Begun::Ours(record) => Ok(Opened::Message(Box::new(record.message))),
         Begun::Unknown => {
             settle::unknown(app, task).await?;
-            Ok(Opened::End(SendEnd::Done))
+            Ok(Opened::End(SendEnd::Over))
         }
         Begun::Settled => settled(app, task).await,
         Begun::Gone => without_record(app, task).await.map(Opened::End),
@@ -150,7 +152,7 @@ async fn open(sending: &Sending<'_>, task: &MessageTask) -> Result<Opened, Store
 async fn settled(app: &App, task: &MessageTask) -> Result<Opened, StoreError> {
     app.messages.delete(&task.key()).await?;
     info!(message.id = %task.message, chat.id = %task.chat, outcome = "duplicate", "the message was settled before");
-    Ok(Opened::End(SendEnd::Done))
+    Ok(Opened::End(SendEnd::Over))
 }
 
 /// Waits for the slot; answers whether the message may leave then.
@@ -180,18 +182,18 @@ async fn call(
         }
         Err(fault @ StoreError::Malformed { .. }) => {
             settle::park(sending.app, task, "malformed", &chain(&fault)).await?;
-            return Ok(SendEnd::Done);
+            return Ok(SendEnd::Over);
         }
         Err(fault) => return Err(fault),
         Ok(NextStep::Nothing) => {
             sending.spare_slot(task);
             settle::sent(sending.app, task, None).await?;
-            return Ok(SendEnd::Done);
+            return Ok(SendEnd::Over);
         }
         Ok(NextStep::Refused(why)) => {
             sending.spare_slot(task);
             settle::forbidden(sending.app, task, why).await?;
-            return Ok(SendEnd::Done);
+            return Ok(SendEnd::Over);
         }
     };
     let mut chat = sending.shared.lock().current_id(task.chat);

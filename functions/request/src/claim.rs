@@ -75,11 +75,20 @@ impl Claims {
         self.links.beside(invite.claim_beside(), now).await
     }
 
-    async fn can_bind_link(&self, invite: &Invite, person: TelegramUserId, now: Timestamp) -> bool {
-        invite
+    async fn can_bind_link(
+        &self,
+        invite: &Invite,
+        person: TelegramUserId,
+        now: Timestamp,
+    ) -> Result<bool, Rejection> {
+        if invite
             .telegram_user_id
-            .is_none_or(|joined| joined == person)
-            && self.links.front_if_known(now).await.is_some()
+            .is_some_and(|joined| joined != person)
+        {
+            return Ok(false);
+        }
+        let front = self.links.front(now).await.map_err(unavailable)?;
+        Ok(front.is_some())
     }
 }
 
@@ -155,7 +164,7 @@ pub(crate) async fn repeated(
                 if !app
                     .claims
                     .can_bind_link(&invite, person, app.clock.now())
-                    .await =>
+                    .await? =>
             {
                 return Ok(invite);
             }
@@ -208,7 +217,11 @@ async fn bind(
         SeatWritten::NotClaimable => return Ok(false),
         SeatWritten::Rejected(rejection) => {
             error!(invite.id = %invite.request_id, fault = "seat_refused", "a request does not fit into the seat of its buyer: {}", rejection.code());
-            return Err(Rejection::Unavailable);
+            // An invite link lets its buyer in without a seat, and its payment is stored already.
+            return match invite.has_invite_link() {
+                true => Ok(true),
+                false => Err(Rejection::Unavailable),
+            };
         }
     };
     if !change.tasks().is_empty() {

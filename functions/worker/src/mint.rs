@@ -164,6 +164,7 @@ async fn hand_out(
             if let Some(person) = bound_to {
                 let told = ToldLink {
                     request_id: id,
+                    canonical_chat: call.canonical_chat,
                     created_at: accepted_at,
                     link_version: mint.link_version,
                     link: &link,

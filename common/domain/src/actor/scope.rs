@@ -92,7 +92,7 @@ pub fn check_role(
 /// What a call of a method that the actor's role may call is about, beside the chats of its key.
 ///
 /// # Errors
-/// [`CallRefusal`], if the actor may make it to nobody at all.
+/// [`CallRefusal`], if the actor may not make it, regardless of who has written to the bot.
 pub fn scope(
     actor: &Actor,
     rule: &MethodRule,

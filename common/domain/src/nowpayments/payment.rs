@@ -2,6 +2,7 @@
 //!
 //! The fee of the body is never looked at, nor is `actually_paid_at_fiat`, which is mostly zero.
 
+use super::super::order::fact::ChargeFlag;
 use super::amount::CoinAmount;
 use super::body::IpnBody;
 
@@ -95,32 +96,6 @@ pub struct DepositTime {
     pub order_expires_at: i64,
 }
 
-/// Why a charge is worth nothing until a person says what it is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlaggedCharge {
-    /// The price is in another currency than the order's.
-    WrongCurrency,
-    /// The price is another one than the order's.
-    AmountDiffers,
-    /// Coins of another kind came than were asked for.
-    WrongAsset,
-    /// It came to a used address more than a day after the order's expiry.
-    LateDeposit,
-}
-
-impl FlaggedCharge {
-    /// The word for it in facts and cases.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::WrongCurrency => "wrong_currency",
-            Self::AmountDiffers => "amount_differs",
-            Self::WrongAsset => "wrong_asset",
-            Self::LateDeposit => "late_deposit",
-        }
-    }
-}
-
 /// What a payment says of the charge with its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CoinCharge {
@@ -133,7 +108,7 @@ pub enum CoinCharge {
         /// In units of the order's price; zero where what came can't be measured by it.
         amount: u64,
         /// Why a person must look.
-        flag: Option<FlaggedCharge>,
+        flag: Option<ChargeFlag>,
         /// All of it went back.
         is_refunded: bool,
     },
@@ -218,7 +193,7 @@ impl CoinPayment {
         }
         let terms = terms.unwrap_or(&self.asked);
         if status == CoinStatus::WrongAsset || terms.coin != self.asked.coin {
-            return Ok(paid(0, Some(FlaggedCharge::WrongAsset)));
+            return Ok(paid(0, Some(ChargeFlag::WrongAsset)));
         }
         // What its own address asks for may have been renewed since it was first seen.
         let whole = if is_child {
@@ -230,15 +205,15 @@ impl CoinPayment {
         let amount = amount.ok_or(Unjudged::Amounts)?;
         let is_late =
             time.came_at > time.order_expires_at.saturating_add(LATE_AFTER_SEC) && is_child;
-        Ok(paid(amount, is_late.then_some(FlaggedCharge::LateDeposit)))
+        Ok(paid(amount, is_late.then_some(ChargeFlag::LateDeposit)))
     }
 
-    fn other_price(&self, price: OrderPrice<'_>) -> Option<FlaggedCharge> {
+    fn other_price(&self, price: OrderPrice<'_>) -> Option<ChargeFlag> {
         if !self.price_currency.eq_ignore_ascii_case(price.currency) {
-            return Some(FlaggedCharge::WrongCurrency);
+            return Some(ChargeFlag::WrongCurrency);
         }
         let expected = CoinAmount::of_units(price.amount, price.exponent);
-        (expected != Some(self.price_amount)).then_some(FlaggedCharge::AmountDiffers)
+        (expected != Some(self.price_amount)).then_some(ChargeFlag::AmountDiffers)
     }
 }
 

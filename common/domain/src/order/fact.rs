@@ -37,6 +37,8 @@ pub enum ChargeStatus {
 pub enum ChargeFlag {
     /// In another currency than the order's.
     WrongCurrency,
+    /// Of another price than the order's.
+    AmountDiffers,
     /// In another coin than was asked for.
     WrongAsset,
     /// A deposit to a used address, long after the order.

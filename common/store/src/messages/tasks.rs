@@ -81,15 +81,16 @@ const UNLISTED_AFTER: Duration = Duration::from_secs(24 * 3600);
 pub struct ListedGroup {
     /// Which.
     pub chat: ChatId,
-    /// When a process listed it last.
-    listed_at: Timestamp,
+    /// When a process listed it last, if that was noted.
+    listed_at: Option<Timestamp>,
 }
 
 impl ListedGroup {
     /// Whether no process relies on its being listed: if its lane is empty, it need not be.
     #[must_use]
     pub fn is_old(&self, now: Timestamp) -> bool {
-        now.since(self.listed_at) >= UNLISTED_AFTER
+        let is_old = |at| now.since(at) >= UNLISTED_AFTER;
+        self.listed_at.is_some_and(is_old)
     }
 }
 
@@ -125,7 +126,7 @@ impl Messages {
                 let listed_at = reader.optional_instant(LISTED_AT)?;
                 groups.push(ListedGroup {
                     chat: ChatId(reader.parsed(MESSAGE_ID)?),
-                    listed_at: listed_at.unwrap_or(Timestamp::from_ms(0)),
+                    listed_at,
                 });
             }
             after = answer.last_evaluated_key;
@@ -146,17 +147,17 @@ impl Messages {
         group: ListedGroup,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if !group.is_old(now) {
+        let Some(listed_at) = group.listed_at.filter(|_| group.is_old(now)) else {
             return Ok(());
-        }
+        };
         let call = self
             .tasks
             .client
             .delete_item()
             .table_name(&self.tasks.name)
             .set_key(Some(key_of(&groups_of(bot), &group.chat.to_string())))
-            .condition_expression("attribute_not_exists(listedAt) OR listedAt = :listed")
-            .expression_attribute_values(":listed", s(group.listed_at));
+            .condition_expression("listedAt = :listed")
+            .expression_attribute_values(":listed", s(listed_at));
         let Err(error) = call.send().await else {
             return Ok(());
         };

@@ -39,7 +39,7 @@ fn paid(amount: u64) -> Result<CoinCharge, Unjudged> {
     })
 }
 
-fn flagged(amount: u64, flag: FlaggedCharge) -> Result<CoinCharge, Unjudged> {
+fn flagged(amount: u64, flag: ChargeFlag) -> Result<CoinCharge, Unjudged> {
     Ok(CoinCharge::Paid {
         amount,
         flag: Some(flag),
@@ -75,10 +75,7 @@ fn a_status_makes_a_charge_pending_void_or_paid() {
                 is_refunded: true,
             }),
         ),
-        (
-            "wrong_asset_confirmed",
-            flagged(0, FlaggedCharge::WrongAsset),
-        ),
+        ("wrong_asset_confirmed", flagged(0, ChargeFlag::WrongAsset)),
         ("something_new", Err(Unjudged::Status)),
     ] {
         assert_eq!(
@@ -118,19 +115,19 @@ fn the_amount_is_what_came_of_what_was_asked_for_whatever_the_status_says() {
         (json!({"pay_amount": null}), Err(Unjudged::Amounts)),
         (
             json!({"price_amount": 1}),
-            flagged(0, FlaggedCharge::AmountDiffers),
+            flagged(0, ChargeFlag::AmountDiffers),
         ),
         (
             json!({"price_amount": 30.001}),
-            flagged(0, FlaggedCharge::AmountDiffers),
+            flagged(0, ChargeFlag::AmountDiffers),
         ),
         (
             json!({"price_amount": 300}),
-            flagged(0, FlaggedCharge::AmountDiffers),
+            flagged(0, ChargeFlag::AmountDiffers),
         ),
         (
             json!({"price_currency": "eur"}),
-            flagged(0, FlaggedCharge::WrongCurrency),
+            flagged(0, ChargeFlag::WrongCurrency),
         ),
     ] {
         assert_eq!(charge(change.clone()), expected, "{change}");
@@ -165,7 +162,7 @@ fn a_repeated_deposit_counts_by_the_terms_of_its_parent() {
     let other = terms("usdttrc20", "30");
     assert_eq!(
         plain.charge(PRICE, Some(&other), IN_TIME),
-        flagged(0, FlaggedCharge::WrongAsset)
+        flagged(0, ChargeFlag::WrongAsset)
     );
     let day = 24 * 3600;
     assert_eq!(
@@ -174,7 +171,7 @@ fn a_repeated_deposit_counts_by_the_terms_of_its_parent() {
     );
     assert_eq!(
         plain.charge(PRICE, Some(&parent), at(EXPIRES_AT + day + 1)),
-        flagged(1000, FlaggedCharge::LateDeposit)
+        flagged(1000, ChargeFlag::LateDeposit)
     );
     // A payment of its own is never late: its price was promised.
     let own = payment(json!({})).unwrap();
@@ -192,7 +189,7 @@ fn coins_of_another_kind_than_first_asked_for_are_worth_nothing_by_themselves() 
     let first = terms("trx", "60");
     assert_eq!(
         changed.charge(PRICE, Some(&first), IN_TIME),
-        flagged(0, FlaggedCharge::WrongAsset)
+        flagged(0, ChargeFlag::WrongAsset)
     );
     assert_eq!(changed.charge(PRICE, None, IN_TIME), paid(3000));
 }
@@ -226,24 +223,4 @@ fn ids_may_be_numbers_or_texts_and_what_is_missing_is_named() {
     ] {
         assert_eq!(payment(json!({name: value.clone()})), Err(name), "{value}");
     }
-}
-
-#[test]
-fn the_words_of_flags_are_those_of_facts() {
-    let words = [
-        FlaggedCharge::WrongCurrency,
-        FlaggedCharge::AmountDiffers,
-        FlaggedCharge::WrongAsset,
-        FlaggedCharge::LateDeposit,
-    ]
-    .map(FlaggedCharge::as_str);
-    assert_eq!(
-        words,
-        [
-            "wrong_currency",
-            "amount_differs",
-            "wrong_asset",
-            "late_deposit"
-        ]
-    );
 }

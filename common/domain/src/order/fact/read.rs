@@ -43,7 +43,8 @@ words! {
     }
     ChargeStatus { Pending = "pending", Void = "void", Paid = "paid" }
     ChargeFlag {
-        WrongCurrency = "wrong_currency", WrongAsset = "wrong_asset", LateDeposit = "late_deposit",
+        WrongCurrency = "wrong_currency", AmountDiffers = "amount_differs", WrongAsset = "wrong_asset",
+        LateDeposit = "late_deposit",
     }
     RefundStatus { Pending = "pending", Done = "done", Failed = "failed" }
     DisputeStatus {

@@ -109,7 +109,7 @@ fn value(key: &str, charge: &ChargeFact, facts: &Facts) -> Option<i128> {
         return Some(charge.amount);
     };
     match facts.decision(&format!("{}#{key}", flag.as_str()))? {
-        (DecisionAction::Accept, value) => Some(value.unwrap_or(charge.amount)),
+        (DecisionAction::Accept, value) => value,
         (DecisionAction::Keep | DecisionAction::End, _) => None,
     }
 }

@@ -217,6 +217,10 @@ fn flagged_charges_count_for_what_a_person_says() {
         ),
         (
             "paid a 3000 1000, paid b 1700 9000 late_deposit, accept late_deposit#b",
+            r#"{"cases": [], "state": "PAID"}"#,
+        ),
+        (
+            "paid a 3000 1000, paid b 1700 9000 late_deposit, accept late_deposit#b 1700",
             r#"{"cases": ["overpaid#1700"], "state": "PAID"}"#,
         ),
         (
