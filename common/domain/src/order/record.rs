@@ -129,8 +129,10 @@ pub enum Checkout {
 pub struct Order {
     /// Its id, random.
     pub id: OrderId,
-    /// How often something was learnt of it; a write asks for the one that it read.
+    /// How often something was learnt of it.
     pub version: u64,
+    /// How often it was written; a write asks for the one that it read.
+    pub revision: u64,
     /// Whether its money is real.
     pub mode: PaymentsMode,
     /// What was sold.
@@ -282,6 +284,7 @@ impl Order {
         let mut order = Self {
             id: new.id,
             version: 1,
+            revision: 1,
             mode: new.mode,
             sold: new.sold,
             buyer: new.buyer,
