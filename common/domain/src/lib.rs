@@ -36,6 +36,7 @@ pub mod purchase;
 pub mod rebind;
 pub mod relay;
 pub mod reminder;
+pub mod report;
 pub mod retry;
 pub mod task;
 pub mod text;
