@@ -38,6 +38,7 @@ pub mod relay;
 pub mod reminder;
 pub mod report;
 pub mod retry;
+pub mod stripe;
 pub mod task;
 pub mod text;
 pub mod texts;
