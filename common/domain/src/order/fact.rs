@@ -303,6 +303,16 @@ pub struct FactId {
 }
 
 impl OrderFact {
+    /// A fact without further fields.
+    #[must_use]
+    pub fn new(key: impl Into<String>, body: FactBody) -> Self {
+        Self {
+            key: key.into(),
+            body,
+            further: BTreeMap::new(),
+        }
+    }
+
     /// Its identity.
     #[must_use]
     pub fn id(&self) -> FactId {
