@@ -55,7 +55,7 @@ pub use messages::{
     Begun, FoundMessage, ListedGroup, MalformedMessage, MessagePage, MessageRecord, Messages, Put,
     Settlement,
 };
-pub use orders::{OrderPage, Orders};
+pub use orders::{OrderKey, OrderPage, Ordered, Orders};
 pub use payment_events::{EventState, PaymentEvent, PaymentEvents, PaymentRefs, RefOwner};
 pub use people::{People, Sighting};
 pub use personal::{

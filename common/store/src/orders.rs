@@ -3,9 +3,14 @@
 //!
 //! An order is written as a whole, under the revision that was read; who comes second reads again and decides anew.
 
-use aws_sdk_dynamodb::error::SdkError;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::item::{Item, Reader, n, s};
 use super::{StoreError, Table};
@@ -19,6 +24,9 @@ const ORDER_ID: &str = "orderId";
 const ITEM: &str = "item";
 const ORDER: &str = "order";
 const PAGE: &str = "page";
+const KEY: &str = "key";
+const MADE: &str = "made";
+const CONTENT: &str = "content";
 const REVISION: &str = "revision";
 const RECORD: &str = "record";
 const STATE: &str = "orderState";
@@ -33,6 +41,8 @@ const VERSION: &str = "version";
 const DUE_INDEX: &str = "Due";
 const CASES_INDEX: &str = "Cases";
 const BUYER_INDEX: &str = "ByBuyer";
+/// How long the key of a call is known.
+const KEY_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// The one partition of the orders with cases: there are few.
 const CASES: &str = "0";
 
@@ -71,6 +81,43 @@ pub struct OrderPage {
     pub version: u64,
     /// The revision of the order that it shows: a later one is newer.
     pub revision: u64,
+}
+
+/// The key by which a caller knows a call that makes an order, and a digest of what the call says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderKey {
+    key: String,
+    content: String,
+}
+
+impl OrderKey {
+    /// The key of a call, whose content is `content`; both as digests.
+    #[must_use]
+    pub fn new(key: &str, content: &[u8]) -> Self {
+        let hex = |bytes: &[u8]| {
+            let digest: [u8; 32] = Sha256::digest(bytes).into();
+            digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        Self {
+            key: hex(key.as_bytes()),
+            content: hex(content),
+        }
+    }
+
+    fn id(&self) -> String {
+        format!("key#{}", self.key)
+    }
+}
+
+/// What became of making an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    /// It is stored.
+    New,
+    /// A call of the same key and content made this one before.
+    Known(OrderId),
+    /// A call of the same key and other content made one before; nothing is stored.
+    OtherContent,
 }
 
 impl Orders {
@@ -115,18 +162,77 @@ impl Orders {
         page.map(Some).map_err(|_| self.0.malformed(RECORD))
     }
 
-    /// Writes an order that is new; answers whether it was. Durable then.
+    /// Writes an order that is new, with the key of the call that made it, by one transaction: of all calls with one key one
+    /// makes an order. Durable on [`Ordered::New`].
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
-    pub async fn create(&self, order: &Order) -> Result<bool, StoreError> {
-        let put = self.0.client.put_item().table_name(&self.0.name);
-        let written = put
+    pub async fn create(
+        &self,
+        order: &Order,
+        key: Option<&OrderKey>,
+        now: Timestamp,
+    ) -> Result<Ordered, StoreError> {
+        let operation = "TransactWriteItems of a new order";
+        let order_put = Put::builder()
+            .table_name(&self.0.name)
             .set_item(Some(self.item(order)?))
-            .condition_expression("attribute_not_exists(orderId)")
+            .condition_expression("attribute_not_exists(orderId)");
+        let key_put = key.map(|key| {
+            Put::builder()
+                .table_name(&self.0.name)
+                .item(ORDER_ID, s(key.id()))
+                .item(ITEM, s(KEY))
+                .item(MADE, s(order.id))
+                .item(CONTENT, s(&key.content))
+                .item(EXPIRES_AT, n(now.plus(KEY_KEPT).seconds()))
+                .condition_expression("attribute_not_exists(orderId)")
+        });
+        let puts = key_put.into_iter().chain([order_put]);
+        let writes: Result<Vec<_>, BuildError> = puts
+            .map(|put| Ok(TransactWriteItem::builder().put(put.build()?).build()))
+            .collect();
+        let writes = writes
+            .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
+            .map_err(self.0.fault(operation))?;
+        let call = self.0.client.transact_write_items();
+        let Err(error) = call.set_transact_items(Some(writes)).send().await else {
+            return Ok(Ordered::New);
+        };
+        let cancelled = matches!(
+            error.as_service_error(),
+            Some(TransactWriteItemsError::TransactionCanceledException(_))
+        );
+        match key {
+            Some(key) if cancelled => match self.made(key).await? {
+                Some(made) => Ok(made),
+                None => Err(self.0.fault(operation)(error)),
+            },
+            _ => Err(self.0.fault(operation)(error)),
+        }
+    }
+
+    /// What a call of this key has made before; nothing if none did.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn made(&self, key: &OrderKey) -> Result<Option<Ordered>, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(ORDER_ID, s(key.id()))
+            .key(ITEM, s(KEY))
+            .consistent_read(true)
             .send()
-            .await;
-        self.is_written(written, "PutItem of a new order")
+            .await
+            .map_err(self.0.fault("GetItem of the key of an order"))?;
+        let Some(item) = answer.item else {
+            return Ok(None);
+        };
+        let reader = self.reader(&item);
+        Ok(Some(match reader.text(CONTENT)? == key.content {
+            true => Ordered::Known(reader.parsed(MADE)?),
+            false => Ordered::OtherContent,
+        }))
     }
 
     /// Writes an order in the place of the one that was read, which has the same revision; answers the order as it is stored,

@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::id::{ChatId, OrderId, TelegramUserId};
 use super::super::member::entitlement::{Cover, Entitlement};
+use super::super::money::AmountTable;
 use super::super::time::Timestamp;
-use super::fact::{Closing, FactBody, Facts, OrderFact};
+use super::fact::{ChargeStatus, Closing, FactBody, Facts, OrderFact, RefundStatus};
 use super::fold::{OrderSeat, OrderStanding, OrderState, fold};
 use super::ledger::{Balances, LedgerAccount, LedgerFault, difference};
 use super::terms::OrderTerms;
@@ -30,19 +31,19 @@ pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
 /// How many facts an order has at most; more are a fault of somebody's.
 pub const FACTS_MAX: usize = 1_000;
 /// After how long an open order is looked up at its provider, the first times; then every [`LOOK_EVERY`].
-const LOOKS: [Duration; 3] = [minutes(3), minutes(10), minutes(60)];
+const LOOKS: [Duration; 3] = [
+    Duration::from_secs(180),
+    Duration::from_secs(600),
+    LOOK_EVERY,
+];
 /// How often an open order is looked up later on.
-const LOOK_EVERY: Duration = minutes(60);
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
 /// How long what is pending is left to whoever wrote it.
-const LEFT_TO_WRITER: Duration = minutes(1);
+const LEFT_TO_WRITER: Duration = Duration::from_secs(60);
 /// The longest time between two tries of what is pending.
-const RETRY_MAX: Duration = minutes(60);
+const RETRY_MAX: Duration = Duration::from_secs(3600);
 /// How long an order is kept to which no money came.
 pub const UNPAID_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
-
-const fn minutes(minutes: u64) -> Duration {
-    Duration::from_secs(minutes * 60)
-}
 
 /// Whether money is real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -316,6 +317,40 @@ impl Order {
         facts.any(|fact| matches!(fact.body, FactBody::Charge(_)))
     }
 
+    /// What is missing of what is due, in minor units; nothing if it is all there.
+    #[must_use]
+    pub fn missing(&self) -> Option<i128> {
+        let mut left = self.terms.due;
+        for fact in self.facts.iter() {
+            let out = match &fact.body {
+                FactBody::Charge(charge)
+                    if charge.status == ChargeStatus::Paid && charge.flag.is_none() =>
+                {
+                    charge.amount.checked_neg()?
+                }
+                FactBody::Refund(refund) if refund.status != RefundStatus::Failed => refund.amount,
+                _ => 0,
+            };
+            left = left.checked_add(out)?;
+        }
+        (left > 0).then_some(left)
+    }
+
+    /// An amount of its currency, for people, as `30.00 USD`.
+    #[must_use]
+    pub fn amount_in_words(&self, amount: i128) -> String {
+        let table = match self.terms.provider.as_str() {
+            "stars" => AmountTable::Stars,
+            "nowpayments" => AmountTable::NowPayments,
+            _ => AmountTable::Stripe,
+        };
+        let currency = self.terms.currency.to_uppercase();
+        match table.unit(&self.terms.currency) {
+            Some(unit) => format!("{} {currency}", unit.format(amount)),
+            None => format!("{amount} {currency}"),
+        }
+    }
+
     /// Whether it can still be paid, as far as is known.
     #[must_use]
     pub const fn is_payable(&self) -> bool {
@@ -398,6 +433,26 @@ impl Order {
         }
     }
 
+    /// The page on which it is paid, if its provider has made one.
+    #[must_use]
+    pub const fn pay_url(&self) -> Option<&String> {
+        match &self.checkout {
+            Checkout::Open { pay_url, .. } => Some(pay_url),
+            Checkout::Creating { .. } | Checkout::Free => None,
+        }
+    }
+
+    /// The order once its provider failed by itself: the next request is made under another key, since the failure is kept
+    /// under this one.
+    #[must_use]
+    pub fn attempted(&self) -> Self {
+        let mut next = self.clone();
+        if let Checkout::Creating { attempt, .. } = &mut next.checkout {
+            *attempt = attempt.saturating_add(1);
+        }
+        next
+    }
+
     /// The fact that nobody can pay it any more.
     #[must_use]
     pub fn expired() -> OrderFact {
@@ -459,8 +514,8 @@ impl Order {
 
     fn entitle(&mut self, standing: &OrderStanding, now: Timestamp) {
         let seconds = |at: i64| Timestamp::from_seconds(at);
-        let uncut = standing.grants.iter().filter(|grant| grant.cut.is_none());
-        let (first, last) = (standing.grants.first(), uncut.last());
+        let mut uncut = standing.grants.iter().filter(|grant| grant.cut.is_none());
+        let (first, last) = (standing.grants.first(), uncut.next_back());
         let cuts = standing.grants.iter().filter_map(|grant| grant.cut);
         let replaced_at = cuts.max().map(seconds);
         let before = self.entitlement;

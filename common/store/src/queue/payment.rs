@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Envelope, Queue, QueueError};
+use domain::id::OrderId;
 use runtime::config::Env;
 
 /// The body of a bell of `PaymentQueue`.
@@ -16,13 +17,18 @@ pub enum PaymentBell {
         /// Its key in the inbox.
         key: String,
     },
+    /// An order has something pending.
+    Order {
+        /// The order.
+        id: OrderId,
+    },
     /// There may be events and orders that are due.
     Work,
 }
 
 impl Queue<PaymentBell> {
     /// The queue that `PAYMENT_QUEUE_URL` names.
-    pub fn from_env(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
+    pub fn of_payments(client: aws_sdk_sqs::Client, env: &mut Env) -> Self {
         Self::new(client, env.required("PAYMENT_QUEUE_URL"))
     }
 

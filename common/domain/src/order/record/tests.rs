@@ -6,6 +6,10 @@ use super::*;
 const START: Timestamp = Timestamp::from_ms(1_763_640_000_000);
 const HOLD: PayoutHold = PayoutHold(Duration::from_secs(7 * 24 * 3600));
 
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
 fn order(terms: OrderTerms) -> Order {
     let new = NewOrder {
         id: OrderId::from_random([7; 16]),
