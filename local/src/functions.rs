@@ -74,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 14] = [
+pub static FUNCTIONS: [Function; 15] = [
     Function {
         name: "request",
         triggers: &[
@@ -206,6 +206,20 @@ pub static FUNCTIONS: [Function; 14] = [
         start: |env, clock| {
             Starting::new(pay::App::from_env(env, clock))
                 .on_call(|app, call| pay::handle(app, call).boxed())
+                .started
+        },
+    },
+    Function {
+        name: "shop",
+        triggers: &[
+            Trigger::Route(Method::Get, "/v1/products"),
+            Trigger::Route(Method::Get, "/v1/products/{*rest}"),
+            Trigger::Route(Method::Post, "/v1/quotes"),
+            Trigger::Route(Method::Get, "/v1/quotes/{quote_id}"),
+        ],
+        start: |env, clock| {
+            Starting::new(shop::App::from_env(env, clock))
+                .on_call(|app, call| shop::handle(app, call).boxed())
                 .started
         },
     },

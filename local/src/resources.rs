@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 20] = [
+pub const TABLES: [TableShape; 22] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -104,6 +104,11 @@ pub const TABLES: [TableShape; 20] = [
         sort_key: Some(("event", SortKey::Text)),
         ..table("Deliveries", "endpointShard")
     },
+    TableShape {
+        ends: false,
+        ..table("Products", "productId")
+    },
+    table("Quotes", "quoteId"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -119,7 +124,13 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 11] = [
+pub const INDEXES: [Index; 12] = [
+    Index {
+        table: "Products",
+        name: "List",
+        hash: "list",
+        range: "productId",
+    },
     Index {
         table: "Deliveries",
         name: "Due",
