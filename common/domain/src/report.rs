@@ -35,6 +35,8 @@
 //! Nothing is written by any of it, so it may die and begin anew anywhere. A report that is settled twice, late or in
 //! another order changes nothing, since its facts are joined.
 
+use core::time::Duration;
+
 use super::order::fact::{Facts, OrderFact};
 use super::order::terms::OrderTerms;
 
@@ -153,4 +155,30 @@ pub trait PaymentReport {
 
     /// What it says of the order.
     fn reading(&self, order: &OrderSeen<'_>) -> Reading;
+}
+
+/// What a call to a provider that failed means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentFault {
+    /// It surely did nothing, and may be made again.
+    NotSent,
+    /// It surely did nothing, and may be made again after a while: the provider's own, if it says one.
+    Wait(Option<Duration>),
+    /// It may have been done. The same bytes under the same key do no harm, where the provider knows keys.
+    Unknown,
+    /// The provider answered that it failed by itself, and it may have been done all the same. Where the provider knows keys,
+    /// the same key gives the same answer again: look, then make another attempt.
+    Failed,
+    /// It was refused, and did nothing.
+    Refused,
+    /// The key is wrong or lacks a right, and it did nothing: no fault of this call's, and a person must act.
+    Key,
+}
+
+impl PaymentFault {
+    /// Whether it may have been done.
+    #[must_use]
+    pub const fn may_be_done(self) -> bool {
+        matches!(self, Self::Unknown | Self::Failed)
+    }
 }

@@ -54,6 +54,12 @@ impl StripeObject {
         &self.0
     }
 
+    /// Of an invoice: the payment intents that pay it.
+    #[must_use]
+    pub fn paying_intents(&self) -> Vec<String> {
+        self.intents().map(str::to_owned).collect()
+    }
+
     /// An amount: not negative.
     pub(super) fn amount(&self, name: &str) -> Option<i128> {
         let amount = self.0[name].as_u64();
