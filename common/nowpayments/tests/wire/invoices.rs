@@ -10,7 +10,10 @@ use super::merchant::{DAY, Merchant, ORDER, coins};
 
 #[tokio::test]
 async fn a_payment_of_an_invoice_is_a_charge_in_each_form_of_the_signature() {
-    for (form, as_text) in [(IpnForm::Recursive, false), (IpnForm::RecursiveListsKept, true)] {
+    for (form, as_text) in [
+        (IpnForm::Recursive, false),
+        (IpnForm::RecursiveListsKept, true),
+    ] {
         let mut shop = Merchant::new().await;
         shop.simulated.set_ipn_form(form);
         shop.simulated.set_numbers_as_text(as_text);

@@ -228,9 +228,15 @@ async fn a_warning_is_of_the_charge() {
 #[tokio::test]
 async fn a_session_that_costs_nothing_is_a_charge_of_the_session() {
     let mut shop = Shop::new().await;
-    shop.stripe.create_coupon(ORDER, 3000, "usd").await.unwrap();
+    shop.stripe
+        .create_coupon(ORDER, 3000, "usd", "Welcome")
+        .await
+        .unwrap();
     // It exists already, which is as good.
-    shop.stripe.create_coupon(ORDER, 3000, "usd").await.unwrap();
+    shop.stripe
+        .create_coupon(ORDER, 3000, "usd", "Welcome")
+        .await
+        .unwrap();
     assert_eq!(
         shop.simulated.coupon(&coupon_id(ORDER)).unwrap()["amount_off"],
         3000

@@ -220,7 +220,10 @@ async fn a_trial_costs_nothing_until_it_ends_and_a_coupon_lowers_the_first_perio
     assert_eq!(shop.state(), "PAID");
 
     let mut shop = Shop::new().await;
-    shop.stripe.create_coupon(ORDER, 1200, "usd").await.unwrap();
+    shop.stripe
+        .create_coupon(ORDER, 1200, "usd", "Welcome")
+        .await
+        .unwrap();
     let mut request = shop.request(ORDER, Some(monthly()));
     request.has_coupon = true;
     let session = shop.open(request, 1800).await;
@@ -270,6 +273,7 @@ async fn a_subscription_is_ended_at_once_or_with_its_period_and_once_more_withou
         (CancelAt::PeriodEnd, "ending"),
         (CancelAt::Now, "ended"),
         (CancelAt::Now, "ended"),
+        (CancelAt::PeriodEnd, "ended"),
     ] {
         shop.stripe
             .cancel_subscription(&subscription, at)

@@ -66,13 +66,22 @@ fn the_core_depends_on_nothing_that_waits_or_knows_the_time_chance_or_the_cloud(
 #[test]
 fn no_float_comes_near_money() {
     let domain = root().join("common/domain/src");
-    let mut files = ["exact.rs", "money.rs", "nowpayments.rs", "order.rs"]
-        .map(|name| domain.join(name))
-        .to_vec();
-    for folder in ["money", "nowpayments", "order"] {
+    let files = [
+        "exact.rs",
+        "money.rs",
+        "nowpayments.rs",
+        "order.rs",
+        "report.rs",
+        "stripe.rs",
+    ];
+    let mut files = files.map(|name| domain.join(name)).to_vec();
+    for folder in ["money", "nowpayments", "order", "stripe"] {
         rust_files(&domain.join(folder), &mut files);
     }
-    assert!(files.len() > 12, "{files:?}");
+    for client in ["nowpayments", "stripe"] {
+        rust_files(&root().join("common").join(client), &mut files);
+    }
+    assert!(files.len() > 25, "{files:?}");
     let mut wrong = Vec::new();
     for path in files {
         let source = code(&std::fs::read_to_string(&path).unwrap());
