@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 27] = [
+pub const TABLES: [TableShape; 28] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -107,6 +107,11 @@ pub const TABLES: [TableShape; 27] = [
     TableShape {
         sort_key: Some(("item", SortKey::Text)),
         ..table("Orders", "orderId")
+    },
+    TableShape {
+        sort_key: Some(("item", SortKey::Text)),
+        ends: false,
+        ..table("Reservations", "pool")
     },
     table("PaymentEvents", "eventKey"),
     TableShape {

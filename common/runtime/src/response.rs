@@ -48,6 +48,8 @@ pub enum Rejection {
     IdempotencyConflict,
     /// The quote does not hold any more.
     QuoteExpired,
+    /// There is none left of something limited.
+    SoldOut,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -65,7 +67,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 18] = [
+const OF_CALLS: [Rejection; 19] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -77,6 +79,7 @@ const OF_CALLS: [Rejection; 18] = [
     Rejection::EndpointDisabled,
     Rejection::IdempotencyConflict,
     Rejection::QuoteExpired,
+    Rejection::SoldOut,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -120,7 +123,8 @@ impl Rejection {
             | Self::TooManyEndpoints
             | Self::EndpointDisabled
             | Self::IdempotencyConflict
-            | Self::QuoteExpired => StatusCode::CONFLICT,
+            | Self::QuoteExpired
+            | Self::SoldOut => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -164,6 +168,7 @@ impl Rejection {
             Self::EndpointDisabled => "endpoint_disabled",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::QuoteExpired => "quote_expired",
+            Self::SoldOut => "sold_out",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -200,6 +205,7 @@ impl Rejection {
                 "This Idempotency-Key was used with another body: send the same one, or take a new key."
             }
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
+            Self::SoldOut => "There is none left.",
             Self::ProviderUnavailable => {
                 "The provider of payments can't take the order now: try again with the same Idempotency-Key."
             }

@@ -8,15 +8,16 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, Reader, n, s};
+use super::reservations::{Reservations, is_refused, refusals};
 use super::{StoreError, Table};
 use domain::id::{ORDER_SHARDS, OrderId};
 use domain::order::fold::OrderState;
-use domain::order::record::{Order, UNPAID_KEPT};
+use domain::order::record::{Order, Reservation, UNPAID_KEPT};
 use domain::time::Timestamp;
 use runtime::config::Env;
 
@@ -109,6 +110,9 @@ impl OrderKey {
     }
 }
 
+/// How often an order is made anew because others write the same counter.
+const TRIES: u32 = 12;
+
 /// What became of making an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ordered {
@@ -118,6 +122,8 @@ pub enum Ordered {
     Known(OrderId),
     /// A call of the same key and other content made one before; nothing is stored.
     OtherContent,
+    /// There is none left of this pool; nothing is stored.
+    SoldOut(String),
 }
 
 impl Orders {
@@ -171,45 +177,68 @@ impl Orders {
         &self,
         order: &Order,
         key: Option<&OrderKey>,
+        reservations: &Reservations,
         now: Timestamp,
     ) -> Result<Ordered, StoreError> {
         let operation = "TransactWriteItems of a new order";
-        let order_put = Put::builder()
-            .table_name(&self.0.name)
-            .set_item(Some(self.item(order)?))
-            .condition_expression("attribute_not_exists(orderId)");
-        let key_put = key.map(|key| {
-            Put::builder()
-                .table_name(&self.0.name)
-                .item(ORDER_ID, s(key.id()))
-                .item(ITEM, s(KEY))
-                .item(MADE, s(order.id))
-                .item(CONTENT, s(&key.content))
-                .item(EXPIRES_AT, n(now.plus(KEY_KEPT).seconds()))
-                .condition_expression("attribute_not_exists(orderId)")
-        });
-        let puts = key_put.into_iter().chain([order_put]);
-        let writes: Result<Vec<_>, BuildError> = puts
-            .map(|put| Ok(TransactWriteItem::builder().put(put.build()?).build()))
-            .collect();
-        let writes = writes
-            .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
-            .map_err(self.0.fault(operation))?;
-        let call = self.0.client.transact_write_items();
-        let Err(error) = call.set_transact_items(Some(writes)).send().await else {
-            return Ok(Ordered::New);
-        };
-        let cancelled = matches!(
-            error.as_service_error(),
-            Some(TransactWriteItemsError::TransactionCanceledException(_))
-        );
-        match key {
-            Some(key) if cancelled => match self.made(key).await? {
-                Some(made) => Ok(made),
-                None => Err(self.0.fault(operation)(error)),
-            },
-            _ => Err(self.0.fault(operation)(error)),
+        let item = self.item(order)?;
+        let held = &order.sold.reservations;
+        for _ in 0..TRIES {
+            let writes = || -> Result<Vec<TransactWriteItem>, BuildError> {
+                let order_put = Put::builder()
+                    .table_name(&self.0.name)
+                    .set_item(Some(item.clone()))
+                    .condition_expression("attribute_not_exists(orderId)")
+                    .build()?;
+                let mut writes = vec![TransactWriteItem::builder().put(order_put).build()];
+                for of in held {
+                    writes.extend(reservations.taking(order.id, of)?);
+                }
+                if let Some(key) = key {
+                    let key = Put::builder()
+                        .table_name(&self.0.name)
+                        .item(ORDER_ID, s(key.id()))
+                        .item(ITEM, s(KEY))
+                        .item(MADE, s(order.id))
+                        .item(CONTENT, s(&key.content))
+                        .item(EXPIRES_AT, n(now.plus(KEY_KEPT).seconds()))
+                        .condition_expression("attribute_not_exists(orderId)")
+                        .build()?;
+                    writes.push(TransactWriteItem::builder().put(key).build());
+                }
+                Ok(writes)
+            };
+            let writes = writes()
+                .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
+                .map_err(self.0.fault(operation))?;
+            let call = self.0.client.transact_write_items();
+            let Err(error) = call.set_transact_items(Some(writes)).send().await else {
+                return Ok(Ordered::New);
+            };
+            let Some(codes) = refusals(&error) else {
+                return Err(self.0.fault(operation)(error));
+            };
+            // Who comes second under a key learns what the first has made; also if there is none left for them.
+            if let Some(key) = key
+                && let Some(made) = self.made(key).await?
+            {
+                return Ok(made);
+            }
+            // The answer to an earlier try was lost.
+            if is_refused(&codes, 0) {
+                return Ok(Ordered::New);
+            }
+            let sold_out = held
+                .iter()
+                .enumerate()
+                .find(|(at, _)| is_refused(&codes, 2 * at + 2));
+            if let Some((_, of)) = sold_out {
+                return Ok(Ordered::SoldOut(of.pool.clone()));
+            }
         }
+        Err(StoreError::Contended {
+            table: self.0.name.clone(),
+        })
     }
 
     /// What a call of this key has made before; nothing if none did.
@@ -255,6 +284,30 @@ impl Orders {
             .await;
         let is_written = self.is_written(written, "PutItem of an order")?;
         Ok(is_written.then_some(next))
+    }
+
+    /// Gives back what an order holds of a pool, if the order is stored as it is given: one that was written since may need it.
+    /// Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told, or the order has changed; doing it again is harmless.
+    pub async fn release(
+        &self,
+        reservations: &Reservations,
+        order: &Order,
+        of: &Reservation,
+    ) -> Result<(), StoreError> {
+        let operation = "building the check of an order";
+        let check = ConditionCheck::builder()
+            .table_name(&self.0.name)
+            .key(ORDER_ID, s(order.id))
+            .key(ITEM, s(ORDER))
+            .condition_expression("revision = :read")
+            .expression_attribute_values(":read", n(order.revision))
+            .build()
+            .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
+            .map_err(self.0.fault(operation))?;
+        reservations.release(order.id, of, check).await
     }
 
     /// Writes what the public page shows, unless it shows something newer. Durable on return.

@@ -61,6 +61,7 @@ fn in_turn(order: &Order) -> Vec<Effect> {
         Effect::Message { .. } => 4,
         Effect::Refund { .. } => 5,
         Effect::Cancel => 6,
+        Effect::Release => 7,
     });
     effects
 }
@@ -113,6 +114,11 @@ async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Vec<OrderF
         Effect::Message { message } => message::tell(app, order, *message).await?,
         Effect::Refund { charge, amount } => return refund(app, order, charge, *amount).await,
         Effect::Cancel => cancel(app, order).await?,
+        Effect::Release => {
+            for of in &order.sold.reservations {
+                app.orders.release(&app.reservations, order, of).await?;
+            }
+        }
     }
     Ok(Vec::new())
 }
@@ -123,7 +129,9 @@ fn request_of(order: &Order, chat: ChatId) -> RequestId {
 }
 
 async fn invite(app: &App, order: &Order, chat: ChatId) -> Result<(), SettleError> {
-    let Some(entitlement) = order.entitlement else {
+    // What ended before anybody got in is no way in; should it be given back, it is asked for again.
+    let entitlement = order.entitlement.filter(|of| of.cut_at.is_none());
+    let Some(entitlement) = entitlement else {
         return Ok(());
     };
     let seat = OrderedSeat {

@@ -38,7 +38,8 @@ use runtime::telemetry::chain;
 use runtime::trace;
 use store::queue::{Envelope, MessageBells, PaymentBell, QueueError, trace_of};
 use store::{
-    BotInfos, Ledger, Messages, Orders, PaymentEvents, PaymentRefs, People, StoreError, Tasks,
+    BotInfos, Ledger, Messages, Orders, PaymentEvents, PaymentRefs, People, Reservations,
+    StoreError, Tasks,
 };
 use tokio::time::Instant;
 use tracing::error;
@@ -56,6 +57,7 @@ pub struct App {
     refs: PaymentRefs,
     orders: Orders,
     ledger: Ledger,
+    reservations: Reservations,
     chats: Chats,
     intake: Intake,
     tasks: Tasks,
@@ -82,6 +84,7 @@ impl App {
             refs: PaymentRefs::from_env(aws.dynamodb(), env),
             orders: Orders::from_env(aws.dynamodb(), env),
             ledger: Ledger::from_env(&aws.dynamodb(), env),
+            reservations: Reservations::from_env(aws.dynamodb(), env),
             intake: Intake::from_env(env, &aws, &chats, &clock),
             chats,
             tasks: Tasks::from_env(aws.dynamodb(), env),

@@ -8,7 +8,7 @@ use domain::order::record::{Checkout, Order, PaymentsMode};
 use domain::report::{Named, OrderSeen, PaymentRef, Reading, Said};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
-use store::{EventState, PaymentEvent, RefOwner};
+use store::{EventState, PaymentEvent, RefOwner, Reserved};
 use tracing::{error, info, warn};
 
 use crate::providers::Report;
@@ -151,7 +151,7 @@ pub(crate) async fn apply(
         report = read;
         let mut facts = said.facts;
         facts.extend(put_refs(app, &order, said.refs).await?);
-        let Some(next) = order.learn(facts, app.clock.now(), app.hold)? else {
+        let Some(next) = learnt(app, &order, facts).await? else {
             return Ok(EventState::Done);
         };
         if let Some(stored) = app.orders.write(&next).await? {
@@ -161,6 +161,31 @@ pub(crate) async fn apply(
         }
     }
     Err(SettleError::Contended)
+}
+
+/// The order once it knows facts, with what is limited of it, before it is written: one that is paid late, after that was given
+/// back, takes it again, or is refused if there is none left.
+async fn learnt(
+    app: &App,
+    order: &Order,
+    mut facts: Vec<OrderFact>,
+) -> Result<Option<Order>, SettleError> {
+    let now = app.clock.now();
+    let Some(next) = order.learn(facts.clone(), now, app.hold)? else {
+        return Ok(None);
+    };
+    if !next.lacks_reservations() {
+        return Ok(Some(next));
+    }
+    for of in &next.sold.reservations {
+        let taken = app.reservations.take(next.id, of, !of.is_firm).await?;
+        if taken == Reserved::SoldOut {
+            warn!(order.id = %next.id, outcome = "sold_out", "an order was paid late, and there is none left: its money goes back");
+            facts.push(Order::sold_out());
+            return Ok(order.learn(facts, now, app.hold)?);
+        }
+    }
+    Ok(Some(next.holding()))
 }
 
 /// What a report says of the order as it was read just now.

@@ -18,7 +18,7 @@ use domain::claim::PublicUrl;
 use domain::id::{OrderId, TelegramUserId};
 use domain::money::PaymentProvider;
 use domain::order::fact::{ChargeFact, ChargeStatus, FactBody, OrderFact};
-use domain::order::record::{Checkout, NewOrder, Order, OrderBuyer, SoldTier};
+use domain::order::record::{Checkout, NewOrder, Order, OrderBuyer, Reservation, SoldTier};
 use domain::order::terms::OrderTerms;
 use domain::product::TierLength;
 use domain::purchase::USER_ID_MAX_CHARS;
@@ -87,7 +87,7 @@ pub(crate) async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<
             let order = new_order(app, asked)?;
             let made = app
                 .orders
-                .create(&order, key.as_ref(), app.clock.now())
+                .create(&order, key.as_ref(), &app.reservations, app.clock.now())
                 .await;
             let made = made.map_err(unavailable)?;
             info!(order.id = %order.id, product.id = %order.sold.product_id, outcome = "ordered", "an order was made");
@@ -103,6 +103,17 @@ fn known(made: Option<Ordered>) -> Result<Option<OrderId>, Refusal> {
         None | Some(Ordered::New) => Ok(None),
         Some(Ordered::Known(id)) => Ok(Some(id)),
         Some(Ordered::OtherContent) => Err(Rejection::IdempotencyConflict.into()),
+        Some(Ordered::SoldOut(pool)) => {
+            let what = match pool.split_once('#') {
+                Some(("coupon", _)) => {
+                    "The coupon was used as often as it may be: ask for a quote without it."
+                }
+                _ => {
+                    "All seats of the tier are sold or ordered: offer another tier, or try again later."
+                }
+            };
+            Err(Refusal::saying(Rejection::SoldOut, what))
+        }
     }
 }
 
@@ -154,12 +165,24 @@ async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
             .then_some(email)
             .ok_or_else(|| invalid("email: is no address."))
     });
+    let quote = quote.ok_or_else(ended)?;
+    let buyer = OrderBuyer {
+        user_id: user_id.transpose()?,
+        telegram_user_id: person.transpose()?,
+    };
+    let is_once = quote
+        .price
+        .coupon
+        .as_ref()
+        .is_some_and(|coupon| coupon.once_per_person);
+    if is_once && buyer.key().is_none() {
+        return Err(invalid(
+            "userId: must name the buyer, since the coupon is for one use a person.",
+        ));
+    }
     Ok(Ordering {
-        quote: quote.ok_or_else(ended)?,
-        buyer: OrderBuyer {
-            user_id: user_id.transpose()?,
-            telegram_user_id: person.transpose()?,
-        },
+        quote,
+        buyer,
         email: email.transpose()?,
         success_url: return_url(app, "successUrl", asked.success_url)?,
         cancel_url: return_url(app, "cancelUrl", asked.cancel_url)?,
@@ -205,6 +228,7 @@ fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
             level: offer.tier.level,
             chats: offer.chats.clone(),
             coupon: price.coupon.as_ref().map(|coupon| coupon.code.to_string()),
+            reservations: reservations(&asked),
         },
         buyer: buyer.clone(),
         terms: OrderTerms {
@@ -254,6 +278,31 @@ fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
         attempt: 0,
     };
     Ok(Order { checkout, ..order })
+}
+
+/// What is limited of what is sold: the seats of the tier, the uses of the coupon, and of a coupon that a person uses once
+/// the use of this buyer.
+fn reservations(asked: &Ordering) -> Vec<Reservation> {
+    let (offer, price) = (&asked.quote.offer, &asked.quote.price);
+    let (product, tier) = (&offer.product_id, &offer.tier.id);
+    let seats = offer.tier.seats.map(|limit| Reservation {
+        pool: format!("seats#{product}#{tier}"),
+        limit: Some(limit),
+        is_firm: true,
+    });
+    let of_coupon = |what: String, limit| Reservation {
+        pool: format!("coupon#{product}#{what}"),
+        limit: Some(limit),
+        is_firm: false,
+    };
+    let coupon = price.coupon.as_ref();
+    let uses = coupon.and_then(|coupon| Some(of_coupon(coupon.code.to_string(), coupon.uses?)));
+    let once = coupon.filter(|coupon| coupon.once_per_person);
+    let once = once.and_then(|coupon| {
+        let buyer = asked.buyer.key()?;
+        Some(of_coupon(format!("{}#{buyer}", coupon.code), 1))
+    });
+    seats.into_iter().chain(uses).chain(once).collect()
 }
 
 /// What the provider gets, byte for byte.

@@ -36,7 +36,7 @@ use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::queue::{PaymentBell, Queue};
-use store::{Orders, Products, Quotes, StoreError};
+use store::{Orders, Products, Quotes, Reservations, StoreError};
 use tracing::{error, info};
 
 /// What the handler needs.
@@ -51,6 +51,7 @@ pub struct App {
     stripe: Option<Stripe>,
     nowpayments: Option<NowPayments>,
     orders: Orders,
+    reservations: Reservations,
     payment_bells: Queue<PaymentBell>,
     claim_keys: ClaimKeys,
     public_url: Option<PublicUrl>,
@@ -90,6 +91,7 @@ impl App {
             stripe,
             nowpayments,
             orders: Orders::from_env(aws.dynamodb(), env),
+            reservations: Reservations::from_env(aws.dynamodb(), env),
             payment_bells: Queue::of_payments(aws.sqs(), env),
             claim_keys,
             public_url,

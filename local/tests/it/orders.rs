@@ -1,5 +1,7 @@
 //! Orders: paid on the web at a provider, and in.
 
+mod limited;
+
 use futures_util::future::join_all;
 use local::harness::{HOUR, LINK_CREATED, MINUTE, TestStack};
 use serde_json::{Value, json};

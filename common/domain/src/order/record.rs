@@ -9,6 +9,7 @@
 //! knows it by its id. What is asked for once in the life of an order stays in `issued`, longer than any receiver remembers.
 
 mod effect;
+mod sold;
 #[cfg(test)]
 mod tests;
 
@@ -17,8 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::id::{ChatId, OrderId, TelegramUserId};
-use super::super::member::entitlement::{Cover, Entitlement};
+use super::super::id::OrderId;
 use super::super::money::AmountTable;
 use super::super::time::Timestamp;
 use super::fact::{ChargeStatus, Closing, FactBody, Facts, OrderFact, RefundStatus};
@@ -27,6 +27,7 @@ use super::ledger::{Balances, LedgerAccount, LedgerFault, difference};
 use super::terms::OrderTerms;
 
 pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
+pub use sold::{OrderBuyer, OrderEntitlement, OrderedSeat, Reservation, SoldTier};
 
 /// How many facts an order has at most; more are a fault of somebody's.
 pub const FACTS_MAX: usize = 1_000;
@@ -53,49 +54,6 @@ pub enum PaymentsMode {
     Live,
     /// It is play money of the provider's.
     Test,
-}
-
-/// What was sold: a copy of the tier as it was, which no change of the product touches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SoldTier {
-    /// The product.
-    pub product_id: String,
-    /// The tier.
-    pub tier_id: String,
-    /// What both are called, for people.
-    pub title: String,
-    /// The level of the tier, from 0.
-    pub level: u32,
-    /// The chats, by their canonical ids.
-    pub chats: Vec<ChatId>,
-    /// The coupon that was used.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub coupon: Option<String>,
-}
-
-/// Who buys, as far as the shop said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderBuyer {
-    /// The shop's user.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub user_id: Option<String>,
-    /// The person in Telegram.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub telegram_user_id: Option<TelegramUserId>,
-}
-
-impl OrderBuyer {
-    /// What orders of one buyer are found by; nobody, if the shop said nothing.
-    #[must_use]
-    pub fn key(&self) -> Option<String> {
-        match (&self.user_id, self.telegram_user_id) {
-            (Some(user), _) => Some(format!("user#{user}")),
-            (None, Some(person)) => Some(format!("telegram#{person}")),
-            (None, None) => None,
-        }
-    }
 }
 
 /// Where the checkout at the provider stands.
@@ -159,6 +117,9 @@ pub struct Order {
     /// The seat of each of its chats, by the fold; absent before it was paid.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub entitlement: Option<OrderEntitlement>,
+    /// Whether it holds one of each of its reservations.
+    #[serde(default)]
+    pub is_holding: bool,
     /// What the ledger has been told.
     pub booked: Balances,
     /// The ids of what is asked for once.
@@ -177,65 +138,6 @@ pub struct Order {
     /// Since when there is a case.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case_since: Option<Timestamp>,
-}
-
-/// What an order grants in each of its chats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderEntitlement {
-    /// When it begins.
-    pub start: Timestamp,
-    /// When it ends, if an end was said.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub end: Option<Timestamp>,
-    /// Its length in seconds, if no end was said; absent: for ever.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub seconds: Option<u64>,
-    /// From when on it gives nothing.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cut_at: Option<Timestamp>,
-    /// From when on an open dispute keeps it from giving anything.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub suspended_at: Option<Timestamp>,
-    /// The level of what was bought.
-    pub level: u32,
-    /// The version of the order that said so: a later one is newer.
-    pub version: u64,
-}
-
-/// The seat that an order pays for in one of its chats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrderedSeat {
-    /// The order.
-    pub order: OrderId,
-    /// What it grants by now.
-    pub entitlement: OrderEntitlement,
-}
-
-impl OrderEntitlement {
-    /// What stands in a seat.
-    #[must_use]
-    pub fn of_seat(self) -> Entitlement {
-        let cover = match (self.end, self.seconds) {
-            (Some(end), _) => Cover::Until(end),
-            (None, Some(seconds)) => Cover::Days { seconds },
-            (None, None) => Cover::Forever,
-        };
-        Entitlement {
-            cut_at: self.cut_at,
-            suspended_at: self.suspended_at,
-            level: self.level,
-            order_version: Some(self.version),
-            ..Entitlement::new(cover, self.start)
-        }
-    }
-
-    fn is_same_but_version(self, other: Self) -> bool {
-        Self {
-            version: other.version,
-            ..self
-        } == other
-    }
 }
 
 /// Why an order can't take in what was reported.
@@ -298,6 +200,7 @@ impl Order {
             seat: OrderSeat::None,
             cases: BTreeSet::new(),
             entitlement: None,
+            is_holding: true,
             booked: Balances::default(),
             issued: BTreeSet::new(),
             pending: vec![Effect::Page],
@@ -391,6 +294,14 @@ impl Order {
             (true, _) => None,
             (false, since) => since.or(Some(now)),
         };
+        let is_over = matches!(
+            standing.state,
+            OrderState::Expired | OrderState::Cancelled | OrderState::Refused
+        ) || standing.seat == OrderSeat::Ended;
+        if is_over && next.is_holding && !next.sold.reservations.is_empty() {
+            next.is_holding = false;
+            next.pend(Effect::Release);
+        }
         next.state = standing.state;
         next.seat = standing.seat;
         next.cases = standing.cases;
@@ -400,11 +311,45 @@ impl Order {
         Ok(Some(next))
     }
 
+    /// Whether it pays for a seat and holds none of what is limited: it was released, and the money came late.
+    #[must_use]
+    pub fn lacks_reservations(&self) -> bool {
+        let gives = |entitlement: OrderEntitlement| entitlement.cut_at.is_none();
+        !self.is_holding
+            && !self.sold.reservations.is_empty()
+            && self.entitlement.is_some_and(gives)
+    }
+
+    /// The order once it holds its reservations again.
+    #[must_use]
+    pub fn holding(self) -> Self {
+        let mut next = Self {
+            is_holding: true,
+            ..self
+        };
+        next.pending.retain(|effect| *effect != Effect::Release);
+        next
+    }
+
+    /// The fact that it can't be sold, since there is none left.
+    #[must_use]
+    pub fn sold_out() -> OrderFact {
+        OrderFact::new("sold_out", FactBody::Refused)
+    }
+
     /// The order once `done` of what was pending is done, by a look at `now`.
     #[must_use]
     pub fn done(&self, done: &[Effect], now: Timestamp) -> Self {
         let mut next = self.clone();
         next.pending.retain(|effect| !done.contains(effect));
+        // No way in was made of what had ended: should it be given back, it is asked for again.
+        if self.entitlement.is_none_or(|of| of.cut_at.is_some()) {
+            for effect in done {
+                if matches!(effect, Effect::Invite { .. }) {
+                    next.issued.remove(&effect.id(self.id));
+                }
+            }
+        }
         next.tries = match next.pending.is_empty() {
             true => 0,
             false => self.tries.saturating_add(1),
@@ -456,12 +401,10 @@ impl Order {
     /// The fact that nobody can pay it any more.
     #[must_use]
     pub fn expired() -> OrderFact {
-        let closing = Closing::Expired;
-        OrderFact {
-            key: closing.as_str().to_owned(),
-            body: FactBody::Closed(closing),
-            further: std::collections::BTreeMap::new(),
-        }
+        OrderFact::new(
+            Closing::Expired.as_str(),
+            FactBody::Closed(Closing::Expired),
+        )
     }
 
     fn next_due(&self, now: Timestamp) -> Option<Timestamp> {

@@ -44,6 +44,8 @@ pub enum Effect {
     },
     /// The end of the subscription at the provider.
     Cancel,
+    /// The return of what it held that is limited.
+    Release,
 }
 
 /// A message to the buyer of an order.
@@ -117,6 +119,7 @@ impl Effect {
             Self::Message { message } => format!("message#{}", message.as_str()),
             Self::Refund { charge, .. } => format!("refund#auto#{charge}"),
             Self::Cancel => "cancel".to_owned(),
+            Self::Release => "release".to_owned(),
         }
     }
 }

@@ -21,6 +21,7 @@ fn order(terms: OrderTerms) -> Order {
             level: 1,
             chats: vec![ChatId(-1), ChatId(-2)],
             coupon: None,
+            reservations: Vec::new(),
         },
         buyer: OrderBuyer::default(),
         terms,
