@@ -28,6 +28,7 @@ fn the_core_depends_on_nothing_that_waits_or_knows_the_time_chance_or_the_cloud(
         "rust_decimal",
         "serde",
         "serde_json",
+        "serde_path_to_error",
         "sha2",
         "thiserror",
         "time",
@@ -71,11 +72,13 @@ fn no_float_comes_near_money() {
         "money.rs",
         "nowpayments.rs",
         "order.rs",
+        "product.rs",
+        "quote.rs",
         "report.rs",
         "stripe.rs",
     ];
     let mut files = files.map(|name| domain.join(name)).to_vec();
-    for folder in ["money", "nowpayments", "order", "stripe"] {
+    for folder in ["money", "nowpayments", "order", "product", "quote", "stripe"] {
         rust_files(&domain.join(folder), &mut files);
     }
     for client in ["nowpayments", "stripe"] {
