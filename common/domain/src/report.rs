@@ -43,7 +43,7 @@ use super::order::terms::OrderTerms;
 /// Something at a provider that has to be read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lookup {
-    /// Stripe: a Checkout Session with its payment, charge and invoice.
+    /// Stripe: a Checkout Session with its payment, charge, invoice and subscription.
     Session(String),
     /// Stripe: a payment intent.
     Intent(String),

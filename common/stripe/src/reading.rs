@@ -51,7 +51,11 @@ impl Stripe {
                 expanded(
                     "checkout/sessions",
                     id,
-                    &["payment_intent.latest_charge", "invoice.payments"],
+                    &[
+                        "payment_intent.latest_charge",
+                        "invoice.payments",
+                        "subscription",
+                    ],
                 ),
             ),
             Lookup::Intent(id) => ("read intent", expanded("payment_intents", id, &[])),

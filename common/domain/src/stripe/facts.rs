@@ -72,7 +72,7 @@ fn once(session: &StripeObject, id: &str, order: &OrderSeen<'_>) -> Told {
     Ok(said)
 }
 
-/// What a session that began a subscription says of its first invoice.
+/// What a session that began a subscription says of its first invoice, and of the subscription, which was read with it.
 fn first_invoice(session: &StripeObject, order: &OrderSeen<'_>) -> Told {
     let mut said = match session.expanded("invoice") {
         Some(object) => match object.id() {
@@ -81,9 +81,6 @@ fn first_invoice(session: &StripeObject, order: &OrderSeen<'_>) -> Told {
         },
         None => Said::default(),
     };
-    if let Some(subscription) = session.other("subscription") {
-        said.refs.push(reference(subscription, None));
-    }
     let is_waiting = session.text("status") == Some("complete")
         && session.text("payment_status") == Some("unpaid");
     if let (true, Some(id)) = (is_waiting, session.other("invoice"))
@@ -91,6 +88,13 @@ fn first_invoice(session: &StripeObject, order: &OrderSeen<'_>) -> Told {
     {
         said.facts
             .push(of_session(session, id, ChargeStatus::Pending, order)?);
+    }
+    if let Some(id) = session.other("subscription") {
+        let read = session.expanded("subscription");
+        let told = read.map(|read| subscription(&read, id, order));
+        said.facts
+            .extend(told.into_iter().flat_map(|told| told.facts));
+        said.refs.push(reference(id, None));
     }
     Ok(said)
 }

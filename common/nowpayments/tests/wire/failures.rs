@@ -30,7 +30,7 @@ async fn each_failure_says_whether_the_call_may_have_been_done() {
         (Trouble::Firewall, PaymentFault::NotSent),
     ] {
         shop.simulated
-            .trouble(TroubleRule::always(trouble.clone()).times(1));
+            .fail(TroubleRule::always(trouble.clone()).times(1));
         let error = shop.client.create_invoice(&body).await.unwrap_err();
         assert_eq!(error.fault(), fault, "{trouble:?} {error:?}");
         let words = format!("{error} {error:?}");

@@ -23,6 +23,9 @@ const EMAIL: &str = "shop@example.com";
 const PASSWORD: &str = "pass word";
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+/// Notifications as they came: signature and body.
+type Inbox = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 pub(crate) struct Merchant {
     pub(crate) simulated: Simulated,
     pub(crate) clock: Clock,
@@ -31,7 +34,7 @@ pub(crate) struct Merchant {
     pub(crate) expires_at: i64,
     terms: OrderTerms,
     secrets: IpnSecrets,
-    came: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    came: Inbox,
 }
 
 impl Merchant {
@@ -43,7 +46,7 @@ impl Merchant {
             .unwrap();
         simulated.set_ipn_secret(Some("ipn-secret"));
         simulated.set_pace(Duration::ZERO);
-        let came = Arc::<Mutex<Vec<_>>>::default();
+        let came = Inbox::default();
         let inbox = Arc::clone(&came);
         simulated.deliver_to(Arc::new(move |request| {
             let signature = request.headers()["x-nowpayments-sig"]

@@ -106,8 +106,8 @@ async fn every_form_is_stripes_own_and_the_same_each_time() {
     }
     assert!(!is_known("line_items[0][price_data][colour]"));
     let sent = shop.simulated.calls().pop().unwrap().params;
-    assert_eq!(sent["adaptive_pricing"]["enabled"], false);
-    assert_eq!(sent["automatic_tax"]["enabled"], false);
+    assert_eq!(sent["adaptive_pricing"]["enabled"], "false");
+    assert_eq!(sent["automatic_tax"]["enabled"], "false");
     assert_eq!(sent["client_reference_id"], ORDER);
     for place in [&sent["metadata"], &sent["subscription_data"]["metadata"]] {
         assert_eq!(place["order_id"], ORDER);
