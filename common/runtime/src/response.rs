@@ -44,6 +44,12 @@ pub enum Rejection {
     TooManyEndpoints,
     /// The endpoint is disabled.
     EndpointDisabled,
+    /// The `Idempotency-Key` was used for another order.
+    IdempotencyConflict,
+    /// The quote does not hold any more.
+    QuoteExpired,
+    /// The provider of payments can't take the order now.
+    ProviderUnavailable,
     /// The body is larger than is read.
     TooLarge,
     /// No known key, or no known secret.
@@ -59,7 +65,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 15] = [
+const OF_CALLS: [Rejection; 18] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -69,6 +75,9 @@ const OF_CALLS: [Rejection; 15] = [
     Rejection::InvalidTarget,
     Rejection::TooManyEndpoints,
     Rejection::EndpointDisabled,
+    Rejection::IdempotencyConflict,
+    Rejection::QuoteExpired,
+    Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
     Rejection::NotFound,
@@ -109,7 +118,9 @@ impl Rejection {
             )
             | Self::ProductChanged
             | Self::TooManyEndpoints
-            | Self::EndpointDisabled => StatusCode::CONFLICT,
+            | Self::EndpointDisabled
+            | Self::IdempotencyConflict
+            | Self::QuoteExpired => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -128,9 +139,9 @@ impl Rejection {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound | Self::Quote(QuoteRejectionKind::UnknownTier) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable | Self::Quote(QuoteRejectionKind::RateUnavailable) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Unavailable
+            | Self::ProviderUnavailable
+            | Self::Quote(QuoteRejectionKind::RateUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -151,6 +162,9 @@ impl Rejection {
             Self::InvalidTarget => "invalid_target",
             Self::TooManyEndpoints => "too_many_endpoints",
             Self::EndpointDisabled => "endpoint_disabled",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::QuoteExpired => "quote_expired",
+            Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
@@ -182,6 +196,13 @@ impl Rejection {
                 "The URL must be https, on port 443 or 8443, without user, password or fragment, and not lead to an address within."
             }
             Self::TooManyEndpoints => "There are 20 endpoints, and no more are taken: delete one.",
+            Self::IdempotencyConflict => {
+                "This Idempotency-Key was used with another body: send the same one, or take a new key."
+            }
+            Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
+            Self::ProviderUnavailable => {
+                "The provider of payments can't take the order now: try again with the same Idempotency-Key."
+            }
             Self::EndpointDisabled => "The endpoint is disabled: enable it first.",
             Self::TooLarge => "The body must not be larger than 64 KiB.",
             Self::Unauthorized => {

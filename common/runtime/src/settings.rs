@@ -1,5 +1,7 @@
 //! Settings that more than one function reads, or one and `setup`: a value that would stop a function stops the deployment.
 
+mod payments;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -14,6 +16,12 @@ use domain::text::list;
 use domain::texts::Language;
 
 use crate::config::Env;
+
+pub use payments::{
+    nowpayments_ipn_secrets, nowpayments_key, nowpayments_login, overpaid_bps, page_keys,
+    payments_mode, payout_hold, return_origins, stripe_key, stripe_tax, stripe_webhook_secrets,
+    underpaid_bps,
+};
 
 /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.
 pub fn chats(env: &mut Env) -> Chats {

@@ -14,7 +14,6 @@ use super::{StoreError, Table};
 use domain::money::pricing::ExchangeRate;
 use domain::product::Currency;
 use domain::quote::{Quote, QuoteId, ReferenceRate};
-use domain::time::Timestamp;
 use runtime::config::Env;
 
 const QUOTE_ID: &str = "quoteId";

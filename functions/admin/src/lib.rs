@@ -302,8 +302,12 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::DeadLetters => dead_letters::list(app).await,
         AdminCall::Redrive => dead_letters::redrive(app, who, read(body)?).await,
         AdminCall::Chats => chats::list(app).await,
-        AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
-        AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::Pause(id) => {
+            chats::pause(app, who, chat_id(id).map_err(Rejection::from)?, read(body)?).await
+        }
+        AdminCall::Resume(id) => {
+            chats::resume(app, who, chat_id(id).map_err(Rejection::from)?).await
+        }
         AdminCall::Actors => actors::list(app).await,
         AdminCall::MakeActor => actors::create(app, who, read(body)?).await,
         AdminCall::RotateKey(name) => actors::rotate(app, who, name).await,

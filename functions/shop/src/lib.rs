@@ -6,10 +6,12 @@
 //! GET  /v1/products/{productId}/quotes     what its tiers cost, side by side; nothing is promised
 //! POST /v1/quotes                          a price that is promised for a while
 //! GET  /v1/quotes/{quoteId}
+//! POST /v1/checkout                        an order for a quote, and where it is paid
 //! ```
 //!
 //! Quoting twice makes two quotes, and neither reserves anything.
 
+mod checkout;
 mod products;
 mod quotes;
 mod wish;
@@ -17,18 +19,24 @@ mod wish;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ::nowpayments::NowPayments;
+use ::stripe::Stripe;
 use bytes::Bytes;
+use domain::claim::{ClaimKeys, PublicUrl};
 use domain::money::PaymentProvider;
+use domain::order::record::{PaymentsMode, PayoutHold};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Verifier;
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
+use runtime::http::Http;
 use runtime::response::{Refusal, Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
-use store::{Products, Quotes, StoreError};
+use store::queue::{PaymentBell, Queue};
+use store::{Orders, Products, Quotes, StoreError};
 use tracing::{error, info};
 
 /// What the handler needs.
@@ -39,6 +47,18 @@ pub struct App {
     providers: BTreeSet<PaymentProvider>,
     quote_ttl: Duration,
     rate_max_age: Duration,
+    mode: PaymentsMode,
+    stripe: Option<Stripe>,
+    nowpayments: Option<NowPayments>,
+    orders: Orders,
+    payment_bells: Queue<PaymentBell>,
+    claim_keys: ClaimKeys,
+    public_url: Option<PublicUrl>,
+    return_origins: Vec<String>,
+    underpaid_bps: i128,
+    overpaid_bps: i128,
+    is_taxed: bool,
+    hold: PayoutHold,
     clock: Clock,
 }
 
@@ -46,7 +66,38 @@ impl App {
     /// Reads the environment; what is missing is reported by [`Env::check`].
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
+        let mode = settings::payments_mode(env);
+        let public_url = settings::public_url(env);
+        let stripe = settings::stripe_key(env, mode).map(|key| {
+            let base = env.base_url("STRIPE_API_BASE", ::stripe::API_BASE);
+            Stripe::new(Http::from_env(env), base, key)
+        });
+        let nowpayments = settings::nowpayments_key(env).map(|key| {
+            let base = env.base_url("NOWPAYMENTS_API_BASE", ::nowpayments::API_BASE);
+            NowPayments::new(Http::from_env(env), base, key, None)
+        });
+        let claim_keys = settings::page_keys(env);
+        if (stripe.is_some() || nowpayments.is_some())
+            && (public_url.is_none() || !claim_keys.can_sign())
+        {
+            env.problem(
+                "PUBLIC_URL and CLAIM_KEY are needed where payments are taken: buyers come back to a page there"
+                    .to_owned(),
+            );
+        }
         Self {
+            mode,
+            stripe,
+            nowpayments,
+            orders: Orders::from_env(aws.dynamodb(), env),
+            payment_bells: Queue::of_payments(aws.sqs(), env),
+            claim_keys,
+            public_url,
+            return_origins: settings::return_origins(env),
+            underpaid_bps: settings::underpaid_bps(env),
+            overpaid_bps: settings::overpaid_bps(env),
+            is_taxed: settings::stripe_tax(env),
+            hold: settings::payout_hold(env),
             keys: Verifier::api_keys(env),
             products: Products::from_env(aws.dynamodb(), env),
             quotes: Quotes::from_env(aws.dynamodb(), env),
@@ -66,6 +117,7 @@ enum ShopCall<'a> {
     Compare(&'a str),
     MakeQuote,
     Quote(&'a str),
+    Checkout,
 }
 
 impl<'a> ShopCall<'a> {
@@ -82,6 +134,7 @@ impl<'a> ShopCall<'a> {
             ["products", id, "quotes"] => ("GET", Self::Compare(id)),
             ["quotes"] => ("POST", Self::MakeQuote),
             ["quotes", id] => ("GET", Self::Quote(id)),
+            ["checkout"] => ("POST", Self::Checkout),
             _ => return Err(Rejection::NotFound),
         };
         match method.as_str() == takes {
@@ -119,6 +172,7 @@ async fn answer(app: &App, request: &Request<Bytes>) -> Result<Value, Refusal> {
         ShopCall::Compare(id) => quotes::compare(app, id, query).await,
         ShopCall::MakeQuote => quotes::make(app, request.body()).await,
         ShopCall::Quote(id) => quotes::show(app, id).await,
+        ShopCall::Checkout => checkout::make(app, request.headers(), request.body()).await,
     }
 }
 
@@ -142,6 +196,7 @@ mod tests {
             ("GET", "/v1/products/room"),
             ("GET", "/v1/products/room/quotes"),
             ("POST", "/v1/quotes"),
+            ("POST", "/v1/checkout"),
             ("GET", "/v1/quotes/ac51f4db-4bc1-4c75-b824-613c155f6d40"),
         ] {
             for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {

@@ -26,7 +26,9 @@ pub(crate) struct Asked {
 }
 
 /// Ids and numbers are taken as strings and as integers.
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "must be a string or a whole number")]
     enum TextOrNumber {
