@@ -4,12 +4,8 @@ use local::harness::TestStack;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 
-/// What a stack is started with that takes payments, by simulated providers.
-pub(crate) const PAYMENTS: [(&str, &str); 3] = [
-    ("PAYMENTS_MODE", "test"),
-    ("PUBLIC_URL", "https://shop.example"),
-    ("CLAIM_KEY", "0123456789abcdef0123456789abcdef"),
-];
+/// The providers that the example's prices are for are on.
+pub(crate) const KEYS: [(&str, &str); 1] = [("PAYMENTS_MODE", "test")];
 
 /// The product of the documents, for the chat of the stack.
 pub(crate) fn example(stack: &TestStack) -> Value {
@@ -21,7 +17,7 @@ pub(crate) fn example(stack: &TestStack) -> Value {
 
 #[tokio::test]
 async fn a_product_is_written_shown_changed_and_deleted() {
-    let stack = TestStack::with(&PAYMENTS).await;
+    let stack = TestStack::with(&KEYS).await;
     let (operator, shop) = (stack.operator(), stack.shop());
     let written = operator.put_product("club", &example(&stack)).await.done();
     let mut product = written["product"].clone();
@@ -80,13 +76,13 @@ async fn a_product_is_written_shown_changed_and_deleted() {
         (401, "unauthorized")
     );
     let key = [("x-api-key", stack.local.api_key())];
-    let as_shop = stack.get("/v1/admin/products/club", &key).await;
-    assert_eq!(as_shop.refusal(), (401, "unauthorized"));
+    let as_shop = stack.get("/v1/admin/products/club", &key);
+    assert_eq!(as_shop.await.refusal(), (401, "unauthorized"));
 }
 
 #[tokio::test]
 async fn of_two_operators_who_change_a_product_one_is_told_of_the_other() {
-    let stack = TestStack::with(&PAYMENTS).await;
+    let stack = TestStack::with(&KEYS).await;
     let operator = stack.operator();
     let product = example(&stack);
     operator.put_product("club", &product).await.done();
@@ -123,7 +119,7 @@ async fn of_two_operators_who_change_a_product_one_is_told_of_the_other() {
 
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_is_sent_again_and_is_one() {
-    let stack = TestStack::with(&PAYMENTS).await;
+    let stack = TestStack::with(&KEYS).await;
     let operator = stack.operator();
     let mut product = example(&stack);
     for version in [1, 2] {
@@ -140,7 +136,7 @@ async fn a_write_whose_answer_was_lost_is_sent_again_and_is_one() {
 
 #[tokio::test]
 async fn all_that_is_wrong_with_a_product_is_told_and_nothing_is_written() {
-    let stack = TestStack::with(&PAYMENTS).await;
+    let stack = TestStack::with(&KEYS).await;
     let operator = stack.operator();
     let mut product = example(&stack);
     product["chats"] = json!([-1009]);
@@ -229,7 +225,7 @@ async fn many_products_are_shown_page_by_page() {
 
 #[tokio::test]
 async fn while_the_table_is_away_calls_are_told_to_come_again() {
-    let stack = TestStack::with(&PAYMENTS).await;
+    let stack = TestStack::with(&KEYS).await;
     let (operator, shop) = (stack.operator(), stack.shop());
     operator.put_product("club", &example(&stack)).await.done();
     let away = FaultRule::new(WireFault::InternalError);

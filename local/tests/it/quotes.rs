@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
 use store::Quotes;
 
-use super::products::{PAYMENTS, example};
+use super::products::{KEYS, example};
 
 /// A stack that sells the product of the documents.
 async fn selling() -> TestStack {
-    let stack = TestStack::with(&PAYMENTS).await;
+    let stack = TestStack::with(&KEYS).await;
     let product = example(&stack);
     stack.operator().put_product("club", &product).await.done();
     stack
