@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 53] = [
+const FUNCTION_ENV: [&str; 62] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -63,6 +63,15 @@ const FUNCTION_ENV: [&str; 53] = [
     "RATE_MAX_AGE_SEC",
     "EXPORTS_URL",
     "TELEGRAM_CHANNEL_ID",
+    "PAYMENT_QUEUE_URL",
+    "PAYMENTS_MODE",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_API_BASE",
+    "NOWPAYMENTS_IPN_SECRET",
+    "NOWPAYMENTS_EMAIL",
+    "NOWPAYMENTS_PASSWORD",
+    "NOWPAYMENTS_API_BASE",
+    "PAYOUT_HOLD_DAYS",
     "AWS_ENDPOINT_URL",
 ];
 
