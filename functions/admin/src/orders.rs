@@ -82,7 +82,7 @@ pub(crate) async fn decide(
     for _ in 0..TRIES {
         let order = get(app, id).await?;
         let decided = order.decide(decision.clone(), app.clock.now(), app.hold);
-        let decided = decided.map_err(|refused| match refused {
+        let decided = decided.map_err(|refused| -> Refusal { match refused {
             DecisionRefused::NotOpen => Rejection::CaseNotOpen.into(),
             DecisionRefused::Value => invalid(
                 "value: name what a charge is worth, in minor units, if you accept one that is of a wrong_currency, a wrong_asset, a late_deposit or an amount that differs, and leave it out else.",
@@ -91,7 +91,7 @@ pub(crate) async fn decide(
                 error!(order.id = %id, fault = "order_unfit", "an order can't take in a decision: {}", chain(&fault));
                 Rejection::Unavailable.into()
             }
-        })?;
+        } })?;
         if let Some(stored) = app.orders.write(&decided).await.map_err(unavailable)? {
             info!(order.id = %id, operator.name = who, outcome = "decided", order.case = decision.case, action = decision.action.as_str(), "an operator decided a case");
             ring(app, PaymentBell::Order { id }).await;

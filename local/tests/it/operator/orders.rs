@@ -8,6 +8,7 @@ use domain::order::record::{
     Checkout, NewOrder, Order, OrderBuyer, PaymentsMode, PayoutHold, SoldTier,
 };
 use domain::order::terms::OrderTerms;
+use domain::time::Timestamp;
 use local::harness::TestStack;
 use runtime::config::Env;
 use serde_json::{Value, json};
@@ -23,6 +24,10 @@ const PAGE: &str = "https://checkout.example/c/secret";
 fn table(stack: &TestStack) -> Orders {
     let mut env = Env::from_iter(stack.env().clone());
     Orders::from_env(stack.dynamodb(), &mut env)
+}
+
+fn now(stack: &TestStack) -> Timestamp {
+    Timestamp::from_ms(stack.clock.now_ms())
 }
 
 fn fact(text: &Value) -> OrderFact {
@@ -52,7 +57,7 @@ pub(crate) async fn ordered(
         r#"{"provider": "stripe", "currency": "usd", "due": 3000, "owner": "o1", "feeBps": 300, "autoRefund": true, "seconds": 2592000}"#,
     )
     .unwrap();
-    let now = stack.clock.now();
+    let now = now(stack);
     let new = NewOrder {
         id: OrderId::from_random(*uuid::Uuid::new_v4().as_bytes()),
         mode: PaymentsMode::Test,
@@ -126,10 +131,8 @@ async fn a_case_is_listed_decided_once_and_what_follows_is_done() {
     let (id, case) = returned_in_part(&stack, "alice").await;
     stack.clock.advance(Duration::from_secs(5));
     let (later, _) = returned_in_part(&stack, "bob").await;
-    let (at_rest, _) = {
-        let order = ordered(&stack, user("alice"), opened(), vec![paid("pi_2")]).await;
-        (order.id.to_string(), ())
-    };
+    let at_rest = ordered(&stack, user("alice"), opened(), vec![paid("pi_2")]).await;
+    let at_rest = at_rest.id.to_string();
     assert_eq!(listed(&stack, "cases").await, [id.clone(), later.clone()]);
     assert_eq!(listed(&stack, "buyer=user%23alice").await, [at_rest, id.clone()]);
     assert_eq!(listed(&stack, "buyer=user%23nobody").await, Vec::<String>::new());
@@ -147,8 +150,8 @@ async fn a_case_is_listed_decided_once_and_what_follows_is_done() {
     stack.run_until_idle().await;
     let order = shown(&stack, &id).await;
     assert_eq!((&order["cases"], &order["pending"]), (&json!([]), &json!([])), "{order}");
-    let facts = order["facts"].as_array().unwrap().iter();
-    let decision = facts.filter(|fact| fact["kind"] == "decision").next().unwrap();
+    let mut facts = order["facts"].as_array().unwrap().iter();
+    let decision = facts.find(|fact| fact["kind"] == "decision").unwrap();
     assert_eq!(
         (&decision["key"], &decision["action"], &decision["note"]),
         (&json!(case), &json!("end"), &json!("she wrote to us"))
@@ -278,7 +281,7 @@ async fn a_parked_payment_event_is_settled_once_more() {
     let mut env = Env::from_iter(stack.env().clone());
     let events = PaymentEvents::from_env(stack.dynamodb(), &mut env);
     let key = "nowpayments#77#finished#1.35";
-    let put = events.put(key, r#"{"pay_address": "of somebody"}"#, stack.clock.now());
+    let put = events.put(key, r#"{"pay_address": "of somebody"}"#, now(&stack));
     assert!(put.await.unwrap());
     events.settle(key, EventState::Parked).await.unwrap();
     let query = "payment-events?key=nowpayments%2377%23finished%231.35";
