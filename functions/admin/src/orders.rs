@@ -71,12 +71,7 @@ pub(crate) async fn show(app: &App, id: &str) -> Result<Value, Refusal> {
 }
 
 /// Writes what an operator decided of a case. Settlement does what follows.
-pub(crate) async fn decide(
-    app: &App,
-    who: &str,
-    id: &str,
-    asked: Asked,
-) -> Result<Value, Refusal> {
+pub(crate) async fn decide(app: &App, who: &str, id: &str, asked: Asked) -> Result<Value, Refusal> {
     let id = order_id(id)?;
     let decision = read(who, asked)?;
     for _ in 0..TRIES {

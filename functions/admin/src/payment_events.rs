@@ -40,7 +40,12 @@ pub(crate) async fn replay(app: &App, who: &str, asked: Asked) -> Result<Value, 
         .map_err(unavailable)?;
     let event = get(app, &asked.key).await?;
     if is_replayed {
-        info!(operator.name = who, outcome = "replay", payment.event = asked.key, "an operator has a payment event settled once more");
+        info!(
+            operator.name = who,
+            outcome = "replay",
+            payment.event = asked.key,
+            "an operator has a payment event settled once more"
+        );
     }
     // Also the second time: the first call may have died before it.
     if event.state.is_open() {
@@ -50,7 +55,12 @@ pub(crate) async fn replay(app: &App, who: &str, asked: Asked) -> Result<Value, 
 }
 
 async fn get(app: &App, key: &str) -> Result<PaymentEvent, Refusal> {
-    let unknown = || Refusal::saying(Rejection::NotFound, "There is no payment event of this key.");
+    let unknown = || {
+        Refusal::saying(
+            Rejection::NotFound,
+            "There is no payment event of this key.",
+        )
+    };
     if !(1..=KEY_MAX_BYTES).contains(&key.len()) {
         return Err(unknown());
     }

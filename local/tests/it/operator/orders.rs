@@ -112,7 +112,11 @@ async fn shown(stack: &TestStack, id: &str) -> Value {
 
 /// The ids that a question answers.
 async fn listed(stack: &TestStack, query: &str) -> Vec<String> {
-    let found = stack.operator().get(&format!("orders?{query}")).await.done();
+    let found = stack
+        .operator()
+        .get(&format!("orders?{query}"))
+        .await
+        .done();
     assert_eq!(found["isMore"], false);
     let orders = found["orders"].as_array().unwrap().iter();
     orders
@@ -134,14 +138,23 @@ async fn a_case_is_listed_decided_once_and_what_follows_is_done() {
     let at_rest = ordered(&stack, user("alice"), opened(), vec![paid("pi_2")]).await;
     let at_rest = at_rest.id.to_string();
     assert_eq!(listed(&stack, "cases").await, [id.clone(), later.clone()]);
-    assert_eq!(listed(&stack, "buyer=user%23alice").await, [at_rest, id.clone()]);
-    assert_eq!(listed(&stack, "buyer=user%23nobody").await, Vec::<String>::new());
+    assert_eq!(
+        listed(&stack, "buyer=user%23alice").await,
+        [at_rest, id.clone()]
+    );
+    assert_eq!(
+        listed(&stack, "buyer=user%23nobody").await,
+        Vec::<String>::new()
+    );
 
     let order = shown(&stack, &id).await;
     assert_eq!(order["state"], "PARTLY_REFUNDED", "{order}");
     assert_eq!(order["cases"], json!([case]));
     assert_eq!(order["facts"].as_array().unwrap().len(), 2);
-    assert_eq!(order["checkout"], json!({"state": "open", "object": "cs_1"}));
+    assert_eq!(
+        order["checkout"],
+        json!({"state": "open", "object": "cs_1"})
+    );
     assert!(!order.to_string().contains(PAGE), "{order}");
 
     let path = format!("orders/{id}/decisions");
@@ -149,14 +162,21 @@ async fn a_case_is_listed_decided_once_and_what_follows_is_done() {
     assert_eq!(decided["order"]["seat"], "ended", "{decided}");
     stack.run_until_idle().await;
     let order = shown(&stack, &id).await;
-    assert_eq!((&order["cases"], &order["pending"]), (&json!([]), &json!([])), "{order}");
+    assert_eq!(
+        (&order["cases"], &order["pending"]),
+        (&json!([]), &json!([])),
+        "{order}"
+    );
     let mut facts = order["facts"].as_array().unwrap().iter();
     let decision = facts.find(|fact| fact["kind"] == "decision").unwrap();
     assert_eq!(
         (&decision["key"], &decision["action"], &decision["note"]),
         (&json!(case), &json!("end"), &json!("she wrote to us"))
     );
-    assert!(decision["by"].is_string() && decision["decidedAt"].is_string(), "{decision}");
+    assert!(
+        decision["by"].is_string() && decision["decidedAt"].is_string(),
+        "{decision}"
+    );
     assert_eq!(listed(&stack, "cases").await, [later]);
     // Whatever is decided after that.
     for action in ["end", "keep"] {
@@ -192,24 +212,56 @@ async fn what_is_no_decision_is_refused_and_says_why() {
     let cases = [
         (deciding("partial_refund#1", "keep"), 409, "case_not_open"),
         (deciding(case, "forgive"), 400, "invalid_parameter"),
-        (json!({"case": case, "action": "keep"}), 400, "invalid_parameter"),
-        (json!({"case": case, "action": "keep", "note": " "}), 400, "invalid_parameter"),
-        (json!({"case": case, "action": "keep", "note": long}), 400, "invalid_parameter"),
+        (
+            json!({"case": case, "action": "keep"}),
+            400,
+            "invalid_parameter",
+        ),
+        (
+            json!({"case": case, "action": "keep", "note": " "}),
+            400,
+            "invalid_parameter",
+        ),
+        (
+            json!({"case": case, "action": "keep", "note": long}),
+            400,
+            "invalid_parameter",
+        ),
         // Nothing of this case is to be valued.
-        (json!({"case": case, "action": "accept", "value": 7, "note": "x"}), 400, "invalid_parameter"),
-        (json!({"case": case, "action": "accept", "value": 1.5, "note": "x"}), 400, "invalid_parameter"),
-        (json!({"case": case, "action": "accept", "value": "-1", "note": "x"}), 400, "invalid_parameter"),
+        (
+            json!({"case": case, "action": "accept", "value": 7, "note": "x"}),
+            400,
+            "invalid_parameter",
+        ),
+        (
+            json!({"case": case, "action": "accept", "value": 1.5, "note": "x"}),
+            400,
+            "invalid_parameter",
+        ),
+        (
+            json!({"case": case, "action": "accept", "value": "-1", "note": "x"}),
+            400,
+            "invalid_parameter",
+        ),
     ];
     for (body, status, code) in cases {
         let refused = operator.post(&path, &body).await;
         assert_eq!(refused.refusal(), (status, code), "{body}");
     }
     let unknown = "00000000-0000-4000-8000-000000000000";
-    for path in [format!("orders/{unknown}/decisions"), "orders/x/decisions".to_owned()] {
+    for path in [
+        format!("orders/{unknown}/decisions"),
+        "orders/x/decisions".to_owned(),
+    ] {
         let refused = operator.post(&path, &deciding(case, "keep")).await;
         assert_eq!(refused.refusal(), (404, "not_found"), "{path}");
     }
-    for query in ["orders", "orders?buyer=", "orders?cases&buyer=user%23alice", "orders?state=paid"] {
+    for query in [
+        "orders",
+        "orders?buyer=",
+        "orders?cases&buyer=user%23alice",
+        "orders?state=paid",
+    ] {
         let refused = operator.get(query).await;
         assert_eq!(refused.refusal(), (400, "invalid_query"), "{query}");
     }
@@ -245,7 +297,11 @@ async fn while_the_queue_is_down_a_decision_is_taken_and_followed_within_minutes
         .always();
     stack.aws().wire().fail(rule);
     let path = format!("orders/{id}/decisions");
-    stack.operator().post(&path, &deciding(case, "keep")).await.done();
+    stack
+        .operator()
+        .post(&path, &deciding(case, "keep"))
+        .await
+        .done();
     stack.aws().wire().clear_faults();
     let order = shown(&stack, &id).await;
     assert_ne!(order["pending"], json!([]), "{order}");
@@ -261,15 +317,26 @@ async fn an_order_is_looked_up_when_an_operator_says_so() {
     let order = ordered(&stack, user("alice"), Checkout::Free, Vec::new()).await;
     let id = order.id.to_string();
     // What its first writing left is done, then it waits for its time.
-    stack.operator().post(&format!("orders/{id}/recheck"), &json!({})).await.done();
+    stack
+        .operator()
+        .post(&format!("orders/{id}/recheck"), &json!({}))
+        .await
+        .done();
     stack.run_until_idle().await;
     assert_eq!(shown(&stack, &id).await["pending"], json!([]));
     assert_eq!(shown(&stack, &id).await["looks"], 0);
-    let asked = stack.operator().post(&format!("orders/{id}/recheck"), &json!({})).await;
+    let asked = stack
+        .operator()
+        .post(&format!("orders/{id}/recheck"), &json!({}))
+        .await;
     assert_eq!(asked.status, 200, "{}", asked.body);
     stack.run_until_idle().await;
     let order = shown(&stack, &id).await;
-    assert_eq!((&order["looks"], &order["state"]), (&json!(1), &json!("OPEN")), "{order}");
+    assert_eq!(
+        (&order["looks"], &order["state"]),
+        (&json!(1), &json!("OPEN")),
+        "{order}"
+    );
     let refused = stack.operator().post("orders/x/recheck", &json!({})).await;
     assert_eq!(refused.refusal(), (404, "not_found"));
 }
@@ -286,7 +353,10 @@ async fn a_parked_payment_event_is_settled_once_more() {
     events.settle(key, EventState::Parked).await.unwrap();
     let query = "payment-events?key=nowpayments%2377%23finished%231.35";
     let event = operator.get(query).await.done()["event"].clone();
-    assert_eq!((&event["key"], &event["state"]), (&json!(key), &json!("PARKED")));
+    assert_eq!(
+        (&event["key"], &event["state"]),
+        (&json!(key), &json!("PARKED"))
+    );
     assert!(!event.to_string().contains("somebody"), "{event}");
 
     let body = json!({"key": key});
@@ -295,8 +365,14 @@ async fn a_parked_payment_event_is_settled_once_more() {
     stack.run_until_idle().await;
     // It is tried, and can't be told yet, as before.
     let event = operator.get(query).await.done()["event"].clone();
-    assert_eq!((&event["state"], &event["attempts"]), (&json!("WAITING"), &json!(1)));
-    assert!(event["why"].as_str().is_some_and(|why| !why.is_empty()), "{event}");
+    assert_eq!(
+        (&event["state"], &event["attempts"]),
+        (&json!("WAITING"), &json!(1))
+    );
+    assert!(
+        event["why"].as_str().is_some_and(|why| !why.is_empty()),
+        "{event}"
+    );
     // Said twice it changes nothing.
     let again = operator.post("payment-events/replay", &body).await.done();
     assert_eq!(again["event"]["state"], "WAITING");

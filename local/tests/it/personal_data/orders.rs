@@ -37,16 +37,27 @@ async fn an_order_is_shown_to_its_buyer_and_stays_without_them() {
         attempt: 0,
     };
     let mine = [
-        ordered(&stack, buyer(None, ALICE), opened(), Vec::new()).await.id,
-        ordered(&stack, buyer(Some(USER), ALICE), open, Vec::new()).await.id,
+        ordered(&stack, buyer(None, ALICE), opened(), Vec::new())
+            .await
+            .id,
+        ordered(&stack, buyer(Some(USER), ALICE), open, Vec::new())
+            .await
+            .id,
     ];
     // Her shop's user buys for somebody else, and somebody else buys.
     let others = [
-        ordered(&stack, buyer(Some(USER), BOB), opened(), Vec::new()).await.id,
-        ordered(&stack, user("bob-of-the-shop"), opened(), Vec::new()).await.id,
+        ordered(&stack, buyer(Some(USER), BOB), opened(), Vec::new())
+            .await
+            .id,
+        ordered(&stack, user("bob-of-the-shop"), opened(), Vec::new())
+            .await
+            .id,
     ];
     stack.run_until_idle().await;
-    let asked = stack.operator().post(&format!("people/{ALICE}/export"), &json!({})).await;
+    let asked = stack
+        .operator()
+        .post(&format!("people/{ALICE}/export"), &json!({}))
+        .await;
     work_off(&stack).await;
     let job = asked.body["jobId"].as_str().unwrap();
     let job = stack.operator().get(&format!("jobs/{job}")).await.done();
@@ -74,6 +85,12 @@ async fn an_order_is_shown_to_its_buyer_and_stays_without_them() {
         assert!(user.starts_with("p_"), "{order}");
         assert_eq!(order["due"], 3000);
     }
-    assert_eq!(shown(&stack, others[0]).await["buyer"]["telegramUserId"], BOB);
-    assert_eq!(shown(&stack, others[1]).await["buyer"]["userId"], "bob-of-the-shop");
+    assert_eq!(
+        shown(&stack, others[0]).await["buyer"]["telegramUserId"],
+        BOB
+    );
+    assert_eq!(
+        shown(&stack, others[1]).await["buyer"]["userId"],
+        "bob-of-the-shop"
+    );
 }
