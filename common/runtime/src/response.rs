@@ -48,6 +48,8 @@ pub enum Rejection {
     IdempotencyConflict,
     /// The quote does not hold any more.
     QuoteExpired,
+    /// The case of an order is not there, or somebody decided it.
+    CaseNotOpen,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -65,7 +67,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 18] = [
+const OF_CALLS: [Rejection; 19] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -77,6 +79,7 @@ const OF_CALLS: [Rejection; 18] = [
     Rejection::EndpointDisabled,
     Rejection::IdempotencyConflict,
     Rejection::QuoteExpired,
+    Rejection::CaseNotOpen,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -120,7 +123,8 @@ impl Rejection {
             | Self::TooManyEndpoints
             | Self::EndpointDisabled
             | Self::IdempotencyConflict
-            | Self::QuoteExpired => StatusCode::CONFLICT,
+            | Self::QuoteExpired
+            | Self::CaseNotOpen => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -164,6 +168,7 @@ impl Rejection {
             Self::EndpointDisabled => "endpoint_disabled",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::QuoteExpired => "quote_expired",
+            Self::CaseNotOpen => "case_not_open",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -198,6 +203,9 @@ impl Rejection {
             Self::TooManyEndpoints => "There are 20 endpoints, and no more are taken: delete one.",
             Self::IdempotencyConflict => {
                 "This Idempotency-Key was used with another body: send the same one, or take a new key."
+            }
+            Self::CaseNotOpen => {
+                "The order has no such case, or somebody decided it: look at the order."
             }
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
             Self::ProviderUnavailable => {
@@ -345,6 +353,7 @@ mod tests {
             ("already_delivered", 409),
             ("already_done", 409),
             ("already_joined", 409),
+            ("case_not_open", 409),
             ("claim_link", 409),
             ("coupon_not_valid", 409),
             ("currency_not_offered", 409),

@@ -8,7 +8,9 @@
 //! An effect stands in the record before it is done, and is taken out once it was. Each may be done again: its receiver
 //! knows it by its id. What is asked for once in the life of an order stays in `issued`, longer than any receiver remembers.
 
+mod decide;
 mod effect;
+mod granted;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::id::{ChatId, OrderId, TelegramUserId};
-use super::super::member::entitlement::{Cover, Entitlement};
 use super::super::money::AmountTable;
 use super::super::time::Timestamp;
 use super::fact::{ChargeStatus, Closing, FactBody, Facts, OrderFact, RefundStatus};
@@ -26,7 +27,9 @@ use super::fold::{OrderSeat, OrderStanding, OrderState, fold};
 use super::ledger::{Balances, LedgerAccount, LedgerFault, difference};
 use super::terms::OrderTerms;
 
+pub use decide::{Decision, DecisionRefused};
 pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
+pub use granted::{OrderEntitlement, OrderedSeat};
 
 /// How many facts an order has at most; more are a fault of somebody's.
 pub const FACTS_MAX: usize = 1_000;
@@ -177,65 +180,6 @@ pub struct Order {
     /// Since when there is a case.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case_since: Option<Timestamp>,
-}
-
-/// What an order grants in each of its chats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderEntitlement {
-    /// When it begins.
-    pub start: Timestamp,
-    /// When it ends, if an end was said.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub end: Option<Timestamp>,
-    /// Its length in seconds, if no end was said; absent: for ever.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub seconds: Option<u64>,
-    /// From when on it gives nothing.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cut_at: Option<Timestamp>,
-    /// From when on an open dispute keeps it from giving anything.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub suspended_at: Option<Timestamp>,
-    /// The level of what was bought.
-    pub level: u32,
-    /// The version of the order that said so: a later one is newer.
-    pub version: u64,
-}
-
-/// The seat that an order pays for in one of its chats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrderedSeat {
-    /// The order.
-    pub order: OrderId,
-    /// What it grants by now.
-    pub entitlement: OrderEntitlement,
-}
-
-impl OrderEntitlement {
-    /// What stands in a seat.
-    #[must_use]
-    pub fn of_seat(self) -> Entitlement {
-        let cover = match (self.end, self.seconds) {
-            (Some(end), _) => Cover::Until(end),
-            (None, Some(seconds)) => Cover::Days { seconds },
-            (None, None) => Cover::Forever,
-        };
-        Entitlement {
-            cut_at: self.cut_at,
-            suspended_at: self.suspended_at,
-            level: self.level,
-            order_version: Some(self.version),
-            ..Entitlement::new(cover, self.start)
-        }
-    }
-
-    fn is_same_but_version(self, other: Self) -> bool {
-        Self {
-            version: other.version,
-            ..self
-        } == other
-    }
 }
 
 /// Why an order can't take in what was reported.
@@ -421,6 +365,30 @@ impl Order {
             ..self.clone()
         };
         next.due_at = next.next_due(now);
+        next
+    }
+
+    /// The order when somebody wants it looked up at its provider now.
+    #[must_use]
+    pub fn to_be_looked_at(&self, now: Timestamp) -> Self {
+        Self {
+            due_at: Some(now),
+            ..self.clone()
+        }
+    }
+
+    /// The order without its buyer, who is a pseudonym from now on; what is known of its money stays.
+    #[must_use]
+    pub fn without_buyer(&self, pseudonym: &str) -> Self {
+        let mut next = self.clone();
+        next.buyer = OrderBuyer {
+            user_id: Some(pseudonym.to_owned()),
+            telegram_user_id: None,
+        };
+        // It may hold an address of e-mail. Nobody is to pay on a page that is not there yet.
+        if let Checkout::Creating { request, .. } = &mut next.checkout {
+            request.clear();
+        }
         next
     }
 
