@@ -28,11 +28,12 @@ use crate::supervision;
 use crate::updates::public_webhook;
 
 /// The queues: what names each, and whether what lies in it waits for a person.
-const QUEUES: [(&str, &str, bool); 6] = [
+const QUEUES: [(&str, &str, bool); 7] = [
     ("InviteQueue", "INVITE_QUEUE_URL", false),
     ("EventQueue", "EVENT_QUEUE_URL", false),
     ("MessageQueue", "MESSAGE_QUEUE_URL", false),
     ("HookQueue", "HOOK_QUEUE_URL", false),
+    ("PaymentQueue", "PAYMENT_QUEUE_URL", false),
     (
         "InviteDeadLetterQueue",
         "INVITE_DEAD_LETTER_QUEUE_URL",

@@ -27,10 +27,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 /// What the samples are written for.
-const VALUES: [(&str, &str); 4] = [
+const VALUES: [(&str, &str); 5] = [
     ("API_KEYS", "demo-shop-key-0123456789abcdef"),
     ("ADMIN_KEYS", "operator:demo-admin-key-0123456789abcdef"),
     ("TELEGRAM_WEBHOOK_SECRET", "demo-webhook-secret-0123456789"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_demo0123456789"),
     ("TELEGRAM_CHAT_ID", "-1001234567890"),
 ];
 /// The function whose answers are streamed.

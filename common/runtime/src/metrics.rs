@@ -67,7 +67,7 @@ const MS: Kind = Kind::Each("Milliseconds");
 const SECONDS: Kind = Kind::Each("Seconds");
 
 /// All of them.
-pub const RULES: [Rule; 35] = [
+pub const RULES: [Rule; 38] = [
     rule("Requests", Kind::Count, "request", "queued", ""),
     rule("Requests", Kind::Count, "request", "done", ""),
     rule("Requests", Kind::Count, "request", "duplicate", ""),
@@ -156,6 +156,27 @@ pub const RULES: [Rule; 35] = [
         "",
     ),
     rule("Swept", Kind::Count, "sweeper", "swept", "events"),
+    rule(
+        "PaymentFaults",
+        Kind::Count,
+        "settlement",
+        "!payment_event_parked",
+        "",
+    ),
+    rule(
+        "PaymentFaults",
+        Kind::Count,
+        "settlement",
+        "!effect_failed",
+        "",
+    ),
+    rule(
+        "PaymentFaults",
+        Kind::Count,
+        "settlement",
+        "!ref_conflict",
+        "",
+    ),
     rule(
         "InviteQueueDepth",
         Kind::Gauge("Count"),

@@ -50,6 +50,8 @@ pub enum Rejection {
     QuoteExpired,
     /// There is none left of something limited.
     SoldOut,
+    /// The case of an order is not there, or somebody decided it.
+    CaseNotOpen,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -67,7 +69,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 19] = [
+const OF_CALLS: [Rejection; 20] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -80,6 +82,7 @@ const OF_CALLS: [Rejection; 19] = [
     Rejection::IdempotencyConflict,
     Rejection::QuoteExpired,
     Rejection::SoldOut,
+    Rejection::CaseNotOpen,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -124,7 +127,8 @@ impl Rejection {
             | Self::EndpointDisabled
             | Self::IdempotencyConflict
             | Self::QuoteExpired
-            | Self::SoldOut => StatusCode::CONFLICT,
+            | Self::SoldOut
+            | Self::CaseNotOpen => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -169,6 +173,7 @@ impl Rejection {
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::QuoteExpired => "quote_expired",
             Self::SoldOut => "sold_out",
+            Self::CaseNotOpen => "case_not_open",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -203,6 +208,9 @@ impl Rejection {
             Self::TooManyEndpoints => "There are 20 endpoints, and no more are taken: delete one.",
             Self::IdempotencyConflict => {
                 "This Idempotency-Key was used with another body: send the same one, or take a new key."
+            }
+            Self::CaseNotOpen => {
+                "The order has no such case, or somebody decided it: look at the order."
             }
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
             Self::SoldOut => "There is none left.",
@@ -351,6 +359,7 @@ mod tests {
             ("already_delivered", 409),
             ("already_done", 409),
             ("already_joined", 409),
+            ("case_not_open", 409),
             ("claim_link", 409),
             ("coupon_not_valid", 409),
             ("currency_not_offered", 409),

@@ -26,6 +26,7 @@ const STATE: &str = "eventState";
 const BODY: &str = "body";
 const RECEIVED_AT: &str = "receivedAt";
 const ATTEMPTS: &str = "attempts";
+const WHY: &str = "why";
 const OPEN_SHARD: &str = "openShard";
 const NEXT_AT: &str = "nextAt";
 const EXPIRES_AT: &str = "expiresAt";
@@ -56,6 +57,8 @@ pub struct PaymentEvent {
     pub received_at: Timestamp,
     /// How often it could not be settled.
     pub attempts: u32,
+    /// Why it could not, the last time.
+    pub why: Option<String>,
 }
 
 /// Where an event stands.
@@ -283,6 +286,7 @@ impl PaymentEvents {
             body: reader.optional_text(BODY)?.unwrap_or_default().to_owned(),
             received_at: reader.parsed(RECEIVED_AT)?,
             attempts: reader.number(ATTEMPTS)?,
+            why: reader.optional_text(WHY)?.map(str::to_owned),
         })
     }
 }

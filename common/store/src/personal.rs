@@ -9,6 +9,7 @@
 
 mod find;
 mod forget;
+mod orders;
 mod registry;
 mod shown;
 
@@ -16,7 +17,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value};
 
 use super::item::Item;
-use super::{StoreError, Table, Updates, table_name};
+use super::{Orders, StoreError, Table, Updates, table_name};
 use domain::id::{BotId, ChatId, RequestId, TelegramUserId};
 use domain::job::{Pseudonym, TableCounts};
 use domain::purchase::Chats;
@@ -33,6 +34,7 @@ pub struct Personal {
     /// The names of the tables, in the order of [`PERSONAL_TABLES`].
     names: Vec<String>,
     updates: Updates,
+    orders: Orders,
     /// The ids of the chats, present and earlier ones.
     chats: Vec<ChatId>,
     /// The operators' chat.
@@ -121,6 +123,7 @@ impl Personal {
                 })
                 .collect(),
             updates: Updates::from_env(client.clone(), env),
+            orders: Orders::from_env(client.clone(), env),
             client,
             chats,
             desk,

@@ -24,6 +24,11 @@
 //! POST endpoints/{endpointId}/enable, /disable, /rotate-secret, /test, /replay
 //! GET  endpoints/{endpointId}/deliveries   what they were told, and what came of it
 //! GET, PUT, DELETE products/{productId}    what is sold
+//! GET  orders                         those that wait for a decision; or those of a buyer
+//! GET  orders/{orderId}               what is known of its money, and what follows
+//! POST orders/{orderId}/decisions, /recheck
+//! GET  payment-events                 where what a provider reported stands
+//! POST payment-events/replay          one that was parked
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
@@ -37,6 +42,8 @@ mod endpoints;
 mod invites;
 mod jobs;
 mod lanes;
+mod orders;
+mod payment_events;
 mod people;
 mod products;
 mod updates;
@@ -49,6 +56,7 @@ use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, RequestId, TelegramUserId};
 use domain::job::JobKind;
 use domain::money::PaymentProvider;
+use domain::order::record::PayoutHold;
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Operators;
@@ -62,10 +70,10 @@ use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
-use store::queue::{Bells, DeadLetters, HookBells, Queue};
+use store::queue::{Bells, DeadLetters, HookBells, PaymentBell, Queue};
 use store::{
     Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
-    People, Products, RateLimits, Seats, Tasks, Updates,
+    Orders, PaymentEvents, People, Products, RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
 
@@ -98,6 +106,10 @@ pub struct App {
     products: Products,
     providers: BTreeSet<PaymentProvider>,
     product_fee_bps: u32,
+    orders: Orders,
+    payment_events: PaymentEvents,
+    payment_bells: Queue<PaymentBell>,
+    hold: PayoutHold,
     clock: Clock,
 }
 
@@ -133,6 +145,10 @@ impl App {
             products: Products::from_env(aws.dynamodb(), env),
             providers: settings::payment_providers(env),
             product_fee_bps: settings::product_fee_bps(env),
+            orders: Orders::from_env(aws.dynamodb(), env),
+            payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
+            payment_bells: Queue::of_payments(aws.sqs(), env),
+            hold: settings::payout_hold(env),
             clock,
         }
     }
@@ -182,6 +198,12 @@ enum AdminCall<'a> {
     Product(&'a str),
     PutProduct(&'a str),
     DeleteProduct(&'a str),
+    Orders,
+    Order(&'a str),
+    Decide(&'a str),
+    Recheck(&'a str),
+    PaymentEvent,
+    ReplayPaymentEvent,
 }
 
 impl<'a> AdminCall<'a> {
@@ -234,6 +256,12 @@ impl<'a> AdminCall<'a> {
                 Method::DELETE => ("DELETE", Self::DeleteProduct(id)),
                 _ => return Err(Rejection::MethodNotAllowed("GET, PUT, DELETE")),
             },
+            ["orders"] => ("GET", Self::Orders),
+            ["orders", id] => ("GET", Self::Order(id)),
+            ["orders", id, "decisions"] => ("POST", Self::Decide(id)),
+            ["orders", id, "recheck"] => ("POST", Self::Recheck(id)),
+            ["payment-events"] => ("GET", Self::PaymentEvent),
+            ["payment-events", "replay"] => ("POST", Self::ReplayPaymentEvent),
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -285,6 +313,14 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Product(id) => return products::show(app, id).await,
         AdminCall::PutProduct(id) => return products::put(app, who, id, body).await,
         AdminCall::DeleteProduct(id) => return products::delete(app, who, id, query).await,
+        AdminCall::Orders => return orders::list(app, query).await,
+        AdminCall::Order(id) => return orders::show(app, id).await,
+        AdminCall::Decide(id) => return orders::decide(app, who, id, read(body)?).await,
+        AdminCall::Recheck(id) => return orders::recheck(app, who, id).await,
+        AdminCall::PaymentEvent => return payment_events::show(app, query).await,
+        AdminCall::ReplayPaymentEvent => {
+            return payment_events::replay(app, who, read(body)?).await;
+        }
         AdminCall::Invites => match lanes::Listing::read(query)? {
             Some(listing) => lanes::list(app, &listing).await,
             None => invites::find(app, query).await,
@@ -384,6 +420,9 @@ mod tests {
             ("POST", "/v1/admin/endpoints/ep_1/test".to_owned()),
             ("POST", "/v1/admin/endpoints/ep_1/replay".to_owned()),
             ("GET", "/v1/admin/endpoints/ep_1/deliveries".to_owned()),
+            ("POST", "/v1/admin/orders/1/decisions".to_owned()),
+            ("POST", "/v1/admin/orders/1/recheck".to_owned()),
+            ("POST", "/v1/admin/payment-events/replay".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

@@ -149,6 +149,12 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::product_fee_bps(env);
     settings::quote_ttl(env);
     settings::rate_max_age(env);
+    let mode = settings::payments_mode(env);
+    settings::stripe_key(env, mode);
+    settings::stripe_webhook_secrets(env);
+    settings::nowpayments_login(env);
+    settings::nowpayments_ipn_secrets(env);
+    settings::payout_hold(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.
     if env.optional("API_KEYS").is_some() {

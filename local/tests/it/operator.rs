@@ -3,6 +3,7 @@
 mod dead_letters;
 mod finds_requests;
 mod lists_and_retries_all;
+pub(crate) mod orders;
 mod pauses_and_resumes;
 mod reissues;
 mod retries_and_resends;

@@ -1,5 +1,6 @@
 //! What is known of one person, in a file or gone: asked for by the person in the bot, or by an operator.
 
+mod orders;
 mod others;
 
 use std::collections::BTreeSet;

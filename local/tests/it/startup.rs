@@ -16,7 +16,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 14] = [
+const FUNCTIONS: [(&str, &[&str]); 16] = [
     (
         "request",
         &[
@@ -78,14 +78,26 @@ const FUNCTIONS: [(&str, &[&str]); 14] = [
             "HOOK_QUEUE_URL",
             "INVITE_DEAD_LETTER_QUEUE_URL",
             "INVITE_QUEUE_URL",
+            "PAYMENT_QUEUE_URL",
             "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",
         ],
     ),
     ("pay", &["TELEGRAM_CHAT_ID"]),
-    ("shop", &["API_KEYS"]),
+    ("shop", &["API_KEYS", "PAYMENT_QUEUE_URL"]),
     ("botapi", &["TELEGRAM_BOT_TOKEN"]),
-    ("sweeper", &["EVENT_QUEUE_URL"]),
+    ("payments", &["PAYMENT_QUEUE_URL"]),
+    (
+        "settlement",
+        &[
+            "EVENT_QUEUE_URL",
+            "HOOK_QUEUE_URL",
+            "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
+            "TELEGRAM_CHAT_ID",
+        ],
+    ),
+    ("sweeper", &["EVENT_QUEUE_URL", "PAYMENT_QUEUE_URL"]),
     (
         "jobs",
         &[

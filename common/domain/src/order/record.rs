@@ -8,6 +8,7 @@
 //! An effect stands in the record before it is done, and is taken out once it was. Each may be done again: its receiver
 //! knows it by its id. What is asked for once in the life of an order stays in `issued`, longer than any receiver remembers.
 
+mod decide;
 mod effect;
 mod sold;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use super::fold::{OrderSeat, OrderStanding, OrderState, fold};
 use super::ledger::{Balances, LedgerAccount, LedgerFault, difference};
 use super::terms::OrderTerms;
 
+pub use decide::{Decision, DecisionRefused};
 pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
 pub use sold::{OrderBuyer, OrderEntitlement, OrderedSeat, Reservation, SoldTier};
 
@@ -366,6 +368,30 @@ impl Order {
             ..self.clone()
         };
         next.due_at = next.next_due(now);
+        next
+    }
+
+    /// The order when somebody wants it looked up at its provider now.
+    #[must_use]
+    pub fn to_be_looked_at(&self, now: Timestamp) -> Self {
+        Self {
+            due_at: Some(now),
+            ..self.clone()
+        }
+    }
+
+    /// The order without its buyer, who is a pseudonym from now on; what is known of its money stays.
+    #[must_use]
+    pub fn without_buyer(&self, pseudonym: &str) -> Self {
+        let mut next = self.clone();
+        next.buyer = OrderBuyer {
+            user_id: Some(pseudonym.to_owned()),
+            telegram_user_id: None,
+        };
+        // It may hold an address of e-mail. Nobody is to pay on a page that is not there yet.
+        if let Checkout::Creating { request, .. } = &mut next.checkout {
+            request.clear();
+        }
         next
     }
 

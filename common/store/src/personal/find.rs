@@ -87,10 +87,11 @@ impl Personal {
             Holding::Limits => limits(&at, keys).await,
             Holding::ParkedUpdates => parked(&at, person).await,
             Holding::Exports => exports(&at, person).await,
+            Holding::Orders => self.orders(&at, keys).await,
         }
     }
 
-    async fn requests(&self, keys: &PersonKeys) -> Result<Vec<Item>, StoreError> {
+    pub(super) async fn requests(&self, keys: &PersonKeys) -> Result<Vec<Item>, StoreError> {
         let table = self.table("InviteRequests");
         let mut found = Vec::new();
         for id in &keys.requests {
@@ -412,7 +413,7 @@ async fn exports(table: &Table, person: TelegramUserId) -> Result<Vec<Item>, Sto
 }
 
 /// All items of a partition, of an index of keys alone their keys.
-async fn query(
+pub(super) async fn query(
     table: &Table,
     key: &str,
     value: AttributeValue,

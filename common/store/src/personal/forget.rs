@@ -55,6 +55,7 @@ impl Personal {
                         self.updates.settle(key).await?;
                     }
                 }
+                Holding::Orders => self.forget_order(&item, pseudonym).await?,
                 Holding::Exports => delete(&at, &item, &["jobId", "item"]).await?,
             }
         }

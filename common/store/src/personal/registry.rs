@@ -43,6 +43,9 @@ pub enum Holding {
     ParkedUpdates,
     /// The exports of the person, with their lines, by the index `ByPerson`.
     Exports,
+    /// The orders by which the person's requests were bought, and those that name the person as their buyer, by the index
+    /// `ByBuyer`.
+    Orders,
 }
 
 /// What becomes of a person's items when they are erased.
@@ -74,9 +77,9 @@ const fn line(
     }
 }
 
-/// Every table, in the order of erasing: links and deliveries are found by requests, and all of these by seats; tasks of
+/// Every table, in the order of erasing: links, deliveries and orders are found by requests, and all of these by seats; tasks of
 /// messages by their records.
-pub const PERSONAL_TABLES: [PersonalTable; 22] = [
+pub const PERSONAL_TABLES: [PersonalTable; 27] = [
     line(
         "InviteLinks",
         "INVITE_LINKS_TABLE",
@@ -89,6 +92,7 @@ pub const PERSONAL_TABLES: [PersonalTable; 22] = [
         Holding::Deliveries,
         Fate::Deleted,
     ),
+    line("Orders", "ORDERS_TABLE", Holding::Orders, Fate::Replaced),
     line(
         "InviteRequests",
         "INVITE_REQUESTS_TABLE",
@@ -152,6 +156,32 @@ pub const PERSONAL_TABLES: [PersonalTable; 22] = [
             "what actors may read of the bot's updates, for UPDATES_RETENTION_HOURS; most have read it already",
         ),
         Fate::Ended,
+    ),
+    line(
+        "PaymentEvents",
+        "PAYMENT_EVENTS_TABLE",
+        Holding::Passing(
+            "what a provider reported, whose body goes when it is settled; one that is parked waits for an operator",
+        ),
+        Fate::Ended,
+    ),
+    line(
+        "PaymentRefs",
+        "PAYMENT_REFS_TABLE",
+        Holding::Nobody("objects of providers, and the orders that they are of"),
+        Fate::Untouched,
+    ),
+    line(
+        "Ledger",
+        "LEDGER_TABLE",
+        Holding::Nobody("the books: accounts, amounts and ids of orders"),
+        Fate::Untouched,
+    ),
+    line(
+        "Payables",
+        "PAYABLES_TABLE",
+        Holding::Nobody("what owners and affiliates are due, by orders"),
+        Fate::Untouched,
     ),
     line(
         "Actors",

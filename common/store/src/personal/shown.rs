@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::StoreError;
 use super::super::item::{Item, n, s};
 use super::find::{entry_names, is_own, is_record, text};
-use super::{Holding, PersonItem, PersonKeys, Personal, PersonalTable};
+use super::{Holding, PersonItem, PersonKeys, Personal, PersonalTable, orders};
 use domain::history::Action;
 use domain::id::TelegramUserId;
 
@@ -41,6 +41,7 @@ impl Personal {
         let shown = items.into_iter().filter_map(|item| match table.holding {
             Holding::Requests => Some(request(item, keys.person)),
             Holding::Deliveries => Some(delivery(item, keys.person, &own)),
+            Holding::Orders => Some(orders::shown(item)),
             // Of a job the record: its lines are copies.
             Holding::Exports => is_record(&item).then_some(item),
             _ => Some(item),

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use domain::event::{Event, EventName, PendingEvents};
 use runtime::lambda::Invocation;
 use serde_json::Value;
-use store::queue::{Bell, MessageBell};
+use store::queue::{Bell, MessageBell, PaymentBell};
 
 use super::{entries, template, text};
 
@@ -61,7 +61,8 @@ fn is_a_call_of(function: &str, sample: &str, json: &str) {
 
 #[test]
 fn each_sample_is_what_its_trigger_sends() {
-    let (mut bells, mut message_bells, mut events, mut pending) = (0, 0, BTreeSet::new(), 0);
+    let (mut bells, mut message_bells, mut payment_bells) = (0, 0, 0);
+    let (mut events, mut pending) = (BTreeSet::new(), 0);
     for sample in samples() {
         let json = text(&format!("events/{sample}"));
         let queue = match function(&sample) {
@@ -77,13 +78,14 @@ fn each_sample_is_what_its_trigger_sends() {
                 assert!(matches!(tick, Invocation::Tick(_)), "{sample}");
                 continue;
             }
-            name @ ("request" | "status" | "webhook" | "admin" | "pay" | "shop") => {
+            name @ ("request" | "status" | "webhook" | "admin" | "pay" | "payments" | "shop") => {
                 is_a_call_of(name, &sample, &json);
                 continue;
             }
             "worker" => "invite",
             "messenger" => "message",
             "hooks" => "hook",
+            "settlement" => "payment",
             "events" => "event",
             "setup" => {
                 let event: Value = serde_json::from_str(&json).unwrap();
@@ -114,6 +116,10 @@ fn each_sample_is_what_its_trigger_sends() {
             let body = message.body.unwrap();
             bells += usize::from(serde_json::from_str::<Bell>(&body).is_ok());
             message_bells += usize::from(serde_json::from_str::<MessageBell>(&body).is_ok());
+            if queue == "payment" {
+                payment_bells += usize::from(serde_json::from_str::<PaymentBell>(&body).is_ok());
+                continue;
+            }
             // In this order, as `events` reads it: what more an event tells is no harm to the other.
             if let Ok(event) = serde_json::from_str::<Event>(&body) {
                 events.insert(event.event_name.as_str());
@@ -126,6 +132,10 @@ fn each_sample_is_what_its_trigger_sends() {
     assert!(
         message_bells >= 2,
         "{message_bells} samples of bells of messages"
+    );
+    assert!(
+        payment_bells >= 4,
+        "{payment_bells} samples of bells of payments"
     );
     assert!(pending >= 2, "{pending} samples of pending events");
     let names = [EventName::LinkCreated, EventName::Joined].map(EventName::as_str);

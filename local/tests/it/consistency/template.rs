@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 41] = [
+const OPTIONAL: [&str; 53] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -34,8 +34,15 @@ const OPTIONAL: [&str; 41] = [
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
     "NEW_TOPICS_PER_HOUR",
+    "NOWPAYMENTS_API_BASE",
     "NOWPAYMENTS_API_KEY",
+    "NOWPAYMENTS_EMAIL",
+    "NOWPAYMENTS_IPN_SECRET",
+    "NOWPAYMENTS_PASSWORD",
     "OPERATOR_CHAT_ID",
+    "OVERPAID_BPS",
+    "PAYMENTS_MODE",
+    "PAYOUT_HOLD_DAYS",
     "PEOPLE_TTL_DAYS",
     "POLL_HOLD_SEC",
     "PRIVACY_URL",
@@ -46,9 +53,13 @@ const OPTIONAL: [&str; 41] = [
     "REBINDS_MAX",
     "RELAY_PER_MINUTE",
     "RELAY_SHOW_SENT",
+    "RETURN_URL_ORIGINS",
     "RUST_LOG",
     "SECRETS_ARN",
+    "STRIPE_API_BASE",
     "STRIPE_SECRET_KEY",
+    "STRIPE_TAX",
+    "STRIPE_WEBHOOK_SECRET",
     "SUPPORT_HOURS",
     "SUPPORT_URL",
     "TABLE_PREFIX",
@@ -56,12 +67,13 @@ const OPTIONAL: [&str; 41] = [
     "TELEGRAM_CHANNEL_ID",
     "TELEGRAM_LINK_BASE",
     "TERMS_URL",
+    "UNDERPAID_BPS",
     "UPDATES_RETENTION_HOURS",
     "WEBENGAGE_API_BASE",
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 22] = [
+const TABLES: [(&str, &str); 27] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -84,6 +96,11 @@ const TABLES: [(&str, &str); 22] = [
     ("Erasures", "ERASURES_TABLE"),
     ("Products", "PRODUCTS_TABLE"),
     ("Quotes", "QUOTES_TABLE"),
+    ("Orders", "ORDERS_TABLE"),
+    ("PaymentEvents", "PAYMENT_EVENTS_TABLE"),
+    ("PaymentRefs", "PAYMENT_REFS_TABLE"),
+    ("Ledger", "LEDGER_TABLE"),
+    ("Payables", "PAYABLES_TABLE"),
 ];
 
 pub(super) fn template() -> Value {
@@ -430,7 +447,7 @@ fn each_function_is_given_exactly_the_names_that_it_reads() {
         {
             assert_eq!(referent(&variables[*variable]), Some(*parameter), "{name}");
         }
-        let reads_target = ["request", "setup", "worker"].contains(&name);
+        let reads_target = ["request", "settlement", "setup", "worker"].contains(&name);
         let target = variables.get("LINK_POOL_TARGET").and_then(referent);
         assert_eq!(target, reads_target.then_some("LinkPoolTarget"), "{name}");
         let role = referent(&function["Properties"]["Role"]).unwrap();

@@ -237,3 +237,97 @@ fn an_order_bears_a_thousand_facts_and_no_more() {
     let more = full.learn([note(FACTS_MAX)], START, HOLD);
     assert_eq!(more, Err(LearnFault::TooManyFacts));
 }
+
+fn decision(case: &str, action: DecisionAction, value: Option<i128>) -> Decision {
+    Decision {
+        case: case.to_owned(),
+        action,
+        value,
+        note: "she wrote to us".to_owned(),
+        by: "carol".to_owned(),
+    }
+}
+
+#[test]
+fn a_case_is_decided_once_and_only_while_it_is_open() {
+    let partly =
+        r#"{"kind": "refund", "key": "re_1", "charge": "pi_1", "status": "done", "amount": 1000}"#;
+    let order = learnt(&learnt(&sold(""), &[paid("pi_1")]), &[fact(partly)]);
+    let case = "partial_refund#2000";
+    assert_eq!(order.cases, BTreeSet::from([case.to_owned()]));
+    let at = START.plus(minutes(2));
+    let refused = |order: &Order, decision| order.decide(decision, at, HOLD).unwrap_err();
+    for wrong in ["partial_refund#1999", "overpaid#2000", ""] {
+        let decision = decision(wrong, DecisionAction::End, None);
+        assert_eq!(
+            refused(&order, decision),
+            DecisionRefused::NotOpen,
+            "{wrong}"
+        );
+    }
+    // No charge is to be valued here.
+    let worth = decision(case, DecisionAction::Accept, Some(7));
+    assert_eq!(refused(&order, worth), DecisionRefused::Value);
+
+    let end = decision(case, DecisionAction::End, None);
+    let decided = order.decide(end.clone(), at, HOLD).unwrap();
+    assert_eq!(
+        (decided.seat, decided.version),
+        (OrderSeat::Ended, order.version + 1)
+    );
+    assert!(decided.cases.is_empty() && decided.case_since.is_none());
+    assert!(ids(&decided).contains(&"seat".to_owned()));
+    // Who and why stays with it, also as it is kept.
+    let kept: Order = serde_json::from_str(&serde_json::to_string(&decided).unwrap()).unwrap();
+    let mut facts = kept.facts.iter();
+    let known = facts.find(|fact| matches!(fact.body, FactBody::Decision { .. }));
+    let known = known.unwrap();
+    assert_eq!(
+        (&known.further["by"], &known.further["note"]),
+        (&"carol".into(), &"she wrote to us".into())
+    );
+
+    let keep = decision(case, DecisionAction::Keep, None);
+    for second in [keep, end] {
+        assert_eq!(refused(&decided, second), DecisionRefused::NotOpen);
+    }
+}
+
+#[test]
+fn money_of_another_coin_is_accepted_for_what_a_person_says_that_it_is_worth() {
+    let flagged = r#"{"kind": "charge", "key": "55", "status": "paid", "amount": 0, "currency": "usd", "at": 1763640000, "flag": "wrong_asset", "outcome": {"currency": "btc", "amount": 900}}"#;
+    let order = learnt(&sold(""), &[fact(flagged)]);
+    let case = "wrong_asset#55";
+    assert!(order.cases.contains(case), "{:?}", order.cases);
+    let at = START.plus(minutes(2));
+    let without = decision(case, DecisionAction::Accept, None);
+    assert_eq!(order.decide(without, at, HOLD), Err(DecisionRefused::Value));
+    let accepted = order.decide(decision(case, DecisionAction::Accept, Some(3000)), at, HOLD);
+    assert_eq!(accepted.unwrap().state, OrderState::Paid);
+    let kept = order
+        .decide(decision(case, DecisionAction::Keep, None), at, HOLD)
+        .unwrap();
+    assert_ne!(kept.state, OrderState::Paid);
+    assert!(kept.cases.is_empty());
+}
+
+#[test]
+fn an_order_without_its_buyer_keeps_its_money_and_no_address() {
+    let mut order = learnt(&sold(""), &[paid("pi_1")]);
+    order.buyer = OrderBuyer {
+        user_id: Some("alice".to_owned()),
+        telegram_user_id: Some(TelegramUserId(7)),
+    };
+    order.checkout = Checkout::Creating {
+        request: "customer_email=alice@example.com".to_owned(),
+        attempt: 2,
+    };
+    let erased = order.without_buyer("p_1");
+    assert_eq!(erased.buyer.key().as_deref(), Some("user#p_1"));
+    let text = serde_json::to_string(&erased).unwrap();
+    assert!(!text.contains("alice"), "{text}");
+    assert_eq!(
+        (&erased.facts, &erased.booked),
+        (&order.facts, &order.booked)
+    );
+}
