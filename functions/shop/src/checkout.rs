@@ -241,7 +241,7 @@ fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
             flag: None,
             outcome: None,
         };
-        let fact = OrderFact::new(&format!("free_{id}"), FactBody::Charge(charge));
+        let fact = OrderFact::new(format!("free_{id}"), FactBody::Charge(charge));
         let paid = order.learn([fact], now, app.hold).map_err(|fault| {
             error!(order.id = %id, fault = "order_unfit", "an order does not fit: {}", chain(&fault));
             Rejection::Unavailable

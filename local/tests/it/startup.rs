@@ -84,7 +84,7 @@ const FUNCTIONS: [(&str, &[&str]); 16] = [
         ],
     ),
     ("pay", &["TELEGRAM_CHAT_ID"]),
-    ("shop", &["API_KEYS"]),
+    ("shop", &["API_KEYS", "PAYMENT_QUEUE_URL"]),
     ("botapi", &["TELEGRAM_BOT_TOKEN"]),
     ("payments", &["PAYMENT_QUEUE_URL"]),
     (

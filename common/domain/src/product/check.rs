@@ -94,7 +94,7 @@ impl ProductRules<'_> {
         found.unless(is_owner, "owner", || {
             format!("must be 1 to {OWNER_MAX} letters, digits and . _ -: it is part of the names of accounts")
         });
-        found.number("feeBps", product.fee_bps, 0, ALL_BPS);
+        found.within("feeBps", product.fee_bps, 0, ALL_BPS);
         found.count("chats", product.chats.len(), 1, CHATS_MAX);
         found.distinct("chats", &product.chats);
         for (at, chat) in product.chats.iter().enumerate() {
@@ -121,13 +121,13 @@ impl ProductRules<'_> {
         found.text(&field("title"), &tier.title, 1, TITLE_MAX);
         length(tier, &field("length"), found);
         if let Some(days) = tier.trial_days {
-            found.number(&field("trialDays"), days, 1, TRIAL_DAYS_MAX);
+            found.within(&field("trialDays"), days, 1, TRIAL_DAYS_MAX);
             found.unless(tier.recurring, &field("trialDays"), || {
                 "needs a tier that recurs: set recurring, or leave it out".to_owned()
             });
         }
         if let Some(seats) = tier.seats {
-            found.number(&field("seats"), seats, 1, COUNT_MAX);
+            found.within(&field("seats"), seats, 1, COUNT_MAX);
         }
         if let Some((from, until)) = tier.sold_from.zip(tier.sold_until) {
             found.unless(from < until, &field("soldUntil"), || {
@@ -216,7 +216,7 @@ impl ProductRules<'_> {
     fn coupon(&self, coupon: &Coupon, path: &str, found: &mut Found) {
         let field = |name: &str| format!("{path}.{name}");
         match &coupon.off {
-            CouponOff::Bps(bps) => found.number(&field("off.bps"), *bps, 1, ALL_BPS),
+            CouponOff::Bps(bps) => found.within(&field("off.bps"), *bps, 1, ALL_BPS),
             CouponOff::Amounts(amounts) => {
                 found.count(&field("off.amounts"), amounts.len(), 1, PRICES_MAX);
                 for (currency, amount) in amounts {
@@ -229,7 +229,7 @@ impl ProductRules<'_> {
             }
         }
         if let Some(uses) = coupon.uses {
-            found.number(&field("uses"), uses, 1, COUNT_MAX);
+            found.within(&field("uses"), uses, 1, COUNT_MAX);
         }
         if let Some((from, until)) = coupon.from.zip(coupon.until) {
             found.unless(from < until, &field("until"), || {
@@ -245,8 +245,8 @@ fn length(tier: &Tier, path: &str, found: &mut Found) {
         false => (DAYS_MAX, MONTHS_MAX),
     };
     match tier.length {
-        TierLength::Days(length) => found.number(&format!("{path}.days"), length, 1, days),
-        TierLength::Months(length) => found.number(&format!("{path}.months"), length, 1, months),
+        TierLength::Days(length) => found.within(&format!("{path}.days"), length, 1, days),
+        TierLength::Months(length) => found.within(&format!("{path}.months"), length, 1, months),
         TierLength::ForEver => found.unless(!tier.recurring, path, || {
             "what lasts for ever is paid once: leave recurring out, or name days or months"
                 .to_owned()
@@ -274,11 +274,11 @@ fn discounts(product: &Product, found: &mut Found) {
     found.distinct("volume", &months);
     for (at, one) in product.volume.iter().enumerate() {
         let field = |name: &str| format!("volume[{at}].{name}");
-        found.number(&field("months"), one.months, 2, RECURRING_MONTHS_MAX);
-        found.number(&field("offBps"), one.off_bps, 1, ALL_BPS);
+        found.within(&field("months"), one.months, 2, RECURRING_MONTHS_MAX);
+        found.within(&field("offBps"), one.off_bps, 1, ALL_BPS);
     }
-    found.number("referralOffBps", product.referral_off_bps, 0, ALL_BPS);
-    found.number("mostOffBps", product.most_off_bps, 0, ALL_BPS);
+    found.within("referralOffBps", product.referral_off_bps, 0, ALL_BPS);
+    found.within("mostOffBps", product.most_off_bps, 0, ALL_BPS);
     found.count("coupons", product.coupons.len(), 0, COUPONS_MAX);
     let codes: Vec<_> = product.coupons.iter().map(|coupon| &coupon.code).collect();
     found.distinct("coupons", &codes);
@@ -299,7 +299,7 @@ impl Found {
         }
     }
 
-    fn number(&mut self, field: &str, number: u32, least: u32, most: u32) {
+    fn within(&mut self, field: &str, number: u32, least: u32, most: u32) {
         self.unless((least..=most).contains(&number), field, || {
             format!("must be from {least} to {most}")
         });

@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 49] = [
+const OPTIONAL: [&str; 53] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -40,6 +40,7 @@ const OPTIONAL: [&str; 49] = [
     "NOWPAYMENTS_IPN_SECRET",
     "NOWPAYMENTS_PASSWORD",
     "OPERATOR_CHAT_ID",
+    "OVERPAID_BPS",
     "PAYMENTS_MODE",
     "PAYOUT_HOLD_DAYS",
     "PEOPLE_TTL_DAYS",
@@ -52,10 +53,12 @@ const OPTIONAL: [&str; 49] = [
     "REBINDS_MAX",
     "RELAY_PER_MINUTE",
     "RELAY_SHOW_SENT",
+    "RETURN_URL_ORIGINS",
     "RUST_LOG",
     "SECRETS_ARN",
     "STRIPE_API_BASE",
     "STRIPE_SECRET_KEY",
+    "STRIPE_TAX",
     "STRIPE_WEBHOOK_SECRET",
     "SUPPORT_HOURS",
     "SUPPORT_URL",
@@ -64,6 +67,7 @@ const OPTIONAL: [&str; 49] = [
     "TELEGRAM_CHANNEL_ID",
     "TELEGRAM_LINK_BASE",
     "TERMS_URL",
+    "UNDERPAID_BPS",
     "UPDATES_RETENTION_HOURS",
     "WEBENGAGE_API_BASE",
 ];
