@@ -10,6 +10,7 @@ use domain::order::record::{
 use domain::order::terms::OrderTerms;
 use domain::time::Timestamp;
 use local::harness::TestStack;
+use local::resources::SWEEP_TIMEOUT;
 use runtime::config::Env;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
@@ -289,8 +290,8 @@ async fn what_a_strange_coin_is_worth_is_said_by_a_person() {
 }
 
 #[tokio::test]
-async fn while_the_queue_is_down_a_decision_is_taken_and_followed_within_minutes() {
-    let stack = TestStack::start().await;
+async fn while_the_queue_is_down_a_decision_is_taken_and_followed_by_the_next_sweep() {
+    let stack = quiet(&[]).await;
     let (id, case) = returned_in_part(&stack, "alice").await;
     let rule = FaultRule::new(WireFault::InternalError)
         .on(Service::Sqs, "SendMessage")
@@ -305,7 +306,10 @@ async fn while_the_queue_is_down_a_decision_is_taken_and_followed_within_minutes
     stack.aws().wire().clear_faults();
     let order = shown(&stack, &id).await;
     assert_ne!(order["pending"], json!([]), "{order}");
-    stack.run_for(Duration::from_secs(180)).await;
+    stack.advance_when_idle(Duration::from_secs(61)).await;
+    let deadline = tokio::time::Instant::now() + SWEEP_TIMEOUT;
+    let swept = stack.functions().get("sweeper").tick(deadline).await;
+    assert_eq!(swept["isSettlementRung"], true, "{swept}");
     stack.run_until_idle().await;
     let order = shown(&stack, &id).await;
     assert_eq!(order["pending"], json!([]), "{order}");

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::super::fact::DecisionAction;
 use super::super::tests::{Draw, fact, stories};
 use super::*;
 
