@@ -76,6 +76,26 @@ const STRIPE_LEAST: [(&str, i128); 24] = [
 ];
 
 impl AmountTable {
+    /// The table of a provider, by its name; of one that is unknown, Stripe's.
+    #[must_use]
+    pub fn of_provider(name: &str) -> Self {
+        match name {
+            "stars" => Self::Stars,
+            "nowpayments" => Self::NowPayments,
+            _ => Self::Stripe,
+        }
+    }
+
+    /// An amount of `currency` in minor units, for people: `30.00 USD`.
+    #[must_use]
+    pub fn in_words(self, currency: &str, amount: i128) -> String {
+        let code = currency.to_uppercase();
+        match self.unit(currency) {
+            Some(unit) => format!("{} {code}", unit.format(amount)),
+            None => format!("{amount} {code}"),
+        }
+    }
+
     /// How `currency` is counted; absent if it is not written as this provider writes currencies.
     #[must_use]
     pub fn unit(self, currency: &str) -> Option<MinorUnit> {
@@ -205,6 +225,23 @@ mod tests {
             (Stars, "usd", None),
         ] {
             assert_eq!(table.unit(currency), expected, "{table:?} {currency}");
+        }
+    }
+
+    #[test]
+    fn people_read_an_amount_as_its_provider_counts_it() {
+        for (provider, currency, amount, words) in [
+            ("stripe", "usd", 3000, "30.00 USD"),
+            ("stripe", "jpy", 3000, "3000 JPY"),
+            ("stripe", "isk", 300_000, "3000.00 ISK"),
+            ("stripe", "kwd", 3000, "3.000 KWD"),
+            ("nowpayments", "jpy", 3000, "30.00 JPY"),
+            ("stars", "XTR", 500, "500 XTR"),
+            // Not a code of Stripe's: as it is counted.
+            ("stripe", "usdt", 7, "7 USDT"),
+        ] {
+            let table = AmountTable::of_provider(provider);
+            assert_eq!(table.in_words(currency, amount), words);
         }
     }
 

@@ -45,6 +45,8 @@ pub enum Rejection {
     NotFound,
     /// The route takes this method alone.
     MethodNotAllowed(&'static str),
+    /// The caller asks more often than is answered; after how many seconds it is again.
+    TooManyRequests(u64),
     /// The function was called with another event than those of its gateway.
     UnsupportedEvent,
     /// A service behind us did not do its part; nothing is known to have been accepted.
@@ -52,7 +54,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 13] = [
+const OF_CALLS: [Rejection; 14] = [
     Rejection::InvalidRequestId,
     Rejection::InvalidJson,
     Rejection::InvalidQuery,
@@ -64,6 +66,7 @@ const OF_CALLS: [Rejection; 13] = [
     Rejection::Unauthorized,
     Rejection::NotFound,
     Rejection::MethodNotAllowed("POST"),
+    Rejection::TooManyRequests(60),
     Rejection::UnsupportedEvent,
     Rejection::Unavailable,
 ];
@@ -108,6 +111,7 @@ impl Rejection {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -130,6 +134,7 @@ impl Rejection {
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::TooManyRequests(_) => "too_many_requests",
             Self::UnsupportedEvent => "unsupported_event",
             Self::Unavailable => "unavailable",
         }
@@ -159,6 +164,9 @@ impl Rejection {
             }
             Self::NotFound => "There is no such request, or no such route.",
             Self::MethodNotAllowed(_) => "The route takes the method of the header Allow alone.",
+            Self::TooManyRequests(_) => {
+                "You ask too often; ask again after as many seconds as Retry-After says."
+            }
             Self::UnsupportedEvent => {
                 "This function takes calls of an HTTP API or a function URL, in the payload format 2.0."
             }
@@ -180,6 +188,10 @@ impl Rejection {
             answer
                 .headers_mut()
                 .insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if let Self::TooManyRequests(seconds) = self {
+            let seconds = HeaderValue::from(seconds);
+            answer.headers_mut().insert(RETRY_AFTER, seconds);
         }
         if let Self::MethodNotAllowed(method) = self {
             answer
@@ -269,6 +281,7 @@ mod tests {
             ("too_large", 413),
             ("too_many_endpoints", 409),
             ("too_many_actors", 409),
+            ("too_many_requests", 429),
             ("transaction_conflict", 409),
             ("unauthorized", 401),
             ("unavailable", 503),

@@ -17,7 +17,7 @@ use crate::config::Env;
 
 pub use payments::{
     nowpayments_ipn_secrets, nowpayments_key, nowpayments_login, payments_mode, payout_hold,
-    stripe_key, stripe_webhook_secrets,
+    return_origins, stripe_key, stripe_webhook_secrets,
 };
 
 /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.

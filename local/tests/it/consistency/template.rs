@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 36] = [
+const OPTIONAL: [&str; 37] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -42,6 +42,7 @@ const OPTIONAL: [&str; 36] = [
     "REBINDS_MAX",
     "RELAY_PER_MINUTE",
     "RELAY_SHOW_SENT",
+    "RETURN_URL_ORIGINS",
     "RUST_LOG",
     "SECRETS_ARN",
     "SUPPORT_HOURS",
