@@ -61,8 +61,9 @@ pub(crate) async fn answer(app: &App, request: &Request<Bytes>) -> Response<Byte
 }
 
 async fn tell(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Rejection> {
-    let order = crate::parameter(request, "order_id").and_then(|id| id.parse().ok());
-    let order: OrderId = order.ok_or(Rejection::InvalidParameter)?;
+    let id = crate::parameter(request, "order_id");
+    let order: Option<OrderId> = id.and_then(|id| id.parse().ok());
+    let order = order.ok_or(Rejection::InvalidParameter)?;
     let address = request.extensions().get::<CallerAddress>().copied();
     let polled = app.polls.count(order, address, app.clock.now());
     let next = polled.map_err(Rejection::TooManyRequests)?;

@@ -46,7 +46,11 @@ async fn a_buyer_follows_the_page_from_the_payment_into_the_chat() {
     assert!(seen.text.contains("Gold club") && seen.text.contains(">30.00 USD<"));
     assert_eq!(href(&seen.text, "pay"), "https://pay.example/session");
     assert_eq!(
-        format!("{}/pay/{order}{}", stack.local.url, href(&seen.text, "reload")),
+        format!(
+            "{}/pay/{order}{}",
+            stack.local.url,
+            href(&seen.text, "reload")
+        ),
         format!("{url}&lang=en")
     );
     assert!(seen.text.contains("/paysupport") && !seen.text.contains("/c/"));
@@ -248,10 +252,9 @@ async fn the_token_of_an_order_stands_in_no_line_of_a_log() {
     let base = &process.url;
     let page = open(&format!("{base}/pay/{order}?t={token}")).await;
     assert_eq!(page.status, 404, "nobody made it");
-    let status = open(&format!(
-        "{base}/v1/payment-status?order_id={order}&t={token}"
-    ));
-    assert_eq!(status.await.status, 404);
+    let query = format!("order_id={order}&t={token}");
+    let status = open(&format!("{base}/v1/payment-status?{query}")).await;
+    assert_eq!(status.status, 404);
     process.says("the page of an order was shown").await;
     let written = process.written();
     assert!(

@@ -52,7 +52,8 @@ async fn each_state_is_pending_confirmed_or_failed() {
         let mut body = told.json();
         let message = body.as_object_mut().unwrap().remove("message").unwrap();
         assert!(message.as_str().unwrap().ends_with('.'), "{message}");
-        let data = json!({"order_id": order, "payment_status": word, "confirmed": status == "confirmed"});
+        let data =
+            json!({"order_id": order, "payment_status": word, "confirmed": status == "confirmed"});
         assert_eq!(body, json!({"status": status, "data": data}));
         for (name, value) in [
             ("content-type", "application/json"),
@@ -95,7 +96,12 @@ async fn the_way_in_is_told_to_the_buyer_alone_and_once_it_is_paid() {
     let claim_page = bought["claimPage"].as_str().unwrap();
     let opened = see(Method::GET, claim_page, &[]).await;
     assert_eq!(opened.status, 200);
-    for wrong in ["", "&t=", "&t=AAAA", &format!("&t={}", token(&stack, other))] {
+    for wrong in [
+        "",
+        "&t=",
+        "&t=AAAA",
+        &format!("&t={}", token(&stack, other)),
+    ] {
         let told = ask_from(&stack, &format!("order_id={order}{wrong}"), "192.0.2.2").await;
         assert_eq!(told.status, 200, "{wrong}");
         assert_eq!(told.json()["status"], "confirmed");
@@ -173,9 +179,8 @@ async fn who_asks_on_is_slowed_down_and_nobody_else_is() {
     let query = format!("order_id={order}");
     for gap in ["5", "10", "20", "40", "40"] {
         let told = ask(&stack, &query).await;
-        assert_eq!((told.status.as_u16(), &told.headers["retry-after"]), {
-            (200, &http::HeaderValue::from_static(gap))
-        });
+        assert_eq!(told.status, 200);
+        assert_eq!(told.headers["retry-after"], gap);
     }
     let refused = ask(&stack, &query).await;
     assert_eq!(refused.status, 429);
