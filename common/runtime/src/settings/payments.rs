@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use domain::claim::PublicUrl;
+use domain::claim::{ClaimKeys, KEY_MIN, PublicUrl};
 use domain::nowpayments::IpnSecrets;
 use domain::order::record::{PaymentsMode, PayoutHold};
 use domain::stripe::StripeSecrets;
@@ -86,10 +86,17 @@ pub fn nowpayments_ipn_secrets(env: &mut Env) -> Option<IpnSecrets> {
     secrets
 }
 
-/// `PAYOUT_HOLD_DAYS`: for how long payees wait for what they are due.
-pub fn payout_hold(env: &mut Env) -> PayoutHold {
-    let days: u64 = env.number("PAYOUT_HOLD_DAYS", 7, 0..=365);
-    PayoutHold(Duration::from_secs(days * 24 * 3600))
+/// `CLAIM_KEY`: the keys by which the pages of orders are known; none without it.
+pub fn page_keys(env: &mut Env) -> ClaimKeys {
+    let Some(text) = env.optional("CLAIM_KEY") else {
+        return ClaimKeys::none();
+    };
+    ClaimKeys::parse(&text).unwrap_or_else(|| {
+        env.problem(format!(
+            "CLAIM_KEY must be keys of at least {KEY_MIN} characters, separated by commas"
+        ));
+        ClaimKeys::none()
+    })
 }
 
 /// `RETURN_URL_ORIGINS`: the origins, such as `https://shop.example`, separated by commas, to which buyers may be sent back and
@@ -110,6 +117,34 @@ pub fn return_origins(env: &mut Env) -> Vec<String> {
         return Vec::new();
     }
     origins
+}
+
+/// `UNDERPAID_BPS`: how much less than is due in coins is paid in full, in basis points.
+pub fn underpaid_bps(env: &mut Env) -> i128 {
+    env.number("UNDERPAID_BPS", 0, 0..=1_000)
+}
+
+/// `OVERPAID_BPS`: how much more than is due in coins is rounding, in basis points.
+pub fn overpaid_bps(env: &mut Env) -> i128 {
+    env.number("OVERPAID_BPS", 100, 0..=1_000)
+}
+
+/// `STRIPE_TAX`: whether Stripe takes the tax out of prices.
+pub fn stripe_tax(env: &mut Env) -> bool {
+    match env.optional("STRIPE_TAX").as_deref() {
+        None | Some("off") => false,
+        Some("on") => true,
+        Some(_) => {
+            env.problem("STRIPE_TAX must be on or off".to_owned());
+            false
+        }
+    }
+}
+
+/// `PAYOUT_HOLD_DAYS`: for how long payees wait for what they are due.
+pub fn payout_hold(env: &mut Env) -> PayoutHold {
+    let days: u64 = env.number("PAYOUT_HOLD_DAYS", 7, 0..=365);
+    PayoutHold(Duration::from_secs(days * 24 * 3600))
 }
 
 #[cfg(test)]
