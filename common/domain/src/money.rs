@@ -130,13 +130,21 @@ impl AmountTable {
         }
     }
 
-    /// An amount of `currency` in minor units, for people: `30.00 USD`.
+    /// An amount of `currency` in minor units, as people write it: `30.00 USD`, without decimals where there can be none.
     #[must_use]
     pub fn in_words(self, currency: &str, amount: i128) -> String {
-        let code = currency.to_uppercase();
-        match self.unit(currency) {
-            Some(unit) => format!("{} {code}", unit.format(amount)),
-            None => format!("{amount} {code}"),
+        let code = match self {
+            Self::Stars => "Stars".to_owned(),
+            Self::Stripe | Self::NowPayments => currency.to_uppercase(),
+        };
+        let Some(unit) = self.unit(currency) else {
+            return format!("{amount} {code}");
+        };
+        let text = unit.format(amount);
+        let is_whole = 10_i128.checked_pow(unit.exponent) == Some(unit.step);
+        match text.split_once('.') {
+            Some((whole, _)) if is_whole => format!("{whole} {code}"),
+            _ => format!("{text} {code}"),
         }
     }
 
@@ -290,10 +298,10 @@ mod tests {
         for (provider, currency, amount, words) in [
             ("stripe", "usd", 3000, "30.00 USD"),
             ("stripe", "jpy", 3000, "3000 JPY"),
-            ("stripe", "isk", 300_000, "3000.00 ISK"),
+            ("stripe", "isk", 300_000, "3000 ISK"),
             ("stripe", "kwd", 3000, "3.000 KWD"),
             ("nowpayments", "jpy", 3000, "30.00 JPY"),
-            ("stars", "XTR", 500, "500 XTR"),
+            ("stars", "XTR", 500, "500 Stars"),
             // Not a code of Stripe's: as it is counted.
             ("stripe", "usdt", 7, "7 USDT"),
         ] {
