@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tests the page of a running local stack in a headless browser: STACK_URL=http://127.0.0.1:9000 [SCREENSHOTS=folder] .ci/page/run.sh [TESTS]
-# TESTS is page.test.mjs unless told; phone.test.mjs and claim.test.mjs need a stack whose chat is claimed.
+# TESTS is page.test.mjs unless told; the others need a stack whose chat is claimed, and order.test.mjs says what more.
 set -eu
 : "${STACK_URL:?where the local stack listens, such as http://127.0.0.1:9000}"
 browser=${CHROMIUM:-/usr/bin/chromium}

@@ -11,6 +11,7 @@ use axum::routing::{any, get, post};
 use bytes::Bytes;
 use http::Uri;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use runtime::gateway::CallerAddress;
 use runtime::response::Rejection;
 use tokio::sync::Semaphore;
 
@@ -127,10 +128,21 @@ async fn call(State(served): State<Served>, request: Request) -> Response {
             if is_head {
                 *request.method_mut() = http::Method::GET;
             }
+            if let Some(address) = address_behind_proxy(request.headers()) {
+                request.extensions_mut().insert(address);
+            }
             answer(served.0.get(served.1).call(request).await)
         }
         Err(refusal) => refusal,
     }
+}
+
+/// Where a call came from to the proxy in front, which adds that to the end of this header, as the gateway does. Without a proxy
+/// it is the caller's own word.
+fn address_behind_proxy(headers: &http::HeaderMap) -> Option<CallerAddress> {
+    let path = headers.get("x-forwarded-for")?.to_str().ok()?;
+    let last = path.rsplit(',').next()?;
+    last.trim().parse().ok().map(CallerAddress)
 }
 
 /// What a Function URL reaches: one of the functions.

@@ -202,7 +202,11 @@ pub static FUNCTIONS: [Function; 17] = [
     },
     Function {
         name: "pay",
-        triggers: &[Trigger::Route(Method::Any, "/c/{token}")],
+        triggers: &[
+            Trigger::Route(Method::Any, "/c/{token}"),
+            Trigger::Route(Method::Any, "/pay/{order_id}"),
+            Trigger::Route(Method::Get, "/v1/payment-status"),
+        ],
         start: |env, clock| {
             Starting::new(pay::App::from_env(env, clock))
                 .on_call(|app, call| pay::handle(app, call).boxed())

@@ -27,7 +27,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::id::{ChatId, InviteLink, OrderId, RequestId};
+use super::id::{ChatId, InviteLink, RequestId};
 use super::purchase::Chats;
 use super::text::list;
 use super::time::Timestamp;
@@ -222,32 +222,17 @@ impl PublicUrl {
         (is_url && !name.is_empty() && rest.chars().all(is_plain)).then(|| Self(text.to_owned()))
     }
 
-    /// The page on which the buyer of an order sees where it stands, by its token.
-    #[must_use]
-    pub fn order_page(&self, order: OrderId, token: &str) -> InviteLink {
-        InviteLink::new(format!("{}/pay/{order}?t={token}", self.0))
-    }
-
-    /// Where a provider reports payments.
-    #[must_use]
-    pub fn payments(&self, provider: &str) -> String {
-        format!("{}/v1/payments/{provider}", self.0)
-    }
-
-    /// Where a program asks where an order stands.
-    #[must_use]
-    pub fn order_status(&self, order: OrderId, token: &str) -> InviteLink {
-        let url = &self.0;
-        InviteLink::new(format!(
-            "{url}/v1/payment-status?order_id={order}&t={token}"
-        ))
-    }
-
     /// The page of a claim link, which leads to whatever bot is the front bot by then; nothing if `link` is none.
     #[must_use]
     pub fn claim_page(&self, link: &InviteLink) -> Option<InviteLink> {
         let token = payload_in(link.expose())?.strip_prefix(PREFIX)?;
-        Some(InviteLink::new(format!("{}/c/{token}", self.0)))
+        Some(self.page_of_claim(&ClaimToken(token.to_owned())))
+    }
+
+    /// The page of the claim link of this token.
+    #[must_use]
+    pub fn page_of_claim(&self, token: &ClaimToken) -> InviteLink {
+        InviteLink::new(format!("{}/c/{}", self.0, token.0))
     }
 }
 

@@ -120,6 +120,34 @@ const STRIPE_LEAST: [(&str, i128); 24] = [
 ];
 
 impl AmountTable {
+    /// The table of a provider, by its name; of one that is unknown, Stripe's.
+    #[must_use]
+    pub fn of_provider(name: &str) -> Self {
+        match name {
+            "stars" => Self::Stars,
+            "nowpayments" => Self::NowPayments,
+            _ => Self::Stripe,
+        }
+    }
+
+    /// An amount of `currency` in minor units, as people write it: `30.00 USD`, without decimals where there can be none.
+    #[must_use]
+    pub fn in_words(self, currency: &str, amount: i128) -> String {
+        let code = match self {
+            Self::Stars => "Stars".to_owned(),
+            Self::Stripe | Self::NowPayments => currency.to_uppercase(),
+        };
+        let Some(unit) = self.unit(currency) else {
+            return format!("{amount} {code}");
+        };
+        let text = unit.format(amount);
+        let is_whole = 10_i128.checked_pow(unit.exponent) == Some(unit.step);
+        match text.split_once('.') {
+            Some((whole, _)) if is_whole => format!("{whole} {code}"),
+            _ => format!("{text} {code}"),
+        }
+    }
+
     /// How `currency` is counted; absent if it is not written as this provider writes currencies.
     #[must_use]
     pub fn unit(self, currency: &str) -> Option<MinorUnit> {
@@ -262,6 +290,23 @@ mod tests {
             (Stars, "usd", None),
         ] {
             assert_eq!(table.unit(currency), expected, "{table:?} {currency}");
+        }
+    }
+
+    #[test]
+    fn people_read_an_amount_as_its_provider_counts_it() {
+        for (provider, currency, amount, words) in [
+            ("stripe", "usd", 3000, "30.00 USD"),
+            ("stripe", "jpy", 3000, "3000 JPY"),
+            ("stripe", "isk", 300_000, "3000 ISK"),
+            ("stripe", "kwd", 3000, "3.000 KWD"),
+            ("nowpayments", "jpy", 3000, "30.00 JPY"),
+            ("stars", "XTR", 500, "500 Stars"),
+            // Not a code of Stripe's: as it is counted.
+            ("stripe", "usdt", 7, "7 USDT"),
+        ] {
+            let table = AmountTable::of_provider(provider);
+            assert_eq!(table.in_words(currency, amount), words);
         }
     }
 

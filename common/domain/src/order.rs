@@ -23,6 +23,7 @@ pub mod fact;
 pub mod fold;
 mod json;
 pub mod ledger;
+pub mod payment_status;
 pub mod record;
 pub mod terms;
 

@@ -10,6 +10,7 @@ mod es;
 mod hi;
 pub mod html;
 mod menu;
+mod order_page;
 mod page;
 mod pt;
 mod ru;
@@ -22,6 +23,7 @@ use super::command::{CommandName, Role};
 pub use argument::{Address, Code, Date, LabelName, Name};
 pub use claim_page::{ClaimPageWords, PageHead};
 pub use menu::{BotCommand, BotCommandScope, CommandMenu, menus};
+pub use order_page::OrderPageWords;
 pub use page::{AccessLine, access, help};
 pub use sentence::{Label, Text};
 
@@ -137,6 +139,18 @@ impl Language {
             Self::Russian => ru::SHORT_DESCRIPTION,
             Self::Spanish => es::SHORT_DESCRIPTION,
             Self::Portuguese => pt::SHORT_DESCRIPTION,
+        }
+    }
+
+    /// An instant, to the minute and in UTC.
+    #[must_use]
+    pub fn date(self, at: Date) -> String {
+        match self {
+            Self::English => en::date(at),
+            Self::Hindi => hi::date(at),
+            Self::Russian => ru::date(at),
+            Self::Spanish => es::date(at),
+            Self::Portuguese => pt::date(at),
         }
     }
 

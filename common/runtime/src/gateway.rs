@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -22,6 +23,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// Where a call comes from, as the gateway saw it: among the extensions of a request, if the gateway told. Whoever limits by it
+/// knows that many people share an address and that one may have many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallerAddress(pub IpAddr);
 
 /// What Lambda passes on: a call of API Gateway, or some other event. Any JSON can be read as one.
 #[derive(Deserialize)]
@@ -62,6 +68,10 @@ impl ApiGatewayRequest {
             query => uri(&format!("{path}?{query}")).or_else(|_| uri(path)),
         }
         .unwrap_or_default();
+        let address = event["requestContext"]["http"]["sourceIp"].as_str();
+        if let Some(address) = address.and_then(|address| address.parse().ok()) {
+            request.extensions_mut().insert(CallerAddress(address));
+        }
         // Names in lower case; several values of one name are joined by commas.
         for (name, value) in event["headers"].as_object().into_iter().flatten() {
             let value = value.as_str().map(HeaderValue::from_str);
@@ -120,6 +130,23 @@ mod tests {
         assert_eq!(request.uri(), "/v1/invite/request?a=b");
         assert_eq!(request.headers()["x-api-key"], "k");
         assert_eq!(request.body(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn the_address_of_a_caller_is_the_gateways_word_and_never_a_headers() {
+        for (told, expected) in [
+            (json!("203.0.113.10"), Some("203.0.113.10")),
+            (json!("2001:db8::1"), Some("2001:db8::1")),
+            (json!("nobody"), None),
+            (json!(7), None),
+            (Value::Null, None),
+        ] {
+            let request = request(json!({"headers": {"x-forwarded-for": "192.0.2.1"},
+                "requestContext": {"http": {"method": "GET", "sourceIp": told}}}));
+            let address = request.extensions().get::<CallerAddress>();
+            let address = address.map(|CallerAddress(address)| address.to_string());
+            assert_eq!(address.as_deref(), expected);
+        }
     }
 
     #[test]

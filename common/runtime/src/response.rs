@@ -62,6 +62,8 @@ pub enum Rejection {
     NotFound,
     /// The route takes this method alone.
     MethodNotAllowed(&'static str),
+    /// The caller asks more often than is answered; after how many seconds it is again.
+    TooManyRequests(u64),
     /// The function was called with another event than those of its gateway.
     UnsupportedEvent,
     /// A service behind us did not do its part; nothing is known to have been accepted.
@@ -69,7 +71,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 20] = [
+const OF_CALLS: [Rejection; 21] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -88,6 +90,7 @@ const OF_CALLS: [Rejection; 20] = [
     Rejection::Unauthorized,
     Rejection::NotFound,
     Rejection::MethodNotAllowed("POST"),
+    Rejection::TooManyRequests(60),
     Rejection::UnsupportedEvent,
     Rejection::Unavailable,
 ];
@@ -147,6 +150,7 @@ impl Rejection {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound | Self::Quote(QuoteRejectionKind::UnknownTier) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable
             | Self::ProviderUnavailable
             | Self::Quote(QuoteRejectionKind::RateUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
@@ -179,6 +183,7 @@ impl Rejection {
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::TooManyRequests(_) => "too_many_requests",
             Self::UnsupportedEvent => "unsupported_event",
             Self::Unavailable => "unavailable",
         }
@@ -224,6 +229,9 @@ impl Rejection {
             }
             Self::NotFound => "There is no such request, or no such route.",
             Self::MethodNotAllowed(_) => "The route takes the method of the header Allow alone.",
+            Self::TooManyRequests(_) => {
+                "You ask too often; ask again after as many seconds as Retry-After says."
+            }
             Self::UnsupportedEvent => {
                 "This function takes calls of an HTTP API or a function URL, in the payload format 2.0."
             }
@@ -249,6 +257,10 @@ impl Rejection {
             answer
                 .headers_mut()
                 .insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if let Self::TooManyRequests(seconds) = self {
+            let seconds = HeaderValue::from(seconds);
+            answer.headers_mut().insert(RETRY_AFTER, seconds);
         }
         if let Self::MethodNotAllowed(method) = self {
             answer
@@ -390,6 +402,7 @@ mod tests {
             ("too_large", 413),
             ("too_many_endpoints", 409),
             ("too_many_actors", 409),
+            ("too_many_requests", 429),
             ("transaction_conflict", 409),
             ("unauthorized", 401),
             ("unavailable", 503),

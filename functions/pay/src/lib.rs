@@ -1,22 +1,19 @@
-//! `GET /c/{token}`: the page of a claim link, which leads its buyer to the bot. It outlives a bot, whose name it looks up,
-//! and a web site of Telegram's that is blocked, since it also opens the app and shows the text to send.
+//! What buyers open in a browser: the page of a claim link, `GET /c/{token}`, which leads to the bot, and the page of an order,
+//! `GET /pay/{orderId}?t=`, which says where its payment stands; and `GET /v1/payment-status`, where programs ask the same.
 //!
-//! ```text
-//! open the token --(nobody signed it)--> 404, without a read
-//!       |
-//! read the request: claimable, claimed, replaced, voided, or gone
-//!       |
-//! the name of the front bot, which is kept for a minute
-//! ```
-//!
-//! It binds nothing, calls nobody, writes nothing, and needs no key: whoever has the token has the link. It names nobody who
-//! claimed. The address of the page is a secret of the payer, so no line of a log holds it.
+//! None of them writes, calls or starts anything, however often it is asked: what a payment does is done by who hears of it.
+//! They need no key: whoever has the token of a page has the page. The address of a page is a secret of its payer, so no line of
+//! a log holds it.
 
+mod claim;
 mod code;
-mod page;
+mod order;
+mod recent;
+mod shell;
+mod status;
 
 use bytes::Bytes;
-use domain::claim::{Claim, ClaimKeys, ClaimRefusal, ClaimToken};
+use domain::claim::{ClaimKeys, PublicUrl};
 use domain::texts::Language;
 use http::header::ACCEPT_LANGUAGE;
 use http::{Method, Request, Response};
@@ -25,18 +22,21 @@ use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::Rejection;
 use runtime::settings;
-use runtime::telemetry::chain;
-use store::{BotInfos, FrontBot, Invites, StoreError};
-use tracing::{error, info};
+use store::{BotInfos, Invites, Orders};
 
-use page::{ClaimPage, Door};
+use order::KeptPages;
+use status::Polls;
 
 /// What the handler needs.
 pub struct App {
     keys: ClaimKeys,
     invites: Invites,
     bots: BotInfos,
+    pages: KeptPages,
+    polls: Polls,
     link_base: String,
+    public_url: Option<PublicUrl>,
+    origins: Vec<String>,
     default_language: Language,
     clock: Clock,
 }
@@ -51,20 +51,15 @@ impl App {
             keys: settings::claim_keys(env, &deliveries),
             invites: Invites::from_env(aws.dynamodb(), env),
             bots: BotInfos::from_env(aws.dynamodb(), env),
+            pages: KeptPages::new(Orders::from_env(aws.dynamodb(), env)),
+            polls: Polls::default(),
             link_base: settings::telegram_link_base(env),
+            public_url: settings::public_url(env),
+            origins: settings::return_origins(env),
             default_language: settings::default_language(env),
             clock,
         }
     }
-}
-
-/// What a token is worth.
-struct Shown {
-    /// The claim, in the newest key's hand.
-    token: ClaimToken,
-    /// Why it can't be made, if it can't.
-    refusal: Option<ClaimRefusal>,
-    front: FrontBot,
 }
 
 /// Answers one call.
@@ -73,76 +68,29 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     if !is_head && request.method() != Method::GET {
         return Rejection::MethodNotAllowed("GET, HEAD").answer();
     }
-    let language = language(app, &request);
-    let token = request.uri().path().rsplit('/').next().unwrap_or_default();
-    let claim = app.keys.open(token);
-    let shown = match claim {
-        Some(claim) => look(app, claim).await,
-        None => Ok(None),
+    let mut parts = request.uri().path().rsplit('/');
+    let last = parts.next().unwrap_or_default();
+    let mut answer = match (parts.next(), last) {
+        (Some("v1"), "payment-status") => status::answer(app, &request).await,
+        (Some("pay"), id) => order::answer(app, &request, id).await,
+        (_, token) => claim::answer(app, &request, token).await,
     };
-    let page = match &shown {
-        Ok(None) => ClaimPage::Unknown,
-        Err(NotShown) => ClaimPage::Later,
-        Ok(Some(shown)) => {
-            let door = Door {
-                link_base: &app.link_base,
-                bot: &shown.front.username,
-            };
-            match shown.refusal {
-                None => ClaimPage::Open(door, shown.token.clone()),
-                Some(ClaimRefusal::Taken) => ClaimPage::Taken(door, shown.token.clone()),
-                Some(ClaimRefusal::Replaced) => ClaimPage::Replaced(door),
-                Some(ClaimRefusal::Voided) => ClaimPage::Voided(door),
-                Some(ClaimRefusal::Unknown) => ClaimPage::Unknown,
-            }
-        }
-    };
-    let id = claim.map(|claim| tracing::field::display(claim.request_id));
-    info!(
-        invite.id = id,
-        outcome = page.as_str(),
-        "the page of a claim link was shown"
-    );
-    let mut answer = page.answer(language);
     if is_head {
         *answer.body_mut() = Bytes::new();
     }
     answer
 }
 
-/// The page can't be shown now; it is logged why.
-struct NotShown;
-
-/// What a claim is worth now; nothing if its request is gone.
-async fn look(app: &App, claim: Claim) -> Result<Option<Shown>, NotShown> {
-    let id = claim.request_id;
-    let unavailable = |fault: StoreError| {
-        error!(invite.id = %id, fault = "unavailable", "the page of a claim link could not be made: {}", chain(&fault));
-        NotShown
-    };
-    let Some(invite) = app.invites.get(id).await.map_err(unavailable)? else {
-        return Ok(None);
-    };
-    let front = app.bots.front_lately(app.clock.now()).await;
-    let made = front.map_err(unavailable)?.zip(app.keys.sign(claim));
-    let Some((front, token)) = made else {
-        error!(invite.id = %id, fault = "configuration",
-            "the page of a claim link leads nowhere, since setup has not yet written the name of the front bot: run it again");
-        return Err(NotShown);
-    };
-    Ok(Some(Shown {
-        token,
-        refusal: invite.check_claim_link(claim).err(),
-        front,
-    }))
+/// What the query says of `name`, as it is written there.
+fn parameter<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
+    let mut pairs = request.uri().query().unwrap_or_default().split('&');
+    pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The language to show: the one that was chosen on the page, else the one that the browser wants.
 fn language(app: &App, request: &Request<Bytes>) -> Language {
-    let query = request.uri().query().unwrap_or_default();
-    let chosen = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
     let wanted = request.headers().get(ACCEPT_LANGUAGE);
-    chosen
+    parameter(request, "lang")
         .and_then(Language::of_tag)
         .or_else(|| wanted?.to_str().ok().and_then(Language::of_browser))
         .unwrap_or(app.default_language)

@@ -28,6 +28,7 @@ mod one_dispatcher_per_chat;
 mod one_payment_one_link;
 mod operator;
 mod orders;
+mod pay;
 mod personal_data;
 mod phone;
 mod poison_messages;

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::super::id::OrderId;
-use super::{ClaimKeys, Key, SIGNATURE};
+use super::super::id::{InviteLink, OrderId};
+use super::{ClaimKeys, Key, PublicUrl, SIGNATURE};
 
 /// The kind in the signature.
 const PAGE: &str = "page_";
@@ -33,6 +33,29 @@ impl ClaimKeys {
                     .verify_truncated_left(&signature)
                     .is_ok()
             })
+    }
+}
+
+impl PublicUrl {
+    /// The page on which the buyer of an order sees where it stands, by its token.
+    #[must_use]
+    pub fn order_page(&self, order: OrderId, token: &str) -> InviteLink {
+        InviteLink::new(format!("{}/pay/{order}?t={token}", self.0))
+    }
+
+    /// Where a provider reports payments.
+    #[must_use]
+    pub fn payments(&self, provider: &str) -> String {
+        format!("{}/v1/payments/{provider}", self.0)
+    }
+
+    /// Where a program asks where an order stands.
+    #[must_use]
+    pub fn order_status(&self, order: OrderId, token: &str) -> InviteLink {
+        let url = &self.0;
+        InviteLink::new(format!(
+            "{url}/v1/payment-status?order_id={order}&t={token}"
+        ))
     }
 }
 

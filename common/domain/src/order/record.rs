@@ -244,16 +244,8 @@ impl Order {
     /// An amount of its currency, for people, as `30.00 USD`.
     #[must_use]
     pub fn amount_in_words(&self, amount: i128) -> String {
-        let table = match self.terms.provider.as_str() {
-            "stars" => AmountTable::Stars,
-            "nowpayments" => AmountTable::NowPayments,
-            _ => AmountTable::Stripe,
-        };
-        let currency = self.terms.currency.to_uppercase();
-        match table.unit(&self.terms.currency) {
-            Some(unit) => format!("{} {currency}", unit.format(amount)),
-            None => format!("{amount} {currency}"),
-        }
+        let table = AmountTable::of_provider(&self.terms.provider);
+        table.in_words(&self.terms.currency, amount)
     }
 
     /// Whether it can still be paid, as far as is known.

@@ -20,7 +20,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-fn date(at: Date) -> String {
+pub(super) fn date(at: Date) -> String {
     at.written(&MONTHS, " ")
 }
 

@@ -19,7 +19,7 @@ const MONTHS: [&str; 12] = [
     "दिसंबर",
 ];
 
-fn date(at: Date) -> String {
+pub(super) fn date(at: Date) -> String {
     at.written(&MONTHS, " ")
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use domain::claim::{ClaimKeys, KEY_MIN};
+use domain::claim::{ClaimKeys, KEY_MIN, PublicUrl};
 use domain::nowpayments::IpnSecrets;
 use domain::order::record::{PaymentsMode, PayoutHold};
 use domain::stripe::StripeSecrets;
@@ -99,21 +99,22 @@ pub fn page_keys(env: &mut Env) -> ClaimKeys {
     })
 }
 
-/// `RETURN_URL_ORIGINS`: to which sites a provider may lead a buyer back, and whose scripts may ask where an order stands.
+/// `RETURN_URL_ORIGINS`: the origins, such as `https://shop.example`, separated by commas, to which buyers may be sent back and
+/// whose pages may ask where a payment stands; unset, our own alone.
 pub fn return_origins(env: &mut Env) -> Vec<String> {
     let text = env.optional("RETURN_URL_ORIGINS").unwrap_or_default();
-    let origins: Vec<String> = list(&text).map(str::to_owned).collect();
+    // A browser writes its origin in lower case and without a slash at the end.
+    let origins: Vec<String> = list(&text).map(str::to_lowercase).collect();
     let is_origin = |origin: &String| {
-        let host = origin
-            .strip_prefix("https://")
-            .or_else(|| origin.strip_prefix("http://localhost"));
-        host.is_some_and(|host| !host.contains('/') && host.bytes().all(|c| c.is_ascii_graphic()))
+        let host = origin.split_once("://").map(|(_, host)| host);
+        PublicUrl::parse(origin).is_some() && host.is_some_and(|host| !host.contains('/'))
     };
     if !origins.iter().all(is_origin) {
         env.problem(
-            "RETURN_URL_ORIGINS must be origins such as https://shop.example, separated by commas"
+            "RETURN_URL_ORIGINS must be origins such as https://shop.example, without a path, separated by commas"
                 .to_owned(),
         );
+        return Vec::new();
     }
     origins
 }
@@ -144,4 +145,32 @@ pub fn stripe_tax(env: &mut Env) -> bool {
 pub fn payout_hold(env: &mut Env) -> PayoutHold {
     let days: u64 = env.number("PAYOUT_HOLD_DAYS", 7, 0..=365);
     PayoutHold(Duration::from_secs(days * 24 * 3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_has_no_path_and_is_secure_but_on_the_machine_itself() {
+        let of = |text: &str| {
+            let mut env = Env::from_iter([("RETURN_URL_ORIGINS", text)]);
+            let origins = return_origins(&mut env);
+            env.check().is_ok().then_some(origins)
+        };
+        let expected = ["https://shop.example", "http://localhost:3000"].map(str::to_owned);
+        let read = of("https://Shop.example, http://localhost:3000");
+        assert_eq!(read, Some(expected.to_vec()));
+        assert_eq!(of(""), Some(Vec::new()));
+        for wrong in [
+            "https://shop.example/",
+            "https://shop.example/back",
+            "http://shop.example",
+            "shop.example",
+            "*",
+            "null",
+        ] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -1,41 +1,15 @@
-//! The page of a claim link, as HTML: it reads and works without its script, which only copies a text.
-//!
-//! Nothing of it comes from elsewhere, and its policy allows its own style and script alone, by their hashes.
+//! The page of a claim link, as HTML: its script only copies a text.
 
-use std::fmt::Write as _;
-use std::sync::LazyLock;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::claim::{ClaimToken, PREFIX};
 use domain::texts::html::escape;
 use domain::texts::{ClaimPageWords, Language, PageHead};
-use http::header::{
-    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderValue, Response, StatusCode};
-use sha2::{Digest, Sha256};
+use http::{Response, StatusCode};
 
 use crate::code;
+use crate::shell::{Script, Shell};
 
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
-/// After how many seconds a page is asked for again that can't be shown now.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
-const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
-
-/// What the page may do: have its own style and script, and nothing else.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
-    format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
-    )
-});
+const SCRIPT: Script = Script::Still(include_str!("page.js"));
 
 /// What a page shows.
 pub(crate) enum ClaimPage<'a> {
@@ -130,43 +104,15 @@ impl ClaimPage<'_> {
     /// The answer: the page in a language.
     pub(crate) fn answer(&self, language: Language) -> Response<Bytes> {
         let words = language.claim_page();
-        let head = self.head(words);
-        let script = match self {
-            Self::Open(..) => format!("<script>{SCRIPT}</script>"),
-            _ => String::new(),
+        let shell = Shell {
+            language,
+            status: self.status(),
+            head: self.head(words),
+            body: self.body(words),
+            script: matches!(self, Self::Open(..)).then_some(SCRIPT),
+            query: "",
         };
-        let html = format!(
-            "<!doctype html>\n<html lang=\"{code}\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n\
-             <body>\n<main>\n<h1>{title}</h1>\n<p>{lead}</p>\n{body}\n</main>\n{languages}\n{script}\n</body>\n</html>\n",
-            code = language.code(),
-            title = escape(head.title),
-            lead = escape(head.lead),
-            body = self.body(words),
-            languages = languages(language, words),
-        );
-        let mut answer = Response::new(Bytes::from(html));
-        *answer.status_mut() = self.status();
-        let headers = answer.headers_mut();
-        for (name, value) in [
-            (CONTENT_TYPE, "text/html; charset=utf-8"),
-            (CONTENT_LANGUAGE, language.code()),
-            // It holds what claims a seat.
-            (CACHE_CONTROL, "no-store"),
-            (REFERRER_POLICY, "no-referrer"),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (ROBOTS, "noindex, nofollow"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        if let Ok(policy) = HeaderValue::from_str(&POLICY) {
-            headers.insert(CONTENT_SECURITY_POLICY, policy);
-        }
-        if matches!(self, Self::Later) {
-            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
-        }
-        answer
+        shell.answer()
     }
 }
 
@@ -194,24 +140,6 @@ fn sending(words: &ClaimPageWords, bot: &str, token: &ClaimToken) -> String {
         copied = escape(words.copied),
         copy = escape(words.copy),
     )
-}
-
-/// The choice of a language, each in its own name.
-fn languages(chosen: Language, words: &ClaimPageWords) -> String {
-    let mut nav = format!("<nav aria-label=\"{}\">", escape(words.languages));
-    for language in Language::ALL {
-        let current = match language == chosen {
-            true => " aria-current=\"true\"",
-            false => "",
-        };
-        let (code, name) = (language.code(), escape(language.name()));
-        // Writing to a text can't fail.
-        let _ = write!(
-            nav,
-            "<a href=\"?lang={code}\" lang=\"{code}\" hreflang=\"{code}\"{current}>{name}</a>"
-        );
-    }
-    nav + "</nav>"
 }
 
 #[cfg(test)]
@@ -312,26 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_allows_the_style_and_the_script_of_the_page_and_no_others() {
-        let answer = ClaimPage::Open(DOOR, token()).answer(Language::English);
-        let policy = answer.headers()["content-security-policy"]
-            .to_str()
-            .unwrap();
-        assert!(!policy.contains("unsafe") && policy.starts_with("default-src 'none';"));
-        let html = std::str::from_utf8(answer.body()).unwrap();
-        for (tag, directive) in [("style", "style-src"), ("script", "script-src")] {
-            let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-            let text = html
-                .split(&open)
-                .nth(1)
-                .unwrap()
-                .split(&close)
-                .next()
-                .unwrap();
-            let hash = STANDARD.encode(Sha256::digest(text));
-            assert!(policy.contains(&format!("{directive} 'sha256-{hash}';")));
-        }
-        // Neither would run.
+    fn nothing_of_a_page_stands_where_its_policy_would_not_let_it_work() {
+        let html = html(&ClaimPage::Open(DOOR, token()), Language::English);
         assert!(!html.contains(" style=") && !html.contains(" onclick="));
     }
 }
