@@ -56,7 +56,9 @@ pub use personal::{
     Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,
 };
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
-pub use relay_map::{AlbumPart, AlbumParts, CopyStanding, PartAdded, RelayCopy, RelayMap};
+pub use relay_map::{
+    AlbumPart, AlbumParts, CopyStanding, PartAdded, PartCount, RelayCopy, RelayMap,
+};
 pub use reminders::{DueReminder, Reminders};
 pub use seats::{Binding, SeatWritten, Seats};
 pub use tasks::{Found, LanePage, Malformed, Tasks};

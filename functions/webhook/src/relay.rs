@@ -156,12 +156,26 @@ pub(crate) async fn wrote(
     if record.is_blocked {
         return Ok(UpdateOutcome::Ignored);
     }
+    let to = Passage {
+        cause,
+        chat: cause.desk,
+        from: author.chat(),
+        language: author.language,
+    };
+    // What is answered in private waits for no operator.
+    let counts = counts && is_shown(to, written);
     if counts && let Some(mark) = backlog::waits_for(app, cause, author).await? {
         info!(
             outcome = "too_many",
             "more of what a person wrote waits than may"
         );
         backlog::refuse(app, cause, author, (written.message, &mark)).await?;
+        if let Some(group) = &written.album {
+            let now = app.clock.now();
+            app.relay_map
+                .withhold_album(author.chat(), group, now)
+                .await?;
+        }
         return Ok(UpdateOutcome::Handled);
     }
     let owner = owner(app, cause, author, &mut record).await?;
@@ -183,12 +197,6 @@ pub(crate) async fn wrote(
         let content = post(Content::Pinned { html });
         messages.push(cause.message("0card", cause.desk, content));
     }
-    let to = Passage {
-        cause,
-        chat: cause.desk,
-        from: author.chat(),
-        language: author.language,
-    };
     let copy = passed_on(app, to, written, post).await?;
     // Of an album the first part alone has its message.
     let is_shown = copy.chat == cause.desk && copy.id.is_beside(&cause.id("0head"));
@@ -267,6 +275,15 @@ pub(crate) async fn note(
     // A topic in which nobody ever says a word is closed as well.
     if let Some(at) = remind(app, cause, owner, &record).await? {
         app.topics.note_reminder(own, at).await?;
+    }
+    Ok(())
+}
+
+/// A topic is open that may have no reminder: whoever opens it again need not say anything there.
+pub(crate) async fn opened(app: &App, cause: RelayCause, owner: TopicOwner) -> Result<(), Failure> {
+    let record = app.topics.get(owner, cause.desk).await?;
+    if let Some(at) = remind(app, cause, owner, &record).await? {
+        app.topics.note_reminder(owner, at).await?;
     }
     Ok(())
 }
@@ -422,6 +439,12 @@ pub(crate) async fn passed_on(
     })
 }
 
+/// Whether anything of a message stands on the other side: see [`passed_on`].
+fn is_shown(to: Passage, written: &WrittenMessage) -> bool {
+    let is_of_album = written.album.is_some() && !written.holds_token;
+    is_of_album || copy(to, written).is_some()
+}
+
 /// The copy of a message; nothing if operators could read a claim link or token there. What a person wrote is said in the words
 /// that were seen: while it waits they may edit it, and a copy would show what it says by then.
 fn copy(to: Passage, written: &WrittenMessage) -> Option<Content> {
@@ -523,8 +546,8 @@ async fn card(app: &App, author: RelayAuthor, name: &str) -> Result<String, Fail
     seats.retain(|seat| seat.is_admitted(now));
     let mut titles = Vec::new();
     for seat in &seats {
-        let info = app.chat_infos.get(seat.chat).await?;
-        let title = info.map_or_else(|| seat.chat.to_string(), |info| info.title);
+        let title = app.chat_infos.title(seat.chat).await?;
+        let title = title.unwrap_or_else(|| seat.chat.to_string());
         titles.push((title, seat.standing(now).until));
     }
     let lines: Vec<AccessLine<'_>> = titles
