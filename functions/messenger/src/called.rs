@@ -19,6 +19,7 @@ use domain::actor::{Actor, ActorMark, CallRight, MethodRule, method};
 use domain::message::{Class, Content, Message};
 use domain::texts::html::escape;
 use domain::texts::{Name, Text};
+use domain::time::Timestamp;
 use futures_util::future::try_join_all;
 use runtime::telemetry::chain;
 use serde_json::{Map, Value};
@@ -26,7 +27,6 @@ use store::StoreError;
 use telegram::{Acted, ChatCall};
 use tracing::{info, warn};
 
-use crate::post::NextStep;
 use crate::{App, shown};
 
 /// How long after an update, to which a call is the answer, it is waited for that its person is known.
@@ -34,15 +34,23 @@ const PERSON_WITHIN: Duration = Duration::from_secs(600);
 /// How soon they are looked for again, at first.
 const PERSON_WAIT: Duration = Duration::from_secs(1);
 
+/// What becomes of a call that is not made.
+pub(crate) enum Uncalled {
+    /// It is not the actor's to make, for this reason.
+    Refused(String),
+    /// It may be then.
+    WaitsUntil(Timestamp),
+}
+
 /// The call, if it is still the actor's to make; or else what becomes of it.
 pub(crate) async fn next(
     app: &App,
     message: &Message,
     mark: &ActorMark,
     (name, parameters): (&str, &Map<String, Value>),
-) -> Result<Result<ChatCall, NextStep>, StoreError> {
+) -> Result<Result<ChatCall, Uncalled>, StoreError> {
     let Some((actor, rule)) = caller(app, mark).await?.zip(method(name)) else {
-        return Ok(Err(NextStep::Refused("Unauthorized".to_owned())));
+        return Ok(Err(Uncalled::Refused("Unauthorized".to_owned())));
     };
     let now = app.clock.now();
     let age = now.since(message.id.at());
@@ -55,12 +63,12 @@ pub(crate) async fn next(
         // The actor may have read a first message before it was noted that somebody wrote.
         Err(CallRefusal::Unknown) if age < PERSON_WITHIN => {
             let wait = (age / 2).max(PERSON_WAIT);
-            Ok(Err(NextStep::WaitUntil(now.plus(wait))))
+            Ok(Err(Uncalled::WaitsUntil(now.plus(wait))))
         }
         Err(refusal) => {
             info!(message.id = %message.id, actor.name = %actor.name, actor.role = actor.role.as_str(), method = rule.name, outcome = "forbidden",
                 "an actor called what is not its own to do, by the answer of its webhook: {}", refusal.description());
-            Ok(Err(NextStep::Refused(refusal.description())))
+            Ok(Err(Uncalled::Refused(refusal.description())))
         }
     }
 }

@@ -30,7 +30,8 @@ use store::{CopyStanding, FoundMessage, RelayCopy, StoreError};
 use telegram::{ChatCall, Outgoing};
 use tracing::{info, warn};
 
-use crate::{App, called};
+use crate::App;
+use crate::called::{self, Uncalled};
 
 pub(crate) use refused::{not_made, refused};
 
@@ -271,7 +272,8 @@ async fn plain(
             parameters,
         } => match called::next(app, message, actor, (method, parameters)).await? {
             Ok(call) => call,
-            Err(otherwise) => return Ok(otherwise),
+            Err(Uncalled::Refused(why)) => return Ok(NextStep::Refused(why)),
+            Err(Uncalled::WaitsUntil(at)) => return Ok(NextStep::WaitUntil(at)),
         },
         Content::CloseTopic => ChatCall::CloseTopic,
         Content::DeleteTopic => ChatCall::DeleteTopic,

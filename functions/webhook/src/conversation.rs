@@ -3,6 +3,7 @@
 use domain::button::ButtonData;
 use domain::command::{CommandPlace, Role, nearest};
 use domain::id::{ChatId, TelegramUserId};
+use domain::invite::Invite;
 use domain::member::Seat;
 use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake, Person, Reachable};
@@ -13,7 +14,6 @@ use domain::update::Sender;
 use store::{ChatInfo, Sighting};
 use tracing::info;
 
-use crate::links::OfChat;
 use crate::say::{Cause, say, say_aside};
 use crate::unheard::is_unheard;
 use crate::{App, Failure};
@@ -31,6 +31,14 @@ pub(crate) struct Sight<'a> {
     pub(crate) is_first: bool,
     /// What an answer answers.
     pub(crate) cause: Cause,
+}
+
+/// The request whose invite link lets a person into a chat.
+pub(crate) struct OfChat {
+    /// The title of the chat, if it is known.
+    pub(crate) title: Option<String>,
+    /// The request.
+    pub(crate) invite: Invite,
 }
 
 /// The talk with a person.

@@ -26,20 +26,12 @@ use store::ToldLink;
 use tracing::{info, warn};
 
 use crate::Failure;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, OfChat};
 
 /// The most chats whose links are shown at once, the ones of the newest requests.
 const CHATS_SHOWN: usize = 8;
 /// How many requests of a chat are looked at, the newest.
 const REQUESTS_READ: usize = 3;
-
-/// The request that lets a person into a chat.
-pub(crate) struct OfChat {
-    /// The title of the chat, if it is known.
-    pub(crate) title: Option<String>,
-    /// The request.
-    pub(crate) invite: Invite,
-}
 
 /// What a person is shown of one request.
 pub(crate) struct ShownLink {

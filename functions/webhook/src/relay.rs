@@ -13,6 +13,7 @@
 //! The topic itself is made by the dispatcher of messages, when the first of them is to be said there.
 
 mod backlog;
+mod silence;
 
 use std::time::Duration;
 
@@ -21,12 +22,13 @@ use domain::marked::{MarkedText, TextMark};
 use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
 use domain::person::{Counted, Intake};
 use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation, person_of};
-use domain::reminder::{Reminder, silent_at};
 use domain::texts::{AccessLine, Date, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
 use store::{AlbumPart, AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
+
+pub(crate) use silence::opened;
 
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
@@ -221,7 +223,7 @@ pub(crate) async fn wrote(
         messages.push(arrived(app, cause, author));
     }
     put(app, cause, &messages).await?;
-    let reminder_at = remind(app, cause, owner, &record).await?;
+    let reminder_at = silence::remind(app, cause, owner, &record).await?;
     let begun_by = begins.then_some(cause.update);
     app.topics
         .note_word(own, cause.at, begun_by, reminder_at)
@@ -273,36 +275,10 @@ pub(crate) async fn note(
     messages.push(cause.message("1", cause.desk, post(told)));
     put(app, cause, &messages).await?;
     // A topic in which nobody ever says a word is closed as well.
-    if let Some(at) = remind(app, cause, owner, &record).await? {
+    if let Some(at) = silence::remind(app, cause, owner, &record).await? {
         app.topics.note_reminder(own, at).await?;
     }
     Ok(())
-}
-
-/// A topic is open that may have no reminder: whoever opens it again need not say anything there.
-pub(crate) async fn opened(app: &App, cause: RelayCause, owner: TopicOwner) -> Result<(), Failure> {
-    let record = app.topics.get(owner, cause.desk).await?;
-    if let Some(at) = remind(app, cause, owner, &record).await? {
-        app.topics.note_reminder(owner, at).await?;
-    }
-    Ok(())
-}
-
-/// Has it looked whether the topic is silent, unless that is to be looked at; answers when.
-async fn remind(
-    app: &App,
-    cause: RelayCause,
-    owner: TopicOwner,
-    record: &TopicRecord,
-) -> Result<Option<Timestamp>, Failure> {
-    let (TopicOwner::Person(person), None) = (owner, record.reminder_at) else {
-        return Ok(None);
-    };
-    let at = silent_at(cause.at);
-    app.reminders
-        .put(cause.bot, at, Reminder::Silence(person))
-        .await?;
-    Ok(Some(at))
 }
 
 async fn pass_on_edit(
