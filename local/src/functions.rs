@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::resources::{
     EVENTS, HOOKS, HOOKS_TICK_TIMEOUT, INVITES, JOBS_TIMEOUT, MESSAGES, MESSAGES_TICK_TIMEOUT,
-    MINUTE, MONITOR_TIMEOUT, REPLAY_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
+    MINUTE, MONITOR_TIMEOUT, PAYMENTS, REPLAY_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
 };
 
 /// A function, as `template.yaml` declares it.
@@ -74,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 14] = [
+pub static FUNCTIONS: [Function; 16] = [
     Function {
         name: "request",
         triggers: &[
@@ -206,6 +206,27 @@ pub static FUNCTIONS: [Function; 14] = [
         start: |env, clock| {
             Starting::new(pay::App::from_env(env, clock))
                 .on_call(|app, call| pay::handle(app, call).boxed())
+                .started
+        },
+    },
+    Function {
+        name: "payments",
+        triggers: &[Trigger::Route(Method::Post, "/v1/payments/{provider}")],
+        start: |env, clock| {
+            Starting::new(payments::App::from_env(env, clock))
+                .on_call(|app, call| payments::handle(app, call).boxed())
+                .started
+        },
+    },
+    Function {
+        name: "settlement",
+        triggers: &[Trigger::Queue(&PAYMENTS)],
+        start: |env, clock| {
+            Starting::new(settlement::App::from_env(env, clock))
+                .on_batch(|app, batch, deadline| {
+                    settlement::answer_bells(app, batch, deadline).boxed()
+                })
+                .on_stop(settlement::App::stop)
                 .started
         },
     },

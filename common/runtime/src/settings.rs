@@ -1,5 +1,7 @@
 //! Settings that more than one function reads, or one and `setup`: a value that would stop a function stops the deployment.
 
+mod payments;
+
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN, PublicUrl};
@@ -12,6 +14,11 @@ use domain::text::list;
 use domain::texts::Language;
 
 use crate::config::Env;
+
+pub use payments::{
+    nowpayments_ipn_secrets, nowpayments_key, nowpayments_login, payments_mode, payout_hold,
+    stripe_key, stripe_webhook_secrets,
+};
 
 /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.
 pub fn chats(env: &mut Env) -> Chats {

@@ -12,10 +12,13 @@ mod hooks;
 mod invites;
 mod item;
 mod jobs;
+mod ledger;
 mod link_pool;
 mod link_teller;
 mod links;
 mod messages;
+mod orders;
+mod payment_events;
 mod people;
 mod personal;
 pub mod queue;
@@ -44,6 +47,7 @@ pub use hooks::{
 };
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
+pub use ledger::{BookedTransaction, Booking, Ledger};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};
@@ -51,6 +55,8 @@ pub use messages::{
     Begun, FoundMessage, ListedGroup, MalformedMessage, MessagePage, MessageRecord, Messages, Put,
     Settlement,
 };
+pub use orders::{OrderKey, OrderPage, Ordered, Orders};
+pub use payment_events::{EventState, PaymentEvent, PaymentEvents, PaymentRefs, RefOwner};
 pub use people::{People, Sighting};
 pub use personal::{
     Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,
