@@ -74,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 16] = [
+pub static FUNCTIONS: [Function; 17] = [
     Function {
         name: "request",
         triggers: &[
@@ -227,6 +227,21 @@ pub static FUNCTIONS: [Function; 16] = [
                     settlement::answer_bells(app, batch, deadline).boxed()
                 })
                 .on_stop(settlement::App::stop)
+                .started
+        },
+    },
+    Function {
+        name: "shop",
+        triggers: &[
+            Trigger::Route(Method::Get, "/v1/products"),
+            Trigger::Route(Method::Get, "/v1/products/{*rest}"),
+            Trigger::Route(Method::Post, "/v1/checkout"),
+            Trigger::Route(Method::Post, "/v1/quotes"),
+            Trigger::Route(Method::Get, "/v1/quotes/{quote_id}"),
+        ],
+        start: |env, clock| {
+            Starting::new(shop::App::from_env(env, clock))
+                .on_call(|app, call| shop::handle(app, call).boxed())
                 .started
         },
     },

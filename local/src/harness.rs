@@ -36,7 +36,7 @@ use simulators::telegram::{ChatKind, Telegram};
 use simulators::webengage::WebEngage;
 
 use crate::functions::{FUNCTIONS, Function, Functions};
-use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES};
+use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES, PAYMENTS};
 use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
@@ -324,10 +324,12 @@ impl Drop for TestStack {
             EVENTS.queue,
             MESSAGES.queue,
             HOOKS.queue,
+            PAYMENTS.queue,
             INVITES.dead_letters,
             EVENTS.dead_letters,
             MESSAGES.dead_letters,
             HOOKS.dead_letters,
+            PAYMENTS.dead_letters,
         ] {
             assert_eq!(self.depth(queue), 0, "the test leaves messages in {queue}");
         }

@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 25] = [
+pub const TABLES: [TableShape; 27] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -123,6 +123,11 @@ pub const TABLES: [TableShape; 25] = [
         ends: false,
         ..table("Payables", "payee")
     },
+    TableShape {
+        ends: false,
+        ..table("Products", "productId")
+    },
+    table("Quotes", "quoteId"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -138,7 +143,7 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 15] = [
+pub const INDEXES: [Index; 16] = [
     Index {
         table: "Orders",
         name: "Due",
@@ -162,6 +167,12 @@ pub const INDEXES: [Index; 15] = [
         name: "OpenEvents",
         hash: "openShard",
         range: "nextAt",
+    },
+    Index {
+        table: "Products",
+        name: "List",
+        hash: "list",
+        range: "productId",
     },
     Index {
         table: "Deliveries",

@@ -228,6 +228,12 @@ impl PublicUrl {
         InviteLink::new(format!("{}/pay/{order}?t={token}", self.0))
     }
 
+    /// Where a provider reports payments.
+    #[must_use]
+    pub fn payments(&self, provider: &str) -> String {
+        format!("{}/v1/payments/{provider}", self.0)
+    }
+
     /// Where a program asks where an order stands.
     #[must_use]
     pub fn order_status(&self, order: OrderId, token: &str) -> InviteLink {

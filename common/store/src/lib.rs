@@ -21,7 +21,9 @@ mod orders;
 mod payment_events;
 mod people;
 mod personal;
+mod products;
 pub mod queue;
+mod quotes;
 mod rate_limits;
 mod relay_map;
 mod reminders;
@@ -61,6 +63,10 @@ pub use people::{People, Sighting};
 pub use personal::{
     Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,
 };
+pub use products::{
+    PRODUCTS_PAGE, ProductDeleted, ProductPage, ProductPut, ProductRecord, Products,
+};
+pub use quotes::Quotes;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use relay_map::{
     AlbumPart, AlbumParts, CopyStanding, PartAdded, PartCount, RelayCopy, RelayMap,

@@ -24,7 +24,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::claim::{ClaimKeys, PublicUrl};
 use domain::order::record::{PaymentsMode, PayoutHold};
 use domain::purchase::Chats;
 use domain::texts::Language;
@@ -64,8 +63,6 @@ pub struct App {
     people: People,
     messages: Messages,
     message_bells: MessageBells,
-    claim_keys: ClaimKeys,
-    public_url: Option<PublicUrl>,
     default_language: Language,
     hold: PayoutHold,
     clock: Clock,
@@ -77,7 +74,6 @@ impl App {
     pub fn from_env(env: &mut Env, clock: Clock) -> Self {
         let aws = aws::Shared::from_env(env);
         let chats = settings::chats(env);
-        let deliveries = settings::chat_deliveries(env, &chats);
         let mode = settings::payments_mode(env);
         Self {
             mode,
@@ -93,8 +89,6 @@ impl App {
             people: People::from_env(aws.dynamodb(), env),
             messages: Messages::from_env(aws.dynamodb(), env),
             message_bells: MessageBells::from_env(aws.sqs(), env, &clock),
-            claim_keys: settings::claim_keys(env, &deliveries),
-            public_url: settings::public_url(env),
             default_language: settings::default_language(env),
             hold: settings::payout_hold(env),
             clock,

@@ -30,6 +30,8 @@ mod operator;
 mod personal_data;
 mod phone;
 mod poison_messages;
+mod products;
+mod quotes;
 mod rate_limit;
 mod real_telegram;
 mod relay;

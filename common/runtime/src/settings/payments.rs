@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use domain::claim::{ClaimKeys, KEY_MIN};
 use domain::nowpayments::IpnSecrets;
 use domain::order::record::{PaymentsMode, PayoutHold};
 use domain::stripe::StripeSecrets;
+use domain::text::list;
 
 use crate::config::Env;
 
@@ -82,6 +84,60 @@ pub fn nowpayments_ipn_secrets(env: &mut Env) -> Option<IpnSecrets> {
         env.problem("NOWPAYMENTS_IPN_SECRET must be secrets, separated by commas".to_owned());
     }
     secrets
+}
+
+/// `CLAIM_KEY`: the keys by which the pages of orders are known; none without it.
+pub fn page_keys(env: &mut Env) -> ClaimKeys {
+    let Some(text) = env.optional("CLAIM_KEY") else {
+        return ClaimKeys::none();
+    };
+    ClaimKeys::parse(&text).unwrap_or_else(|| {
+        env.problem(format!(
+            "CLAIM_KEY must be keys of at least {KEY_MIN} characters, separated by commas"
+        ));
+        ClaimKeys::none()
+    })
+}
+
+/// `RETURN_URL_ORIGINS`: to which sites a provider may lead a buyer back, and whose scripts may ask where an order stands.
+pub fn return_origins(env: &mut Env) -> Vec<String> {
+    let text = env.optional("RETURN_URL_ORIGINS").unwrap_or_default();
+    let origins: Vec<String> = list(&text).map(str::to_owned).collect();
+    let is_origin = |origin: &String| {
+        let host = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://localhost"));
+        host.is_some_and(|host| !host.contains('/') && host.bytes().all(|c| c.is_ascii_graphic()))
+    };
+    if !origins.iter().all(is_origin) {
+        env.problem(
+            "RETURN_URL_ORIGINS must be origins such as https://shop.example, separated by commas"
+                .to_owned(),
+        );
+    }
+    origins
+}
+
+/// `UNDERPAID_BPS`: how much less than is due in coins is paid in full, in basis points.
+pub fn underpaid_bps(env: &mut Env) -> i128 {
+    env.number("UNDERPAID_BPS", 0, 0..=1_000)
+}
+
+/// `OVERPAID_BPS`: how much more than is due in coins is rounding, in basis points.
+pub fn overpaid_bps(env: &mut Env) -> i128 {
+    env.number("OVERPAID_BPS", 100, 0..=1_000)
+}
+
+/// `STRIPE_TAX`: whether Stripe takes the tax out of prices.
+pub fn stripe_tax(env: &mut Env) -> bool {
+    match env.optional("STRIPE_TAX").as_deref() {
+        None | Some("off") => false,
+        Some("on") => true,
+        Some(_) => {
+            env.problem("STRIPE_TAX must be on or off".to_owned());
+            false
+        }
+    }
 }
 
 /// `PAYOUT_HOLD_DAYS`: for how long payees wait for what they are due.
