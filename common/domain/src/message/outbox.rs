@@ -23,8 +23,8 @@ use super::lane::is_group;
 use super::turns::{LastTurns, Turns};
 use super::{ChatPace, Class, MessageKey, MessageLane, MessageTask, TopicOwner};
 
-/// So many tasks of a group are read before it is told whose turn it is: beyond them people have none yet. A page more of them
-/// may be read.
+/// So many tasks of a group are read before it is told whose turn it is, since each may be of somebody else, or more urgent. Those
+/// beyond have no turn yet, unless none of these may leave.
 const GROUP_READ_MAX: usize = 400;
 
 /// A part of a lane, in order.
@@ -169,17 +169,10 @@ impl Outbox {
             return Step::Drop(Box::new(task));
         }
         let mut wait: Option<Timestamp> = None;
+        let mut beyond = None;
         for class in Class::ALL {
             let mut oldest: Option<(&str, MessageLane, usize)> = None;
             for (lane, buffer) in self.lanes.iter().filter(|(lane, _)| lane.may_hold(class)) {
-                // Whoever stands behind a flood has their turn all the same.
-                if let (MessageLane::Group(_, chat), Some(after)) = (lane, &buffer.more_after)
-                    && buffer.tasks.len() < GROUP_READ_MAX
-                    && pace.free_at(*chat, now) <= now
-                    && !self.under_way.contains_key(chat)
-                {
-                    return Step::Read(*lane, after.clone());
-                }
                 let search = match self.yields(*lane, buffer, class, pace, now) {
                     true => continue,
                     false => self.search(buffer, class, pace, now),
@@ -200,6 +193,9 @@ impl Outbox {
                     match pace.free_at(*chat, now) {
                         at if at > now => wait = Some(wait.map_or(at, |known| known.min(at))),
                         _ if self.under_way.contains_key(chat) => {}
+                        _ if buffer.tasks.len() >= GROUP_READ_MAX => {
+                            beyond = Some((*lane, after.clone()));
+                        }
                         _ => return Step::Read(*lane, after.clone()),
                     }
                 }
@@ -215,6 +211,9 @@ impl Outbox {
             if let Some(task) = buffer.and_then(|buffer| buffer.tasks.remove(at)) {
                 return Step::Send(Box::new(task));
             }
+        }
+        if let Some((lane, after)) = beyond {
+            return Step::Read(lane, after);
         }
         // What comes due before then may be to a chat that may be written to.
         let first = wait.map(|at| self.later(now).map_or(at, |later| later.min(at)));

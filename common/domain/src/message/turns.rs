@@ -338,6 +338,15 @@ mod tests {
             (reads, first.turn_of()),
             (4, Some(TopicOwner::Person(TelegramUserId(2))))
         );
+        // Of those that were read none may leave: it is read on.
+        outbox.reset();
+        let mut waiting = page(0, 425, 1);
+        for task in &mut waiting.tasks {
+            task.retry_at = Some(at(5000));
+        }
+        outbox.add(lane, waiting);
+        let read = outbox.next(&ChatPace::default(), NOW, NOW);
+        assert_eq!(read, Step::Read(lane, "425".to_owned()));
         // While the group may not be written to, nothing is read.
         let mut pace = ChatPace::default();
         pace.take(GROUP, NOW);
