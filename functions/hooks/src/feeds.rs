@@ -353,9 +353,13 @@ impl<'a> FeedRun<'a> {
         if let Err(fault) = carried_out {
             done.failed += 1;
             let progress = &mut self.actor.progress;
-            progress.refuse((seq, written_at), "its answer was not kept", None, now);
-            error!(actor.name = %name, feed.seq = %seq, fault = "unavailable", outcome = "deferred",
-                "the method in the answer of an actor's webhook could not be kept, its update is sent again: {}", chain(&fault));
+            let after = progress.refuse((seq, written_at), "its answer was not kept", None, now);
+            let outcome = match after {
+                AfterRefusal::Again(_) => "deferred",
+                AfterRefusal::GivenUp => "parked",
+            };
+            error!(actor.name = %name, feed.seq = %seq, fault = "unavailable", outcome,
+                "the method in the answer of an actor's webhook could not be kept, its update is sent again for a day: {}", chain(&fault));
             return;
         }
         if answer.is_success() {

@@ -4,6 +4,7 @@
 use domain::fault::Fault;
 use domain::id::ChatId;
 use domain::purchase::Chats;
+use futures_util::future::try_join_all;
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
@@ -91,9 +92,9 @@ impl ClaimSetup {
                 made => made?,
             }
         }
-        for (chat, canonical_chat) in &self.by_invite_link {
-            self.note_title(bots, *chat, *canonical_chat).await?;
-        }
+        let chats = self.by_invite_link.iter();
+        try_join_all(chats.map(|(chat, canonical)| self.note_title(bots, *chat, *canonical)))
+            .await?;
         // Last: from here on claim links are sold.
         self.bots.put_front(&front, self.clock.now()).await?;
         Ok(front)
