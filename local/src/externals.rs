@@ -33,11 +33,11 @@ pub(crate) struct Externals {
 
 /// Simulated providers of payments, whose events come to the local stack.
 #[derive(Clone)]
-pub struct SimulatedProviders {
+pub(crate) struct SimulatedProviders {
     /// Stripe.
-    pub stripe: Stripe,
+    pub(crate) stripe: Stripe,
     /// NOWPayments.
-    pub nowpayments: NowPayments,
+    pub(crate) nowpayments: NowPayments,
 }
 
 /// Simulated Telegram with one bot that is administrator of one chat.

@@ -19,12 +19,12 @@
 //!     if let Some(order) = asked.order or, for each of asked.refs, the first that is stored (its charge: charge.or(it)) {
 //!         break order
 //!     }
-//!     match asked.upwards { Some(lookup) => asked = client.fetch(lookup)?.named(), None => return ignored }
+//!     match asked.upwards and client.fetch(it)? { Some(found) => asked = found.named(), None => return ignored }
 //! }
 //! loop {
 //!     let order = read(order)
 //!     loop match report.reading(&seen(order, charge)) {
-//!         Fetch(lookup) => report = client.fetch(lookup)?,
+//!         Fetch(lookup) => match client.fetch(lookup)? { Some(found) => report = found, None => return wait },
 //!         Unclear(why) => return wait(why),
 //!         Says(said) => break,
 //!     }

@@ -30,3 +30,6 @@ pub const ORDER_ID: &str = "order_id";
 pub const CHARGE: &str = "charge";
 /// The metadata of a refund that names it by our own id.
 pub const REFUND_ID: &str = "refund_id";
+
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,7 @@ impl Ledger {
                 .table_name(&self.ledger.name)
                 .key_condition_expression("#day = :day")
                 .expression_attribute_names("#day", DAY)
-                .expression_attribute_values(":day", s(format_args!("{day}#{shard}")))
+                .expression_attribute_values(":day", s(format!("{day}#{shard}")))
                 .consistent_read(true)
                 .into_paginator()
                 .items()

@@ -320,7 +320,7 @@ impl PaymentRefs {
     pub async fn get(&self, provider: &str, object: &str) -> Result<Option<RefOwner>, StoreError> {
         let call = self.0.client.get_item().table_name(&self.0.name);
         let answer = call
-            .key(REF_KEY, s(format_args!("{provider}#{object}")))
+            .key(REF_KEY, s(format!("{provider}#{object}")))
             .consistent_read(true)
             .send()
             .await
@@ -341,7 +341,7 @@ impl PaymentRefs {
     ) -> Result<OrderId, StoreError> {
         let call = self.0.client.update_item().table_name(&self.0.name);
         let call = call
-            .key(REF_KEY, s(format_args!("{provider}#{object}")))
+            .key(REF_KEY, s(format!("{provider}#{object}")))
             .condition_expression("attribute_not_exists(orderId) OR orderId = :order")
             .expression_attribute_values(":order", s(owner.order))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);

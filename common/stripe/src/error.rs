@@ -147,6 +147,19 @@ impl StripeError {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// A refund of what no payment intent paid.
+    pub(crate) fn unpaid(call: &'static str) -> Self {
+        let why = Why {
+            code: Some("no_payment_intent".to_owned()),
+            ..Why::default()
+        };
+        Self::Refused {
+            call,
+            status: 404,
+            why: Box::new(why),
+        }
+    }
+
     pub(crate) fn of_transport(call: &'static str, error: CallError) -> Self {
         match error {
             CallError::NotSent(source) => Self::NotSent { call, source },

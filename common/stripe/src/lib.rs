@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use domain::report::Lookup;
 use domain::stripe::{API_VERSION, CHARGE, ORDER_ID, REFUND_ID, StripeObject, StripeReport};
 use runtime::http::{Http, Outgoing};
 use runtime::trace;
@@ -32,6 +33,8 @@ pub const API_BASE: &str = "https://api.stripe.com";
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// The largest answer, in bytes: a page of events.
 const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// The longest name of a coupon, in signs.
+const COUPON_NAME_MAX: usize = 40;
 const VERSION: HeaderName = HeaderName::from_static("stripe-version");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -168,7 +171,8 @@ impl Stripe {
         })
     }
 
-    /// Makes the coupon that takes `amount` off an order's first payment. One that exists already is that one.
+    /// Makes the coupon that takes `amount` off an order's first payment, by a name that the buyer reads, of which 40 signs
+    /// are kept. One that exists already is that one.
     ///
     /// # Errors
     /// [`StripeError`].
@@ -177,9 +181,12 @@ impl Stripe {
         order: &str,
         amount: i128,
         currency: &str,
+        name: &str,
     ) -> Result<(), StripeError> {
+        let name: String = name.chars().take(COUPON_NAME_MAX).collect();
         let mut form = Form::default();
         form.add("id", &coupon_id(order));
+        form.add("name", &name);
         form.add("amount_off", &amount.to_string());
         form.add("currency", currency);
         form.add("duration", "once");
@@ -204,8 +211,8 @@ impl Stripe {
     ) -> Result<StripeReport, StripeError> {
         let call = "create refund";
         let intents = self.intents(request.charge).await?;
-        // An invoice that no intent paid has nothing to return by a card.
-        let intent = intents.first().ok_or_else(|| garbled(call))?;
+        // Nothing to return by a card, if no intent paid the invoice.
+        let intent = intents.first().ok_or_else(|| StripeError::unpaid(call))?;
         let mut form = Form::default();
         form.add("payment_intent", intent);
         if let Some(amount) = request.amount {
@@ -234,8 +241,16 @@ impl Stripe {
         };
         match self.object(call).await {
             Err(error) if error.is_missing() => Ok(()),
+            Err(StripeError::Refused { .. }) if self.has_ended(id).await? => Ok(()),
             done => done.map(|_| ()),
         }
+    }
+
+    async fn has_ended(&self, subscription: &str) -> Result<bool, StripeError> {
+        let lookup = Lookup::Subscription(subscription.to_owned());
+        let found = self.fetch(&lookup).await?;
+        let status = |report: &StripeReport| report.object().text("status") == Some("canceled");
+        Ok(found.as_ref().is_none_or(status))
     }
 
     async fn object(&self, call: Call<'_>) -> Result<StripeObject, StripeError> {

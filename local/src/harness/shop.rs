@@ -36,6 +36,14 @@ impl Shop {
         self
     }
 
+    /// An order for a quote, under this `Idempotency-Key`.
+    pub async fn checkout(&self, body: &Value, key: &str) -> ApiAnswer {
+        let headers = [("x-api-key", self.key.as_str()), ("idempotency-key", key)];
+        self.wire
+            .post("/v1/checkout", body.to_string(), &headers)
+            .await
+    }
+
     /// What is sold, by a path such as `products/club`.
     pub async fn get(&self, path: &str) -> ApiAnswer {
         let key = [("x-api-key", self.key.as_str())];

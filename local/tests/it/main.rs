@@ -27,6 +27,7 @@ mod moves;
 mod one_dispatcher_per_chat;
 mod one_payment_one_link;
 mod operator;
+mod orders;
 mod personal_data;
 mod phone;
 mod poison_messages;
