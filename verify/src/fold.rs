@@ -2,7 +2,7 @@
 //! another implementation.
 //!
 //! A line in: `{"order": {…}, "facts": [{…}, …]}`, as `docs/design/orders.md` lists their fields. Other fields are ignored.
-//! A line out: `{"result": {…}}`.
+//! A line out: `{"result": {…}}`, or `{"error": "<why>"}` of one that can't be read; then the command fails at its end.
 
 use std::io::{self, BufRead, Write};
 
@@ -11,7 +11,6 @@ use domain::order::fact::{Facts, OrderFact};
 use domain::order::fold::{OrderStanding, fold};
 use domain::order::terms::OrderTerms;
 use serde::{Deserialize, Serialize};
-use serde_json::ser::Formatter;
 
 use crate::lines;
 
@@ -29,7 +28,7 @@ struct StandingLine {
 /// Answers every line of the standard input on the standard output, in the same order.
 ///
 /// # Errors
-/// A line that can't be read, with its number; what came before it is answered.
+/// How many lines can't be read, and the first of them with its number; all others are answered.
 pub fn command() -> anyhow::Result<()> {
     answer(io::stdin().lock(), io::stdout().lock())
 }
@@ -46,44 +45,7 @@ fn result_of(line: &[u8]) -> anyhow::Result<String> {
     let line: FactsLine = serde_json::from_slice(line).context("not an order with facts")?;
     let facts: Facts = line.facts.into_iter().collect();
     let result = fold(&line.order, &facts)?;
-    let mut written = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut written, Spaced);
-    StandingLine { result }.serialize(&mut serializer)?;
-    Ok(String::from_utf8(written)?)
-}
-
-/// JSON with a space after each colon and comma, and in ASCII alone.
-struct Spaced;
-
-impl Formatter for Spaced {
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        out.write_all(if first { b"" } else { b", " })
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        out.write_all(if first { b"" } else { b", " })
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b": ")
-    }
-
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        for letter in fragment.chars() {
-            if letter.is_ascii() {
-                write!(out, "{letter}")?;
-            } else {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            }
-        }
-        Ok(())
-    }
+    lines::spaced(&StandingLine { result })
 }
 
 #[cfg(test)]
@@ -149,8 +111,22 @@ mod tests {
                 "line 2: `gross` is too large",
             ),
         ] {
-            let found = format!("{:#}", answers(&format!("{good}\n{line}\n")).unwrap_err());
-            assert!(found.contains(words), "{found}");
+            let mut out = Vec::new();
+            let lines = format!("{good}\n{line}\n{good}\n");
+            let failure = answer(lines.as_bytes(), &mut out).unwrap_err();
+            let failure = format!("{failure:#}");
+            assert!(failure.contains(words), "{failure}");
+            assert!(failure.starts_with("1 of 3 lines"), "{failure}");
+            // The others are answered, and it has a line of its own.
+            let out = String::from_utf8(out).unwrap();
+            let [first, bad, last] = &out.lines().collect::<Vec<_>>()[..] else {
+                panic!("{out}");
+            };
+            assert_eq!(first, last);
+            assert!(first.starts_with("{\"result\": "), "{first}");
+            let bad: serde_json::Value = serde_json::from_str(bad).unwrap();
+            let why = bad["error"].as_str().unwrap();
+            assert!(failure.ends_with(&format!("line 2: {why}")), "{why}");
         }
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! A line in: `{"entitlements": [{"id", "start", "cover", "grace", "level", "cutAt"?, "suspendedAt"?}, …], "day"}`, in days;
 //! `cover` is `{"days": n}`, `{"until": day}` or, for ever, `{"until": null}`. Other fields are ignored. A line out:
-//! `{"result": {"forever", "level", "right", "until"}}`.
+//! `{"result": {"forever", "level", "right", "until"}}`, or `{"error": "<why>"}` of one that can't be read; then the command fails
+//! at its end.
 
 use std::io::{BufRead, Write};
 use std::time::Duration;
@@ -55,7 +56,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u
 /// Answers every line of the standard input on the standard output, in the same order.
 ///
 /// # Errors
-/// A line that can't be read, with its number; what came before it is answered.
+/// How many lines can't be read, and the first of them with its number; all others are answered.
 pub fn command() -> anyhow::Result<()> {
     answer(std::io::stdin().lock(), std::io::stdout().lock())
 }
@@ -100,6 +101,7 @@ fn entitlement(granted: Granted) -> anyhow::Result<Entitlement> {
         cut_at: granted.cut_at.map(instant).transpose()?,
         suspended_at: granted.suspended_at.map(instant).transpose()?,
         level: granted.level,
+        order_version: None,
     })
 }
 
@@ -212,9 +214,14 @@ mod tests {
             assert!(found.contains(words), "{found}");
         }
         let mut out = Vec::new();
-        let lines = format!("{good}\nx\n{good}\n");
-        assert!(answer(lines.as_bytes(), &mut out).is_err());
-        let before = String::from_utf8(out).unwrap();
-        assert_eq!(before.lines().count(), 1, "what came before is answered");
+        let lines = format!("{good}\nx\n{good}\ny\n");
+        let failure = answer(lines.as_bytes(), &mut out).unwrap_err();
+        assert!(format!("{failure:#}").starts_with("2 of 4 lines"));
+        let out = String::from_utf8(out).unwrap();
+        let starts: Vec<&str> = out.lines().map(|line| &line[..9]).collect();
+        assert_eq!(
+            starts,
+            ["{\"result\"", "{\"error\":", "{\"result\"", "{\"error\":"]
+        );
     }
 }

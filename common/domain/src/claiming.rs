@@ -12,6 +12,8 @@ pub enum LinkWay {
     Ready,
     /// It is still to be made.
     Follows,
+    /// Its making was given up, until an operator retries it.
+    Failed,
     /// It has expired, or they came in by it and left: another one can take its place.
     Spent,
     /// They are inside by it.
@@ -95,6 +97,8 @@ impl Invite {
                 true => LinkWay::Inside,
                 false => LinkWay::Used,
             }
+        } else if self.status == Status::Failed {
+            LinkWay::Failed
         } else if self.status != Status::Done || self.invite_link.is_none() {
             LinkWay::Follows
         } else if is_over {
@@ -181,8 +185,13 @@ mod tests {
             link_expires_at: Some(START),
             ..done()
         };
+        let failed = Invite {
+            status: Status::Failed,
+            ..queued()
+        };
         for (invite, way) in [
             (queued(), LinkWay::Follows),
+            (failed, LinkWay::Failed),
             (done(), LinkWay::Ready),
             (expired, LinkWay::Spent),
             (joined_by(HOLDER, done()), LinkWay::Inside),

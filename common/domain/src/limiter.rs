@@ -150,6 +150,12 @@ impl Limiter {
         (slot, pacing)
     }
 
+    /// A call sends so many messages more than one: the next slot is that much later, as far as one may lie ahead.
+    pub fn take_more(&mut self, messages: u32) {
+        let more = (self.interval() * messages).min(SLOT_AHEAD_MAX / 2);
+        self.next_slot = self.next_slot.plus(more);
+    }
+
     /// A call leaves at `now`. If it leaves late, the next slot must not be early: a strict limit would refuse it.
     pub fn called(&mut self, now: Timestamp) {
         self.next_slot = self.next_slot.max(now.plus(self.interval()));

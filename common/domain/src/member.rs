@@ -18,8 +18,9 @@ mod tasks;
 
 use std::time::Duration;
 
-use super::id::{ChatId, TelegramUserId};
+use super::id::{ChatId, RequestId, TelegramUserId};
 use super::time::Timestamp;
+use entitlement::Cover;
 use fold::{Entitlements, Floor, Right, Standing};
 use presence::PresenceState;
 use removal::Removal;
@@ -122,6 +123,18 @@ impl Seat {
     #[must_use]
     pub fn is_admitted(&self, now: Timestamp) -> bool {
         self.standing(now).right.is_admitted()
+    }
+
+    /// The requests that give it a right for ever, each with its start, the oldest first.
+    #[must_use]
+    pub fn requests_for_ever(&self) -> Vec<(Timestamp, RequestId)> {
+        let live = self.entitlements.iter().filter(|(_, one)| {
+            one.cover == Cover::Forever && one.cut_at.is_none() && one.suspended_at.is_none()
+        });
+        let live = live.filter_map(|(id, one)| Some((one.start, id.request()?)));
+        let mut requests: Vec<(Timestamp, RequestId)> = live.collect();
+        requests.sort_unstable();
+        requests
     }
 
     /// When the record may go, if it is written at `now`: never while it has an entitlement.

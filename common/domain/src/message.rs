@@ -31,7 +31,7 @@ use super::texts::Language;
 use super::time::Timestamp;
 
 pub use fault::{Ending, SendFault, Verdict};
-pub use lane::{MESSAGE_SHARDS, MessageKey, MessageLane, MessageTask};
+pub use lane::{MESSAGE_SHARDS, MessageKey, MessageLane, MessageTask, is_soon};
 pub use outbox::{Outbox, OutboxPage, Step};
 pub use pace::{ChatPace, MESSAGE_INTERVAL, PauseScope, Scopes};
 pub use topic::{Adoption, NoTopicOwner, TopicOwner, TopicState, TopicStep};

@@ -61,6 +61,40 @@ impl ChatInfos {
         Ok(())
     }
 
+    /// Notes the title of a chat, whose buyers get invite links, say. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told whether it was noted; noting it again is harmless.
+    pub async fn note_title(
+        &self,
+        canonical_chat: ChatId,
+        title: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        call.key(CHAT_ID, s(canonical_chat))
+            .update_expression("SET title = :title, updatedAt = :now")
+            .expression_attribute_values(":title", s(title))
+            .expression_attribute_values(":now", s(now))
+            .send()
+            .await
+            .map_err(self.0.fault("UpdateItem of the title of a chat"))?;
+        Ok(())
+    }
+
+    /// The title of a chat, as `setup` saw it (1 read unit); nothing before that.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn title(&self, canonical_chat: ChatId) -> Result<Option<String>, StoreError> {
+        let item = self.item(canonical_chat).await?.unwrap_or_default();
+        let reader = Reader {
+            table: &self.0,
+            item: &item,
+        };
+        Ok(reader.optional_text(TITLE)?.map(str::to_owned))
+    }
+
     /// What was made in a chat, as of now (1 read unit); nothing if it was never set up for claims.
     ///
     /// # Errors
@@ -73,7 +107,7 @@ impl ChatInfos {
             table: &self.0,
             item,
         };
-        if item.contains_key(CANONICAL_ID) {
+        if item.contains_key(CANONICAL_ID) || !item.contains_key(REQUEST_LINK) {
             return Ok(None);
         }
         Ok(Some(ChatInfo {
@@ -131,7 +165,7 @@ impl ChatInfos {
             .await;
         match noted {
             Ok(_) => Ok(()),
-            // A chat that is not claimed has no record.
+            // Of a chat that is not claimed there may be no record.
             Err(error)
                 if error
                     .as_service_error()

@@ -69,7 +69,9 @@ pub use products::{
 };
 pub use quotes::Quotes;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
-pub use relay_map::{AlbumPart, AlbumParts, CopyStanding, PartAdded, RelayCopy, RelayMap};
+pub use relay_map::{
+    AlbumPart, AlbumParts, CopyStanding, PartAdded, PartCount, RelayCopy, RelayMap,
+};
 pub use reminders::{DueReminder, Reminders};
 pub use reservations::{Reservations, Reserved};
 pub use seats::{Binding, SeatWritten, Seats};

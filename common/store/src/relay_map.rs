@@ -40,6 +40,7 @@ const FIRST: &str = "firstMessageId";
 const FIRST_UPDATE: &str = "firstUpdate";
 const LAST_AT: &str = "lastAt";
 const WITHHELD: &str = "withheld";
+const COUNTED_BY: &str = "countedBy";
 const EXPIRES_AT: &str = "expiresAt";
 const THERE: &str = "THERE";
 const GONE: &str = "GONE";
@@ -99,6 +100,17 @@ pub struct AlbumParts {
     pub last_at: Timestamp,
     /// Whether none of it is to be copied.
     pub is_withheld: bool,
+}
+
+/// What is to become of a part of an album that a person sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartCount {
+    /// The album is counted by the update that brought this one.
+    First,
+    /// It was counted by another one.
+    Further,
+    /// None of the album is passed on.
+    Withheld,
 }
 
 /// What became of a part.
@@ -313,6 +325,37 @@ impl RelayMap {
         let item = self.item(&reply_key(chat, name)).await?;
         let message = |item: Item| self.reader(&item).number(COPY_MESSAGE);
         item.map(message).transpose()
+    }
+
+    /// Has an album be counted by the update that brings a part of it, unless another one did that: of parts that come beside one
+    /// another one is the first. Durable on return; done twice it answers the same.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn count_part(
+        &self,
+        chat: ChatId,
+        group: &str,
+        update: i64,
+        now: Timestamp,
+    ) -> Result<PartCount, StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let set = "SET countedBy = if_not_exists(countedBy, :update), expiresAt = :expires";
+        let answer = naming(call, set, person_of(chat))
+            .key(KEY, s(album_key(chat, group)))
+            .expression_attribute_values(":update", n(update))
+            .expression_attribute_values(":expires", n(now.plus(KEPT).seconds()))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(self.0.fault("UpdateItem to count an album"))?;
+        let item = answer.attributes.unwrap_or_default();
+        let reader = self.reader(&item);
+        Ok(match reader.number::<i64>(COUNTED_BY)? {
+            _ if reader.flag(WITHHELD) => PartCount::Withheld,
+            counted_by if counted_by == update => PartCount::First,
+            _ => PartCount::Further,
+        })
     }
 
     /// Adds a part to an album, unless that is copied already. Durable on return; done twice it is as done once.

@@ -27,6 +27,8 @@ use runtime::config::Env;
 
 /// How often a seat is decided anew because it had changed.
 const TRIES: u32 = 5;
+/// How many requests of a full seat are looked up, the oldest.
+const OLDEST_READ: usize = 3;
 
 /// The table of seats.
 #[derive(Clone)]
@@ -153,7 +155,7 @@ impl Seats {
     }
 
     /// As [`Seats::change`], and does what `binding` says by the same transaction: the request is the person's from then on,
-    /// and is kept as long as their seat is.
+    /// and is kept as long as their seat is. A full seat loses what a request with an invite link gave to it that is forgotten by now.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
@@ -167,8 +169,15 @@ impl Seats {
         tasks_of: impl Fn(&SeatChange) -> Vec<Task>,
     ) -> Result<SeatWritten, StoreError> {
         self.repeat(|| async {
-            let seat = self.get(person, chat).await?;
-            let change = match decide(&seat) {
+            let mut seat = self.get(person, chat).await?;
+            let mut decided = decide(&seat);
+            if let (Err(SeatRejection::TooManyEntitlements), Binding::Link(_)) = (&decided, binding)
+                && let Some(id) = forgotten(&seat, invites).await?
+            {
+                seat.entitlements.remove(&id);
+                decided = decide(&seat);
+            }
+            let change = match decided {
                 Ok(change) => change,
                 Err(rejection) => return Ok(Some(SeatWritten::Rejected(rejection))),
             };
@@ -382,6 +391,18 @@ impl Seats {
             Err(self.0.fault(operation)(error))
         }
     }
+}
+
+/// What a request gave for ever whose record is gone, of the oldest ones of a seat: nobody can show, void or claim it any more, and
+/// the request that needs its place gives the same. So whoever buys often is not held up by what they bought long ago.
+async fn forgotten(seat: &Seat, invites: &Invites) -> Result<Option<EntitlementId>, StoreError> {
+    let oldest = seat.requests_for_ever().into_iter().take(OLDEST_READ);
+    for (_, request) in oldest {
+        if invites.get(request).await?.is_none() {
+            return Ok(Some(EntitlementId::of_request(request)));
+        }
+    }
+    Ok(None)
 }
 
 /// What became of a transaction.

@@ -90,7 +90,21 @@ pub enum ChatCall {
         method: &'static str,
         /// Its parameters.
         parameters: Map<String, Value>,
+        /// How many messages it sends, at least 1.
+        sends: u32,
     },
+}
+
+impl ChatCall {
+    /// How many messages it counts for at Telegram.
+    #[must_use]
+    pub fn sends(&self) -> u32 {
+        match self {
+            Self::CopyAll { messages, .. } => u32::try_from(messages.len()).unwrap_or(u32::MAX),
+            Self::Passed { sends, .. } => *sends,
+            _ => 1,
+        }
+    }
 }
 
 /// What came of a call.
@@ -262,7 +276,9 @@ impl ChatCall {
             Self::CloseTopic => ("closeForumTopic", json!({})),
             Self::DeleteTopic => ("deleteForumTopic", json!({})),
             Self::RenameTopic { name } => ("editForumTopic", json!({"name": name})),
-            Self::Passed { method, parameters } => (*method, Value::Object(parameters.clone())),
+            Self::Passed {
+                method, parameters, ..
+            } => (*method, Value::Object(parameters.clone())),
         }
     }
 }

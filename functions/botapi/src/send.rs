@@ -205,7 +205,7 @@ impl ActorCall<'_> {
 
     /// What is about others is on record.
     fn not_own(&self, rule: &MethodRule, refusal: CallRefusal) -> BotApiRefusal {
-        if let CallRefusal::Chat | CallRefusal::Message = refusal {
+        if let CallRefusal::Chat | CallRefusal::Unknown | CallRefusal::Message = refusal {
             info!(actor.name = %self.actor.name, method = rule.name, outcome = "forbidden",
                 "an actor named a chat or a message that is not its own");
         }

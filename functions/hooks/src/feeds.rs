@@ -231,10 +231,10 @@ impl<'a> FeedRun<'a> {
             let Ok(Some(ended)) = ended else {
                 continue;
             };
-            self.take_in(ended, done)?;
+            self.take_in(ended, done);
             // Those that ended beside it are written with it.
             while let Some(ended) = self.calls.next().now_or_never().flatten() {
-                self.take_in(ended, done)?;
+                self.take_in(ended, done);
             }
             if !self.write().await? {
                 return Ok(FeedRunEnd::Lost);
@@ -338,26 +338,37 @@ impl<'a> FeedRun<'a> {
         }
     }
 
-    /// Notes what came of an update. One whose answer can't be seen to ends the run, and is sent again.
-    fn take_in(&mut self, ended: SentUpdate, done: &mut HooksTicked) -> Result<(), StoreError> {
+    /// Notes what came of an update. One whose answer can't be seen to counts as not taken, and is sent again.
+    fn take_in(&mut self, ended: SentUpdate, done: &mut HooksTicked) {
         let SentUpdate {
             seq,
             called: (answer, asked),
             carried_out,
             ms,
         } = ended;
-        carried_out?;
         let now = self.app.clock.now();
         self.under_way.remove(&seq);
         let name = &self.actor.name;
+        let written_at = self.updates.get(&seq).map_or(now, |(at, _)| *at);
+        if let Err(fault) = carried_out {
+            done.failed += 1;
+            let progress = &mut self.actor.progress;
+            let after = progress.refuse((seq, written_at), "its answer was not kept", None, now);
+            let outcome = match after {
+                AfterRefusal::Again(_) => "deferred",
+                AfterRefusal::GivenUp => "parked",
+            };
+            error!(actor.name = %name, feed.seq = %seq, fault = "unavailable", outcome,
+                "the method in the answer of an actor's webhook could not be kept, its update is sent again for a day: {}", chain(&fault));
+            return;
+        }
         if answer.is_success() {
             done.delivered += 1;
             self.actor.progress.take(seq);
             info!(actor.name = %name, feed.seq = %seq, answer = %answer, ms, outcome = "delivered", "an actor took an update");
-            return Ok(());
+            return;
         }
         done.failed += 1;
-        let written_at = self.updates.get(&seq).map_or(now, |(at, _)| *at);
         let progress = &mut self.actor.progress;
         match progress.refuse((seq, written_at), answer, asked, now) {
             AfterRefusal::Again(at) => {
@@ -368,7 +379,6 @@ impl<'a> FeedRun<'a> {
                     "an update is given up that an actor did not take for a day; its getWebhookInfo says why");
             }
         }
-        Ok(())
     }
 
     /// Moves the cursor as far as it may go.

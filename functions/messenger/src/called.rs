@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! read the actor, the people and messages that the call is about      refused: the record says so, and nobody is told
+//!                                                                     nobody knows the person yet: it waits for that
 //! the call              die here: as its class says, it is made again or reported as unknown
 //! note who sent it      die here: the message can't be edited or deleted by the actor
 //! the line in the topic of the person      die here: there is none
@@ -10,12 +11,15 @@
 //!
 //! It is checked when it is about to leave and not when it came: a key that was deleted meanwhile sends nothing more.
 
+use std::time::Duration;
+
 use domain::actor::passing::{PassedCall, pass};
 use domain::actor::scope::{CallRefusal, check_person, check_role, check_sender, scope};
 use domain::actor::{Actor, ActorMark, CallRight, MethodRule, method};
 use domain::message::{Class, Content, Message};
 use domain::texts::html::escape;
 use domain::texts::{Name, Text};
+use domain::time::Timestamp;
 use futures_util::future::try_join_all;
 use runtime::telemetry::chain;
 use serde_json::{Map, Value};
@@ -23,28 +27,48 @@ use store::StoreError;
 use telegram::{Acted, ChatCall};
 use tracing::{info, warn};
 
-use crate::App;
-use crate::shown;
+use crate::{App, shown};
 
-/// The call, if it is still the actor's to make; or else why not.
+/// How long after an update, to which a call is the answer, it is waited for that its person is known.
+const PERSON_WITHIN: Duration = Duration::from_secs(600);
+/// How soon they are looked for again, at first.
+const PERSON_WAIT: Duration = Duration::from_secs(1);
+
+/// What becomes of a call that is not made.
+pub(crate) enum Uncalled {
+    /// It is not the actor's to make, for this reason.
+    Refused(String),
+    /// It may be then.
+    WaitsUntil(Timestamp),
+}
+
+/// The call, if it is still the actor's to make; or else what becomes of it.
 pub(crate) async fn next(
     app: &App,
     message: &Message,
     mark: &ActorMark,
     (name, parameters): (&str, &Map<String, Value>),
-) -> Result<Result<ChatCall, String>, StoreError> {
+) -> Result<Result<ChatCall, Uncalled>, StoreError> {
     let Some((actor, rule)) = caller(app, mark).await?.zip(method(name)) else {
-        return Ok(Err("Unauthorized".to_owned()));
+        return Ok(Err(Uncalled::Refused("Unauthorized".to_owned())));
     };
+    let now = app.clock.now();
+    let age = now.since(message.id.at());
     match check(app, &actor, rule, parameters).await? {
         Ok(call) => Ok(Ok(ChatCall::Passed {
             method: rule.name,
             parameters: call.parameters,
+            sends: call.sends,
         })),
+        // The actor may have read a first message before it was noted that somebody wrote.
+        Err(CallRefusal::Unknown) if age < PERSON_WITHIN => {
+            let wait = (age / 2).max(PERSON_WAIT);
+            Ok(Err(Uncalled::WaitsUntil(now.plus(wait))))
+        }
         Err(refusal) => {
             info!(message.id = %message.id, actor.name = %actor.name, actor.role = actor.role.as_str(), method = rule.name, outcome = "forbidden",
                 "an actor called what is not its own to do, by the answer of its webhook: {}", refusal.description());
-            Ok(Err(refusal.description()))
+            Ok(Err(Uncalled::Refused(refusal.description())))
         }
     }
 }
@@ -79,12 +103,12 @@ async fn check(
     let senders = senders.map(|(chat, message)| app.relay_map.sender(*chat, *message));
     let (people, senders) = (try_join_all(people).await?, try_join_all(senders).await?);
     let mark = actor.mark();
-    let is_own = people
-        .iter()
-        .try_for_each(|known| check_person(actor.role, known.as_ref()))
+    let mut senders = senders.iter();
+    let is_own = senders
+        .try_for_each(|sender| check_sender(&mark, sender.as_ref()))
         .and_then(|()| {
-            let mut senders = senders.iter();
-            senders.try_for_each(|sender| check_sender(&mark, sender.as_ref()))
+            let mut people = people.iter();
+            people.try_for_each(|known| check_person(actor.role, known.as_ref()))
         });
     Ok(is_own.map(|()| call))
 }

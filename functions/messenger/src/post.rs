@@ -21,6 +21,7 @@ use domain::id::ChatId;
 use domain::marked::{MarkedText, TextMark};
 use domain::message::{
     Content, EditedPart, Message, MessageTask, SendFault, TopicOwner, TopicState, TopicStep,
+    is_soon,
 };
 use domain::relay::{JoinedWords, RelayEnd, follow, is_behind};
 use domain::time::Timestamp;
@@ -29,7 +30,8 @@ use store::{CopyStanding, FoundMessage, RelayCopy, StoreError};
 use telegram::{ChatCall, Outgoing};
 use tracing::{info, warn};
 
-use crate::{App, called};
+use crate::App;
+use crate::called::{self, Uncalled};
 
 pub(crate) use refused::{not_made, refused};
 
@@ -270,7 +272,8 @@ async fn plain(
             parameters,
         } => match called::next(app, message, actor, (method, parameters)).await? {
             Ok(call) => call,
-            Err(why) => return Ok(NextStep::Refused(why)),
+            Err(Uncalled::Refused(why)) => return Ok(NextStep::Refused(why)),
+            Err(Uncalled::WaitsUntil(at)) => return Ok(NextStep::WaitUntil(at)),
         },
         Content::CloseTopic => ChatCall::CloseTopic,
         Content::DeleteTopic => ChatCall::DeleteTopic,
@@ -529,6 +532,40 @@ pub(crate) async fn ended(app: &App, message: &Message, end: RelayEnd) -> Result
     };
     app.messages.put(&following, app.clock.now()).await?;
     app.bells.ring(following.bot).await;
+    Ok(())
+}
+
+/// A message is tried again at `at`. Where several people write, others go on meanwhile, so whose words it is is said above it once
+/// more.
+pub(crate) async fn put_off(app: &App, message: &Message, at: Timestamp) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let is_shared = match &message.content {
+        Content::InTopic { owner, post, .. } => {
+            *owner == TopicOwner::Newcomers && !matches!(**post, Content::About { .. })
+        }
+        _ => false,
+    };
+    let Some(head) = message.id.beside("0head") else {
+        return Ok(());
+    };
+    if !is_shared || is_soon(at, now) {
+        return Ok(());
+    }
+    let head = match app.messages.get(message.chat, &head).await {
+        Ok(Some(record)) => record.message,
+        Ok(None) | Err(StoreError::Malformed { .. }) => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    let Some(id) = head.id.beside(&format!("0head{}", at.ms())) else {
+        return Ok(());
+    };
+    let not_before = Some(at);
+    let again = Message {
+        id,
+        not_before,
+        ..head
+    };
+    app.messages.put(&again, now).await?;
     Ok(())
 }
 

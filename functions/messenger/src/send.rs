@@ -196,7 +196,11 @@ async fn call(
             return Ok(SendEnd::Over);
         }
     };
-    let mut chat = sending.shared.lock().current_id(task.chat);
+    let mut chat = {
+        let mut shared = sending.shared.lock();
+        shared.take_more(task.chat, next.call.sends().saturating_sub(1));
+        shared.current_id(task.chat)
+    };
     let mut moves = 0;
     let failure = loop {
         let answer = sending.telegram.act(chat, next.thread, &next.call).await;
@@ -254,7 +258,8 @@ async fn gone(
 ) -> Result<SendEnd, StoreError> {
     let attempts = task.attempts.saturating_add(1);
     if attempts < TOPICS_GONE_MAX {
-        return defer(sending, task, sending.app.clock.now(), attempts, failure).await;
+        let now = sending.app.clock.now();
+        return defer(sending, task, message, (now, attempts), failure).await;
     }
     let end = RelayEnd::Failed(failure.send_fault());
     post::ended(sending.app, message, end).await?;
@@ -295,7 +300,7 @@ async fn wait(
     at: Timestamp,
 ) -> Result<SendEnd, StoreError> {
     put_back(sending, task).await?;
-    let words = "waits for a topic, or for the parts of an album";
+    let words = "waits for a topic, for the parts of an album, or for word of a person";
     let messages = &sending.app.messages;
     messages.defer(task, at, task.attempts, words).await?;
     Ok(SendEnd::Deferred(at, task.attempts))
@@ -347,7 +352,7 @@ async fn failed(
             if !is_of_actor && let Some(due) = charge(sending, task, now) {
                 warn!(bot.id = %task.bot, fault = fault.as_str(), "the messages of a bot fail one after another, they are sent slowly: {}", chain(failure));
                 if fault == SendFault::Retry || task.class.is_sent_again() {
-                    return defer(sending, task, due, task.attempts, failure).await;
+                    return defer(sending, task, message, (due, task.attempts), failure).await;
                 }
             }
         }
@@ -376,7 +381,7 @@ async fn failed(
             warn!(message.id = %task.message, message.class = task.class.as_str(), chat.id = %task.chat, bot.id = %task.bot, fault = fault.as_str(), outcome = "deferred",
                 delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "a message is not sent yet: {}", chain(failure));
             let attempts = task.attempts.saturating_add(1);
-            defer(sending, task, now.plus(wait), attempts, failure).await
+            defer(sending, task, message, (now.plus(wait), attempts), failure).await
         }
         Verdict::Over(ending) => {
             // What an actor called is no person's to mend.
@@ -429,15 +434,16 @@ fn charge(sending: &Sending<'_>, task: &MessageTask, now: Timestamp) -> Option<T
     Some(shared.limiter.circuit.due_after_probe())
 }
 
-/// Has a message wait until `at`.
+/// Has a message wait until `at`, after so many tries.
 async fn defer(
     sending: &Sending<'_>,
     task: &MessageTask,
-    at: Timestamp,
-    attempts: u32,
+    message: &Message,
+    (at, attempts): (Timestamp, u32),
     failure: &TelegramError,
 ) -> Result<SendEnd, StoreError> {
     put_back(sending, task).await?;
+    post::put_off(sending.app, message, at).await?;
     let sentence = chain(failure);
     let messages = &sending.app.messages;
     messages.defer(task, at, attempts, &sentence).await?;

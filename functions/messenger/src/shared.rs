@@ -90,6 +90,12 @@ impl RunState {
         (slot, pacing)
     }
 
+    /// Takes so many slots more, for a call at a slot that sends more than one message: what follows it waits for them.
+    pub(crate) fn take_more(&mut self, chat: ChatId, slots: u32) {
+        self.limiter.take_more(slots);
+        self.pace.take_more(chat, slots);
+    }
+
     /// Whether a message to this chat may leave: the lease is ours, and no wait forbids it.
     pub(crate) fn may_leave(&self, chat: ChatId, now: Timestamp, monotonic: Instant) -> bool {
         !self.is_broken

@@ -1,9 +1,10 @@
 //! What claim links and the relay need: the name of the front bot, which is the first of `TELEGRAM_BOT_TOKEN`, and in each claimed chat a
-//! link by which people ask to be let in. Functions without a token read them from the tables `Bots` and `Chats`.
+//! link by which people ask to be let in; and the titles of the other chats. Functions without a token read them from the tables `Bots` and `Chats`.
 
 use domain::fault::Fault;
 use domain::id::ChatId;
 use domain::purchase::Chats;
+use futures_util::future::try_join_all;
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
@@ -33,6 +34,8 @@ pub struct ClaimSetup {
     chats: ChatInfos,
     /// The claimed chats: the id of each, and the one by which its payments are known.
     claimed: Vec<(ChatId, ChatId)>,
+    /// The others.
+    by_invite_link: Vec<(ChatId, ChatId)>,
     /// Whether the front bot talks with people.
     talks: bool,
     clock: Clock,
@@ -48,14 +51,15 @@ impl ClaimSetup {
         settings::join_request_hold(env);
         settings::telegram_link_base(env);
         settings::public_url(env);
-        let claimed = chats
+        let (claimed, by_invite_link) = chats
             .all()
-            .filter(|(_, canonical_id)| deliveries.is_claimed(*canonical_id));
+            .partition(|(_, canonical_id)| deliveries.is_claimed(*canonical_id));
         let aws = aws::Shared::from_env(env);
         Self {
             bots: BotInfos::from_env(aws.dynamodb(), env),
             chats: ChatInfos::from_env(aws.dynamodb(), env),
-            claimed: claimed.collect(),
+            claimed,
+            by_invite_link,
             talks: settings::talks(env, chats),
             clock: clock.clone(),
         }
@@ -88,9 +92,31 @@ impl ClaimSetup {
                 made => made?,
             }
         }
+        let chats = self.by_invite_link.iter();
+        try_join_all(chats.map(|(chat, canonical)| self.note_title(bots, *chat, *canonical)))
+            .await?;
         // Last: from here on claim links are sold.
         self.bots.put_front(&front, self.clock.now()).await?;
         Ok(front)
+    }
+
+    /// By the first bot that sees the chat. If none does, people are told of their links without its title.
+    async fn note_title(
+        &self,
+        bots: &[Bot],
+        chat: ChatId,
+        canonical_chat: ChatId,
+    ) -> Result<(), NotReady> {
+        for bot in bots {
+            if let Ok(found) = bot.telegram.chat(chat).await {
+                let now = self.clock.now();
+                return Ok(self
+                    .chats
+                    .note_title(canonical_chat, &found.title, now)
+                    .await?);
+            }
+        }
+        Ok(())
     }
 
     /// By the first bot that can. A link of a bot that is not one of ours any more is made anew, since its join requests

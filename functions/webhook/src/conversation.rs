@@ -33,6 +33,14 @@ pub(crate) struct Sight<'a> {
     pub(crate) cause: Cause,
 }
 
+/// The request whose invite link lets a person into a chat.
+pub(crate) struct OfChat {
+    /// The title of the chat, if it is known.
+    pub(crate) title: Option<String>,
+    /// The request.
+    pub(crate) invite: Invite,
+}
+
 /// The talk with a person.
 pub(crate) struct Conversation<'a> {
     pub(crate) app: &'a App,
@@ -184,16 +192,16 @@ impl<'a> Conversation<'a> {
 
     /// The title of a chat, or its id before `setup` has seen it.
     pub(crate) async fn title(&self, canonical: ChatId) -> Result<String, Failure> {
-        let info = self.app.chat_infos.get(canonical).await?;
-        Ok(info.map_or_else(|| canonical.to_string(), |info| info.title))
+        let title = self.app.chat_infos.title(canonical).await?;
+        Ok(title.unwrap_or_else(|| canonical.to_string()))
     }
 
-    /// The claimed chats that a person may be in now, with their seats, and the requests that let them into others, by
-    /// invite links.
+    /// The claimed chats that a person may be in now, with their seats, and the request that lets them into each other one, by
+    /// its invite link.
     async fn seats_of(
         &self,
         person: TelegramUserId,
-    ) -> Result<(Vec<(ChatInfo, Seat)>, Vec<Invite>), Failure> {
+    ) -> Result<(Vec<(ChatInfo, Seat)>, Vec<OfChat>), Failure> {
         let now = self.app.clock.now();
         let mut seats = self.app.seats.of(person).await?;
         seats.retain(|seat| seat.is_admitted(now));
@@ -213,14 +221,22 @@ impl<'a> Conversation<'a> {
         &self,
         person: TelegramUserId,
         seats: &[(ChatInfo, Seat)],
-        links: Vec<Invite>,
+        links: Vec<OfChat>,
         language: Language,
     ) -> Result<Option<(String, Vec<Vec<Button>>)>, Failure> {
         let (list, mut buttons) = ways_in(seats, self.app.clock.now(), language);
         let mut parts: Vec<String> = (!seats.is_empty()).then_some(list).into_iter().collect();
-        for invite in links {
-            let shown = self.shown(person, invite, language).await?;
-            parts.push(shown.html);
+        for OfChat { title, invite } in links {
+            let mut shown = self.shown(person, invite, language).await?;
+            if let Some(title) = &title {
+                let chat = LabelName(title);
+                parts.push(format!("<b>{}</b>\n{}", Name(title), shown.html));
+                if let Some(button) = &mut shown.button {
+                    button.text = Label::OpenChat { chat }.plain(language);
+                }
+            } else {
+                parts.push(shown.html);
+            }
             buttons.extend(shown.button.map(|button| vec![button]));
         }
         let html = cut(&parts.join("\n\n"), MESSAGE_UNITS);

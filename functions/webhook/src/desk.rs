@@ -259,7 +259,9 @@ async fn reported(app: &App, cause: RelayCause, message: &DeskMessage) -> Result
                 TopicReport::Closed => app.topics.close(owner, (cause.desk, thread)).await?,
                 _ => {
                     let topic = (cause.desk, thread);
-                    app.topics.open(owner, topic, None, cause.at).await?;
+                    if app.topics.open(owner, topic, None, cause.at).await? {
+                        relay::opened(app, cause, owner).await?;
+                    }
                 }
             }
             Ok(())

@@ -10,23 +10,28 @@
 //!
 //! A link that is still to be made is told by the function that hands it out.
 
+use std::cmp::Reverse;
+
 use domain::action::{Change, Rejection as ActionRejection};
 use domain::claiming::LinkWay;
 use domain::history::{Action, HOLDER};
-use domain::id::TelegramUserId;
+use domain::id::{RequestId, TelegramUserId};
 use domain::invite::Invite;
 use domain::member::Seat;
 use domain::message::{Button, Class};
 use domain::texts::{Language, Text};
+use domain::time::Timestamp;
 use runtime::response::Rejection;
 use store::ToldLink;
 use tracing::{info, warn};
 
 use crate::Failure;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, OfChat};
 
-/// The most requests of a person whose links are shown at once.
-const LINKS_SHOWN: usize = 8;
+/// The most chats whose links are shown at once, the ones of the newest requests.
+const CHATS_SHOWN: usize = 8;
+/// How many requests of a chat are looked at, the newest.
+const REQUESTS_READ: usize = 3;
 
 /// What a person is shown of one request.
 pub(crate) struct ShownLink {
@@ -63,28 +68,52 @@ impl Conversation<'_> {
         self.say(Class::Transactional, shown.html, buttons).await
     }
 
-    /// The requests that give these seats by an invite link.
-    pub(crate) async fn by_link(&self, seats: &[Seat]) -> Result<Vec<Invite>, Failure> {
-        let mut invites = Vec::new();
+    /// Of the seats in chats with invite links, in the order of the newest request: the request that lets their person in.
+    pub(crate) async fn by_link(&self, seats: &[Seat]) -> Result<Vec<OfChat>, Failure> {
+        let app = self.app;
+        let mut newest: Vec<(Timestamp, &Seat, Vec<RequestId>)> = Vec::new();
         for seat in seats {
-            if self.app.deliveries.is_claimed(seat.chat) {
+            if app.deliveries.is_claimed(seat.chat) {
                 continue;
             }
-            let live = seat.entitlements.iter();
-            let live = live.filter(|(_, entitlement)| entitlement.cut_at.is_none());
-            for id in live.filter_map(|(id, _)| id.request()) {
-                if invites.len() == LINKS_SHOWN {
-                    return Ok(invites);
-                }
-                let invite = self.app.invites.get(id).await?;
-                invites.extend(invite.filter(|invite| {
-                    invite.has_invite_link()
-                        && invite.bound_to == Some(seat.person)
-                        && invite.voided_at.is_none()
-                }));
+            let requests = seat.requests_for_ever();
+            if let Some((start, _)) = requests.last() {
+                let ids = requests.iter().rev().map(|(_, id)| *id);
+                newest.push((*start, seat, ids.take(REQUESTS_READ).collect()));
             }
         }
-        Ok(invites)
+        newest.sort_by_key(|(start, ..)| Reverse(*start));
+        let mut links = Vec::new();
+        for (_, seat, ids) in newest.into_iter().take(CHATS_SHOWN) {
+            if let Some(invite) = self.newest_way(seat, &ids).await? {
+                let title = app.chat_infos.title(seat.chat).await?;
+                links.push(OfChat { title, invite });
+            }
+        }
+        Ok(links)
+    }
+
+    /// The first of these requests of a seat that lets its person in or will; without one, the first that is there.
+    async fn newest_way(&self, seat: &Seat, ids: &[RequestId]) -> Result<Option<Invite>, Failure> {
+        let now = self.app.clock.now();
+        let mut first = None;
+        for id in ids {
+            let invite = self.app.invites.get(*id).await?.filter(|invite| {
+                invite.has_invite_link()
+                    && invite.bound_to == Some(seat.person)
+                    && invite.voided_at.is_none()
+            });
+            let Some(invite) = invite else {
+                continue;
+            };
+            match invite.link_way(seat.person, now) {
+                LinkWay::Failed | LinkWay::Used => first = first.or(Some(invite)),
+                LinkWay::Ready | LinkWay::Follows | LinkWay::Spent | LinkWay::Inside => {
+                    return Ok(Some(invite));
+                }
+            }
+        }
+        Ok(first)
     }
 
     /// What `person`, who has claimed a request, is shown of its link; one that lets them in no more is replaced.
@@ -102,6 +131,7 @@ impl Conversation<'_> {
                 });
             }
             LinkWay::Ready | LinkWay::Follows => Text::LinkFollows,
+            LinkWay::Failed => Text::LinkFailed,
             LinkWay::Spent => {
                 self.replace(person, invite).await?;
                 Text::LinkFollows

@@ -13,6 +13,7 @@
 //! The topic itself is made by the dispatcher of messages, when the first of them is to be said there.
 
 mod backlog;
+mod silence;
 
 use std::time::Duration;
 
@@ -21,12 +22,13 @@ use domain::marked::{MarkedText, TextMark};
 use domain::message::{Class, Content, EditedPart, Message, MessageId, TopicOwner};
 use domain::person::{Counted, Intake};
 use domain::relay::{PrivateEdit, WrittenMessage, begins_conversation, person_of};
-use domain::reminder::{Reminder, silent_at};
 use domain::texts::{AccessLine, Date, Language, Name, Text, access};
 use domain::time::Timestamp;
 use domain::update::Sender;
 use store::{AlbumPart, AlbumParts, FrontBot, PartAdded, TopicRecord};
 use tracing::info;
+
+pub(crate) use silence::opened;
 
 use crate::conversation::{Conversation, Sight};
 use crate::say::Cause;
@@ -156,12 +158,26 @@ pub(crate) async fn wrote(
     if record.is_blocked {
         return Ok(UpdateOutcome::Ignored);
     }
+    let to = Passage {
+        cause,
+        chat: cause.desk,
+        from: author.chat(),
+        language: author.language,
+    };
+    // What is answered in private waits for no operator.
+    let counts = counts && is_shown(to, written);
     if counts && let Some(mark) = backlog::waits_for(app, cause, author).await? {
         info!(
             outcome = "too_many",
             "more of what a person wrote waits than may"
         );
         backlog::refuse(app, cause, author, (written.message, &mark)).await?;
+        if let Some(group) = &written.album {
+            let now = app.clock.now();
+            app.relay_map
+                .withhold_album(author.chat(), group, now)
+                .await?;
+        }
         return Ok(UpdateOutcome::Handled);
     }
     let owner = owner(app, cause, author, &mut record).await?;
@@ -183,12 +199,6 @@ pub(crate) async fn wrote(
         let content = post(Content::Pinned { html });
         messages.push(cause.message("0card", cause.desk, content));
     }
-    let to = Passage {
-        cause,
-        chat: cause.desk,
-        from: author.chat(),
-        language: author.language,
-    };
     let copy = passed_on(app, to, written, post).await?;
     // Of an album the first part alone has its message.
     let is_shown = copy.chat == cause.desk && copy.id.is_beside(&cause.id("0head"));
@@ -213,7 +223,7 @@ pub(crate) async fn wrote(
         messages.push(arrived(app, cause, author));
     }
     put(app, cause, &messages).await?;
-    let reminder_at = remind(app, cause, owner, &record).await?;
+    let reminder_at = silence::remind(app, cause, owner, &record).await?;
     let begun_by = begins.then_some(cause.update);
     app.topics
         .note_word(own, cause.at, begun_by, reminder_at)
@@ -265,27 +275,10 @@ pub(crate) async fn note(
     messages.push(cause.message("1", cause.desk, post(told)));
     put(app, cause, &messages).await?;
     // A topic in which nobody ever says a word is closed as well.
-    if let Some(at) = remind(app, cause, owner, &record).await? {
+    if let Some(at) = silence::remind(app, cause, owner, &record).await? {
         app.topics.note_reminder(own, at).await?;
     }
     Ok(())
-}
-
-/// Has it looked whether the topic is silent, unless that is to be looked at; answers when.
-async fn remind(
-    app: &App,
-    cause: RelayCause,
-    owner: TopicOwner,
-    record: &TopicRecord,
-) -> Result<Option<Timestamp>, Failure> {
-    let (TopicOwner::Person(person), None) = (owner, record.reminder_at) else {
-        return Ok(None);
-    };
-    let at = silent_at(cause.at);
-    app.reminders
-        .put(cause.bot, at, Reminder::Silence(person))
-        .await?;
-    Ok(Some(at))
 }
 
 async fn pass_on_edit(
@@ -422,6 +415,12 @@ pub(crate) async fn passed_on(
     })
 }
 
+/// Whether anything of a message stands on the other side: see [`passed_on`].
+fn is_shown(to: Passage, written: &WrittenMessage) -> bool {
+    let is_of_album = written.album.is_some() && !written.holds_token;
+    is_of_album || copy(to, written).is_some()
+}
+
 /// The copy of a message; nothing if operators could read a claim link or token there. What a person wrote is said in the words
 /// that were seen: while it waits they may edit it, and a copy would show what it says by then.
 fn copy(to: Passage, written: &WrittenMessage) -> Option<Content> {
@@ -523,8 +522,8 @@ async fn card(app: &App, author: RelayAuthor, name: &str) -> Result<String, Fail
     seats.retain(|seat| seat.is_admitted(now));
     let mut titles = Vec::new();
     for seat in &seats {
-        let info = app.chat_infos.get(seat.chat).await?;
-        let title = info.map_or_else(|| seat.chat.to_string(), |info| info.title);
+        let title = app.chat_infos.title(seat.chat).await?;
+        let title = title.unwrap_or_else(|| seat.chat.to_string());
         titles.push((title, seat.standing(now).until));
     }
     let lines: Vec<AccessLine<'_>> = titles

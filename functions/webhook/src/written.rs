@@ -7,11 +7,12 @@ use domain::message::{Button, ButtonAction, Class};
 use domain::person::{Counted, Intake};
 use domain::texts::{Label, Text};
 use domain::update::{GroupMessage, PrivateMessage};
-use store::FrontBot;
+use store::{FrontBot, PartCount};
 
 use crate::conversation::{Conversation, Sight};
 use crate::relay::{self, RelayAuthor};
 use crate::say::{Cause, say_missed};
+use crate::unheard::is_unheard;
 use crate::{App, Failure, Met, UpdateOutcome, commands};
 
 /// Handles what a person wrote in private.
@@ -30,8 +31,11 @@ pub(crate) async fn private(
         (Some(payload), _) if app.claim_keys.open(payload).is_some() => None,
         (Some(_), _) => Some(Counted::Command),
         (None, Some(command)) => commands::counted(command),
-        (None, None) if is_further_part(app, message).await? => None,
-        (None, None) => Some(Counted::Message),
+        (None, None) => match part_of_album(app, message, update).await? {
+            Some(PartCount::Withheld) => return Ok(UpdateOutcome::Ignored),
+            Some(PartCount::Further) => None,
+            Some(PartCount::First) | None => Some(Counted::Message),
+        },
     };
     let seen = Sight {
         sender: &message.from,
@@ -40,6 +44,9 @@ pub(crate) async fn private(
         cause: Cause::private(front, &message.from, update, message.at),
     };
     let Some((conversation, intake)) = Conversation::begin(app, seen).await? else {
+        if counted == Some(Counted::Message) {
+            withhold(app, message).await?;
+        }
         return Ok(UpdateOutcome::Ignored);
     };
     match (payload, written) {
@@ -72,6 +79,7 @@ pub(crate) async fn private(
         (None, None) => {
             let text = Text::TooManyMessages.html(conversation.language);
             conversation.say(Class::Reply, text, Vec::new()).await?;
+            withhold(app, message).await?;
         }
     }
     if let Some(WrittenCommand::Known {
@@ -84,14 +92,37 @@ pub(crate) async fn private(
     Ok(UpdateOutcome::Handled)
 }
 
-/// Whether a message is a part of an album of which another one was taken: the album is counted once.
-async fn is_further_part(app: &App, message: &PrivateMessage) -> Result<bool, Failure> {
-    let Some(group) = &message.written.album else {
-        return Ok(false);
+/// What becomes of a part of an album that is to be passed on; nothing of any other message. The album is counted once.
+async fn part_of_album(
+    app: &App,
+    message: &PrivateMessage,
+    update: i64,
+) -> Result<Option<PartCount>, Failure> {
+    let Some(group) = album_of(app, message).await? else {
+        return Ok(None);
     };
-    let chat = ChatId(message.from.person.0);
-    let album = app.relay_map.album_of(chat, group).await?;
-    Ok(album.is_some_and(|album| album.first != message.message_id))
+    let (chat, now) = (ChatId(message.from.person.0), app.clock.now());
+    let counted = app.relay_map.count_part(chat, group, update, now).await?;
+    Ok(Some(counted))
+}
+
+/// An album of which one part is not taken is not passed on without it.
+async fn withhold(app: &App, message: &PrivateMessage) -> Result<(), Failure> {
+    if let Some(group) = album_of(app, message).await? {
+        let (chat, now) = (ChatId(message.from.person.0), app.clock.now());
+        app.relay_map.withhold_album(chat, group, now).await?;
+    }
+    Ok(())
+}
+
+/// The album of a message that operators may see. Nothing is noted of whom the bot does not hear.
+async fn album_of<'a>(app: &App, message: &'a PrivateMessage) -> Result<Option<&'a str>, Failure> {
+    let album = message.written.album.as_deref();
+    let Some(group) = album.filter(|_| app.operator_chat.is_some()) else {
+        return Ok(None);
+    };
+    let is_heard = !is_unheard(app, message.from.person, message.at).await?;
+    Ok(is_heard.then_some(group))
 }
 
 /// Handles a command that a person wrote in a group: the answer is a button to the private chat.

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode};
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::any_port;
 
@@ -18,6 +19,8 @@ pub enum Reply {
     Answer(u16, Vec<(&'static str, String)>, usize),
     /// 200, and a body of this content type.
     Says(&'static str, String),
+    /// 204, once somebody says so.
+    Held(Arc<Notify>),
     /// Nothing, ever.
     Hang,
 }
@@ -162,6 +165,12 @@ async fn receive(
         }
     };
     match reply.unwrap_or(Reply::status(204)) {
+        Reply::Held(gate) => {
+            gate.notified().await;
+            let mut answer = Response::new(axum::body::Body::empty());
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+            answer
+        }
         Reply::Hang => std::future::pending().await,
         Reply::Says(kind, body) => {
             let mut answer = Response::new(axum::body::Body::from(body));

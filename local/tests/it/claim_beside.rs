@@ -1,6 +1,8 @@
 //! Claim links beside invite links: in a chat that is not claimed, the first person who claims a payment is told its invite link in
 //! private, once it is there.
 
+mod often;
+
 use std::time::Duration;
 
 use local::harness::{JOINED, LINK_CREATED, MINUTE, Receiver, TestStack};

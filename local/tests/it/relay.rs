@@ -1,5 +1,6 @@
 //! The relay: what people write reaches the operators, in one topic each, and the other way round.
 
+mod albums;
 mod another_chat;
 mod edits;
 mod faults;

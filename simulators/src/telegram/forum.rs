@@ -174,6 +174,17 @@ impl Telegram {
         })
     }
 
+    /// The owner opens a topic again. False if it is gone or open.
+    pub fn reopens_topic(&self, chat_id: i64, thread_id: i64) -> bool {
+        let owner = User::new(OWNER_ID).named("Owner");
+        self.shared.change(|state, now_ms| {
+            let world = &mut state.world;
+            world
+                .set_topic_closed(chat_id, thread_id, owner, false, now_ms)
+                .is_ok()
+        })
+    }
+
     /// The owner deletes a topic with its messages; no update tells. False if it is gone.
     pub fn deletes_topic(&self, chat_id: i64, thread_id: i64) -> bool {
         self.shared

@@ -19,6 +19,9 @@ const REFUSED: [&str; 4] = [
 ];
 /// Parameters that are read here; as text they are JSON.
 const STRUCTURED: [&str; 3] = ["reply_markup", "reply_parameters", "rich_message"];
+/// How many levels of lists and objects a parameter has at most: what is stored of a call must be read again, and there it stands
+/// within others.
+const LEVELS_MAX: usize = 64;
 /// The most messages that a call names (Bot API, `deleteMessages`).
 const MESSAGES_MAX: usize = 100;
 
@@ -33,6 +36,8 @@ pub enum PassRefusal {
     ReplyElsewhere,
     /// A parameter can't be read.
     Malformed(&'static str),
+    /// A parameter has more levels than anything that Telegram reads.
+    TooDeep(&'static str),
     /// A chat is not named by its numeric id.
     ChatId,
     /// No chat is named.
@@ -47,7 +52,11 @@ impl PassRefusal {
     pub const fn code(self) -> u16 {
         match self {
             Self::Parameter(_) | Self::OwnButton | Self::ReplyElsewhere => 403,
-            Self::Malformed(_) | Self::ChatId | Self::NoChat | Self::MessageIds => 400,
+            Self::Malformed(_)
+            | Self::TooDeep(_)
+            | Self::ChatId
+            | Self::NoChat
+            | Self::MessageIds => 400,
         }
     }
 
@@ -59,6 +68,9 @@ impl PassRefusal {
             Self::OwnButton => "Forbidden: callback_data may not begin with ~".to_owned(),
             Self::ReplyElsewhere => "Forbidden: actors may reply in the same chat only".to_owned(),
             Self::Malformed(name) => format!("Bad Request: can't parse {name}"),
+            Self::TooDeep(name) => {
+                format!("Bad Request: {name} has more than {LEVELS_MAX} levels within one another")
+            }
             Self::ChatId => "Bad Request: chats must be named by their numeric ids".to_owned(),
             Self::NoChat => "Bad Request: chat_id is empty".to_owned(),
             Self::MessageIds => "Bad Request: message identifier is not specified".to_owned(),
@@ -121,6 +133,12 @@ pub fn pass(rule: &MethodRule, given: Map<String, Value>) -> Result<PassedCall, 
                     true => structured(name, value)?,
                     false => Some(value.clone()),
                 };
+                if value
+                    .as_ref()
+                    .is_some_and(|value| is_deeper(value, LEVELS_MAX))
+                {
+                    return Err(PassRefusal::TooDeep(name));
+                }
                 parameters.extend(value.map(|value| ((*name).to_owned(), value)));
             }
         }
@@ -209,6 +227,16 @@ fn structured(name: &'static str, value: &Value) -> Result<Option<Value>, PassRe
         Value::Null => Ok(None),
         Value::Object(_) => Ok(Some(value)),
         _ => Err(PassRefusal::Malformed(name)),
+    }
+}
+
+/// Whether a value has more levels of lists and objects than so many.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let is_deeper_within = |value: &Value| is_deeper(value, levels - 1);
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(is_deeper_within),
+        Value::Object(fields) => levels == 0 || fields.values().any(is_deeper_within),
+        _ => false,
     }
 }
 
@@ -321,6 +349,34 @@ mod tests {
         let given = json!({"chat_id": 7, "text": "x", "reply_markup": twice});
         let call = passed("sendMessage", given).unwrap();
         assert!(!call.parameters["reply_markup"].to_string().contains('~'));
+    }
+
+    #[test]
+    fn what_has_too_many_levels_is_refused_as_text_and_as_json() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        // The keyboard itself is one level.
+        for (levels, is_taken) in [(10, true), (63, true), (64, false), (100, false)] {
+            let text = format!(r#"{{"keyboard": {}}}"#, nested(levels));
+            let parsed: Value = serde_json::from_str(&text).unwrap();
+            for markup in [json!(text), parsed] {
+                let given = json!({"chat_id": 7, "text": "x", "reply_markup": markup});
+                let refusal = passed("sendMessage", given).err();
+                let expected = (!is_taken).then_some(PassRefusal::TooDeep("reply_markup"));
+                assert_eq!(refusal, expected, "{levels}");
+            }
+        }
+        // What no parser reads is no text of a keyboard.
+        let given = json!({"chat_id": 7, "text": "x", "reply_markup": nested(5000)});
+        let refusal = passed("sendMessage", given).unwrap_err();
+        assert_eq!(refusal, PassRefusal::Malformed("reply_markup"));
+        assert_eq!(refusal.code(), 400);
+        let refusal = PassRefusal::TooDeep("media");
+        assert_eq!(refusal.code(), 400);
+        assert!(
+            refusal
+                .description()
+                .contains("media has more than 64 levels")
+        );
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum CallRefusal {
     Pass(PassRefusal),
     /// It is about a chat that is not its own.
     Chat,
+    /// It is about a person of whom nothing is known: they never wrote to the bot, or did so a moment ago.
+    Unknown,
     /// It copies, and its role reads nothing.
     Copies,
     /// It is about a message that it did not send.
@@ -41,7 +43,12 @@ impl CallRefusal {
     pub const fn code(&self) -> u16 {
         match self {
             Self::Pass(refusal) => refusal.code(),
-            Self::Role(..) | Self::Chat | Self::Copies | Self::Message | Self::OptedOut => 403,
+            Self::Role(..)
+            | Self::Chat
+            | Self::Unknown
+            | Self::Copies
+            | Self::Message
+            | Self::OptedOut => 403,
         }
     }
 
@@ -54,7 +61,7 @@ impl CallRefusal {
                 return format!("Forbidden: the role {role} may not call {method}");
             }
             Self::Pass(refusal) => return refusal.description(),
-            Self::Chat => {
+            Self::Chat | Self::Unknown => {
                 "Forbidden: this key may write to people who wrote to the bot, and to its own chats"
             }
             Self::Copies => "Forbidden: this key reads no messages, and copies none",
@@ -135,10 +142,10 @@ fn person(actor: &Actor, chat: ChatId) -> Result<Option<TelegramUserId>, CallRef
 /// Whether an actor of `role` may write to this person, of whom this is known.
 ///
 /// # Errors
-/// [`CallRefusal::Chat`] or [`CallRefusal::OptedOut`].
+/// [`CallRefusal::Unknown`] or [`CallRefusal::OptedOut`].
 pub fn check_person(role: ActorRole, known: Option<&Person>) -> Result<(), CallRefusal> {
     match known {
-        None => Err(CallRefusal::Chat),
+        None => Err(CallRefusal::Unknown),
         // What an aggregator sends is marketing.
         Some(person) if person.opted_out && role == ActorRole::Aggregator => {
             Err(CallRefusal::OptedOut)
@@ -276,7 +283,7 @@ mod tests {
             last_seen_at: NOW,
         };
         for role in ActorRole::ALL {
-            assert_eq!(check_person(role, None), Err(CallRefusal::Chat));
+            assert_eq!(check_person(role, None), Err(CallRefusal::Unknown));
             assert_eq!(check_person(role, Some(&ann)), Ok(()));
         }
         ann.opted_out = true;
@@ -308,6 +315,7 @@ mod tests {
                 "the role operator may not call getChat",
             ),
             (CallRefusal::Chat, 403, "own chats"),
+            (CallRefusal::Unknown, 403, "wrote to the bot"),
             (CallRefusal::Copies, 403, "copies none"),
             (CallRefusal::Message, 403, "not sent with this key"),
             (CallRefusal::OptedOut, 403, "no marketing"),

@@ -192,6 +192,15 @@ pub struct MessageTask {
     pub trace: Option<String>,
 }
 
+/// Others who share a topic with a message wait for it so long at most.
+const SHARED_WAIT: Duration = Duration::from_secs(5);
+
+/// Whether others who share a topic with a message that is tried again at `at` wait for it at `now`.
+#[must_use]
+pub fn is_soon(at: Timestamp, now: Timestamp) -> bool {
+    at <= now.plus(SHARED_WAIT)
+}
+
 impl MessageTask {
     /// The task of a message that nothing has happened to yet.
     #[must_use]
@@ -230,6 +239,12 @@ impl MessageTask {
     #[must_use]
     pub fn turn_of(&self) -> Option<TopicOwner> {
         self.author.map(TopicOwner::Person).or(self.owner)
+    }
+
+    /// Whether it is tried again so soon that others who share its topic wait for it.
+    #[must_use]
+    pub fn waits_shortly(&self, now: Timestamp) -> bool {
+        self.retry_at.is_some_and(|at| at > now && is_soon(at, now))
     }
 
     /// Whether its time is over at `now`.

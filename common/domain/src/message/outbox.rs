@@ -23,6 +23,10 @@ use super::lane::is_group;
 use super::turns::{LastTurns, Turns};
 use super::{ChatPace, Class, MessageKey, MessageLane, MessageTask, TopicOwner};
 
+/// So many tasks of a group are read before it is told whose turn it is, since each may be of somebody else, or more urgent. Those
+/// beyond have no turn yet, unless none of these may leave.
+const GROUP_READ_MAX: usize = 400;
+
 /// A part of a lane, in order.
 #[derive(Debug, Default)]
 pub struct OutboxPage {
@@ -123,11 +127,10 @@ impl Outbox {
     /// Whose turns the next run must know.
     #[must_use]
     pub fn turns(&self) -> LastTurns {
-        self.turns.places(|chat, class| {
-            let tasks = self.lanes.values().flat_map(|buffer| &buffer.tasks);
-            let mut here = tasks.filter(|task| task.chat == chat && task.class == class);
-            here.next().is_some()
-        })
+        let tasks = self.lanes.values().flat_map(|buffer| &buffer.tasks);
+        let of_groups = tasks.filter(|task| is_group(task.chat));
+        self.turns
+            .last(&of_groups.map(|task| (task.chat, task.class)).collect())
     }
 
     /// It is over, or put off.
@@ -166,6 +169,7 @@ impl Outbox {
             return Step::Drop(Box::new(task));
         }
         let mut wait: Option<Timestamp> = None;
+        let mut beyond = None;
         for class in Class::ALL {
             let mut oldest: Option<(&str, MessageLane, usize)> = None;
             for (lane, buffer) in self.lanes.iter().filter(|(lane, _)| lane.may_hold(class)) {
@@ -189,6 +193,9 @@ impl Outbox {
                     match pace.free_at(*chat, now) {
                         at if at > now => wait = Some(wait.map_or(at, |known| known.min(at))),
                         _ if self.under_way.contains_key(chat) => {}
+                        _ if buffer.tasks.len() >= GROUP_READ_MAX => {
+                            beyond = Some((*lane, after.clone()));
+                        }
                         _ => return Step::Read(*lane, after.clone()),
                     }
                 }
@@ -204,6 +211,9 @@ impl Outbox {
             if let Some(task) = buffer.and_then(|buffer| buffer.tasks.remove(at)) {
                 return Step::Send(Box::new(task));
             }
+        }
+        if let Some((lane, after)) = beyond {
+            return Step::Read(lane, after);
         }
         // What comes due before then may be to a chat that may be written to.
         let first = wait.map(|at| self.later(now).map_or(at, |later| later.min(at)));
@@ -242,10 +252,10 @@ impl Outbox {
     fn search(&self, buffer: &Buffer, class: Class, pace: &ChatPace, now: Timestamp) -> Search {
         let mut search = Search::default();
         let waits = |task: &MessageTask| task.retry_at.is_some_and(|at| at > now);
-        // Whose words they are is said above them, so nothing of others may come between.
+        // Whose words they are is said above them, so nothing of others may come between. After a longer wait it is said again.
         let is_shared = |task: &MessageTask| task.owner == Some(TopicOwner::Newcomers);
         let mut of_class = buffer.tasks.iter().filter(|task| task.class == class);
-        let is_shared_held = of_class.any(|task| is_shared(task) && waits(task));
+        let is_shared_held = of_class.any(|task| is_shared(task) && task.waits_shortly(now));
         let mut held: HashSet<(ChatId, Option<TopicOwner>)> = HashSet::new();
         for (at, task) in buffer.tasks.iter().enumerate() {
             if task.class != class || held.contains(&(task.chat, task.turn_of())) {

@@ -19,8 +19,9 @@ pub const MESSAGE_INTERVAL: Duration = Duration::from_millis(34);
 const PRIVATE_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two messages to a group: 20 a minute.
 const GROUP_INTERVAL: Duration = Duration::from_secs(3);
-/// A slot that lies further ahead was stored by a clock that was ahead.
-const SLOT_AHEAD_MAX: Duration = Duration::from_secs(10);
+/// A slot that lies further ahead was stored by a clock that was ahead: a call sends up to a hundred messages, and to a group
+/// these take five minutes.
+const SLOT_AHEAD_MAX: Duration = Duration::from_secs(310);
 
 /// When each chat may be written to next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,13 @@ impl ChatPace {
     /// A message to this chat leaves at `at`.
     pub fn take(&mut self, chat: ChatId, at: Timestamp) {
         self.slots.insert(chat, at.plus(interval(chat)));
+    }
+
+    /// A call sends so many messages more than one.
+    pub fn take_more(&mut self, chat: ChatId, messages: u32) {
+        if let Some(slot) = self.slots.get_mut(&chat) {
+            *slot = slot.plus(interval(chat) * messages);
+        }
     }
 
     /// No message left at `at` after all: another one may.
@@ -150,6 +158,20 @@ mod tests {
                 now = pace.free_at(chat, now);
             }
             assert_eq!(count, per_minute, "{chat}");
+        }
+    }
+
+    #[test]
+    fn a_call_of_a_hundred_messages_is_followed_by_nothing_for_as_long_as_they_would_take() {
+        let mut pace = ChatPace::default();
+        for chat in [PERSON, GROUP] {
+            pace.take(chat, NOW);
+            pace.take_more(chat, 99);
+        }
+        // Also by the next holder.
+        for pace in [pace.clone(), ChatPace::new(pace.ahead(NOW))] {
+            assert_eq!(pace.free_at(PERSON, NOW), after(100));
+            assert_eq!(pace.free_at(GROUP, NOW), after(300));
         }
     }
 

@@ -5,16 +5,22 @@
 //! circle   7 . 9 . 8 .       7 was served: 9, 8, 7 are next, however much 7 has there
 //! ```
 //!
-//! So nobody waits for more than one turn of each of the others, and what the next run must know is one number. Between classes
+//! So nobody waits for more than one turn of each of the others, and what the next run must know is one number for each class of a group. Between classes
 //! the more urgent one goes first, but for answers: each third message to a group may be one, however much people say there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::id::ChatId;
 use super::{Class, MessageId, MessageTask, TopicOwner};
 
-/// Where in the circle somebody was served last, by group and class.
-pub type LastTurns = BTreeMap<(ChatId, Class), u16>;
+/// What the next run must know of the turns in groups where others wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastTurns {
+    /// Where in the circle somebody was served last, by group and class.
+    pub places: BTreeMap<(ChatId, Class), u16>,
+    /// How many messages of people each group got in a row.
+    pub in_a_row: BTreeMap<ChatId, u32>,
+}
 
 /// After how many messages of people in a row an answer goes first.
 const WORDS_IN_A_ROW: u32 = 2;
@@ -22,25 +28,22 @@ const WORDS_IN_A_ROW: u32 = 2;
 /// Who was served.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    places: LastTurns,
+    last: LastTurns,
     /// The last message of each group and class.
     messages: BTreeMap<(ChatId, Class), MessageId>,
-    /// How many messages of people each group got in a row.
-    in_a_row: BTreeMap<ChatId, u32>,
 }
 
 impl Turns {
-    pub(super) const fn new(places: LastTurns) -> Self {
+    pub(super) const fn new(last: LastTurns) -> Self {
         Self {
-            places,
+            last,
             messages: BTreeMap::new(),
-            in_a_row: BTreeMap::new(),
         }
     }
 
     /// Whether words of people are to let an answer to a group go first.
     pub(super) fn is_answers_turn(&self, chat: ChatId) -> bool {
-        let in_a_row = self.in_a_row.get(&chat);
+        let in_a_row = self.last.in_a_row.get(&chat);
         in_a_row.is_some_and(|count| *count >= WORDS_IN_A_ROW)
     }
 
@@ -51,7 +54,7 @@ impl Turns {
         if last.is_some_and(|last| last.is_beside(&task.message)) {
             return 0;
         }
-        let from = self.places.get(&key);
+        let from = self.last.places.get(&key);
         from.map_or(0, |from| {
             let steps = place(task.turn_of()).wrapping_sub(*from).wrapping_sub(1);
             u32::from(steps).saturating_add(1)
@@ -66,20 +69,23 @@ impl Turns {
         } else {
             place
         };
-        self.places.insert(key, place);
+        self.last.places.insert(key, place);
         self.messages.insert(key, task.message.clone());
-        let in_a_row = self.in_a_row.entry(task.chat).or_default();
+        let in_a_row = self.last.in_a_row.entry(task.chat).or_default();
         *in_a_row = match task.class {
             Class::Operator => in_a_row.saturating_add(1),
             Class::Transactional | Class::Reply | Class::Marketing => 0,
         };
     }
 
-    /// Where somebody was served last, of the groups and classes in which others wait.
-    pub(super) fn places(&self, waits: impl Fn(ChatId, Class) -> bool) -> LastTurns {
-        let places = self.places.iter();
-        let places = places.filter(|((chat, class), _)| waits(*chat, *class));
-        places.map(|(key, place)| (*key, *place)).collect()
+    /// What the next run must know, of the groups, and classes in them, in which others wait.
+    pub(super) fn last(&self, waiting: &BTreeSet<(ChatId, Class)>) -> LastTurns {
+        let mut last = self.last.clone();
+        last.places.retain(|key, _| waiting.contains(key));
+        let waits = |chat: &ChatId| waiting.iter().any(|(of, _)| of == chat);
+        last.in_a_row
+            .retain(|chat, count| *count > 0 && waits(chat));
+        last
     }
 }
 
@@ -100,6 +106,13 @@ impl MessageId {
     pub fn is_beside(&self, other: &Self) -> bool {
         let cause = self.without_last_word();
         cause.is_some() && cause == other.without_last_word()
+    }
+
+    /// The message of this name that its cause asks for, too; nothing if its cause is one word.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> Option<Self> {
+        let rest = self.without_last_word()?;
+        Some(Self(format!("{rest}#{name}")))
     }
 
     /// Nothing if its cause is one word.
@@ -216,7 +229,7 @@ mod tests {
         ];
         assert_eq!(order(&mut all), expected);
         // Nobody waits: the next run need not know anything.
-        assert!(all.turns().is_empty());
+        assert_eq!(all.turns(), LastTurns::default());
         // Who comes meanwhile is next, also in the next run.
         let waiting = || vec![in_topic(7, -90, "a5"), in_topic(7, -80, "a6")];
         let mut first = outbox(waiting());
@@ -253,5 +266,92 @@ mod tests {
         ];
         assert_eq!(order(&mut all(false)), expected);
         assert_eq!(order(&mut all(true)), ["other"]);
+    }
+
+    #[test]
+    fn an_answer_has_its_turn_however_few_messages_a_run_sends() {
+        let in_topic = |person, ms, name: &str| MessageTask {
+            owner: Some(TopicOwner::Person(TelegramUserId(person))),
+            ..task(Class::Operator, ms, name)
+        };
+        let mut waiting = vec![MessageTask {
+            class: Class::Reply,
+            ..in_topic(9, -1, "an answer")
+        }];
+        let all = (0..6_i64).map(|n| in_topic(n, n - 100, &format!("words {n}")));
+        waiting.extend(all);
+        // Each run sends one message, and knows what the one before it left.
+        let (mut turns, mut sent_by_all) = (LastTurns::default(), Vec::new());
+        for _ in 0..4 {
+            let mut run = filled(Outbox::new(turns), waiting.clone());
+            let name = sent(&mut run).unwrap();
+            waiting.retain(|task| !task.message.as_str().ends_with(&name));
+            turns = run.turns();
+            sent_by_all.push(name);
+        }
+        let place = sent_by_all.iter().position(|name| name == "an answer");
+        assert_eq!(place, Some(2), "{sent_by_all:?}");
+        // Where nobody waits nothing is kept.
+        let mut last = filled(Outbox::new(turns), vec![in_topic(1, 0, "last")]);
+        assert!(sent(&mut last).is_some());
+        assert_eq!(last.turns(), LastTurns::default());
+    }
+
+    #[test]
+    fn the_lane_of_a_group_is_read_on_before_turns_are_given_but_not_without_end() {
+        let in_topic = |person: i64, n: i64| MessageTask {
+            owner: Some(TopicOwner::Person(TelegramUserId(person))),
+            ..task(Class::Operator, n - 9000, &format!("{person} {n}"))
+        };
+        let page = |from: i64, until: i64, person| OutboxPage {
+            tasks: (from..until).map(|n| in_topic(person, n)).collect(),
+            more_after: Some(until.to_string()),
+        };
+        let lane = MessageLane::Group(BOT, GROUP);
+        let mut outbox = Outbox::new(LastTurns {
+            places: [(
+                (GROUP, Class::Operator),
+                place(Some(TopicOwner::Person(TelegramUserId(1)))),
+            )]
+            .into(),
+            ..LastTurns::default()
+        });
+        outbox.add(lane, page(0, 25, 1));
+        let (mut reads, mut read_to) = (0, 25);
+        let first = loop {
+            match outbox.next(&ChatPace::default(), NOW, NOW) {
+                Step::Read(of, after) => {
+                    assert_eq!((of, after), (lane, read_to.to_string()));
+                    reads += 1;
+                    // Behind the flood of one stands another one.
+                    outbox.add(
+                        lane,
+                        page(read_to, read_to + 100, if reads == 4 { 2 } else { 1 }),
+                    );
+                    read_to += 100;
+                }
+                Step::Send(task) => break task,
+                step => panic!("{step:?}"),
+            }
+        };
+        assert_eq!(
+            (reads, first.turn_of()),
+            (4, Some(TopicOwner::Person(TelegramUserId(2))))
+        );
+        // Of those that were read none may leave: it is read on.
+        outbox.reset();
+        let mut waiting = page(0, 425, 1);
+        for task in &mut waiting.tasks {
+            task.retry_at = Some(at(5000));
+        }
+        outbox.add(lane, waiting);
+        let read = outbox.next(&ChatPace::default(), NOW, NOW);
+        assert_eq!(read, Step::Read(lane, "425".to_owned()));
+        // While the group may not be written to, nothing is read.
+        let mut pace = ChatPace::default();
+        pace.take(GROUP, NOW);
+        outbox.reset();
+        outbox.add(lane, page(0, 25, 1));
+        assert!(matches!(outbox.next(&pace, NOW, NOW), Step::Wait(_)));
     }
 }

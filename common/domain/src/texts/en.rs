@@ -152,6 +152,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::LinkDelivered { link } => format!("Thank you for your purchase! Here is your way in. It is for you alone, and works once:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("It works until {}.", date(until)),
         Text::LinkFollows => "It's yours. Your way in is still being made. It comes here by itself, you need not do anything.".into(),
+        Text::LinkFailed => "It's yours, but your way in could not be made. The fault is ours, and we have been told of it. \
+            Once it is mended, your way in comes here. Please don't pay again. If you can't wait, tell us with /support."
+            .into(),
         Text::LinkInside => "You are in the chat already: you came in by this link. If you leave it, write to me, and I make you another one.".into(),
         Text::LinkUsed => "It's yours, but somebody else came in by your link. Tell us with /support, so that we make you another one. \
             Please don't pay again."

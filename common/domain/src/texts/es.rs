@@ -152,6 +152,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::LinkDelivered { link } => format!("¡Gracias por tu compra! Aquí tienes tu entrada. Es solo para ti y sirve una vez:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Sirve hasta el {}.", date(until)),
         Text::LinkFollows => "Es tuyo. Tu entrada se está preparando. Llegará aquí sola, no tienes que hacer nada.".into(),
+        Text::LinkFailed => "Es tuyo, pero tu entrada no se pudo preparar. El fallo es nuestro y ya estamos avisados. \
+            Cuando se arregle, tu entrada llegará aquí. Por favor, no pagues otra vez. Si no puedes esperar, dínoslo con /support."
+            .into(),
         Text::LinkInside => "Ya estás en el chat: entraste con este enlace. Si sales, escríbeme y te hago otro.".into(),
         Text::LinkUsed => "Es tuyo, pero otra persona entró con tu enlace. Dínoslo con /support para que te hagamos otro. \
             Por favor, no pagues otra vez."

@@ -154,6 +154,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::LinkDelivered { link } => format!("Obrigado pela sua compra! Aqui está a sua entrada. Ela é só para você e funciona uma vez:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Ela funciona até {}.", date(until)),
         Text::LinkFollows => "É seu. A sua entrada ainda está sendo preparada. Ela chega aqui sozinha, você não precisa fazer nada.".into(),
+        Text::LinkFailed => "É seu, mas a sua entrada não pôde ser preparada. A falha é nossa, e já fomos avisados. \
+            Quando ela for corrigida, a sua entrada chega aqui. Por favor, não pague de novo. Se não puder esperar, diga em /support."
+            .into(),
         Text::LinkInside => "Você já está no chat: entrou por este link. Se sair, escreva para mim e eu faço outro.".into(),
         Text::LinkUsed => "É seu, mas outra pessoa entrou pelo seu link. Diga em /support, para que façamos outro. \
             Por favor, não pague de novo."

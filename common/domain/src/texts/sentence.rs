@@ -103,6 +103,8 @@ sentences! { 'a,
     LinkWorksUntil { until: Date },
     /// A seat with an invite link that is still to be made.
     LinkFollows,
+    /// A seat with an invite link that could not be made.
+    LinkFailed,
     /// A seat with an invite link by which the person is inside.
     LinkInside,
     /// A seat with an invite link by which somebody else is inside.

@@ -14,6 +14,7 @@ pub(super) const DEATHS: &str = "deaths";
 pub(super) const DOING: &str = "doing";
 pub(super) const LIMITERS: &str = "limiters";
 pub(super) const TURNS: &str = "turns";
+pub(super) const IN_A_ROW: &str = "inARow";
 pub(super) const CHAT_SLOTS: &str = "chatSlots";
 pub(super) const OPERATOR_PAUSE: &str = "operatorPause";
 pub(super) const RESUMES: &str = "resumes";

@@ -1,6 +1,7 @@
 //! How limiters, pauses and what a holder learned are written as attributes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -12,7 +13,7 @@ use super::attributes::*;
 use domain::id::{BotId, ChatId};
 use domain::lease::{Learned, OperatorPause};
 use domain::limiter::{Cause, Circuit, Limiter, Pause};
-use domain::message::LastTurns;
+use domain::message::{Class, LastTurns};
 use domain::time::Timestamp;
 
 fn map<const N: usize>(fields: [(&str, Option<AttributeValue>); N]) -> AttributeValue {
@@ -110,9 +111,10 @@ pub(super) fn with_learned(
         .expression_attribute_values(":limiters", limiters_value(&learned.limiters));
     let slots = &learned.chat_slots;
     let slots = (!slots.is_empty()).then(|| chat_slots_value(slots));
-    let turns = &learned.turns;
-    let turns = (!turns.is_empty()).then(|| turns_value(turns));
-    for (name, value) in [(CHAT_SLOTS, slots), (TURNS, turns)] {
+    let (places, in_a_row) = (&learned.turns.places, &learned.turns.in_a_row);
+    let turns = (!places.is_empty()).then(|| turns_value(places));
+    let in_a_row = (!in_a_row.is_empty()).then(|| in_a_row_value(in_a_row));
+    for (name, value) in [(CHAT_SLOTS, slots), (TURNS, turns), (IN_A_ROW, in_a_row)] {
         match value {
             Some(value) => {
                 set.push_str(&format!(", {name} = :{name}"));
@@ -124,28 +126,48 @@ pub(super) fn with_learned(
     (set, remove, call)
 }
 
-fn turns_value(turns: &LastTurns) -> AttributeValue {
-    let turns = turns
+fn turns_value(places: &BTreeMap<(ChatId, Class), u16>) -> AttributeValue {
+    let places = places
         .iter()
         .map(|((chat, class), place)| (format!("{chat}#{}", class.as_str()), n(place)));
-    AttributeValue::M(turns.collect())
+    AttributeValue::M(places.collect())
+}
+
+fn in_a_row_value(in_a_row: &BTreeMap<ChatId, u32>) -> AttributeValue {
+    let in_a_row = in_a_row.iter();
+    AttributeValue::M(
+        in_a_row
+            .map(|(chat, of)| (chat.to_string(), n(of)))
+            .collect(),
+    )
 }
 
 pub(super) fn turns_of(reader: &Reader<'_>) -> Result<LastTurns, StoreError> {
-    let Some(turns) = reader.item.get(TURNS) else {
-        return Ok(LastTurns::new());
+    Ok(LastTurns {
+        places: numbers(reader, TURNS, |key| {
+            let (chat, class) = key.split_once('#')?;
+            Some((ChatId(chat.parse().ok()?), class.parse().ok()?))
+        })?,
+        in_a_row: numbers(reader, IN_A_ROW, |chat| chat.parse().ok().map(ChatId))?,
+    })
+}
+
+/// A map of numbers; an empty one if it is not there.
+fn numbers<K: Ord, N: FromStr>(
+    reader: &Reader<'_>,
+    name: &'static str,
+    key_of: impl Fn(&str) -> Option<K>,
+) -> Result<BTreeMap<K, N>, StoreError> {
+    let Some(all) = reader.item.get(name) else {
+        return Ok(BTreeMap::new());
     };
-    let malformed = || reader.table.malformed(TURNS);
-    let turns = turns.as_m().map_err(|_| malformed())?.iter();
-    turns
-        .map(|(key, place)| {
-            let (chat, class) = key.split_once('#').ok_or_else(malformed)?;
-            let chat = ChatId(chat.parse().map_err(|_| malformed())?);
-            let class = class.parse().map_err(|_| malformed())?;
-            let place = place.as_n().ok().and_then(|place| place.parse().ok());
-            Ok(((chat, class), place.ok_or_else(malformed)?))
-        })
-        .collect()
+    let malformed = || reader.table.malformed(name);
+    let all = all.as_m().map_err(|_| malformed())?.iter();
+    all.map(|(key, value)| {
+        let value = value.as_n().ok().and_then(|number| number.parse().ok());
+        key_of(key).zip(value).ok_or_else(malformed)
+    })
+    .collect()
 }
 
 pub(super) fn operator_pause_value(pause: &OperatorPause) -> AttributeValue {

@@ -1,16 +1,20 @@
 //! Methods in the answers of actors' webhooks: carried out as at Telegram, under the checks of a call, and once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::actor::ActorMark;
 use domain::id::{BotId, ChatId};
-use domain::message::{Class, Content, Message, MessageId, MessageState};
+use domain::message::{Class, Content, Message, MessageId, MessageLane, MessageState};
 use domain::time::Timestamp;
-use local::harness::{BotApiActor, Receiver, Reply, TestStack};
+use local::harness::{BotApiActor, Receiver, Reply, TestStack, until};
+use local::resources::{HOOKS_TICK_TIMEOUT, MESSAGES_TICK_TIMEOUT};
 use serde_json::{Value, json};
+use simulators::aws::{FaultRule as WireRule, Service, WireFault};
 use simulators::telegram::{Conversation, Fault, FaultRule, Refusal, User};
 use store::Actors;
+use tokio::sync::Notify;
 
 use super::webhooks::{info, says, sent_to, sent_to_role, tick};
 
@@ -230,13 +234,23 @@ async fn a_backend_answers_a_press_and_what_telegram_refuses_holds_up_nobody() {
     assert_eq!(stack.message_tasks().await, []);
 }
 
-/// A call that an actor's answer asked for, on its way to Ann.
+/// A message that an actor's answer asked for, on its way to Ann.
 fn on_its_way(stack: &TestStack, actor: &ActorMark, text: &str) -> Message {
     let parameters = json!({"chat_id": 7, "text": text});
+    call_on_its_way(stack, actor, text, ("sendMessage", parameters))
+}
+
+/// A call that an actor's answer asked for, on its way to Ann, known by `name`.
+fn call_on_its_way(
+    stack: &TestStack,
+    actor: &ActorMark,
+    name: &str,
+    (method, parameters): (&str, Value),
+) -> Message {
     Message {
         id: MessageId::new(
             Timestamp::from_ms(stack.clock.now_ms()),
-            &format!("call#{actor}#{text}"),
+            &format!("call#{actor}#{name}"),
         ),
         bot: BotId(u64::try_from(stack.bot_id).unwrap()),
         chat: ChatId(7),
@@ -244,7 +258,7 @@ fn on_its_way(stack: &TestStack, actor: &ActorMark, text: &str) -> Message {
         class: Class::Operator,
         content: Content::Call {
             actor: actor.clone(),
-            method: "sendMessage".to_owned(),
+            method: method.to_owned(),
             parameters: parameters.as_object().unwrap().clone(),
         },
         not_before: None,
@@ -255,14 +269,9 @@ fn on_its_way(stack: &TestStack, actor: &ActorMark, text: &str) -> Message {
 #[tokio::test]
 async fn a_key_that_ended_before_its_answer_left_sends_nothing_more() {
     let stack = TestStack::with(&[super::CLAIMED]).await;
-    let actors = Actors::from_env(stack.dynamodb(), &mut stack.config());
-    let mark = async |name: &str| {
-        let actor = actors.get(&name.parse().unwrap()).await.unwrap();
-        actor.unwrap().mark()
-    };
     stack.actor("crm", "operator").await;
     stack.actor("ads", "aggregator").await;
-    let (crm, ads) = (mark("crm").await, mark("ads").await);
+    let (crm, ads) = (mark(&stack, "crm").await, mark(&stack, "ads").await);
     stack.customer(7).say(stack.bot_id, "hello");
     stack.run_until_idle().await;
     for (by, text) in [(&crm, "in time"), (&ads, "an offer")] {
@@ -285,4 +294,166 @@ async fn a_key_that_ended_before_its_answer_left_sends_nothing_more() {
         assert_eq!(state, MessageState::Refused, "{text}");
     }
     assert_eq!(told(&stack, 7), before);
+}
+
+/// The mark of an actor.
+async fn mark(stack: &TestStack, name: &str) -> ActorMark {
+    let actors = Actors::from_env(stack.dynamodb(), &mut stack.config());
+    let actor = actors.get(&name.parse().unwrap()).await.unwrap();
+    actor.unwrap().mark()
+}
+
+#[tokio::test]
+async fn a_call_of_several_messages_counts_for_as_many_as_it_sends() {
+    let stack = TestStack::with(&[super::CLAIMED]).await;
+    let crm = stack.actor("crm", "operator").await;
+    let mark = mark(&stack, "crm").await;
+    stack.customer(7).say(stack.bot_id, "hello");
+    stack.run_until_idle().await;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let sent = crm.writes(7, &number.to_string()).await.done();
+        ids.push(sent["result"]["message_id"].clone());
+    }
+    stack.clock.advance(Duration::from_secs(60));
+    let copies = json!({"chat_id": 7, "from_chat_id": 7, "message_ids": ids});
+    let media = json!([0, 1, 2].map(|_| json!({"type": "photo", "media": "a-file"})));
+    let album = json!({"chat_id": 7, "media": media});
+    let calls = [
+        ("1", ("copyMessages", copies)),
+        ("2", ("sendMediaGroup", album)),
+        (
+            "3",
+            ("sendMessage", json!({"chat_id": 7, "text": "and then"})),
+        ),
+    ];
+    for (name, call) in calls {
+        let call = call_on_its_way(&stack, &mark, name, call);
+        stack.say(&call).await;
+    }
+    stack.run_until_idle().await;
+    let calls = stack.telegram.calls().into_iter().rev();
+    let at: Vec<(String, i64)> = calls
+        .filter(|call| call.chat_id == Some(7))
+        .take(3)
+        .map(|call| (call.method, call.at_ms))
+        .collect();
+    let [(_, last), (album, second), (copies, first)] = &at[..] else {
+        panic!("{at:?}");
+    };
+    assert_eq!(
+        (copies.as_str(), album.as_str()),
+        ("copyMessages", "sendMediaGroup")
+    );
+    // A second for each of the five, and of the three.
+    assert!(second - first >= 5000, "{at:?}");
+    assert!(last - second >= 3000, "{at:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_answer_to_a_first_message_waits_until_its_writer_is_known() {
+    let receiver = Receiver::start().await;
+    let (stack, _) = sent_to(&receiver).await;
+    let welcome = json!({"method": "sendMessage", "chat_id": 7, "text": "welcome"});
+    answers_by(&receiver, &welcome);
+    // The update is in the feed, and its writer can't be noted yet.
+    let rule = WireRule::new(WireFault::InternalError).on(Service::DynamoDb, "UpdateItem");
+    stack.aws().wire().fail(rule.named("People").always());
+    stack.customer(7).say(stack.bot_id, "hello");
+    until("the actor answers", async || {
+        let deadline = tokio::time::Instant::now() + HOOKS_TICK_TIMEOUT;
+        stack.functions().get("hooks").tick(deadline).await;
+        (receiver.calls().len() == 1).then_some(())
+    })
+    .await;
+    let deadline = tokio::time::Instant::now() + MESSAGES_TICK_TIMEOUT;
+    stack.functions().get("messenger").tick(deadline).await;
+    assert!(told(&stack, 7).is_empty());
+    assert_eq!(stack.message_tasks().await.len(), 1, "it waits");
+    stack.aws().wire().clear_faults();
+    stack.run_until_idle().await;
+    assert_eq!(told(&stack, 7), ["welcome"]);
+    assert_eq!(receiver.calls().len(), 1);
+
+    // Whom nobody ever knows is not waited for without end.
+    let other = json!({"method": "sendMessage", "chat_id": 999, "text": "buy!"});
+    answers_by(&receiver, &other);
+    says(&stack, 7, "and then").await;
+    assert_eq!(stack.message_tasks().await, []);
+    let calls = stack.telegram.calls();
+    assert!(calls.iter().all(|call| call.chat_id != Some(999)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_nested_too_deeply_is_refused_and_parks_nothing() {
+    let receiver = Receiver::start().await;
+    let (stack, crm) = sent_to(&receiver).await;
+    says(&stack, 7, "hello").await;
+    let (deep, parked) = (
+        format!(r#"{{"keyboard": {}1{}}}"#, "[".repeat(120), "]".repeat(120)),
+        MessageLane::Parked(BotId(u64::try_from(stack.bot_id).unwrap())),
+    );
+    let calls = stack.telegram.call_count();
+    let parsed: Value = serde_json::from_str(&deep).unwrap();
+    for markup in [json!(deep), parsed] {
+        let call = json!({"chat_id": 7, "text": "x", "reply_markup": markup});
+        let refused = crm.call("sendMessage", &call).await;
+        let words = refused.body["description"].as_str().unwrap();
+        assert_eq!(refused.status, 400, "{}", refused.body);
+        assert!(
+            words.contains("reply_markup has more than 64 levels"),
+            "{words}"
+        );
+        let mut answer = call.clone();
+        answer["method"] = json!("sendMessage");
+        answers_by(&receiver, &answer);
+        says(&stack, 7, "again").await;
+    }
+    assert_eq!(stack.telegram.call_count(), calls);
+    assert!(
+        stack
+            .messages()
+            .page(parked, None, 10)
+            .await
+            .unwrap()
+            .found
+            .is_empty()
+    );
+    assert_eq!(stack.message_tasks().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_method_that_can_not_be_kept_has_its_own_update_sent_again_and_no_other_one() {
+    let receiver = Receiver::start().await;
+    let (stack, _) = sent_to(&receiver).await;
+    says(&stack, 7, "hello").await;
+    let sent = |word: &str| {
+        let calls = receiver.calls();
+        calls.iter().filter(|call| call.body.contains(word)).count()
+    };
+    let gate = Arc::new(Notify::new());
+    receiver.answers_next(Reply::Held(Arc::clone(&gate)));
+    stack.customer(8).say(stack.bot_id, "slow");
+    until("one is under way", async || {
+        (sent("slow") == 1).then_some(())
+    })
+    .await;
+    let rule = WireRule::new(WireFault::InternalError).on(Service::DynamoDb, "TransactWriteItems");
+    stack.aws().wire().fail(rule.named("Messages").always());
+    let say = json!({"method": "sendMessage", "chat_id": 7, "text": "kept"});
+    receiver.answers(Reply::Says(JSON, say.to_string()));
+    stack.customer(7).say(stack.bot_id, "fast");
+    stack.telegram.delivered().await;
+    stack.clock.advance(Duration::from_secs(1));
+    until("it is sent again", async || {
+        (sent("fast") > 1).then_some(())
+    })
+    .await;
+    assert_eq!(sent("slow"), 1);
+    stack.aws().wire().clear_faults();
+    gate.notify_one();
+    stack.run_until_idle().await;
+    tick(&stack).await;
+    assert_eq!(told(&stack, 7), ["kept"]);
+    assert_eq!(sent("slow"), 1);
 }

@@ -1,10 +1,12 @@
 //! What an actor sees and does of others' messages and limits: nothing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use local::harness::TestStack;
+use local::harness::{TestStack, until};
 use serde_json::{Value, json};
+use simulators::aws::WireCall;
 use simulators::telegram::{Fault, FaultRule};
 
 use super::{CLAIMED, news};
@@ -142,16 +144,35 @@ async fn who_waits_for_a_turn_calls_nobody_once_telegram_has_asked_for_a_wait() 
     let rule = FaultRule::on("sendMessage", limit);
     stack.telegram.fail(rule.chat(7).times(99));
     let before = stack.telegram.count("sendMessage");
-    let calls = join_all((0..15).map(|_| shop.writes(7, "more")));
-    let turn = async {
-        // Until each has its turn, by a clock that stands still.
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        for _ in 0..40 {
-            stack.clock.advance(Duration::from_millis(100));
-            tokio::time::sleep(Duration::from_millis(30)).await;
+    let (answered, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    stack.aws().wire().record_calls(true);
+    let calls = join_all((0..15).map(async |_| {
+        let answer = shop.writes(7, "more").await;
+        answered.fetch_add(1, Ordering::SeqCst);
+        answer
+    }));
+    // A turn is one write that was not refused.
+    let is_turn = |call: &WireCall| {
+        let table = call.table_or_queue.as_deref() == Some("RateLimits");
+        table && call.operation == "UpdateItem" && call.status == 200
+    };
+    let turns = async {
+        until("each has its turn", async || {
+            let calls = stack.aws().wire().take_calls();
+            let new = calls.iter().filter(|call| is_turn(call)).count();
+            (taken.fetch_add(new, Ordering::SeqCst) + new >= 15).then_some(())
+        })
+        .await;
+        // By a clock that stood still meanwhile they are a fifth of a second apart.
+        for turn in 1..=15 {
+            stack.clock.advance(Duration::from_millis(200));
+            until("whoever's turn it is has an answer", async || {
+                (answered.load(Ordering::SeqCst) >= turn).then_some(())
+            })
+            .await;
         }
     };
-    let (answers, ()) = join(calls, turn).await;
+    let (answers, ()) = join(calls, turns).await;
     for answer in answers {
         assert_eq!(answer.status, 429, "{}", answer.body);
         let after = answer.body["parameters"]["retry_after"].as_u64().unwrap();

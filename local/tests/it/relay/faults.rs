@@ -313,6 +313,43 @@ async fn a_message_that_keeps_failing_holds_up_its_own_topic_alone() {
 }
 
 #[tokio::test]
+async fn where_new_people_share_a_topic_the_message_of_one_that_fails_holds_up_nobody_and_keeps_its_name()
+ {
+    // It waits for up to an hour.
+    let env = [("NEW_TOPICS_PER_HOUR", "1"), ("BASE_BACKOFF_SEC", "3600")];
+    let stack = desk_with(&env).await;
+    writes(&stack, 7, "Hello");
+    idle(&stack).await;
+    stack
+        .telegram
+        .fail(FaultRule::on("copyMessage", Fault::Internal).times(1));
+    sends(&stack, 8, "one");
+    stack
+        .run_until(|| stack.telegram.count("copyMessage") > 0)
+        .await;
+    writes(&stack, 9, "two");
+    let shared = topics(&stack)[1].thread_id;
+    let said = || {
+        let all = shown(&stack, shared);
+        all.into_iter()
+            .map(|message| message.text)
+            .collect::<Vec<_>>()
+    };
+    let began = stack.clock.now_ms();
+    stack.run_until(|| said().contains(&"two".to_owned())).await;
+    let waited = stack.clock.now_ms() - began;
+    assert!(waited < 120_000, "{waited} ms");
+    assert!(!said().contains(&"one".to_owned()), "{:?}", said());
+    idle(&stack).await;
+    // Each stands right below the name of its writer.
+    let all = said();
+    for (words, person) in [("one", "· 8"), ("two", "· 9")] {
+        let place = all.iter().position(|text| text == words).unwrap();
+        assert!(all[place - 1].contains(person), "{all:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_telegram_refuses_and_no_person_can_mend_is_parked_nowhere() {
     let stack = desk().await;
     writes(&stack, 7, "Hello");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local::harness::{TestStack, until};
 
-use super::{answers, desk, idle, shown, texts, topic_of, topics, writes};
+use super::{DESK, answers, desk, idle, shown, texts, topic_of, topics, writes};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -67,4 +67,36 @@ async fn one_reminder_stands_for_a_topic_however_much_is_said() {
     writes(&stack, 7, "once more");
     idle(&stack).await;
     assert_eq!(stack.reminders().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_topic_that_somebody_opened_again_after_a_silence_is_closed_after_the_next_one() {
+    let stack = desk().await;
+    writes(&stack, 7, "Hello");
+    idle(&stack).await;
+    let topic = topic_of(&stack, 7);
+    stack.clock.advance(14 * DAY);
+    closes(&stack, topic).await;
+    assert!(stack.reminders().await.is_empty());
+    // By hand, and nothing is said there.
+    assert!(stack.telegram.reopens_topic(DESK, topic));
+    idle(&stack).await;
+    assert_eq!(stack.reminders().await.len(), 1);
+    stack.clock.advance(10 * DAY);
+    idle(&stack).await;
+    assert!(!is_closed(&stack, topic));
+    stack.clock.advance(4 * DAY);
+    closes(&stack, topic).await;
+    // Then an operator answers, whose word counts as any other.
+    assert!(stack.telegram.reopens_topic(DESK, topic));
+    idle(&stack).await;
+    stack.clock.advance(7 * DAY);
+    answers(&stack, topic, "Are you there?");
+    idle(&stack).await;
+    stack.clock.advance(7 * DAY);
+    idle(&stack).await;
+    assert!(!is_closed(&stack, topic));
+    assert_eq!(stack.reminders().await.len(), 1);
+    stack.clock.advance(7 * DAY);
+    closes(&stack, topic).await;
 }

@@ -1,6 +1,8 @@
 //! Nobody waits behind the flood of one person, and no flood grows without end.
 
 use local::harness::TestStack;
+use serde_json::json;
+use simulators::aws::WireCall;
 use simulators::telegram::{Conversation, User};
 
 use super::{
@@ -122,4 +124,80 @@ async fn nothing_of_whom_an_operator_blocked_is_passed_on() {
         "{words:?}"
     );
     assert!(!words.contains(&"two"), "{words:?}");
+}
+
+/// The reads of the operators' chat's lane: those of its beginning, and the further ones.
+fn reads(stack: &TestStack) -> (usize, usize) {
+    let lane = format!("{}#g{DESK}", stack.bot_id);
+    let calls = stack.aws().wire().take_calls().into_iter();
+    let is_read = |call: &WireCall| {
+        call.operation == "Query"
+            && call.request["ExpressionAttributeValues"][":lane"]["S"] == json!(lane)
+    };
+    let of_lane = calls.filter(is_read);
+    let (first, further): (Vec<_>, Vec<_>) =
+        of_lane.partition(|call| call.request["ExclusiveStartKey"].is_null());
+    (first.len(), further.len())
+}
+
+#[tokio::test]
+async fn who_stands_behind_the_floods_of_several_waits_for_one_turn_of_each_and_the_lane_is_read_in_few_pages()
+ {
+    let stack = desk_with(&[("RELAY_PER_MINUTE", "1000")]).await;
+    let flooders = [7, 8, 9];
+    for person in flooders.into_iter().chain([10]) {
+        writes(&stack, person, "Hello");
+    }
+    idle(&stack).await;
+    let topics = flooders.map(|person| topic_of(&stack, person));
+    let (of_10, came) = (topic_of(&stack, 10), || {
+        topics
+            .iter()
+            .map(|topic| photos(&stack, *topic))
+            .sum::<usize>()
+    });
+    for person in flooders {
+        floods(&stack, person, 39);
+    }
+    stack.telegram.delivered().await;
+    writes(&stack, 10, "Am I next?");
+    stack.telegram.delivered().await;
+    let before = came();
+    stack.aws().wire().record_calls(true);
+    let is_there = || texts(&shown(&stack, of_10)).contains(&"Am I next?");
+    stack.run_until(is_there).await;
+    let turns = came() - before;
+    assert!(turns <= 5, "{turns} photos came before");
+    stack.run_until(|| came() > before + 20).await;
+    let (first, further) = reads(&stack);
+    assert!(first > 0 && further > 0, "{first} {further}");
+    // 118 messages: a page of 25, and one of 100.
+    assert!(further <= first, "{first} {further}");
+    idle(&stack).await;
+    assert_eq!(came(), 3 * 39);
+}
+
+#[tokio::test]
+async fn what_is_answered_in_private_lets_nobody_past_the_bound_of_what_waits() {
+    let stack = desk_with(&[("RELAY_PER_MINUTE", "1000")]).await;
+    writes(&stack, 7, "Hello");
+    idle(&stack).await;
+    let topic = topic_of(&stack, 7);
+    let before = photos(&stack, topic);
+    for round in 0..5 {
+        floods(&stack, 7, 19);
+        stack.telegram.delivered().await;
+        // It can't be shown without its token, so it is answered in private.
+        let token = "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRST";
+        let update = json!({"update_id": 900_000 + round, "message": {
+            "message_id": 90_000 + round, "date": stack.clock.now_ms() / 1000,
+            "contact": {"phone_number": "1", "first_name": format!("c_{token}")},
+            "chat": {"id": 7, "type": "private", "first_name": "Ann"},
+            "from": {"id": 7, "is_bot": false, "first_name": "Ann"},
+        }});
+        stack.telegram.sent(&update).await;
+    }
+    idle(&stack).await;
+    let came = photos(&stack, topic) - before;
+    assert!((20..=39).contains(&came), "{came} photos came");
 }
