@@ -64,6 +64,7 @@ impl Checker<'_> {
             delivered_again: true,
             out_of_order: true,
             flood_calls: true,
+            unheard: self.plan.bot.is_some(),
         };
         let mut outcome = SeedOutcome {
             broken: broken(self.world, allowed).await?,
