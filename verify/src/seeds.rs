@@ -1,8 +1,8 @@
 //! Seeds: a few hundred payments each, in a world that goes wrong in every way at once, drawn from a number. The same
 //! number is the same trace, call by call.
 //!
-//! A seed draws a `plan`; `script` injects the faults, `clients` buy and join, `recorder` sees each call, `trace` keeps it,
-//! and when all is over `outcome` says what is broken.
+//! A seed draws a `plan`; `script` injects the faults, `clients` buy and join, `bot` has the people who use the bot, `recorder`
+//! sees each call, `trace` keeps it, and when all is over `outcome` says what is broken.
 
 mod bot;
 mod clients;
@@ -35,6 +35,8 @@ use trace::Trace;
 
 /// How long a world is watched after it has come to rest.
 const REST: Duration = Duration::from_secs(1800);
+/// How often it is looked whether a table has something to do: what comes of it is seen at once.
+const LOOK: Duration = Duration::from_secs(60);
 /// The longest that a world may take to come to rest after its faults.
 const SETTLE_MAX: Duration = Duration::from_secs(10 * 24 * 3600);
 
@@ -233,14 +235,20 @@ async fn rest(
     stage: Option<&BotStage<'_>>,
 ) -> anyhow::Result<bool> {
     let began = tokio::time::Instant::now();
-    let mut quiet_since = None;
+    let (mut quiet_since, mut look_at) = (None, began);
     while began.elapsed() < SETTLE_MAX {
         let next = clients.step(inbox).await;
+        let is_idle = world.is_idle() && inbox.is_idle(world);
+        if is_idle && tokio::time::Instant::now() < look_at {
+            tokio::time::sleep_until(next).await;
+            continue;
+        }
+        look_at = tokio::time::Instant::now() + LOOK;
         let is_bot_quiet = match stage {
-            Some(stage) => stage.is_idle() && world.is_bot_quiet().await?,
-            None => true,
+            Some(stage) if is_idle => stage.is_idle() && world.is_bot_quiet().await?,
+            _ => true,
         };
-        if world.is_idle() && inbox.is_idle(world) && is_bot_quiet && world.is_quiet().await? {
+        if is_idle && is_bot_quiet && world.is_quiet().await? {
             let since = *quiet_since.get_or_insert(tokio::time::Instant::now());
             if since.elapsed() >= REST {
                 return Ok(true);

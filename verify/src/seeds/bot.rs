@@ -11,8 +11,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::super::world;
-use super::plan::{Payment, chance, draw_duration};
 use super::super::world::World;
+use super::plan::{Payment, chance, draw_duration};
 use super::trace::Trace;
 use actors::ActorPrograms;
 pub(super) use checks::BotChecker;
@@ -104,7 +104,7 @@ impl BotPlan {
                 format!("{chat}={}", if *is_claimed { "claim" } else { "link" })
             })
             .collect();
-        let hold = draw_duration(rng, 30..=900).as_secs();
+        let hold = draw_duration(rng, 60..=900).as_secs();
         world.bot_schedules = true;
         world.env.extend([
             ("CHAT_DELIVERY", kinds.join(",")),

@@ -23,6 +23,9 @@ use super::plan::{FaultWindow, Scope, SeedPlan, WorldFault};
 use super::trace::Trace;
 use local::resources::{EVENTS, HOOKS, INVITES, MESSAGES};
 
+/// How late a copy of an update comes at most.
+const COPY_LATE_MS: u64 = 20_000;
+
 /// What the fault policy, the watcher and the transport look at.
 #[derive(Debug, Default)]
 pub(crate) struct FaultRates {
@@ -75,9 +78,10 @@ impl ActiveFaults {
             false => return,
         };
         let request = &read["chat_join_request"];
-        if let (Some(person), Some(chat)) =
-            (request["from"]["id"].as_i64(), request["chat"]["id"].as_i64())
-        {
+        if let (Some(person), Some(chat)) = (
+            request["from"]["id"].as_i64(),
+            request["chat"]["id"].as_i64(),
+        ) {
             let at_door = self.at_door.lock();
             let mut at_door = at_door.unwrap_or_else(PoisonError::into_inner);
             at_door.push((person, chat, now));
@@ -129,7 +133,9 @@ pub(crate) fn set_up(
     }));
     if plan.bot.as_ref().is_some_and(|bot| bot.limits_messages) {
         // What all messages of a bot together may be is never met here.
-        world.telegram.set_message_limits(MessageLimits::published());
+        world
+            .telegram
+            .set_message_limits(MessageLimits::published());
     }
     let transport = noted(world, active_faults);
     world
@@ -155,20 +161,24 @@ fn noted(world: &World, active_faults: &ActiveFaults) -> Deliver {
     })
 }
 
-/// A transport on which updates are lost, late and doubled.
+/// A transport on which updates are lost, late and come several times.
 fn rough(transport: Deliver, active_faults: &ActiveFaults, trace: &Trace, seed: u64) -> Deliver {
     let (active_faults, trace) = (active_faults.clone(), trace.clone());
     let rng = Arc::new(Mutex::new(Rng::with_seed(seed ^ 0x70ad)));
     Arc::new(move |request| {
-        let (lot, late) = {
+        let (lot, late, copies) = {
             let rates = active_faults.rates();
             let mut rng = rng.lock().unwrap_or_else(PoisonError::into_inner);
             let lot = match rates.updates {
                 _ if rates.no_updates > 0 => 0,
-                Some(one_in) if rng.u32(0..one_in) == 0 => rng.u32(0..4),
-                _ => 4,
+                Some(one_in) if rng.u32(0..one_in) == 0 => rng.u32(0..5),
+                _ => 5,
             };
-            (lot, Duration::from_millis(rng.u64(0..=70_000)))
+            let late = Duration::from_millis(rng.u64(0..=70_000));
+            let copies: Vec<Duration> = (0..rng.usize(1..=4))
+                .map(|_| Duration::from_millis(rng.u64(0..COPY_LATE_MS)))
+                .collect();
+            (lot, late, copies)
         };
         let (transport, trace) = (Arc::clone(&transport), trace.clone());
         async move {
@@ -191,6 +201,16 @@ fn rough(transport: Deliver, active_faults: &ActiveFaults, trace: &Trace, seed: 
                     let (first, second) = (transport(request.clone()), transport(request));
                     let (answer, _) = tokio::join!(first, second);
                     answer
+                }
+                4 => {
+                    for late in copies {
+                        let (transport, copy) = (Arc::clone(&transport), request.clone());
+                        tokio::spawn(async move {
+                            sleep(late).await;
+                            transport(copy).await
+                        });
+                    }
+                    transport(request).await
                 }
                 _ => transport(request).await,
             }

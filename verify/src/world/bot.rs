@@ -75,9 +75,7 @@ pub(super) async fn is_feed_read(tables: &Client, of: Feed) -> anyhow::Result<bo
     });
     let bots = scan(tables, "Bots").await?;
     let head = bots.iter().filter_map(|bot| bot["seq"].as_i64()).max();
-    Ok(actors.all(|actor| {
-        actor["cursor"].as_i64() >= head && actor["webhookHolder"].is_null()
-    }))
+    Ok(actors.all(|actor| actor["cursor"].as_i64() >= head && actor["webhookHolder"].is_null()))
 }
 
 /// The keys of the updates in this state of parking.

@@ -28,7 +28,8 @@ impl World {
     /// Whether the first bot talks with people.
     fn talks(&self) -> bool {
         let asks_for_it = ["OPERATOR_CHAT_ID", "CLAIM_KEY"];
-        self.claimed().next().is_some() || asks_for_it.iter().any(|name| self.env.contains_key(*name))
+        self.claimed().next().is_some()
+            || asks_for_it.iter().any(|name| self.env.contains_key(*name))
     }
 
     /// The kinds of update that the webhook of the bot at this place gets.

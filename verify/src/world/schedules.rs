@@ -55,14 +55,15 @@ pub(super) fn of_bot(
     functions: &BTreeMap<&'static str, Started>,
     tables: &aws_sdk_dynamodb::Client,
 ) -> Vec<Scheduled> {
-    let scheduled = |name, timeout, is_due: fn(aws_sdk_dynamodb::Client) -> BoxFuture<'static, bool>| {
-        let (function, tables): (&Started, _) = (&functions[name], tables.clone());
-        Scheduled {
-            function: function.clone(),
-            timeout,
-            is_due: Box::new(move || is_due(tables.clone())),
-        }
-    };
+    let scheduled =
+        |name, timeout, is_due: fn(aws_sdk_dynamodb::Client) -> BoxFuture<'static, bool>| {
+            let (function, tables): (&Started, _) = (&functions[name], tables.clone());
+            Scheduled {
+                function: function.clone(),
+                timeout,
+                is_due: Box::new(move || is_due(tables.clone())),
+            }
+        };
     vec![
         scheduled("messenger", MESSAGES_TICK_TIMEOUT, |tables| {
             async move { have_messages(&tables).await.unwrap_or(true) }.boxed()

@@ -17,8 +17,10 @@ use super::{BotPlan, Reading};
 
 /// For so long `webhook` and `hooks` believe that nobody reads.
 const BELIEVED: Duration = Duration::from_secs(61);
-/// What every other poll asks to be held for, in seconds.
+/// What one poll in eight asks to be held for, in seconds.
 const HOLD: u64 = 25;
+/// How seldom it is polled while there is nothing.
+const SELDOM: Duration = Duration::from_secs(300);
 
 /// A program with a key.
 #[derive(Debug)]
@@ -77,24 +79,29 @@ impl<'a> ActorPrograms<'a> {
             let Reading::Polls(every) = program.reading else {
                 return std::future::pending().await;
             };
-            let mut count = 0_u64;
+            let (mut count, mut nap) = (0_u64, every);
             loop {
-                sleep(every).await;
+                sleep(nap).await;
                 count += 1;
                 let hold = if count.is_multiple_of(8) { HOLD } else { 0 };
-                self.poll_once(program, hold).await?;
+                // While nobody writes it asks ever less.
+                nap = match self.poll_once(program, hold).await? {
+                    0 => (nap * 2).min(SELDOM),
+                    _ => every,
+                };
             }
         }))
         .await
         .map(|_: Vec<()>| ())
     }
 
-    async fn poll_once(&self, program: &Program, hold: u64) -> anyhow::Result<()> {
+    /// Answers how many updates there were.
+    async fn poll_once(&self, program: &Program, hold: u64) -> anyhow::Result<usize> {
         let last = program.polled().last().map(number_of);
         let body = json!({"offset": last.map_or(0, |last| last + 1), "timeout": hold});
         let asked = call(&program.key, "getUpdates", &body)?;
         let Some(reply) = self.world.call("botapi", asked).await else {
-            return Ok(());
+            return Ok(0);
         };
         let updates = reply.body["result"].as_array();
         let updates = updates.map_or(&[][..], Vec::as_slice);
@@ -106,7 +113,7 @@ impl<'a> ActorPrograms<'a> {
             program.name
         );
         program.polled().extend(updates.iter().cloned());
-        Ok(())
+        Ok(updates.len())
     }
 
     /// What each got, in order.

@@ -27,6 +27,9 @@ const GROUP_INTERVAL: Duration = Duration::from_secs(3);
 /// died.
 const UNDER_WAY: Duration = Duration::from_secs(120);
 
+/// What Telegram says of a request that was approved or declined before.
+const SETTLED: [&str; 2] = ["HIDE_REQUESTER_MISSING", "USER_ALREADY_PARTICIPANT"];
+
 /// All that is known of a world in which people talk with the bot.
 pub(crate) struct BotChecker<'a> {
     pub(crate) world: &'a World,
@@ -77,7 +80,9 @@ impl BotChecker<'_> {
         let end = self.start.plus(self.plan.faults_end);
         let paced = GROUP_INTERVAL * u32::try_from(messages.len()).unwrap_or(u32::MAX);
         for message in messages {
-            let chat = message["chatId"].as_str().and_then(|chat| chat.parse().ok());
+            let chat = message["chatId"]
+                .as_str()
+                .and_then(|chat| chat.parse().ok());
             let chat: i64 = chat.unwrap_or_default();
             let (state, class) = (&message["state"], &message["class"]);
             if chat > 0 {
@@ -124,7 +129,9 @@ impl BotChecker<'_> {
         }
         let twins = at.into_values().filter(|at| at.len() > 1);
         let unheard = |at: &i64| self.is_faulty(Timestamp::from_ms(*at * 1000));
-        twins.map(|at| at.iter().filter(|at| unheard(at)).count()).sum()
+        twins
+            .map(|at| at.iter().filter(|at| unheard(at)).count())
+            .sum()
     }
 
     /// Whether the answer of a call about that time may have been lost, or what follows from it.
@@ -164,7 +171,9 @@ impl BotChecker<'_> {
             }
             let before = last.insert(*person, *place);
             if before > Some(*place) && !self.stage.desk.has_replayed() {
-                broken.push(format!("I14: {words:?} is shown before what was said before"));
+                broken.push(format!(
+                    "I14: {words:?} is shown before what was said before"
+                ));
             }
         }
         let mut topics: BTreeMap<String, usize> = BTreeMap::new();
@@ -189,8 +198,10 @@ impl BotChecker<'_> {
             if !is_approval && !is_decline {
                 continue;
             }
-            if is_approval && call.status == 400 && !unheard.contains(&person) {
-                broken.push(format!("I11: {person} was approved again: {:?}", call.description));
+            let words = call.description.as_deref().unwrap_or_default();
+            let is_settled = SETTLED.iter().any(|code| words.contains(code));
+            if is_approval && is_settled && !unheard.contains(&person) {
+                broken.push(format!("I11: {person} was approved again: {words}"));
             }
             if is_decline || self.is_faulty(Timestamp::from_ms(call.at_ms)) {
                 unheard.insert(person);
@@ -269,6 +280,10 @@ fn check_feed(name: &str, got: &Got, lived: &Lived, broken: &mut Vec<String>) {
     }
     let polled_twice = got.len() != numbers.len() && name == "poller";
     if polled_twice {
-        broken.push(format!("I14: {name} got {} of {} updates again", got.len() - numbers.len(), numbers.len()));
+        broken.push(format!(
+            "I14: {name} got {} of {} updates again",
+            got.len() - numbers.len(),
+            numbers.len()
+        ));
     }
 }

@@ -13,7 +13,7 @@ use super::super::trace::Trace;
 use super::{BotPlan, DESK};
 
 /// How often they look.
-const LOOK: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_secs(60);
 /// Who answers.
 const OPERATOR: i64 = 500;
 

@@ -185,7 +185,8 @@ impl<'a> People<'a> {
                 self.tell(me, "is back");
                 Ok(())
             };
-            self.until("is told what was missed", start, || has_way(me)).await?;
+            self.until("is told what was missed", start, || has_way(me))
+                .await?;
         }
         let is_failed = self.is_failed(payment).await;
         let tap = || self.tap_claim(me, &link);
@@ -246,12 +247,14 @@ impl<'a> People<'a> {
         };
         let new = self.moves(mover, holder, &id, &link).await?;
         let claim = || self.tap_claim(other, &new);
-        self.until("claims a seat that moves", claim, || has_way(other)).await?;
+        self.until("claims a seat that moves", claim, || has_way(other))
+            .await?;
         // What was good once.
         self.tap_claim(stranger, &link)?;
         self.comes_in(other, found.chat, door).await?;
         let is_out = || !world.telegram.status(found.chat, holder).is_present();
-        self.until("is out after the move", || Ok(()), is_out).await?;
+        self.until("is out after the move", || Ok(()), is_out)
+            .await?;
         found.holds(other);
         found.outside.push(holder);
         Ok(())
