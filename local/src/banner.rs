@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 53] = [
+const FUNCTION_ENV: [&str; 71] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -56,6 +56,24 @@ const FUNCTION_ENV: [&str; 53] = [
     "PEOPLE_TTL_DAYS",
     "TERMS_URL",
     "PRIVACY_URL",
+    "STRIPE_SECRET_KEY",
+    "NOWPAYMENTS_API_KEY",
+    "PAYMENT_QUEUE_URL",
+    "PAYMENTS_MODE",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_API_BASE",
+    "STRIPE_TAX",
+    "NOWPAYMENTS_IPN_SECRET",
+    "NOWPAYMENTS_EMAIL",
+    "NOWPAYMENTS_PASSWORD",
+    "NOWPAYMENTS_API_BASE",
+    "RETURN_URL_ORIGINS",
+    "UNDERPAID_BPS",
+    "OVERPAID_BPS",
+    "PAYOUT_HOLD_DAYS",
+    "PRODUCT_FEE_BPS",
+    "QUOTE_TTL_SEC",
+    "RATE_MAX_AGE_SEC",
     "EXPORTS_URL",
     "TELEGRAM_CHANNEL_ID",
     "AWS_ENDPOINT_URL",

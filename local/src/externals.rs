@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use anyhow::Context as _;
+use bytes::Bytes;
 use simulators::clock::Clock;
+use simulators::nowpayments::NowPayments;
+use simulators::stripe::Stripe;
 use simulators::telegram::{ChatKind, Rights, Telegram};
 use simulators::webengage::WebEngage;
 
@@ -23,6 +27,17 @@ pub(crate) struct Externals {
     pub(crate) telegram: Option<SimulatedTelegram>,
     /// Simulated WebEngage, unless there is an API key.
     pub(crate) webengage: Option<WebEngage>,
+    /// Simulated Stripe and NOWPayments, if payments are on and there is no key of either.
+    pub(crate) providers: Option<SimulatedProviders>,
+}
+
+/// Simulated providers of payments, whose events come to the local stack.
+#[derive(Clone)]
+pub(crate) struct SimulatedProviders {
+    /// Stripe.
+    pub(crate) stripe: Stripe,
+    /// NOWPayments.
+    pub(crate) nowpayments: NowPayments,
 }
 
 /// Simulated Telegram with one bot that is administrator of one chat.
@@ -39,6 +54,7 @@ impl Externals {
         env: &mut HashMap<String, String>,
         clock: &Clock,
         chat: ChatKind,
+        url: &str,
     ) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let set = |env: &HashMap<String, String>, name| {
@@ -77,6 +93,64 @@ impl Externals {
             env.insert("WEBENGAGE_API_BASE".to_owned(), server.url());
             externals.webengage = Some(server);
         }
+        let keys = ["STRIPE_SECRET_KEY", "NOWPAYMENTS_API_KEY"];
+        let is_test = env.get("PAYMENTS_MODE").is_some_and(|mode| mode == "test");
+        if is_test && !keys.iter().any(|key| set(env, key)) {
+            externals.providers = Some(SimulatedProviders::start(env, clock, url).await?);
+        }
         Ok(externals)
+    }
+}
+
+impl SimulatedProviders {
+    /// Starts both, and has them report to the stack at `url`.
+    async fn start(
+        env: &mut HashMap<String, String>,
+        clock: &Clock,
+        url: &str,
+    ) -> anyhow::Result<Self> {
+        let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        let stripe = Stripe::start(any_port, clock.clone()).await?;
+        let key = format!("sk_test_{}", uuid::Uuid::new_v4().simple());
+        stripe.add_key(&key);
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("url", &format!("{url}/v1/payments/stripe"));
+        form.append_pair("api_version", domain::stripe::API_VERSION);
+        for kind in domain::stripe::EVENT_TYPES {
+            form.append_pair("enabled_events[]", kind);
+        }
+        let made = http::Request::post("/v1/webhook_endpoints")
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Bytes::from(form.finish()))?;
+        let made = stripe
+            .call(made)
+            .await
+            .map_err(|_| anyhow::anyhow!("the simulated Stripe has stopped"))?;
+        let made: serde_json::Value = serde_json::from_slice(made.body())?;
+        let secret = made["secret"].as_str();
+        let secret = secret
+            .with_context(|| format!("making the endpoint at the simulated Stripe: {made}"))?;
+        let (coins_key, ipn_secret) = ("simulated-nowpayments-key", "simulated-ipn-secret");
+        let login = ("shop@example.com", "simulated-password");
+        let nowpayments = NowPayments::start(any_port, clock.clone(), coins_key, login).await?;
+        nowpayments.set_ipn_secret(Some(ipn_secret));
+        let settings = [
+            ("STRIPE_SECRET_KEY", key.as_str()),
+            ("STRIPE_WEBHOOK_SECRET", secret),
+            ("STRIPE_API_BASE", &stripe.url()),
+            ("NOWPAYMENTS_API_KEY", coins_key),
+            ("NOWPAYMENTS_IPN_SECRET", ipn_secret),
+            ("NOWPAYMENTS_EMAIL", login.0),
+            ("NOWPAYMENTS_PASSWORD", login.1),
+            ("NOWPAYMENTS_API_BASE", &nowpayments.url()),
+        ];
+        for (name, value) in settings {
+            env.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(Self {
+            stripe,
+            nowpayments,
+        })
     }
 }

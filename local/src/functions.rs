@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::resources::{
     EVENTS, HOOKS, HOOKS_TICK_TIMEOUT, INVITES, JOBS_TIMEOUT, MESSAGES, MESSAGES_TICK_TIMEOUT,
-    MINUTE, MONITOR_TIMEOUT, REPLAY_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
+    MINUTE, MONITOR_TIMEOUT, PAYMENTS, REPLAY_TIMEOUT, SWEEP_TIMEOUT, Source, TICK_TIMEOUT,
 };
 
 /// A function, as `template.yaml` declares it.
@@ -74,7 +74,7 @@ pub enum Method {
 }
 
 /// All functions.
-pub static FUNCTIONS: [Function; 14] = [
+pub static FUNCTIONS: [Function; 17] = [
     Function {
         name: "request",
         triggers: &[
@@ -206,6 +206,42 @@ pub static FUNCTIONS: [Function; 14] = [
         start: |env, clock| {
             Starting::new(pay::App::from_env(env, clock))
                 .on_call(|app, call| pay::handle(app, call).boxed())
+                .started
+        },
+    },
+    Function {
+        name: "payments",
+        triggers: &[Trigger::Route(Method::Post, "/v1/payments/{provider}")],
+        start: |env, clock| {
+            Starting::new(payments::App::from_env(env, clock))
+                .on_call(|app, call| payments::handle(app, call).boxed())
+                .started
+        },
+    },
+    Function {
+        name: "settlement",
+        triggers: &[Trigger::Queue(&PAYMENTS)],
+        start: |env, clock| {
+            Starting::new(settlement::App::from_env(env, clock))
+                .on_batch(|app, batch, deadline| {
+                    settlement::answer_bells(app, batch, deadline).boxed()
+                })
+                .on_stop(settlement::App::stop)
+                .started
+        },
+    },
+    Function {
+        name: "shop",
+        triggers: &[
+            Trigger::Route(Method::Get, "/v1/products"),
+            Trigger::Route(Method::Get, "/v1/products/{*rest}"),
+            Trigger::Route(Method::Post, "/v1/checkout"),
+            Trigger::Route(Method::Post, "/v1/quotes"),
+            Trigger::Route(Method::Get, "/v1/quotes/{quote_id}"),
+        ],
+        start: |env, clock| {
+            Starting::new(shop::App::from_env(env, clock))
+                .on_call(|app, call| shop::handle(app, call).boxed())
                 .started
         },
     },

@@ -32,11 +32,14 @@ use std::time::Duration;
 use runtime::aws::Shared;
 use simulators::aws::Aws;
 use simulators::clock::Clock;
+use simulators::nowpayments::NowPayments;
+use simulators::stripe::Stripe;
 use simulators::telegram::{ChatKind, Telegram};
 use simulators::webengage::WebEngage;
 
+use crate::externals::SimulatedProviders;
 use crate::functions::{FUNCTIONS, Function, Functions};
-use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES};
+use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES, PAYMENTS};
 use crate::stack::{Data, Options, Stack};
 use crate::supervision::Supervision;
 use crate::timeline::Timeline;
@@ -167,6 +170,29 @@ impl TestStack {
 
 /// Actors.
 impl TestStack {
+    /// Stripe, as its buyers and its dashboard see it. Payments are to be on: `PAYMENTS_MODE` `test`.
+    ///
+    /// # Panics
+    /// If they are not.
+    #[must_use]
+    pub fn stripe(&self) -> &Stripe {
+        &self.providers().stripe
+    }
+
+    /// NOWPayments, likewise.
+    ///
+    /// # Panics
+    /// If payments are not on.
+    #[must_use]
+    pub fn nowpayments(&self) -> &NowPayments {
+        &self.providers().nowpayments
+    }
+
+    fn providers(&self) -> &SimulatedProviders {
+        let providers = self.local.externals.providers.as_ref();
+        providers.expect("payments are on, and simulated")
+    }
+
     /// A shop, with the first of the shops' keys.
     #[must_use]
     pub fn shop(&self) -> Shop {
@@ -324,10 +350,12 @@ impl Drop for TestStack {
             EVENTS.queue,
             MESSAGES.queue,
             HOOKS.queue,
+            PAYMENTS.queue,
             INVITES.dead_letters,
             EVENTS.dead_letters,
             MESSAGES.dead_letters,
             HOOKS.dead_letters,
+            PAYMENTS.dead_letters,
         ] {
             assert_eq!(self.depth(queue), 0, "the test leaves messages in {queue}");
         }

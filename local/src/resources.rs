@@ -46,7 +46,7 @@ const fn table(name: &'static str, key: &'static str) -> TableShape {
 }
 
 /// The tables.
-pub const TABLES: [TableShape; 20] = [
+pub const TABLES: [TableShape; 27] = [
     table("InviteRequests", "requestId"),
     table("InviteLinks", "linkHash"),
     TableShape {
@@ -104,6 +104,30 @@ pub const TABLES: [TableShape; 20] = [
         sort_key: Some(("event", SortKey::Text)),
         ..table("Deliveries", "endpointShard")
     },
+    TableShape {
+        sort_key: Some(("item", SortKey::Text)),
+        ..table("Orders", "orderId")
+    },
+    table("PaymentEvents", "eventKey"),
+    TableShape {
+        ends: false,
+        ..table("PaymentRefs", "refKey")
+    },
+    TableShape {
+        sort_key: Some(("transaction", SortKey::Text)),
+        ends: false,
+        ..table("Ledger", "day")
+    },
+    TableShape {
+        sort_key: Some(("row", SortKey::Text)),
+        ends: false,
+        ..table("Payables", "payee")
+    },
+    TableShape {
+        ends: false,
+        ..table("Products", "productId")
+    },
+    table("Quotes", "quoteId"),
 ];
 
 /// An index of a table, with keys alone: both of its own are strings.
@@ -119,7 +143,37 @@ pub struct Index {
 }
 
 /// The indexes.
-pub const INDEXES: [Index; 11] = [
+pub const INDEXES: [Index; 16] = [
+    Index {
+        table: "Orders",
+        name: "Due",
+        hash: "dueShard",
+        range: "dueAt",
+    },
+    Index {
+        table: "Orders",
+        name: "Cases",
+        hash: "caseShard",
+        range: "caseSince",
+    },
+    Index {
+        table: "Orders",
+        name: "ByBuyer",
+        hash: "buyer",
+        range: "createdAt",
+    },
+    Index {
+        table: "PaymentEvents",
+        name: "OpenEvents",
+        hash: "openShard",
+        range: "nextAt",
+    },
+    Index {
+        table: "Products",
+        name: "List",
+        hash: "list",
+        range: "productId",
+    },
     Index {
         table: "Deliveries",
         name: "Due",
@@ -235,6 +289,16 @@ pub const HOOKS: Source = Source {
     timeout_seconds: 60,
     batch_size: 10,
     maximum_concurrency: 2,
+};
+/// The queue of `settlement`.
+pub const PAYMENTS: Source = Source {
+    queue: "PaymentQueue",
+    url_variable: "PAYMENT_QUEUE_URL",
+    dead_letters: "PaymentDeadLetterQueue",
+    dead_letters_variable: "PAYMENT_DEAD_LETTER_QUEUE_URL",
+    timeout_seconds: 90,
+    batch_size: 10,
+    maximum_concurrency: 10,
 };
 /// The queue of `events`.
 pub const EVENTS: Source = Source {

@@ -141,7 +141,7 @@ impl Stack {
             .with_context(|| format!("listening on {listen}"))?;
         let url = format!("http://{}", listener.local_addr()?);
         let aws = Aws::start(aws_listen, storage, clock.clone()).await?;
-        let externals = Externals::start(&mut env, &clock, chat).await?;
+        let externals = Externals::start(&mut env, &clock, chat, &url).await?;
         let is_simulated = externals.telegram.is_some() && externals.webengage.is_some();
         if let Some(folder) = &folder {
             folder.recall_clock(&clock, is_simulated)?;

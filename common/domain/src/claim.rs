@@ -16,6 +16,8 @@
 //! These are 46 characters of base64url, 48 with the prefix of its kind; Telegram carries 64 of `A-Za-z0-9_-`
 //! (<https://core.telegram.org/bots/features#deep-linking>).
 
+mod page;
+
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::id::{ChatId, InviteLink, RequestId};
+use super::id::{ChatId, InviteLink, OrderId, RequestId};
 use super::purchase::Chats;
 use super::text::list;
 use super::time::Timestamp;
@@ -218,6 +220,27 @@ impl PublicUrl {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
         let is_url = scheme == "https" || (scheme == "http" && is_here);
         (is_url && !name.is_empty() && rest.chars().all(is_plain)).then(|| Self(text.to_owned()))
+    }
+
+    /// The page on which the buyer of an order sees where it stands, by its token.
+    #[must_use]
+    pub fn order_page(&self, order: OrderId, token: &str) -> InviteLink {
+        InviteLink::new(format!("{}/pay/{order}?t={token}", self.0))
+    }
+
+    /// Where a provider reports payments.
+    #[must_use]
+    pub fn payments(&self, provider: &str) -> String {
+        format!("{}/v1/payments/{provider}", self.0)
+    }
+
+    /// Where a program asks where an order stands.
+    #[must_use]
+    pub fn order_status(&self, order: OrderId, token: &str) -> InviteLink {
+        let url = &self.0;
+        InviteLink::new(format!(
+            "{url}/v1/payment-status?order_id={order}&t={token}"
+        ))
     }
 
     /// The page of a claim link, which leads to whatever bot is the front bot by then; nothing if `link` is none.

@@ -88,6 +88,57 @@ impl RequestId {
     }
 }
 
+/// What an order is known by: random, so that no purchase looks like another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderId(Uuid);
+
+impl OrderId {
+    /// The id of these random bytes: a UUID of version 4 (RFC 9562).
+    #[must_use]
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    /// The part of the index of due orders that it stands in, below [`ORDER_SHARDS`].
+    #[must_use]
+    pub const fn shard(self) -> u8 {
+        self.0.as_bytes()[0] % ORDER_SHARDS
+    }
+
+    /// The bytes of it, as a token carries them.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        *self.0.as_bytes()
+    }
+}
+
+/// Over how many partitions what is due of orders and payment events is spread.
+pub const ORDER_SHARDS: u8 = 8;
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A text that is not the id of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoOrderId;
+
+impl FromStr for OrderId {
+    type Err = NoOrderId;
+
+    fn from_str(text: &str) -> Result<Self, NoOrderId> {
+        let id = Uuid::try_parse(text).map_err(|_| NoOrderId)?;
+        // One form alone, so that one order has one key in every table.
+        match id.to_string() == text {
+            true => Ok(Self(id)),
+            false => Err(NoOrderId),
+        }
+    }
+}
+
 /// One of the sixteen parts of the index of pending events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingShard(u8);

@@ -18,6 +18,7 @@ use super::fault::Fault;
 use super::history::Entry;
 use super::id::{BotId, ChatId, InviteLink, RequestId, TelegramUserId};
 use super::member::entitlement::{Cover, Entitlement};
+use super::order::record::OrderedSeat;
 use super::purchase::{self, Purchase};
 use super::retry::Tries;
 use super::time::Timestamp;
@@ -148,6 +149,8 @@ pub struct Invite {
     pub is_stolen: bool,
     /// When the seat that it gives ends; nothing if never.
     pub seat_until: Option<Timestamp>,
+    /// The order that bought it, with what that grants by now; absent if a shop reported the payment.
+    pub order: Option<OrderedSeat>,
     /// What operators did to it, the newest last.
     pub history: Vec<Entry>,
     /// How much they ever did to it.
@@ -274,6 +277,7 @@ impl Invite {
             is_moving: false,
             is_stolen: false,
             seat_until: None,
+            order: purchase.order,
             history: Vec::new(),
             actions: 0,
             expires_at: None,
@@ -336,10 +340,13 @@ impl Invite {
     /// What it grants to whoever claims it.
     #[must_use]
     pub fn entitlement(&self) -> Entitlement {
-        Entitlement::new(
-            self.seat_until.map_or(Cover::Forever, Cover::Until),
-            self.created_at,
-        )
+        match self.order {
+            Some(order) => order.entitlement.of_seat(),
+            None => Entitlement::new(
+                self.seat_until.map_or(Cover::Forever, Cover::Until),
+                self.created_at,
+            ),
+        }
     }
 
     /// What a mint of this version of the link is to do.

@@ -16,6 +16,42 @@
 
 pub mod pricing;
 
+use serde::{Deserialize, Serialize};
+
+/// Who takes a payment. A word in lower case in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentProvider {
+    /// Cards and what else Stripe takes.
+    Stripe,
+    /// Coins, by NOWPayments.
+    NowPayments,
+    /// Telegram Stars.
+    Stars,
+}
+
+impl PaymentProvider {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::NowPayments => "nowpayments",
+            Self::Stars => "stars",
+        }
+    }
+
+    /// How it counts amounts.
+    #[must_use]
+    pub const fn amounts(self) -> AmountTable {
+        match self {
+            Self::Stripe => AmountTable::Stripe,
+            Self::NowPayments => AmountTable::NowPayments,
+            Self::Stars => AmountTable::Stars,
+        }
+    }
+}
+
 /// Who takes the money, and so how amounts are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AmountTable {
@@ -37,6 +73,14 @@ pub struct MinorUnit {
     /// The least charge, but for none at all.
     pub least: i128,
 }
+
+/// Stripe's largest charge, in minor units: eight digits, but for a few currencies.
+const STRIPE_MOST: i128 = 99_999_999;
+const STRIPE_MOST_OF: [(&str, i128); 2] = [("inr", 999_999_999), ("idr", 999_999_999_999)];
+/// The largest price in coins that we ask for, in minor units: as Stripe's largest.
+const NOWPAYMENTS_MOST: i128 = 999_999_999_999;
+/// The largest price in Stars that we ask for. Telegram publishes none.
+const STARS_MOST: i128 = 100_000;
 
 /// Stripe's currencies without decimals.
 const STRIPE_WHOLE: [&str; 15] = [
@@ -97,6 +141,19 @@ impl AmountTable {
                 least: 1,
             }),
             Self::Stripe => is_code(3..=3).then(|| stripe_unit(currency)),
+        }
+    }
+
+    /// The largest charge in `currency`, in its minor units.
+    #[must_use]
+    pub fn most(self, currency: &str) -> i128 {
+        match self {
+            Self::Stars => STARS_MOST,
+            Self::NowPayments => NOWPAYMENTS_MOST,
+            Self::Stripe => {
+                let known = STRIPE_MOST_OF.iter().find(|(code, _)| *code == currency);
+                known.map_or(STRIPE_MOST, |(_, most)| *most)
+            }
         }
     }
 }

@@ -11,8 +11,10 @@
 
 mod amount;
 mod body;
+mod coin;
 mod payment;
 mod signature;
+mod told;
 
 pub use amount::CoinAmount;
 pub use body::{BODY_MAX, BodyForm, IpnBody};
@@ -20,3 +22,7 @@ pub use payment::{
     CoinCharge, CoinPayment, CoinStatus, CoinTerms, DepositTime, OrderPrice, Unjudged,
 };
 pub use signature::{IpnRefusal, IpnSecrets, SIGNATURE_HEADER};
+pub use told::CoinReport;
+
+/// The name by which orders' terms know NOWPayments.
+pub const PROVIDER: &str = "nowpayments";

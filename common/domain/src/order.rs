@@ -23,6 +23,7 @@ pub mod fact;
 pub mod fold;
 mod json;
 pub mod ledger;
+pub mod record;
 pub mod terms;
 
 #[cfg(test)]

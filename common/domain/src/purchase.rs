@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::id::{ChatId, IdentitySource, RequestId, TelegramUserId};
+use super::order::record::{Order, OrderedSeat};
 use super::text;
 
 /// The longest `userId`, in characters: WebEngage refuses longer ones.
@@ -160,6 +161,8 @@ pub struct Purchase {
     pub idempotency_key: String,
     /// Who the buyer is in Telegram, if the shop knows: nobody else gets the seat.
     pub telegram_user_id: Option<TelegramUserId>,
+    /// The order that was paid, if it is one of ours.
+    pub order: Option<OrderedSeat>,
 }
 
 /// What makes two calls the same payment.
@@ -221,6 +224,36 @@ impl Purchase {
             canonical_chat_id: canonical_id,
             idempotency_key,
             telegram_user_id,
+            order: None,
+        })
+    }
+
+    /// The seat in one of its chats that an order of ours has paid for: it is known by the order. The buyer is whom the order
+    /// names, and `order:<orderId>` if it names nobody.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownChat`] if the chat is none of ours any more.
+    pub fn of_order(
+        order: &Order,
+        seat: OrderedSeat,
+        chat: ChatId,
+        chats: &Chats,
+    ) -> Result<Self, Rejection> {
+        let Chat { id, canonical_id } = chats.find(chat).ok_or(Rejection::UnknownChat)?;
+        let person = order.buyer.telegram_user_id;
+        let user_id = match (&order.buyer.user_id, person) {
+            (Some(user), _) => user.clone(),
+            (None, Some(person)) => format!("telegram:{person}"),
+            (None, None) => format!("order:{}", order.id),
+        };
+        Ok(Self {
+            user_id,
+            transaction_id: order.id.to_string(),
+            chat: id,
+            canonical_chat_id: canonical_id,
+            idempotency_key: String::new(),
+            telegram_user_id: person,
+            order: Some(seat),
         })
     }
 

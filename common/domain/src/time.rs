@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::macros::format_description;
+use time::{Date, Month, OffsetDateTime};
 
 /// The first instant that RFC 3339 can write: the start of the year 0000.
 const FIRST_MS: i64 = -62_167_219_200_000;
@@ -65,6 +65,26 @@ impl Timestamp {
             self.0
                 .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
         )
+    }
+
+    /// The same time of the day `months` later by the calendar in UTC; where that month has no such day, on its last.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Self {
+        let at = self.date_time();
+        let first = i64::from(at.year()) * 12 + i64::from(u8::from(at.month())) - 1;
+        let month_in_all = first.saturating_add(i64::from(months));
+        let year = i32::try_from(month_in_all.div_euclid(12)).ok();
+        let month = u8::try_from(month_in_all.rem_euclid(12) + 1).ok();
+        let date = year.zip(month).and_then(|(year, month)| {
+            let month = Month::try_from(month).ok()?;
+            Date::from_calendar_date(year, month, at.day().min(month.length(year))).ok()
+        });
+        // Years beyond those of RFC 3339 are clamped like all others.
+        let Some(date) = date else {
+            return Self::from_ms(i64::MAX);
+        };
+        let nanos = at.replace_date(date).unix_timestamp_nanos();
+        i64::try_from(nanos.div_euclid(1_000_000)).map_or(Self::from_ms(i64::MAX), Self::from_ms)
     }
 
     /// How long from `earlier` to this instant; nothing if it is not later.
@@ -174,6 +194,28 @@ mod tests {
             Timestamp::from_ms(5).plus(Duration::MAX).to_string(),
             "9999-12-31T23:59:59.999Z"
         );
+    }
+
+    #[test]
+    fn months_are_counted_by_the_calendar() {
+        for (from, months, to) in [
+            ("2026-01-31T10:20:30.456Z", 1, "2026-02-28T10:20:30.456Z"),
+            ("2028-01-31T00:00:00.000Z", 1, "2028-02-29T00:00:00.000Z"),
+            ("2026-01-31T00:00:00.000Z", 2, "2026-03-31T00:00:00.000Z"),
+            ("2026-11-27T23:59:59.999Z", 1, "2026-12-27T23:59:59.999Z"),
+            ("2026-12-01T00:00:00.000Z", 1, "2027-01-01T00:00:00.000Z"),
+            ("2028-02-29T00:00:00.000Z", 12, "2029-02-28T00:00:00.000Z"),
+            ("2026-05-31T00:00:00.000Z", 36, "2029-05-31T00:00:00.000Z"),
+            ("2026-05-31T00:00:00.000Z", 0, "2026-05-31T00:00:00.000Z"),
+            (
+                "9999-12-31T00:00:00.000Z",
+                u32::MAX,
+                "9999-12-31T23:59:59.999Z",
+            ),
+        ] {
+            let from: Timestamp = from.parse().unwrap();
+            assert_eq!(from.plus_months(months).to_string(), to, "{from} {months}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use domain::actor::ActorRejection;
 use domain::id::InvalidRequestId;
+use domain::quote::{QuoteRejection, QuoteRejectionKind};
 use domain::{action, purchase};
 
 /// After how many seconds a caller should try again when a service behind us is down.
@@ -23,6 +24,12 @@ pub enum Rejection {
     Action(action::Rejection),
     /// The actor is not made.
     Actor(ActorRejection),
+    /// There is no price.
+    Quote(QuoteRejectionKind),
+    /// The product may not be sold like this.
+    InvalidProduct,
+    /// The product is of another version than the one that was named.
+    ProductChanged,
     /// The id in the path is not a request's id.
     InvalidRequestId,
     /// The body is not a JSON object.
@@ -37,6 +44,12 @@ pub enum Rejection {
     TooManyEndpoints,
     /// The endpoint is disabled.
     EndpointDisabled,
+    /// The `Idempotency-Key` was used for another order.
+    IdempotencyConflict,
+    /// The quote does not hold any more.
+    QuoteExpired,
+    /// The provider of payments can't take the order now.
+    ProviderUnavailable,
     /// The body is larger than is read.
     TooLarge,
     /// No known key, or no known secret.
@@ -52,7 +65,9 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 13] = [
+const OF_CALLS: [Rejection; 18] = [
+    Rejection::InvalidProduct,
+    Rejection::ProductChanged,
     Rejection::InvalidRequestId,
     Rejection::InvalidJson,
     Rejection::InvalidQuery,
@@ -60,6 +75,9 @@ const OF_CALLS: [Rejection; 13] = [
     Rejection::InvalidTarget,
     Rejection::TooManyEndpoints,
     Rejection::EndpointDisabled,
+    Rejection::IdempotencyConflict,
+    Rejection::QuoteExpired,
+    Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
     Rejection::NotFound,
@@ -74,9 +92,11 @@ impl Rejection {
         let of_purchases = purchase::Rejection::ALL.into_iter().map(Self::Purchase);
         let of_actions = action::Rejection::ALL.into_iter().map(Self::Action);
         let of_actors = ActorRejection::ALL.into_iter().map(Self::Actor);
+        let of_quotes = QuoteRejectionKind::ALL.into_iter().map(Self::Quote);
         of_purchases
             .chain(of_actions)
             .chain(of_actors)
+            .chain(of_quotes)
             .chain(OF_CALLS)
     }
 
@@ -90,14 +110,25 @@ impl Rejection {
             )
             | Self::Action(_)
             | Self::Actor(_)
+            | Self::Quote(
+                QuoteRejectionKind::NotForSale
+                | QuoteRejectionKind::CurrencyNotOffered
+                | QuoteRejectionKind::CouponNotValid
+                | QuoteRejectionKind::NotPossibleWithProvider,
+            )
+            | Self::ProductChanged
             | Self::TooManyEndpoints
-            | Self::EndpointDisabled => StatusCode::CONFLICT,
+            | Self::EndpointDisabled
+            | Self::IdempotencyConflict
+            | Self::QuoteExpired => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
                 | purchase::Rejection::UnknownChat
                 | purchase::Rejection::InvalidTelegramUserId,
             )
+            | Self::Quote(QuoteRejectionKind::InvalidMonths)
+            | Self::InvalidProduct
             | Self::InvalidRequestId
             | Self::InvalidJson
             | Self::InvalidQuery
@@ -106,9 +137,11 @@ impl Rejection {
             | Self::UnsupportedEvent => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Quote(QuoteRejectionKind::UnknownTier) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable
+            | Self::ProviderUnavailable
+            | Self::Quote(QuoteRejectionKind::RateUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -119,6 +152,9 @@ impl Rejection {
             Self::Purchase(rejection) => rejection.code(),
             Self::Action(rejection) => rejection.code(),
             Self::Actor(rejection) => rejection.code(),
+            Self::Quote(rejection) => rejection.code(),
+            Self::InvalidProduct => "invalid_product",
+            Self::ProductChanged => "product_changed",
             Self::InvalidRequestId => InvalidRequestId::CODE,
             Self::InvalidJson => "invalid_json",
             Self::InvalidQuery => "invalid_query",
@@ -126,6 +162,9 @@ impl Rejection {
             Self::InvalidTarget => "invalid_target",
             Self::TooManyEndpoints => "too_many_endpoints",
             Self::EndpointDisabled => "endpoint_disabled",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::QuoteExpired => "quote_expired",
+            Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
@@ -140,6 +179,11 @@ impl Rejection {
             Self::Purchase(rejection) => rejection.sentence(),
             Self::Action(rejection) => rejection.sentence(),
             Self::Actor(rejection) => rejection.sentence(),
+            Self::Quote(rejection) => rejection.sentence(),
+            Self::InvalidProduct => "The product may not be sold like this.",
+            Self::ProductChanged => {
+                "The product is of another version: read it, and send what you change with that version."
+            }
             Self::InvalidRequestId => InvalidRequestId::SENTENCE,
             Self::InvalidJson => "The body must be a JSON object in UTF-8.",
             Self::InvalidQuery => {
@@ -152,6 +196,13 @@ impl Rejection {
                 "The URL must be https, on port 443 or 8443, without user, password or fragment, and not lead to an address within."
             }
             Self::TooManyEndpoints => "There are 20 endpoints, and no more are taken: delete one.",
+            Self::IdempotencyConflict => {
+                "This Idempotency-Key was used with another body: send the same one, or take a new key."
+            }
+            Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
+            Self::ProviderUnavailable => {
+                "The provider of payments can't take the order now: try again with the same Idempotency-Key."
+            }
             Self::EndpointDisabled => "The endpoint is disabled: enable it first.",
             Self::TooLarge => "The body must not be larger than 64 KiB.",
             Self::Unauthorized => {
@@ -171,10 +222,14 @@ impl Rejection {
     /// The answer.
     #[must_use]
     pub fn answer(self) -> Response<Bytes> {
+        self.answer_saying(self.sentence())
+    }
+
+    fn answer_saying(self, sentence: &str) -> Response<Bytes> {
         let status = self.status();
         let mut answer = json(
             status,
-            &json!({"ok": false, "code": self.code(), "error": self.sentence()}),
+            &json!({"ok": false, "code": self.code(), "error": sentence}),
         );
         if status.is_server_error() {
             answer
@@ -213,6 +268,49 @@ impl From<InvalidRequestId> for Rejection {
     }
 }
 
+/// A rejection with a sentence about the very call: which field it is, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rejection.
+    pub rejection: Rejection,
+    why: Option<String>,
+}
+
+impl Refusal {
+    /// A rejection that says why.
+    #[must_use]
+    pub fn saying(rejection: Rejection, why: impl Into<String>) -> Self {
+        Self {
+            rejection,
+            why: Some(why.into()),
+        }
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn answer(&self) -> Response<Bytes> {
+        match &self.why {
+            Some(why) => self.rejection.answer_saying(why),
+            None => self.rejection.answer(),
+        }
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            why: None,
+        }
+    }
+}
+
+impl From<QuoteRejection> for Refusal {
+    fn from(rejection: QuoteRejection) -> Self {
+        Self::saying(Rejection::Quote(rejection.kind), rejection.why)
+    }
+}
+
 /// A JSON answer, never to be cached: it may hold a link.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
@@ -248,9 +346,13 @@ mod tests {
             ("already_done", 409),
             ("already_joined", 409),
             ("claim_link", 409),
+            ("coupon_not_valid", 409),
+            ("currency_not_offered", 409),
             ("endpoint_disabled", 409),
             ("invalid_json", 400),
+            ("invalid_months", 400),
             ("invalid_parameter", 400),
+            ("invalid_product", 400),
             ("invalid_query", 400),
             ("invalid_request_id", 400),
             ("invalid_target", 400),
@@ -264,7 +366,11 @@ mod tests {
             ("no_claim_link", 409),
             ("no_such_event", 409),
             ("not_done", 409),
+            ("not_for_sale", 409),
             ("not_found", 404),
+            ("not_possible_with_provider", 409),
+            ("product_changed", 409),
+            ("rate_unavailable", 503),
             ("telegram_user_conflict", 409),
             ("too_large", 413),
             ("too_many_endpoints", 409),
@@ -273,6 +379,7 @@ mod tests {
             ("unauthorized", 401),
             ("unavailable", 503),
             ("unknown_chat", 400),
+            ("unknown_tier", 404),
             ("unsupported_event", 400),
             ("voided", 409),
         ]);

@@ -1,10 +1,14 @@
 //! Settings that more than one function reads, or one and `setup`: a value that would stop a function stops the deployment.
 
+mod payments;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::claim::{ChatDeliveries, ClaimKeys, KEY_MIN, PublicUrl};
 use domain::id::{ChatId, TelegramUserId};
 use domain::link_pool::{TARGET_MAX, Targets};
+use domain::money::PaymentProvider;
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
 use domain::relay::SupportHours;
@@ -12,6 +16,12 @@ use domain::text::list;
 use domain::texts::Language;
 
 use crate::config::Env;
+
+pub use payments::{
+    nowpayments_ipn_secrets, nowpayments_key, nowpayments_login, overpaid_bps, page_keys,
+    payments_mode, payout_hold, return_origins, stripe_key, stripe_tax, stripe_webhook_secrets,
+    underpaid_bps,
+};
 
 /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.
 pub fn chats(env: &mut Env) -> Chats {
@@ -307,6 +317,38 @@ pub fn link_pool_ttl(env: &mut Env, targets: &Targets) -> Duration {
         );
     }
     ttl
+}
+
+/// Who takes payments here: Stripe and NOWPayments if their keys are there, Telegram always; what is sold for Stars has a price
+/// in them.
+pub fn payment_providers(env: &mut Env) -> BTreeSet<PaymentProvider> {
+    let keyed = [
+        (PaymentProvider::Stripe, env.optional("STRIPE_SECRET_KEY")),
+        (
+            PaymentProvider::NowPayments,
+            env.optional("NOWPAYMENTS_API_KEY"),
+        ),
+    ];
+    let keyed = keyed
+        .into_iter()
+        .filter_map(|(provider, key)| key.map(|_| provider));
+    keyed.chain([PaymentProvider::Stars]).collect()
+}
+
+/// `PRODUCT_FEE_BPS`: the platform's share of what a product earns that names none, in basis points.
+pub fn product_fee_bps(env: &mut Env) -> u32 {
+    env.number("PRODUCT_FEE_BPS", 300, 0..=10_000)
+}
+
+/// `QUOTE_TTL_SEC`: how long a quote holds.
+pub fn quote_ttl(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("QUOTE_TTL_SEC", 900, 60..=86_400))
+}
+
+/// `RATE_MAX_AGE_SEC`: how old a reference rate may be that a price is converted with. The European Central Bank publishes none
+/// at weekends and on holidays.
+pub fn rate_max_age(env: &mut Env) -> Duration {
+    Duration::from_secs(env.number("RATE_MAX_AGE_SEC", 432_000, 60..=2_592_000))
 }
 
 /// `MAX_ATTEMPTS`: tries at Telegram before a request is FAILED.

@@ -16,7 +16,14 @@ use crate::metrics::Meter;
 use crate::redaction::of_others;
 
 /// The crates of ours that functions share.
-pub const SHARED: [&str; 5] = ["domain", "runtime", "store", "telegram", "webengage"];
+pub const SHARED: [&str; 6] = [
+    "domain",
+    "intake",
+    "runtime",
+    "store",
+    "telegram",
+    "webengage",
+];
 
 /// Whether a line comes from a crate that `is_ours`.
 #[must_use]

@@ -9,6 +9,7 @@ mod attributes;
 mod claims;
 mod indexes;
 mod joins;
+mod orders;
 mod pending;
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
@@ -452,6 +453,7 @@ impl Invites {
             is_moving: reader.flag(IS_MOVING),
             is_stolen: reader.flag(IS_STOLEN),
             seat_until: reader.optional_instant(SEAT_UNTIL)?,
+            order: orders::read(&reader)?,
             history: reader
                 .maps(HISTORY)?
                 .iter()
@@ -521,6 +523,15 @@ fn new_item(invite: &Invite, expires_at: Timestamp) -> Item {
         (BOUND_TO, invite.bound_to.map(n)),
         (BOUND_AT, invite.bound_at.map(s)),
         (SEAT_UNTIL, invite.seat_until.map(s)),
+        (ORDER_ID, invite.order.map(|of| s(of.order))),
+        (
+            ORDER_SEAT,
+            invite.order.map(|of| orders::value(of.entitlement)),
+        ),
+        (
+            ORDER_VERSION,
+            invite.order.map(|of| n(of.entitlement.version)),
+        ),
         (
             LINK_EVENT_GIVEN_UP,
             invite

@@ -12,13 +12,18 @@ mod hooks;
 mod invites;
 mod item;
 mod jobs;
+mod ledger;
 mod link_pool;
 mod link_teller;
 mod links;
 mod messages;
+mod orders;
+mod payment_events;
 mod people;
 mod personal;
+mod products;
 pub mod queue;
+mod quotes;
 mod rate_limits;
 mod relay_map;
 mod reminders;
@@ -44,6 +49,7 @@ pub use hooks::{
 };
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
+pub use ledger::{BookedTransaction, Booking, Ledger};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};
@@ -51,10 +57,16 @@ pub use messages::{
     Begun, FoundMessage, ListedGroup, MalformedMessage, MessagePage, MessageRecord, Messages, Put,
     Settlement,
 };
+pub use orders::{OrderKey, OrderPage, Ordered, Orders};
+pub use payment_events::{EventState, PaymentEvent, PaymentEvents, PaymentRefs, RefOwner};
 pub use people::{People, Sighting};
 pub use personal::{
     Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,
 };
+pub use products::{
+    PRODUCTS_PAGE, ProductDeleted, ProductPage, ProductPut, ProductRecord, Products,
+};
+pub use quotes::Quotes;
 pub use rate_limits::{Marking, RateLimits, Released, Taking};
 pub use relay_map::{AlbumPart, AlbumParts, CopyStanding, PartAdded, RelayCopy, RelayMap};
 pub use reminders::{DueReminder, Reminders};

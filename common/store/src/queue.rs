@@ -4,6 +4,7 @@
 mod bell;
 mod dead_letters;
 mod event;
+mod payment;
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -22,6 +23,7 @@ use runtime::trace;
 
 pub use bell::{Bell, BellBody, Bells, HookBell, HookBells, MessageBell, MessageBells};
 pub use dead_letters::{DeadLetter, DeadLetters, MoveTask, QueueName, Redriven, Sample};
+pub use payment::PaymentBell;
 
 /// The longest `DelaySeconds` that SQS takes.
 const DELAY_MAX: Duration = Duration::from_secs(900);

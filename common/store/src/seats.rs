@@ -269,6 +269,58 @@ impl Seats {
         .await
     }
 
+    /// Writes into the seat of `person` what the order of a request grants by now, unless it has that or something newer; a
+    /// request without an order changes nothing. Durable on [`SeatWritten::Done`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn write_order(
+        &self,
+        person: TelegramUserId,
+        invite: &Invite,
+        tasks: &Tasks,
+        now: Timestamp,
+    ) -> Result<Option<SeatWritten>, StoreError> {
+        let Some(order) = invite.order else {
+            return Ok(None);
+        };
+        let command = SeatCommand::Order {
+            request: invite.request_id,
+            entitlement: order.entitlement.of_seat(),
+        };
+        let written = self.change(
+            (person, invite.canonical_chat),
+            tasks,
+            now,
+            |seat| domain::member::decide::decide(seat, &command, now),
+            SeatChange::tasks,
+        );
+        written.await.map(Some)
+    }
+
+    /// After a request became `person`'s by its record as it was `read`: its order may have changed in between, and did not
+    /// see whose it is. Of the two, one sees the other. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn follow_order(
+        &self,
+        person: TelegramUserId,
+        read: &Invite,
+        (invites, tasks): (&Invites, &Tasks),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(known) = read.order else {
+            return Ok(());
+        };
+        let newer = invites.get(read.request_id).await?;
+        let newer = newer.filter(|newer| newer.order.is_some_and(|order| order != known));
+        if let Some(newer) = newer {
+            self.write_order(person, &newer, tasks, now).await?;
+        }
+        Ok(())
+    }
+
     async fn repeat<F>(&self, mut once: impl FnMut() -> F) -> Result<SeatWritten, StoreError>
     where
         F: Future<Output = Result<Option<SeatWritten>, StoreError>>,

@@ -23,6 +23,7 @@
 //! DELETE endpoints/{endpointId}
 //! POST endpoints/{endpointId}/enable, /disable, /rotate-secret, /test, /replay
 //! GET  endpoints/{endpointId}/deliveries   what they were told, and what came of it
+//! GET, PUT, DELETE products/{productId}    what is sold
 //! ```
 //!
 //! Every action may be repeated. What it changes is one conditional write with a line in the record's history and the task
@@ -37,13 +38,17 @@ mod invites;
 mod jobs;
 mod lanes;
 mod people;
+mod products;
 mod updates;
 mod view;
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, RequestId, TelegramUserId};
 use domain::job::JobKind;
+use domain::money::PaymentProvider;
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Operators;
@@ -52,7 +57,7 @@ use runtime::body::read;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::outbound::CallTargets;
-use runtime::response::{Rejection, json};
+use runtime::response::{Refusal, Rejection, json};
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::Value;
@@ -60,7 +65,7 @@ use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, HookBells, Queue};
 use store::{
     Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
-    People, RateLimits, Seats, Tasks, Updates,
+    People, Products, RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
 
@@ -90,6 +95,9 @@ pub struct App {
     hook_bells: HookBells,
     announcements: Announcements,
     targets: CallTargets,
+    products: Products,
+    providers: BTreeSet<PaymentProvider>,
+    product_fee_bps: u32,
     clock: Clock,
 }
 
@@ -122,6 +130,9 @@ impl App {
             hook_bells: HookBells::from_env(aws.sqs(), env, &clock),
             announcements: Announcements::from_env(&aws, env, &clock),
             targets: CallTargets::from_env(env),
+            products: Products::from_env(aws.dynamodb(), env),
+            providers: settings::payment_providers(env),
+            product_fee_bps: settings::product_fee_bps(env),
             clock,
         }
     }
@@ -168,6 +179,9 @@ enum AdminCall<'a> {
     Endpoints,
     RegisterEndpoint,
     OfEndpoint(&'a str, EndpointCall),
+    Product(&'a str),
+    PutProduct(&'a str),
+    DeleteProduct(&'a str),
 }
 
 impl<'a> AdminCall<'a> {
@@ -214,6 +228,12 @@ impl<'a> AdminCall<'a> {
                 let (takes, call) = EndpointCall::named(name).ok_or(Rejection::NotFound)?;
                 (takes, Self::OfEndpoint(id, call))
             }
+            ["products", id] => match *method {
+                Method::GET => ("GET", Self::Product(id)),
+                Method::PUT => ("PUT", Self::PutProduct(id)),
+                Method::DELETE => ("DELETE", Self::DeleteProduct(id)),
+                _ => return Err(Rejection::MethodNotAllowed("GET, PUT, DELETE")),
+            },
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -238,13 +258,13 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
             body["ok"] = true.into();
             json(status_of(&request), &body)
         }
-        Err(rejection) => {
+        Err(refusal) => {
             info!(
                 operator.name = who,
-                outcome = rejection.code(),
+                outcome = refusal.rejection.code(),
                 "an operator's call refused"
             );
-            rejection.answer()
+            refusal.answer()
         }
     }
 }
@@ -257,11 +277,14 @@ fn status_of(request: &Request<Bytes>) -> StatusCode {
     }
 }
 
-async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value, Rejection> {
+async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value, Refusal> {
     let call = AdminCall::read(request.method(), request.uri().path())?;
     let query = request.uri().query().unwrap_or_default();
     let body = request.body();
-    match call {
+    let answer = match call {
+        AdminCall::Product(id) => return products::show(app, id).await,
+        AdminCall::PutProduct(id) => return products::put(app, who, id, body).await,
+        AdminCall::DeleteProduct(id) => return products::delete(app, who, id, query).await,
         AdminCall::Invites => match lanes::Listing::read(query)? {
             Some(listing) => lanes::list(app, &listing).await,
             None => invites::find(app, query).await,
@@ -279,8 +302,12 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::DeadLetters => dead_letters::list(app).await,
         AdminCall::Redrive => dead_letters::redrive(app, who, read(body)?).await,
         AdminCall::Chats => chats::list(app).await,
-        AdminCall::Pause(id) => chats::pause(app, who, chat_id(id)?, read(body)?).await,
-        AdminCall::Resume(id) => chats::resume(app, who, chat_id(id)?).await,
+        AdminCall::Pause(id) => {
+            chats::pause(app, who, chat_id(id).map_err(Rejection::from)?, read(body)?).await
+        }
+        AdminCall::Resume(id) => {
+            chats::resume(app, who, chat_id(id).map_err(Rejection::from)?).await
+        }
         AdminCall::Actors => actors::list(app).await,
         AdminCall::MakeActor => actors::create(app, who, read(body)?).await,
         AdminCall::RotateKey(name) => actors::rotate(app, who, name).await,
@@ -296,7 +323,8 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Endpoints => endpoints::list(app).await,
         AdminCall::RegisterEndpoint => endpoints::register(app, who, read(body)?).await,
         AdminCall::OfEndpoint(id, call) => endpoints::call(app, who, id, call, query, body).await,
-    }
+    };
+    Ok(answer?)
 }
 
 fn request_id(text: &str) -> Result<RequestId, Rejection> {
@@ -374,6 +402,21 @@ mod tests {
                 assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn a_product_is_read_written_and_deleted_at_one_path() {
+        let read = |method| AdminCall::read(&method, "/v1/admin/products/club");
+        assert!(matches!(read(Method::GET), Ok(AdminCall::Product("club"))));
+        assert!(matches!(
+            read(Method::PUT),
+            Ok(AdminCall::PutProduct("club"))
+        ));
+        let deleted = read(Method::DELETE);
+        assert!(matches!(deleted, Ok(AdminCall::DeleteProduct("club"))));
+        let refused = read(Method::POST).err();
+        let takes = Rejection::MethodNotAllowed("GET, PUT, DELETE");
+        assert_eq!(refused, Some(takes));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use runtime::response::{Rejection, json};
 use serde::Deserialize;
 use tracing::info;
 
-use crate::{App, claim, unavailable};
+use crate::{App, unavailable};
 
 /// The body of `reissue`.
 #[derive(Deserialize)]
@@ -61,22 +61,22 @@ pub(crate) async fn answer(
     }
     let id: RequestId = id.parse()?;
     body::check_size(request.body())?;
-    let acting = app.acting();
+    let acting = app.intake.acting();
     if action == Action::Rebind {
         let asked: RebindBody = body::read(request.body())?;
         let asked = Rebind {
             claim_version: asked.claim_version,
             is_stolen: asked.stolen,
-            limit: Some(app.claims.rebinds_max),
+            limit: Some(app.rebinds_max),
             holder: None,
         };
-        let with = (&app.claims.links, &app.seats);
+        let with = (app.intake.claim_links(), &app.intake.seats);
         let (invite, is_news) = acting.rebind(SHOP, id, asked, with).await?;
         if asked.is_stolen {
-            app.bells.ring(invite.canonical_chat).await;
+            app.intake.bells.ring(invite.canonical_chat).await;
         }
         // Also the second time: the first call may have died before it.
-        let ended = acting.taken_away(&invite, asked, &app.seats).await?;
+        let ended = acting.taken_away(&invite, asked, &app.intake.seats).await?;
         let ended = ended.map(|(person, at)| Announcement::seat_ended(&invite, person, at));
         let announcements = Announcement::invite_done(&invite).into_iter().chain(ended);
         announce(app, announcements).await?;
@@ -88,7 +88,7 @@ pub(crate) async fn answer(
             |invite: &Invite| format!("{}, link {}", invite.status.as_str(), invite.link_version);
         let (invite, change) = acting.act(SHOP, id, action, Invite::void, detail).await?;
         // Also the second time: the first call may have died before it.
-        let ended = claim::close(app, &invite).await?;
+        let ended = app.intake.close(&invite).await?;
         let ended = ended.map(|(person, at)| Announcement::seat_ended(&invite, person, at));
         let announcements = Announcement::invite_voided(&invite)
             .into_iter()
@@ -104,7 +104,7 @@ pub(crate) async fn answer(
     };
     // A revocation, or a link that is to be made.
     if change != Change::Nothing && (action == Action::Void || invite.status != Status::Done) {
-        app.bells.ring(invite.canonical_chat).await;
+        app.intake.bells.ring(invite.canonical_chat).await;
     }
     info!(invite.id = %id, outcome = action.as_str(), is_repeated = change == Change::Nothing, "a shop acted on a request");
     Ok(json(StatusCode::OK, &app.view(invite).await))
@@ -116,7 +116,7 @@ async fn announce(
     announcements: impl IntoIterator<Item = Announcement>,
 ) -> Result<(), Rejection> {
     let now = app.clock.now();
-    let announced = app.announcements.announce(announcements, now).await;
+    let announced = app.intake.announcements.announce(announcements, now).await;
     announced.map_err(unavailable)
 }
 

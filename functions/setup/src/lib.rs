@@ -146,6 +146,9 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::relay_shows_sent(env);
     settings::support_url(env);
     settings::new_topics_per_hour(env);
+    settings::product_fee_bps(env);
+    settings::quote_ttl(env);
+    settings::rate_max_age(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.
     if env.optional("API_KEYS").is_some() {

@@ -1,4 +1,5 @@
-//! Once a minute: sends the events again that stayed pending for too long, since their message was lost.
+//! Once a minute: sends the events again that stayed pending for too long, since their message was lost; and rings `settlement`
+//! if payment events or orders are due, whose bell was lost or that wait for a time.
 //!
 //! ```text
 //! query the index of pending events, the longest waiting first
@@ -12,16 +13,16 @@
 use std::time::Duration;
 
 use domain::event::{EventMessage, PendingEvents};
-use domain::id::{PendingShard, RequestId};
+use domain::id::{ORDER_SHARDS, PendingShard, RequestId};
 use domain::time::Timestamp;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use runtime::aws;
 use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::telemetry::chain;
 use serde::Serialize;
-use store::queue::{Queue, QueueError};
-use store::{Invites, StoreError};
+use store::queue::{PaymentBell, Queue, QueueError};
+use store::{Invites, Orders, PaymentEvents, StoreError};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -36,6 +37,9 @@ const RESERVE: Duration = Duration::from_secs(15);
 pub struct App {
     invites: Invites,
     events: Queue<EventMessage>,
+    orders: Orders,
+    payment_events: PaymentEvents,
+    payments: Queue<PaymentBell>,
     clock: Clock,
 }
 
@@ -46,6 +50,9 @@ impl App {
         Self {
             invites: Invites::from_env(aws.dynamodb(), env),
             events: Queue::from_env(aws.sqs(), env),
+            orders: Orders::from_env(aws.dynamodb(), env),
+            payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
+            payments: Queue::of_payments(aws.sqs(), env),
             clock,
         }
     }
@@ -57,6 +64,8 @@ impl App {
 pub struct Done {
     /// Requests whose pending events were sent again.
     pub events: u64,
+    /// Whether `settlement` was rung, since payment events or orders were due.
+    pub is_settlement_rung: bool,
     /// Parts of the run that failed; the next one tries again.
     pub failed: u64,
 }
@@ -91,6 +100,17 @@ pub async fn handle(app: &App, deadline: Instant) -> Done {
             }
         }
     }
+    match ring_for_payments(app).await {
+        Ok(is_rung) => done.is_settlement_rung = is_rung,
+        Err(fault) => {
+            error!(
+                fault = "unavailable",
+                "settlement could not be rung for what is due: {}",
+                chain(&fault)
+            );
+            done.failed += 1;
+        }
+    }
     if done.events > 0 {
         warn!(
             outcome = "swept",
@@ -107,6 +127,21 @@ pub async fn handle(app: &App, deadline: Instant) -> Done {
         );
     }
     done
+}
+
+/// Rings `settlement` once if anything of it is due; answers whether it did.
+async fn ring_for_payments(app: &App) -> Result<bool, SweepError> {
+    let now = app.clock.now();
+    for shard in 0..ORDER_SHARDS {
+        let events = app.payment_events.open(shard, now, 1);
+        let orders = app.orders.due(shard, now, 1);
+        let (events, orders) = join(events, orders).await;
+        if !events?.is_empty() || !orders?.is_empty() {
+            app.payments.ring(PaymentBell::Work).await?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Sees to one part; answers how many requests it sent, and why it stopped early.

@@ -197,7 +197,12 @@ impl Conversation<'_> {
             |seat| decide(seat, &command, now),
             SeatChange::tasks,
         );
-        Ok(written.await?)
+        let written = written.await?;
+        if matches!(written, SeatWritten::Done(_)) {
+            let with = (&app.invites, &app.tasks);
+            app.seats.follow_order(person, invite, with, now).await?;
+        }
+        Ok(written)
     }
 
     /// The record is about to forget that its former holder joined: the event of that must be queued first, and announced.

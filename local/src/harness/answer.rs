@@ -73,6 +73,16 @@ impl Wire {
         answer(call.body(body), headers).await
     }
 
+    pub(super) async fn put(
+        &self,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> ApiAnswer {
+        let call = self.http.put(format!("{}{path}", self.url));
+        answer(call.body(body), headers).await
+    }
+
     pub(super) async fn delete(&self, path: &str, headers: &[(&str, &str)]) -> ApiAnswer {
         answer(self.http.delete(format!("{}{path}", self.url)), headers).await
     }

@@ -143,6 +143,13 @@ impl Operator {
         self.wire.get(&format!("/v1/admin/{path}"), &key).await
     }
 
+    /// Writes a product.
+    pub async fn put_product(&self, id: &str, product: &Value) -> ApiAnswer {
+        let key = [("x-admin-key", self.key.as_str())];
+        let path = format!("/v1/admin/products/{id}");
+        self.wire.put(&path, product.to_string(), &key).await
+    }
+
     /// Any deletion.
     pub async fn delete(&self, path: &str) -> ApiAnswer {
         let key = [("x-admin-key", self.key.as_str())];

@@ -36,6 +36,26 @@ impl Shop {
         self
     }
 
+    /// An order for a quote, under this `Idempotency-Key`.
+    pub async fn checkout(&self, body: &Value, key: &str) -> ApiAnswer {
+        let headers = [("x-api-key", self.key.as_str()), ("idempotency-key", key)];
+        self.wire
+            .post("/v1/checkout", body.to_string(), &headers)
+            .await
+    }
+
+    /// What is sold, by a path such as `products/club`.
+    pub async fn get(&self, path: &str) -> ApiAnswer {
+        let key = [("x-api-key", self.key.as_str())];
+        self.wire.get(&format!("/v1/{path}"), &key).await
+    }
+
+    /// Asks for a price.
+    pub async fn quote(&self, wish: &Value) -> ApiAnswer {
+        let key = [("x-api-key", self.key.as_str())];
+        self.wire.post("/v1/quotes", wish.to_string(), &key).await
+    }
+
     /// One payment.
     pub async fn buy(&self, user_id: &str, transaction_id: &str) -> ApiAnswer {
         let mut body = json!({"userId": user_id, "transactionId": transaction_id});

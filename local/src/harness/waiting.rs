@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use simulators::aws::Service;
 
 use super::{TIMEOUT, TestStack};
-use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES};
+use crate::resources::{EVENTS, HOOKS, INVITES, MESSAGES, PAYMENTS};
 
 /// How often the harness looks.
 const POLL_INTERVAL: Duration = Duration::from_millis(3);
@@ -36,10 +36,16 @@ impl TestStack {
     pub async fn advance_when_idle(&self, by: Duration) {
         self.run_until(|| {
             let running = self.running();
-            let in_flight: u64 = [INVITES.queue, EVENTS.queue, MESSAGES.queue, HOOKS.queue]
-                .iter()
-                .map(|queue| self.aws().queue_depth(queue).unwrap_or_default().in_flight)
-                .sum();
+            let in_flight: u64 = [
+                INVITES.queue,
+                EVENTS.queue,
+                MESSAGES.queue,
+                HOOKS.queue,
+                PAYMENTS.queue,
+            ]
+            .iter()
+            .map(|queue| self.aws().queue_depth(queue).unwrap_or_default().in_flight)
+            .sum();
             running == 0 && in_flight == 0
         })
         .await;
@@ -74,8 +80,14 @@ impl TestStack {
         let (mut idle, mut turns) = (0, 0_u32);
         let (mut activity, mut still) = (0, 0_u32);
         while !reached() {
-            let depths = [INVITES.queue, EVENTS.queue, MESSAGES.queue, HOOKS.queue]
-                .map(|queue| self.aws().queue_depth(queue).unwrap_or_default());
+            let depths = [
+                INVITES.queue,
+                EVENTS.queue,
+                MESSAGES.queue,
+                HOOKS.queue,
+                PAYMENTS.queue,
+            ]
+            .map(|queue| self.aws().queue_depth(queue).unwrap_or_default());
             let running = self.running();
             let waiting = depths
                 .iter()

@@ -89,7 +89,7 @@ fn told(stack: &TestStack) -> Value {
     events.pop().unwrap().body["eventData"].clone()
 }
 
-/// What ten payments write, and how often the table `Bots` is read meanwhile.
+/// What ten payments write and read, and how often the table `Bots` is read meanwhile.
 async fn written(stack: &TestStack) -> (Vec<(String, String, String)>, usize) {
     stack.aws().wire().record_calls(true);
     for number in 0..10 {
@@ -99,16 +99,12 @@ async fn written(stack: &TestStack) -> (Vec<(String, String, String)>, usize) {
     stack.aws().wire().record_calls(false);
     let calls = stack.aws().wire().take_calls();
     let table = |call: &WireCall| call.table_or_queue.clone().unwrap_or_default();
-    let of_payments = [
-        "InviteRequests",
-        "ChatTasks",
-        "LinkPool",
-        "Messages",
-        "Members",
-    ];
+    // What the dispatchers and the ticks look at depends on time.
+    let of_payments = ["InviteRequests", "Messages", "Members", "People", "Actors"];
     let puts = calls.iter().filter(|call| {
-        ["PutItem", "TransactWriteItems"].contains(&call.operation)
-            && of_payments.contains(&table(call).as_str())
+        let is_put = ["PutItem", "TransactWriteItems"].contains(&call.operation);
+        let of_payment = of_payments.contains(&table(call).as_str()) && call.operation != "Query";
+        of_payment || is_put && ["ChatTasks", "LinkPool"].contains(&table(call).as_str())
     });
     let puts = puts.map(|call| {
         let units = call.write_units.to_string();
@@ -517,7 +513,7 @@ async fn the_table_of_bots_away_keeps_no_sale_up() {
 async fn a_seat_that_was_ended_says_so() {
     let owner = ("BOT_OWNERS", "900");
     let stack = TestStack::with(&[KEY, owner]).await;
-    let (_, claim) = bought_and_made(&stack, "T1").await;
+    let (id, claim) = bought_and_made(&stack, "T1").await;
     claims(&stack, ALICE, &claim).await;
     let chat = stack.chat_id;
     says(&stack, 900, &format!("/end {ALICE} {chat}")).await;
@@ -530,4 +526,34 @@ async fn a_seat_that_was_ended_says_so() {
     );
     says(&stack, ALICE, "/access").await;
     assert!(stack.customer(ALICE).ways_in(stack.bot_id).is_empty());
+    // The shop has it replaced for somebody else: the bot tells nobody.
+    let told = messages(&stack, ALICE).len();
+    stack.shop().reissue(&id).await.done();
+    stack.run_until_idle().await;
+    assert_eq!(messages(&stack, ALICE).len(), told);
+}
+
+#[tokio::test]
+async fn a_buyer_whom_the_shop_knows_is_bound_or_the_shop_is_asked_to_call_again() {
+    let stack = TestStack::with(&[KEY]).await;
+    stack.clock.advance(2 * MINUTE);
+    let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "GetItem");
+    stack.aws().wire().fail(rule.named("Bots").always());
+    let body = json!({"userId": "alice", "transactionId": "T1", "telegramUserId": ALICE});
+    assert_eq!(stack.shop().request(&body, &[]).await.status, 503);
+    stack.aws().wire().clear_faults();
+    stack.clock.advance(2 * MINUTE);
+    let again = stack.shop().request(&body, &[]).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    let shown = stack.shop().status(&again.request_id()).await;
+    assert_eq!(shown["claimed"], json!(true), "{shown}");
+    // From then on the name is known, and a fault changes nothing.
+    let rule = FaultRule::new(WireFault::InternalError).on(Service::DynamoDb, "GetItem");
+    stack.aws().wire().fail(rule.named("Bots").always());
+    stack.clock.advance(2 * MINUTE);
+    let other = json!({"userId": "bob", "transactionId": "T2", "telegramUserId": BOB});
+    let other = stack.shop().request(&other, &[]).await;
+    assert_eq!(other.status, 200, "{}", other.body);
+    assert!(other.body["claimLink"].is_string(), "{}", other.body);
+    stack.aws().wire().clear_faults();
 }

@@ -16,7 +16,7 @@ use simulators::lambda::{Function, InitError};
 use tokio::process::Command;
 
 /// All of them, and the names that each can't do without, beside those that Lambda itself sets.
-const FUNCTIONS: [(&str, &[&str]); 13] = [
+const FUNCTIONS: [(&str, &[&str]); 14] = [
     (
         "request",
         &[
@@ -83,6 +83,7 @@ const FUNCTIONS: [(&str, &[&str]); 13] = [
         ],
     ),
     ("pay", &["TELEGRAM_CHAT_ID"]),
+    ("shop", &["API_KEYS"]),
     ("botapi", &["TELEGRAM_BOT_TOKEN"]),
     ("sweeper", &["EVENT_QUEUE_URL"]),
     (

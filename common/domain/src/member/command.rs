@@ -27,6 +27,14 @@ pub enum SeatCommand {
         /// What it grants from now on.
         entitlement: Entitlement,
     },
+    /// What the order of a request grants by now, under the order's version: an older one never takes the place of a newer,
+    /// and what an operator or a shop ended stays so.
+    Order {
+        /// The request.
+        request: RequestId,
+        /// What the order grants.
+        entitlement: Entitlement,
+    },
     /// Close an entitlement: it covers nothing from `at` on. One that was cut earlier stays so.
     Close {
         /// Its id.

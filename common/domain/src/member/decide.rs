@@ -46,6 +46,20 @@ pub fn decide(
             }
         }
         SeatCommand::Write { id, entitlement } => draft.write(id, entitlement)?,
+        SeatCommand::Order {
+            request,
+            entitlement,
+        } => {
+            let id = EntitlementId::of_request(*request);
+            let present = draft.seat.entitlements.get(&id);
+            let is_newer = present.is_none_or(|present| match present.order_version {
+                Some(version) => Some(version) < entitlement.order_version,
+                None => present.cut_at.is_none(),
+            });
+            if is_newer {
+                draft.write(&id, entitlement)?;
+            }
+        }
         SeatCommand::Close { id, at } => draft.close(id, *at)?,
         SeatCommand::MoveAway { id, at } => draft.move_away(id, *at),
         SeatCommand::Presence { event, date } => draft.presence(*event, *date),
@@ -175,6 +189,7 @@ impl Draft<'_> {
         let entitlement = entitlement.ok_or(SeatRejection::UnknownEntitlement)?;
         if entitlement.cut_at.is_none_or(|cut| cut > at) {
             entitlement.cut_at = Some(at);
+            entitlement.order_version = None;
             self.notes.push(format!("entitlement {id} closed"));
         }
         Ok(())

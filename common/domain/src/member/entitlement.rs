@@ -77,6 +77,9 @@ pub struct Entitlement {
     pub suspended_at: Option<Timestamp>,
     /// The level of what was bought, from 0.
     pub level: u32,
+    /// The version of the order that wrote it; absent if none did, or if an operator or a shop has ended it since: then no
+    /// order has a say in it any more.
+    pub order_version: Option<u64>,
 }
 
 impl Entitlement {
@@ -90,6 +93,7 @@ impl Entitlement {
             cut_at: None,
             suspended_at: None,
             level: 0,
+            order_version: None,
         }
     }
 }

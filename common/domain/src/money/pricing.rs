@@ -37,6 +37,8 @@ pub struct PriceParts {
     pub coupon: Option<CouponValue>,
     /// The discount for who was brought by somebody, in basis points.
     pub referral_bps: u32,
+    /// The most that these three take off the base together, in basis points.
+    pub most_off_bps: u32,
     /// What the order that is replaced did not use.
     pub unused: i128,
     /// The rate to the currency that is charged, if that is another.
@@ -78,7 +80,7 @@ pub enum PriceFault {
 
 /// Prices `parts`, which are counted in `priced`, for a charge that is counted in `charged`.
 ///
-/// Each discount is taken from what the ones before it left. What is left is rounded half up to what can be charged, and
+/// Each discount is taken from what the ones before it left, and none takes more than may be taken off in all. What is left is rounded half up to what can be charged, and
 /// is the least charge if it is less, but 0 if nothing is left.
 ///
 /// # Errors
@@ -106,13 +108,16 @@ pub fn price(
         None => power_ratio(charged.exponent, priced.exponent)?,
     };
     let base = one.times(parts.base, 1)?;
-    let after_volume = base.less_bps(parts.volume_bps)?;
+    let least = base.less_bps(parts.most_off_bps)?;
+    let after_volume = base.less_bps(parts.volume_bps)?.at_least(least)?;
     let after_coupon = match parts.coupon {
         Some(CouponValue::Percent(bps)) => after_volume.less_bps(bps)?,
         Some(CouponValue::Amount(amount)) => after_volume.less(one.times(amount, 1)?)?,
         None => after_volume,
     };
+    let after_coupon = after_coupon.at_least(least)?;
     let after_referral = after_coupon.less_bps(parts.referral_bps)?;
+    let after_referral = after_referral.at_least(least)?;
     let left = after_referral.less(one.times(parts.unused, 1)?)?;
     let steps = [base, after_volume, after_coupon, after_referral, left];
     let mut lines = [0; 5];
@@ -186,6 +191,14 @@ impl Ratio {
             den: 1,
         }
         .times(1, den)
+    }
+
+    /// The larger of the two.
+    fn at_least(self, least: Self) -> Result<Self, Overflow> {
+        match least.less(self)?.num {
+            0 => Ok(self),
+            _ => Ok(least),
+        }
     }
 
     /// The nearest multiple of `step`, half up.

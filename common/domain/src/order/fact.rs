@@ -10,6 +10,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// An amount of a currency or coin, in its minor units.
@@ -302,6 +303,16 @@ pub struct FactId {
 }
 
 impl OrderFact {
+    /// A fact without further fields.
+    #[must_use]
+    pub fn new(key: impl Into<String>, body: FactBody) -> Self {
+        Self {
+            key: key.into(),
+            body,
+            further: BTreeMap::new(),
+        }
+    }
+
     /// Its identity.
     #[must_use]
     pub fn id(&self) -> FactId {
@@ -391,6 +402,19 @@ impl Facts {
             FactBody::Decision { action, value } => Some((action, value)),
             _ => None,
         }
+    }
+}
+
+impl Serialize for Facts {
+    /// A list of the facts, by kind and key.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Facts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<OrderFact>::deserialize(deserializer).map(Self::from_iter)
     }
 }
 

@@ -12,7 +12,8 @@ mod tally;
 
 use std::collections::BTreeSet;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::exact::Overflow;
 use super::fact::{FactBody, Facts, RenewalStatus};
@@ -48,6 +49,21 @@ pub enum OrderState {
 }
 
 impl OrderState {
+    /// All of them.
+    const ALL: [Self; 11] = [
+        Self::Lost,
+        Self::Disputed,
+        Self::Paid,
+        Self::Refunded,
+        Self::PartlyRefunded,
+        Self::Underpaid,
+        Self::Refused,
+        Self::Pending,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Open,
+    ];
+
     /// The word in tables and answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -81,6 +97,9 @@ pub enum OrderSeat {
 }
 
 impl OrderSeat {
+    /// All of them.
+    const ALL: [Self; 4] = [Self::Active, Self::Suspended, Self::Ended, Self::None];
+
     /// The word in tables and answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -158,28 +177,39 @@ pub struct OrderStanding {
     #[serde(serialize_with = "renewal_word")]
     pub renews: Option<Renewal>,
     /// What it does for a seat.
-    #[serde(serialize_with = "seat_word")]
     pub seat: OrderSeat,
     /// Where it stands.
-    #[serde(serialize_with = "state_word")]
     pub state: OrderState,
     /// When the last of its grants is over, in seconds since the Unix epoch; absent without grants, and for ever.
     pub until: Option<i64>,
 }
+
+/// An enum that stands in JSON as one of a few words.
+macro_rules! in_json_as_word {
+    ($($type:ident),+) => { $(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.as_str().serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                let found = Self::ALL.into_iter().find(|known| known.as_str() == word);
+                found.ok_or_else(|| D::Error::custom(format_args!("unknown word {word:?}")))
+            }
+        }
+    )+ };
+}
+
+in_json_as_word!(OrderState, OrderSeat);
 
 fn renewal_word<S: Serializer>(
     renewal: &Option<Renewal>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     renewal.map(Renewal::as_str).serialize(serializer)
-}
-
-fn seat_word<S: Serializer>(seat: &OrderSeat, serializer: S) -> Result<S::Ok, S::Error> {
-    seat.as_str().serialize(serializer)
-}
-
-fn state_word<S: Serializer>(state: &OrderState, serializer: S) -> Result<S::Ok, S::Error> {
-    state.as_str().serialize(serializer)
 }
 
 /// What `facts` add up to under `terms`: the same for every order in which they came.

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::exact::{Overflow, add, negate};
 
@@ -43,6 +45,30 @@ impl fmt::Display for LedgerAccount {
             Self::Tax => f.write_str("tax"),
             Self::Rounding => f.write_str("rounding"),
         }
+    }
+}
+
+/// A text that names no account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAccount;
+
+impl FromStr for LedgerAccount {
+    type Err = NoAccount;
+
+    fn from_str(text: &str) -> Result<Self, NoAccount> {
+        Ok(match text {
+            "held" => Self::Held,
+            "platform:fee" => Self::PlatformFee,
+            "tax" => Self::Tax,
+            "rounding" => Self::Rounding,
+            _ => match text.split_once(':').ok_or(NoAccount)? {
+                ("provider", name) => Self::Provider(name.to_owned()),
+                ("exchange", name) => Self::Exchange(name.to_owned()),
+                ("owner", id) => Self::Owner(id.to_owned()),
+                ("affiliate", id) => Self::Affiliate(id.to_owned()),
+                _ => return Err(NoAccount),
+            },
+        })
     }
 }
 
@@ -121,6 +147,20 @@ impl Serialize for Balances {
             .map(|(account, currency, amount)| (format!("{account} {currency}"), amount))
             .collect();
         named.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Balances {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let named = BTreeMap::<String, i128>::deserialize(deserializer)?;
+        let balances = named.into_iter().map(|(place, amount)| {
+            // An id may have a blank in it, a currency has none.
+            let (account, currency) = place.rsplit_once(' ')?;
+            Some(((account.parse().ok()?, currency.to_owned()), amount))
+        });
+        let read: Option<_> = balances.collect();
+        read.map(Self)
+            .ok_or_else(|| D::Error::custom("a balance names no account and currency"))
     }
 }
 

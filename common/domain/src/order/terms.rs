@@ -1,11 +1,12 @@
 //! What was agreed at checkout. Nothing changes it later.
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::json::{JsonFault, JsonFields};
 
 /// What the fold asks of an order. Amounts are in minor units of `currency`, rates in basis points.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OrderTerms {
     /// Who takes the money: `stripe`, `nowpayments`, `stars`.
     pub provider: String,

@@ -146,6 +146,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "An administrator has banned you from <b>{chat}</b>, so I can't let you in. Please ask with /support."
         ),
 
+        Text::OrderPaid { title } => format!("Your payment has arrived: {title}. Thank you! /access shows your way in."),
+        Text::OrderUnderpaid { title, missing } => format!("Not all of your payment for {title} has arrived: {missing} is missing. Pay the rest on the same page, and you are in."),
+        Text::OrderRefunded { title } => format!("Your payment for {title} was returned to you. If that is a surprise: /paysupport"),
         Text::LinkDelivered { link } => format!("Thank you for your purchase! Here is your way in. It is for you alone, and works once:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("It works until {}.", date(until)),
         Text::LinkFollows => "It's yours. Your way in is still being made. It comes here by itself, you need not do anything.".into(),

@@ -146,6 +146,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              Pregunta con /support, por favor."
         ),
 
+        Text::OrderPaid { title } => format!("Tu pago ha llegado: {title}. ¡Gracias! /access te muestra tu entrada."),
+        Text::OrderUnderpaid { title, missing } => format!("Tu pago de {title} no ha llegado completo: falta {missing}. Paga el resto en la misma página y ya estarás dentro."),
+        Text::OrderRefunded { title } => format!("Se te ha devuelto el pago de {title}. Si no te lo esperabas: /paysupport"),
         Text::LinkDelivered { link } => format!("¡Gracias por tu compra! Aquí tienes tu entrada. Es solo para ti y sirve una vez:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Sirve hasta el {}.", date(until)),
         Text::LinkFollows => "Es tuyo. Tu entrada se está preparando. Llegará aquí sola, no tienes que hacer nada.".into(),

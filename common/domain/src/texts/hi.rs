@@ -140,6 +140,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              कृपया /support से पूछें।"
         ),
 
+        Text::OrderPaid { title } => format!("आपका भुगतान मिल गया: {title}। धन्यवाद! /access से आपका अंदर जाने का रास्ता दिखेगा।"),
+        Text::OrderUnderpaid { title, missing } => format!("{title} के लिए आपका पूरा भुगतान नहीं आया: {missing} बाकी है। बाकी रकम उसी पेज पर चुकाएँ, फिर आप अंदर होंगे।"),
+        Text::OrderRefunded { title } => format!("{title} के लिए आपका भुगतान आपको लौटा दिया गया। अगर आपको इसकी उम्मीद नहीं थी: /paysupport"),
         Text::LinkDelivered { link } => format!("आपकी ख़रीद के लिए धन्यवाद! यह रहा आपका अंदर जाने का रास्ता। यह सिर्फ़ आपके लिए है और एक बार काम करता है:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("यह {} तक काम करेगा।", date(until)),
         Text::LinkFollows => "यह आपका है। अंदर जाने का रास्ता अभी बन रहा है। वह यहाँ अपने-आप आ जाएगा, आपको कुछ नहीं करना है।".into(),

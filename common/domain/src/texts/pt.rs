@@ -148,6 +148,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              Pergunte em /support, por favor."
         ),
 
+        Text::OrderPaid { title } => format!("O seu pagamento chegou: {title}. Obrigado! /access mostra a sua entrada."),
+        Text::OrderUnderpaid { title, missing } => format!("O seu pagamento de {title} não chegou por inteiro: falta {missing}. Pague o resto na mesma página e você estará dentro."),
+        Text::OrderRefunded { title } => format!("O seu pagamento de {title} foi devolvido. Se isso é uma surpresa: /paysupport"),
         Text::LinkDelivered { link } => format!("Obrigado pela sua compra! Aqui está a sua entrada. Ela é só para você e funciona uma vez:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Ela funciona até {}.", date(until)),
         Text::LinkFollows => "É seu. A sua entrada ainda está sendo preparada. Ela chega aqui sozinha, você não precisa fazer nada.".into(),

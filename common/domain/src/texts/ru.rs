@@ -150,6 +150,9 @@ pub(super) fn text(text: &Text<'_>) -> String {
              Напишите, пожалуйста, в /support."
         ),
 
+        Text::OrderPaid { title } => format!("Ваш платёж получен: {title}. Спасибо! /access покажет ваш вход."),
+        Text::OrderUnderpaid { title, missing } => format!("Ваш платёж за {title} пришёл не полностью: не хватает {missing}. Доплатите на той же странице, и вы внутри."),
+        Text::OrderRefunded { title } => format!("Ваш платёж за {title} вам возвращён. Если это неожиданно: /paysupport"),
         Text::LinkDelivered { link } => format!("Спасибо за покупку! Вот ваш вход. Он только для вас и сработает один раз:\n\n{link}"),
         Text::LinkWorksUntil { until } => format!("Он действует до {}.", date(until)),
         Text::LinkFollows => "Доступ ваш. Ссылка для входа ещё готовится. Она придёт сюда сама, делать ничего не нужно.".into(),

@@ -108,6 +108,13 @@ sentences! { 'a,
     /// A seat with an invite link by which somebody else is inside.
     LinkUsed,
 
+    /// The money of an order came.
+    OrderPaid { title: Name<'a> },
+    /// Some of the money of an order came.
+    OrderUnderpaid { title: Name<'a>, missing: Name<'a> },
+    /// The money of an order went back.
+    OrderRefunded { title: Name<'a> },
+
     /// Heads the list of seats.
     Access,
     /// A seat that ends.

@@ -48,3 +48,6 @@ pub(super) const IS_STOLEN: &str = "isStolen";
 pub(super) const BOT_ID: &str = "botId";
 pub(super) const CANONICAL_CHAT_ID: &str = "canonicalChatId";
 pub(super) const SEAT_UNTIL: &str = "seatUntil";
+pub(super) const ORDER_ID: &str = "orderId";
+pub(super) const ORDER_SEAT: &str = "orderSeat";
+pub(super) const ORDER_VERSION: &str = "orderVersion";

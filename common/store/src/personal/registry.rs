@@ -76,7 +76,7 @@ const fn line(
 
 /// Every table, in the order of erasing: links and deliveries are found by requests, and all of these by seats; tasks of
 /// messages by their records.
-pub const PERSONAL_TABLES: [PersonalTable; 20] = [
+pub const PERSONAL_TABLES: [PersonalTable; 22] = [
     line(
         "InviteLinks",
         "INVITE_LINKS_TABLE",
@@ -187,6 +187,18 @@ pub const PERSONAL_TABLES: [PersonalTable; 20] = [
         "Chats",
         "CHATS_TABLE",
         Holding::Nobody("our chats"),
+        Fate::Untouched,
+    ),
+    line(
+        "Products",
+        "PRODUCTS_TABLE",
+        Holding::Nobody("what is sold"),
+        Fate::Untouched,
+    ),
+    line(
+        "Quotes",
+        "QUOTES_TABLE",
+        Holding::Nobody("prices that were promised, and rates"),
         Fate::Untouched,
     ),
 ];

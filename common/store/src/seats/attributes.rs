@@ -10,6 +10,7 @@ pub(super) const GRACE: &str = "graceSeconds";
 pub(super) const CUT_AT: &str = "cutAt";
 pub(super) const SUSPENDED_AT: &str = "suspendedAt";
 pub(super) const LEVEL: &str = "level";
+pub(super) const ORDER_VERSION: &str = "orderVersion";
 pub(super) const FLOOR: &str = "floor";
 pub(super) const USED: &str = "usedMs";
 pub(super) const PRESENCE: &str = "presence";

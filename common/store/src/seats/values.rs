@@ -70,6 +70,7 @@ fn entitlement_value(entitlement: &Entitlement) -> AttributeValue {
         (CUT_AT, entitlement.cut_at.map(s)),
         (SUSPENDED_AT, entitlement.suspended_at.map(s)),
         (LEVEL, Some(n(entitlement.level))),
+        (ORDER_VERSION, entitlement.order_version.map(n)),
     ]))
 }
 
@@ -174,6 +175,7 @@ fn entitlement(reader: &Reader<'_>) -> Result<Entitlement, StoreError> {
         cut_at: reader.optional_instant(CUT_AT)?,
         suspended_at: reader.optional_instant(SUSPENDED_AT)?,
         level: reader.number(LEVEL)?,
+        order_version: reader.optional_number(ORDER_VERSION)?,
     })
 }
 

@@ -86,6 +86,11 @@ fn every_word_that_a_metric_counts_is_said_where_it_listens() {
         let (function, module) = rule.source.split_once("::").unwrap_or((rule.source, ""));
         let folder = format!("functions/{function}/src");
         let source: String = match module {
+            // What takes payments in speaks in its name.
+            "" if function == "request" => sources(&[&folder, "common/intake/src"])
+                .iter()
+                .map(|(_, text)| code(text))
+                .collect(),
             "" => sources(&[&folder])
                 .iter()
                 .map(|(_, text)| code(text))

@@ -28,6 +28,7 @@ fn the_core_depends_on_nothing_that_waits_or_knows_the_time_chance_or_the_cloud(
         "rust_decimal",
         "serde",
         "serde_json",
+        "serde_path_to_error",
         "sha2",
         "thiserror",
         "time",
@@ -66,13 +67,24 @@ fn the_core_depends_on_nothing_that_waits_or_knows_the_time_chance_or_the_cloud(
 #[test]
 fn no_float_comes_near_money() {
     let domain = root().join("common/domain/src");
-    let mut files = ["exact.rs", "money.rs", "nowpayments.rs", "order.rs"]
-        .map(|name| domain.join(name))
-        .to_vec();
-    for folder in ["money", "nowpayments", "order"] {
+    let files = [
+        "exact.rs",
+        "money.rs",
+        "nowpayments.rs",
+        "order.rs",
+        "product.rs",
+        "quote.rs",
+        "report.rs",
+        "stripe.rs",
+    ];
+    let mut files = files.map(|name| domain.join(name)).to_vec();
+    for folder in ["money", "nowpayments", "order", "product", "quote", "stripe"] {
         rust_files(&domain.join(folder), &mut files);
     }
-    assert!(files.len() > 12, "{files:?}");
+    for client in ["nowpayments", "stripe"] {
+        rust_files(&root().join("common").join(client), &mut files);
+    }
+    assert!(files.len() > 25, "{files:?}");
     let mut wrong = Vec::new();
     for path in files {
         let source = code(&std::fs::read_to_string(&path).unwrap());

@@ -77,7 +77,7 @@ fn each_sample_is_what_its_trigger_sends() {
                 assert!(matches!(tick, Invocation::Tick(_)), "{sample}");
                 continue;
             }
-            name @ ("request" | "status" | "webhook" | "admin" | "pay") => {
+            name @ ("request" | "status" | "webhook" | "admin" | "pay" | "shop") => {
                 is_a_call_of(name, &sample, &json);
                 continue;
             }

@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 36] = [
+const OPTIONAL: [&str; 41] = [
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -34,16 +34,21 @@ const OPTIONAL: [&str; 36] = [
     "MESSAGE_RETENTION_DAYS",
     "METRICS_NAMESPACE",
     "NEW_TOPICS_PER_HOUR",
+    "NOWPAYMENTS_API_KEY",
     "OPERATOR_CHAT_ID",
     "PEOPLE_TTL_DAYS",
     "POLL_HOLD_SEC",
     "PRIVACY_URL",
+    "PRODUCT_FEE_BPS",
     "PUBLIC_URL",
+    "QUOTE_TTL_SEC",
+    "RATE_MAX_AGE_SEC",
     "REBINDS_MAX",
     "RELAY_PER_MINUTE",
     "RELAY_SHOW_SENT",
     "RUST_LOG",
     "SECRETS_ARN",
+    "STRIPE_SECRET_KEY",
     "SUPPORT_HOURS",
     "SUPPORT_URL",
     "TABLE_PREFIX",
@@ -56,7 +61,7 @@ const OPTIONAL: [&str; 36] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 22] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -77,6 +82,8 @@ const TABLES: [(&str, &str); 20] = [
     ("People", "PEOPLE_TABLE"),
     ("Jobs", "JOBS_TABLE"),
     ("Erasures", "ERASURES_TABLE"),
+    ("Products", "PRODUCTS_TABLE"),
+    ("Quotes", "QUOTES_TABLE"),
 ];
 
 pub(super) fn template() -> Value {

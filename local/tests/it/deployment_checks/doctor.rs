@@ -71,6 +71,8 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "Erasures: it can be used".to_owned(),
             "Endpoints: it can be used".to_owned(),
             "Deliveries: it can be used".to_owned(),
+            "Products: it can be used".to_owned(),
+            "Quotes: it can be used".to_owned(),
             "InviteQueue: empty".to_owned(),
             "EventQueue: empty".to_owned(),
             "MessageQueue: empty".to_owned(),

@@ -1,5 +1,6 @@
 //! The holder moves a seat by the buttons of `/access`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use local::harness::{LINK_CREATED, TestStack, until};
 use serde_json::{Value, json};
@@ -291,6 +292,11 @@ async fn operators_read_in_a_topic_that_somebody_else_has_a_seat_that_was_paid_f
     stack.run_until_idle().await;
     assert!(said(&last(&stack, 8)).contains("Somebody has used this link already"));
     presses(&stack, 8, "It was not me").await;
+    // It is noted, so that the next one within a day rings.
+    let request = stack.dynamodb().get_item().table_name("InviteRequests");
+    let request = request.key("requestId", AttributeValue::S(id.clone()));
+    let request = request.send().await.unwrap().item.unwrap();
+    assert_eq!(request["disputes"].as_l().unwrap().len(), 1);
     let shown = stack.telegram.messages(Conversation::chat(DESK));
     let told: Vec<&SeenMessage> = shown
         .iter()

@@ -318,6 +318,7 @@ impl Draw {
             cut_at,
             suspended_at,
             level: u32::try_from(self.below(3)).unwrap(),
+            order_version: None,
         }
     }
 

@@ -17,6 +17,7 @@ fn of(base: i128) -> PriceParts {
         volume_bps: 0,
         coupon: None,
         referral_bps: 0,
+        most_off_bps: 10_000,
         unused: 0,
         rate: None,
     }
@@ -52,6 +53,24 @@ fn a_price_line_by_line() {
             },
             usd(),
             [3000, 0, -500, 0, 0, 0, 2500],
+        ),
+        // What may be taken off in all is reached by the coupon; what is unused is no discount.
+        (
+            PriceParts {
+                most_off_bps: 3000,
+                ..full
+            },
+            usd(),
+            [2999, -300, -600, 0, -321, 0, 1778],
+        ),
+        (
+            PriceParts {
+                most_off_bps: 0,
+                coupon: amount(500),
+                ..of(3000)
+            },
+            usd(),
+            [3000, 0, 0, 0, 0, 0, 3000],
         ),
         // Nothing left, by whatever way, is 0; something is at least the least charge.
         (
@@ -211,13 +230,16 @@ fn exactly(parts: &PriceParts, charged: MinorUnit) -> BigRational {
     let decimal = |decimal: Decimal| whole(decimal.mantissa()) / ten(decimal.scale());
     let bps = |bps: u32| whole(10_000 - i128::from(bps.min(10_000))) / whole(10_000);
     let none = whole(0);
-    let mut left = whole(parts.base) * bps(parts.volume_bps);
+    let least = whole(parts.base) * bps(parts.most_off_bps);
+    let mut left = (whole(parts.base) * bps(parts.volume_bps)).max(least.clone());
     left = match parts.coupon {
         Some(CouponValue::Percent(off)) => left * bps(off),
         Some(CouponValue::Amount(off)) => (left - whole(off)).max(none.clone()),
         None => left,
-    };
-    left = (left * bps(parts.referral_bps) - whole(parts.unused)).max(none);
+    }
+    .max(least.clone());
+    left = (left * bps(parts.referral_bps)).max(least);
+    left = (left - whole(parts.unused)).max(none);
     if let Some(rate) = parts.rate {
         left = left * decimal(rate.to) / decimal(rate.from);
     }
@@ -244,6 +266,7 @@ fn prices_equal_unbounded_fractions_and_their_lines_sum_up() {
                 _ => Some(CouponValue::Amount(small(below(100_000)))),
             },
             referral_bps: bps(below(2) * 505),
+            most_off_bps: bps(10_000 - below(2) * below(10_000)),
             unused: small(below(3) * below(50_000)),
             rate: (below(3) > 0).then(|| ExchangeRate {
                 from: Decimal::new(i64::try_from(1 + below(1 << 30)).unwrap(), 6),

@@ -31,7 +31,7 @@ use runtime::telemetry::chain;
 use store::{Binding, ClaimLinks, Created, Joined, SeatWritten};
 use tracing::{error, info, warn};
 
-use crate::{App, unavailable};
+use crate::{Intake, unavailable};
 
 /// How often a request is bound anew because somebody else claimed it meanwhile.
 const BIND_TRIES: u32 = 3;
@@ -41,8 +41,6 @@ pub(crate) struct Claims {
     deliveries: ChatDeliveries,
     pub(crate) links: ClaimLinks,
     retention: Duration,
-    /// How often a shop may have a seat moved.
-    pub(crate) rebinds_max: u32,
 }
 
 /// How a payment of a claimed chat was taken.
@@ -61,7 +59,6 @@ impl Claims {
             links: ClaimLinks::from_env(env, &deliveries, aws),
             deliveries,
             retention: settings::claim_retention(env),
-            rebinds_max: settings::rebinds_max(env),
         }
     }
 
@@ -95,7 +92,7 @@ impl Claims {
 /// Accepts a request that has no record yet, for `person` if the shop knows them. On [`Claimable::New`] it is durable, and
 /// its event pending.
 pub(crate) async fn accept(
-    app: &App,
+    app: &Intake,
     invite: Invite,
     person: Option<TelegramUserId>,
 ) -> Result<Claimable, Rejection> {
@@ -144,7 +141,7 @@ pub(crate) async fn accept(
 /// # Errors
 /// [`purchase::Rejection::TelegramUserConflict`] if somebody else has it.
 pub(crate) async fn repeated(
-    app: &App,
+    app: &Intake,
     mut invite: Invite,
     person: Option<TelegramUserId>,
 ) -> Result<Invite, Rejection> {
@@ -194,7 +191,7 @@ pub(crate) async fn repeated(
 /// Binds a request to a person whom the shop knows; answers whether it was to be had. Who waits at the door is let in, and
 /// who is inside has joined.
 async fn bind(
-    app: &App,
+    app: &Intake,
     person: TelegramUserId,
     invite: &Invite,
     binding: Binding<'_>,
@@ -227,6 +224,10 @@ async fn bind(
     if !change.tasks().is_empty() {
         app.bells.ring(invite.canonical_chat).await;
     }
+    let followed = app
+        .seats
+        .follow_order(person, invite, (&app.invites, &app.tasks), now);
+    followed.await.map_err(unavailable)?;
     let is_inside = matches!(
         change.seat.presence,
         PresenceState::In | PresenceState::Exempt
@@ -261,7 +262,7 @@ async fn bind(
 /// Ends what a voided request gave to the person who claimed it; answers whose right ended, and when: that may be before, if it
 /// had ended otherwise. Durable on return; done twice it is as done once.
 pub(crate) async fn close(
-    app: &App,
+    app: &Intake,
     invite: &Invite,
 ) -> Result<Option<(TelegramUserId, Timestamp)>, Rejection> {
     let Some(person) = invite.bound_to else {

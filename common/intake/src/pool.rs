@@ -24,7 +24,7 @@ use runtime::telemetry::chain;
 use store::{LinkPool, PooledLink, StoreError, Taken};
 use tracing::{error, info, warn};
 
-use crate::App;
+use crate::Intake;
 
 /// How often a taker may come too late before it leaves the rest to the queue. Each time another one was served.
 const LOSSES_MAX: u32 = 12;
@@ -63,7 +63,7 @@ pub(crate) enum Served {
 
 /// Serves `accepted`, a request that has no record yet, from the pool. On [`Served::Done`] that is durable. What goes
 /// wrong is logged, and leaves the request to the dispatcher: if a link was taken after all, its record says so.
-pub(crate) async fn serve(app: &App, pool: ChatId, accepted: &Invite) -> Served {
+pub(crate) async fn serve(app: &Intake, pool: ChatId, accepted: &Invite) -> Served {
     let now = app.clock.now();
     if app.targets.of(pool).is_none() || app.empty.holds(pool, now) {
         return Served::Not;
@@ -78,7 +78,7 @@ pub(crate) async fn serve(app: &App, pool: ChatId, accepted: &Invite) -> Served 
     }
 }
 
-async fn take(app: &App, pool: ChatId, accepted: &Invite) -> Result<Served, StoreError> {
+async fn take(app: &Intake, pool: ChatId, accepted: &Invite) -> Result<Served, StoreError> {
     let mut losses = 0;
     while losses < LOSSES_MAX {
         let mut shards: Vec<u64> = (0..SHARDS).collect();
@@ -131,7 +131,7 @@ async fn choices(
 
 /// Tries to take one link; nothing if it is to be had no more.
 async fn take_one(
-    app: &App,
+    app: &Intake,
     pooled: &PooledLink,
     accepted: &Invite,
 ) -> Result<Option<Served>, StoreError> {
@@ -171,7 +171,7 @@ async fn take_one(
 }
 
 /// What follows once a link is taken. The buyer has it whatever fails here.
-async fn follow_up(app: &App, pooled: &PooledLink, done: &Invite) {
+async fn follow_up(app: &Intake, pooled: &PooledLink, done: &Invite) {
     let id = done.request_id;
     let event = async {
         for event in done.pending_events() {

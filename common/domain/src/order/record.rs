@@ -1,0 +1,610 @@
+//! The order as it is kept: what was agreed, what is known of it, and what still has to be done because of that.
+//!
+//! ```text
+//! facts --learn--> merged, folded, compared with what was booked and issued --> effects, in `pending`
+//!                  one write under the version that was read                    done by whoever wrote, or by the next look
+//! ```
+//!
+//! An effect stands in the record before it is done, and is taken out once it was. Each may be done again: its receiver
+//! knows it by its id. What is asked for once in the life of an order stays in `issued`, longer than any receiver remembers.
+
+mod effect;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::id::{ChatId, OrderId, TelegramUserId};
+use super::super::member::entitlement::{Cover, Entitlement};
+use super::super::money::AmountTable;
+use super::super::time::Timestamp;
+use super::fact::{ChargeStatus, Closing, FactBody, Facts, OrderFact, RefundStatus};
+use super::fold::{OrderSeat, OrderStanding, OrderState, fold};
+use super::ledger::{Balances, LedgerAccount, LedgerFault, difference};
+use super::terms::OrderTerms;
+
+pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
+
+/// How many facts an order has at most; more are a fault of somebody's.
+pub const FACTS_MAX: usize = 1_000;
+/// After how long an open order is looked up at its provider, the first times; then every [`LOOK_EVERY`].
+const LOOKS: [Duration; 3] = [
+    Duration::from_secs(180),
+    Duration::from_secs(600),
+    LOOK_EVERY,
+];
+/// How often an open order is looked up later on.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
+/// How long what is pending is left to whoever wrote it.
+const LEFT_TO_WRITER: Duration = Duration::from_secs(60);
+/// The longest time between two tries of what is pending.
+const RETRY_MAX: Duration = Duration::from_secs(3600);
+/// How long an order is kept to which no money came.
+pub const UNPAID_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// Whether money is real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentsMode {
+    /// It is.
+    Live,
+    /// It is play money of the provider's.
+    Test,
+}
+
+/// What was sold: a copy of the tier as it was, which no change of the product touches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SoldTier {
+    /// The product.
+    pub product_id: String,
+    /// The tier.
+    pub tier_id: String,
+    /// What both are called, for people.
+    pub title: String,
+    /// The level of the tier, from 0.
+    pub level: u32,
+    /// The chats, by their canonical ids.
+    pub chats: Vec<ChatId>,
+    /// The coupon that was used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub coupon: Option<String>,
+}
+
+/// Who buys, as far as the shop said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderBuyer {
+    /// The shop's user.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_id: Option<String>,
+    /// The person in Telegram.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub telegram_user_id: Option<TelegramUserId>,
+}
+
+impl OrderBuyer {
+    /// What orders of one buyer are found by; nobody, if the shop said nothing.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        match (&self.user_id, self.telegram_user_id) {
+            (Some(user), _) => Some(format!("user#{user}")),
+            (None, Some(person)) => Some(format!("telegram#{person}")),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Where the checkout at the provider stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "state",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Checkout {
+    /// The provider is being asked; nobody was told of a page to pay on.
+    Creating {
+        /// The request, byte for byte, so that it can be made again under the same key.
+        request: String,
+        /// How often a request of another key was needed.
+        attempt: u32,
+    },
+    /// The provider has a page to pay on.
+    Open {
+        /// The session or invoice at the provider.
+        object: String,
+        /// The page.
+        pay_url: String,
+    },
+    /// Nothing is to be paid at a provider.
+    Free,
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// Its id, random.
+    pub id: OrderId,
+    /// How often something was learnt of it.
+    pub version: u64,
+    /// How often it was written; a write asks for the one that it read.
+    pub revision: u64,
+    /// Whether its money is real.
+    pub mode: PaymentsMode,
+    /// What was sold.
+    pub sold: SoldTier,
+    /// To whom.
+    pub buyer: OrderBuyer,
+    /// What was agreed.
+    pub terms: OrderTerms,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it can be paid.
+    pub pay_until: Timestamp,
+    /// The checkout.
+    pub checkout: Checkout,
+    /// What is known of it.
+    pub facts: Facts,
+    /// Where it stands, by the fold: for reading only.
+    pub state: OrderState,
+    /// What it does for a seat, by the fold: for reading only.
+    pub seat: OrderSeat,
+    /// What a person has to decide, by the fold: for reading only.
+    pub cases: BTreeSet<String>,
+    /// The seat of each of its chats, by the fold; absent before it was paid.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entitlement: Option<OrderEntitlement>,
+    /// What the ledger has been told.
+    pub booked: Balances,
+    /// The ids of what is asked for once.
+    pub issued: BTreeSet<String>,
+    /// What still has to be done.
+    pub pending: Vec<Effect>,
+    /// How often what is pending was tried in vain.
+    #[serde(default)]
+    pub tries: u32,
+    /// How often it was looked up at its provider.
+    #[serde(default)]
+    pub looks: u32,
+    /// When somebody has to look at it; absent: never again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due_at: Option<Timestamp>,
+    /// Since when there is a case.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub case_since: Option<Timestamp>,
+}
+
+/// What an order grants in each of its chats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderEntitlement {
+    /// When it begins.
+    pub start: Timestamp,
+    /// When it ends, if an end was said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub end: Option<Timestamp>,
+    /// Its length in seconds, if no end was said; absent: for ever.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seconds: Option<u64>,
+    /// From when on it gives nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut_at: Option<Timestamp>,
+    /// From when on an open dispute keeps it from giving anything.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub suspended_at: Option<Timestamp>,
+    /// The level of what was bought.
+    pub level: u32,
+    /// The version of the order that said so: a later one is newer.
+    pub version: u64,
+}
+
+/// The seat that an order pays for in one of its chats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderedSeat {
+    /// The order.
+    pub order: OrderId,
+    /// What it grants by now.
+    pub entitlement: OrderEntitlement,
+}
+
+impl OrderEntitlement {
+    /// What stands in a seat.
+    #[must_use]
+    pub fn of_seat(self) -> Entitlement {
+        let cover = match (self.end, self.seconds) {
+            (Some(end), _) => Cover::Until(end),
+            (None, Some(seconds)) => Cover::Days { seconds },
+            (None, None) => Cover::Forever,
+        };
+        Entitlement {
+            cut_at: self.cut_at,
+            suspended_at: self.suspended_at,
+            level: self.level,
+            order_version: Some(self.version),
+            ..Entitlement::new(cover, self.start)
+        }
+    }
+
+    fn is_same_but_version(self, other: Self) -> bool {
+        Self {
+            version: other.version,
+            ..self
+        } == other
+    }
+}
+
+/// Why an order can't take in what was reported.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LearnFault {
+    /// It would have more than [`FACTS_MAX`] facts.
+    #[error("an order has more than 1000 facts")]
+    TooManyFacts,
+    /// A sum, share or time does not fit, or the books don't balance.
+    #[error(transparent)]
+    Books(#[from] LedgerFault),
+}
+
+impl From<super::super::exact::Overflow> for LearnFault {
+    fn from(overflow: super::super::exact::Overflow) -> Self {
+        Self::Books(overflow.into())
+    }
+}
+
+/// What is agreed at checkout.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// Its id, random.
+    pub id: OrderId,
+    /// Whether its money is real.
+    pub mode: PaymentsMode,
+    /// What is sold.
+    pub sold: SoldTier,
+    /// To whom.
+    pub buyer: OrderBuyer,
+    /// What is agreed.
+    pub terms: OrderTerms,
+    /// Until when it can be paid.
+    pub pay_until: Timestamp,
+    /// The checkout.
+    pub checkout: Checkout,
+}
+
+/// For how long payees wait for what they are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayoutHold(pub Duration);
+
+impl Order {
+    /// The order as it is first written: nothing came yet.
+    #[must_use]
+    pub fn new(new: NewOrder, now: Timestamp) -> Self {
+        let mut order = Self {
+            id: new.id,
+            version: 1,
+            revision: 1,
+            mode: new.mode,
+            sold: new.sold,
+            buyer: new.buyer,
+            terms: new.terms,
+            created_at: now,
+            pay_until: new.pay_until,
+            checkout: new.checkout,
+            facts: Facts::default(),
+            state: OrderState::Open,
+            seat: OrderSeat::None,
+            cases: BTreeSet::new(),
+            entitlement: None,
+            booked: Balances::default(),
+            issued: BTreeSet::new(),
+            pending: vec![Effect::Page],
+            tries: 0,
+            looks: 0,
+            due_at: None,
+            case_since: None,
+        };
+        order.due_at = order.next_due(now);
+        order
+    }
+
+    /// Whether money ever came: such an order is kept for good.
+    #[must_use]
+    pub fn has_money(&self) -> bool {
+        let mut facts = self.facts.iter();
+        facts.any(|fact| matches!(fact.body, FactBody::Charge(_)))
+    }
+
+    /// What is missing of what is due, in minor units; nothing if it is all there.
+    #[must_use]
+    pub fn missing(&self) -> Option<i128> {
+        let mut left = self.terms.due;
+        for fact in self.facts.iter() {
+            let out = match &fact.body {
+                FactBody::Charge(charge)
+                    if charge.status == ChargeStatus::Paid && charge.flag.is_none() =>
+                {
+                    charge.amount.checked_neg()?
+                }
+                FactBody::Refund(refund) if refund.status != RefundStatus::Failed => refund.amount,
+                _ => 0,
+            };
+            left = left.checked_add(out)?;
+        }
+        (left > 0).then_some(left)
+    }
+
+    /// An amount of its currency, for people, as `30.00 USD`.
+    #[must_use]
+    pub fn amount_in_words(&self, amount: i128) -> String {
+        let table = match self.terms.provider.as_str() {
+            "stars" => AmountTable::Stars,
+            "nowpayments" => AmountTable::NowPayments,
+            _ => AmountTable::Stripe,
+        };
+        let currency = self.terms.currency.to_uppercase();
+        match table.unit(&self.terms.currency) {
+            Some(unit) => format!("{} {currency}", unit.format(amount)),
+            None => format!("{amount} {currency}"),
+        }
+    }
+
+    /// Whether it can still be paid, as far as is known.
+    #[must_use]
+    pub const fn is_payable(&self) -> bool {
+        matches!(
+            self.state,
+            OrderState::Open | OrderState::Pending | OrderState::Underpaid
+        )
+    }
+
+    /// The order once `facts` are known too; nothing if they say nothing new. Its version is the next one.
+    ///
+    /// # Errors
+    /// [`LearnFault`]; then nothing is to be written.
+    pub fn learn(
+        &self,
+        facts: impl IntoIterator<Item = OrderFact>,
+        now: Timestamp,
+        hold: PayoutHold,
+    ) -> Result<Option<Self>, LearnFault> {
+        let mut known = self.facts.clone();
+        known.extend(facts);
+        if known == self.facts {
+            return Ok(None);
+        }
+        if known.iter().count() > FACTS_MAX {
+            return Err(LearnFault::TooManyFacts);
+        }
+        let standing = fold(&self.terms, &known)?;
+        let mut next = Self {
+            version: self.version.saturating_add(1),
+            facts: known,
+            ..self.clone()
+        };
+        next.book(&standing, now, hold)?;
+        next.entitle(&standing, now);
+        next.ask(&standing, self);
+        next.case_since = match (standing.cases.is_empty(), self.case_since) {
+            (true, _) => None,
+            (false, since) => since.or(Some(now)),
+        };
+        next.state = standing.state;
+        next.seat = standing.seat;
+        next.cases = standing.cases;
+        next.pend(Effect::Page);
+        next.tries = 0;
+        next.due_at = next.next_due(now);
+        Ok(Some(next))
+    }
+
+    /// The order once `done` of what was pending is done, by a look at `now`.
+    #[must_use]
+    pub fn done(&self, done: &[Effect], now: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.pending.retain(|effect| !done.contains(effect));
+        next.tries = match next.pending.is_empty() {
+            true => 0,
+            false => self.tries.saturating_add(1),
+        };
+        next.due_at = next.next_due(now);
+        next
+    }
+
+    /// The order after it was looked up at its provider, which knew nothing new.
+    #[must_use]
+    pub fn looked(&self, now: Timestamp) -> Self {
+        let mut next = Self {
+            looks: self.looks.saturating_add(1),
+            ..self.clone()
+        };
+        next.due_at = next.next_due(now);
+        next
+    }
+
+    /// The order once its provider has a page to pay on.
+    #[must_use]
+    pub fn opened(&self, object: String, pay_url: String) -> Self {
+        Self {
+            checkout: Checkout::Open { object, pay_url },
+            ..self.clone()
+        }
+    }
+
+    /// The page on which it is paid, if its provider has made one.
+    #[must_use]
+    pub const fn pay_url(&self) -> Option<&String> {
+        match &self.checkout {
+            Checkout::Open { pay_url, .. } => Some(pay_url),
+            Checkout::Creating { .. } | Checkout::Free => None,
+        }
+    }
+
+    /// The order once its provider failed by itself: the next request is made under another key, since the failure is kept
+    /// under this one.
+    #[must_use]
+    pub fn attempted(&self) -> Self {
+        let mut next = self.clone();
+        if let Checkout::Creating { attempt, .. } = &mut next.checkout {
+            *attempt = attempt.saturating_add(1);
+        }
+        next
+    }
+
+    /// The fact that nobody can pay it any more.
+    #[must_use]
+    pub fn expired() -> OrderFact {
+        let closing = Closing::Expired;
+        OrderFact {
+            key: closing.as_str().to_owned(),
+            body: FactBody::Closed(closing),
+            further: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let retry = (!self.pending.is_empty()).then(|| {
+            let doubled = LEFT_TO_WRITER.saturating_mul(1 << self.tries.min(6));
+            now.plus(doubled.min(RETRY_MAX))
+        });
+        let look = self.is_payable().then(|| {
+            let looks = usize::try_from(self.looks).unwrap_or(usize::MAX);
+            let next = match LOOKS.get(looks) {
+                Some(after) => self.created_at.plus(*after).max(now),
+                None => now.plus(LOOK_EVERY),
+            };
+            // Once its time is over, it is closed.
+            next.min(self.pay_until.max(now))
+        });
+        retry.into_iter().chain(look).min()
+    }
+
+    fn book(
+        &mut self,
+        standing: &OrderStanding,
+        now: Timestamp,
+        hold: PayoutHold,
+    ) -> Result<(), LearnFault> {
+        let entries = difference(&self.booked, &standing.ledger)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let due = |entry: &super::ledger::LedgerEntry| match &entry.account {
+            LedgerAccount::Owner(_) | LedgerAccount::Affiliate(_) => Some(Payable {
+                payee: entry.account.to_string(),
+                currency: entry.currency.clone(),
+                // What stands on a payee's account is owed to them: a credit, which is negative.
+                amount: entry.amount.checked_neg()?,
+                available_at: now.plus(hold.0),
+            }),
+            _ => None,
+        };
+        let payables = entries.iter().filter_map(due).collect();
+        self.booked = standing.ledger.clone();
+        self.pend(Effect::Transaction {
+            version: self.version,
+            at: now,
+            entries: entries.into_iter().map(BookedEntry::from).collect(),
+            payables,
+        });
+        Ok(())
+    }
+
+    fn entitle(&mut self, standing: &OrderStanding, now: Timestamp) {
+        let seconds = |at: i64| Timestamp::from_seconds(at);
+        let mut uncut = standing.grants.iter().filter(|grant| grant.cut.is_none());
+        let (first, last) = (standing.grants.first(), uncut.next_back());
+        let cuts = standing.grants.iter().filter_map(|grant| grant.cut);
+        let replaced_at = cuts.max().map(seconds);
+        let before = self.entitlement;
+        let wanted = match (first, last) {
+            // Nothing is left of what was granted: it ends now, once.
+            _ if matches!(standing.seat, OrderSeat::Ended | OrderSeat::None) => {
+                before.map(|before| OrderEntitlement {
+                    cut_at: before.cut_at.or(replaced_at).or(Some(now)),
+                    ..before
+                })
+            }
+            (Some(first), Some(last)) => Some(OrderEntitlement {
+                start: seconds(first.at),
+                end: match self.terms.recurring {
+                    true => standing.until.map(seconds),
+                    false => last.end.map(seconds),
+                },
+                seconds: match self.terms.recurring {
+                    true => None,
+                    false => last.seconds.and_then(|seconds| u64::try_from(seconds).ok()),
+                },
+                cut_at: None,
+                suspended_at: None,
+                level: self.sold.level,
+                version: self.version,
+            }),
+            _ => before.map(|before| OrderEntitlement {
+                cut_at: replaced_at,
+                ..before
+            }),
+        };
+        let suspended_at = (standing.seat == OrderSeat::Suspended).then(|| {
+            let since = before.and_then(|before| before.suspended_at);
+            since.unwrap_or(now)
+        });
+        let wanted = wanted.map(|wanted| OrderEntitlement {
+            suspended_at,
+            version: self.version,
+            ..wanted
+        });
+        let is_same = match (wanted, before) {
+            (Some(wanted), Some(before)) => wanted.is_same_but_version(before),
+            (wanted, before) => wanted == before,
+        };
+        if !is_same {
+            self.entitlement = wanted;
+            self.pend(Effect::Seat);
+        }
+    }
+
+    /// Asks for what is asked for once.
+    fn ask(&mut self, standing: &OrderStanding, before: &Self) {
+        if matches!(standing.seat, OrderSeat::Active) {
+            for chat in self.sold.chats.clone() {
+                self.issue(Effect::Invite { chat });
+            }
+        }
+        let message = match standing.state {
+            OrderState::Paid if before.state != OrderState::PartlyRefunded => {
+                Some(OrderMessage::Paid)
+            }
+            OrderState::Underpaid => Some(OrderMessage::Underpaid),
+            OrderState::Refunded => Some(OrderMessage::Refunded),
+            _ => None,
+        };
+        if let Some(message) = message {
+            self.issue(Effect::Message { message });
+        }
+        for call in &standing.refunds {
+            self.issue(Effect::Refund {
+                charge: call.charge.clone(),
+                amount: call.amount,
+            });
+        }
+        if standing.cancel_subscription {
+            self.issue(Effect::Cancel);
+        }
+    }
+
+    fn issue(&mut self, effect: Effect) {
+        if self.issued.insert(effect.id(self.id)) {
+            self.pend(effect);
+        }
+    }
+
+    /// What follows each change stands there once: the next doing of it shows the newest state.
+    fn pend(&mut self, effect: Effect) {
+        if !self.pending.contains(&effect) {
+            self.pending.push(effect);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Settings of payments. A provider is on where its key or its secret is set; then the mode is required.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use domain::claim::{ClaimKeys, KEY_MIN};
+use domain::nowpayments::IpnSecrets;
+use domain::order::record::{PaymentsMode, PayoutHold};
+use domain::stripe::StripeSecrets;
+use domain::text::list;
+
+use crate::config::Env;
+
+/// `PAYMENTS_MODE`: whether money is real. It is required where a provider is on.
+pub fn payments_mode(env: &mut Env) -> PaymentsMode {
+    match env.optional("PAYMENTS_MODE").as_deref() {
+        Some("live") => PaymentsMode::Live,
+        Some("test") => PaymentsMode::Test,
+        Some(_) => {
+            env.problem("PAYMENTS_MODE must be live or test".to_owned());
+            PaymentsMode::Test
+        }
+        None => {
+            let keys = ["STRIPE_SECRET_KEY", "NOWPAYMENTS_API_KEY"];
+            if keys.iter().any(|key| env.optional(key).is_some()) {
+                env.problem("PAYMENTS_MODE is missing: live or test".to_owned());
+            }
+            PaymentsMode::Test
+        }
+    }
+}
+
+/// `STRIPE_SECRET_KEY`, of `mode`; Stripe is off without it.
+pub fn stripe_key(env: &mut Env, mode: PaymentsMode) -> Option<SecretString> {
+    let key = env.optional("STRIPE_SECRET_KEY")?;
+    let word = match mode {
+        PaymentsMode::Live => "live",
+        PaymentsMode::Test => "test",
+    };
+    let is_of_mode = ["sk", "rk"]
+        .iter()
+        .any(|kind| key.starts_with(&format!("{kind}_{word}_")));
+    if !is_of_mode {
+        env.problem(format!(
+            "STRIPE_SECRET_KEY is no key of the mode of PAYMENTS_MODE: it must begin with sk_{word}_ or rk_{word}_"
+        ));
+    }
+    Some(key.into())
+}
+
+/// `STRIPE_WEBHOOK_SECRET`: the signing secrets of the endpoint, separated by commas.
+pub fn stripe_webhook_secrets(env: &mut Env) -> Option<StripeSecrets> {
+    let text = env.optional("STRIPE_WEBHOOK_SECRET")?;
+    let secrets = StripeSecrets::parse(&text);
+    if secrets.is_none() {
+        env.problem(
+            "STRIPE_WEBHOOK_SECRET must be signing secrets, separated by commas".to_owned(),
+        );
+    }
+    secrets
+}
+
+/// `NOWPAYMENTS_API_KEY`; NOWPayments is off without it.
+pub fn nowpayments_key(env: &Env) -> Option<SecretString> {
+    env.optional("NOWPAYMENTS_API_KEY").map(SecretString::from)
+}
+
+/// `NOWPAYMENTS_EMAIL` and `NOWPAYMENTS_PASSWORD`: the login by which the payments of an invoice are listed.
+pub fn nowpayments_login(env: &mut Env) -> Option<(String, SecretString)> {
+    let email = env.optional("NOWPAYMENTS_EMAIL");
+    let password = env.optional("NOWPAYMENTS_PASSWORD");
+    if email.is_some() != password.is_some() {
+        env.problem("NOWPAYMENTS_EMAIL and NOWPAYMENTS_PASSWORD go together".to_owned());
+    }
+    Some((email?, password?.into()))
+}
+
+/// `NOWPAYMENTS_IPN_SECRET`: the secrets of its notifications, separated by commas.
+pub fn nowpayments_ipn_secrets(env: &mut Env) -> Option<IpnSecrets> {
+    let text = env.optional("NOWPAYMENTS_IPN_SECRET")?;
+    let secrets = IpnSecrets::parse(&text);
+    if secrets.is_none() {
+        env.problem("NOWPAYMENTS_IPN_SECRET must be secrets, separated by commas".to_owned());
+    }
+    secrets
+}
+
+/// `CLAIM_KEY`: the keys by which the pages of orders are known; none without it.
+pub fn page_keys(env: &mut Env) -> ClaimKeys {
+    let Some(text) = env.optional("CLAIM_KEY") else {
+        return ClaimKeys::none();
+    };
+    ClaimKeys::parse(&text).unwrap_or_else(|| {
+        env.problem(format!(
+            "CLAIM_KEY must be keys of at least {KEY_MIN} characters, separated by commas"
+        ));
+        ClaimKeys::none()
+    })
+}
+
+/// `RETURN_URL_ORIGINS`: to which sites a provider may lead a buyer back, and whose scripts may ask where an order stands.
+pub fn return_origins(env: &mut Env) -> Vec<String> {
+    let text = env.optional("RETURN_URL_ORIGINS").unwrap_or_default();
+    let origins: Vec<String> = list(&text).map(str::to_owned).collect();
+    let is_origin = |origin: &String| {
+        let host = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://localhost"));
+        host.is_some_and(|host| !host.contains('/') && host.bytes().all(|c| c.is_ascii_graphic()))
+    };
+    if !origins.iter().all(is_origin) {
+        env.problem(
+            "RETURN_URL_ORIGINS must be origins such as https://shop.example, separated by commas"
+                .to_owned(),
+        );
+    }
+    origins
+}
+
+/// `UNDERPAID_BPS`: how much less than is due in coins is paid in full, in basis points.
+pub fn underpaid_bps(env: &mut Env) -> i128 {
+    env.number("UNDERPAID_BPS", 0, 0..=1_000)
+}
+
+/// `OVERPAID_BPS`: how much more than is due in coins is rounding, in basis points.
+pub fn overpaid_bps(env: &mut Env) -> i128 {
+    env.number("OVERPAID_BPS", 100, 0..=1_000)
+}
+
+/// `STRIPE_TAX`: whether Stripe takes the tax out of prices.
+pub fn stripe_tax(env: &mut Env) -> bool {
+    match env.optional("STRIPE_TAX").as_deref() {
+        None | Some("off") => false,
+        Some("on") => true,
+        Some(_) => {
+            env.problem("STRIPE_TAX must be on or off".to_owned());
+            false
+        }
+    }
+}
+
+/// `PAYOUT_HOLD_DAYS`: for how long payees wait for what they are due.
+pub fn payout_hold(env: &mut Env) -> PayoutHold {
+    let days: u64 = env.number("PAYOUT_HOLD_DAYS", 7, 0..=365);
+    PayoutHold(Duration::from_secs(days * 24 * 3600))
+}

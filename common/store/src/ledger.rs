@@ -1,0 +1,173 @@
+//! The ledger and what payees are due by it: a transaction is one item that is never edited, put with its payables at once.
+
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+
+use super::item::{Item, Reader, s};
+use super::{StoreError, Table};
+use domain::id::OrderId;
+use domain::order::record::{BookedEntry, Payable};
+use domain::time::Timestamp;
+use runtime::config::Env;
+
+const DAY: &str = "day";
+const TRANSACTION: &str = "transaction";
+const ENTRIES: &str = "entries";
+const AT: &str = "at";
+const PAYEE: &str = "payee";
+const ROW: &str = "row";
+const AMOUNT: &str = "amount";
+
+/// The ledger, with the table of payables.
+#[derive(Clone)]
+pub struct Ledger {
+    ledger: Table,
+    payables: Table,
+}
+
+/// A transaction of an order.
+#[derive(Clone, Copy, Debug)]
+pub struct Booking<'a> {
+    /// The order.
+    pub order: OrderId,
+    /// The version of the order that it leads to.
+    pub version: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Its entries.
+    pub entries: &'a [BookedEntry],
+    /// What payees are due by it.
+    pub payables: &'a [Payable],
+}
+
+/// A transaction as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookedTransaction {
+    /// `<orderId>#<version>`.
+    pub id: String,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Its entries.
+    pub entries: Vec<BookedEntry>,
+}
+
+impl Ledger {
+    /// The tables `Ledger` and `Payables`.
+    pub fn from_env(client: &aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
+        Self {
+            ledger: Table::from_env(client.clone(), env, "Ledger", "LEDGER_TABLE"),
+            payables: Table::from_env(client.clone(), env, "Payables", "PAYABLES_TABLE"),
+        }
+    }
+
+    /// Books a transaction with its payables, unless it is booked. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn book(&self, booking: Booking<'_>) -> Result<(), StoreError> {
+        let operation = "TransactWriteItems to book";
+        let writes = self
+            .writes(booking)?
+            .map_err(SdkError::<TransactWriteItemsError>::construction_failure)
+            .map_err(self.ledger.fault(operation))?;
+        let call = self.ledger.client.transact_write_items();
+        let Err(error) = call.set_transact_items(Some(writes)).send().await else {
+            return Ok(());
+        };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        {
+            // The transaction and its payables are put together: if the first is there, all are.
+            let first = cancelled.cancellation_reasons().first();
+            if first.and_then(|reason| reason.code()) == Some("ConditionalCheckFailed") {
+                return Ok(());
+            }
+        }
+        Err(self.ledger.fault(operation)(error))
+    }
+
+    /// The transactions of one day, the whole of it, by order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn of_day(&self, day: &str) -> Result<Vec<BookedTransaction>, StoreError> {
+        let mut all = Vec::new();
+        for shard in 0..domain::id::ORDER_SHARDS {
+            let pages = self
+                .ledger
+                .client
+                .query()
+                .table_name(&self.ledger.name)
+                .key_condition_expression("#day = :day")
+                .expression_attribute_names("#day", DAY)
+                .expression_attribute_values(":day", s(format!("{day}#{shard}")))
+                .consistent_read(true)
+                .into_paginator()
+                .items()
+                .send();
+            let items: Result<Vec<Item>, _> = pages.collect().await;
+            for item in items.map_err(self.ledger.fault("Query of the ledger"))? {
+                all.push(self.read(&item)?);
+            }
+        }
+        Ok(all)
+    }
+
+    fn writes(
+        &self,
+        booking: Booking<'_>,
+    ) -> Result<Result<Vec<TransactWriteItem>, BuildError>, StoreError> {
+        let Booking {
+            order,
+            version,
+            at,
+            entries,
+            payables,
+        } = booking;
+        let id = format!("{order}#{version}");
+        let text = serde_json::to_string(entries).map_err(|_| self.ledger.malformed(ENTRIES))?;
+        let transaction = Put::builder()
+            .table_name(&self.ledger.name)
+            .item(DAY, s(format_args!("{}#{}", day_of(at), order.shard())))
+            .item(TRANSACTION, s(&id))
+            .item(ENTRIES, s(text))
+            .item(AT, s(at))
+            .condition_expression("attribute_not_exists(#day)")
+            .expression_attribute_names("#day", DAY)
+            .build();
+        let rows = payables.iter().map(|payable| {
+            Put::builder()
+                .table_name(&self.payables.name)
+                .item(
+                    PAYEE,
+                    s(format_args!("{}#{}", payable.payee, payable.currency)),
+                )
+                .item(ROW, s(format_args!("open#{}#{id}", payable.available_at)))
+                .item(AMOUNT, s(payable.amount))
+                .item(AT, s(at))
+                .build()
+        });
+        let puts = std::iter::once(transaction).chain(rows);
+        let writes = puts.map(|put| Ok(TransactWriteItem::builder().put(put?).build()));
+        Ok(writes.collect())
+    }
+
+    fn read(&self, item: &Item) -> Result<BookedTransaction, StoreError> {
+        let reader = Reader {
+            table: &self.ledger,
+            item,
+        };
+        let entries = serde_json::from_str(reader.text(ENTRIES)?);
+        Ok(BookedTransaction {
+            id: reader.text(TRANSACTION)?.to_owned(),
+            at: reader.parsed(AT)?,
+            entries: entries.map_err(|_| self.ledger.malformed(ENTRIES))?,
+        })
+    }
+}
+
+/// The day of an instant in UTC, as `2026-11-28`.
+fn day_of(at: Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
+}

@@ -1,0 +1,123 @@
+//! What a deployment looks at, and the form of what is sent.
+
+use serde_json::Value;
+use simulators::stripe::document;
+use stripe::{Period, Recurring};
+
+use domain::stripe::{API_VERSION, EVENT_TYPES};
+
+use super::shop::{ORDER, Shop, endpoint, monthly};
+
+#[tokio::test]
+async fn the_account_its_endpoints_and_its_portal_are_looked_at() {
+    let shop = Shop::new().await;
+    let account = shop.stripe.account().await.unwrap();
+    assert!(account.charges_enabled);
+    assert_eq!(account.default_currency.as_deref(), Some("usd"));
+    endpoint(&shop.simulated, API_VERSION, &EVENT_TYPES[1..]).await;
+    endpoint(&shop.simulated, "2024-06-20", &EVENT_TYPES).await;
+    endpoint(&shop.simulated, API_VERSION, &["*"]).await;
+    let endpoints = shop.stripe.webhook_endpoints().await.unwrap();
+    let mut wrong: Vec<_> = endpoints
+        .iter()
+        .filter_map(|endpoint| endpoint.mismatch())
+        .collect();
+    wrong.sort_unstable();
+    assert_eq!((endpoints.len(), wrong.len()), (4, 2), "{wrong:?}");
+    assert!(
+        wrong
+            .iter()
+            .any(|words| words.ends_with("does not ask for checkout.session.completed"))
+    );
+    assert!(wrong.iter().any(|words| words.ends_with(API_VERSION)));
+
+    assert_eq!(shop.stripe.portal_switches_plans().await.unwrap(), None);
+    for is_switching in [true, false] {
+        shop.simulated.save_portal_settings(false, is_switching);
+        let switches = shop.stripe.portal_switches_plans().await.unwrap();
+        assert_eq!(switches, Some(is_switching));
+    }
+}
+
+#[test]
+fn the_simulator_is_of_the_version_that_is_asked_for() {
+    assert_eq!(simulators::stripe::API_VERSION, API_VERSION);
+}
+
+/// Whether the document knows a parameter of the form, named as `a[b][0][c]`.
+fn is_known(name: &str) -> bool {
+    let post = &document()["paths"]["/v1/checkout/sessions"]["post"];
+    let body = &post["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"];
+    let mut schema = body.clone();
+    for step in name.split(['[', ']']).filter(|step| !step.is_empty()) {
+        let choices = schema["anyOf"].as_array().cloned();
+        let choices = choices.unwrap_or_else(|| vec![schema.clone()]);
+        let next = choices.into_iter().find_map(|choice| {
+            let is_place = step.bytes().all(|byte| byte.is_ascii_digit());
+            let next = match is_place {
+                true => choice["items"].clone(),
+                false => choice["properties"][step].clone(),
+            };
+            let further = choice["additionalProperties"].clone();
+            [next, further].into_iter().find(Value::is_object)
+        });
+        match next {
+            Some(next) => schema = next,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[tokio::test]
+async fn every_form_is_stripes_own_and_the_same_each_time() {
+    let shop = Shop::new().await;
+    let kinds = [
+        None,
+        Some(monthly()),
+        Some(Recurring {
+            every: Period::Weeks(2),
+            trial_days: Some(7),
+        }),
+        Some(Recurring {
+            every: Period::Months(3),
+            trial_days: None,
+        }),
+        Some(Recurring {
+            every: Period::Years(1),
+            trial_days: None,
+        }),
+    ];
+    for (attempt, recurring) in kinds.into_iter().enumerate() {
+        let mut request = shop.request(ORDER, recurring);
+        request.email = Some("buyer+1@example.org");
+        let form = request.form();
+        assert_eq!(form, request.form());
+        // The simulator refuses whatever the document does not know.
+        shop.stripe
+            .create_session(&form, &attempt.to_string())
+            .await
+            .unwrap();
+        request.is_taxed = true;
+        request.has_coupon = true;
+        for (name, _) in form_urlencoded::parse(request.form().as_bytes()) {
+            assert!(is_known(&name), "{name}");
+        }
+    }
+    assert!(!is_known("line_items[0][price_data][colour]"));
+    let sent = shop.simulated.calls().pop().unwrap().params;
+    assert_eq!(sent["adaptive_pricing"]["enabled"], false);
+    assert_eq!(sent["automatic_tax"]["enabled"], false);
+    assert_eq!(sent["client_reference_id"], ORDER);
+    for place in [&sent["metadata"], &sent["subscription_data"]["metadata"]] {
+        assert_eq!(place["order_id"], ORDER);
+    }
+    assert_eq!(
+        sent["success_url"],
+        "https://shop.example/thanks?s={CHECKOUT_SESSION_ID}"
+    );
+    assert_eq!(
+        sent["line_items"][0]["price_data"]["product_data"]["name"],
+        "Members & friends"
+    );
+}

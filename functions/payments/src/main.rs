@@ -1,0 +1,14 @@
+//! `payments` on Lambda.
+
+use lambda_runtime::Error;
+use runtime::lambda;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::answer_calls(
+        env!("CARGO_CRATE_NAME"),
+        payments::App::from_env,
+        payments::handle,
+    )
+    .await
+}

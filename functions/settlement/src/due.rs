@@ -1,0 +1,129 @@
+//! What is due: events that could not be settled, effects that stayed, and orders that wait for money.
+
+use domain::id::{ORDER_SHARDS, OrderId};
+use domain::order::record::{Checkout, Order};
+use domain::report::PaymentFault;
+use runtime::telemetry::chain;
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use crate::{App, SettleError, effects, take, take_key};
+
+/// How many events and orders of one part are seen to in one look.
+const OF_SHARD_MAX: i32 = 50;
+/// How often an order is read anew because somebody else wrote it.
+const TRIES: u32 = 5;
+
+/// Sees to what is due, the longest waiting of each part first, until `until`.
+pub(crate) async fn serve(app: &App, until: Instant) {
+    let mut shards: Vec<u8> = (0..ORDER_SHARDS).collect();
+    // Whichever comes last may be left out.
+    fastrand::shuffle(&mut shards);
+    for shard in shards {
+        if let Err(fault) = serve_shard(app, shard, until).await {
+            error!(
+                fault = "unavailable",
+                "what is due of a part of the orders can't be seen to: {}",
+                chain(&fault)
+            );
+        }
+    }
+}
+
+async fn serve_shard(app: &App, shard: u8, until: Instant) -> Result<(), SettleError> {
+    for key in app
+        .events
+        .open(shard, app.clock.now(), OF_SHARD_MAX)
+        .await?
+    {
+        if app.is_over(until) {
+            return Ok(());
+        }
+        take_key(app, &key).await;
+    }
+    for id in app.orders.due(shard, app.clock.now(), OF_SHARD_MAX).await? {
+        if app.is_over(until) {
+            return Ok(());
+        }
+        if let Err(fault) = look(app, id).await {
+            error!(order.id = %id, fault = "unavailable", "a due order can't be seen to: {}", chain(&fault));
+            put_off(app, id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Does what is pending of an order for which a bell was rung. What can't be done is due again.
+pub(crate) async fn see_to(app: &App, id: OrderId) {
+    match app.orders.get(id).await {
+        Ok(Some(order)) => effects::run(app, order).await,
+        Ok(None) => {}
+        Err(fault) => {
+            error!(order.id = %id, fault = "unavailable", "an order can't be seen to, it is due again: {}", chain(&fault));
+        }
+    }
+}
+
+/// Sees to an order that is due: does what stayed; looks at its provider, or closes it once its time is over.
+async fn look(app: &App, id: OrderId) -> Result<(), SettleError> {
+    let Some(order) = app.orders.get(id).await? else {
+        return Ok(());
+    };
+    // Somebody else has seen to it since.
+    if order.due_at.is_none_or(|due| due > app.clock.now()) {
+        return Ok(());
+    }
+    if !order.pending.is_empty() {
+        effects::run(app, order).await;
+        return Ok(());
+    }
+    let provider = &order.terms.provider;
+    let is_over = app.clock.now() >= order.pay_until;
+    if let Checkout::Open { object, .. } = &order.checkout {
+        // Closed first, so that nobody pays between the look and the end.
+        if is_over && order.is_payable() {
+            match app.providers.close(provider, object).await {
+                Ok(()) => {}
+                Err(fault) if fault.fault() == PaymentFault::Refused => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        for report in app.providers.look(provider, object).await? {
+            take::apply(app, id, report, None, app.clock.now()).await?;
+        }
+    }
+    looked(app, id, is_over).await
+}
+
+/// Writes that an order was looked at; one whose time is over and that nobody has paid is closed.
+async fn looked(app: &App, id: OrderId, is_over: bool) -> Result<(), SettleError> {
+    for _ in 0..TRIES {
+        let Some(order) = app.orders.get(id).await? else {
+            return Ok(());
+        };
+        let now = app.clock.now();
+        let closed = match is_over && order.is_payable() {
+            true => order.learn([Order::expired()], now, app.hold)?,
+            false => None,
+        };
+        let next = closed.unwrap_or_else(|| order.looked(now));
+        if let Some(stored) = app.orders.write(&next).await? {
+            info!(order.id = %id, outcome = stored.state.as_str(), "an order was looked up at its provider");
+            effects::run(app, stored).await;
+            return Ok(());
+        }
+    }
+    Err(SettleError::Contended)
+}
+
+/// Leaves an order whose provider does not answer to a later look.
+async fn put_off(app: &App, id: OrderId) -> Result<(), SettleError> {
+    if let Some(order) = app.orders.get(id).await? {
+        let next = match order.pending.is_empty() {
+            true => order.looked(app.clock.now()),
+            false => order.done(&[], app.clock.now()),
+        };
+        app.orders.write(&next).await?;
+    }
+    Ok(())
+}

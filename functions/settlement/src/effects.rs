@@ -1,0 +1,278 @@
+//! Does what stands in an order, and takes it out. Each effect may be done again: its receiver knows it.
+
+use ::stripe::RefundRequest;
+use domain::id::{ChatId, IdentitySource, RequestId};
+use domain::order::fact::{FactBody, OrderFact};
+use domain::order::fold::OrderState;
+use domain::order::fold::fold;
+use domain::order::record::{Checkout, Effect, Order, OrderedSeat};
+use domain::purchase::{Identity, Purchase};
+use domain::report::{OrderSeen, PaymentFault, Reading};
+use runtime::telemetry::chain;
+use store::{Booking, OrderPage, SeatWritten};
+use tracing::{error, info, warn};
+
+use crate::{App, SettleError, message};
+
+/// How often an order is written anew, because somebody else wrote it, or because an effect told something new.
+const ROUNDS: u32 = 8;
+
+/// Does what is pending of an order as it is stored. What can't be done stays there, and is due again.
+pub(crate) async fn run(app: &App, mut order: Order) {
+    for _ in 0..ROUNDS {
+        if order.pending.is_empty() {
+            return;
+        }
+        let mut done = Vec::new();
+        let mut facts = Vec::new();
+        for effect in in_turn(&order) {
+            match perform(app, &order, &effect).await {
+                Ok(told) => {
+                    facts.extend(told);
+                    done.push(effect);
+                }
+                Err(fault) => {
+                    error!(order.id = %order.id, fault = "effect_failed", effect = effect.id(order.id), "what follows from a payment could not be done, it is due again: {}", chain(&fault));
+                }
+            }
+        }
+        let is_all = done.len() == order.pending.len();
+        match clear(app, &order, &done, facts).await {
+            Ok(Some(next)) if next.pending.is_empty() => return,
+            // Something new follows; what failed is not tried again at once.
+            Ok(Some(next)) if is_all => order = next,
+            Ok(_) => return,
+            Err(fault) => {
+                error!(order.id = %order.id, fault = "unavailable", "what was done of an order could not be noted, it is done again: {}", chain(&fault));
+                return;
+            }
+        }
+    }
+}
+
+/// The way in before the seat, since the seat is found by its request; the page behind both, since it shows them.
+fn in_turn(order: &Order) -> Vec<Effect> {
+    let mut effects = order.pending.clone();
+    effects.sort_by_key(|effect| match effect {
+        Effect::Transaction { .. } => 0,
+        Effect::Invite { .. } => 1,
+        Effect::Seat => 2,
+        Effect::Page => 3,
+        Effect::Message { .. } => 4,
+        Effect::Refund { .. } => 5,
+        Effect::Cancel => 6,
+    });
+    effects
+}
+
+/// Takes out what is done, and takes in what that told; answers the order as it is stored, or nothing if somebody else writes it
+/// all the time.
+async fn clear(
+    app: &App,
+    read: &Order,
+    done: &[Effect],
+    facts: Vec<OrderFact>,
+) -> Result<Option<Order>, SettleError> {
+    let mut order = read.clone();
+    for _ in 0..ROUNDS {
+        let now = app.clock.now();
+        let cleared = order.done(done, now);
+        let learnt = cleared.learn(facts.clone(), now, app.hold)?;
+        if let Some(stored) = app.orders.write(&learnt.unwrap_or(cleared)).await? {
+            return Ok(Some(stored));
+        }
+        let Some(newer) = app.orders.get(read.id).await? else {
+            return Ok(None);
+        };
+        order = newer;
+    }
+    Ok(None)
+}
+
+/// Does one effect; answers what it told of the order.
+async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Vec<OrderFact>, SettleError> {
+    match effect {
+        Effect::Transaction {
+            version,
+            at,
+            entries,
+            payables,
+        } => {
+            let booking = Booking {
+                order: order.id,
+                version: *version,
+                at: *at,
+                entries,
+                payables,
+            };
+            app.ledger.book(booking).await?;
+        }
+        Effect::Invite { chat } => invite(app, order, *chat).await?,
+        Effect::Seat => seats(app, order).await?,
+        Effect::Page => show(app, order).await?,
+        Effect::Message { message } => message::tell(app, order, *message).await?,
+        Effect::Refund { charge, amount } => return refund(app, order, charge, *amount).await,
+        Effect::Cancel => cancel(app, order).await?,
+    }
+    Ok(Vec::new())
+}
+
+/// The request of an order in one of its chats.
+fn request_of(order: &Order, chat: ChatId) -> RequestId {
+    RequestId::derive(chat, IdentitySource::Transaction(&order.id.to_string()))
+}
+
+async fn invite(app: &App, order: &Order, chat: ChatId) -> Result<(), SettleError> {
+    let Some(entitlement) = order.entitlement else {
+        return Ok(());
+    };
+    let seat = OrderedSeat {
+        order: order.id,
+        entitlement,
+    };
+    let purchase = Purchase::of_order(order, seat, chat, &app.chats);
+    let refused = |rejection: runtime::response::Rejection| SettleError::Refused(rejection.code());
+    let purchase = purchase.map_err(|rejection| refused(rejection.into()))?;
+    let Identity::Payment(id) = purchase.identity() else {
+        return Err(SettleError::Unclear("its order has no id"));
+    };
+    let taken = app.intake.accept(&purchase, id, app.clock.now()).await;
+    let taken = taken.map_err(refused)?;
+    info!(order.id = %order.id, invite.id = %id, outcome = "bought", is_repeat = taken.is_repeat, "a paid order has its way in");
+    Ok(())
+}
+
+/// Writes what the order grants by now, for whoever has it or comes for it.
+///
+/// ```text
+/// write the request, which whoever claims it reads    die here: done again
+/// write the seat of whoever has claimed it            die here: done again
+/// ```
+async fn seats(app: &App, order: &Order) -> Result<(), SettleError> {
+    let Some(entitlement) = order.entitlement else {
+        return Ok(());
+    };
+    let seat = OrderedSeat {
+        order: order.id,
+        entitlement,
+    };
+    for chat in &order.sold.chats {
+        let (id, now) = (request_of(order, *chat), app.clock.now());
+        let Some(invite) = app.intake.invites.write_order(id, seat, now).await? else {
+            continue;
+        };
+        let Some(person) = invite.bound_to else {
+            continue;
+        };
+        let written = app
+            .intake
+            .seats
+            .write_order(person, &invite, &app.tasks, now);
+        if let Some(SeatWritten::Done(change)) = written.await?
+            && !change.tasks().is_empty()
+        {
+            app.intake.bells.ring(invite.canonical_chat).await;
+        }
+    }
+    Ok(())
+}
+
+async fn show(app: &App, order: &Order) -> Result<(), SettleError> {
+    let pay_url = match &order.checkout {
+        Checkout::Open { pay_url, .. } if order.is_payable() => Some(pay_url.clone()),
+        Checkout::Open { .. } | Checkout::Creating { .. } | Checkout::Free => None,
+    };
+    let is_in = order.entitlement.is_some();
+    let requests = order.sold.chats.iter().filter(|_| is_in);
+    let page = OrderPage {
+        state: order.state,
+        title: order.sold.title.clone(),
+        provider: order.terms.provider.clone(),
+        currency: order.terms.currency.clone(),
+        due: order.terms.due,
+        missing: order
+            .missing()
+            .filter(|_| order.state == OrderState::Underpaid),
+        pay_url,
+        pay_until: order.pay_until,
+        is_test: order.mode == domain::order::record::PaymentsMode::Test,
+        requests: requests
+            .map(|chat| request_of(order, *chat).to_string())
+            .collect(),
+        version: order.version,
+        revision: order.revision,
+    };
+    Ok(app.orders.show(order.id, &page, order.has_money()).await?)
+}
+
+/// Returns what is left of a charge, if that is still wanted: what can't be undone is decided by what is known at this moment.
+async fn refund(
+    app: &App,
+    order: &Order,
+    charge: &str,
+    amount: i128,
+) -> Result<Vec<OrderFact>, SettleError> {
+    let Some(newest) = app.orders.get(order.id).await? else {
+        return Ok(Vec::new());
+    };
+    let standing =
+        fold(&newest.terms, &newest.facts).map_err(domain::order::record::LearnFault::from)?;
+    let is_wanted = standing
+        .refunds
+        .iter()
+        .any(|call| call.charge == charge && call.amount == amount);
+    if !is_wanted {
+        info!(order.id = %order.id, outcome = "not_wanted", "a refund is not wanted any more");
+        return Ok(Vec::new());
+    }
+    let (id, of_order) = (format!("auto#{charge}"), order.id.to_string());
+    let request = RefundRequest {
+        id: &id,
+        order: &of_order,
+        charge,
+        amount: Some(amount),
+    };
+    let provider = order.terms.provider.as_str();
+    let made = match app.providers.refund(provider, request).await {
+        Ok(made) => made,
+        // Nothing is left of it, or a dispute has it: that is told by events of their own.
+        Err(fault) if fault.fault() == PaymentFault::Refused => {
+            warn!(order.id = %order.id, outcome = "refund_refused", "a provider did not return a charge: {}", chain(&fault));
+            return Ok(vec![OrderFact::new(
+                &format!("refund_refused#{charge}"),
+                FactBody::Note,
+            )]);
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    info!(order.id = %order.id, outcome = "refunded", "a charge too many was returned");
+    let Some(report) = made else {
+        return Ok(Vec::new());
+    };
+    let seen = OrderSeen {
+        terms: &newest.terms,
+        facts: &newest.facts,
+        version: newest.version.saturating_add(1),
+        checkout: None,
+        expires_at: newest.pay_until.seconds(),
+        charge: Some(charge),
+        stored_at: crate::now_seconds(app),
+    };
+    Ok(match report.reading(&seen) {
+        Reading::Says(said) => said.facts,
+        // Its event tells it.
+        Reading::Fetch(_) | Reading::Unclear(_) => Vec::new(),
+    })
+}
+
+async fn cancel(app: &App, order: &Order) -> Result<(), SettleError> {
+    let subscriptions = order.facts.iter().filter_map(|fact| match fact.body {
+        FactBody::Subscription { .. } => Some(fact.key.as_str()),
+        _ => None,
+    });
+    for subscription in subscriptions {
+        let cancelled = app.providers.cancel(&order.terms.provider, subscription);
+        cancelled.await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The providers that are on, behind one shape.
+
+use ::nowpayments::{Login, NowPayments, NowPaymentsError};
+use ::stripe::{CancelAt, RefundRequest, Stripe, StripeError};
+use domain::nowpayments::{self, CoinReport};
+use domain::order::record::PaymentsMode;
+use domain::report::{Lookup, PaymentFault, PaymentReport};
+use domain::stripe::{self, StripeReport};
+use runtime::config::Env;
+use runtime::http::Http;
+use runtime::settings;
+use store::PaymentEvent;
+
+/// A report, whoever's it is.
+pub(crate) type Report = Box<dyn PaymentReport + Send + Sync>;
+
+/// What a call of a provider's failed by.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProviderError {
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    #[error(transparent)]
+    NowPayments(#[from] NowPaymentsError),
+    /// Its key is not set any more.
+    #[error("{0} is off")]
+    Off(&'static str),
+}
+
+impl ProviderError {
+    /// What that means.
+    pub(crate) fn fault(&self) -> PaymentFault {
+        match self {
+            Self::Stripe(error) => error.fault(),
+            Self::NowPayments(error) => error.fault(),
+            Self::Off(_) => PaymentFault::Key,
+        }
+    }
+}
+
+/// What settlement asks of providers.
+pub(crate) struct Providers {
+    stripe: Option<Stripe>,
+    nowpayments: Option<NowPayments>,
+}
+
+impl Providers {
+    pub(crate) fn from_env(env: &mut Env, mode: PaymentsMode) -> Self {
+        Self {
+            stripe: settings::stripe_key(env, mode).map(|key| {
+                let base = env.base_url("STRIPE_API_BASE", ::stripe::API_BASE);
+                Stripe::new(Http::from_env(env), base, key)
+            }),
+            nowpayments: settings::nowpayments_key(env).map(|key| {
+                let base = env.base_url("NOWPAYMENTS_API_BASE", ::nowpayments::API_BASE);
+                let login = settings::nowpayments_login(env);
+                let login = login.map(|(email, password)| Login { email, password });
+                NowPayments::new(Http::from_env(env), base, key, login)
+            }),
+        }
+    }
+
+    fn stripe(&self) -> Result<&Stripe, ProviderError> {
+        let stripe = self.stripe.as_ref();
+        stripe.ok_or(ProviderError::Off(stripe::PROVIDER))
+    }
+
+    fn nowpayments(&self) -> Result<&NowPayments, ProviderError> {
+        let nowpayments = self.nowpayments.as_ref();
+        nowpayments.ok_or(ProviderError::Off(nowpayments::PROVIDER))
+    }
+
+    /// The report that an event is, which was verified when it came; nothing if it can't be read. One that was too large to be
+    /// kept is asked for.
+    pub(crate) async fn report(
+        &self,
+        event: &PaymentEvent,
+    ) -> Result<Option<Report>, ProviderError> {
+        let (provider, id) = event.key.split_once('#').unwrap_or_default();
+        let body = event.body.as_bytes();
+        Ok(match provider {
+            stripe::PROVIDER if body.is_empty() => boxed(self.stripe()?.event(id).await?),
+            stripe::PROVIDER => boxed(StripeReport::of_event(body)),
+            nowpayments::PROVIDER => boxed(CoinReport::of_body(body).ok()),
+            _ => None,
+        })
+    }
+
+    /// Reads at a provider; nothing if it has no such object.
+    pub(crate) async fn fetch(
+        &self,
+        provider: &str,
+        lookup: &Lookup,
+    ) -> Result<Option<Report>, ProviderError> {
+        Ok(match provider {
+            stripe::PROVIDER => boxed(self.stripe()?.fetch(lookup).await?),
+            nowpayments::PROVIDER => boxed(self.nowpayments()?.fetch(lookup).await?),
+            _ => None,
+        })
+    }
+
+    /// What a provider knows of an order by the page on which it is paid, `object`.
+    pub(crate) async fn look(
+        &self,
+        provider: &str,
+        object: &str,
+    ) -> Result<Vec<Report>, ProviderError> {
+        match provider {
+            stripe::PROVIDER => {
+                let lookup = Lookup::Session(object.to_owned());
+                let found = boxed(self.stripe()?.fetch(&lookup).await?);
+                Ok(found.into_iter().collect())
+            }
+            nowpayments::PROVIDER => {
+                let payments = self.nowpayments()?.payments_of(object).await?;
+                Ok(payments
+                    .into_iter()
+                    .filter_map(|one| boxed(Some(one)))
+                    .collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Has nobody pay on the page of an order any more, where its provider can do that.
+    ///
+    /// # Errors
+    /// A refusal means that the page is not open: look at it again.
+    pub(crate) async fn close(&self, provider: &str, object: &str) -> Result<(), ProviderError> {
+        if provider == stripe::PROVIDER {
+            self.stripe()?.expire_session(object).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns what is left of a charge; answers what the provider says of it.
+    pub(crate) async fn refund(
+        &self,
+        provider: &str,
+        request: RefundRequest<'_>,
+    ) -> Result<Option<Report>, ProviderError> {
+        match provider {
+            stripe::PROVIDER => {
+                let stripe = self.stripe()?;
+                // Stripe knows the key for a day, and then no more: what was made is found by the order's own id of it.
+                let made = stripe.refunds(request.charge).await?;
+                let known = made.into_iter().find(|made| {
+                    made.object().value()["metadata"][stripe::REFUND_ID] == request.id
+                });
+                match known {
+                    Some(known) => Ok(boxed(Some(known))),
+                    None => Ok(boxed(Some(stripe.create_refund(request).await?))),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Ends a subscription at once; what was paid is kept.
+    pub(crate) async fn cancel(
+        &self,
+        provider: &str,
+        subscription: &str,
+    ) -> Result<(), ProviderError> {
+        if provider == stripe::PROVIDER {
+            let stripe = self.stripe()?;
+            stripe
+                .cancel_subscription(subscription, CancelAt::Now)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn boxed<R: PaymentReport + Send + Sync + 'static>(report: Option<R>) -> Option<Report> {
+    report.map(|report| Box::new(report) as Report)
+}

@@ -1,0 +1,454 @@
+//! `POST /v1/checkout`: an order for a price that was promised, and the page of the provider on which it is paid.
+//!
+//! ```text
+//! store the order, with the request that the provider will get    die here: the call is made again, under the same key
+//! ask the provider                                                 die here: as above; a session that nobody was told of
+//!                                                                  can't be paid, and ends by itself
+//! store its answer, show the page                                  die here: as above; the same request gives the same session
+//! answer
+//! ```
+//!
+//! Called again under the same `Idempotency-Key`, it answers the same order, and goes on where the first call ended.
+
+use std::time::Duration;
+
+use ::nowpayments::InvoiceRequest;
+use ::stripe::{Period, Recurring, SessionRequest, session_key};
+use domain::claim::PublicUrl;
+use domain::id::{OrderId, TelegramUserId};
+use domain::money::PaymentProvider;
+use domain::order::fact::{ChargeFact, ChargeStatus, FactBody, OrderFact};
+use domain::order::record::{Checkout, NewOrder, Order, OrderBuyer, SoldTier};
+use domain::order::terms::OrderTerms;
+use domain::product::TierLength;
+use domain::purchase::USER_ID_MAX_CHARS;
+use domain::quote::{Quote, QuoteId, QuoteRejection, QuoteRejectionKind};
+use domain::report::PaymentFault;
+use domain::text;
+use http::HeaderMap;
+use runtime::body;
+use runtime::response::{Refusal, Rejection};
+use runtime::telemetry::chain;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::queue::PaymentBell;
+use store::{OrderKey, Ordered};
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::wish::{invalid, text_or_number};
+use crate::{App, unavailable};
+
+/// For how long an order can be paid: less than the day for which a provider keeps a page, so that a repeat of the request is
+/// still one that it takes.
+const PAY_WITHIN: Duration = Duration::from_secs(23 * 3600);
+/// The same of a tier with few seats.
+const PAY_WITHIN_FEW: Duration = Duration::from_secs(35 * 60);
+/// How often an order is read anew because somebody else wrote it, or its provider failed under a key.
+const TRIES: u32 = 4;
+const URL_MAX: usize = 2_000;
+const EMAIL_MAX: usize = 254;
+const KEY_MAX: usize = 256;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Asked {
+    quote_id: String,
+    #[serde(default, deserialize_with = "text_or_number")]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "text_or_number")]
+    telegram_user_id: Option<String>,
+    email: Option<String>,
+    success_url: Option<String>,
+    cancel_url: Option<String>,
+}
+
+/// What the provider is asked for, read and checked.
+struct Ordering {
+    quote: Quote,
+    buyer: OrderBuyer,
+    email: Option<String>,
+    success_url: Option<String>,
+    cancel_url: Option<String>,
+}
+
+/// Makes an order, or finds the one that a call of the same key made. On a 200 it can be paid.
+pub(crate) async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
+    body::check_size(body)?;
+    let key = idempotency_key(headers, body)?;
+    let id = match &key {
+        Some(key) => known(app.orders.made(key).await.map_err(unavailable)?)?,
+        None => None,
+    };
+    let order = match id {
+        Some(id) => id,
+        None => {
+            let asked = read(app, body).await?;
+            let order = new_order(app, asked)?;
+            let made = app
+                .orders
+                .create(&order, key.as_ref(), app.clock.now())
+                .await;
+            let made = made.map_err(unavailable)?;
+            info!(order.id = %order.id, product.id = %order.sold.product_id, outcome = "ordered", "an order was made");
+            known(Some(made))?.unwrap_or(order.id)
+        }
+    };
+    open(app, order).await
+}
+
+/// The order of an earlier call, if there was one.
+fn known(made: Option<Ordered>) -> Result<Option<OrderId>, Refusal> {
+    match made {
+        None | Some(Ordered::New) => Ok(None),
+        Some(Ordered::Known(id)) => Ok(Some(id)),
+        Some(Ordered::OtherContent) => Err(Rejection::IdempotencyConflict.into()),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<OrderKey>, Refusal> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value.to_str().ok().map(str::trim);
+    let key = key.filter(|key| (1..=KEY_MAX).contains(&key.len()));
+    let key = key.ok_or_else(|| {
+        invalid(format!(
+            "Idempotency-Key: must be 1 to {KEY_MAX} characters of ASCII."
+        ))
+    })?;
+    // The fields, not their order or spaces: a client that writes its maps anew says the same.
+    let fields = Value::Object(body::fields(body)?);
+    Ok(Some(OrderKey::new(key, fields.to_string().as_bytes())))
+}
+
+async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
+    let fields = Value::Object(body::fields(body)?);
+    let asked: Asked =
+        serde_path_to_error::deserialize(&fields).map_err(|error| invalid(format!("{error}.")))?;
+    let ended = || {
+        let why = "There is no such quote, or it does not hold any more: ask for another one.";
+        Refusal::saying(Rejection::QuoteExpired, why)
+    };
+    let id: QuoteId = asked.quote_id.parse().map_err(|_| ended())?;
+    let quote = app.quotes.get(id).await.map_err(unavailable)?;
+    let quote = quote.filter(|quote| quote.holds_at(app.clock.now()));
+    let user_id = asked.user_id.as_deref().map(|user| {
+        let user = text::filled_in(user)
+            .filter(|user| (1..=USER_ID_MAX_CHARS).contains(&user.chars().count()));
+        user.ok_or_else(|| {
+            invalid(format!(
+                "userId: must be 1 to {USER_ID_MAX_CHARS} characters."
+            ))
+        })
+    });
+    let person = asked.telegram_user_id.as_deref().map(|id| {
+        let id: Option<i64> = id.parse().ok().filter(|id| (1..1_i64 << 52).contains(id));
+        id.map(TelegramUserId)
+            .ok_or_else(|| invalid("telegramUserId: must be the id of a person in Telegram."))
+    });
+    let email = asked.email.map(|email| {
+        let is_email =
+            email.len() <= EMAIL_MAX && email.contains('@') && !email.contains(char::is_whitespace);
+        is_email
+            .then_some(email)
+            .ok_or_else(|| invalid("email: is no address."))
+    });
+    Ok(Ordering {
+        quote: quote.ok_or_else(ended)?,
+        buyer: OrderBuyer {
+            user_id: user_id.transpose()?,
+            telegram_user_id: person.transpose()?,
+        },
+        email: email.transpose()?,
+        success_url: return_url(app, "successUrl", asked.success_url)?,
+        cancel_url: return_url(app, "cancelUrl", asked.cancel_url)?,
+    })
+}
+
+/// An address to which the provider leads the buyer back: of a site that the owner listed.
+fn return_url(app: &App, field: &str, url: Option<String>) -> Result<Option<String>, Refusal> {
+    let Some(url) = url else {
+        return Ok(None);
+    };
+    let origin: String = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    let is_plain = url.len() <= URL_MAX && url.bytes().all(|byte| byte.is_ascii_graphic());
+    match is_plain && app.return_origins.contains(&origin) {
+        true => Ok(Some(url)),
+        false => Err(invalid(format!(
+            "{field}: must begin with one of the addresses of RETURN_URL_ORIGINS."
+        ))),
+    }
+}
+
+fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
+    let Ordering { quote, buyer, .. } = &asked;
+    let (offer, price) = (&quote.offer, &quote.price);
+    let now = app.clock.now();
+    let id = OrderId::from_random(Uuid::new_v4().into_bytes());
+    let is_recurring = price.recurring.is_some();
+    let tolerance = |bps: i128| match price.provider {
+        PaymentProvider::NowPayments => bps,
+        PaymentProvider::Stripe | PaymentProvider::Stars => 0,
+    };
+    let within = match offer.tier.seats {
+        Some(_) => PAY_WITHIN_FEW,
+        None => PAY_WITHIN,
+    };
+    let new = NewOrder {
+        id,
+        mode: app.mode,
+        sold: SoldTier {
+            product_id: offer.product_id.to_string(),
+            tier_id: offer.tier.id.to_string(),
+            title: format!("{}, {}", offer.product_title, offer.tier.title),
+            level: offer.tier.level,
+            chats: offer.chats.clone(),
+            coupon: price.coupon.as_ref().map(|coupon| coupon.code.to_string()),
+        },
+        buyer: buyer.clone(),
+        terms: OrderTerms {
+            provider: price.provider.as_str().to_owned(),
+            recurring: is_recurring,
+            currency: price.currency.to_string(),
+            due: price.due_now.get(),
+            price: price.recurring.map(|price| price.get()),
+            seconds: offer.seconds(now),
+            underpaid_bps: tolerance(app.underpaid_bps),
+            overpaid_bps: tolerance(app.overpaid_bps),
+            fee_bps: i128::from(offer.fee_bps),
+            commission_bps: 0,
+            renewal_commission_bps: 0,
+            commission_until: None,
+            owner: offer.owner.clone(),
+            affiliate: None,
+            auto_refund: price.provider != PaymentProvider::NowPayments,
+            gift: false,
+        },
+        pay_until: now.plus(within),
+        checkout: Checkout::Free,
+    };
+    let order = Order::new(new, now);
+    let is_free = price.due_now.get() == 0 && !is_recurring;
+    if is_free {
+        let charge = ChargeFact {
+            status: ChargeStatus::Paid,
+            amount: 0,
+            currency: order.terms.currency.clone(),
+            at: now.seconds(),
+            end: None,
+            tax: None,
+            flag: None,
+            outcome: None,
+        };
+        let fact = OrderFact::new(&format!("free_{id}"), FactBody::Charge(charge));
+        let paid = order.learn([fact], now, app.hold).map_err(|fault| {
+            error!(order.id = %id, fault = "order_unfit", "an order does not fit: {}", chain(&fault));
+            Rejection::Unavailable
+        })?;
+        return Ok(paid.unwrap_or(order));
+    }
+    let request = request(app, &order, &asked)?;
+    let checkout = Checkout::Creating {
+        request,
+        attempt: 0,
+    };
+    Ok(Order { checkout, ..order })
+}
+
+/// What the provider gets, byte for byte.
+fn request(app: &App, order: &Order, asked: &Ordering) -> Result<String, Refusal> {
+    let id = order.id.to_string();
+    let page = page_of(app, order.id)?;
+    let success_url = asked.success_url.clone().unwrap_or_else(|| page.clone());
+    let cancel_url = asked.cancel_url.clone().unwrap_or(page);
+    let price = &asked.quote.price;
+    Ok(match price.provider {
+        PaymentProvider::Stripe => {
+            let recurring = price.recurring.map(|_| Recurring {
+                every: period(asked.quote.offer.length()),
+                trial_days: price.trial_days,
+            });
+            let full = price.recurring.unwrap_or(price.due_now).get();
+            let request = SessionRequest {
+                order: &id,
+                title: &order.sold.title,
+                amount: full,
+                currency: &order.terms.currency,
+                recurring,
+                has_coupon: has_coupon(order),
+                email: asked.email.as_deref(),
+                success_url: &success_url,
+                cancel_url: Some(&cancel_url),
+                expires_at: order.pay_until.seconds(),
+                is_taxed: app.is_taxed,
+            };
+            request.form()
+        }
+        PaymentProvider::NowPayments => {
+            let callback_url = public_url(app)?.payments(PaymentProvider::NowPayments.as_str());
+            let request = InvoiceRequest {
+                order: &id,
+                title: &order.sold.title,
+                amount: order.terms.due,
+                currency: &order.terms.currency,
+                callback_url: &callback_url,
+                success_url: &success_url,
+                cancel_url: Some(&cancel_url),
+            };
+            request.body().ok_or(Rejection::Unavailable)?
+        }
+        PaymentProvider::Stars => {
+            let why = "Stars are paid in the bot alone: lead the buyer there.";
+            return Err(QuoteRejection {
+                kind: QuoteRejectionKind::NotPossibleWithProvider,
+                why: why.to_owned(),
+            }
+            .into());
+        }
+    })
+}
+
+/// Whether the first payment of a subscription is less than later ones, and is no trial.
+fn has_coupon(order: &Order) -> bool {
+    let terms = &order.terms;
+    terms.recurring && terms.due > 0 && terms.price.is_some_and(|price| terms.due < price)
+}
+
+/// How often a tier renews.
+const fn period(length: TierLength) -> Period {
+    match length {
+        TierLength::Days(days) => Period::Days(days),
+        TierLength::Months(months) => Period::Months(months),
+        // A tier for ever does not recur.
+        TierLength::ForEver => Period::Years(3),
+    }
+}
+
+/// Sees to it that an order can be paid, and answers where.
+async fn open(app: &App, id: OrderId) -> Result<Value, Refusal> {
+    for _ in 0..TRIES {
+        let order = app.orders.get(id).await.map_err(unavailable)?;
+        let order = order.ok_or(Rejection::NotFound)?;
+        let (request, attempt) = match &order.checkout {
+            Checkout::Open { pay_url, .. } => return view(app, &order, Some(pay_url)),
+            Checkout::Free => {
+                ring(app, id).await;
+                return view(app, &order, None);
+            }
+            Checkout::Creating { request, attempt } => (request.clone(), *attempt),
+        };
+        if app.clock.now() >= order.pay_until || !order.is_payable() {
+            let why = "The order can't be paid any more: ask for another quote, under another Idempotency-Key.";
+            return Err(Refusal::saying(Rejection::QuoteExpired, why));
+        }
+        match ask(app, &order, &request, attempt).await {
+            Ok((object, pay_url)) => {
+                let opened = order.opened(object, pay_url);
+                if let Some(stored) = app.orders.write(&opened).await.map_err(unavailable)? {
+                    ring(app, id).await;
+                    return view(app, &stored, stored.pay_url());
+                }
+            }
+            // Its failure is kept under the key: the next one is asked under another.
+            Err(PaymentFault::Failed) => {
+                let next = order.attempted();
+                app.orders.write(&next).await.map_err(unavailable)?;
+            }
+            Err(_) => return Err(Rejection::ProviderUnavailable.into()),
+        }
+    }
+    Err(Rejection::ProviderUnavailable.into())
+}
+
+/// Has the provider make the page; answers its object and the address.
+async fn ask(
+    app: &App,
+    order: &Order,
+    request: &str,
+    attempt: u32,
+) -> Result<(String, String), PaymentFault> {
+    let id = order.id.to_string();
+    let failed = |fault: PaymentFault, sentence: String| {
+        match fault {
+            PaymentFault::Refused | PaymentFault::Key => {
+                error!(order.id = %order.id, fault = "provider_refused", "a provider does not take an order: {sentence}");
+            }
+            _ => {
+                warn!(order.id = %order.id, outcome = "provider_down", "a provider can't take an order now: {sentence}")
+            }
+        }
+        fault
+    };
+    match order.terms.provider.as_str() {
+        "stripe" => {
+            let stripe = app.stripe.as_ref().ok_or(PaymentFault::Key)?;
+            if has_coupon(order)
+                && let Some(price) = order.terms.price
+            {
+                let off = price.checked_sub(order.terms.due).unwrap_or_default();
+                let made = stripe.create_coupon(&id, off, &order.terms.currency).await;
+                made.map_err(|error| failed(error.fault(), chain(&error)))?;
+            }
+            let made = stripe
+                .create_session(request, &session_key(&id, attempt))
+                .await;
+            let session = made.map_err(|error| failed(error.fault(), chain(&error)))?;
+            let url = session.url.ok_or(PaymentFault::Failed)?;
+            Ok((session.id, url))
+        }
+        "nowpayments" => {
+            let nowpayments = app.nowpayments.as_ref().ok_or(PaymentFault::Key)?;
+            let made = nowpayments.create_invoice(request).await;
+            let invoice = made.map_err(|error| failed(error.fault(), chain(&error)))?;
+            Ok((invoice.id, invoice.url))
+        }
+        _ => Err(PaymentFault::Refused),
+    }
+}
+
+/// Has settlement show the page of the order, and do what a free one asks for. The order is due within a minute without it.
+async fn ring(app: &App, id: OrderId) {
+    if let Err(fault) = app.payment_bells.ring(PaymentBell::Order { id }).await {
+        warn!(order.id = %id, fault = "unavailable", "settlement was not rung, the sweeper will: {}", chain(&fault));
+    }
+}
+
+/// The address of our pages. Without one no provider is on, by the check of the environment.
+fn public_url(app: &App) -> Result<&PublicUrl, Refusal> {
+    app.public_url.as_ref().ok_or_else(|| {
+        let why = "No provider is on: set its key, PUBLIC_URL and CLAIM_KEY.";
+        QuoteRejection {
+            kind: QuoteRejectionKind::NotPossibleWithProvider,
+            why: why.to_owned(),
+        }
+        .into()
+    })
+}
+
+/// The token of an order's page.
+fn token_of(app: &App, id: OrderId) -> Result<String, Refusal> {
+    let token = app.claim_keys.sign_page(id);
+    token.ok_or_else(|| Rejection::Unavailable.into())
+}
+
+/// The page of an order, for its buyer.
+fn page_of(app: &App, id: OrderId) -> Result<String, Refusal> {
+    let page = public_url(app)?.order_page(id, &token_of(app, id)?);
+    Ok(page.expose().to_owned())
+}
+
+fn view(app: &App, order: &Order, pay_url: Option<&String>) -> Result<Value, Refusal> {
+    let status_url = public_url(app)?.order_status(order.id, &token_of(app, order.id)?);
+    let mut view = json!({
+        "orderId": order.id,
+        "status": order.state,
+        "statusUrl": status_url,
+        "pageUrl": page_of(app, order.id)?,
+        "expiresAt": order.pay_until,
+    });
+    if let Some(url) = pay_url {
+        view["payUrl"] = json!(url);
+    }
+    Ok(view)
+}
