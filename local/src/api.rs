@@ -19,6 +19,8 @@ use crate::functions::{Function, Functions, Method, Trigger};
 
 /// The largest body that is taken, in bytes: API Gateway's own limit is 10 MB, Lambda's 6 MB.
 const BODY_MAX_BYTES: usize = 6 * 1024 * 1024;
+/// The largest body of which a signature is checked, in bytes: larger than any that a provider is known to send.
+const SIGNED_BODY_MAX_BYTES: usize = 1024 * 1024;
 /// The largest body that is taken at a Function URL while others are, in bytes.
 const SMALL_BODY_BYTES: u64 = 1024 * 1024;
 /// How many larger ones are taken at once: they lie in memory as a whole.
@@ -85,6 +87,10 @@ async fn close_after_chunks(request: Request, next: Next) -> Response {
 impl Served {
     async fn whole(&self, request: Request) -> Result<http::Request<Bytes>, Response> {
         let request = with_headers_joined(request);
+        // What a provider sends is genuine by a signature of its body, which has to be read first.
+        if self.1 == "payments" {
+            return read_within(request, SIGNED_BODY_MAX_BYTES, Fate::Kept, BODY_TIMEOUT).await;
+        }
         let fate = match self.0.knows(request.headers()) {
             true => Fate::Kept,
             false => Fate::Forgotten,

@@ -143,7 +143,7 @@ impl SimulatedProviders {
             ("NOWPAYMENTS_IPN_SECRET", ipn_secret),
             ("NOWPAYMENTS_EMAIL", login.0),
             ("NOWPAYMENTS_PASSWORD", login.1),
-            ("NOWPAYMENTS_API_BASE", &nowpayments.url()),
+            ("NOWPAYMENTS_API_BASE", &format!("{}/v1", nowpayments.url())),
         ];
         for (name, value) in settings {
             env.insert(name.to_owned(), value.to_owned());

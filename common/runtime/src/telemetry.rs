@@ -16,11 +16,13 @@ use crate::metrics::Meter;
 use crate::redaction::of_others;
 
 /// The crates of ours that functions share.
-pub const SHARED: [&str; 6] = [
+pub const SHARED: [&str; 8] = [
     "domain",
     "intake",
+    "nowpayments",
     "runtime",
     "store",
+    "stripe",
     "telegram",
     "webengage",
 ];

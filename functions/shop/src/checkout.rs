@@ -387,7 +387,9 @@ async fn ask(
                 && let Some(price) = order.terms.price
             {
                 let off = price.checked_sub(order.terms.due).unwrap_or_default();
-                let made = stripe.create_coupon(&id, off, &order.terms.currency).await;
+                let made = stripe
+                    .create_coupon(&id, off, &order.terms.currency, &order.sold.title)
+                    .await;
                 made.map_err(|error| failed(error.fault(), chain(&error)))?;
             }
             let made = stripe

@@ -78,7 +78,14 @@ fn no_float_comes_near_money() {
         "stripe.rs",
     ];
     let mut files = files.map(|name| domain.join(name)).to_vec();
-    for folder in ["money", "nowpayments", "order", "product", "quote", "stripe"] {
+    for folder in [
+        "money",
+        "nowpayments",
+        "order",
+        "product",
+        "quote",
+        "stripe",
+    ] {
         rust_files(&domain.join(folder), &mut files);
     }
     for client in ["nowpayments", "stripe"] {
