@@ -100,6 +100,7 @@ fn entitlement(granted: Granted) -> anyhow::Result<Entitlement> {
         cut_at: granted.cut_at.map(instant).transpose()?,
         suspended_at: granted.suspended_at.map(instant).transpose()?,
         level: granted.level,
+        order_version: None,
     })
 }
 
