@@ -1,7 +1,7 @@
 //! What must hold of the bot at the end of a seed, beyond what must hold in any world: who is in, what was said once, what
 //! reached whom, and in which order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::time::Timestamp;
@@ -186,26 +186,20 @@ impl BotChecker<'_> {
         }
     }
 
-    /// One approval for each request: Telegram refuses another one, which is made only if the answer to the first was lost.
+    /// One approval for each request: Telegram refuses another one, which is made only if the answer to the first was lost, or
+    /// nobody asks any more. What hangs is seen to have an effect long after, so they are counted.
     fn check_approvals(&self, lived: &Lived, calls: &[Call], broken: &mut Vec<String>) {
-        let mut unheard: BTreeSet<i64> = lived.withdrawn.iter().copied().collect();
+        let (mut again, mut excuses) = (0, lived.withdrawn.len());
         for call in calls {
-            let person = call.params["user_id"].as_i64().unwrap_or_default();
-            let (is_approval, is_decline) = (
-                call.method == "approveChatJoinRequest",
-                call.method == "declineChatJoinRequest",
-            );
-            if !is_approval && !is_decline {
-                continue;
-            }
+            let is_approval = call.method == "approveChatJoinRequest";
             let words = call.description.as_deref().unwrap_or_default();
             let is_settled = SETTLED.iter().any(|code| words.contains(code));
-            if is_approval && is_settled && !unheard.contains(&person) {
-                broken.push(format!("I11: {person} was approved again: {words}"));
-            }
-            if is_decline || self.is_faulty(Timestamp::from_ms(call.at_ms)) {
-                unheard.insert(person);
-            }
+            again += usize::from(is_approval && is_settled);
+            let is_unheard = is_approval && self.is_faulty(Timestamp::from_ms(call.at_ms));
+            excuses += usize::from(is_unheard || call.method == "declineChatJoinRequest");
+        }
+        if again > excuses {
+            broken.push(format!("I11: {again} approvals again, {excuses} may be"));
         }
     }
 
