@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::invariants::Allowed;
 use super::world::World;
 
 /// Whether there is an entitlement that was not closed.
@@ -16,6 +17,7 @@ fn is_live(entitlement: &Value) -> bool {
 pub(super) async fn broken(
     world: &World,
     requests: &BTreeMap<String, Value>,
+    allowed: Allowed,
 ) -> anyhow::Result<Vec<String>> {
     let mut broken = Vec::new();
     // An invite link lets in the first person who uses it, also after its request was claimed.
@@ -27,7 +29,6 @@ pub(super) async fn broken(
     if claimed.is_empty() {
         return Ok(broken);
     }
-    let is_any_claimed = claimed.values().any(|item| has_door(item));
     let seats = world.items("Members").await?;
     for (id, item) in &claimed {
         let holder = &item["boundTo"];
@@ -38,7 +39,7 @@ pub(super) async fn broken(
             .map(|seat| &seat["telegramUserId"])
             .collect();
         let text = |of: &Value| of.as_str().map_or_else(|| of.to_string(), str::to_owned);
-        let right = match holder.is_null() {
+        let right = match holder.is_null() || !item["voidedAt"].is_null() {
             true => holders.is_empty(),
             false => holders.len() == 1 && text(holders[0]) == text(holder),
         };
@@ -57,13 +58,13 @@ pub(super) async fn broken(
             ));
         }
     }
-    for seat in seats.iter().filter(|_| is_any_claimed) {
+    for seat in &seats {
         let person = seat["telegramUserId"].as_str().unwrap_or_default();
         let Ok(person) = person.parse::<i64>() else {
             broken.push(format!("a seat of nobody: {seat}"));
             continue;
         };
-        let here = |chat: &&i64| seat["chatId"] == chat.to_string();
+        let here = |chat: &&i64| seat["chatId"] == chat.to_string() && world.is_claimed(**chat);
         for chat in world.chats.iter().filter(here) {
             let is_in = world.telegram.status(*chat, person).is_present();
             let entitled = seat["entitlements"]
@@ -83,7 +84,9 @@ pub(super) async fn broken(
     for message in world.items("Messages").await? {
         // What is worth something for a moment only may come too late.
         let is_late = message["state"] == "EXPIRED" && message["class"] == "reply";
-        if message["state"] != "SENT" && !is_late {
+        let is_unheard = message["state"] == "UNREACHABLE"
+            || message["state"] == "UNKNOWN" && message["class"] == "reply";
+        if message["state"] != "SENT" && !is_late && !(allowed.unheard && is_unheard) {
             broken.push(format!("I12: a message is left {}", message["state"]));
         }
     }

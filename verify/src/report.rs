@@ -283,7 +283,8 @@ fn simulation(
     let mut text = format!(
         "{} seeds, each a world with its own bots, chats, workers, limits, customers and faults: throttled and failing DynamoDB and \
         SQS calls, resets, hangs, delays, duplicates, reordering, deaths, 429s, WebEngage outages, lost rights, updates \
-        shuffled and sent again.\n\n| | |\n| --- | --- |\n",
+        shuffled and sent again. In three of four the bot is in use: people race for claim links, ask at doors, leave, move, block and \
+        write, operators answer, actors read along.\n\n| | |\n| --- | --- |\n",
         summary.seeds
     );
     for (what, figure) in [

@@ -70,7 +70,7 @@ pub const SCENARIOS: [(&str, Scenario); 23] = [
     ("pool-evicted-while-sold", pool::evicted_while_sold),
     ("events-lost", events::lost),
     ("events-away", events::away),
-    ("claimed", claims::claimed),
+    ("at-the-door", claims::at_the_door),
     ("concurrency", concurrency),
 ];
 

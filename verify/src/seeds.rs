@@ -1,9 +1,10 @@
 //! Seeds: a few hundred payments each, in a world that goes wrong in every way at once, drawn from a number. The same
 //! number is the same trace, call by call.
 //!
-//! A seed draws a `plan`; `script` injects the faults, `clients` buy and join, `recorder` sees each call, `trace` keeps it,
-//! and when all is over `outcome` says what is broken.
+//! A seed draws a `plan`; `script` injects the faults, `clients` buy and join, `bot` has the people who use the bot, `recorder`
+//! sees each call, `trace` keeps it, and when all is over `outcome` says what is broken.
 
+mod bot;
 mod clients;
 mod outcome;
 mod plan;
@@ -23,6 +24,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::scenarios;
 use super::world::{World, run};
+use bot::{BotChecker, BotStage, People};
 use clients::{Clients, CustomerInbox};
 use outcome::Checker;
 use plan::SeedPlan;
@@ -33,6 +35,8 @@ use trace::Trace;
 
 /// How long a world is watched after it has come to rest.
 const REST: Duration = Duration::from_secs(1800);
+/// How often it is looked whether a table has something to do: what comes of it is seen at once.
+const LOOK: Duration = Duration::from_secs(60);
 /// The longest that a world may take to come to rest after its faults.
 const SETTLE_MAX: Duration = Duration::from_secs(10 * 24 * 3600);
 
@@ -135,17 +139,22 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<SeedRe
     let trace = Trace::begin(with_story);
     let _listening = with_story.then(|| listen(&trace));
     let world = World::start(&plan.world).await?;
+    let stage = match &plan.bot {
+        Some(bot) => Some(BotStage::open(&world, &trace, bot).await?),
+        None => None,
+    };
+    let start = world.clock.now();
     let active_faults = ActiveFaults::default();
     script::set_up(&world, &plan, &active_faults, &trace, seed);
     let recorder = Recorder::open(&world, &active_faults, &trace, seed);
-    let start = world.clock.now();
     trace.tell(format_args!(
-        "seed {seed}: {} payments, {:?} {:?} a {:?}, {:?}",
+        "seed {seed}: {} payments, {:?} {:?} a {:?}, {:?}, {:?}",
         plan.payments.len(),
         plan.limit,
         plan.way,
         plan.scope,
-        plan.world
+        plan.world,
+        plan.bot
     ));
     let clients = Clients {
         world: &world,
@@ -156,15 +165,23 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<SeedRe
     };
     let mut inbox = CustomerInbox::default();
     let faults = script::perform(&world, &plan, &active_faults, &trace);
-    let phase = async { tokio::join!(clients.shop(), faults) };
-    tokio::select! {
+    let people = People::new(&clients, plan.faults_end).await?;
+    let phase = async { tokio::join!(clients.shop(), faults, people.live()) };
+    let whole = async {
+        tokio::select! {
+            biased;
+            ((), faults, ()) = phase => faults?,
+            () = clients.live(&mut inbox) => {}
+        }
+        world.wire.pass_all();
+        trace.tell(format_args!("the faults and the payments are over"));
+        rest(&world, &clients, &mut inbox, stage.as_ref()).await
+    };
+    let settled = tokio::select! {
         biased;
-        ((), faults) = phase => faults?,
-        () = clients.live(&mut inbox) => {}
-    }
-    world.wire.pass_all();
-    trace.tell(format_args!("the faults and the payments are over"));
-    let settled = rest(&world, &clients, &mut inbox).await?;
+        settled = whole => settled?,
+        ended = BotStage::work(stage.as_ref()) => ended?,
+    };
     trace.tell(format_args!("at rest: {settled}"));
     let checker = Checker {
         world: &world,
@@ -176,6 +193,18 @@ async fn live(seed: u64, size: &Size, with_story: bool) -> anyhow::Result<SeedRe
         start,
     };
     let mut outcome = checker.check().await?;
+    if let Some(stage) = &stage {
+        let checker = BotChecker {
+            world: &world,
+            plan: &plan,
+            active_faults: &active_faults,
+            recorder: &recorder,
+            people: &people,
+            stage,
+            start,
+        };
+        outcome.broken.extend(checker.check().await?);
+    }
     if !settled {
         let wrong = format!("I2: not at rest {SETTLE_MAX:?} after the faults");
         outcome.broken.insert(0, wrong);
@@ -203,12 +232,23 @@ async fn rest(
     world: &World,
     clients: &Clients<'_>,
     inbox: &mut CustomerInbox,
+    stage: Option<&BotStage<'_>>,
 ) -> anyhow::Result<bool> {
     let began = tokio::time::Instant::now();
-    let mut quiet_since = None;
+    let (mut quiet_since, mut look_at) = (None, began);
     while began.elapsed() < SETTLE_MAX {
         let next = clients.step(inbox).await;
-        if world.is_idle() && inbox.is_idle(world) && world.is_quiet().await? {
+        let is_idle = world.is_idle() && inbox.is_idle(world);
+        if is_idle && tokio::time::Instant::now() < look_at {
+            tokio::time::sleep_until(next).await;
+            continue;
+        }
+        look_at = tokio::time::Instant::now() + LOOK;
+        let is_bot_quiet = match stage {
+            Some(stage) if is_idle => stage.is_idle() && world.is_bot_quiet().await?,
+            _ => true,
+        };
+        if is_idle && is_bot_quiet && world.is_quiet().await? {
             let since = *quiet_since.get_or_insert(tokio::time::Instant::now());
             if since.elapsed() >= REST {
                 return Ok(true);

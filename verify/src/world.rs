@@ -3,6 +3,7 @@
 //! is the same for the same seed.
 
 mod actions;
+mod bot;
 mod claims;
 mod messages;
 mod schedules;
@@ -17,7 +18,7 @@ use anyhow::Context as _;
 use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use domain::id::PendingShard;
+use domain::id::{BotId, PendingShard};
 use domain::time::Timestamp;
 use futures_util::FutureExt as _;
 use http::{Request, StatusCode};
@@ -31,7 +32,7 @@ use simulators::webengage::WebEngage;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::schedules::{Schedules, is_due, run_every_minute};
+use self::schedules::{Schedules, is_due, of_bot, run_every_minute};
 use super::logs::{self, Logs};
 use super::wire::{self, LAMBDA, Wire};
 use super::workers::Workers;
@@ -70,6 +71,8 @@ pub struct Plan {
     pub event_workers: usize,
     /// Whether the tick of the worker and the sweeper run every minute.
     pub schedules: bool,
+    /// Whether what serves the bot does so, too: `messenger`, `hooks` and the replay of updates.
+    pub bot_schedules: bool,
     /// How far the clocks of the worker's processes are off, one after the other, in milliseconds.
     pub skews_ms: Vec<i64>,
     /// Whether Lambda asks an empty queue again and again, as it does, or waits without a call.
@@ -88,6 +91,7 @@ impl Default for Plan {
             events: true,
             event_workers: EVENTS.maximum_concurrency,
             schedules: true,
+            bot_schedules: false,
             skews_ms: vec![0],
             idle_polls: false,
             env: Vec::new(),
@@ -163,6 +167,11 @@ pub struct World {
     _tasks: JoinSet<()>,
 }
 
+/// The ids of so many chats.
+pub(crate) fn chat_ids(chats: usize) -> Vec<i64> {
+    (0..chats as i64).map(|n| FIRST_CHAT - n).collect()
+}
+
 /// Runs a world to its end, on this thread, by this seed. Nothing of it outlives the call.
 ///
 /// # Errors
@@ -205,7 +214,7 @@ impl World {
             plan.latency,
         );
 
-        let chats: Vec<i64> = (0..plan.chats as i64).map(|n| FIRST_CHAT - n).collect();
+        let chats = chat_ids(plan.chats);
         let bots: Vec<i64> = (0..plan.bots as i64).map(|n| FIRST_BOT + n).collect();
         let (mut tokens, mut secrets) = (Vec::new(), Vec::new());
         for chat in &chats {
@@ -331,7 +340,12 @@ impl World {
             let always = pool_target.load(Ordering::SeqCst) > 0;
             let is_due = move || is_due(tables.clone(), always).boxed();
             let by_clock = functions["sweeper"].clone();
-            tasks.spawn(run_every_minute(schedules, wire, workers, by_clock, is_due));
+            let others = match plan.bot_schedules {
+                true => of_bot(&functions, &admin.dynamodb()),
+                false => Vec::new(),
+            };
+            let own = (workers, by_clock, is_due);
+            tasks.spawn(run_every_minute(schedules, wire, own, others));
         }
         let world = Self {
             aws,
@@ -363,7 +377,9 @@ impl World {
         self.telegram.deliver_to(self.transport());
         self.telegram.only_https_webhooks(false);
         for (place, (bot, secret)) in self.bots.iter().zip(secrets).enumerate() {
-            let set = json!({"url": "http://127.0.0.1/v1/telegram/webhook", "secret_token": secret,
+            let url = "http://127.0.0.1/v1/telegram/webhook";
+            let url = telegram::webhook_address(url, place, BotId(u64::try_from(*bot)?));
+            let set = json!({"url": url, "secret_token": secret,
                 "allowed_updates": self.allowed_updates(place)});
             let uri = format!(
                 "{}/bot{bot}:verify-token-of-bot-{bot}/setWebhook",
@@ -427,14 +443,7 @@ impl World {
         let asked = self.clock.now();
         let name = format!("{body}{idempotency_key:?}");
         let asked = *self.observed().first_asked.entry(name).or_insert(asked);
-        let function = self.function("request").clone();
-        let invocation = tokio::spawn(async move { function.call(request).await });
-        self.wire.watch(invocation.abort_handle());
-        let answer = invocation.await.ok()?;
-        let reply = Reply {
-            status: answer.status().as_u16(),
-            body: serde_json::from_slice(answer.body()).unwrap_or_default(),
-        };
+        let reply = self.call("request", request).await?;
         let mut observed = self.observed();
         observed.asked.push((body.clone(), reply.clone()));
         if reply.status == 200 {
@@ -480,7 +489,21 @@ impl World {
     pub async fn operate(&self, path: &str, body: &Value) -> Option<Reply> {
         let request = Request::post(format!("/v1/admin/{path}")).header("x-admin-key", ADMIN_KEY);
         let request = request.body(Bytes::from(body.to_string())).ok()?;
-        let function = self.function("admin").clone();
+        self.call("admin", request).await
+    }
+
+    /// A shop changes a request of its own; `None` if the function died over it.
+    pub(crate) async fn change(&self, id: &str, action: &str, body: &Value) -> Option<Reply> {
+        let request = Request::post(format!("/v1/invite/{id}/{action}"))
+            .header("x-api-key", API_KEY)
+            .body(Bytes::from(body.to_string()))
+            .ok()?;
+        self.call("request", request).await
+    }
+
+    /// Somebody calls a function; `None` if it died over it.
+    pub(crate) async fn call(&self, name: &str, request: Request<Bytes>) -> Option<Reply> {
+        let function = self.function(name).clone();
         let invocation = tokio::spawn(async move { function.call(request).await });
         self.wire.watch(invocation.abort_handle());
         let answer = invocation.await.ok()?;

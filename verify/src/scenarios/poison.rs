@@ -57,6 +57,7 @@ const ALLOWED: Allowed = Allowed {
     delivered_again: false,
     out_of_order: true,
     flood_calls: true,
+    unheard: false,
 };
 
 /// A payment whose mint ends the process, and others behind it.

@@ -25,6 +25,7 @@ const ALLOWED: Allowed = Allowed {
     delivered_again: false,
     out_of_order: true,
     flood_calls: true,
+    unheard: false,
 };
 
 /// Filled while processes die, sold meanwhile, the target up and down again.

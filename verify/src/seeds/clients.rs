@@ -180,7 +180,8 @@ impl Clients<'_> {
         {
             return;
         }
-        let Some(after) = payment.taps_after else {
+        // What is done with a claim link is another story.
+        let (Some(after), None) = (payment.taps_after, &payment.claim) else {
             return;
         };
         inbox.plan(now + after, payment.number, link, Action::Tap);
@@ -248,7 +249,7 @@ impl Clients<'_> {
         }
     }
 
-    fn tap(&self, link: &str, person: i64) -> Tap {
+    pub(super) fn tap(&self, link: &str, person: i64) -> Tap {
         let sees = self.world.telegram.link(link).is_some_and(|link| {
             let kicked = &self.active_faults.rates().kicked;
             !kicked.contains(&(link.creator_bot_id, link.chat_id))

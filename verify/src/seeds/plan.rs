@@ -7,6 +7,7 @@ use fastrand::Rng;
 use simulators::telegram::Limit;
 
 use super::super::world;
+use super::bot::{BotPlan, ClaimPlan};
 
 /// How much a seed draws.
 #[derive(Clone, Debug)]
@@ -77,6 +78,10 @@ pub(crate) struct Payment {
     pub(crate) leaves_after: Option<Duration>,
     /// When the customer asks for the status.
     pub(crate) asks_after: Vec<Duration>,
+    /// What is done with its claim link, instead of all that is done with the link of the letter.
+    pub(crate) claim: Option<ClaimPlan>,
+    /// What the customer writes to the bot, each so long after the one before.
+    pub(crate) words: Vec<Duration>,
 }
 
 /// What goes wrong for a while.
@@ -151,6 +156,8 @@ pub(crate) struct SeedPlan {
     pub(crate) way: RangeInclusive<Duration>,
     pub(crate) sleeps_through: Duration,
     pub(crate) payments: Vec<Payment>,
+    /// What there is of the bot, if people talk with it.
+    pub(crate) bot: Option<BotPlan>,
     pub(crate) windows: Vec<FaultWindow>,
     pub(crate) faults_end: Duration,
 }
@@ -168,12 +175,12 @@ fn seconds(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
 }
 
 /// A duration within the range whose logarithm is even: minutes are as likely as hours.
-fn draw_duration(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
+pub(super) fn draw_duration(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
     let (least, most) = ((*range.start() as f64).ln(), (*range.end() as f64).ln());
     Duration::from_secs_f64((least + rng.f64() * (most - least)).exp())
 }
 
-fn chance(rng: &mut Rng, percent: u32) -> bool {
+pub(super) fn chance(rng: &mut Rng, percent: u32) -> bool {
     rng.u32(0..100) < percent
 }
 
@@ -199,7 +206,7 @@ impl SeedPlan {
         let rng = &mut rng;
         let (bots, chats) = (rng.usize(1..=4), rng.usize(1..=5));
         let shop = draw_duration(rng, size.minutes.start() * 60..=size.minutes.end() * 60);
-        let world = world::Plan {
+        let mut world = world::Plan {
             bots,
             chats,
             workers: rng.usize(1..=10),
@@ -207,6 +214,7 @@ impl SeedPlan {
             events: true,
             event_workers: rng.usize(1..=5),
             schedules: true,
+            bot_schedules: false,
             skews_ms: vec![0],
             idle_polls: false,
             env: vec![
@@ -225,6 +233,7 @@ impl SeedPlan {
             .map(|number| draw_order(rng, number, chats, shop))
             .collect();
         payments.sort_by_key(|payment| payment.at);
+        let bot = BotPlan::draw(rng, &mut world, &mut payments);
         let mut windows = draw_hard(rng, shop);
         for _ in 0..rng.usize(2..=9) {
             windows.extend(draw_soft(rng, shop, bots, chats));
@@ -233,7 +242,13 @@ impl SeedPlan {
         let faults_end = windows.iter().map(|window| window.to).max();
         Self {
             world,
-            scope: [Scope::Pair, Scope::Bot, Scope::Chat][rng.usize(0..3)],
+            // A limit of all that a bot does would be one of messages, too, which Telegram limits otherwise.
+            scope: match rng.usize(0..3) {
+                0 => Scope::Pair,
+                1 if bot.is_none() => Scope::Bot,
+                _ => Scope::Chat,
+            },
+            bot,
             limit,
             way,
             sleeps_through,
@@ -276,6 +291,8 @@ fn draw_order(rng: &mut Rng, number: usize, chats: usize, shop: Duration) -> Pay
         asks_after: (0..rng.usize(0..=8).saturating_sub(6))
             .map(|_| draw_duration(rng, 1..=3600))
             .collect(),
+        claim: None,
+        words: Vec::new(),
     }
 }
 

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use domain::time::Timestamp;
 use fastrand::Rng;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use serde_json::json;
+use http::Request;
+use serde_json::{Value, json};
 use simulators::Reset;
 use simulators::aws::{FaultHits, FaultRule as AwsRule, Service, WireFault};
-use simulators::telegram::{Deliver, Fault, FaultRule, Refusal, Rights};
+use simulators::telegram::{Deliver, Fault, FaultRule, MessageLimits, Refusal, Rights};
 use simulators::webengage::Mode;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -18,7 +21,10 @@ use super::super::wire::CallOutcome;
 use super::super::world::World;
 use super::plan::{FaultWindow, Scope, SeedPlan, WorldFault};
 use super::trace::Trace;
-use local::resources::{EVENTS, INVITES};
+use local::resources::{EVENTS, HOOKS, INVITES, MESSAGES};
+
+/// How late a copy of an update comes at most.
+const COPY_LATE_MS: u64 = 20_000;
 
 /// What the fault policy, the watcher and the transport look at.
 #[derive(Debug, Default)]
@@ -44,6 +50,7 @@ pub(crate) struct FaultRates {
 pub(crate) struct ActiveFaults {
     rates: Arc<Mutex<FaultRates>>,
     hits: Arc<Mutex<Vec<FaultHits>>>,
+    at_door: Arc<Mutex<Vec<(i64, i64, Timestamp)>>>,
 }
 
 impl ActiveFaults {
@@ -55,6 +62,30 @@ impl ActiveFaults {
     pub(crate) fn aws_hits(&self) -> u64 {
         let hits = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
         hits.iter().map(FaultHits::count).sum()
+    }
+
+    /// Who asked at the door of which chat, and when the bot of the doors had taken that.
+    pub(crate) fn heard_at_door(&self) -> Vec<(i64, i64, Timestamp)> {
+        let at_door = self.at_door.lock();
+        at_door.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes a request that was taken, if this update is one of the front bot.
+    fn note_door(&self, update: &Request<Bytes>, now: Timestamp) {
+        let is_of_front = update.uri().path().ends_with("/webhook");
+        let read: Value = match is_of_front {
+            true => serde_json::from_slice(update.body()).unwrap_or_default(),
+            false => return,
+        };
+        let request = &read["chat_join_request"];
+        if let (Some(person), Some(chat)) = (
+            request["from"]["id"].as_i64(),
+            request["chat"]["id"].as_i64(),
+        ) {
+            let at_door = self.at_door.lock();
+            let mut at_door = at_door.unwrap_or_else(PoisonError::into_inner);
+            at_door.push((person, chat, now));
+        }
     }
 
     fn fail(&self, world: &World, rule: AwsRule) {
@@ -100,25 +131,54 @@ pub(crate) fn set_up(
             _ => CallOutcome::Twice,
         }
     }));
+    if plan.bot.as_ref().is_some_and(|bot| bot.limits_messages) {
+        // What all messages of a bot together may be is never met here.
+        world
+            .telegram
+            .set_message_limits(MessageLimits::published());
+    }
+    let transport = noted(world, active_faults);
     world
         .telegram
-        .deliver_to(rough(world.transport(), active_faults, trace, seed));
+        .deliver_to(rough(transport, active_faults, trace, seed));
 }
 
-/// A transport on which updates are lost, late and doubled.
+/// A transport that notes the requests at the doors that were taken.
+fn noted(world: &World, active_faults: &ActiveFaults) -> Deliver {
+    let (transport, clock) = (world.transport(), world.clock.clone());
+    let active_faults = active_faults.clone();
+    Arc::new(move |request| {
+        let (transport, clock) = (Arc::clone(&transport), clock.clone());
+        let (active_faults, update) = (active_faults.clone(), request.clone());
+        async move {
+            let answer = transport(request).await;
+            if answer.as_ref().is_ok_and(|answer| answer.status() == 200) {
+                active_faults.note_door(&update, clock.now());
+            }
+            answer
+        }
+        .boxed()
+    })
+}
+
+/// A transport on which updates are lost, late and come several times.
 fn rough(transport: Deliver, active_faults: &ActiveFaults, trace: &Trace, seed: u64) -> Deliver {
     let (active_faults, trace) = (active_faults.clone(), trace.clone());
     let rng = Arc::new(Mutex::new(Rng::with_seed(seed ^ 0x70ad)));
     Arc::new(move |request| {
-        let (lot, late) = {
+        let (lot, late, copies) = {
             let rates = active_faults.rates();
             let mut rng = rng.lock().unwrap_or_else(PoisonError::into_inner);
             let lot = match rates.updates {
                 _ if rates.no_updates > 0 => 0,
-                Some(one_in) if rng.u32(0..one_in) == 0 => rng.u32(0..4),
-                _ => 4,
+                Some(one_in) if rng.u32(0..one_in) == 0 => rng.u32(0..5),
+                _ => 5,
             };
-            (lot, Duration::from_millis(rng.u64(0..=70_000)))
+            let late = Duration::from_millis(rng.u64(0..=70_000));
+            let copies: Vec<Duration> = (0..rng.usize(1..=4))
+                .map(|_| Duration::from_millis(rng.u64(0..COPY_LATE_MS)))
+                .collect();
+            (lot, late, copies)
         };
         let (transport, trace) = (Arc::clone(&transport), trace.clone());
         async move {
@@ -141,6 +201,16 @@ fn rough(transport: Deliver, active_faults: &ActiveFaults, trace: &Trace, seed: 
                     let (first, second) = (transport(request.clone()), transport(request));
                     let (answer, _) = tokio::join!(first, second);
                     answer
+                }
+                4 => {
+                    for late in copies {
+                        let (transport, copy) = (Arc::clone(&transport), request.clone());
+                        tokio::spawn(async move {
+                            sleep(late).await;
+                            transport(copy).await
+                        });
+                    }
+                    transport(request).await
                 }
                 _ => transport(request).await,
             }
@@ -196,7 +266,7 @@ impl WindowRunner<'_> {
         match window.fault {
             WorldFault::Aws { apart } => {
                 while Instant::now() < end {
-                    let rule = self.aws_rule();
+                    let rule = self.aws_rule(plan.bot.is_some());
                     active_faults.fail(world, rule);
                     self.pause(apart).await;
                 }
@@ -297,7 +367,9 @@ impl WindowRunner<'_> {
                 active_faults.rates().poison[0] += 1;
             }
             WorldFault::Purge => {
-                world.purge(INVITES.queue).await?;
+                for queue in [INVITES.queue, MESSAGES.queue, HOOKS.queue] {
+                    world.purge(queue).await?;
+                }
                 // Poison that was on its way to the dead letters is gone as well.
                 let dead = world.aws.queue_depth(INVITES.dead_letters);
                 active_faults.rates().poison[0] = dead.map_or(0, |depth| depth.total());
@@ -359,7 +431,7 @@ impl WindowRunner<'_> {
         sleep_until((Instant::now() + nap).min(self.end)).await;
     }
 
-    fn aws_rule(&mut self) -> AwsRule {
+    fn aws_rule(&mut self, has_bot: bool) -> AwsRule {
         let rng = &mut self.rng;
         let action = match rng.u32(0..6) {
             0 => WireFault::Throttle,
@@ -369,7 +441,11 @@ impl WindowRunner<'_> {
             4 => WireFault::Delay(Duration::from_millis(rng.u64(50..=4000))),
             _ => WireFault::Hang,
         };
-        let (service, operation, target) = AWS_CALLS[rng.usize(0..AWS_CALLS.len())];
+        let calls = match has_bot {
+            true => [&AWS_CALLS[..], &BOT_CALLS[..]].concat(),
+            false => AWS_CALLS.to_vec(),
+        };
+        let (service, operation, target) = calls[rng.usize(0..calls.len())];
         let rule = AwsRule::new(action).on(service, operation);
         let rule = match target {
             "" => rule,
@@ -428,6 +504,34 @@ const AWS_CALLS: [(Service, &str, &str); 23] = [
     (Service::Sqs, "ReceiveMessage", EVENTS.queue),
     (Service::Sqs, "DeleteMessageBatch", INVITES.queue),
     (Service::Sqs, "DeleteMessageBatch", EVENTS.queue),
+];
+
+/// Those of what serves the bot.
+const BOT_CALLS: [(Service, &str, &str); 24] = [
+    (Service::DynamoDb, "GetItem", "Members"),
+    (Service::DynamoDb, "PutItem", "Members"),
+    (Service::DynamoDb, "GetItem", "People"),
+    (Service::DynamoDb, "UpdateItem", "People"),
+    (Service::DynamoDb, "UpdateItem", "Updates"),
+    (Service::DynamoDb, "UpdateItem", "Updates"),
+    (Service::DynamoDb, "TransactWriteItems", ""),
+    (Service::DynamoDb, "GetItem", "Messages"),
+    (Service::DynamoDb, "UpdateItem", "Messages"),
+    (Service::DynamoDb, "Query", "MessageTasks"),
+    (Service::DynamoDb, "UpdateItem", "MessageTasks"),
+    (Service::DynamoDb, "DeleteItem", "MessageTasks"),
+    (Service::DynamoDb, "GetItem", "RelayMap"),
+    (Service::DynamoDb, "PutItem", "RelayMap"),
+    (Service::DynamoDb, "GetItem", "Actors"),
+    (Service::DynamoDb, "UpdateItem", "Actors"),
+    (Service::DynamoDb, "Query", "UpdateFeed"),
+    (Service::DynamoDb, "UpdateItem", "Bots"),
+    (Service::Sqs, "SendMessage", MESSAGES.queue),
+    (Service::Sqs, "SendMessage", HOOKS.queue),
+    (Service::Sqs, "ReceiveMessage", MESSAGES.queue),
+    (Service::Sqs, "ReceiveMessage", HOOKS.queue),
+    (Service::Sqs, "DeleteMessageBatch", MESSAGES.queue),
+    (Service::Sqs, "DeleteMessageBatch", HOOKS.queue),
 ];
 
 fn mode(way: u8) -> Mode {

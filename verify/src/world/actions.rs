@@ -63,7 +63,7 @@ impl World {
         Ok(target == 0 || self.pooled().await? >= target)
     }
 
-    async fn is_lane_empty(&self, lane: &str) -> anyhow::Result<bool> {
+    pub(super) async fn is_lane_empty(&self, lane: &str) -> anyhow::Result<bool> {
         let call = self.admin.dynamodb().query().table_name("ChatTasks");
         let call = call
             .key_condition_expression("lane = :lane")

@@ -12,17 +12,24 @@ use super::World;
 use local::env::env_of;
 
 impl World {
-    /// Whether its chats are claimed.
-    fn is_claimed(&self) -> bool {
-        self.env
-            .get("CHAT_DELIVERY")
-            .is_some_and(|kind| kind == "claim")
+    /// Whether a chat is claimed.
+    pub(crate) fn is_claimed(&self, chat: i64) -> bool {
+        let kinds = self.env.get("CHAT_DELIVERY");
+        let (all, own) = ("claim", format!("{chat}=claim"));
+        kinds.is_some_and(|kinds| kinds.split(',').any(|kind| kind == all || kind == own))
+    }
+
+    /// The chats that are claimed.
+    fn claimed(&self) -> impl Iterator<Item = i64> {
+        let chats = self.chats.iter().copied();
+        chats.filter(|chat| self.is_claimed(*chat))
     }
 
     /// Whether the first bot talks with people.
     fn talks(&self) -> bool {
         let asks_for_it = ["OPERATOR_CHAT_ID", "CLAIM_KEY"];
-        self.is_claimed() || asks_for_it.iter().any(|name| self.env.contains_key(*name))
+        self.claimed().next().is_some()
+            || asks_for_it.iter().any(|name| self.env.contains_key(*name))
     }
 
     /// The kinds of update that the webhook of the bot at this place gets.
@@ -47,17 +54,14 @@ impl World {
         };
         let bots = BotInfos::from_env(tables.clone(), &mut env);
         bots.put_front(&front, now).await?;
-        if !self.is_claimed() {
-            return Ok(());
-        }
         let infos = ChatInfos::from_env(tables, &mut env);
-        for chat in &self.chats {
+        for chat in self.claimed() {
             let made = json!({"chat_id": chat, "creates_join_request": true});
             let made = self.bot_api("createChatInviteLink", &made).await?;
             let link = made["invite_link"].as_str().context("no link")?;
             let info = ChatInfo {
-                canonical_chat: ChatId(*chat),
-                chat: ChatId(*chat),
+                canonical_chat: ChatId(chat),
+                chat: ChatId(chat),
                 title: "Verified".to_owned(),
                 request_link: InviteLink::new(link),
                 door_bot: bot,
@@ -106,8 +110,26 @@ impl World {
     /// The way in that a person was shown.
     #[must_use]
     pub fn way_in(&self, person: i64) -> Option<String> {
+        self.ways_in(person).into_iter().next()
+    }
+
+    /// All ways in that a person was shown, oldest first.
+    pub(crate) fn ways_in(&self, person: i64) -> Vec<String> {
         let messages = self.messages_to(person).into_iter();
         let buttons = messages.flat_map(|message| message.buttons.into_iter().flatten());
-        buttons.filter_map(|button| button.url).next()
+        buttons.filter_map(|button| button.url).collect()
+    }
+
+    /// The request link of a chat, if it is claimed.
+    ///
+    /// # Errors
+    /// What DynamoDB says.
+    pub(crate) async fn door(&self, chat: i64) -> anyhow::Result<Option<String>> {
+        let infos = self.items("Chats").await?;
+        let id = chat.to_string();
+        let mut infos = infos.iter();
+        let info = infos.find(|info| info["chatId"].as_str() == Some(&id));
+        let link = info.and_then(|info| info["requestLink"].as_str());
+        Ok(link.map(str::to_owned))
     }
 }

@@ -1,13 +1,19 @@
 //! What runs by the clock in a world.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use local::functions::Started;
-use local::resources::{MINUTE, SWEEP_TIMEOUT};
+use local::resources::{
+    HOOKS_TICK_TIMEOUT, MESSAGES_TICK_TIMEOUT, MINUTE, REPLAY_TIMEOUT, SWEEP_TIMEOUT,
+};
 use tokio::time::Instant;
 
+use super::bot::{Feed, have_messages, is_feed_read, parked_updates};
 use crate::wire::Wire;
 use crate::workers::Workers;
 
@@ -34,19 +40,75 @@ impl Schedules {
     }
 }
 
-/// Runs the tick and the sweeper every minute, each run beside those that still go on.
+/// Whether a run by the clock would find anything.
+type IsDue = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// A function that runs by the clock, and how long it may.
+pub(super) struct Scheduled {
+    function: Started,
+    timeout: Duration,
+    is_due: IsDue,
+}
+
+/// What serves the bot by the clock, each while there is something to do.
+pub(super) fn of_bot(
+    functions: &BTreeMap<&'static str, Started>,
+    tables: &aws_sdk_dynamodb::Client,
+) -> Vec<Scheduled> {
+    let scheduled =
+        |name, timeout, is_due: fn(aws_sdk_dynamodb::Client) -> BoxFuture<'static, bool>| {
+            let (function, tables): (&Started, _) = (&functions[name], tables.clone());
+            Scheduled {
+                function: function.clone(),
+                timeout,
+                is_due: Box::new(move || is_due(tables.clone())),
+            }
+        };
+    vec![
+        scheduled("messenger", MESSAGES_TICK_TIMEOUT, |tables| {
+            async move { have_messages(&tables).await.unwrap_or(true) }.boxed()
+        }),
+        scheduled("hooks", HOOKS_TICK_TIMEOUT, |tables| {
+            let read = async move { is_feed_read(&tables, Feed::Sent).await };
+            async move { !read.await.unwrap_or(false) }.boxed()
+        }),
+        scheduled("webhook", REPLAY_TIMEOUT, |tables| {
+            let parked = async move { parked_updates(&tables, "REPLAY").await };
+            async move { parked.await.is_ok_and(|parked| !parked.is_empty()) }.boxed()
+        }),
+    ]
+}
+
+/// Runs the tick and the sweeper every minute, and the `others`, each run beside those that still go on.
 pub(super) async fn run_every_minute(
     schedules: Arc<Schedules>,
     wire: Wire,
-    workers: Arc<Workers>,
-    sweeper: Started,
-    is_due: impl Fn() -> BoxFuture<'static, bool> + Send,
+    (workers, sweeper, is_due): (
+        Arc<Workers>,
+        Started,
+        impl Fn() -> BoxFuture<'static, bool> + Send,
+    ),
+    others: Vec<Scheduled>,
 ) {
     let mut at = Instant::now();
     loop {
         at += MINUTE;
         tokio::time::sleep_until(at).await;
-        if schedules.paused.load(Ordering::SeqCst) || !is_due().await {
+        if schedules.paused.load(Ordering::SeqCst) {
+            continue;
+        }
+        for other in &others {
+            if (other.is_due)().await {
+                let (running, function) = (schedules.begin(), other.function.clone());
+                let deadline = Instant::now() + other.timeout;
+                let run = tokio::spawn(async move {
+                    let _running = running;
+                    function.tick(deadline).await;
+                });
+                wire.watch(run.abort_handle());
+            }
+        }
+        if !is_due().await {
             continue;
         }
         let (running, workers) = (schedules.begin(), Arc::clone(&workers));
