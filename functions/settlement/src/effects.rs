@@ -247,7 +247,7 @@ async fn refund(
         Err(fault) if fault.fault() == PaymentFault::Refused => {
             warn!(order.id = %order.id, outcome = "refund_refused", "a provider did not return a charge: {}", chain(&fault));
             return Ok(vec![OrderFact::new(
-                &format!("refund_refused#{charge}"),
+                format!("refund_refused#{charge}"),
                 FactBody::Note,
             )]);
         }

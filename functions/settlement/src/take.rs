@@ -237,7 +237,7 @@ async fn put_refs(
         if whose != order.id {
             error!(order.id = %order.id, fault = "ref_conflict", "a payment is of two orders by its provider's words");
             notes.push(OrderFact::new(
-                &format!("ref_conflict#{id}"),
+                format!("ref_conflict#{id}"),
                 FactBody::Note,
             ));
         }

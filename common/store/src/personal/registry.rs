@@ -184,6 +184,12 @@ pub const PERSONAL_TABLES: [PersonalTable; 27] = [
         Fate::Untouched,
     ),
     line(
+        "Reservations",
+        "RESERVATIONS_TABLE",
+        Holding::Nobody("seats and uses of coupons, by orders; of a coupon that each uses once, a digest of the buyer"),
+        Fate::Untouched,
+    ),
+    line(
         "Actors",
         "ACTORS_TABLE",
         Holding::Nobody("programs that share the bot"),

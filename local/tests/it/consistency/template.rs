@@ -73,7 +73,7 @@ const OPTIONAL: [&str; 53] = [
 ];
 
 /// The tables, and what names another one in the place of each.
-const TABLES: [(&str, &str); 27] = [
+const TABLES: [(&str, &str); 28] = [
     ("InviteRequests", "INVITE_REQUESTS_TABLE"),
     ("InviteLinks", "INVITE_LINKS_TABLE"),
     ("ChatTasks", "CHAT_TASKS_TABLE"),
@@ -101,6 +101,7 @@ const TABLES: [(&str, &str); 27] = [
     ("PaymentRefs", "PAYMENT_REFS_TABLE"),
     ("Ledger", "LEDGER_TABLE"),
     ("Payables", "PAYABLES_TABLE"),
+    ("Reservations", "RESERVATIONS_TABLE"),
 ];
 
 pub(super) fn template() -> Value {

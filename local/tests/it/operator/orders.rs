@@ -14,7 +14,7 @@ use local::resources::SWEEP_TIMEOUT;
 use runtime::config::Env;
 use serde_json::{Value, json};
 use simulators::aws::{FaultRule, Service, WireFault};
-use store::{EventState, Ordered, Orders, PaymentEvents};
+use store::{EventState, Ordered, Orders, PaymentEvents, Reservations};
 
 use super::quiet;
 
@@ -69,6 +69,7 @@ pub(crate) async fn ordered(
             level: 1,
             chats: vec![domain::id::ChatId(stack.chat_id)],
             coupon: None,
+            reservations: Vec::new(),
         },
         buyer,
         terms,
@@ -77,7 +78,8 @@ pub(crate) async fn ordered(
     };
     let orders = table(stack);
     let order = Order::new(new, now);
-    let made = orders.create(&order, None, now).await.unwrap();
+    let reservations = Reservations::from_env(stack.dynamodb(), &mut Env::from_iter(stack.env().clone()));
+    let made = orders.create(&order, None, &reservations, now).await.unwrap();
     assert_eq!(made, Ordered::New);
     match order.learn(facts, now, HOLD).unwrap() {
         Some(learnt) => orders.write(&learnt).await.unwrap().unwrap(),
