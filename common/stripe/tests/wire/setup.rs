@@ -117,7 +117,7 @@ async fn every_form_is_stripes_own_and_the_same_each_time() {
         "https://shop.example/thanks?s={CHECKOUT_SESSION_ID}"
     );
     assert_eq!(
-        sent["line_items"][0]["price_data"]["product_data"]["name"],
+        sent["line_items"]["0"]["price_data"]["product_data"]["name"],
         "Members & friends"
     );
 }
