@@ -33,7 +33,7 @@ fn seeds_break_nothing_and_replay_exactly() {
 #[test]
 fn a_trace_shows_payments_calls_faults_and_log_lines() {
     let plain = |seed| simulate_as(seed, &Size::small(), false).unwrap();
-    let plain = (4..20).map(plain).find(|report| report.deaths > 0);
+    let plain = (11..20).map(plain).find(|report| report.deaths > 0);
     let plain = plain.unwrap();
     let report = simulate_as(plain.seed, &Size::small(), true).unwrap();
     let trace = report.trace.unwrap();
