@@ -364,6 +364,10 @@ fn setup_refuses_whatever_another_function_would_refuse() {
         ("WEBENGAGE_API_KEY", "a\nb"),
         ("TELEGRAM_API_BASE", "telegram"),
         ("WEBENGAGE_API_BASE", "webengage"),
+        ("PAYMENTS_MODE", "real"),
+        ("STRIPE_SECRET_KEY", "a key of nobody's"),
+        ("STRIPE_WEBHOOK_SECRET", ","),
+        ("NOWPAYMENTS_IPN_SECRET", ","),
     ];
     let mut refused = BTreeSet::new();
     for (name, value) in numbers.into_iter().chain(others) {
