@@ -236,10 +236,7 @@ async fn put_refs(
         let whose = app.refs.put(&order.terms.provider, &id, &owner).await?;
         if whose != order.id {
             error!(order.id = %order.id, fault = "ref_conflict", "a payment is of two orders by its provider's words");
-            notes.push(OrderFact::new(
-                format!("ref_conflict#{id}"),
-                FactBody::Note,
-            ));
+            notes.push(OrderFact::new(format!("ref_conflict#{id}"), FactBody::Note));
         }
     }
     Ok(notes)

@@ -301,10 +301,7 @@ fn reservations(asked: &Ordering) -> Vec<Reservation> {
     let once = coupon.filter(|coupon| coupon.once_per_person);
     let once = once.and_then(|coupon| {
         let buyer = asked.buyer.key()?;
-        Some(of_coupon(
-            format!("{}#{}", coupon.code, digest(&buyer)),
-            1,
-        ))
+        Some(of_coupon(format!("{}#{}", coupon.code, digest(&buyer)), 1))
     });
     seats.into_iter().chain(uses).chain(once).collect()
 }
@@ -312,7 +309,10 @@ fn reservations(asked: &Ordering) -> Vec<Reservation> {
 /// A name for a buyer that says nothing of them, in a table that outlives what is known of them.
 fn digest(buyer: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(buyer).into();
-    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// What the provider gets, byte for byte.

@@ -79,7 +79,7 @@ const fn line(
 
 /// Every table, in the order of erasing: links, deliveries and orders are found by requests, and all of these by seats; tasks of
 /// messages by their records.
-pub const PERSONAL_TABLES: [PersonalTable; 27] = [
+pub const PERSONAL_TABLES: [PersonalTable; 28] = [
     line(
         "InviteLinks",
         "INVITE_LINKS_TABLE",
@@ -186,7 +186,9 @@ pub const PERSONAL_TABLES: [PersonalTable; 27] = [
     line(
         "Reservations",
         "RESERVATIONS_TABLE",
-        Holding::Nobody("seats and uses of coupons, by orders; of a coupon that each uses once, a digest of the buyer"),
+        Holding::Nobody(
+            "seats and uses of coupons, by orders; of a coupon that each uses once, a digest of the buyer",
+        ),
         Fate::Untouched,
     ),
     line(

@@ -78,8 +78,12 @@ pub(crate) async fn ordered(
     };
     let orders = table(stack);
     let order = Order::new(new, now);
-    let reservations = Reservations::from_env(stack.dynamodb(), &mut Env::from_iter(stack.env().clone()));
-    let made = orders.create(&order, None, &reservations, now).await.unwrap();
+    let reservations =
+        Reservations::from_env(stack.dynamodb(), &mut Env::from_iter(stack.env().clone()));
+    let made = orders
+        .create(&order, None, &reservations, now)
+        .await
+        .unwrap();
     assert_eq!(made, Ordered::New);
     match order.learn(facts, now, HOLD).unwrap() {
         Some(learnt) => orders.write(&learnt).await.unwrap().unwrap(),

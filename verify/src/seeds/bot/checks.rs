@@ -42,13 +42,16 @@ pub(crate) struct BotChecker<'a> {
     pub(crate) start: Timestamp,
 }
 
+/// Where the bot has shown a word: its place among all that it said, when, and in which topic.
+type ShownWord = (usize, i64, Option<i64>);
+
 impl BotChecker<'_> {
     /// Whatever is not as it must be.
     pub(crate) async fn check(&self) -> anyhow::Result<Vec<String>> {
+        let messages = self.world.items("Messages").await?;
         let lived = self.people.lived();
         let mut broken = lived.wrong.clone();
         self.check_whereabouts(&lived, &mut broken);
-        let messages = self.world.items("Messages").await?;
         self.check_messages(&lived, &messages, &mut broken);
         self.check_relay(&lived, &mut broken);
         for (name, got) in self.stage.actors.got() {
@@ -146,7 +149,7 @@ impl BotChecker<'_> {
     /// I12: each word of a person stands in the one topic that is theirs, in order.
     fn check_relay(&self, lived: &Lived, broken: &mut Vec<String>) {
         let all = self.world.telegram.messages(Conversation::chat(DESK));
-        let mut shown: BTreeMap<&str, Vec<(usize, i64, Option<i64>)>> = BTreeMap::new();
+        let mut shown: BTreeMap<&str, Vec<ShownWord>> = BTreeMap::new();
         let shown_by_bot = all
             .iter()
             .filter(|message| message.from_id == Some(self.world.bots[0]));

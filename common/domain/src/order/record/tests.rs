@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::super::fact::DecisionAction;
 use super::super::super::id::{ChatId, TelegramUserId};
+use super::super::fact::DecisionAction;
 use super::super::tests::{Draw, fact, stories};
 use super::*;
 
