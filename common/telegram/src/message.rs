@@ -463,6 +463,7 @@ mod tests {
                 ChatCall::Passed {
                     method: "sendDice",
                     parameters: Map::from_iter([("chat_id".to_owned(), 7.into())]),
+                    sends: 1,
                 },
                 "sendDice",
                 json!({"chat_id": 7}),

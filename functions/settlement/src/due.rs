@@ -73,15 +73,19 @@ async fn look(app: &App, id: OrderId) -> Result<(), SettleError> {
     if order.due_at.is_none_or(|due| due > app.clock.now()) {
         return Ok(());
     }
+    let is_payable = order.is_payable();
     if !order.pending.is_empty() {
-        effects::run(app, order).await;
-        return Ok(());
+        effects::run(app, order.clone()).await;
+        // An effect that keeps failing holds up no look: the money may be there.
+        if !is_payable {
+            return Ok(());
+        }
     }
     let provider = &order.terms.provider;
     let is_over = app.clock.now() >= order.pay_until;
     if let Checkout::Open { object, .. } = &order.checkout {
         // Closed first, so that nobody pays between the look and the end.
-        if is_over && order.is_payable() {
+        if is_over && is_payable {
             match app.providers.close(provider, object).await {
                 Ok(()) => {}
                 Err(fault) if fault.fault() == PaymentFault::Refused => {}

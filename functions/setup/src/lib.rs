@@ -150,10 +150,15 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::quote_ttl(env);
     settings::rate_max_age(env);
     let mode = settings::payments_mode(env);
-    settings::stripe_key(env, mode);
-    settings::stripe_webhook_secrets(env);
+    let stripe = settings::stripe_key(env, mode);
+    if stripe.is_some() && settings::stripe_webhook_secrets(env).is_none() {
+        env.problem("STRIPE_WEBHOOK_SECRET is missing, though STRIPE_SECRET_KEY is set: without it no payment is told".to_owned());
+    }
     settings::nowpayments_login(env);
-    settings::nowpayments_ipn_secrets(env);
+    let nowpayments = settings::nowpayments_key(env);
+    if nowpayments.is_some() && settings::nowpayments_ipn_secrets(env).is_none() {
+        env.problem("NOWPAYMENTS_IPN_SECRET is missing, though NOWPAYMENTS_API_KEY is set: without it no payment is told".to_owned());
+    }
     settings::payout_hold(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.

@@ -2,6 +2,9 @@
 
 mod limited;
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use local::harness::{HOUR, LINK_CREATED, MINUTE, TestStack};
 use serde_json::{Value, json};
@@ -74,14 +77,8 @@ async fn settled(stack: &TestStack) {
 async fn order(stack: &TestStack, id: &str) -> Value {
     let found = stack.dynamodb().get_item().table_name("Orders");
     let found = found
-        .key(
-            "orderId",
-            aws_sdk_dynamodb::types::AttributeValue::S(id.to_owned()),
-        )
-        .key(
-            "item",
-            aws_sdk_dynamodb::types::AttributeValue::S("order".to_owned()),
-        );
+        .key("orderId", AttributeValue::S(id.to_owned()))
+        .key("item", AttributeValue::S("order".to_owned()));
     let found = found
         .consistent_read(true)
         .send()
@@ -92,29 +89,25 @@ async fn order(stack: &TestStack, id: &str) -> Value {
     serde_json::from_str(found["record"].as_s().unwrap()).unwrap()
 }
 
+/// All items of a table.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test wants all that there is"
+)]
+async fn items(stack: &TestStack, table: &str) -> Vec<HashMap<String, AttributeValue>> {
+    let call = stack.dynamodb().scan().table_name(table);
+    call.send().await.unwrap().items.unwrap_or_default()
+}
+
 /// How many items a table has.
 async fn count(stack: &TestStack, table: &str) -> usize {
-    let scan = stack
-        .dynamodb()
-        .scan()
-        .table_name(table)
-        .send()
-        .await
-        .unwrap();
-    scan.items.unwrap_or_default().len()
+    items(stack, table).await.len()
 }
 
 /// The balances of all accounts, as the ledger's entries add up.
 async fn balances(stack: &TestStack) -> Value {
-    let scan = stack
-        .dynamodb()
-        .scan()
-        .table_name("Ledger")
-        .send()
-        .await
-        .unwrap();
     let mut sums = std::collections::BTreeMap::<String, i64>::new();
-    for item in scan.items.unwrap_or_default() {
+    for item in items(stack, "Ledger").await {
         let entries: Vec<Value> = serde_json::from_str(item["entries"].as_s().unwrap()).unwrap();
         let mut total = 0;
         for entry in entries {
@@ -280,14 +273,7 @@ async fn a_call_that_is_made_again_is_the_same_order_and_another_body_is_refused
 
 /// The records of all orders.
 async fn orders(stack: &TestStack) -> Vec<Value> {
-    let scan = stack
-        .dynamodb()
-        .scan()
-        .table_name("Orders")
-        .send()
-        .await
-        .unwrap();
-    let items = scan.items.unwrap_or_default();
+    let items = items(stack, "Orders").await;
     let orders = items
         .iter()
         .filter(|item| item["item"].as_s().is_ok_and(|item| item == "order"));
@@ -361,7 +347,7 @@ async fn a_refund_ends_the_seat_and_one_that_fails_gives_it_back() {
 
 /// The seat of a person in the chat, as it is stored.
 async fn seat(stack: &TestStack, person: i64) -> Value {
-    let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
+    let text = |text: String| AttributeValue::S(text);
     let found = stack.dynamodb().get_item().table_name("Members");
     let found = found
         .key("telegramUserId", text(person.to_string()))

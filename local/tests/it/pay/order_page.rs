@@ -102,7 +102,7 @@ async fn a_buyer_follows_the_page_from_the_payment_into_the_chat() {
     let alice = stack.customer(7);
     alice.claim_by(&href(&claim.text, "web"));
     stack.run_until_idle().await;
-    alice.tap(&alice.ways_in(stack.bot_id).remove(0));
+    let _ = alice.tap(&alice.ways_in(stack.bot_id).remove(0));
     stack.run_until_idle().await;
     assert!(alice.is_in());
 }
