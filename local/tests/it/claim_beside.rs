@@ -558,4 +558,5 @@ async fn a_buyer_whom_the_shop_knows_is_bound_or_the_shop_is_asked_to_call_again
     assert_eq!(other.status, 200, "{}", other.body);
     assert!(other.body["claimLink"].is_string(), "{}", other.body);
     stack.aws().wire().clear_faults();
+    stack.run_until_idle().await;
 }

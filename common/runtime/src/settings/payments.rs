@@ -68,12 +68,18 @@ pub fn nowpayments_key(env: &Env) -> Option<SecretString> {
 
 /// `NOWPAYMENTS_EMAIL` and `NOWPAYMENTS_PASSWORD`: the login by which the payments of an invoice are listed.
 pub fn nowpayments_login(env: &mut Env) -> Option<(String, SecretString)> {
-    let email = env.optional("NOWPAYMENTS_EMAIL");
-    let password = env.optional("NOWPAYMENTS_PASSWORD");
-    if email.is_some() != password.is_some() {
-        env.problem("NOWPAYMENTS_EMAIL and NOWPAYMENTS_PASSWORD go together".to_owned());
+    let login = (
+        env.optional("NOWPAYMENTS_EMAIL"),
+        env.optional("NOWPAYMENTS_PASSWORD"),
+    );
+    match login {
+        (Some(email), Some(password)) => Some((email, password.into())),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            env.problem("NOWPAYMENTS_EMAIL and NOWPAYMENTS_PASSWORD go together".to_owned());
+            None
+        }
     }
-    Some((email?, password?.into()))
 }
 
 /// `NOWPAYMENTS_IPN_SECRET`: the secrets of its notifications, separated by commas.
