@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::invariants::Allowed;
+use super::allowed::Allowed;
 use super::world::World;
 
 /// Whether there is an entitlement that was not closed.

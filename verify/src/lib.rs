@@ -6,6 +6,7 @@
 //! [`rate_limit`] measures how much of Telegram's limit is used. [`seat`] and [`fold`] fold
 //! entitlements and orders for comparison with others.
 
+mod allowed;
 pub mod bench;
 mod claims;
 mod consistency;

@@ -5,8 +5,11 @@
 //! sees each call, `trace` keeps it, and when all is over `outcome` says what is broken.
 
 mod bot;
+mod bot_plan;
 mod clients;
+mod draw;
 mod outcome;
+mod payment;
 mod plan;
 mod recorder;
 mod script;

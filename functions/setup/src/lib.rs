@@ -151,12 +151,14 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::rate_max_age(env);
     let mode = settings::payments_mode(env);
     let stripe = settings::stripe_key(env, mode);
-    if stripe.is_some() && settings::stripe_webhook_secrets(env).is_none() {
+    let stripe_secrets = settings::stripe_webhook_secrets(env);
+    if stripe.is_some() && stripe_secrets.is_none() {
         env.problem("STRIPE_WEBHOOK_SECRET is missing, though STRIPE_SECRET_KEY is set: without it no payment is told".to_owned());
     }
     settings::nowpayments_login(env);
     let nowpayments = settings::nowpayments_key(env);
-    if nowpayments.is_some() && settings::nowpayments_ipn_secrets(env).is_none() {
+    let ipn_secrets = settings::nowpayments_ipn_secrets(env);
+    if nowpayments.is_some() && ipn_secrets.is_none() {
         env.problem("NOWPAYMENTS_IPN_SECRET is missing, though NOWPAYMENTS_API_KEY is set: without it no payment is told".to_owned());
     }
     settings::payout_hold(env);

@@ -65,6 +65,7 @@ pub struct Done {
     /// Requests whose pending events were sent again.
     pub events: u64,
     /// Whether `settlement` was rung, since payment events or orders were due.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_settlement_rung: bool,
     /// Parts of the run that failed; the next one tries again.
     pub failed: u64,

@@ -10,7 +10,7 @@ use simulators::telegram::Tap;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::world::{Reply, World};
-use super::plan::Payment;
+use super::payment::Payment;
 use super::script::ActiveFaults;
 use super::trace::Trace;
 

@@ -7,7 +7,9 @@ use fastrand::Rng;
 use simulators::telegram::Limit;
 
 use super::super::world;
-use super::bot::{BotPlan, ClaimPlan};
+use super::bot_plan::BotPlan;
+use super::draw::{chance, draw_duration};
+use super::payment::Payment;
 
 /// How much a seed draws.
 #[derive(Clone, Debug)]
@@ -53,35 +55,6 @@ pub(crate) enum Scope {
     Pair,
     Bot,
     Chat,
-}
-
-/// A payment and who made it.
-#[derive(Clone, Debug)]
-pub(crate) struct Payment {
-    pub(crate) at: Duration,
-    pub(crate) number: usize,
-    pub(crate) chat: usize,
-    /// Whether it has a transaction; if not, whether it has an `Idempotency-Key`.
-    pub(crate) transaction: bool,
-    pub(crate) key: bool,
-    /// Calls at the same instant.
-    pub(crate) at_once: usize,
-    /// Further calls, each so long after the one before.
-    pub(crate) repeats: Vec<Duration>,
-    /// When another user reports the same transaction.
-    pub(crate) conflict: Option<Duration>,
-    /// How long after the link came it is tapped; never, if there is none.
-    pub(crate) taps_after: Option<Duration>,
-    /// Strangers who tap at the same time.
-    pub(crate) strangers: u8,
-    /// How long after joining the customer leaves, to come back.
-    pub(crate) leaves_after: Option<Duration>,
-    /// When the customer asks for the status.
-    pub(crate) asks_after: Vec<Duration>,
-    /// What is done with its claim link, instead of all that is done with the link of the letter.
-    pub(crate) claim: Option<ClaimPlan>,
-    /// What the customer writes to the bot, each so long after the one before.
-    pub(crate) words: Vec<Duration>,
 }
 
 /// What goes wrong for a while.
@@ -172,16 +145,6 @@ const TRACE: Duration = Duration::from_secs(10);
 
 fn seconds(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
     Duration::from_secs(rng.u64(range))
-}
-
-/// A duration within the range whose logarithm is even: minutes are as likely as hours.
-pub(super) fn draw_duration(rng: &mut Rng, range: RangeInclusive<u64>) -> Duration {
-    let (least, most) = ((*range.start() as f64).ln(), (*range.end() as f64).ln());
-    Duration::from_secs_f64((least + rng.f64() * (most - least)).exp())
-}
-
-pub(super) fn chance(rng: &mut Rng, percent: u32) -> bool {
-    rng.u32(0..100) < percent
 }
 
 impl SeedPlan {

@@ -72,6 +72,7 @@ async fn a_deployment_that_can_work_is_green_all_over() {
             "Endpoints: it can be used".to_owned(),
             "Deliveries: it can be used".to_owned(),
             "Orders: it can be used".to_owned(),
+            "Reservations: it can be used".to_owned(),
             "PaymentEvents: it can be used".to_owned(),
             "PaymentRefs: it can be used".to_owned(),
             "Ledger: it can be used".to_owned(),

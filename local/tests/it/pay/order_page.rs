@@ -140,7 +140,8 @@ async fn a_bundle_has_a_way_into_each_chat() {
 #[tokio::test]
 async fn without_its_token_a_page_costs_no_read_and_tells_nothing() {
     let stack = TestStack::with(&[CLAIMED]).await;
-    let (order, other) = (id(1), id(2));
+    // With letters, which may be written large.
+    let (order, other) = (id(0xab), id(2));
     for order in [order, other] {
         show(&stack, order, &page_of(&stack, OrderState::Paid)).await;
     }

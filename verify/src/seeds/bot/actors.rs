@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 use super::super::super::wire::RECEIVER;
 use super::super::super::world::World;
+use super::super::bot_plan::{BotPlan, Reading};
 use super::super::trace::Trace;
-use super::{BotPlan, Reading};
 
 /// For so long `webhook` and `hooks` believe that nobody reads.
 const BELIEVED: Duration = Duration::from_secs(61);

@@ -8,13 +8,14 @@ use domain::time::Timestamp;
 use serde_json::Value;
 use simulators::telegram::{Call, Conversation, SeenMessage};
 
+use super::super::bot_plan::DESK;
 use super::super::plan::SeedPlan;
 use super::super::recorder::Recorder;
 use super::super::script::ActiveFaults;
 use super::actors::Got;
 use super::desk::words_in;
 use super::people::{Ask, Lived};
-use super::{BotStage, DESK, People};
+use super::{BotStage, People};
 use crate::world::World;
 
 /// How far a message or call may be from the fault that it was met by: the longest call, and its try again.

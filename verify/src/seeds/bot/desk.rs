@@ -9,8 +9,8 @@ use simulators::telegram::{Conversation, User};
 use tokio::time::sleep;
 
 use super::super::super::world::World;
+use super::super::bot_plan::{BotPlan, DESK};
 use super::super::trace::Trace;
-use super::{BotPlan, DESK};
 
 /// How often they look.
 const LOOK: Duration = Duration::from_secs(60);

@@ -12,8 +12,7 @@ use simulators::telegram::{Conversation, Tap, User};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::clients::Clients;
-use super::super::plan::Payment;
-use super::{ClaimPlan, Mover, Voided};
+use super::super::payment::{ClaimPlan, Mover, Payment, Voided};
 
 /// How long what people do may come to nothing, after the faults.
 const PROGRESS: Duration = Duration::from_secs(3 * 3600);
