@@ -56,7 +56,7 @@ const order = () => {
     const answer = await fetch(process.env.AWS_URL, {
       method: "POST",
       headers: {
-        "content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.PutItem",
+        "content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.PutItem", "x-amz-date": "20260101T000000Z",
         authorization: "AWS4-HMAC-SHA256 Credential=page/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
       },
       body: JSON.stringify({ TableName: "Orders", Item: item }),

@@ -28,7 +28,7 @@ static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 /// Whether the setting of this name is a secret, or a list of secrets.
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
-    ["_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD"]
+    ["_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD", "_EMAIL"]
         .iter()
         .any(|end| name.ends_with(end))
 }

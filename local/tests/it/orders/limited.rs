@@ -1,7 +1,7 @@
 //! Tiers with few seats, and coupons with few uses: nothing is sold twice, and what nobody pays for is for sale again.
 
 use futures_util::future::join_all;
-use local::harness::{ApiAnswer, HOUR, MINUTE, TestStack};
+use local::harness::{ApiAnswer, MINUTE, TestStack};
 use serde_json::{Value, json};
 use simulators::stripe::BuyerAction;
 
@@ -43,6 +43,14 @@ fn session_of(order: &Value) -> String {
     object.as_str().unwrap().to_owned()
 }
 
+/// Waits until an order of a tier with few seats can't be paid any more, and is closed.
+async fn closed(stack: &TestStack) {
+    for _ in 0..40 {
+        stack.clock.advance(MINUTE);
+        stack.run_until_idle().await;
+    }
+}
+
 #[tokio::test]
 async fn of_twenty_who_order_two_seats_at_once_two_get_one() {
     let stack = selling().await;
@@ -71,10 +79,7 @@ async fn a_seat_that_nobody_pays_for_is_for_sale_again_and_one_that_was_refunded
         ordered(&stack, "c", few()).await.refusal(),
         (409, "sold_out")
     );
-    for _ in 0..40 {
-        stack.clock.advance(MINUTE);
-        stack.run_until_idle().await;
-    }
+    closed(&stack).await;
     let made = ordered(&stack, "d", few()).await.done();
     let id = made["orderId"].as_str().unwrap();
     let placed = order(&stack, id).await;
@@ -101,8 +106,7 @@ async fn late_money_for_a_seat_that_was_sold_meanwhile_is_refused_and_shown_to_o
     let stack = selling().await;
     let coins = json!({"tierId": "few", "provider": "nowpayments"});
     let late = ordered(&stack, "late", coins).await.done();
-    stack.clock.advance(HOUR);
-    settled(&stack).await;
+    closed(&stack).await;
     for user in ["a", "b"] {
         ordered(&stack, user, few()).await.done();
     }
@@ -119,8 +123,7 @@ async fn late_money_for_a_seat_that_is_still_free_is_taken() {
     let stack = selling().await;
     let coins = json!({"tierId": "few", "provider": "nowpayments"});
     let late = ordered(&stack, "late", coins).await.done();
-    stack.clock.advance(HOUR);
-    settled(&stack).await;
+    closed(&stack).await;
     pay_in_coins(&stack, late["payUrl"].as_str().unwrap(), 1).await;
     let paid = order(&stack, late["orderId"].as_str().unwrap()).await;
     assert_eq!(paid["state"], "PAID", "{paid}");
