@@ -77,7 +77,14 @@ async fn clear(
     let mut order = read.clone();
     for _ in 0..ROUNDS {
         let now = app.clock.now();
-        let cleared = order.done(done, now);
+        // What shows the order as it is was done as it was then: a newer version has to be shown anew.
+        let is_newer = order.version != read.version;
+        let done: Vec<Effect> = done
+            .iter()
+            .filter(|effect| !(is_newer && effect.shows_state()))
+            .cloned()
+            .collect();
+        let cleared = order.done(&done, now);
         let learnt = cleared.learn(facts.clone(), now, app.hold)?;
         if let Some(stored) = app.orders.write(&learnt.unwrap_or(cleared)).await? {
             return Ok(Some(stored));
@@ -167,6 +174,12 @@ async fn seats(app: &App, order: &Order) -> Result<(), SettleError> {
     for chat in &order.sold.chats {
         let (id, now) = (request_of(order, *chat), app.clock.now());
         let Some(invite) = app.intake.invites.write_order(id, seat, now).await? else {
+            // Made later from its task, it would not know its order.
+            if entitlement.cut_at.is_none() {
+                return Err(SettleError::Unclear(
+                    "the request of its seat is not there yet",
+                ));
+            }
             continue;
         };
         let Some(person) = invite.bound_to else {

@@ -108,6 +108,13 @@ pub struct Payable {
 }
 
 impl Effect {
+    /// Whether it shows the order as it is by then, so that each change of the order asks for it anew. Others are done once, by
+    /// their id.
+    #[must_use]
+    pub const fn shows_state(&self) -> bool {
+        matches!(self, Self::Page | Self::Seat | Self::Release)
+    }
+
     /// What it is known by, in the order and at its receiver.
     #[must_use]
     pub fn id(&self, order: OrderId) -> String {
