@@ -90,7 +90,10 @@ async fn tell(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     };
     let mut answer = json(StatusCode::OK, &told);
     let headers = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=2"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("private, max-age=2"),
+    );
     headers.insert(RETRY_AFTER, HeaderValue::from(next));
     Ok(answer)
 }

@@ -161,6 +161,15 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     if nowpayments.is_some() && ipn_secrets.is_none() {
         env.problem("NOWPAYMENTS_IPN_SECRET is missing, though NOWPAYMENTS_API_KEY is set: without it no payment is told".to_owned());
     }
+    let is_selling = stripe.is_some() || nowpayments.is_some();
+    let has_page = settings::public_url(env).is_some() && settings::page_keys(env).can_sign();
+    if is_selling && !has_page {
+        env.problem("PUBLIC_URL and CLAIM_KEY are needed where payments are taken: buyers come back to a page there".to_owned());
+    }
+    settings::return_origins(env);
+    settings::underpaid_bps(env);
+    settings::overpaid_bps(env);
+    settings::stripe_tax(env);
     settings::payout_hold(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.

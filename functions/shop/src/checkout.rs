@@ -22,7 +22,7 @@ use domain::order::record::{Checkout, NewOrder, Order, OrderBuyer, Reservation, 
 use domain::order::terms::OrderTerms;
 use domain::product::TierLength;
 use domain::purchase::USER_ID_MAX_CHARS;
-use domain::quote::{Quote, QuoteId, QuoteRejection, QuoteRejectionKind};
+use domain::quote::{Quote, QuoteId, QuoteRejection, QuoteRejectionKind, QuotedPrice};
 use domain::report::PaymentFault;
 use domain::text;
 use http::HeaderMap;
@@ -43,8 +43,9 @@ use crate::{App, unavailable};
 /// For how long an order can be paid: less than the day for which a provider keeps a page, so that a repeat of the request is
 /// still one that it takes.
 const PAY_WITHIN: Duration = Duration::from_secs(23 * 3600);
-/// The same of a tier with few seats.
-const PAY_WITHIN_FEW: Duration = Duration::from_secs(35 * 60);
+/// The same of a tier with few seats: a page at Stripe is open for half an hour at least, so that a request may be made again for
+/// half an hour.
+const PAY_WITHIN_FEW: Duration = Duration::from_secs(60 * 60);
 /// How often an order is read anew because somebody else wrote it, or its provider failed under a key.
 const TRIES: u32 = 4;
 const URL_MAX: usize = 2_000;
@@ -254,6 +255,8 @@ fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
         checkout: Checkout::Free,
     };
     let order = Order::new(new, now);
+    // Before anything is given: a buyer is led back to a page of ours.
+    page_of(app, id)?;
     let is_free = price.due_now.get() == 0 && !is_recurring;
     if is_free {
         let charge = ChargeFact {
@@ -277,6 +280,7 @@ fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
     let checkout = Checkout::Creating {
         request,
         attempt: 0,
+        off: taken_off(&asked.quote.price),
     };
     Ok(Order { checkout, ..order })
 }
@@ -306,7 +310,7 @@ fn reservations(asked: &Ordering) -> Vec<Reservation> {
     seats.into_iter().chain(uses).chain(once).collect()
 }
 
-/// A name for a buyer that says nothing of them, in a table that outlives what is known of them.
+/// A name for a buyer in a table of limits. Who tries all ids finds it, so it hides nobody; it is no longer than they are.
 fn digest(buyer: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(buyer).into();
     digest[..16]
@@ -335,7 +339,7 @@ fn request(app: &App, order: &Order, asked: &Ordering) -> Result<String, Refusal
                 amount: full,
                 currency: &order.terms.currency,
                 recurring,
-                has_coupon: has_coupon(order),
+                has_coupon: taken_off(price).is_some(),
                 email: asked.email.as_deref(),
                 success_url: &success_url,
                 cancel_url: Some(&cancel_url),
@@ -358,7 +362,7 @@ fn request(app: &App, order: &Order, asked: &Ordering) -> Result<String, Refusal
             request.body().ok_or(Rejection::Unavailable)?
         }
         PaymentProvider::Stars => {
-            let why = "Stars are paid in the bot alone: lead the buyer there.";
+            let why = "Orders in Stars can't be made yet: take another provider.";
             return Err(QuoteRejection {
                 kind: QuoteRejectionKind::NotPossibleWithProvider,
                 why: why.to_owned(),
@@ -368,10 +372,11 @@ fn request(app: &App, order: &Order, asked: &Ordering) -> Result<String, Refusal
     })
 }
 
-/// Whether the first payment of a subscription is less than later ones, and is no trial.
-fn has_coupon(order: &Order) -> bool {
-    let terms = &order.terms;
-    terms.recurring && terms.due > 0 && terms.price.is_some_and(|price| terms.due < price)
+/// What the first payment of a subscription is less than later ones, in minor units; nothing of a trial, whose time is free.
+fn taken_off(price: &QuotedPrice) -> Option<i64> {
+    let later = price.recurring.filter(|_| price.trial_days.is_none())?;
+    let off = later.get().checked_sub(price.due_now.get())?;
+    i64::try_from(off).ok().filter(|off| *off > 0)
 }
 
 /// How often a tier renews.
@@ -389,19 +394,23 @@ async fn open(app: &App, id: OrderId) -> Result<Value, Refusal> {
     for _ in 0..TRIES {
         let order = app.orders.get(id).await.map_err(unavailable)?;
         let order = order.ok_or(Rejection::NotFound)?;
-        let (request, attempt) = match &order.checkout {
+        let asked = match &order.checkout {
             Checkout::Open { pay_url, .. } => return view(app, &order, Some(pay_url)),
             Checkout::Free => {
                 ring(app, id).await;
                 return view(app, &order, None);
             }
-            Checkout::Creating { request, attempt } => (request.clone(), *attempt),
+            Checkout::Creating {
+                request,
+                attempt,
+                off,
+            } => ask(app, &order, request, *attempt, *off),
         };
         if app.clock.now() >= order.pay_until || !order.is_payable() {
             let why = "The order can't be paid any more: ask for another quote, under another Idempotency-Key.";
             return Err(Refusal::saying(Rejection::QuoteExpired, why));
         }
-        match ask(app, &order, &request, attempt).await {
+        match asked.await {
             Ok((object, pay_url)) => {
                 let opened = order.opened(object, pay_url);
                 if let Some(stored) = app.orders.write(&opened).await.map_err(unavailable)? {
@@ -426,6 +435,7 @@ async fn ask(
     order: &Order,
     request: &str,
     attempt: u32,
+    off: Option<i64>,
 ) -> Result<(String, String), PaymentFault> {
     let id = order.id.to_string();
     let failed = |fault: PaymentFault, sentence: String| {
@@ -442,12 +452,14 @@ async fn ask(
     match order.terms.provider.as_str() {
         "stripe" => {
             let stripe = app.stripe.as_ref().ok_or(PaymentFault::Key)?;
-            if has_coupon(order)
-                && let Some(price) = order.terms.price
-            {
-                let off = price.checked_sub(order.terms.due).unwrap_or_default();
+            if let Some(off) = off {
                 let made = stripe
-                    .create_coupon(&id, off, &order.terms.currency, &order.sold.title)
+                    .create_coupon(
+                        &id,
+                        i128::from(off),
+                        &order.terms.currency,
+                        &order.sold.title,
+                    )
                     .await;
                 made.map_err(|error| failed(error.fault(), chain(&error)))?;
             }

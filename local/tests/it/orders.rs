@@ -435,7 +435,7 @@ fn half(amount: &str, parts: i64) -> String {
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_pays_is_closed_at_its_provider_and_late_money_still_counts() {
+async fn an_order_that_nobody_pays_is_closed_at_its_provider_and_can_not_be_paid_any_more() {
     let stack = selling(&[]).await;
     let placed = placed(&stack, "month", "alice").await;
     for _ in 0..24 {

@@ -72,6 +72,9 @@ pub enum Checkout {
         request: String,
         /// How often a request of another key was needed.
         attempt: u32,
+        /// What the coupon of the first payment takes off, in minor units, if the first is less than later ones.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        off: Option<i64>,
     },
     /// The provider has a page to pay on.
     Open {

@@ -116,7 +116,7 @@ static ENGLISH: OrderPageWords = OrderPageWords {
     },
     refused: PageHead {
         title: "This could not be sold to you",
-        lead: "It was sold out, or is not sold any more. If you have paid, your money goes back by itself.",
+        lead: "It was sold out, or is not sold any more. If you have paid, your money will be returned; if you have questions, write to us.",
     },
     cancelled: PageHead {
         title: "This order was cancelled",
@@ -184,7 +184,7 @@ static HINDI: OrderPageWords = OrderPageWords {
     },
     refused: PageHead {
         title: "यह आपको बेचा नहीं जा सका",
-        lead: "यह बिक चुका था, या अब नहीं बिकता। अगर आपने भुगतान किया है, तो आपके पैसे अपने आप लौट रहे हैं।",
+        lead: "यह बिक चुका था, या अब नहीं बिकता। अगर आपने भुगतान किया है, तो आपके पैसे लौटा दिए जाएँगे; कोई सवाल हो तो हमें लिखें।",
     },
     cancelled: PageHead {
         title: "यह ऑर्डर रद्द कर दिया गया",
@@ -252,7 +252,7 @@ static RUSSIAN: OrderPageWords = OrderPageWords {
     },
     refused: PageHead {
         title: "Продать это вам не удалось",
-        lead: "Места кончились, или это больше не продаётся. Если вы заплатили, деньги вернутся сами.",
+        lead: "Места кончились, или это больше не продаётся. Если вы заплатили, деньги вам вернут; если есть вопросы, напишите нам.",
     },
     cancelled: PageHead {
         title: "Этот заказ отменён",
@@ -320,7 +320,7 @@ static SPANISH: OrderPageWords = OrderPageWords {
     },
     refused: PageHead {
         title: "No se te pudo vender esto",
-        lead: "Se agotó o ya no se vende. Si pagaste, tu dinero vuelve por sí solo.",
+        lead: "Se agotó o ya no se vende. Si pagaste, se te devolverá el dinero; si tienes preguntas, escríbenos.",
     },
     cancelled: PageHead {
         title: "Este pedido se canceló",
@@ -388,7 +388,7 @@ static PORTUGUESE: OrderPageWords = OrderPageWords {
     },
     refused: PageHead {
         title: "Não foi possível vender isto a você",
-        lead: "Esgotou ou não está mais à venda. Se você pagou, o dinheiro volta sozinho.",
+        lead: "Esgotou ou não está mais à venda. Se você pagou, o dinheiro será devolvido; se tiver dúvidas, escreva para nós.",
     },
     cancelled: PageHead {
         title: "Este pedido foi cancelado",

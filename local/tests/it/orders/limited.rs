@@ -45,7 +45,7 @@ fn session_of(order: &Value) -> String {
 
 /// Waits until an order of a tier with few seats can't be paid any more, and is closed.
 async fn closed(stack: &TestStack) {
-    for _ in 0..40 {
+    for _ in 0..65 {
         stack.clock.advance(MINUTE);
         stack.run_until_idle().await;
     }

@@ -57,7 +57,7 @@ async fn each_state_is_pending_confirmed_or_failed() {
         assert_eq!(body, json!({"status": status, "data": data}));
         for (name, value) in [
             ("content-type", "application/json"),
-            ("cache-control", "max-age=2"),
+            ("cache-control", "private, max-age=2"),
             ("retry-after", "5"),
             ("vary", "origin"),
             ("referrer-policy", "no-referrer"),

@@ -35,6 +35,7 @@ async fn an_order_is_shown_to_its_buyer_and_stays_without_them() {
     let open = Checkout::Creating {
         request: format!("customer_email={EMAIL}"),
         attempt: 0,
+        off: None,
     };
     let mine = [
         ordered(&stack, buyer(None, ALICE), opened(), Vec::new())

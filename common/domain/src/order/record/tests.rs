@@ -323,6 +323,7 @@ fn an_order_without_its_buyer_keeps_its_money_and_no_address() {
     order.checkout = Checkout::Creating {
         request: "customer_email=alice@example.com".to_owned(),
         attempt: 2,
+        off: None,
     };
     let erased = order.without_buyer("p_1");
     assert_eq!(erased.buyer.key().as_deref(), Some("user#p_1"));
