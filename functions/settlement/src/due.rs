@@ -1,5 +1,7 @@
 //! What is due: events that could not be settled, effects that stayed, and orders that wait for money.
 
+use std::time::Duration;
+
 use domain::id::{ORDER_SHARDS, OrderId};
 use domain::order::record::{Checkout, Order};
 use domain::report::PaymentFault;
@@ -11,6 +13,8 @@ use crate::{App, SettleError, effects, take, take_key};
 
 /// How many events and orders of one part are seen to in one look.
 const OF_SHARD_MAX: i32 = 50;
+/// How long after its end an order waits for a provider that can't be asked.
+const CLOSED_UNASKED: Duration = Duration::from_secs(24 * 3600);
 /// How often an order is read anew because somebody else wrote it.
 const TRIES: u32 = 5;
 
@@ -47,7 +51,9 @@ async fn serve_shard(app: &App, shard: u8, until: Instant) -> Result<(), SettleE
         }
         if let Err(fault) = look(app, id).await {
             error!(order.id = %id, fault = "unavailable", "a due order can't be seen to: {}", chain(&fault));
-            put_off(app, id).await?;
+            if let Err(fault) = put_off(app, id).await {
+                error!(order.id = %id, fault = "unavailable", "a due order can't be put off: {}", chain(&fault));
+            }
         }
     }
     Ok(())
@@ -84,19 +90,37 @@ async fn look(app: &App, id: OrderId) -> Result<(), SettleError> {
     let provider = &order.terms.provider;
     let is_over = app.clock.now() >= order.pay_until;
     if let Checkout::Open { object, .. } = &order.checkout {
-        // Closed first, so that nobody pays between the look and the end.
-        if is_over && is_payable {
-            match app.providers.close(provider, object).await {
-                Ok(()) => {}
-                Err(fault) if fault.fault() == PaymentFault::Refused => {}
-                Err(fault) => return Err(fault.into()),
+        let is_closing = is_over && is_payable && !order.is_closed();
+        // Whose provider can't be asked for a day is closed all the same: money that comes later counts.
+        if let Err(fault) = look_up(app, id, (provider, object), is_closing).await {
+            if !is_closing || app.clock.now() < order.pay_until.plus(CLOSED_UNASKED) {
+                return Err(fault);
             }
-        }
-        for report in app.providers.look(provider, object).await? {
-            take::apply(app, id, report, None, app.clock.now()).await?;
+            error!(order.id = %id, fault = "unavailable", "an order is closed without a look at its provider: {}", chain(&fault));
         }
     }
     looked(app, id, is_over).await
+}
+
+/// Takes in what the provider knows; before that, if its time is over, nobody can pay it there any more.
+async fn look_up(
+    app: &App,
+    id: OrderId,
+    (provider, object): (&str, &str),
+    is_closing: bool,
+) -> Result<(), SettleError> {
+    // Closed first, so that nobody pays between the look and the end.
+    if is_closing {
+        match app.providers.close(provider, object).await {
+            Ok(()) => {}
+            Err(fault) if fault.fault() == PaymentFault::Refused => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    for report in app.providers.look(provider, object).await? {
+        take::apply(app, id, report, None, app.clock.now()).await?;
+    }
+    Ok(())
 }
 
 /// Writes that an order was looked at; one whose time is over and that nobody has paid is closed.
@@ -106,7 +130,7 @@ async fn looked(app: &App, id: OrderId, is_over: bool) -> Result<(), SettleError
             return Ok(());
         };
         let now = app.clock.now();
-        let closed = match is_over && order.is_payable() {
+        let closed = match is_over && order.is_payable() && !order.is_closed() {
             true => order.learn([Order::expired()], now, app.hold)?,
             false => None,
         };

@@ -3,13 +3,12 @@
 use ::stripe::RefundRequest;
 use domain::id::{ChatId, IdentitySource, RequestId};
 use domain::order::fact::{FactBody, OrderFact};
-use domain::order::fold::OrderState;
-use domain::order::fold::fold;
-use domain::order::record::{Checkout, Effect, Order, OrderedSeat};
+use domain::order::fold::{OrderStanding, OrderState, fold};
+use domain::order::record::{Checkout, Effect, LearnFault, Order, OrderedSeat};
 use domain::purchase::{Identity, Purchase};
 use domain::report::{OrderSeen, PaymentFault, Reading};
 use runtime::telemetry::chain;
-use store::{Booking, OrderPage, SeatWritten};
+use store::{Booking, OrderPage, Reserved, SeatWritten};
 use tracing::{error, info, warn};
 
 use crate::{App, SettleError, message};
@@ -23,21 +22,22 @@ pub(crate) async fn run(app: &App, mut order: Order) {
         if order.pending.is_empty() {
             return;
         }
-        let mut done = Vec::new();
+        let (mut done, mut not_wanted) = (Vec::new(), Vec::new());
         let mut facts = Vec::new();
         for effect in in_turn(&order) {
             match perform(app, &order, &effect).await {
-                Ok(told) => {
+                Ok(Performed::Done(told)) => {
                     facts.extend(told);
                     done.push(effect);
                 }
+                Ok(Performed::NotWanted) => not_wanted.push(effect),
                 Err(fault) => {
                     error!(order.id = %order.id, fault = "effect_failed", effect = effect.id(order.id), "what follows from a payment could not be done, it is due again: {}", chain(&fault));
                 }
             }
         }
-        let is_all = done.len() == order.pending.len();
-        match clear(app, &order, &done, facts).await {
+        let is_all = done.len() + not_wanted.len() == order.pending.len();
+        match clear(app, &order, (&done, &not_wanted), facts).await {
             Ok(Some(next)) if next.pending.is_empty() => return,
             // Something new follows; what failed is not tried again at once.
             Ok(Some(next)) if is_all => order = next,
@@ -62,6 +62,7 @@ fn in_turn(order: &Order) -> Vec<Effect> {
         Effect::Refund { .. } => 5,
         Effect::Cancel => 6,
         Effect::Release => 7,
+        Effect::Reserve => 8,
     });
     effects
 }
@@ -71,20 +72,23 @@ fn in_turn(order: &Order) -> Vec<Effect> {
 async fn clear(
     app: &App,
     read: &Order,
-    done: &[Effect],
+    (done, not_wanted): (&[Effect], &[Effect]),
     facts: Vec<OrderFact>,
 ) -> Result<Option<Order>, SettleError> {
     let mut order = read.clone();
     for _ in 0..ROUNDS {
         let now = app.clock.now();
-        // What shows the order as it is was done as it was then: a newer version has to be shown anew.
-        let is_newer = order.version != read.version;
+        // What shows the order as it is was done as it was then: a newer one has to be shown anew.
+        let is_newer = order.revision != read.revision;
         let done: Vec<Effect> = done
             .iter()
             .filter(|effect| !(is_newer && effect.shows_state()))
             .cloned()
             .collect();
-        let cleared = order.done(&done, now);
+        let wanted = not_wanted
+            .iter()
+            .fold(order.clone(), |order, effect| order.not_wanted(effect));
+        let cleared = wanted.done(&done, now);
         let learnt = cleared.learn(facts.clone(), now, app.hold)?;
         if let Some(stored) = app.orders.write(&learnt.unwrap_or(cleared)).await? {
             return Ok(Some(stored));
@@ -97,8 +101,16 @@ async fn clear(
     Ok(None)
 }
 
-/// Does one effect; answers what it told of the order.
-async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Vec<OrderFact>, SettleError> {
+/// What became of an effect.
+enum Performed {
+    /// It is done, and told this of the order.
+    Done(Vec<OrderFact>),
+    /// By what is known at this moment it is not wanted any more.
+    NotWanted,
+}
+
+/// Does one effect.
+async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Performed, SettleError> {
     match effect {
         Effect::Transaction {
             version,
@@ -119,15 +131,23 @@ async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Vec<OrderF
         Effect::Seat => seats(app, order).await?,
         Effect::Page => show(app, order).await?,
         Effect::Message { message } => message::tell(app, order, *message).await?,
-        Effect::Refund { charge, amount } => return refund(app, order, charge, *amount).await,
-        Effect::Cancel => cancel(app, order).await?,
+        Effect::Refund { charge, .. } => return refund(app, order, charge).await,
+        Effect::Cancel => return cancel(app, order).await,
         Effect::Release => {
-            for of in &order.sold.reservations {
+            for of in order.released() {
                 app.orders.release(&app.reservations, order, of).await?;
             }
         }
+        Effect::Reserve => {
+            for of in &order.sold.reservations {
+                let taken = app.reservations.take(order.id, of, !of.is_firm).await?;
+                if taken == Reserved::SoldOut {
+                    return Ok(Performed::Done(vec![Order::sold_out()]));
+                }
+            }
+        }
     }
-    Ok(Vec::new())
+    Ok(Performed::Done(Vec::new()))
 }
 
 /// The request of an order in one of its chats.
@@ -174,25 +194,30 @@ async fn seats(app: &App, order: &Order) -> Result<(), SettleError> {
     for chat in &order.sold.chats {
         let (id, now) = (request_of(order, *chat), app.clock.now());
         let Some(invite) = app.intake.invites.write_order(id, seat, now).await? else {
-            // Made later from its task, it would not know its order.
-            if entitlement.cut_at.is_none() {
+            // Made later from its task, it would not know its order. One that was forgotten is nobody's any more.
+            let invite = Effect::Invite { chat: *chat };
+            if entitlement.cut_at.is_none() && order.pending.contains(&invite) {
                 return Err(SettleError::Unclear(
                     "the request of its seat is not there yet",
                 ));
             }
             continue;
         };
-        let Some(person) = invite.bound_to else {
+        let Some(person) = invite.bound_to.filter(|_| invite.voided_at.is_none()) else {
             continue;
         };
         let written = app
             .intake
             .seats
             .write_order(person, &invite, &app.tasks, now);
-        if let Some(SeatWritten::Done(change)) = written.await?
-            && !change.tasks().is_empty()
-        {
-            app.intake.bells.ring(invite.canonical_chat).await;
+        match written.await? {
+            Some(SeatWritten::Done(change)) if !change.tasks().is_empty() => {
+                app.intake.bells.ring(invite.canonical_chat).await;
+            }
+            Some(SeatWritten::Rejected(rejection)) => {
+                return Err(SettleError::Refused(rejection.code()));
+            }
+            Some(SeatWritten::Done(_) | SeatWritten::NotClaimable) | None => {}
         }
     }
     Ok(())
@@ -226,32 +251,31 @@ async fn show(app: &App, order: &Order) -> Result<(), SettleError> {
     Ok(app.orders.show(order.id, &page, order.has_money()).await?)
 }
 
-/// Returns what is left of a charge, if that is still wanted: what can't be undone is decided by what is known at this moment.
-async fn refund(
-    app: &App,
-    order: &Order,
-    charge: &str,
-    amount: i128,
-) -> Result<Vec<OrderFact>, SettleError> {
+/// The order as it is stored now, and what its facts add up to: what can't be undone is decided by what is known at this moment.
+async fn newest(app: &App, order: &Order) -> Result<Option<(Order, OrderStanding)>, SettleError> {
     let Some(newest) = app.orders.get(order.id).await? else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
-    let standing =
-        fold(&newest.terms, &newest.facts).map_err(domain::order::record::LearnFault::from)?;
-    let is_wanted = standing
-        .refunds
-        .iter()
-        .any(|call| call.charge == charge && call.amount == amount);
-    if !is_wanted {
+    let standing = fold(&newest.terms, &newest.facts).map_err(LearnFault::from)?;
+    Ok(Some((newest, standing)))
+}
+
+/// Returns what is left of a charge.
+async fn refund(app: &App, order: &Order, charge: &str) -> Result<Performed, SettleError> {
+    let Some((newest, standing)) = newest(app, order).await? else {
+        return Ok(Performed::NotWanted);
+    };
+    let call = standing.refunds.iter().find(|call| call.charge == charge);
+    let Some(call) = call else {
         info!(order.id = %order.id, outcome = "not_wanted", "a refund is not wanted any more");
-        return Ok(Vec::new());
-    }
+        return Ok(Performed::NotWanted);
+    };
     let (id, of_order) = (format!("auto#{charge}"), order.id.to_string());
     let request = RefundRequest {
         id: &id,
         order: &of_order,
         charge,
-        amount: Some(amount),
+        amount: Some(call.amount),
     };
     let provider = order.terms.provider.as_str();
     let made = match app.providers.refund(provider, request).await {
@@ -259,16 +283,14 @@ async fn refund(
         // Nothing is left of it, or a dispute has it: that is told by events of their own.
         Err(fault) if fault.fault() == PaymentFault::Refused => {
             warn!(order.id = %order.id, outcome = "refund_refused", "a provider did not return a charge: {}", chain(&fault));
-            return Ok(vec![OrderFact::new(
-                format!("refund_refused#{charge}"),
-                FactBody::Note,
-            )]);
+            let case = OrderFact::new(format!("refund_refused#{charge}"), FactBody::Note);
+            return Ok(Performed::Done(vec![case]));
         }
         Err(fault) => return Err(fault.into()),
     };
     info!(order.id = %order.id, outcome = "refunded", "a charge too many was returned");
     let Some(report) = made else {
-        return Ok(Vec::new());
+        return Ok(Performed::Done(Vec::new()));
     };
     let seen = OrderSeen {
         terms: &newest.terms,
@@ -277,23 +299,36 @@ async fn refund(
         checkout: None,
         expires_at: newest.pay_until.seconds(),
         charge: Some(charge),
-        stored_at: crate::now_seconds(app),
+        stored_at: app.clock.now().seconds(),
     };
-    Ok(match report.reading(&seen) {
+    Ok(Performed::Done(match report.reading(&seen) {
         Reading::Says(said) => said.facts,
         // Its event tells it.
         Reading::Fetch(_) | Reading::Unclear(_) => Vec::new(),
-    })
+    }))
 }
 
-async fn cancel(app: &App, order: &Order) -> Result<(), SettleError> {
-    let subscriptions = order.facts.iter().filter_map(|fact| match fact.body {
-        FactBody::Subscription { .. } => Some(fact.key.as_str()),
-        _ => None,
-    });
+/// Ends the subscription at the provider; what was paid is kept.
+async fn cancel(app: &App, order: &Order) -> Result<Performed, SettleError> {
+    let Some((newest, standing)) = newest(app, order).await? else {
+        return Ok(Performed::NotWanted);
+    };
+    if !standing.cancel_subscription {
+        return Ok(Performed::NotWanted);
+    }
+    let subscriptions: Vec<&str> = newest
+        .facts
+        .iter()
+        .filter(|fact| matches!(fact.body, FactBody::Subscription { .. }))
+        .map(|fact| fact.key.as_str())
+        .collect();
+    // An invoice may be told before its subscription.
+    if subscriptions.is_empty() {
+        return Err(SettleError::Unclear("its subscription is not known yet"));
+    }
     for subscription in subscriptions {
         let cancelled = app.providers.cancel(&order.terms.provider, subscription);
         cancelled.await?;
     }
-    Ok(())
+    Ok(Performed::Done(Vec::new()))
 }

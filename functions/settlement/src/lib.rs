@@ -182,8 +182,3 @@ async fn take_key(app: &App, key: &str) {
         );
     }
 }
-
-/// Seconds since the Unix epoch of the function's clock.
-fn now_seconds(app: &App) -> i64 {
-    app.clock.now().seconds()
-}

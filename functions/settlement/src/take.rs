@@ -134,7 +134,7 @@ async fn find(
 pub(crate) async fn apply(
     app: &App,
     id: OrderId,
-    mut report: Report,
+    report: Report,
     charge: Option<String>,
     stored_at: Timestamp,
 ) -> Result<EventState, SettleError> {
@@ -147,8 +147,8 @@ pub(crate) async fn apply(
             warn!(order.id = %id, outcome = "other_provider", "a payment event names an order of another provider or mode, and is ignored");
             return Ok(EventState::Ignored);
         }
-        let (said, read) = read_through(app, &order, report, charge.as_deref(), stored_at).await?;
-        report = read;
+        // From the report itself each time: what goes back and forth at the provider is read after the order.
+        let said = read_through(app, &order, &report, charge.as_deref(), stored_at).await?;
         let mut facts = said.facts;
         facts.extend(put_refs(app, &order, said.refs).await?);
         let Some(next) = learnt(app, &order, facts).await? else {
@@ -174,7 +174,7 @@ async fn learnt(
     let Some(next) = order.learn(facts.clone(), now, app.hold)? else {
         return Ok(None);
     };
-    if !next.lacks_reservations() {
+    if !next.lacks_reservations(now) {
         return Ok(Some(next));
     }
     for of in &next.sold.reservations {
@@ -192,10 +192,10 @@ async fn learnt(
 async fn read_through(
     app: &App,
     order: &Order,
-    mut report: Report,
+    report: &Report,
     charge: Option<&str>,
     stored_at: Timestamp,
-) -> Result<(Said, Report), SettleError> {
+) -> Result<Said, SettleError> {
     let seen = OrderSeen {
         terms: &order.terms,
         facts: &order.facts,
@@ -208,13 +208,15 @@ async fn read_through(
         charge,
         stored_at: stored_at.seconds(),
     };
+    let mut read: Option<Report> = None;
     for _ in 0..READS_MAX {
-        match report.reading(&seen) {
-            Reading::Says(said) => return Ok((said, report)),
+        match read.as_ref().unwrap_or(report).reading(&seen) {
+            Reading::Says(said) => return Ok(said),
             Reading::Unclear(why) => return Err(SettleError::Unclear(why)),
             Reading::Fetch(lookup) => {
-                let read = app.providers.fetch(report.provider(), &lookup).await?;
-                report = read.ok_or(SettleError::Unclear("its object is not at the provider"))?;
+                let found = app.providers.fetch(report.provider(), &lookup).await?;
+                let missing = SettleError::Unclear("its object is not at the provider");
+                read = Some(found.ok_or(missing)?);
             }
         }
     }

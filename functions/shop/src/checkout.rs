@@ -412,7 +412,7 @@ async fn open(app: &App, id: OrderId) -> Result<Value, Refusal> {
         }
         match asked.await {
             Ok((object, pay_url)) => {
-                let opened = order.opened(object, pay_url);
+                let opened = order.opened(object, pay_url, app.clock.now());
                 if let Some(stored) = app.orders.write(&opened).await.map_err(unavailable)? {
                     ring(app, id).await;
                     return view(app, &stored, stored.pay_url());
@@ -422,6 +422,21 @@ async fn open(app: &App, id: OrderId) -> Result<Value, Refusal> {
             Err(PaymentFault::Failed) => {
                 let next = order.attempted();
                 app.orders.write(&next).await.map_err(unavailable)?;
+            }
+            // It will never take this one: what the order holds is for others.
+            Err(PaymentFault::Refused) => {
+                let given_up = order.learn([Order::cancelled()], app.clock.now(), app.hold);
+                if let Ok(Some(given_up)) = given_up
+                    && app
+                        .orders
+                        .write(&given_up)
+                        .await
+                        .map_err(unavailable)?
+                        .is_some()
+                {
+                    ring(app, id).await;
+                }
+                return Err(Rejection::ProviderUnavailable.into());
             }
             Err(_) => return Err(Rejection::ProviderUnavailable.into()),
         }

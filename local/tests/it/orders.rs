@@ -384,6 +384,21 @@ async fn a_dispute_suspends_the_seat_and_whoever_wins_it_has_it_back() {
     settled(&stack).await;
     assert_eq!(order(&stack, &placed.id).await["state"], "PAID");
     assert_eq!(seat(&stack, 7).await["right"], "ENTITLED");
+    // Taken up again, it takes the seat from who has it by then.
+    stack
+        .stripe()
+        .step_dispute(&dispute, DisputeStep::Appeal)
+        .unwrap();
+    settled(&stack).await;
+    assert_ne!(seat(&stack, 7).await["right"], "ENTITLED");
+    stack
+        .stripe()
+        .step_dispute(&dispute, DisputeStep::Lose)
+        .unwrap();
+    settled(&stack).await;
+    assert_eq!(order(&stack, &placed.id).await["state"], "LOST");
+    assert_eq!(seat(&stack, 7).await["right"], "ENDED");
+    assert_eq!(balances(&stack).await["owner:o1"], Value::Null);
 }
 
 #[tokio::test]

@@ -187,9 +187,13 @@ impl Draft<'_> {
     fn close(&mut self, id: &EntitlementId, at: Timestamp) -> Result<(), SeatRejection> {
         let entitlement = self.seat.entitlements.get_mut(id);
         let entitlement = entitlement.ok_or(SeatRejection::UnknownEntitlement)?;
+        // Also of one that its order had cut: what is closed here no order gives back.
+        if entitlement.order_version.take().is_some() {
+            self.notes
+                .push(format!("entitlement {id} taken from its order"));
+        }
         if entitlement.cut_at.is_none_or(|cut| cut > at) {
             entitlement.cut_at = Some(at);
-            entitlement.order_version = None;
             self.notes.push(format!("entitlement {id} closed"));
         }
         Ok(())

@@ -9,6 +9,7 @@
 //! knows it by its id. What is asked for once in the life of an order stays in `issued`, longer than any receiver remembers.
 
 mod decide;
+mod due;
 mod effect;
 mod sold;
 #[cfg(test)]
@@ -33,18 +34,6 @@ pub use sold::{OrderBuyer, OrderEntitlement, OrderedSeat, Reservation, SoldTier}
 
 /// How many facts an order has at most; more are a fault of somebody's.
 pub const FACTS_MAX: usize = 1_000;
-/// After how long an open order is looked up at its provider, the first times; then every [`LOOK_EVERY`].
-const LOOKS: [Duration; 3] = [
-    Duration::from_secs(180),
-    Duration::from_secs(600),
-    LOOK_EVERY,
-];
-/// How often an open order is looked up later on.
-const LOOK_EVERY: Duration = Duration::from_secs(3600);
-/// How long what is pending is left to whoever wrote it.
-const LEFT_TO_WRITER: Duration = Duration::from_secs(60);
-/// The longest time between two tries of what is pending.
-const RETRY_MAX: Duration = Duration::from_secs(3600);
 /// How long an order is kept to which no money came.
 pub const UNPAID_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -310,8 +299,11 @@ impl Order {
 
     /// Whether it pays for a seat and holds none of what is limited: it was released, and the money came late.
     #[must_use]
-    pub fn lacks_reservations(&self) -> bool {
-        let gives = |entitlement: OrderEntitlement| entitlement.cut_at.is_none();
+    pub fn lacks_reservations(&self, now: Timestamp) -> bool {
+        let gives = |entitlement: OrderEntitlement| {
+            let is_over = entitlement.ends_at().is_some_and(|end| end <= now);
+            entitlement.cut_at.is_none() && (self.terms.recurring || !is_over)
+        };
         !self.is_holding
             && !self.sold.reservations.is_empty()
             && self.entitlement.is_some_and(gives)
@@ -325,7 +317,16 @@ impl Order {
             ..self
         };
         next.pending.retain(|effect| *effect != Effect::Release);
+        // Who gives it back at this moment does not know yet: it is taken once more, after this is written.
+        next.pend(Effect::Reserve);
         next
+    }
+
+    /// The fact that it was given up before anybody could pay it.
+    #[must_use]
+    pub fn cancelled() -> OrderFact {
+        let closing = Closing::Cancelled;
+        OrderFact::new(closing.as_str(), FactBody::Closed(closing))
     }
 
     /// The fact that it can't be sold, since there is none left.
@@ -350,17 +351,6 @@ impl Order {
         next.tries = match next.pending.is_empty() {
             true => 0,
             false => self.tries.saturating_add(1),
-        };
-        next.due_at = next.next_due(now);
-        next
-    }
-
-    /// The order after it was looked up at its provider, which knew nothing new.
-    #[must_use]
-    pub fn looked(&self, now: Timestamp) -> Self {
-        let mut next = Self {
-            looks: self.looks.saturating_add(1),
-            ..self.clone()
         };
         next.due_at = next.next_due(now);
         next
@@ -392,11 +382,23 @@ impl Order {
 
     /// The order once its provider has a page to pay on.
     #[must_use]
-    pub fn opened(&self, object: String, pay_url: String) -> Self {
-        Self {
+    pub fn opened(&self, object: String, pay_url: String, now: Timestamp) -> Self {
+        let mut next = Self {
             checkout: Checkout::Open { object, pay_url },
             ..self.clone()
-        }
+        };
+        next.pend(Effect::Page);
+        next.due_at = next.next_due(now);
+        next
+    }
+
+    /// The order after an effect was not wanted any more: should it be wanted again, it is asked for again.
+    #[must_use]
+    pub fn not_wanted(&self, effect: &Effect) -> Self {
+        let mut next = self.clone();
+        next.pending.retain(|pending| pending != effect);
+        next.issued.remove(&effect.id(self.id));
+        next
     }
 
     /// The page on which it is paid, if its provider has made one.
@@ -426,23 +428,6 @@ impl Order {
             Closing::Expired.as_str(),
             FactBody::Closed(Closing::Expired),
         )
-    }
-
-    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let retry = (!self.pending.is_empty()).then(|| {
-            let doubled = LEFT_TO_WRITER.saturating_mul(1 << self.tries.min(6));
-            now.plus(doubled.min(RETRY_MAX))
-        });
-        let look = self.is_payable().then(|| {
-            let looks = usize::try_from(self.looks).unwrap_or(usize::MAX);
-            let next = match LOOKS.get(looks) {
-                Some(after) => self.created_at.plus(*after).max(now),
-                None => now.plus(LOOK_EVERY),
-            };
-            // Once its time is over, it is closed.
-            next.min(self.pay_until.max(now))
-        });
-        retry.into_iter().chain(look).min()
     }
 
     fn book(

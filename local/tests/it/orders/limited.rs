@@ -162,3 +162,27 @@ async fn a_coupon_is_used_once_by_one_of_two_and_once_by_each() {
     );
     settled(&stack).await;
 }
+
+#[tokio::test]
+async fn a_first_period_for_nothing_costs_nothing_and_the_next_one_its_price() {
+    let stack = TestStack::with(&[SELLS]).await;
+    let product = json!({
+        "title": "Premium Club", "chats": [stack.chat_id], "owner": "o1",
+        "tiers": [{"id": "sub", "title": "Each month", "length": {"months": 1}, "recurring": true, "prices": {"usd": 3000}}],
+        "coupons": [{"code": "FREE", "off": {"bps": 10000}}],
+    });
+    stack.operator().put_product("club", &product).await.done();
+    let wish = json!({"tierId": "sub", "provider": "stripe", "coupon": "FREE"});
+    let made = ordered(&stack, "a", wish).await.done();
+    let placed = order(&stack, made["orderId"].as_str().unwrap()).await;
+    let session = stack.stripe().object(&session_of(&placed)).unwrap();
+    assert_eq!(session["amount_total"], 0, "{session}");
+    stack
+        .stripe()
+        .act(&session_of(&placed), &BuyerAction::Pay)
+        .unwrap();
+    settled(&stack).await;
+    let paid = order(&stack, made["orderId"].as_str().unwrap()).await;
+    assert_eq!(paid["state"], "PAID", "{paid}");
+    assert_eq!(requests(&stack).await, 1);
+}

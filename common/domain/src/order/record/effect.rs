@@ -46,6 +46,8 @@ pub enum Effect {
     Cancel,
     /// The return of what it held that is limited.
     Release,
+    /// What is limited, taken once more after the order was written that holds it.
+    Reserve,
 }
 
 /// A message to the buyer of an order.
@@ -112,7 +114,10 @@ impl Effect {
     /// their id.
     #[must_use]
     pub const fn shows_state(&self) -> bool {
-        matches!(self, Self::Page | Self::Seat | Self::Release)
+        matches!(
+            self,
+            Self::Page | Self::Seat | Self::Release | Self::Reserve
+        )
     }
 
     /// What it is known by, in the order and at its receiver.
@@ -127,6 +132,7 @@ impl Effect {
             Self::Refund { charge, .. } => format!("refund#auto#{charge}"),
             Self::Cancel => "cancel".to_owned(),
             Self::Release => "release".to_owned(),
+            Self::Reserve => "reserve".to_owned(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What was sold to whom, and what it grants.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::super::id::{ChatId, OrderId, TelegramUserId};
@@ -114,6 +116,12 @@ impl OrderEntitlement {
             order_version: Some(self.version),
             ..Entitlement::new(cover, self.start)
         }
+    }
+
+    /// When it ends by time, if it does.
+    pub(super) fn ends_at(self) -> Option<Timestamp> {
+        let by_length = || Some(self.start.plus(Duration::from_secs(self.seconds?)));
+        self.end.or_else(by_length)
     }
 
     pub(super) fn is_same_but_version(self, other: Self) -> bool {

@@ -334,3 +334,59 @@ fn an_order_without_its_buyer_keeps_its_money_and_no_address() {
         (&order.facts, &order.booked)
     );
 }
+
+#[test]
+fn an_order_that_is_closed_rests_and_one_whose_provider_is_away_is_tried_again_later() {
+    let open = sold("").done(&[Effect::Page], START);
+    let end = open.pay_until;
+    // Its provider did not answer at the end: not at once again.
+    assert_eq!(open.looked(end).due_at, Some(end.plus(minutes(10))));
+    let part = fact(
+        r#"{"kind": "charge", "key": "pi_1", "status": "paid", "amount": 1000, "currency": "usd", "at": 1763640000}"#,
+    );
+    let short = learnt(&open, &[part, Order::expired()]);
+    let short = short.done(&short.pending.clone(), end);
+    assert_eq!((short.state, short.due_at), (OrderState::Underpaid, None));
+    assert_eq!(short.looked(end).due_at, None);
+}
+
+#[test]
+fn a_refund_that_is_not_wanted_now_is_asked_for_again_when_it_is() {
+    let twice = learnt(&sold(""), &[paid("pi_1"), paid("pi_2")]);
+    let refund = twice
+        .pending
+        .iter()
+        .find(|effect| matches!(effect, Effect::Refund { .. }));
+    let refund = refund.unwrap().clone();
+    let dropped = twice.not_wanted(&refund);
+    assert!(!dropped.pending.contains(&refund));
+    let note = fact(r#"{"kind": "note", "key": "n"}"#);
+    assert!(learnt(&dropped, &[note.clone()]).pending.contains(&refund));
+    let done = twice.done(std::slice::from_ref(&refund), START);
+    assert!(!learnt(&done, &[note]).pending.contains(&refund));
+}
+
+#[test]
+fn a_seat_whose_time_is_over_is_for_sale_again_and_a_coupon_stays_used() {
+    let mut open = sold("");
+    let pool = |pool: &str, is_firm| Reservation {
+        pool: pool.to_owned(),
+        limit: Some(1),
+        is_firm,
+    };
+    open.sold.reservations = vec![pool("seats#p#t", true), pool("coupon#p#C", false)];
+    let paid_once = learnt(&open, &[paid("pi_1")]);
+    let done = paid_once.done(&paid_once.pending.clone(), START);
+    let end = START.plus(Duration::from_secs(2_592_000));
+    assert_eq!(done.due_at, Some(end));
+    let over = done.looked(end);
+    assert_eq!(ids(&over), ["release"]);
+    let pools: Vec<&str> = over.released().map(|of| of.pool.as_str()).collect();
+    assert_eq!(pools, ["seats#p#t"]);
+    assert!(!over.lacks_reservations(end));
+    let rest = over.done(&[Effect::Release], end);
+    assert_eq!(rest.due_at, None);
+    // Of what nobody paid all is given back.
+    let expired = learnt(&open, &[Order::expired()]);
+    assert_eq!(expired.released().count(), 2);
+}
