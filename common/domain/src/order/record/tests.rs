@@ -361,7 +361,11 @@ fn a_refund_that_is_not_wanted_now_is_asked_for_again_when_it_is() {
     let dropped = twice.not_wanted(&refund);
     assert!(!dropped.pending.contains(&refund));
     let note = fact(r#"{"kind": "note", "key": "n"}"#);
-    assert!(learnt(&dropped, &[note.clone()]).pending.contains(&refund));
+    assert!(
+        learnt(&dropped, std::slice::from_ref(&note))
+            .pending
+            .contains(&refund)
+    );
     let done = twice.done(std::slice::from_ref(&refund), START);
     assert!(!learnt(&done, &[note]).pending.contains(&refund));
 }
