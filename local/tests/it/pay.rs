@@ -18,10 +18,10 @@ use store::{OrderPage, Orders};
 const CLAIMED: (&str, &str) = ("CHAT_DELIVERY", "claim");
 
 /// An answer as a browser gets it.
-struct Seen {
-    status: StatusCode,
+pub(crate) struct Seen {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Seen {
@@ -30,7 +30,7 @@ impl Seen {
     }
 }
 
-async fn see(method: Method, url: &str, headers: &[(&str, &str)]) -> Seen {
+pub(crate) async fn see(method: Method, url: &str, headers: &[(&str, &str)]) -> Seen {
     let client = runtime::http::client(std::time::Duration::from_secs(30)).unwrap();
     let call = client.request(method, url);
     let call = headers
