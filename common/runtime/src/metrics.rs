@@ -178,6 +178,13 @@ pub const RULES: [Rule; 38] = [
         "",
     ),
     rule(
+        "PaymentFaults",
+        Kind::Count,
+        "settlement",
+        "!auto_refunds_capped",
+        "",
+    ),
+    rule(
         "InviteQueueDepth",
         Kind::Gauge("Count"),
         "monitor",

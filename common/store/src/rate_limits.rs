@@ -8,6 +8,7 @@
 
 mod actors;
 mod attributes;
+mod refunds;
 mod values;
 
 use std::collections::BTreeMap;
@@ -87,7 +88,7 @@ impl RateLimits {
         }
     }
 
-    /// The table `RateLimits` for messages of bots.
+    /// The table `RateLimits` for what asks for no tasks of a chat: messages of bots, refunds.
     pub fn of_messages(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
             table: Table::from_env(client, env, "RateLimits", "RATE_LIMITS_TABLE"),
