@@ -562,7 +562,7 @@ impl RateLimits {
 fn pause_name(key: LimitKey, paused: Paused) -> String {
     match (key, paused) {
         (LimitKey::Messages(_), Paused::Bot(_)) => PAUSE_OF_BOT.to_owned(),
-        (LimitKey::Chat(_) | LimitKey::Actors(_), Paused::Bot(bot)) => {
+        (LimitKey::Chat(_) | LimitKey::Actors(_) | LimitKey::Refunds(_), Paused::Bot(bot)) => {
             format!("{PAUSE_PREFIX}{bot}")
         }
         (_, Paused::Chat(chat)) => format!("{PAUSE_PREFIX}{chat}"),
