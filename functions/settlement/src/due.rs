@@ -130,7 +130,7 @@ async fn looked(app: &App, id: OrderId, is_over: bool) -> Result<(), SettleError
             return Ok(());
         };
         let now = app.clock.now();
-        let closed = match is_over && order.is_payable() && !order.is_closed() {
+        let closed = match is_over && order.lacks_ending() {
             true => order.learn([order.ending()], now, app.hold)?,
             false => None,
         };

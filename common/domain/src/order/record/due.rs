@@ -51,6 +51,14 @@ impl Order {
         facts.any(|fact| matches!(fact.body, FactBody::Closed(_)))
     }
 
+    /// Whether it is to be said that nobody can pay it any more, once its time is over. Of one that an operator cancelled the
+    /// provider may have said that it expired.
+    #[must_use]
+    pub fn lacks_ending(&self) -> bool {
+        let is_cancelled = self.cancelled_by.is_some() && self.state == OrderState::Expired;
+        is_cancelled || (self.is_payable() && !self.is_closed())
+    }
+
     /// What of its reservations is given back: all if nothing was sold, and its seat alone once that is over, since a coupon stays
     /// used.
     pub fn released(&self) -> impl Iterator<Item = &Reservation> {
