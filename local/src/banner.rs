@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 71] = [
+const FUNCTION_ENV: [&str; 76] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -71,6 +71,11 @@ const FUNCTION_ENV: [&str; 71] = [
     "UNDERPAID_BPS",
     "OVERPAID_BPS",
     "PAYOUT_HOLD_DAYS",
+    "AUTO_REFUND_MAX_PER_HOUR",
+    "OPEN_ORDERS_MAX",
+    "SALE_MESSAGES",
+    "CRYPTO_MAX_PER_ORDER",
+    "CRYPTO_MAX_PER_PERSON_30D",
     "PRODUCT_FEE_BPS",
     "QUOTE_TTL_SEC",
     "RATE_MAX_AGE_SEC",

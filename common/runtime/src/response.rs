@@ -52,6 +52,18 @@ pub enum Rejection {
     SoldOut,
     /// The case of an order is not there, or somebody decided it.
     CaseNotOpen,
+    /// A refund is of more than is left, or of what a dispute has.
+    RefundNotPossible,
+    /// The order is neither open nor renews.
+    NothingToCancel,
+    /// The buyer has what they order, for good or as long as they pay.
+    AlreadyOwned,
+    /// The buyer has had the time that is free once a person.
+    TrialUsed,
+    /// So many orders of the buyer wait for their money.
+    TooManyOpenOrders,
+    /// More would be paid in coins than is allowed.
+    LimitReached,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -71,7 +83,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 21] = [
+const OF_CALLS: [Rejection; 27] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -85,6 +97,12 @@ const OF_CALLS: [Rejection; 21] = [
     Rejection::QuoteExpired,
     Rejection::SoldOut,
     Rejection::CaseNotOpen,
+    Rejection::RefundNotPossible,
+    Rejection::NothingToCancel,
+    Rejection::AlreadyOwned,
+    Rejection::TrialUsed,
+    Rejection::TooManyOpenOrders,
+    Rejection::LimitReached,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -131,7 +149,13 @@ impl Rejection {
             | Self::IdempotencyConflict
             | Self::QuoteExpired
             | Self::SoldOut
-            | Self::CaseNotOpen => StatusCode::CONFLICT,
+            | Self::CaseNotOpen
+            | Self::RefundNotPossible
+            | Self::NothingToCancel
+            | Self::AlreadyOwned
+            | Self::TrialUsed
+            | Self::TooManyOpenOrders => StatusCode::CONFLICT,
+            Self::LimitReached => StatusCode::FORBIDDEN,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -178,6 +202,12 @@ impl Rejection {
             Self::QuoteExpired => "quote_expired",
             Self::SoldOut => "sold_out",
             Self::CaseNotOpen => "case_not_open",
+            Self::RefundNotPossible => "refund_not_possible",
+            Self::NothingToCancel => "nothing_to_cancel",
+            Self::AlreadyOwned => "already_owned",
+            Self::TrialUsed => "trial_used",
+            Self::TooManyOpenOrders => "too_many_open_orders",
+            Self::LimitReached => "limit_reached",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -217,6 +247,16 @@ impl Rejection {
             Self::CaseNotOpen => {
                 "The order has no such case, or somebody decided it: look at the order."
             }
+            Self::RefundNotPossible => "So much is not left of the charge, or a dispute has it.",
+            Self::NothingToCancel => {
+                "The order is neither open nor renews: look at its state and its facts."
+            }
+            Self::AlreadyOwned => "The buyer has this already.",
+            Self::TrialUsed => "The buyer has had the trial: ask for a quote with trial false.",
+            Self::TooManyOpenOrders => {
+                "The buyer has as many orders as may wait for their money: pay one of them, or cancel it."
+            }
+            Self::LimitReached => "So much may not be paid in coins: take another provider.",
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
             Self::SoldOut => "There is none left.",
             Self::ProviderUnavailable => {
@@ -372,6 +412,12 @@ mod tests {
             ("already_done", 409),
             ("already_joined", 409),
             ("case_not_open", 409),
+            ("refund_not_possible", 409),
+            ("nothing_to_cancel", 409),
+            ("already_owned", 409),
+            ("trial_used", 409),
+            ("too_many_open_orders", 409),
+            ("limit_reached", 403),
             ("claim_link", 409),
             ("coupon_not_valid", 409),
             ("currency_not_offered", 409),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::id::{ORDER_SHARDS, OrderId};
-use domain::order::record::{Checkout, Order};
+use domain::order::record::Checkout;
 use domain::report::PaymentFault;
 use runtime::telemetry::chain;
 use tokio::time::Instant;
@@ -130,8 +130,8 @@ async fn looked(app: &App, id: OrderId, is_over: bool) -> Result<(), SettleError
             return Ok(());
         };
         let now = app.clock.now();
-        let closed = match is_over && order.is_payable() && !order.is_closed() {
-            true => order.learn([Order::expired()], now, app.hold)?,
+        let closed = match is_over && order.lacks_ending() {
+            true => order.learn([order.ending()], now, app.hold)?,
             false => None,
         };
         let next = closed.unwrap_or_else(|| order.looked(now));

@@ -38,7 +38,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::wish::{invalid, text_or_number};
-use crate::{App, unavailable};
+use crate::{App, buyer, unavailable};
 
 /// For how long an order can be paid: less than the day for which a provider keeps a page, so that a repeat of the request is
 /// still one that it takes.
@@ -48,6 +48,8 @@ const PAY_WITHIN: Duration = Duration::from_secs(23 * 3600);
 const PAY_WITHIN_FEW: Duration = Duration::from_secs(60 * 60);
 /// How often an order is read anew because somebody else wrote it, or its provider failed under a key.
 const TRIES: u32 = 4;
+/// What the pools of trials begin with: each is of one buyer and one product.
+const TRIAL: &str = "trial#";
 const URL_MAX: usize = 2_000;
 const EMAIL_MAX: usize = 254;
 const KEY_MAX: usize = 256;
@@ -87,6 +89,14 @@ pub(crate) async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<
         None => {
             let asked = read(app, body).await?;
             let order = new_order(app, asked)?;
+            if let Some(same) = buyer::check(app, &order).await? {
+                let known_as = match &key {
+                    Some(key) => app.orders.know(key, same, app.clock.now()).await,
+                    None => Ok(Ordered::Known(same)),
+                };
+                let id = known(Some(known_as.map_err(unavailable)?))?.unwrap_or(same);
+                return open(app, id).await;
+            }
             let made = app
                 .orders
                 .create(&order, key.as_ref(), &app.reservations, app.clock.now())
@@ -105,6 +115,7 @@ fn known(made: Option<Ordered>) -> Result<Option<OrderId>, Refusal> {
         None | Some(Ordered::New) => Ok(None),
         Some(Ordered::Known(id)) => Ok(Some(id)),
         Some(Ordered::OtherContent) => Err(Rejection::IdempotencyConflict.into()),
+        Some(Ordered::SoldOut(pool)) if pool.starts_with(TRIAL) => Err(Rejection::TrialUsed.into()),
         Some(Ordered::SoldOut(pool)) => {
             let what = match pool.split_once('#') {
                 Some(("coupon", _)) => {
@@ -180,6 +191,11 @@ async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
     if is_once && buyer.key().is_none() {
         return Err(invalid(
             "userId: must name the buyer, since the coupon is for one use a person.",
+        ));
+    }
+    if quote.price.trial_days.is_some() && buyer.key().is_none() {
+        return Err(invalid(
+            "userId: must name the buyer, since the trial is for one use a person: or ask for a quote with trial false.",
         ));
     }
     Ok(Ordering {
@@ -307,7 +323,16 @@ fn reservations(asked: &Ordering) -> Vec<Reservation> {
         let buyer = asked.buyer.key()?;
         Some(of_coupon(format!("{}#{}", coupon.code, digest(&buyer)), 1))
     });
-    seats.into_iter().chain(uses).chain(once).collect()
+    let trial = price.trial_days.and_then(|_| {
+        let buyer = asked.buyer.key()?;
+        Some(Reservation {
+            pool: format!("{TRIAL}{product}#{}", digest(&buyer)),
+            limit: Some(1),
+            is_firm: false,
+        })
+    });
+    let of_buyer = once.into_iter().chain(trial);
+    seats.into_iter().chain(uses).chain(of_buyer).collect()
 }
 
 /// A name for a buyer in a table of limits. Who tries all ids finds it, so it hides nobody; it is no longer than they are.

@@ -1,5 +1,7 @@
 //! Orders: paid on the web at a provider, and in.
 
+mod buyers;
+mod by_hand;
 mod incident;
 mod limited;
 

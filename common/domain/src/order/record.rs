@@ -8,14 +8,17 @@
 //! An effect stands in the record before it is done, and is taken out once it was. Each may be done again: its receiver
 //! knows it by its id. What is asked for once in the life of an order stays in `issued`, longer than any receiver remembers.
 
+mod by_hand;
 mod decide;
 mod due;
 mod effect;
+mod notice;
+mod owned;
 mod sold;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,13 +26,14 @@ use serde::{Deserialize, Serialize};
 use super::super::id::OrderId;
 use super::super::money::AmountTable;
 use super::super::time::Timestamp;
-use super::fact::{ChargeStatus, Closing, FactBody, Facts, OrderFact, RefundStatus};
+use super::fact::{ChargeStatus, FactBody, Facts, OrderFact, RefundStatus};
 use super::fold::{OrderSeat, OrderStanding, OrderState, fold};
 use super::ledger::{Balances, LedgerAccount, LedgerFault, difference};
 use super::terms::OrderTerms;
 
+pub use by_hand::{AskedRefund, CancelRefused, RefundRefused, RefundWish};
 pub use decide::{Decision, DecisionRefused};
-pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
+pub use effect::{BookedEntry, Effect, OrderMessage, OwnerNews, Payable};
 pub use sold::{OrderBuyer, OrderEntitlement, OrderedSeat, Reservation, SoldTier};
 
 /// How many facts an order has at most; more are a fault of somebody's.
@@ -132,6 +136,12 @@ pub struct Order {
     /// Since when there is a case.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case_since: Option<Timestamp>,
+    /// The refunds that operators asked for, by their ids of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub refunds: BTreeMap<String, AskedRefund>,
+    /// The operator who cancelled it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancelled_by: Option<String>,
 }
 
 /// Why an order can't take in what was reported.
@@ -202,6 +212,8 @@ impl Order {
             looks: 0,
             due_at: None,
             case_since: None,
+            refunds: BTreeMap::new(),
+            cancelled_by: None,
         };
         order.due_at = order.next_due(now);
         order
@@ -275,7 +287,7 @@ impl Order {
         };
         next.book(&standing, now, hold)?;
         next.entitle(&standing, now);
-        next.ask(&standing, self);
+        next.ask(&standing, self, now);
         next.case_since = match (standing.cases.is_empty(), self.case_since) {
             (true, _) => None,
             (false, since) => since.or(Some(now)),
@@ -320,13 +332,6 @@ impl Order {
         // Who gives it back at this moment does not know yet: it is taken once more, after this is written.
         next.pend(Effect::Reserve);
         next
-    }
-
-    /// The fact that it was given up before anybody could pay it.
-    #[must_use]
-    pub fn cancelled() -> OrderFact {
-        let closing = Closing::Cancelled;
-        OrderFact::new(closing.as_str(), FactBody::Closed(closing))
     }
 
     /// The fact that it can't be sold, since there is none left.
@@ -421,15 +426,6 @@ impl Order {
         next
     }
 
-    /// The fact that nobody can pay it any more.
-    #[must_use]
-    pub fn expired() -> OrderFact {
-        OrderFact::new(
-            Closing::Expired.as_str(),
-            FactBody::Closed(Closing::Expired),
-        )
-    }
-
     fn book(
         &mut self,
         standing: &OrderStanding,
@@ -516,10 +512,13 @@ impl Order {
     }
 
     /// Asks for what is asked for once.
-    fn ask(&mut self, standing: &OrderStanding, before: &Self) {
+    fn ask(&mut self, standing: &OrderStanding, before: &Self, now: Timestamp) {
         if matches!(standing.seat, OrderSeat::Active) {
             for chat in self.sold.chats.clone() {
                 self.issue(Effect::Invite { chat });
+            }
+            if self.is_lasting() && self.buyer.key().is_some() {
+                self.issue(Effect::Compare);
             }
         }
         let message = match standing.state {
@@ -532,6 +531,11 @@ impl Order {
         };
         if let Some(message) = message {
             self.issue(Effect::Message { message });
+        }
+        let sale = (message == Some(OrderMessage::Paid)).then_some(OwnerNews::Sale);
+        let cases = standing.cases.iter().cloned().map(OwnerNews::Case);
+        for news in sale.into_iter().chain(cases) {
+            self.issue(Effect::TellOwners { news, at: now });
         }
         for call in &standing.refunds {
             self.issue(Effect::Refund {

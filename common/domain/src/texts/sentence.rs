@@ -116,6 +116,10 @@ sentences! { 'a,
     OrderUnderpaid { title: Name<'a>, missing: Name<'a> },
     /// The money of an order went back.
     OrderRefunded { title: Name<'a> },
+    /// A renewal could not be charged.
+    RenewalFailed { title: Name<'a>, page: Address<'a> },
+    /// The bank wants to hear from who pays a renewal.
+    RenewalNeedsAction { title: Name<'a>, page: Address<'a> },
 
     /// Heads the list of seats.
     Access,
@@ -300,6 +304,10 @@ sentences! { 'a,
     ChatWaiting { chat: Name<'a>, number: u32 },
     /// Of `/doctor`: updates that could not be handled.
     UpdatesParked { number: u32 },
+    /// To owners: something was sold.
+    Sold { title: Name<'a>, amount: Name<'a> },
+    /// To owners: an order waits for what they decide.
+    CaseOpened { title: Name<'a>, case: Code<'a>, order: Code<'a> },
     /// To owners: the bot lacks what it needs in a chat that is sold.
     RightsLost { chat: Name<'a>, right: Name<'a> },
     /// To owners: the bot has all that it needs in a chat.

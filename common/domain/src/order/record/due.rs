@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::time::Timestamp;
-use super::super::fact::FactBody;
+use super::super::fact::{Closing, FactBody, OrderFact};
 use super::super::fold::OrderState;
 use super::{Effect, Order, Reservation};
 
@@ -23,11 +23,40 @@ const RETRY_MAX: Duration = Duration::from_secs(3600);
 const CLOSE_EVERY: Duration = Duration::from_secs(600);
 
 impl Order {
+    /// The fact that nobody can pay it any more.
+    #[must_use]
+    pub fn expired() -> OrderFact {
+        closed(Closing::Expired)
+    }
+
+    /// The fact that it was given up before anybody paid it.
+    #[must_use]
+    pub fn cancelled() -> OrderFact {
+        closed(Closing::Cancelled)
+    }
+
+    /// The fact that its time is over, with why: an operator cancelled it, or nobody paid it in time.
+    #[must_use]
+    pub fn ending(&self) -> OrderFact {
+        match &self.cancelled_by {
+            Some(_) => Self::cancelled(),
+            None => Self::expired(),
+        }
+    }
+
     /// Whether its time to be paid was ended: what comes later still counts.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let mut facts = self.facts.iter();
         facts.any(|fact| matches!(fact.body, FactBody::Closed(_)))
+    }
+
+    /// Whether it is to be said that nobody can pay it any more, once its time is over. Of one that an operator cancelled the
+    /// provider may have said that it expired.
+    #[must_use]
+    pub fn lacks_ending(&self) -> bool {
+        let is_cancelled = self.cancelled_by.is_some() && self.state == OrderState::Expired;
+        is_cancelled || (self.is_payable() && !self.is_closed())
     }
 
     /// What of its reservations is given back: all if nothing was sold, and its seat alone once that is over, since a coupon stays
@@ -78,9 +107,11 @@ impl Order {
                     None => now.plus(LOOK_EVERY),
                 };
                 // Once its time is over, it is closed; its provider may not answer just then.
-                Some(match now < self.pay_until {
-                    true => next.min(self.pay_until),
-                    false => now.plus(CLOSE_EVERY),
+                Some(match (now < self.pay_until, self.looks) {
+                    (true, _) => next.min(self.pay_until),
+                    // Nobody has tried yet.
+                    (false, 0) => now,
+                    (false, _) => now.plus(CLOSE_EVERY),
                 })
             }
             _ => None,
@@ -95,4 +126,8 @@ impl Order {
             .filter(|_| has_seat && !self.terms.recurring);
         entitlement?.ends_at()
     }
+}
+
+fn closed(closing: Closing) -> OrderFact {
+    OrderFact::new(closing.as_str(), FactBody::Closed(closing))
 }
