@@ -52,6 +52,10 @@ pub enum Rejection {
     SoldOut,
     /// The case of an order is not there, or somebody decided it.
     CaseNotOpen,
+    /// A refund is of more than is left, or of what a dispute has.
+    RefundNotPossible,
+    /// The order is neither open nor renews.
+    NothingToCancel,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -71,7 +75,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 21] = [
+const OF_CALLS: [Rejection; 23] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -85,6 +89,8 @@ const OF_CALLS: [Rejection; 21] = [
     Rejection::QuoteExpired,
     Rejection::SoldOut,
     Rejection::CaseNotOpen,
+    Rejection::RefundNotPossible,
+    Rejection::NothingToCancel,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -131,7 +137,9 @@ impl Rejection {
             | Self::IdempotencyConflict
             | Self::QuoteExpired
             | Self::SoldOut
-            | Self::CaseNotOpen => StatusCode::CONFLICT,
+            | Self::CaseNotOpen
+            | Self::RefundNotPossible
+            | Self::NothingToCancel => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -178,6 +186,8 @@ impl Rejection {
             Self::QuoteExpired => "quote_expired",
             Self::SoldOut => "sold_out",
             Self::CaseNotOpen => "case_not_open",
+            Self::RefundNotPossible => "refund_not_possible",
+            Self::NothingToCancel => "nothing_to_cancel",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -216,6 +226,10 @@ impl Rejection {
             }
             Self::CaseNotOpen => {
                 "The order has no such case, or somebody decided it: look at the order."
+            }
+            Self::RefundNotPossible => "So much is not left of the charge, or a dispute has it.",
+            Self::NothingToCancel => {
+                "The order is neither open nor renews: look at its state and its facts."
             }
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
             Self::SoldOut => "There is none left.",
@@ -372,6 +386,8 @@ mod tests {
             ("already_done", 409),
             ("already_joined", 409),
             ("case_not_open", 409),
+            ("refund_not_possible", 409),
+            ("nothing_to_cancel", 409),
             ("claim_link", 409),
             ("coupon_not_valid", 409),
             ("currency_not_offered", 409),

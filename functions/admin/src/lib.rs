@@ -26,7 +26,7 @@
 //! GET, PUT, DELETE products/{productId}    what is sold
 //! GET  orders                         those that wait for a decision; or those of a buyer
 //! GET  orders/{orderId}               what is known of its money, and what follows
-//! POST orders/{orderId}/decisions, /recheck
+//! POST orders/{orderId}/decisions, /recheck, /refunds, /cancel
 //! GET  payment-events                 where what a provider reported stands
 //! POST payment-events/replay          one that was parked
 //! ```
@@ -202,6 +202,8 @@ enum AdminCall<'a> {
     Order(&'a str),
     Decide(&'a str),
     Recheck(&'a str),
+    Refund(&'a str),
+    Cancel(&'a str),
     PaymentEvent,
     ReplayPaymentEvent,
 }
@@ -260,6 +262,8 @@ impl<'a> AdminCall<'a> {
             ["orders", id] => ("GET", Self::Order(id)),
             ["orders", id, "decisions"] => ("POST", Self::Decide(id)),
             ["orders", id, "recheck"] => ("POST", Self::Recheck(id)),
+            ["orders", id, "refunds"] => ("POST", Self::Refund(id)),
+            ["orders", id, "cancel"] => ("POST", Self::Cancel(id)),
             ["payment-events"] => ("GET", Self::PaymentEvent),
             ["payment-events", "replay"] => ("POST", Self::ReplayPaymentEvent),
             _ => return Err(Rejection::NotFound),
@@ -317,6 +321,8 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Order(id) => return orders::show(app, id).await,
         AdminCall::Decide(id) => return orders::decide(app, who, id, read(body)?).await,
         AdminCall::Recheck(id) => return orders::recheck(app, who, id).await,
+        AdminCall::Refund(id) => return orders::refund(app, who, id, read(body)?).await,
+        AdminCall::Cancel(id) => return orders::cancel(app, who, id).await,
         AdminCall::PaymentEvent => return payment_events::show(app, query).await,
         AdminCall::ReplayPaymentEvent => {
             return payment_events::replay(app, who, read(body)?).await;
@@ -422,6 +428,8 @@ mod tests {
             ("GET", "/v1/admin/endpoints/ep_1/deliveries".to_owned()),
             ("POST", "/v1/admin/orders/1/decisions".to_owned()),
             ("POST", "/v1/admin/orders/1/recheck".to_owned()),
+            ("POST", "/v1/admin/orders/1/refunds".to_owned()),
+            ("POST", "/v1/admin/orders/1/cancel".to_owned()),
             ("POST", "/v1/admin/payment-events/replay".to_owned()),
         ];
         for (right, path) in routes {

@@ -7,7 +7,9 @@
 
 use domain::id::OrderId;
 use domain::order::fact::DecisionAction;
-use domain::order::record::{Checkout, Decision, DecisionRefused, Order};
+use domain::order::record::{
+    Checkout, Decision, DecisionRefused, Order, RefundRefused, RefundWish,
+};
 use futures_util::future::try_join_all;
 use runtime::response::{Refusal, Rejection};
 use runtime::telemetry::chain;
@@ -23,6 +25,8 @@ const SHOWN: i32 = 50;
 /// How often an order is read anew because somebody else wrote it.
 const TRIES: u32 = 8;
 const NOTE_MAX_CHARS: usize = 500;
+const REFUND_ID_MAX: usize = 64;
+const REFERENCE_MAX_CHARS: usize = 200;
 const BUYER_MAX_BYTES: usize = 500;
 /// The most that a charge can be worth, in minor units: far more than any, and far from where sums would end.
 const VALUE_MAX: i128 = 1_000_000_000_000_000;
@@ -34,6 +38,16 @@ pub(crate) struct Asked {
     action: DecisionAction,
     value: Option<Value>,
     note: String,
+}
+
+/// The body of `refunds`. A field that is not known is refused: a misspelt amount would return all.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AskedRefund {
+    refund_id: String,
+    charge: Option<String>,
+    amount: Option<Value>,
+    reference: Option<String>,
 }
 
 /// Orders with open cases, the longest waiting first; or those of a buyer, the newest first.
@@ -110,6 +124,103 @@ pub(crate) async fn recheck(app: &App, who: &str, id: &str) -> Result<Value, Ref
     Err(Rejection::Unavailable.into())
 }
 
+/// Writes that a refund is wanted, or that one was made by hand. Settlement makes it, once.
+pub(crate) async fn refund(
+    app: &App,
+    who: &str,
+    id: &str,
+    asked: AskedRefund,
+) -> Result<Value, Refusal> {
+    let id = order_id(id)?;
+    let (refund, wish) = read_refund(asked)?;
+    for _ in 0..TRIES {
+        let order = get(app, id).await?;
+        let next = order
+            .refund(&refund, wish.clone(), who, app.clock.now(), app.hold)
+            .map_err(|refused| not_refunded(id, &refused))?;
+        let stored = match next {
+            None => Some(order),
+            Some(next) => app.orders.write(&next).await.map_err(unavailable)?,
+        };
+        if let Some(stored) = stored {
+            info!(order.id = %id, operator.name = who, outcome = "refund", refund.id = refund, "an operator returns money of an order");
+            ring(app, PaymentBell::Order { id }).await;
+            return Ok(json!({"order": view(&stored)}));
+        }
+    }
+    Err(Rejection::Unavailable.into())
+}
+
+/// Has nobody pay an order from now on, or has its subscription renew no more.
+pub(crate) async fn cancel(app: &App, who: &str, id: &str) -> Result<Value, Refusal> {
+    let id = order_id(id)?;
+    for _ in 0..TRIES {
+        let cancelled = get(app, id).await?.cancel(who, app.clock.now());
+        let cancelled = cancelled.map_err(|_| Rejection::NothingToCancel)?;
+        if let Some(stored) = app.orders.write(&cancelled).await.map_err(unavailable)? {
+            info!(order.id = %id, operator.name = who, outcome = "cancelled", "an operator cancelled an order");
+            ring(app, PaymentBell::Order { id }).await;
+            ring(app, PaymentBell::Work).await;
+            return Ok(json!({"order": view(&stored)}));
+        }
+    }
+    Err(Rejection::Unavailable.into())
+}
+
+fn read_refund(asked: AskedRefund) -> Result<(String, RefundWish), Refusal> {
+    let is_id = |id: &str| {
+        (1..=REFUND_ID_MAX).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    if !is_id(&asked.refund_id) {
+        return Err(invalid(format!(
+            "refundId: must be 1 to {REFUND_ID_MAX} of A-Z a-z 0-9 _ -."
+        )));
+    }
+    let reference = asked.reference.as_deref().map(|text| {
+        let text = text.trim();
+        (1..=REFERENCE_MAX_CHARS)
+            .contains(&text.chars().count())
+            .then(|| text.to_owned())
+            .ok_or_else(|| invalid("reference: must be 1 to 200 characters."))
+    });
+    let wish = RefundWish {
+        charge: asked.charge,
+        amount: amount("amount", asked.amount)?,
+        reference: reference.transpose()?,
+    };
+    Ok((asked.refund_id, wish))
+}
+
+fn not_refunded(id: OrderId, refused: &RefundRefused) -> Refusal {
+    let not = |why: String| Refusal::saying(Rejection::RefundNotPossible, why);
+    match refused {
+        RefundRefused::OtherWish => {
+            let why = "This refundId was used for another refund of the order: take another one.";
+            Refusal::saying(Rejection::IdempotencyConflict, why)
+        }
+        RefundRefused::WhichCharge => {
+            invalid("charge: name it, since something is left of several: see facts.")
+        }
+        RefundRefused::Disputed => not(
+            "A dispute has the charge, or took it: a refund would pay it twice.".to_owned(),
+        ),
+        RefundRefused::Left(left) => {
+            not(format!("Of what was paid {left} minor units are left to return."))
+        }
+        RefundRefused::ByHandAlone => not(
+            "Its provider returns nothing by a call: return it by hand, and name the payment in reference."
+                .to_owned(),
+        ),
+        RefundRefused::Learn(fault) => {
+            error!(order.id = %id, fault = "order_unfit", "an order can't take in a refund: {}", chain(fault));
+            Rejection::Unavailable.into()
+        }
+    }
+}
+
 /// Rings settlement; without the bell the sweeper does within a minute.
 pub(crate) async fn ring(app: &App, bell: PaymentBell) {
     if let Err(fault) = app.payment_bells.ring(bell).await {
@@ -127,7 +238,18 @@ fn read(who: &str, asked: Asked) -> Result<Decision, Refusal> {
         let why = format!("note: say why, in 1 to {NOTE_MAX_CHARS} characters.");
         return Err(invalid(why));
     }
-    let value = asked.value.filter(|value| !value.is_null()).map(|value| {
+    Ok(Decision {
+        case: asked.case,
+        action: asked.action,
+        value: amount("value", asked.value)?,
+        note: note.to_owned(),
+        by: who.to_owned(),
+    })
+}
+
+/// An amount of minor units, as a number or as its digits.
+fn amount(field: &str, value: Option<Value>) -> Result<Option<i128>, Refusal> {
+    let value = value.filter(|value| !value.is_null()).map(|value| {
         let amount = match &value {
             Value::String(text) => text.parse().ok(),
             Value::Number(number) => number.as_u64().map(i128::from),
@@ -135,15 +257,13 @@ fn read(who: &str, asked: Asked) -> Result<Decision, Refusal> {
         };
         amount
             .filter(|amount| (0..=VALUE_MAX).contains(amount))
-            .ok_or_else(|| invalid("value: must be a whole number of minor units, such as 1350."))
+            .ok_or_else(|| {
+                invalid(format!(
+                    "{field}: must be a whole number of minor units, such as 1350."
+                ))
+            })
     });
-    Ok(Decision {
-        case: asked.case,
-        action: asked.action,
-        value: value.transpose()?,
-        note: note.to_owned(),
-        by: who.to_owned(),
-    })
+    value.transpose()
 }
 
 fn invalid(why: impl Into<String>) -> Refusal {
@@ -202,6 +322,8 @@ fn view(order: &Order) -> Value {
         ("tries", json!(order.tries)),
         ("looks", json!(order.looks)),
         ("dueAt", json!(order.due_at)),
+        ("refunds", plain(&order.refunds)),
+        ("cancelledBy", json!(order.cancelled_by)),
     ];
     for (name, value) in more {
         view[name] = value;

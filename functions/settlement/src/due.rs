@@ -131,7 +131,7 @@ async fn looked(app: &App, id: OrderId, is_over: bool) -> Result<(), SettleError
         };
         let now = app.clock.now();
         let closed = match is_over && order.is_payable() && !order.is_closed() {
-            true => order.learn([Order::expired()], now, app.hold)?,
+            true => order.learn([order.ending()], now, app.hold)?,
             false => None,
         };
         let next = closed.unwrap_or_else(|| order.looked(now));

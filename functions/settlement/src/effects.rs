@@ -1,15 +1,15 @@
 //! Does what stands in an order, and takes it out. Each effect may be done again: its receiver knows it.
 
-use ::stripe::RefundRequest;
+mod money;
+
 use domain::id::{ChatId, IdentitySource, RequestId};
-use domain::order::fact::{FactBody, OrderFact};
-use domain::order::fold::{OrderStanding, OrderState, fold};
-use domain::order::record::{Checkout, Effect, LearnFault, Order, OrderedSeat};
+use domain::order::fact::OrderFact;
+use domain::order::fold::OrderState;
+use domain::order::record::{Checkout, Effect, Order, OrderedSeat};
 use domain::purchase::{Identity, Purchase};
-use domain::report::{OrderSeen, PaymentFault, Reading};
 use runtime::telemetry::chain;
 use store::{Booking, OrderPage, Reserved, SeatWritten};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::{App, SettleError, message};
 
@@ -60,9 +60,11 @@ fn in_turn(order: &Order) -> Vec<Effect> {
         Effect::Page => 3,
         Effect::Message { .. } => 4,
         Effect::Refund { .. } => 5,
-        Effect::Cancel => 6,
-        Effect::Release => 7,
-        Effect::Reserve => 8,
+        Effect::Return { .. } => 6,
+        Effect::Cancel => 7,
+        Effect::EndRenewals => 8,
+        Effect::Release => 9,
+        Effect::Reserve => 10,
     });
     effects
 }
@@ -131,8 +133,10 @@ async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Performed,
         Effect::Seat => seats(app, order).await?,
         Effect::Page => show(app, order).await?,
         Effect::Message { message } => message::tell(app, order, *message).await?,
-        Effect::Refund { charge, .. } => return refund(app, order, charge).await,
-        Effect::Cancel => return cancel(app, order).await,
+        Effect::Refund { charge, .. } => return money::refund(app, order, charge).await,
+        Effect::Return { id } => return money::give_back(app, order, id).await,
+        Effect::Cancel => return money::cancel(app, order).await,
+        Effect::EndRenewals => return money::end_renewals(app, order).await,
         Effect::Release => {
             for of in order.released() {
                 app.orders.release(&app.reservations, order, of).await?;
@@ -249,86 +253,4 @@ async fn show(app: &App, order: &Order) -> Result<(), SettleError> {
         revision: order.revision,
     };
     Ok(app.orders.show(order.id, &page, order.has_money()).await?)
-}
-
-/// The order as it is stored now, and what its facts add up to: what can't be undone is decided by what is known at this moment.
-async fn newest(app: &App, order: &Order) -> Result<Option<(Order, OrderStanding)>, SettleError> {
-    let Some(newest) = app.orders.get(order.id).await? else {
-        return Ok(None);
-    };
-    let standing = fold(&newest.terms, &newest.facts).map_err(LearnFault::from)?;
-    Ok(Some((newest, standing)))
-}
-
-/// Returns what is left of a charge.
-async fn refund(app: &App, order: &Order, charge: &str) -> Result<Performed, SettleError> {
-    let Some((newest, standing)) = newest(app, order).await? else {
-        return Ok(Performed::NotWanted);
-    };
-    let call = standing.refunds.iter().find(|call| call.charge == charge);
-    let Some(call) = call else {
-        info!(order.id = %order.id, outcome = "not_wanted", "a refund is not wanted any more");
-        return Ok(Performed::NotWanted);
-    };
-    let (id, of_order) = (format!("auto#{charge}"), order.id.to_string());
-    let request = RefundRequest {
-        id: &id,
-        order: &of_order,
-        charge,
-        amount: Some(call.amount),
-    };
-    let provider = order.terms.provider.as_str();
-    let made = match app.providers.refund(provider, request).await {
-        Ok(made) => made,
-        // Nothing is left of it, or a dispute has it: that is told by events of their own.
-        Err(fault) if fault.fault() == PaymentFault::Refused => {
-            warn!(order.id = %order.id, outcome = "refund_refused", "a provider did not return a charge: {}", chain(&fault));
-            let case = OrderFact::new(format!("refund_refused#{charge}"), FactBody::Note);
-            return Ok(Performed::Done(vec![case]));
-        }
-        Err(fault) => return Err(fault.into()),
-    };
-    info!(order.id = %order.id, outcome = "refunded", "a charge too many was returned");
-    let Some(report) = made else {
-        return Ok(Performed::Done(Vec::new()));
-    };
-    let seen = OrderSeen {
-        terms: &newest.terms,
-        facts: &newest.facts,
-        version: newest.version.saturating_add(1),
-        checkout: None,
-        expires_at: newest.pay_until.seconds(),
-        charge: Some(charge),
-        stored_at: app.clock.now().seconds(),
-    };
-    Ok(Performed::Done(match report.reading(&seen) {
-        Reading::Says(said) => said.facts,
-        // Its event tells it.
-        Reading::Fetch(_) | Reading::Unclear(_) => Vec::new(),
-    }))
-}
-
-/// Ends the subscription at the provider; what was paid is kept.
-async fn cancel(app: &App, order: &Order) -> Result<Performed, SettleError> {
-    let Some((newest, standing)) = newest(app, order).await? else {
-        return Ok(Performed::NotWanted);
-    };
-    if !standing.cancel_subscription {
-        return Ok(Performed::NotWanted);
-    }
-    let subscriptions: Vec<&str> = newest
-        .facts
-        .iter()
-        .filter(|fact| matches!(fact.body, FactBody::Subscription { .. }))
-        .map(|fact| fact.key.as_str())
-        .collect();
-    // An invoice may be told before its subscription.
-    if subscriptions.is_empty() {
-        return Err(SettleError::Unclear("its subscription is not known yet"));
-    }
-    for subscription in subscriptions {
-        let cancelled = app.providers.cancel(&order.terms.provider, subscription);
-        cancelled.await?;
-    }
-    Ok(Performed::Done(Vec::new()))
 }

@@ -150,40 +150,44 @@ impl Providers {
         Ok(())
     }
 
-    /// Returns what is left of a charge; answers what the provider says of it.
+    /// The refund of this id of an order's charge, if it was made. Stripe knows the key of a call for a day, and then no more:
+    /// what was made is found by the order's own id of it.
+    pub(crate) async fn made(
+        &self,
+        provider: &str,
+        request: RefundRequest<'_>,
+    ) -> Result<Option<Report>, ProviderError> {
+        if provider != stripe::PROVIDER {
+            return Ok(None);
+        }
+        let made = self.stripe()?.refunds(request.charge).await?;
+        let known = made
+            .into_iter()
+            .find(|made| made.object().value()["metadata"][stripe::REFUND_ID] == request.id);
+        Ok(boxed(known))
+    }
+
+    /// Makes a refund that was not made; answers what the provider says of it.
     pub(crate) async fn refund(
         &self,
         provider: &str,
         request: RefundRequest<'_>,
     ) -> Result<Option<Report>, ProviderError> {
         match provider {
-            stripe::PROVIDER => {
-                let stripe = self.stripe()?;
-                // Stripe knows the key for a day, and then no more: what was made is found by the order's own id of it.
-                let made = stripe.refunds(request.charge).await?;
-                let known = made.into_iter().find(|made| {
-                    made.object().value()["metadata"][stripe::REFUND_ID] == request.id
-                });
-                match known {
-                    Some(known) => Ok(boxed(Some(known))),
-                    None => Ok(boxed(Some(stripe.create_refund(request).await?))),
-                }
-            }
+            stripe::PROVIDER => Ok(boxed(Some(self.stripe()?.create_refund(request).await?))),
             _ => Ok(None),
         }
     }
 
-    /// Ends a subscription at once; what was paid is kept.
+    /// Ends a subscription, at once or with the period that is paid; what was paid is kept.
     pub(crate) async fn cancel(
         &self,
         provider: &str,
         subscription: &str,
+        at: CancelAt,
     ) -> Result<(), ProviderError> {
         if provider == stripe::PROVIDER {
-            let stripe = self.stripe()?;
-            stripe
-                .cancel_subscription(subscription, CancelAt::Now)
-                .await?;
+            self.stripe()?.cancel_subscription(subscription, at).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Orders: paid on the web at a provider, and in.
 
+mod by_hand;
 mod limited;
 
 use std::collections::HashMap;

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::super::exact::Overflow;
+use super::super::exact::{Overflow, subtract, sum};
 use super::fact::{FactBody, Facts, RenewalStatus};
 use super::ledger::Balances;
 use super::terms::OrderTerms;
@@ -137,6 +137,19 @@ pub struct RefundCall {
     pub charge: String,
 }
 
+/// What is left of a charge that is paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargeLeft {
+    /// The charge's key.
+    pub charge: String,
+    /// How much of it neither went back nor is disputed, in minor units of its currency; less than nothing if more went out.
+    pub amount: i128,
+    /// Whether a dispute has it or took it: it can't be refunded.
+    pub is_disputed: bool,
+    /// Whether nothing of it went back yet.
+    pub is_whole: bool,
+}
+
 /// Whether an order renews, as far as its provider told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Renewal {
@@ -232,6 +245,26 @@ pub fn fold(terms: &OrderTerms, facts: &Facts) -> Result<OrderStanding, Overflow
         until: grants::until(&grants)?,
         grants,
     })
+}
+
+/// What is left of each charge that is paid, also of one that counts for nothing.
+///
+/// # Errors
+/// A sum does not fit; the error names it.
+pub fn left_of_charges(terms: &OrderTerms, facts: &Facts) -> Result<Vec<ChargeLeft>, Overflow> {
+    let tally = Tally::of(terms, facts)?;
+    let left = tally.paid.iter().map(|one| {
+        let refunds = one.refunds.iter().map(|refund| refund.amount);
+        let disputes = one.disputes.iter().map(|dispute| dispute.amount);
+        let out = sum(refunds.chain(disputes), "out")?;
+        Ok(ChargeLeft {
+            charge: one.key.to_owned(),
+            amount: subtract(one.charge.amount, out, "left")?,
+            is_disputed: !one.disputes.is_empty(),
+            is_whole: one.refunds.is_empty(),
+        })
+    });
+    left.collect()
 }
 
 fn state(tally: &Tally<'_>, facts: &Facts) -> OrderState {

@@ -8,6 +8,7 @@
 //! An effect stands in the record before it is done, and is taken out once it was. Each may be done again: its receiver
 //! knows it by its id. What is asked for once in the life of an order stays in `issued`, longer than any receiver remembers.
 
+mod by_hand;
 mod decide;
 mod due;
 mod effect;
@@ -15,7 +16,7 @@ mod sold;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,11 +24,12 @@ use serde::{Deserialize, Serialize};
 use super::super::id::OrderId;
 use super::super::money::AmountTable;
 use super::super::time::Timestamp;
-use super::fact::{ChargeStatus, Closing, FactBody, Facts, OrderFact, RefundStatus};
+use super::fact::{ChargeStatus, FactBody, Facts, OrderFact, RefundStatus};
 use super::fold::{OrderSeat, OrderStanding, OrderState, fold};
 use super::ledger::{Balances, LedgerAccount, LedgerFault, difference};
 use super::terms::OrderTerms;
 
+pub use by_hand::{AskedRefund, CancelRefused, RefundRefused, RefundWish};
 pub use decide::{Decision, DecisionRefused};
 pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
 pub use sold::{OrderBuyer, OrderEntitlement, OrderedSeat, Reservation, SoldTier};
@@ -132,6 +134,12 @@ pub struct Order {
     /// Since when there is a case.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case_since: Option<Timestamp>,
+    /// The refunds that operators asked for, by their ids of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub refunds: BTreeMap<String, AskedRefund>,
+    /// The operator who cancelled it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancelled_by: Option<String>,
 }
 
 /// Why an order can't take in what was reported.
@@ -202,6 +210,8 @@ impl Order {
             looks: 0,
             due_at: None,
             case_since: None,
+            refunds: BTreeMap::new(),
+            cancelled_by: None,
         };
         order.due_at = order.next_due(now);
         order
@@ -322,13 +332,6 @@ impl Order {
         next
     }
 
-    /// The fact that it was given up before anybody could pay it.
-    #[must_use]
-    pub fn cancelled() -> OrderFact {
-        let closing = Closing::Cancelled;
-        OrderFact::new(closing.as_str(), FactBody::Closed(closing))
-    }
-
     /// The fact that it can't be sold, since there is none left.
     #[must_use]
     pub fn sold_out() -> OrderFact {
@@ -419,15 +422,6 @@ impl Order {
             *attempt = attempt.saturating_add(1);
         }
         next
-    }
-
-    /// The fact that nobody can pay it any more.
-    #[must_use]
-    pub fn expired() -> OrderFact {
-        OrderFact::new(
-            Closing::Expired.as_str(),
-            FactBody::Closed(Closing::Expired),
-        )
     }
 
     fn book(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::time::Timestamp;
-use super::super::fact::FactBody;
+use super::super::fact::{Closing, FactBody, OrderFact};
 use super::super::fold::OrderState;
 use super::{Effect, Order, Reservation};
 
@@ -23,6 +23,27 @@ const RETRY_MAX: Duration = Duration::from_secs(3600);
 const CLOSE_EVERY: Duration = Duration::from_secs(600);
 
 impl Order {
+    /// The fact that nobody can pay it any more.
+    #[must_use]
+    pub fn expired() -> OrderFact {
+        closed(Closing::Expired)
+    }
+
+    /// The fact that it was given up before anybody paid it.
+    #[must_use]
+    pub fn cancelled() -> OrderFact {
+        closed(Closing::Cancelled)
+    }
+
+    /// The fact that its time is over, with why: an operator cancelled it, or nobody paid it in time.
+    #[must_use]
+    pub fn ending(&self) -> OrderFact {
+        match &self.cancelled_by {
+            Some(_) => Self::cancelled(),
+            None => Self::expired(),
+        }
+    }
+
     /// Whether its time to be paid was ended: what comes later still counts.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -95,4 +116,8 @@ impl Order {
             .filter(|_| has_seat && !self.terms.recurring);
         entitlement?.ends_at()
     }
+}
+
+fn closed(closing: Closing) -> OrderFact {
+    OrderFact::new(closing.as_str(), FactBody::Closed(closing))
 }

@@ -42,8 +42,15 @@ pub enum Effect {
         /// All that is left of it, in minor units.
         amount: i128,
     },
+    /// A refund by call that an operator asked for; the order's `refunds` say of what.
+    Return {
+        /// The operator's id of it.
+        id: String,
+    },
     /// The end of the subscription at the provider.
     Cancel,
+    /// The end of the subscription's renewals at the provider: what was paid is kept until it is over.
+    EndRenewals,
     /// The return of what it held that is limited.
     Release,
     /// What is limited, taken once more after the order was written that holds it.
@@ -130,7 +137,9 @@ impl Effect {
             Self::Invite { chat } => format!("invite#{chat}"),
             Self::Message { message } => format!("message#{}", message.as_str()),
             Self::Refund { charge, .. } => format!("refund#auto#{charge}"),
+            Self::Return { id } => format!("refund#{id}"),
             Self::Cancel => "cancel".to_owned(),
+            Self::EndRenewals => "end-renewals".to_owned(),
             Self::Release => "release".to_owned(),
             Self::Reserve => "reserve".to_owned(),
         }
