@@ -20,7 +20,7 @@ use crate::config::Env;
 pub use payments::{
     nowpayments_ipn_secrets, nowpayments_key, nowpayments_login, overpaid_bps, page_keys,
     payments_mode, payout_hold, return_origins, stripe_key, stripe_tax, stripe_webhook_secrets,
-    underpaid_bps,
+    underpaid_bps, order_rules,
 };
 
 /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.
