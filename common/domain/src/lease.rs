@@ -47,6 +47,8 @@ pub enum LimitKey {
     Messages(BotId),
     /// What all actors of a bot send.
     Actors(BotId),
+    /// The refunds that are made without a person, in the hour that begins then.
+    Refunds(Timestamp),
 }
 
 impl From<ChatId> for LimitKey {
@@ -67,6 +69,7 @@ impl fmt::Display for LimitKey {
             Self::Chat(chat) => chat.fmt(f),
             Self::Messages(bot) => write!(f, "bot#{bot}"),
             Self::Actors(bot) => write!(f, "actors#{bot}"),
+            Self::Refunds(hour) => write!(f, "refunds#{hour}"),
         }
     }
 }

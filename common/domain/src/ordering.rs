@@ -20,6 +20,9 @@ const PAY_WITHIN: Duration = Duration::from_secs(23 * 3600);
 /// half an hour.
 const PAY_WITHIN_FEW: Duration = Duration::from_secs(60 * 60);
 
+/// What the pools of trials begin with: each is of one buyer and one product.
+pub const TRIAL: &str = "trial#";
+
 /// What the deployment says of all orders.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderRules {
@@ -114,7 +117,16 @@ impl Placing<'_> {
             let buyer = self.buyer.key()?;
             Some(of_coupon(format!("{}#{}", coupon.code, digest(&buyer)), 1))
         });
-        seats.into_iter().chain(uses).chain(once).collect()
+        let trial = price.trial_days.and_then(|_| {
+            let buyer = self.buyer.key()?;
+            Some(Reservation {
+                pool: format!("{TRIAL}{product}#{}", digest(&buyer)),
+                limit: Some(1),
+                is_firm: false,
+            })
+        });
+        let of_buyer = once.into_iter().chain(trial);
+        seats.into_iter().chain(uses).chain(of_buyer).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 mod check;
 mod draft;
 mod ids;
+mod mark;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use super::time::Timestamp;
 pub(crate) use check::RECURRING_MONTHS_MAX;
 pub use check::{ProductProblem, ProductRules};
 pub use draft::ProductDraft;
+pub use mark::OfferMark;
 pub use ids::{CouponCode, Currency, MinorAmount, NotAWord, ProductId, TierId};
 
 /// The length of a subscription to Telegram Stars, in days: Telegram has no other.

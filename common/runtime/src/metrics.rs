@@ -67,7 +67,7 @@ const MS: Kind = Kind::Each("Milliseconds");
 const SECONDS: Kind = Kind::Each("Seconds");
 
 /// All of them.
-pub const RULES: [Rule; 38] = [
+pub const RULES: [Rule; 39] = [
     rule("Requests", Kind::Count, "request", "queued", ""),
     rule("Requests", Kind::Count, "request", "done", ""),
     rule("Requests", Kind::Count, "request", "duplicate", ""),
@@ -175,6 +175,13 @@ pub const RULES: [Rule; 38] = [
         Kind::Count,
         "settlement",
         "!ref_conflict",
+        "",
+    ),
+    rule(
+        "PaymentFaults",
+        Kind::Count,
+        "settlement",
+        "!auto_refunds_capped",
         "",
     ),
     rule(

@@ -56,6 +56,14 @@ pub enum Rejection {
     RefundNotPossible,
     /// The order is neither open nor renews.
     NothingToCancel,
+    /// The buyer has what they order, for good or as long as they pay.
+    AlreadyOwned,
+    /// The buyer has had the time that is free once a person.
+    TrialUsed,
+    /// So many orders of the buyer wait for their money.
+    TooManyOpenOrders,
+    /// More would be paid in coins than is allowed.
+    LimitReached,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -75,7 +83,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 23] = [
+const OF_CALLS: [Rejection; 27] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -91,6 +99,10 @@ const OF_CALLS: [Rejection; 23] = [
     Rejection::CaseNotOpen,
     Rejection::RefundNotPossible,
     Rejection::NothingToCancel,
+    Rejection::AlreadyOwned,
+    Rejection::TrialUsed,
+    Rejection::TooManyOpenOrders,
+    Rejection::LimitReached,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -139,7 +151,11 @@ impl Rejection {
             | Self::SoldOut
             | Self::CaseNotOpen
             | Self::RefundNotPossible
-            | Self::NothingToCancel => StatusCode::CONFLICT,
+            | Self::NothingToCancel
+            | Self::AlreadyOwned
+            | Self::TrialUsed
+            | Self::TooManyOpenOrders => StatusCode::CONFLICT,
+            Self::LimitReached => StatusCode::FORBIDDEN,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -188,6 +204,10 @@ impl Rejection {
             Self::CaseNotOpen => "case_not_open",
             Self::RefundNotPossible => "refund_not_possible",
             Self::NothingToCancel => "nothing_to_cancel",
+            Self::AlreadyOwned => "already_owned",
+            Self::TrialUsed => "trial_used",
+            Self::TooManyOpenOrders => "too_many_open_orders",
+            Self::LimitReached => "limit_reached",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -231,6 +251,12 @@ impl Rejection {
             Self::NothingToCancel => {
                 "The order is neither open nor renews: look at its state and its facts."
             }
+            Self::AlreadyOwned => "The buyer has this already.",
+            Self::TrialUsed => "The buyer has had the trial: ask for a quote with trial false.",
+            Self::TooManyOpenOrders => {
+                "The buyer has as many orders as may wait for their money: pay one of them, or cancel it."
+            }
+            Self::LimitReached => "So much may not be paid in coins: take another provider.",
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
             Self::SoldOut => "There is none left.",
             Self::ProviderUnavailable => {
@@ -388,6 +414,10 @@ mod tests {
             ("case_not_open", 409),
             ("refund_not_possible", 409),
             ("nothing_to_cancel", 409),
+            ("already_owned", 409),
+            ("trial_used", 409),
+            ("too_many_open_orders", 409),
+            ("limit_reached", 403),
             ("claim_link", 409),
             ("coupon_not_valid", 409),
             ("currency_not_offered", 409),

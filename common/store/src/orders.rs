@@ -108,6 +108,20 @@ impl OrderKey {
     fn id(&self) -> String {
         format!("key#{}", self.key)
     }
+
+    fn item(&self, order: OrderId, now: Timestamp) -> Item {
+        let values = [
+            (ORDER_ID, s(self.id())),
+            (ITEM, s(KEY)),
+            (MADE, s(order)),
+            (CONTENT, s(&self.content)),
+            (EXPIRES_AT, n(now.plus(KEY_KEPT).seconds())),
+        ];
+        values
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
 }
 
 /// How often an order is made anew because others write the same counter.
@@ -197,11 +211,7 @@ impl Orders {
                 if let Some(key) = key {
                     let key = Put::builder()
                         .table_name(&self.0.name)
-                        .item(ORDER_ID, s(key.id()))
-                        .item(ITEM, s(KEY))
-                        .item(MADE, s(order.id))
-                        .item(CONTENT, s(&key.content))
-                        .item(EXPIRES_AT, n(now.plus(KEY_KEPT).seconds()))
+                        .set_item(Some(key.item(order.id, now)))
                         .condition_expression("attribute_not_exists(orderId)")
                         .build()?;
                     writes.push(TransactWriteItem::builder().put(key).build());
@@ -262,6 +272,29 @@ impl Orders {
             true => Ordered::Known(reader.parsed(MADE)?),
             false => Ordered::OtherContent,
         }))
+    }
+
+    /// Writes that a call of this key was answered by an order that was there already; answers what it is by then. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn know(
+        &self,
+        key: &OrderKey,
+        order: OrderId,
+        now: Timestamp,
+    ) -> Result<Ordered, StoreError> {
+        let put = self.0.client.put_item().table_name(&self.0.name);
+        let written = put
+            .set_item(Some(key.item(order, now)))
+            .condition_expression("attribute_not_exists(orderId)")
+            .send()
+            .await;
+        if self.is_written(written, "PutItem of the key of an order")? {
+            return Ok(Ordered::Known(order));
+        }
+        let made = self.made(key).await?;
+        Ok(made.unwrap_or(Ordered::Known(order)))
     }
 
     /// Writes an order in the place of the one that was read, which has the same revision; answers the order as it is stored,

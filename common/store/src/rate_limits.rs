@@ -8,6 +8,7 @@
 
 mod actors;
 mod attributes;
+mod refunds;
 mod values;
 
 use std::collections::BTreeMap;
@@ -87,7 +88,7 @@ impl RateLimits {
         }
     }
 
-    /// The table `RateLimits` for messages of bots.
+    /// The table `RateLimits` for what asks for no tasks of a chat: messages of bots, refunds.
     pub fn of_messages(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
             table: Table::from_env(client, env, "RateLimits", "RATE_LIMITS_TABLE"),
@@ -561,7 +562,7 @@ impl RateLimits {
 fn pause_name(key: LimitKey, paused: Paused) -> String {
     match (key, paused) {
         (LimitKey::Messages(_), Paused::Bot(_)) => PAUSE_OF_BOT.to_owned(),
-        (LimitKey::Chat(_) | LimitKey::Actors(_), Paused::Bot(bot)) => {
+        (LimitKey::Chat(_) | LimitKey::Actors(_) | LimitKey::Refunds(_), Paused::Bot(bot)) => {
             format!("{PAUSE_PREFIX}{bot}")
         }
         (_, Paused::Chat(chat)) => format!("{PAUSE_PREFIX}{chat}"),

@@ -2,19 +2,22 @@
 
 mod money;
 
-use domain::id::{ChatId, IdentitySource, RequestId};
-use domain::order::fact::OrderFact;
+use domain::id::{ChatId, IdentitySource, OrderId, RequestId};
+use domain::message::MessageId;
+use domain::order::fact::{FactBody, OrderFact};
 use domain::order::fold::OrderState;
 use domain::order::record::{Checkout, Effect, Order, OrderedSeat};
 use domain::purchase::{Identity, Purchase};
 use runtime::telemetry::chain;
 use store::{Booking, OrderPage, Reserved, SeatWritten};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{App, SettleError, message};
 
 /// How often an order is written anew, because somebody else wrote it, or because an effect told something new.
 const ROUNDS: u32 = 8;
+/// How many orders of a buyer are looked at, the newest first.
+const COMPARED: i32 = 100;
 
 /// Does what is pending of an order as it is stored. What can't be done stays there, and is due again.
 pub(crate) async fn run(app: &App, mut order: Order) {
@@ -58,13 +61,14 @@ fn in_turn(order: &Order) -> Vec<Effect> {
         Effect::Invite { .. } => 1,
         Effect::Seat => 2,
         Effect::Page => 3,
-        Effect::Message { .. } => 4,
+        Effect::Message { .. } | Effect::Notice { .. } | Effect::TellOwners { .. } => 4,
         Effect::Refund { .. } => 5,
         Effect::Return { .. } => 6,
         Effect::Cancel => 7,
         Effect::EndRenewals => 8,
-        Effect::Release => 9,
-        Effect::Reserve => 10,
+        Effect::Compare => 9,
+        Effect::Release => 10,
+        Effect::Reserve => 11,
     });
     effects
 }
@@ -133,10 +137,21 @@ async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Performed,
         Effect::Seat => seats(app, order).await?,
         Effect::Page => show(app, order).await?,
         Effect::Message { message } => message::tell(app, order, *message).await?,
+        Effect::TellOwners { news, at } => message::tell_owners(app, order, news, *at).await?,
+        Effect::Notice {
+            page,
+            needs_action,
+            at,
+            ..
+        } => {
+            let id = MessageId::new(*at, &message::cause(order, effect));
+            message::notice(app, order, id, page, *needs_action).await?;
+        }
         Effect::Refund { charge, .. } => return money::refund(app, order, charge).await,
         Effect::Return { id } => return money::give_back(app, order, id).await,
         Effect::Cancel => return money::cancel(app, order).await,
         Effect::EndRenewals => return money::end_renewals(app, order).await,
+        Effect::Compare => return compare(app, order).await,
         Effect::Release => {
             for of in order.released() {
                 app.orders.release(&app.reservations, order, of).await?;
@@ -253,4 +268,31 @@ async fn show(app: &App, order: &Order) -> Result<(), SettleError> {
         revision: order.revision,
     };
     Ok(app.orders.show(order.id, &page, order.has_money()).await?)
+}
+
+/// Looks whether the buyer had the same already. Each of two orders looks after it was written, so that one of them sees the other.
+async fn compare(app: &App, order: &Order) -> Result<Performed, SettleError> {
+    let Some(buyer) = order.buyer.key() else {
+        return Ok(Performed::Done(Vec::new()));
+    };
+    for id in app.orders.of_buyer(&buyer, COMPARED).await? {
+        let Some(other) = app.orders.get(id).await?.filter(|_| id != order.id) else {
+            continue;
+        };
+        let is_told = other
+            .facts
+            .iter()
+            .any(|fact| fact.key == already_owned(order.id));
+        if other.is_owned() && other.sells_same(order) && !is_told {
+            warn!(order.id = %order.id, outcome = "already_owned", "a buyer paid for the same twice: an operator decides");
+            let note = OrderFact::new(already_owned(id), FactBody::Note);
+            return Ok(Performed::Done(vec![note]));
+        }
+    }
+    Ok(Performed::Done(Vec::new()))
+}
+
+/// The case that the buyer of an order has the same by another one.
+fn already_owned(other: OrderId) -> String {
+    format!("already_owned#{other}")
 }

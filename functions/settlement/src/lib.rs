@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::id::TelegramUserId;
 use domain::order::record::{PaymentsMode, PayoutHold};
 use domain::purchase::Chats;
 use domain::texts::Language;
@@ -39,8 +40,8 @@ use runtime::telemetry::chain;
 use runtime::trace;
 use store::queue::{Envelope, MessageBells, PaymentBell, QueueError, trace_of};
 use store::{
-    BotInfos, Ledger, Messages, Orders, PaymentEvents, PaymentRefs, People, Reservations,
-    StoreError, Tasks,
+    BotInfos, Ledger, Messages, Orders, PaymentEvents, PaymentRefs, People, RateLimits,
+    Reservations, StoreError, Tasks,
 };
 use tokio::time::Instant;
 use tracing::error;
@@ -59,6 +60,7 @@ pub struct App {
     orders: Orders,
     ledger: Ledger,
     reservations: Reservations,
+    limits: RateLimits,
     chats: Chats,
     intake: Intake,
     tasks: Tasks,
@@ -67,7 +69,10 @@ pub struct App {
     messages: Messages,
     message_bells: MessageBells,
     default_language: Language,
+    owners: Vec<TelegramUserId>,
+    tells_sales: bool,
     hold: PayoutHold,
+    refunds_per_hour: u32,
     clock: Clock,
     is_stopping: AtomicBool,
 }
@@ -86,6 +91,7 @@ impl App {
             orders: Orders::from_env(aws.dynamodb(), env),
             ledger: Ledger::from_env(&aws.dynamodb(), env),
             reservations: Reservations::from_env(aws.dynamodb(), env),
+            limits: RateLimits::of_messages(aws.dynamodb(), env),
             intake: Intake::from_env(env, &aws, &chats, &clock),
             chats,
             tasks: Tasks::from_env(aws.dynamodb(), env),
@@ -94,7 +100,10 @@ impl App {
             messages: Messages::from_env(aws.dynamodb(), env),
             message_bells: MessageBells::from_env(aws.sqs(), env, &clock),
             default_language: settings::default_language(env),
+            owners: settings::bot_owners(env),
+            tells_sales: settings::tells_sales(env),
             hold: settings::payout_hold(env),
+            refunds_per_hour: settings::auto_refunds_per_hour(env),
             clock,
             is_stopping: AtomicBool::new(false),
         }

@@ -151,7 +151,11 @@ pub(crate) async fn apply(
         let said = read_through(app, &order, &report, charge.as_deref(), stored_at).await?;
         let mut facts = said.facts;
         facts.extend(put_refs(app, &order, said.refs).await?);
-        let Some(next) = learnt(app, &order, facts).await? else {
+        let learnt = learnt(app, &order, facts).await?;
+        let newest = learnt.as_ref().unwrap_or(&order);
+        let notice = said.notice.as_ref();
+        let noticed = notice.and_then(|notice| newest.noticed(notice, app.clock.now()));
+        let Some(next) = noticed.or(learnt) else {
             return Ok(EventState::Done);
         };
         if let Some(stored) = app.orders.write(&next).await? {

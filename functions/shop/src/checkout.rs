@@ -17,7 +17,7 @@ use domain::id::{OrderId, TelegramUserId};
 use domain::money::PaymentProvider;
 use domain::order::fact::{ChargeFact, ChargeStatus, FactBody, OrderFact};
 use domain::order::record::{Checkout, Order, OrderBuyer};
-use domain::ordering::Placing;
+use domain::ordering::{Placing, TRIAL};
 use domain::product::TierLength;
 use domain::purchase::USER_ID_MAX_CHARS;
 use domain::quote::{Quote, QuoteId, QuoteRejection, QuoteRejectionKind, QuotedPrice};
@@ -36,7 +36,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::wish::{invalid, text_or_number};
-use crate::{App, unavailable};
+use crate::{App, buyer, unavailable};
 
 /// How often an order is read anew because somebody else wrote it, or its provider failed under a key.
 const TRIES: u32 = 4;
@@ -79,6 +79,14 @@ pub(crate) async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<
         None => {
             let asked = read(app, body).await?;
             let order = new_order(app, asked)?;
+            if let Some(same) = buyer::check(app, &order).await? {
+                let known_as = match &key {
+                    Some(key) => app.orders.know(key, same, app.clock.now()).await,
+                    None => Ok(Ordered::Known(same)),
+                };
+                let id = known(Some(known_as.map_err(unavailable)?))?.unwrap_or(same);
+                return open(app, id).await;
+            }
             let made = app
                 .orders
                 .create(&order, key.as_ref(), &app.reservations, app.clock.now())
@@ -97,6 +105,7 @@ fn known(made: Option<Ordered>) -> Result<Option<OrderId>, Refusal> {
         None | Some(Ordered::New) => Ok(None),
         Some(Ordered::Known(id)) => Ok(Some(id)),
         Some(Ordered::OtherContent) => Err(Rejection::IdempotencyConflict.into()),
+        Some(Ordered::SoldOut(pool)) if pool.starts_with(TRIAL) => Err(Rejection::TrialUsed.into()),
         Some(Ordered::SoldOut(pool)) => {
             let what = match pool.split_once('#') {
                 Some(("coupon", _)) => {
@@ -172,6 +181,11 @@ async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
     if is_once && buyer.key().is_none() {
         return Err(invalid(
             "userId: must name the buyer, since the coupon is for one use a person.",
+        ));
+    }
+    if quote.price.trial_days.is_some() && buyer.key().is_none() {
+        return Err(invalid(
+            "userId: must name the buyer, since the trial is for one use a person: or ask for a quote with trial false.",
         ));
     }
     Ok(Ordering {

@@ -11,12 +11,13 @@
 //!
 //! Quoting twice makes two quotes, and neither reserves anything.
 
+mod buyer;
 mod checkout;
 mod products;
 mod quotes;
 mod wish;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ::nowpayments::NowPayments;
@@ -61,6 +62,9 @@ pub struct App {
     rules: OrderRules,
     is_taxed: bool,
     hold: PayoutHold,
+    open_orders_max: usize,
+    coins_per_order: Option<BTreeMap<String, i128>>,
+    coins_per_person: Option<BTreeMap<String, i128>>,
     clock: Clock,
 }
 
@@ -100,6 +104,9 @@ impl App {
             rules: settings::order_rules(env, mode),
             is_taxed: settings::stripe_tax(env),
             hold: settings::payout_hold(env),
+            open_orders_max: settings::open_orders_max(env),
+            coins_per_order: settings::crypto_max_per_order(env),
+            coins_per_person: settings::crypto_max_per_person(env),
             keys: Verifier::api_keys(env),
             products: Products::from_env(aws.dynamodb(), env),
             quotes: Quotes::from_env(aws.dynamodb(), env),

@@ -31,6 +31,7 @@ use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::join::MemberChange;
+use domain::ordering::OrderRules;
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
 use domain::relay::SupportHours;
@@ -50,7 +51,8 @@ use store::acting::Acting;
 use store::queue::{Bells, MessageBell, PaymentBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
-    LinkTeller, Links, Messages, Orders, PaymentEvents, People, RateLimits, RelayMap, Reminders, Seats, StoreError, Tasks,
+    LinkTeller, Links, Messages, Orders, PaymentEvents, People, Products, RateLimits, RelayMap, Reminders, Reservations,
+    Seats, StoreError, Tasks,
     Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, info, warn};
@@ -103,7 +105,11 @@ pub struct App {
     topics: Topics,
     reminders: Reminders,
     relay_map: RelayMap,
+    products: Products,
     orders: Orders,
+    reservations: Reservations,
+    order_rules: OrderRules,
+    open_orders_max: usize,
     payment_events: PaymentEvents,
     payment_bells: Queue<PaymentBell>,
     clock: Clock,
@@ -116,6 +122,7 @@ impl App {
         let chats = settings::chats(env);
         let deliveries = settings::chat_deliveries(env, &chats);
         let operator_chat = settings::operator_chat(env, &chats);
+        let mode = settings::payments_mode(env);
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
@@ -158,7 +165,11 @@ impl App {
             topics: Topics::from_env(aws.dynamodb(), env),
             reminders: Reminders::from_env(aws.dynamodb(), env),
             relay_map: RelayMap::from_env(aws.dynamodb(), env),
+            products: Products::from_env(aws.dynamodb(), env),
             orders: Orders::from_env(aws.dynamodb(), env),
+            reservations: Reservations::from_env(aws.dynamodb(), env),
+            order_rules: settings::order_rules(env, mode),
+            open_orders_max: settings::open_orders_max(env),
             payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
             payment_bells: Queue::of_payments(aws.sqs(), env),
             clock,

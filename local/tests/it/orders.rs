@@ -1,5 +1,6 @@
 //! Orders: paid on the web at a provider, and in.
 
+mod buyers;
 mod by_hand;
 mod limited;
 

@@ -12,6 +12,8 @@ mod by_hand;
 mod decide;
 mod due;
 mod effect;
+mod notice;
+mod owned;
 mod sold;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,7 @@ use super::terms::OrderTerms;
 
 pub use by_hand::{AskedRefund, CancelRefused, RefundRefused, RefundWish};
 pub use decide::{Decision, DecisionRefused};
-pub use effect::{BookedEntry, Effect, OrderMessage, Payable};
+pub use effect::{BookedEntry, Effect, OrderMessage, OwnerNews, Payable};
 pub use sold::{OrderBuyer, OrderEntitlement, OrderedSeat, Reservation, SoldTier};
 
 /// How many facts an order has at most; more are a fault of somebody's.
@@ -285,7 +287,7 @@ impl Order {
         };
         next.book(&standing, now, hold)?;
         next.entitle(&standing, now);
-        next.ask(&standing, self);
+        next.ask(&standing, self, now);
         next.case_since = match (standing.cases.is_empty(), self.case_since) {
             (true, _) => None,
             (false, since) => since.or(Some(now)),
@@ -510,10 +512,13 @@ impl Order {
     }
 
     /// Asks for what is asked for once.
-    fn ask(&mut self, standing: &OrderStanding, before: &Self) {
+    fn ask(&mut self, standing: &OrderStanding, before: &Self, now: Timestamp) {
         if matches!(standing.seat, OrderSeat::Active) {
             for chat in self.sold.chats.clone() {
                 self.issue(Effect::Invite { chat });
+            }
+            if self.is_lasting() && self.buyer.key().is_some() {
+                self.issue(Effect::Compare);
             }
         }
         let message = match standing.state {
@@ -526,6 +531,11 @@ impl Order {
         };
         if let Some(message) = message {
             self.issue(Effect::Message { message });
+        }
+        let sale = (message == Some(OrderMessage::Paid)).then_some(OwnerNews::Sale);
+        let cases = standing.cases.iter().cloned().map(OwnerNews::Case);
+        for news in sale.into_iter().chain(cases) {
+            self.issue(Effect::TellOwners { news, at: now });
         }
         for call in &standing.refunds {
             self.issue(Effect::Refund {

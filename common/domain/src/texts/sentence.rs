@@ -127,6 +127,14 @@ sentences! { 'a,
     ShopChanged,
     /// All seats of it are sold.
     ShopSoldOut,
+    /// The person has it already.
+    ShopOwned,
+    /// Too many orders of the person wait for money.
+    ShopTooMany,
+    /// A renewal could not be charged.
+    RenewalFailed { title: Name<'a>, page: Address<'a> },
+    /// The bank wants to hear from who pays a renewal.
+    RenewalNeedsAction { title: Name<'a>, page: Address<'a> },
 
     /// Heads the list of seats.
     Access,
@@ -311,6 +319,10 @@ sentences! { 'a,
     ChatWaiting { chat: Name<'a>, number: u32 },
     /// Of `/doctor`: updates that could not be handled.
     UpdatesParked { number: u32 },
+    /// To owners: something was sold.
+    Sold { title: Name<'a>, amount: Name<'a> },
+    /// To owners: an order waits for what they decide.
+    CaseOpened { title: Name<'a>, case: Code<'a>, order: Code<'a> },
     /// To owners: the bot lacks what it needs in a chat that is sold.
     RightsLost { chat: Name<'a>, right: Name<'a> },
     /// To owners: the bot has all that it needs in a chat.

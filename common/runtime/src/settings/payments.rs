@@ -1,5 +1,6 @@
 //! Settings of payments. A provider is on where its key or its secret is set; then the mode is required.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -8,6 +9,7 @@ use domain::claim::{ClaimKeys, KEY_MIN, PublicUrl};
 use domain::nowpayments::IpnSecrets;
 use domain::order::record::{PaymentsMode, PayoutHold};
 use domain::ordering::OrderRules;
+use domain::product::Currency;
 use domain::stripe::StripeSecrets;
 use domain::text::list;
 
@@ -161,6 +163,58 @@ pub fn stripe_tax(env: &mut Env) -> bool {
 pub fn payout_hold(env: &mut Env) -> PayoutHold {
     let days: u64 = env.number("PAYOUT_HOLD_DAYS", 7, 0..=365);
     PayoutHold(Duration::from_secs(days * 24 * 3600))
+}
+
+/// `AUTO_REFUND_MAX_PER_HOUR`: how many refunds an hour are made without a person; what is beyond waits for one.
+pub fn auto_refunds_per_hour(env: &mut Env) -> u32 {
+    env.number("AUTO_REFUND_MAX_PER_HOUR", 20, 0..=1_000)
+}
+
+/// `SALE_MESSAGES`: whether owners are told of each sale.
+pub fn tells_sales(env: &mut Env) -> bool {
+    match env.optional("SALE_MESSAGES").as_deref() {
+        None | Some("each") => true,
+        Some("off") => false,
+        Some(_) => {
+            env.problem("SALE_MESSAGES must be each or off".to_owned());
+            false
+        }
+    }
+}
+
+/// `OPEN_ORDERS_MAX`: how many orders of one buyer may wait for their money.
+pub fn open_orders_max(env: &mut Env) -> usize {
+    env.number("OPEN_ORDERS_MAX", 3, 1..=20)
+}
+
+/// `CRYPTO_MAX_PER_ORDER`: the most that one order in coins may cost, by currency; unset, whatever it costs.
+pub fn crypto_max_per_order(env: &mut Env) -> Option<BTreeMap<String, i128>> {
+    let text = env.optional("CRYPTO_MAX_PER_ORDER")?;
+    amounts(env, "CRYPTO_MAX_PER_ORDER", &text)
+}
+
+/// `CRYPTO_MAX_PER_PERSON_30D`: the most that one buyer may pay in coins within thirty days, by currency; unset, as much as they like.
+pub fn crypto_max_per_person(env: &mut Env) -> Option<BTreeMap<String, i128>> {
+    let text = env.optional("CRYPTO_MAX_PER_PERSON_30D")?;
+    amounts(env, "CRYPTO_MAX_PER_PERSON_30D", &text)
+}
+
+/// Amounts such as `usd=100000,eur=90000`, in hundredths.
+fn amounts(env: &mut Env, name: &str, text: &str) -> Option<BTreeMap<String, i128>> {
+    let amount = |one: &str| {
+        let (currency, amount) = one.split_once('=')?;
+        let currency = Currency::named(currency.trim()).ok()?;
+        let amount: u64 = amount.trim().parse().ok()?;
+        Some((currency.to_string(), i128::from(amount)))
+    };
+    let amounts: Option<BTreeMap<String, i128>> = list(text).map(amount).collect();
+    let amounts = amounts.filter(|amounts| !amounts.is_empty());
+    if amounts.is_none() {
+        env.problem(format!(
+            "{name} must be amounts in hundredths such as usd=100000,eur=90000"
+        ));
+    }
+    amounts
 }
 
 #[cfg(test)]

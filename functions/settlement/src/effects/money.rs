@@ -15,7 +15,7 @@ use domain::order::record::{LearnFault, Order};
 use domain::report::{OrderSeen, PaymentFault, Reading};
 use domain::stars::PROVIDER as STARS;
 use runtime::telemetry::chain;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Performed;
 use crate::providers::Report;
@@ -57,6 +57,12 @@ pub(super) async fn refund(
         info!(order.id = %order.id, outcome = "not_wanted", "a refund is not wanted any more");
         return Ok(Performed::NotWanted);
     };
+    let (counted, most) = (format!("{of_order}#{charge}"), app.refunds_per_hour);
+    let is_taken = app.limits.take_refund(&counted, most, app.clock.now());
+    if !is_taken.await? {
+        error!(order.id = %order.id, fault = "auto_refunds_capped", "a charge too many is not returned by itself, since so many were within this hour: an operator decides");
+        return Ok(Performed::Done(vec![Order::refund_capped(charge)]));
+    }
     let request = RefundRequest {
         amount: Some(call.amount),
         ..request
@@ -175,7 +181,9 @@ async fn end(app: &App, order: &Order, at: CancelAt) -> Result<Performed, Settle
         return Ok(Performed::Done(told));
     }
     for subscription in subscriptions {
-        let ended = app.providers.cancel(&order.terms.provider, subscription, at);
+        let ended = app
+            .providers
+            .cancel(&order.terms.provider, subscription, at);
         ended.await?;
     }
     Ok(Performed::Done(Vec::new()))

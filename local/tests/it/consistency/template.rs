@@ -16,7 +16,8 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 53] = [
+const OPTIONAL: [&str; 58] = [
+    "AUTO_REFUND_MAX_PER_HOUR",
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_LOG_LEVEL",
@@ -27,6 +28,8 @@ const OPTIONAL: [&str; 53] = [
     "CLAIM_KEY",
     "CLAIM_RETENTION_DAYS",
     "COMMANDS_PER_MINUTE",
+    "CRYPTO_MAX_PER_ORDER",
+    "CRYPTO_MAX_PER_PERSON_30D",
     "DEFAULT_LANGUAGE",
     "HOOK_EXEMPT_HOSTS",
     "JOIN_REQUEST_HOLD_SEC",
@@ -39,6 +42,7 @@ const OPTIONAL: [&str; 53] = [
     "NOWPAYMENTS_EMAIL",
     "NOWPAYMENTS_IPN_SECRET",
     "NOWPAYMENTS_PASSWORD",
+    "OPEN_ORDERS_MAX",
     "OPERATOR_CHAT_ID",
     "OVERPAID_BPS",
     "PAYMENTS_MODE",
@@ -55,6 +59,7 @@ const OPTIONAL: [&str; 53] = [
     "RELAY_SHOW_SENT",
     "RETURN_URL_ORIGINS",
     "RUST_LOG",
+    "SALE_MESSAGES",
     "SECRETS_ARN",
     "STRIPE_API_BASE",
     "STRIPE_SECRET_KEY",

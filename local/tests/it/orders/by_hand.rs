@@ -194,10 +194,7 @@ async fn what_a_bank_took_or_holds_is_not_returned() {
     stack.stripe().hold_events();
     let dispute = stack.stripe().dispute(&charge, "fraudulent").unwrap();
     let operator = stack.operator();
-    operator
-        .post(&path, &json!({"refundId": "R"}))
-        .await
-        .done();
+    operator.post(&path, &json!({"refundId": "R"})).await.done();
     stack.run_until_idle().await;
     stack
         .stripe()
@@ -258,7 +255,10 @@ async fn coins_are_returned_by_hand_and_the_books_follow() {
         (&json!("hand#R"), &json!("tx 5f9c"), &json!(3000))
     );
     let books = balances(&stack).await;
-    assert_eq!((&books["owner:o1"], &books["platform:fee"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&books["owner:o1"], &books["platform:fee"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 #[tokio::test]

@@ -189,6 +189,12 @@ impl Order {
         OrderFact::new(format!("refund_refused#{of}"), FactBody::Note)
     }
 
+    /// The fact that a charge too many was not returned by itself, since so many were: a case.
+    #[must_use]
+    pub fn refund_capped(charge: &str) -> OrderFact {
+        OrderFact::new(format!("refund_capped#{charge}"), FactBody::Note)
+    }
+
     /// The order once an operator cancelled it: nobody is to pay it from now on, or its subscription is to renew no more. The
     /// same again asks for the same.
     ///
@@ -213,16 +219,19 @@ impl Order {
     /// Whether a subscription has begun and renews, as far as is known.
     #[must_use]
     pub fn renews(&self) -> bool {
-        let mut told = self.facts.iter().filter_map(|fact| match fact.body {
-            FactBody::Subscription { status, seq } => Some((seq, status)),
-            _ => None,
-        });
-        let goes_on =
-            |status| matches!(status, RenewalStatus::Active | RenewalStatus::Failing);
-        match told.clone().max_by_key(|(seq, _)| *seq) {
-            Some(_) => told.any(|(_, status)| goes_on(status)),
+        let told: Vec<RenewalStatus> = self
+            .facts
+            .iter()
+            .filter_map(|fact| match fact.body {
+                FactBody::Subscription { status, .. } => Some(status),
+                _ => None,
+            })
+            .collect();
+        let goes_on = |status| matches!(status, &RenewalStatus::Active | &RenewalStatus::Failing);
+        match &told[..] {
             // An invoice may be told before its subscription.
-            None => self.has_money(),
+            [] => self.has_money(),
+            told => told.iter().any(goes_on),
         }
     }
 }

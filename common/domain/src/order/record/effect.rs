@@ -35,6 +35,26 @@ pub enum Effect {
         /// Which.
         message: OrderMessage,
     },
+    /// News for the owners of the deployment.
+    TellOwners {
+        /// Which.
+        news: OwnerNews,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// What the buyer of a subscription has to see to: a renewal is not paid.
+    Notice {
+        /// The invoice.
+        invoice: String,
+        /// Which try it was: each is told once.
+        attempt: u64,
+        /// The provider's page on which it can be paid.
+        page: String,
+        /// Whether the bank wants to hear from the buyer; else the payment failed.
+        needs_action: bool,
+        /// Since when.
+        at: Timestamp,
+    },
     /// A refund of a whole charge, by call.
     Refund {
         /// The charge's key.
@@ -53,6 +73,8 @@ pub enum Effect {
     EndRenewals,
     /// The return of what it held that is limited.
     Release,
+    /// A look at what else its buyer has: who bought the same twice is asked about it.
+    Compare,
     /// What is limited, taken once more after the order was written that holds it.
     Reserve,
 }
@@ -61,6 +83,8 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OrderMessage {
+    /// It waits for its money.
+    ToPay,
     /// The money came.
     Paid,
     /// Some of it is missing.
@@ -74,11 +98,22 @@ impl OrderMessage {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::ToPay => "toPay",
             Self::Paid => "paid",
             Self::Underpaid => "underpaid",
             Self::Refunded => "refunded",
         }
     }
+}
+
+/// What owners hear of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OwnerNews {
+    /// It was sold.
+    Sale,
+    /// It waits for a decision: the id of the case.
+    Case(String),
 }
 
 /// An entry of a transaction, as it is kept.
@@ -136,10 +171,24 @@ impl Effect {
             Self::Seat => "seat".to_owned(),
             Self::Invite { chat } => format!("invite#{chat}"),
             Self::Message { message } => format!("message#{}", message.as_str()),
+            Self::TellOwners { news, .. } => match news {
+                OwnerNews::Sale => "owners#sale".to_owned(),
+                OwnerNews::Case(case) => format!("owners#{case}"),
+            },
+            Self::Notice {
+                invoice,
+                attempt,
+                needs_action,
+                ..
+            } => {
+                let what = if *needs_action { "action" } else { "failed" };
+                format!("message#{what}#{invoice}#{attempt}")
+            }
             Self::Refund { charge, .. } => format!("refund#auto#{charge}"),
             Self::Return { id } => format!("refund#{id}"),
             Self::Cancel => "cancel".to_owned(),
             Self::EndRenewals => "end-renewals".to_owned(),
+            Self::Compare => "compare".to_owned(),
             Self::Release => "release".to_owned(),
             Self::Reserve => "reserve".to_owned(),
         }

@@ -34,7 +34,7 @@ pub struct SoldTier {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reservation {
-    /// Of what: `seats#<product>#<tier>`, or `coupon#<product>#<code>`.
+    /// Of what: `seats#<product>#<tier>`, `coupon#<product>#<code>`, or `trial#<product>#<digest of the buyer>`.
     pub pool: String,
     /// How many there are.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -78,6 +78,7 @@ fn what_was_paid_is_booked_granted_and_told_once() {
         "invite#-1",
         "invite#-2",
         "message#paid",
+        "owners#sale",
         "page",
     ];
     assert_eq!(ids(&paid_once), wanted);

@@ -1,0 +1,76 @@
+//! What a buyer has already, and what else they have ordered.
+
+use std::time::Duration;
+
+use super::super::super::time::Timestamp;
+use super::super::fold::OrderState;
+use super::{Checkout, Order};
+
+/// How much time is left at least of an order that is offered once more.
+const TIME_TO_PAY: Duration = Duration::from_secs(600);
+
+impl Order {
+    /// Whether it sells the same tier of the same product as another one.
+    #[must_use]
+    pub fn sells_same(&self, other: &Self) -> bool {
+        self.mode == other.mode
+            && (&self.sold.product_id, &self.sold.tier_id)
+                == (&other.sold.product_id, &other.sold.tier_id)
+    }
+
+    /// Whether its buyer would have to be asked whether they want the same twice: it is of a kind that is had for good, or that
+    /// renews, and is for themselves.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        !self.terms.gift && (self.terms.recurring || self.terms.seconds.is_none())
+    }
+
+    /// Whether its buyer has what it sold, for good or as long as they pay.
+    #[must_use]
+    pub fn is_owned(&self) -> bool {
+        let gives = self.entitlement.is_some_and(|of| of.cut_at.is_none());
+        self.is_lasting() && gives && (!self.terms.recurring || self.renews())
+    }
+
+    /// Whether it waits for its money at `now`.
+    #[must_use]
+    pub fn is_open_at(&self, now: Timestamp) -> bool {
+        self.is_payable() && !self.is_closed() && now < self.pay_until
+    }
+
+    /// Whether a buyer who orders `wanted` can as well pay this one: the same for the same price at the same provider.
+    #[must_use]
+    pub fn stands_for(&self, wanted: &Self, now: Timestamp) -> bool {
+        let is_at_provider = !matches!(self.checkout, Checkout::Free);
+        let of = |order: &Self| {
+            let terms = &order.terms;
+            let price = (terms.due, terms.price, terms.recurring, terms.gift);
+            (price, terms.provider.clone(), terms.currency.clone())
+        };
+        is_at_provider
+            && self.is_open_at(now.plus(TIME_TO_PAY))
+            && self.sells_same(wanted)
+            && self.buyer == wanted.buyer
+            && of(self) == of(wanted)
+            && self.sold.coupon == wanted.sold.coupon
+            && self.sold.reservations == wanted.sold.reservations
+    }
+
+    /// What of its price counts towards what a buyer may pay: all, unless nothing came of it or it went back.
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> bool {
+        match self.state {
+            OrderState::Paid
+            | OrderState::PartlyRefunded
+            | OrderState::Disputed
+            | OrderState::Underpaid
+            | OrderState::Pending => true,
+            OrderState::Open => self.is_open_at(now),
+            OrderState::Lost
+            | OrderState::Refunded
+            | OrderState::Refused
+            | OrderState::Cancelled
+            | OrderState::Expired => false,
+        }
+    }
+}
