@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::id::{ORDER_SHARDS, OrderId};
-use domain::order::record::Checkout;
+use domain::order::record::{Checkout, Order};
 use domain::report::PaymentFault;
 use domain::stars::PROVIDER as STARS;
 use runtime::telemetry::chain;

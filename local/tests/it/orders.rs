@@ -3,6 +3,7 @@
 mod buyers;
 mod by_hand;
 mod limited;
+mod stars;
 
 use std::collections::HashMap;
 

@@ -1,6 +1,8 @@
 //! `/shop`: what is for sale in Stars, a button each; and what the press of one makes: an order, which `settlement` gives an invoice
 //! and shows to its buyer.
 
+use std::time::Duration;
+
 use domain::button::ButtonData;
 use domain::id::OrderId;
 use domain::message::{Button, ButtonAction, Class};
@@ -13,7 +15,6 @@ use domain::stars::{CURRENCY, StarInvoice};
 use domain::texts::{Label, LabelName, Name, Text};
 use futures_util::future::try_join_all;
 use runtime::telemetry::chain;
-use std::time::Duration;
 use store::queue::PaymentBell;
 use store::{OrderKey, Ordered, ProductRecord};
 use tracing::{info, warn};
@@ -81,14 +82,7 @@ async fn products(conversation: &Conversation<'_>) -> Result<Vec<ProductRecord>,
 pub(crate) async fn buy(conversation: &Conversation<'_>, mark: OfferMark) -> Result<(), Failure> {
     let app = conversation.app;
     let products = products(conversation).await?;
-    let mut offers = products.iter().flat_map(|record| {
-        let tiers = record.product.tiers.iter();
-        tiers.map(move |tier| (record, tier))
-    });
-    let offered = offers.find(|(record, tier)| {
-        OfferMark::of(&record.product.id, record.version, &tier.id) == mark
-    });
-    let Some((record, tier)) = offered else {
+    let Some((record, tier)) = offered(&products, mark) else {
         return conversation.answer(Text::ShopChanged).await;
     };
     let Some(price) = price(conversation, record, tier) else {
@@ -116,6 +110,18 @@ pub(crate) async fn buy(conversation: &Conversation<'_>, mark: OfferMark) -> Res
     info!(order.id = %id, product.id = %record.product.id, outcome = "ordered", "an order was made in the bot");
     ring(conversation, id).await;
     Ok(())
+}
+
+/// The tier of a mark, if it is still offered as it was.
+fn offered(products: &[ProductRecord], mark: OfferMark) -> Option<(&ProductRecord, &Tier)> {
+    for record in products {
+        for tier in &record.product.tiers {
+            if OfferMark::of(&record.product.id, record.version, &tier.id) == mark {
+                return Some((record, tier));
+            }
+        }
+    }
+    None
 }
 
 fn price(
