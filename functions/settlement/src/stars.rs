@@ -112,6 +112,12 @@ pub(crate) async fn give_back(
     }
 }
 
+/// Whether a charge went back already, as Telegram told.
+pub(crate) fn is_given_back(order: &Order, charge: &str) -> bool {
+    let mut facts = order.facts.iter();
+    facts.any(|fact| fact.key == charge && matches!(fact.body, FactBody::Refund(_)))
+}
+
 /// Has a subscription end with what is paid of it, which Telegram does not tell.
 pub(crate) async fn end(
     app: &App,

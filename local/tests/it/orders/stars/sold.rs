@@ -33,7 +33,7 @@ async fn a_refund_by_an_operator_goes_back_in_stars_and_ends_the_seat() {
     let stack = selling(&[]).await;
     let (id, link) = placed(&stack, "month", ANN).await;
     let charge = paid(&stack, &link, ANN).await;
-    let path = format!("/v1/admin/orders/{id}/refunds");
+    let path = format!("orders/{id}/refunds");
     let wish = json!({"refundId": "r1"});
     stack.operator().post(&path, &wish).await.done();
     stack.run_until_idle().await;
@@ -57,7 +57,7 @@ async fn a_refund_whose_answer_is_lost_is_made_once() {
     paid(&stack, &link, ANN).await;
     let lost = FaultRule::on("refundStarPayment", Fault::ResetAfter);
     stack.telegram.fail(lost.times(1));
-    let path = format!("/v1/admin/orders/{id}/refunds");
+    let path = format!("orders/{id}/refunds");
     let wish = json!({"refundId": "r1"});
     stack.operator().post(&path, &wish).await.done();
     for _ in 0..3 {
@@ -114,7 +114,7 @@ async fn a_renewal_prolongs_the_seat_and_is_booked() {
 async fn a_subscription_whose_money_goes_back_renews_no_more() {
     let stack = selling(&[]).await;
     let (id, charge) = subscribed(&stack).await;
-    let path = format!("/v1/admin/orders/{id}/refunds");
+    let path = format!("orders/{id}/refunds");
     let wish = json!({"refundId": "r1"});
     stack.operator().post(&path, &wish).await.done();
     stack.run_until_idle().await;
@@ -129,7 +129,7 @@ async fn a_subscription_whose_money_goes_back_renews_no_more() {
 async fn a_subscription_that_an_operator_cancels_lasts_as_long_as_it_is_paid() {
     let stack = selling(&[]).await;
     let (id, charge) = subscribed(&stack).await;
-    let path = format!("/v1/admin/orders/{id}/cancel");
+    let path = format!("orders/{id}/cancel");
     stack.operator().post(&path, &json!({})).await.done();
     stack.run_until_idle().await;
     assert_eq!(stack.telegram.renews(stack.bot_id, &charge), Some(false));
