@@ -89,10 +89,8 @@ async fn never_more_goes_back_than_is_left_of_a_charge() {
     let operator = stack.operator();
     let ask = |id: &str, amount: Value| json!({"refundId": id, "charge": intent, "amount": amount});
     // Two who ask at once for two thirds each.
-    let (one, other) = tokio::join!(
-        operator.post(&path, &ask("A", json!(2000))),
-        operator.post(&path, &ask("B", json!("2000")))
-    );
+    let (first, second) = (ask("A", json!(2000)), ask("B", json!("2000")));
+    let (one, other) = tokio::join!(operator.post(&path, &first), operator.post(&path, &second));
     let mut codes = [one.status, other.status];
     codes.sort_unstable();
     assert_eq!(codes, [200, 409]);
