@@ -42,9 +42,21 @@ async fn an_invoice_is_as_telegram_takes_it() {
         ("description", json!(""), "INVOICE_DESCRIPTION_INVALID"),
         ("payload", json!("ü".repeat(65)), "INVOICE_PAYLOAD_INVALID"),
         ("prices", json!([]), "CURRENCY_TOTAL_AMOUNT_INVALID"),
-        ("prices", json!([{"label": "x", "amount": 0}]), "CURRENCY_TOTAL_AMOUNT_INVALID"),
-        ("subscription_period", json!(86_400), "SUBSCRIPTION_PERIOD_INVALID"),
-        ("provider_token", json!("1:TEST"), "simulator: Stars need no provider_token"),
+        (
+            "prices",
+            json!([{"label": "x", "amount": 0}]),
+            "CURRENCY_TOTAL_AMOUNT_INVALID",
+        ),
+        (
+            "subscription_period",
+            json!(86_400),
+            "SUBSCRIPTION_PERIOD_INVALID",
+        ),
+        (
+            "provider_token",
+            json!("1:TEST"),
+            "simulator: Stars need no provider_token",
+        ),
     ];
     for (field, value, why) in changes {
         let mut wrong = invoice();
@@ -111,8 +123,7 @@ async fn a_subscription_renews_until_it_is_cancelled() {
     let renewed = &updates[0]["message"]["successful_payment"];
     assert_eq!(renewed["is_first_recurring"], Value::Null);
     assert_eq!(renewed["subscription_expiration_date"], until + 2_592_000);
-    let end =
-        json!({"user_id": ANNA, "telegram_payment_charge_id": first, "is_canceled": true});
+    let end = json!({"user_id": ANNA, "telegram_payment_charge_id": first, "is_canceled": true});
     world.ok("editUserStarSubscription", end).await;
     assert_eq!(world.telegram.renews_stars(world.bot, &first), None);
 }
@@ -120,7 +131,9 @@ async fn a_subscription_renews_until_it_is_cancelled() {
 #[tokio::test]
 async fn an_invoice_in_a_message_is_paid_and_what_is_lost_is_listed() {
     let world = TelegramWorld::new().await;
-    world.telegram.presses_start(world.bot, &User::new(ANNA), "");
+    world
+        .telegram
+        .presses_start(world.bot, &User::new(ANNA), "");
     let mut sent = invoice();
     sent["chat_id"] = json!(ANNA);
     let message = world.ok("sendInvoice", sent).await;

@@ -20,8 +20,8 @@ use super::time::Timestamp;
 pub(crate) use check::RECURRING_MONTHS_MAX;
 pub use check::{ProductProblem, ProductRules};
 pub use draft::ProductDraft;
-pub use mark::OfferMark;
 pub use ids::{CouponCode, Currency, MinorAmount, NotAWord, ProductId, TierId};
+pub use mark::OfferMark;
 
 /// The length of a subscription to Telegram Stars, in days: Telegram has no other.
 pub const STARS_PERIOD_DAYS: u32 = 30;

@@ -311,10 +311,7 @@ mod tests {
         });
         let mut listed =
             json!({"id": "stx1", "amount": 500, "date": 1_800_000_000, "source": partner});
-        assert_eq!(
-            StarsReport::of_transaction(&listed).as_ref(),
-            Some(&told)
-        );
+        assert_eq!(StarsReport::of_transaction(&listed).as_ref(), Some(&told));
         assert_eq!(StarsReport::of_body(told.body().as_bytes()), Some(told));
         listed["receiver"] = listed.as_object_mut().unwrap().remove("source").unwrap();
         let refund = StarsReport::of_transaction(&listed).unwrap();

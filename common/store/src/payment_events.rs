@@ -187,7 +187,9 @@ impl PaymentEvents {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(self.0.fault("UpdateItem of where a list was read up to")(error)),
+                _ => Err(self.0.fault("UpdateItem of where a list was read up to")(
+                    error,
+                )),
             },
         }
     }

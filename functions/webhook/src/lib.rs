@@ -51,9 +51,8 @@ use store::acting::Acting;
 use store::queue::{Bells, MessageBell, PaymentBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
-    LinkTeller, Links, Messages, Orders, PaymentEvents, People, Products, RateLimits, RelayMap, Reminders, Reservations,
-    Seats, StoreError, Tasks,
-    Topics, UpdateKey, Updates,
+    LinkTeller, Links, Messages, Orders, PaymentEvents, People, Products, RateLimits, RelayMap,
+    Reminders, Reservations, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, info, warn};
 

@@ -42,7 +42,8 @@ pub(crate) async fn asked(app: &App, query: &PreCheckout) -> Result<Response<Byt
     let word = decide(app, query).await?;
     let language = Language::choose(None, query.language_code.as_deref(), app.default_language);
     let reply = |ok: Value| {
-        let mut reply = json!({"method": "answerPreCheckoutQuery", "pre_checkout_query_id": query.id});
+        let mut reply =
+            json!({"method": "answerPreCheckoutQuery", "pre_checkout_query_id": query.id});
         if let (Some(reply), Value::Object(ok)) = (reply.as_object_mut(), ok) {
             reply.extend(ok);
         }
@@ -155,6 +156,10 @@ pub(crate) async fn told(app: &App, told: &StarsTold) -> Result<UpdateOutcome, F
             chain(&fault)
         );
     }
-    info!(outcome = "kept", payment.provider = "stars", "a payment event was kept");
+    info!(
+        outcome = "kept",
+        payment.provider = "stars",
+        "a payment event was kept"
+    );
     Ok(UpdateOutcome::Handled)
 }

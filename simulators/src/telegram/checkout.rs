@@ -25,14 +25,7 @@ impl Telegram {
 
     /// The same of the invoice behind a link that a bot made; anybody may tap it, as often as they like. Nothing if there is none.
     pub fn pays_invoice(&self, link: &str, user: &User) -> Option<String> {
-        let invoice = self
-            .shared
-            .lock()
-            .world
-            .stars
-            .invoices
-            .get(link)
-            .cloned()?;
+        let invoice = self.shared.lock().world.stars.invoices.get(link).cloned()?;
         Some(self.asks_to_pay(user, &invoice))
     }
 

@@ -345,11 +345,17 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "Join the chat".into(),
         Label::OpenPrivate => "Open the private chat".into(),
         Label::Pay { price } => format!("Pay {price}"),
-        Label::PayNotYours => "This order belongs to another account. Send /shop to order for yourself.".into(),
+        Label::PayNotYours => {
+            "This order belongs to another account. Send /shop to order for yourself.".into()
+        }
         Label::PayOver => "This order can't be paid any more. Send /shop for a new one.".into(),
         Label::PaySoldOut => "All seats of it are sold. Nothing was charged.".into(),
-        Label::PayChanged => "The price of this order is another one. Send /shop for a new one.".into(),
-        Label::PayOwned => "You have this already, so there is nothing to pay. /access takes you in.".into(),
+        Label::PayChanged => {
+            "The price of this order is another one. Send /shop for a new one.".into()
+        }
+        Label::PayOwned => {
+            "You have this already, so there is nothing to pay. /access takes you in.".into()
+        }
         Label::OtherAccount => "That is my other account".into(),
         Label::NotMe => "It was not me".into(),
         Label::UseLink => "Use it for myself".into(),

@@ -345,11 +345,17 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "Entrar al chat".into(),
         Label::OpenPrivate => "Abrir el chat privado".into(),
         Label::Pay { price } => format!("Pagar {price}"),
-        Label::PayNotYours => "Este pedido es de otra cuenta. Envía /shop para hacer el tuyo.".into(),
+        Label::PayNotYours => {
+            "Este pedido es de otra cuenta. Envía /shop para hacer el tuyo.".into()
+        }
         Label::PayOver => "Este pedido ya no se puede pagar. Envía /shop para hacer otro.".into(),
         Label::PaySoldOut => "Todas las plazas están vendidas. No se ha cobrado nada.".into(),
-        Label::PayChanged => "El precio de este pedido es otro. Envía /shop para hacer uno nuevo.".into(),
-        Label::PayOwned => "Ya lo tienes, así que no hay nada que pagar. /access te lleva dentro.".into(),
+        Label::PayChanged => {
+            "El precio de este pedido es otro. Envía /shop para hacer uno nuevo.".into()
+        }
+        Label::PayOwned => {
+            "Ya lo tienes, así que no hay nada que pagar. /access te lleva dentro.".into()
+        }
         Label::OtherAccount => "Es mi otra cuenta".into(),
         Label::NotMe => "No fui yo".into(),
         Label::UseLink => "Usarlo para mí".into(),

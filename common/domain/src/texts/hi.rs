@@ -358,7 +358,9 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::PayOver => "यह ऑर्डर अब चुकाया नहीं जा सकता। नए ऑर्डर के लिए /shop भेजें।".into(),
         Label::PaySoldOut => "इसकी सारी सीटें बिक चुकी हैं। कोई पैसा नहीं लिया गया।".into(),
         Label::PayChanged => "इस ऑर्डर की कीमत अलग है। नए ऑर्डर के लिए /shop भेजें।".into(),
-        Label::PayOwned => "यह आपके पास पहले से है, इसलिए कुछ चुकाना नहीं है। /access आपको अंदर ले जाता है।".into(),
+        Label::PayOwned => {
+            "यह आपके पास पहले से है, इसलिए कुछ चुकाना नहीं है। /access आपको अंदर ले जाता है।".into()
+        }
         Label::OtherAccount => "वह मेरा दूसरा अकाउंट है".into(),
         Label::NotMe => "यह मैंने नहीं किया".into(),
         Label::UseLink => "अपने लिए इस्तेमाल करें".into(),

@@ -348,10 +348,14 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::OpenPrivate => "Abrir o chat privado".into(),
         Label::Pay { price } => format!("Pagar {price}"),
         Label::PayNotYours => "Este pedido é de outra conta. Envie /shop para fazer o seu.".into(),
-        Label::PayOver => "Este pedido não pode mais ser pago. Envie /shop para fazer outro.".into(),
+        Label::PayOver => {
+            "Este pedido não pode mais ser pago. Envie /shop para fazer outro.".into()
+        }
         Label::PaySoldOut => "Todas as vagas foram vendidas. Nada foi cobrado.".into(),
         Label::PayChanged => "O preço deste pedido é outro. Envie /shop para fazer um novo.".into(),
-        Label::PayOwned => "Você já tem isto, então não há nada a pagar. /access leva você para dentro.".into(),
+        Label::PayOwned => {
+            "Você já tem isto, então não há nada a pagar. /access leva você para dentro.".into()
+        }
         Label::OtherAccount => "É a minha outra conta".into(),
         Label::NotMe => "Não fui eu".into(),
         Label::UseLink => "Usar para mim".into(),

@@ -346,11 +346,19 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "Войти в чат".into(),
         Label::OpenPrivate => "Открыть личный чат".into(),
         Label::Pay { price } => format!("Оплатить {price}"),
-        Label::PayNotYours => "Это заказ другого аккаунта. Отправьте /shop, чтобы сделать свой.".into(),
-        Label::PayOver => "Этот заказ уже нельзя оплатить. Отправьте /shop, чтобы сделать новый.".into(),
+        Label::PayNotYours => {
+            "Это заказ другого аккаунта. Отправьте /shop, чтобы сделать свой.".into()
+        }
+        Label::PayOver => {
+            "Этот заказ уже нельзя оплатить. Отправьте /shop, чтобы сделать новый.".into()
+        }
         Label::PaySoldOut => "Все места проданы. Деньги не списаны.".into(),
-        Label::PayChanged => "Цена этого заказа другая. Отправьте /shop, чтобы сделать новый.".into(),
-        Label::PayOwned => "У вас это уже есть, платить не нужно. /access проведёт вас внутрь.".into(),
+        Label::PayChanged => {
+            "Цена этого заказа другая. Отправьте /shop, чтобы сделать новый.".into()
+        }
+        Label::PayOwned => {
+            "У вас это уже есть, платить не нужно. /access проведёт вас внутрь.".into()
+        }
         Label::OtherAccount => "Это мой другой аккаунт".into(),
         Label::NotMe => "Это не я".into(),
         Label::UseLink => "Использовать для себя".into(),

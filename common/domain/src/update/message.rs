@@ -103,10 +103,15 @@ pub(super) fn kind_of(message: Message, raw: &str) -> UpdateKind {
             to: ChatId(to),
         });
     }
-    let payment = (message.successful_payment.as_ref(), message.refunded_payment.as_ref());
+    let payment = (
+        message.successful_payment.as_ref(),
+        message.refunded_payment.as_ref(),
+    );
     if payment.0.is_some() || payment.1.is_some() {
         let at = message.date;
-        let from = message.from.filter(|from| !from.is_bot && from.id == message.chat.id);
+        let from = message
+            .from
+            .filter(|from| !from.is_bot && from.id == message.chat.id);
         return paying::told(payment, from, at);
     }
     if message.sender_chat.is_some() {

@@ -47,7 +47,10 @@ async fn placed(stack: &TestStack, tier: &str, person: i64) -> (String, String) 
 /// The person pays; what became of it.
 async fn pays(stack: &TestStack, link: &str, person: i64) -> Checkout {
     let user = User::new(person);
-    let query = stack.telegram.pays_invoice(link, &user).expect("an invoice");
+    let query = stack
+        .telegram
+        .pays_invoice(link, &user)
+        .expect("an invoice");
     stack.run_until_idle().await;
     stack.telegram.checkout(&query).unwrap()
 }
@@ -235,15 +238,18 @@ async fn an_order_of_nobody_is_whose_pays_it_first() {
         (person, query.unwrap())
     });
     stack.run_until_idle().await;
-    let taken = both.iter().filter(|(_, query)| {
-        matches!(stack.telegram.checkout(query), Some(Checkout::Paid(_)))
-    });
+    let taken = both
+        .iter()
+        .filter(|(_, query)| matches!(stack.telegram.checkout(query), Some(Checkout::Paid(_))));
     let taken: Vec<i64> = taken.map(|(person, _)| *person).collect();
     let [payer] = taken[..] else {
         panic!("{taken:?}");
     };
     let paid = order(&stack, id).await;
     assert_eq!(paid["state"], "PAID");
-    assert_eq!(paid["buyer"], json!({"userId": "alice", "telegramUserId": payer}));
+    assert_eq!(
+        paid["buyer"],
+        json!({"userId": "alice", "telegramUserId": payer})
+    );
     assert_eq!(seat(&stack, payer).await["right"], "ENTITLED");
 }

@@ -98,7 +98,11 @@ fn invoice(request: &Request<'_>) -> Result<Invoice, Refusal> {
     }
     let prices = params.0.get("prices").and_then(Value::as_array);
     let price = match prices.map(Vec::as_slice) {
-        Some([price]) if price["label"].as_str().is_some_and(|label| !label.is_empty()) => {
+        Some([price])
+            if price["label"]
+                .as_str()
+                .is_some_and(|label| !label.is_empty()) =>
+        {
             price["amount"].as_i64().filter(|amount| *amount > 0)
         }
         _ => None,

@@ -37,7 +37,10 @@ async fn a_refund_by_an_operator_goes_back_in_stars_and_ends_the_seat() {
     let wish = json!({"refundId": "r1"});
     stack.operator().post(&path, &wish).await.done();
     stack.run_until_idle().await;
-    assert_eq!(stack.telegram.is_refunded(stack.bot_id, &charge), Some(true));
+    assert_eq!(
+        stack.telegram.is_refunded(stack.bot_id, &charge),
+        Some(true)
+    );
     assert_eq!(state(&stack, &id).await, "REFUNDED");
     assert_eq!(seat(&stack, ANN).await["right"], "ENDED");
     assert_eq!(balances(&stack).await, json!({}));
