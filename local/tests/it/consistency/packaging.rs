@@ -10,7 +10,10 @@ fn the_package_lists_every_setting_with_its_default() {
     let listed: BTreeMap<&str, &str> = settings
         .lines()
         .filter_map(|line| line.strip_prefix('#')?.split_once('='))
-        .filter(|(name, _)| name.bytes().all(|c| c == b'_' || c.is_ascii_uppercase()))
+        .filter(|(name, _)| {
+            name.bytes()
+                .all(|c| c == b'_' || c.is_ascii_uppercase() || c.is_ascii_digit())
+        })
         .collect();
 
     let banner = text("local/src/banner.rs");

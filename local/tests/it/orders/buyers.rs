@@ -323,7 +323,7 @@ async fn who_does_not_pay_a_renewal_is_told_once_a_try_where_to_mend_it() {
     assert!(!failed.is_empty(), "{:?}", told(""));
     for text in &failed {
         assert!(
-            text.contains("Premium Club") && text.contains("https://"),
+            text.contains("Premium Club") && text.contains("/i/in_"),
             "{text}"
         );
     }

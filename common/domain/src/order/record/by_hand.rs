@@ -205,7 +205,8 @@ impl Order {
         next.cancelled_by = Some(by.to_owned());
         if self.is_payable() && !self.is_closed() {
             next.pay_until = self.pay_until.min(now);
-            next.due_at = Some(now);
+            next.looks = 0;
+            next.due_at = next.next_due(now);
             return Ok(next);
         }
         if self.terms.recurring && self.renews() {

@@ -99,9 +99,11 @@ impl Order {
                     None => now.plus(LOOK_EVERY),
                 };
                 // Once its time is over, it is closed; its provider may not answer just then.
-                Some(match now < self.pay_until {
-                    true => next.min(self.pay_until),
-                    false => now.plus(CLOSE_EVERY),
+                Some(match (now < self.pay_until, self.looks) {
+                    (true, _) => next.min(self.pay_until),
+                    // Nobody has tried yet.
+                    (false, 0) => now,
+                    (false, _) => now.plus(CLOSE_EVERY),
                 })
             }
             _ => None,
