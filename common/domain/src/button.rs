@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::id::{ChatId, RequestId, TelegramUserId};
 use super::job::EraseQuestion;
+use super::product::OfferMark;
 use super::texts::Language;
 
 /// What begins the data of our buttons.
@@ -51,6 +52,11 @@ pub enum ButtonData {
     EraseNot,
     /// An operator has the way in sent to a person.
     WayIn(TelegramUserId),
+    /// A tier is to be bought, as it was offered.
+    Buy {
+        /// A digest of its product, tier and version.
+        offer: OfferMark,
+    },
     /// An administrator ends a seat, as they saw it.
     EndSeat {
         /// Whose.
@@ -84,6 +90,7 @@ impl fmt::Display for ButtonData {
             Self::EraseNow(question) => write!(f, "~erasenow:{question}"),
             Self::EraseNot => f.write_str("~erasenot:"),
             Self::WayIn(person) => write!(f, "~way:{person}"),
+            Self::Buy { offer } => write!(f, "~buy:{offer}"),
             Self::EndSeat {
                 person,
                 chat,
@@ -123,6 +130,9 @@ impl FromStr for ButtonData {
             "erasenow" => Self::EraseNow(question()?),
             "erasenot" => Self::EraseNot,
             "way" => Self::WayIn(person(subject)?),
+            "buy" => Self::Buy {
+                offer: subject.parse().map_err(|_| NoButton)?,
+            },
             "end" => {
                 let mut parts = subject.split(':');
                 let mut part = || parts.next().ok_or(NoButton);

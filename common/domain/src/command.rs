@@ -131,6 +131,7 @@ macro_rules! commands {
 commands! {
     Start "start" [], Public, PRIVATE;
     Access "access" ["link", "links"], Public, PRIVATE_AND_GROUP;
+    Shop "shop" ["buy", "checkout"], Public, PRIVATE;
     Support "support" ["contact"], Public, PRIVATE_AND_GROUP;
     Help "help" ["commands"], Public, ANYWHERE;
     Language "language" ["lang"], Public, PRIVATE;

@@ -19,6 +19,7 @@
     )
 )]
 
+pub mod consent;
 pub mod fact;
 pub mod fold;
 mod json;

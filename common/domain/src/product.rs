@@ -7,6 +7,7 @@
 mod check;
 mod draft;
 mod ids;
+mod mark;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ pub(crate) use check::RECURRING_MONTHS_MAX;
 pub use check::{ProductProblem, ProductRules};
 pub use draft::ProductDraft;
 pub use ids::{CouponCode, Currency, MinorAmount, NotAWord, ProductId, TierId};
+pub use mark::OfferMark;
 
 /// The length of a subscription to Telegram Stars, in days: Telegram has no other.
 pub const STARS_PERIOD_DAYS: u32 = 30;

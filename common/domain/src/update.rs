@@ -5,6 +5,7 @@
 
 mod membership;
 mod message;
+mod paying;
 mod press;
 
 use serde::Deserialize;
@@ -20,6 +21,7 @@ use super::time::Timestamp;
 pub use super::person::Sender;
 pub use membership::{AdministratorRight, BotMembership, BotStanding};
 pub use message::{ChatMoved, GroupMessage, PrivateMessage};
+pub use paying::{PreCheckout, StarsTold};
 pub use press::ButtonPress;
 
 /// One update.
@@ -54,6 +56,10 @@ pub enum UpdateKind {
     Moved(ChatMoved),
     /// A person pressed a button below a message of the bot.
     Press(ButtonPress),
+    /// A person is about to pay, and waits for our word.
+    PreCheckout(PreCheckout),
+    /// A person has paid in Stars, or has them back.
+    Stars(StarsTold),
     /// Anything else, and why it is none of these.
     Ignored(&'static str),
 }
@@ -69,6 +75,8 @@ impl UpdateKind {
             Self::Private(_) | Self::Group(_) | Self::Desk(_) | Self::Moved(_) => "message",
             Self::PrivateEdit(_) | Self::DeskEdit(_) => "edited_message",
             Self::Press(_) => "callback_query",
+            Self::PreCheckout(_) => "pre_checkout_query",
+            Self::Stars(_) => "stars",
             Self::Ignored(_) => "ignored",
         }
     }
@@ -107,6 +115,8 @@ struct Fields<'a> {
     message: Option<&'a RawValue>,
     #[serde(borrow)]
     callback_query: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pre_checkout_query: Option<&'a RawValue>,
 }
 
 /// `Chat`.
@@ -227,6 +237,12 @@ fn kind_of(fields: &Fields<'_>) -> UpdateKind {
         return match serde_json::from_str(raw.get()) {
             Ok(query) => press::kind_of(query),
             Err(_) => UpdateKind::Ignored("not a CallbackQuery"),
+        };
+    }
+    if let Some(raw) = fields.pre_checkout_query {
+        return match serde_json::from_str(raw.get()) {
+            Ok(query) => paying::asked(query),
+            Err(_) => UpdateKind::Ignored("not a PreCheckoutQuery"),
         };
     }
     UpdateKind::Ignored("an update of another kind")

@@ -30,6 +30,7 @@ const WHY: &str = "why";
 const OPEN_SHARD: &str = "openShard";
 const NEXT_AT: &str = "nextAt";
 const EXPIRES_AT: &str = "expiresAt";
+const READ_UP_TO: &str = "readUpTo";
 const OPEN_INDEX: &str = "OpenEvents";
 const REF_KEY: &str = "refKey";
 const ORDER_ID: &str = "orderId";
@@ -151,6 +152,46 @@ impl PaymentEvents {
             .await
             .map_err(self.0.fault("GetItem of a payment event"))?;
         answer.item.map(|item| self.read(&item)).transpose()
+    }
+
+    /// Up to where a provider's own list of payments was read; 0 if it never was.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn read_up_to(&self, provider: &str) -> Result<u64, StoreError> {
+        let call = self.0.client.get_item().table_name(&self.0.name);
+        let answer = call
+            .key(EVENT_KEY, s(list_key(provider)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(self.0.fault("GetItem of where a list was read up to"))?;
+        match &answer.item {
+            Some(item) => self.reader(item).number(READ_UP_TO),
+            None => Ok(0),
+        }
+    }
+
+    /// Writes that it was read up to there; never back. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be told; doing it again is harmless.
+    pub async fn note_read_up_to(&self, provider: &str, up_to: u64) -> Result<(), StoreError> {
+        let call = self.0.client.update_item().table_name(&self.0.name);
+        let call = call
+            .key(EVENT_KEY, s(list_key(provider)))
+            .update_expression("SET readUpTo = :to")
+            .condition_expression("attribute_not_exists(readUpTo) OR readUpTo < :to")
+            .expression_attribute_values(":to", n(up_to));
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(self.0.fault("UpdateItem of where a list was read up to")(
+                    error,
+                )),
+            },
+        }
     }
 
     /// Open events of one of the [`ORDER_SHARDS`] parts that are due by `now`, the longest waiting first.
@@ -289,6 +330,11 @@ impl PaymentEvents {
             why: reader.optional_text(WHY)?.map(str::to_owned),
         })
     }
+}
+
+/// By what it is known where a provider's list was read up to: no event has such a key.
+fn list_key(provider: &str) -> String {
+    format!("list#{provider}")
 }
 
 /// The part of the index of open events that an event stands in.

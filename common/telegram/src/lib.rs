@@ -5,6 +5,7 @@ mod member;
 mod message;
 mod passing;
 mod profile;
+mod stars;
 
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub const fn allowed_updates(talks: bool, place: usize) -> &'static [&'static st
             "message",
             "edited_message",
             "callback_query",
+            "pre_checkout_query",
         ],
         (true, _) => &["chat_member", "my_chat_member", "chat_join_request"],
     }

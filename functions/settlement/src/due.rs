@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use domain::id::{ORDER_SHARDS, OrderId};
-use domain::order::record::Checkout;
+use domain::order::record::{Checkout, Order};
 use domain::report::PaymentFault;
+use domain::stars::PROVIDER as STARS;
 use runtime::telemetry::chain;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::{App, SettleError, effects, take, take_key};
+use crate::{App, SettleError, effects, stars, take, take_key};
 
 /// How many events and orders of one part are seen to in one look.
 const OF_SHARD_MAX: i32 = 50;
@@ -61,12 +62,20 @@ async fn serve_shard(app: &App, shard: u8, until: Instant) -> Result<(), SettleE
 
 /// Does what is pending of an order for which a bell was rung. What can't be done is due again.
 pub(crate) async fn see_to(app: &App, id: OrderId) {
-    match app.orders.get(id).await {
+    match opened(app, id).await {
         Ok(Some(order)) => effects::run(app, order).await,
         Ok(None) => {}
         Err(fault) => {
             error!(order.id = %id, fault = "unavailable", "an order can't be seen to, it is due again: {}", chain(&fault));
         }
+    }
+}
+
+/// The order, with its invoice, if it is paid in Stars and has none yet.
+async fn opened(app: &App, id: OrderId) -> Result<Option<Order>, SettleError> {
+    match app.orders.get(id).await? {
+        Some(order) => stars::opened(app, order).await,
+        None => Ok(None),
     }
 }
 
@@ -79,6 +88,9 @@ async fn look(app: &App, id: OrderId) -> Result<(), SettleError> {
     if order.due_at.is_none_or(|due| due > app.clock.now()) {
         return Ok(());
     }
+    let Some(order) = stars::opened(app, order).await? else {
+        return Ok(());
+    };
     let is_payable = order.is_payable();
     if !order.pending.is_empty() {
         effects::run(app, order.clone()).await;
@@ -109,6 +121,9 @@ async fn look_up(
     (provider, object): (&str, &str),
     is_closing: bool,
 ) -> Result<(), SettleError> {
+    if provider == STARS {
+        return stars::catch_up(app).await;
+    }
     // Closed first, so that nobody pays between the look and the end.
     if is_closing {
         match app.providers.close(provider, object).await {

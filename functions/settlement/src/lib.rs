@@ -18,6 +18,7 @@ mod due;
 mod effects;
 mod message;
 mod providers;
+mod stars;
 mod take;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +85,7 @@ impl App {
         let mode = settings::payments_mode(env);
         Self {
             mode,
-            providers: Providers::from_env(env, mode),
+            providers: Providers::from_env(env, mode, &clock),
             events: PaymentEvents::from_env(aws.dynamodb(), env),
             refs: PaymentRefs::from_env(aws.dynamodb(), env),
             orders: Orders::from_env(aws.dynamodb(), env),

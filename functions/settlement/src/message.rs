@@ -1,10 +1,10 @@
 //! What a buyer and the owners are told of an order, if they are known in Telegram and the bot may write to them.
 
 use domain::id::{ChatId, TelegramUserId};
-use domain::message::{Class, Content, Message, MessageId};
+use domain::message::{Button, ButtonAction, Class, Content, Message, MessageId};
 use domain::order::record::{Effect, Order, OrderMessage, OwnerNews};
 use domain::person::Reachable;
-use domain::texts::{Address, Code, Language, Name, Text};
+use domain::texts::{Address, Code, Label, LabelName, Language, Name, Text};
 use domain::time::Timestamp;
 use tracing::info;
 
@@ -22,6 +22,7 @@ pub(crate) async fn tell(
         .missing()
         .map(|missing| order.amount_in_words(missing));
     let text = match message {
+        OrderMessage::ToPay => return ask_to_pay(app, order).await,
         OrderMessage::Paid => Text::OrderPaid { title },
         OrderMessage::Refunded => Text::OrderRefunded { title },
         OrderMessage::Underpaid => Text::OrderUnderpaid {
@@ -32,6 +33,32 @@ pub(crate) async fn tell(
     let cause = format!("order#{}#{}", order.id, message.as_str());
     let id = MessageId::new(order.created_at, &cause);
     tell_buyer(app, order, id, &text).await
+}
+
+/// Shows the buyer where an order is paid, while it can be.
+async fn ask_to_pay(app: &App, order: &Order) -> Result<(), SettleError> {
+    let Some(person) = order.buyer.telegram_user_id else {
+        return Ok(());
+    };
+    if !order.is_open_at(app.clock.now()) {
+        return Ok(());
+    }
+    let Some(url) = order.pay_url() else {
+        return Err(SettleError::Unclear("its invoice is not made yet"));
+    };
+    let text = Text::OrderToPay {
+        title: Name(&order.sold.title),
+    };
+    let price = order.amount_in_words(order.terms.due);
+    let label = Label::Pay {
+        price: LabelName(&price),
+    };
+    let message = Effect::Message {
+        message: OrderMessage::ToPay,
+    };
+    let id = MessageId::new(order.created_at, &cause(order, &message));
+    let button = Some((label, url.as_str()));
+    say_with(app, person, (id, Class::Transactional), &text, button).await
 }
 
 /// What the message of an effect is known by.
@@ -112,6 +139,17 @@ async fn say(
     class: Class,
     text: &Text<'_>,
 ) -> Result<(), SettleError> {
+    say_with(app, person, (id, class), text, None).await
+}
+
+/// The same, with a button that opens an address.
+async fn say_with(
+    app: &App,
+    person: TelegramUserId,
+    (id, class): (MessageId, Class),
+    text: &Text<'_>,
+    button: Option<(Label<'_>, &str)>,
+) -> Result<(), SettleError> {
     let now = app.clock.now();
     let Some(front) = app.bots.front_lately(now).await? else {
         return Ok(());
@@ -125,6 +163,12 @@ async fn say(
         return Ok(());
     };
     let language = Language::choose(known.language, None, app.default_language);
+    let row = |(label, url): (Label<'_>, &str)| {
+        vec![Button {
+            text: label.plain(language),
+            action: ButtonAction::Url(url.to_owned()),
+        }]
+    };
     let message = Message {
         id,
         bot: front.bot,
@@ -134,7 +178,7 @@ async fn say(
         class,
         content: Content::Text {
             html: text.html(language),
-            buttons: Vec::new(),
+            buttons: button.into_iter().map(row).collect(),
             protect: false,
             silent: false,
         },

@@ -5,11 +5,14 @@ use ::stripe::{CancelAt, RefundRequest, Stripe, StripeError};
 use domain::nowpayments::{self, CoinReport};
 use domain::order::record::PaymentsMode;
 use domain::report::{Lookup, PaymentFault, PaymentReport};
+use domain::stars::{self, StarsReport};
 use domain::stripe::{self, StripeReport};
+use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::http::Http;
 use runtime::settings;
 use store::PaymentEvent;
+use telegram::{Telegram, TelegramError};
 
 /// A report, whoever's it is.
 pub(crate) type Report = Box<dyn PaymentReport + Send + Sync>;
@@ -21,6 +24,8 @@ pub(crate) enum ProviderError {
     Stripe(#[from] StripeError),
     #[error(transparent)]
     NowPayments(#[from] NowPaymentsError),
+    #[error(transparent)]
+    Stars(#[from] TelegramError),
     /// Its key is not set any more.
     #[error("{0} is off")]
     Off(&'static str),
@@ -32,6 +37,7 @@ impl ProviderError {
         match self {
             Self::Stripe(error) => error.fault(),
             Self::NowPayments(error) => error.fault(),
+            Self::Stars(error) => error.payment_fault(),
             Self::Off(_) => PaymentFault::Key,
         }
     }
@@ -41,11 +47,13 @@ impl ProviderError {
 pub(crate) struct Providers {
     stripe: Option<Stripe>,
     nowpayments: Option<NowPayments>,
+    bot: Option<Telegram>,
 }
 
 impl Providers {
-    pub(crate) fn from_env(env: &mut Env, mode: PaymentsMode) -> Self {
+    pub(crate) fn from_env(env: &mut Env, mode: PaymentsMode, clock: &Clock) -> Self {
         Self {
+            bot: Telegram::front_from_env(env, clock),
             stripe: settings::stripe_key(env, mode).map(|key| {
                 let base = env.base_url("STRIPE_API_BASE", ::stripe::API_BASE);
                 Stripe::new(Http::from_env(env), base, key)
@@ -69,6 +77,11 @@ impl Providers {
         nowpayments.ok_or(ProviderError::Off(nowpayments::PROVIDER))
     }
 
+    /// The bot that people pay in Stars.
+    pub(crate) fn bot(&self) -> Result<&Telegram, ProviderError> {
+        self.bot.as_ref().ok_or(ProviderError::Off(stars::PROVIDER))
+    }
+
     /// The report that an event is, which was verified when it came; nothing if it can't be read. One that was too large to be
     /// kept is asked for.
     pub(crate) async fn report(
@@ -81,6 +94,7 @@ impl Providers {
             stripe::PROVIDER if body.is_empty() => boxed(self.stripe()?.event(id).await?),
             stripe::PROVIDER => boxed(StripeReport::of_event(body)),
             nowpayments::PROVIDER => boxed(CoinReport::of_body(body).ok()),
+            stars::PROVIDER => boxed(StarsReport::of_body(body)),
             _ => None,
         })
     }

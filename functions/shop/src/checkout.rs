@@ -10,20 +10,19 @@
 //!
 //! Called again under the same `Idempotency-Key`, it answers the same order, and goes on where the first call ended.
 
-use std::time::Duration;
-
 use ::nowpayments::InvoiceRequest;
 use ::stripe::{Period, Recurring, SessionRequest, session_key};
 use domain::claim::PublicUrl;
 use domain::id::{OrderId, TelegramUserId};
 use domain::money::PaymentProvider;
 use domain::order::fact::{ChargeFact, ChargeStatus, FactBody, OrderFact};
-use domain::order::record::{Checkout, NewOrder, Order, OrderBuyer, Reservation, SoldTier};
-use domain::order::terms::OrderTerms;
+use domain::order::record::{Checkout, Order, OrderBuyer};
+use domain::ordering::{Placing, TRIAL};
 use domain::product::TierLength;
 use domain::purchase::USER_ID_MAX_CHARS;
 use domain::quote::{Quote, QuoteId, QuoteRejection, QuoteRejectionKind, QuotedPrice};
 use domain::report::PaymentFault;
+use domain::stars::{self, StarInvoice};
 use domain::text;
 use http::HeaderMap;
 use runtime::body;
@@ -31,7 +30,6 @@ use runtime::response::{Refusal, Rejection};
 use runtime::telemetry::chain;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use store::queue::PaymentBell;
 use store::{OrderKey, Ordered};
 use tracing::{error, info, warn};
@@ -40,16 +38,8 @@ use uuid::Uuid;
 use crate::wish::{invalid, text_or_number};
 use crate::{App, buyer, unavailable};
 
-/// For how long an order can be paid: less than the day for which a provider keeps a page, so that a repeat of the request is
-/// still one that it takes.
-const PAY_WITHIN: Duration = Duration::from_secs(23 * 3600);
-/// The same of a tier with few seats: a page at Stripe is open for half an hour at least, so that a request may be made again for
-/// half an hour.
-const PAY_WITHIN_FEW: Duration = Duration::from_secs(60 * 60);
 /// How often an order is read anew because somebody else wrote it, or its provider failed under a key.
 const TRIES: u32 = 4;
-/// What the pools of trials begin with: each is of one buyer and one product.
-const TRIAL: &str = "trial#";
 const URL_MAX: usize = 2_000;
 const EMAIL_MAX: usize = 254;
 const KEY_MAX: usize = 256;
@@ -223,57 +213,18 @@ fn return_url(app: &App, field: &str, url: Option<String>) -> Result<Option<Stri
 }
 
 fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
-    let Ordering { quote, buyer, .. } = &asked;
-    let (offer, price) = (&quote.offer, &quote.price);
+    let price = &asked.quote.price;
     let now = app.clock.now();
     let id = OrderId::from_random(Uuid::new_v4().into_bytes());
-    let is_recurring = price.recurring.is_some();
-    let tolerance = |bps: i128| match price.provider {
-        PaymentProvider::NowPayments => bps,
-        PaymentProvider::Stripe | PaymentProvider::Stars => 0,
+    let placing = Placing {
+        offer: &asked.quote.offer,
+        price,
+        buyer: &asked.buyer,
     };
-    let within = match offer.tier.seats {
-        Some(_) => PAY_WITHIN_FEW,
-        None => PAY_WITHIN,
-    };
-    let new = NewOrder {
-        id,
-        mode: app.mode,
-        sold: SoldTier {
-            product_id: offer.product_id.to_string(),
-            tier_id: offer.tier.id.to_string(),
-            title: format!("{}, {}", offer.product_title, offer.tier.title),
-            level: offer.tier.level,
-            chats: offer.chats.clone(),
-            coupon: price.coupon.as_ref().map(|coupon| coupon.code.to_string()),
-            reservations: reservations(&asked),
-        },
-        buyer: buyer.clone(),
-        terms: OrderTerms {
-            provider: price.provider.as_str().to_owned(),
-            recurring: is_recurring,
-            currency: price.currency.to_string(),
-            due: price.due_now.get(),
-            price: price.recurring.map(|price| price.get()),
-            seconds: offer.seconds(now),
-            underpaid_bps: tolerance(app.underpaid_bps),
-            overpaid_bps: tolerance(app.overpaid_bps),
-            fee_bps: i128::from(offer.fee_bps),
-            commission_bps: 0,
-            renewal_commission_bps: 0,
-            commission_until: None,
-            owner: offer.owner.clone(),
-            affiliate: None,
-            auto_refund: price.provider != PaymentProvider::NowPayments,
-            gift: false,
-        },
-        pay_until: now.plus(within),
-        checkout: Checkout::Free,
-    };
-    let order = Order::new(new, now);
+    let order = placing.order(id, app.rules, now);
     // Before anything is given: a buyer is led back to a page of ours.
     page_of(app, id)?;
-    let is_free = price.due_now.get() == 0 && !is_recurring;
+    let is_free = price.due_now.get() == 0 && price.recurring.is_none();
     if is_free {
         let charge = ChargeFact {
             status: ChargeStatus::Paid,
@@ -299,49 +250,6 @@ fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
         off: taken_off(&asked.quote.price),
     };
     Ok(Order { checkout, ..order })
-}
-
-/// What is limited of what is sold: the seats of the tier, the uses of the coupon, and of a coupon that a person uses once
-/// the use of this buyer.
-fn reservations(asked: &Ordering) -> Vec<Reservation> {
-    let (offer, price) = (&asked.quote.offer, &asked.quote.price);
-    let (product, tier) = (&offer.product_id, &offer.tier.id);
-    let seats = offer.tier.seats.map(|limit| Reservation {
-        pool: format!("seats#{product}#{tier}"),
-        limit: Some(limit),
-        is_firm: true,
-    });
-    let of_coupon = |what: String, limit| Reservation {
-        pool: format!("coupon#{product}#{what}"),
-        limit: Some(limit),
-        is_firm: false,
-    };
-    let coupon = price.coupon.as_ref();
-    let uses = coupon.and_then(|coupon| Some(of_coupon(coupon.code.to_string(), coupon.uses?)));
-    let once = coupon.filter(|coupon| coupon.once_per_person);
-    let once = once.and_then(|coupon| {
-        let buyer = asked.buyer.key()?;
-        Some(of_coupon(format!("{}#{}", coupon.code, digest(&buyer)), 1))
-    });
-    let trial = price.trial_days.and_then(|_| {
-        let buyer = asked.buyer.key()?;
-        Some(Reservation {
-            pool: format!("{TRIAL}{product}#{}", digest(&buyer)),
-            limit: Some(1),
-            is_firm: false,
-        })
-    });
-    let of_buyer = once.into_iter().chain(trial);
-    seats.into_iter().chain(uses).chain(of_buyer).collect()
-}
-
-/// A name for a buyer in a table of limits. Who tries all ids finds it, so it hides nobody; it is no longer than they are.
-fn digest(buyer: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(buyer).into();
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// What the provider gets, byte for byte.
@@ -387,12 +295,13 @@ fn request(app: &App, order: &Order, asked: &Ordering) -> Result<String, Refusal
             request.body().ok_or(Rejection::Unavailable)?
         }
         PaymentProvider::Stars => {
-            let why = "Orders in Stars can't be made yet: take another provider.";
-            return Err(QuoteRejection {
-                kind: QuoteRejectionKind::NotPossibleWithProvider,
-                why: why.to_owned(),
-            }
-            .into());
+            let invoice = StarInvoice {
+                order: &id,
+                title: &order.sold.title,
+                amount: order.terms.due,
+                is_recurring: order.terms.recurring,
+            };
+            invoice.body()
         }
     })
 }
@@ -515,6 +424,12 @@ async fn ask(
             let made = nowpayments.create_invoice(request).await;
             let invoice = made.map_err(|error| failed(error.fault(), chain(&error)))?;
             Ok((invoice.id, invoice.url))
+        }
+        stars::PROVIDER => {
+            let bot = app.bot.as_ref().ok_or(PaymentFault::Key)?;
+            let made = bot.create_invoice_link(request).await;
+            let link = made.map_err(|error| failed(error.payment_fault(), chain(&error)))?;
+            Ok((link.clone(), link))
         }
         _ => Err(PaymentFault::Refused),
     }

@@ -25,7 +25,8 @@ use ::stripe::Stripe;
 use bytes::Bytes;
 use domain::claim::{ClaimKeys, PublicUrl};
 use domain::money::PaymentProvider;
-use domain::order::record::{PaymentsMode, PayoutHold};
+use domain::order::record::PayoutHold;
+use domain::ordering::OrderRules;
 use http::{Method, Request, Response, StatusCode};
 use runtime::auth::Verifier;
 use runtime::aws;
@@ -38,6 +39,7 @@ use runtime::telemetry::chain;
 use serde_json::Value;
 use store::queue::{PaymentBell, Queue};
 use store::{Orders, Products, Quotes, Reservations, StoreError};
+use telegram::Telegram;
 use tracing::{error, info};
 
 /// What the handler needs.
@@ -48,17 +50,16 @@ pub struct App {
     providers: BTreeSet<PaymentProvider>,
     quote_ttl: Duration,
     rate_max_age: Duration,
-    mode: PaymentsMode,
     stripe: Option<Stripe>,
     nowpayments: Option<NowPayments>,
+    bot: Option<Telegram>,
     orders: Orders,
     reservations: Reservations,
     payment_bells: Queue<PaymentBell>,
     claim_keys: ClaimKeys,
     public_url: Option<PublicUrl>,
     return_origins: Vec<String>,
-    underpaid_bps: i128,
-    overpaid_bps: i128,
+    rules: OrderRules,
     is_taxed: bool,
     hold: PayoutHold,
     open_orders_max: usize,
@@ -91,17 +92,16 @@ impl App {
             );
         }
         Self {
-            mode,
             stripe,
             nowpayments,
+            bot: Telegram::front_from_env(env, &clock),
             orders: Orders::from_env(aws.dynamodb(), env),
             reservations: Reservations::from_env(aws.dynamodb(), env),
             payment_bells: Queue::of_payments(aws.sqs(), env),
             claim_keys,
             public_url,
             return_origins: settings::return_origins(env),
-            underpaid_bps: settings::underpaid_bps(env),
-            overpaid_bps: settings::overpaid_bps(env),
+            rules: settings::order_rules(env, mode),
             is_taxed: settings::stripe_tax(env),
             hold: settings::payout_hold(env),
             open_orders_max: settings::open_orders_max(env),

@@ -13,6 +13,7 @@ mod pause;
 pub(crate) mod privacy;
 mod resume;
 mod role;
+pub(crate) mod shop;
 mod start;
 mod stop;
 mod subject;
@@ -114,6 +115,7 @@ pub(crate) async fn run(
     match command {
         CommandName::Start => start::run(conversation, arguments).await,
         CommandName::Access => conversation.show_seats(Text::AccessNothing).await,
+        CommandName::Shop => shop::run(conversation).await,
         CommandName::Help => {
             let html = help(language, conversation.role, place);
             conversation.say(Class::Reply, html, Vec::new()).await

@@ -119,6 +119,8 @@ async fn route(
         UpdateKind::Press(press) => presses::pressed(app, front, met, press).await,
         UpdateKind::Member(_)
         | UpdateKind::Bot(_)
+        | UpdateKind::PreCheckout(_)
+        | UpdateKind::Stars(_)
         | UpdateKind::Moved(_)
         | UpdateKind::Ignored(_) => Ok(UpdateOutcome::Ignored.into()),
     }

@@ -16,6 +16,7 @@ mod inbox;
 mod joins;
 mod links;
 mod moves;
+mod paying;
 mod presses;
 mod relay;
 mod rights;
@@ -30,6 +31,7 @@ use domain::claim::{ChatDeliveries, ClaimKeys};
 use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::join::MemberChange;
+use domain::ordering::OrderRules;
 use domain::person::PersonLimits;
 use domain::purchase::Chats;
 use domain::relay::SupportHours;
@@ -46,11 +48,11 @@ use runtime::settings;
 use runtime::telemetry::chain;
 use serde_json::{Value, json};
 use store::acting::Acting;
-use store::queue::{Bells, MessageBell, Queue};
+use store::queue::{Bells, MessageBell, PaymentBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
-    LinkTeller, Links, Messages, People, RateLimits, RelayMap, Reminders, Seats, StoreError, Tasks,
-    Topics, UpdateKey, Updates,
+    LinkTeller, Links, Messages, Orders, PaymentEvents, People, Products, RateLimits, RelayMap,
+    Reminders, Reservations, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, info, warn};
 
@@ -102,6 +104,13 @@ pub struct App {
     topics: Topics,
     reminders: Reminders,
     relay_map: RelayMap,
+    products: Products,
+    orders: Orders,
+    reservations: Reservations,
+    order_rules: OrderRules,
+    open_orders_max: usize,
+    payment_events: PaymentEvents,
+    payment_bells: Queue<PaymentBell>,
     clock: Clock,
 }
 
@@ -112,6 +121,7 @@ impl App {
         let chats = settings::chats(env);
         let deliveries = settings::chat_deliveries(env, &chats);
         let operator_chat = settings::operator_chat(env, &chats);
+        let mode = settings::payments_mode(env);
         Self {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
@@ -154,6 +164,13 @@ impl App {
             topics: Topics::from_env(aws.dynamodb(), env),
             reminders: Reminders::from_env(aws.dynamodb(), env),
             relay_map: RelayMap::from_env(aws.dynamodb(), env),
+            products: Products::from_env(aws.dynamodb(), env),
+            orders: Orders::from_env(aws.dynamodb(), env),
+            reservations: Reservations::from_env(aws.dynamodb(), env),
+            order_rules: settings::order_rules(env, mode),
+            open_orders_max: settings::open_orders_max(env),
+            payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
+            payment_bells: Queue::of_payments(aws.sqs(), env),
             clock,
         }
     }
@@ -270,6 +287,11 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         UpdateKind::Member(change) => joins::member(app, change).await,
         UpdateKind::Moved(moved) => chats::moved(app, moved).await,
         UpdateKind::Bot(membership) => rights::changed(app, bot, update.id, membership).await,
+        UpdateKind::PreCheckout(query) => match paying::asked(app, query).await {
+            Ok(answer) => return answer,
+            Err(failure) => Err(failure),
+        },
+        UpdateKind::Stars(told) => paying::told(app, told).await,
         UpdateKind::JoinRequest(_)
         | UpdateKind::Private(_)
         | UpdateKind::PrivateEdit(_)
@@ -285,7 +307,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         Err(fault) if is_lasting(fault.as_ref()) => {
             error!(
                 fault = "malformed",
-                "a join or a leave was not recorded, since a record of it can't be read: {}",
+                "an update is not handled, since a record that it needs can't be read: {}",
                 chain(fault.as_ref())
             );
             Handled::from(UpdateOutcome::Ignored).answer()
@@ -293,7 +315,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         Err(fault) => {
             error!(
                 fault = "unavailable",
-                "a join or a leave could not be recorded yet: {}",
+                "an update could not be handled yet: {}",
                 chain(fault.as_ref())
             );
             Rejection::Unavailable.answer()

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::FrontBot;
 use tracing::{error, info, warn};
 
-use crate::commands::{buyer, end, privacy};
+use crate::commands::{buyer, end, privacy, shop};
 use crate::conversation::{Conversation, Sight};
 use crate::relay::{self, RelayAuthor, RelayCause};
 use crate::say::Cause;
@@ -102,6 +102,7 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
         ButtonData::EraseYes(question) => privacy::ask_again(conversation, question).await,
         ButtonData::EraseNow(question) => privacy::erase(conversation, question).await,
         ButtonData::EraseNot => conversation.answer(Text::EraseKept).await,
+        ButtonData::Buy { offer } => shop::buy(conversation, offer).await,
         ButtonData::WayIn(person) => buyer::send_way_in(conversation, person).await,
         ButtonData::EndSeat {
             person,

@@ -15,6 +15,7 @@ use super::link::Link;
 use super::member::{MemberStatus, Rights, User};
 use super::person::Person;
 use super::profile::BotProfile;
+use super::purchase::Stars;
 use super::queries::Queries;
 use super::refusal::Refusal;
 
@@ -50,6 +51,7 @@ pub(crate) struct TelegramState {
     /// Which bot has met which user: for a bot, others don't exist.
     pub(crate) seen: HashSet<(i64, i64)>,
     pub(crate) queries: Queries,
+    pub(crate) stars: Stars,
     /// The links in the order in which they were made.
     link_order: VecDeque<String>,
 }

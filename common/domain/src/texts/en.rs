@@ -149,6 +149,13 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderPaid { title } => format!("Your payment has arrived: {title}. Thank you! /access shows your way in."),
         Text::OrderUnderpaid { title, missing } => format!("Not all of your payment for {title} has arrived: {missing} is missing. Pay the rest on the same page, and you are in."),
         Text::OrderRefunded { title } => format!("Your payment for {title} was returned to you. If that is a surprise: /paysupport"),
+        Text::OrderToPay { title } => format!("Your order: <b>{title}</b>. The button below opens the payment. Only this account can pay it."),
+        Text::Shop => "What you can buy here. Tap what you would like:".into(),
+        Text::ShopEmpty => "There is nothing to buy here at the moment.".into(),
+        Text::ShopChanged => "This offer has changed meanwhile. /shop shows what there is now.".into(),
+        Text::ShopSoldOut => "All seats of it are sold. /shop shows what else there is.".into(),
+        Text::ShopOwned => "You have this already. /access takes you in.".into(),
+        Text::ShopTooMany => "Several of your orders wait for their payment. Pay one of them, or wait a day until they end.".into(),
         Text::RenewalFailed { title, page } => format!("Your payment for {title} failed. Mend it here, and nothing changes for you: {page}"),
         Text::RenewalNeedsAction { title, page } => format!("Your bank asks you to confirm the payment for {title}. You can do it here: {page}"),
         Text::LinkDelivered { link } => format!("Thank you for your purchase! Here is your way in. It is for you alone, and works once:\n\n{link}"),
@@ -337,6 +344,18 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::OpenChat { chat } => format!("Open {chat}"),
         Label::JoinChat => "Join the chat".into(),
         Label::OpenPrivate => "Open the private chat".into(),
+        Label::Pay { price } => format!("Pay {price}"),
+        Label::PayNotYours => {
+            "This order belongs to another account. Send /shop to order for yourself.".into()
+        }
+        Label::PayOver => "This order can't be paid any more. Send /shop for a new one.".into(),
+        Label::PaySoldOut => "All seats of it are sold. Nothing was charged.".into(),
+        Label::PayChanged => {
+            "The price of this order is another one. Send /shop for a new one.".into()
+        }
+        Label::PayOwned => {
+            "You have this already, so there is nothing to pay. /access takes you in.".into()
+        }
         Label::OtherAccount => "That is my other account".into(),
         Label::NotMe => "It was not me".into(),
         Label::UseLink => "Use it for myself".into(),
@@ -379,6 +398,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
     match command {
         CommandName::Start => "Begin, or use a link",
         CommandName::Access => "Your chats, until when, and the way in",
+        CommandName::Shop => "Buy access",
         CommandName::Support => "Talk to a person",
         CommandName::Help => "What I can do for you",
         CommandName::Language => "Choose your language",

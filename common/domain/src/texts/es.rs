@@ -149,6 +149,13 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderPaid { title } => format!("Tu pago ha llegado: {title}. ¡Gracias! /access te muestra tu entrada."),
         Text::OrderUnderpaid { title, missing } => format!("Tu pago de {title} no ha llegado completo: falta {missing}. Paga el resto en la misma página y ya estarás dentro."),
         Text::OrderRefunded { title } => format!("Se te ha devuelto el pago de {title}. Si no te lo esperabas: /paysupport"),
+        Text::OrderToPay { title } => format!("Tu pedido: <b>{title}</b>. El botón de abajo abre el pago. Solo esta cuenta puede pagarlo."),
+        Text::Shop => "Lo que puedes comprar aquí. Toca lo que quieras:".into(),
+        Text::ShopEmpty => "Ahora mismo no hay nada que comprar aquí.".into(),
+        Text::ShopChanged => "Esta oferta ha cambiado mientras tanto. /shop te muestra lo que hay ahora.".into(),
+        Text::ShopSoldOut => "Todas las plazas están vendidas. /shop te muestra qué más hay.".into(),
+        Text::ShopOwned => "Esto ya lo tienes. /access te lleva dentro.".into(),
+        Text::ShopTooMany => "Varios de tus pedidos esperan el pago. Paga uno de ellos o espera un día a que terminen.".into(),
         Text::RenewalFailed { title, page } => format!("Tu pago de {title} ha fallado. Arréglalo aquí y nada cambiará para ti: {page}"),
         Text::RenewalNeedsAction { title, page } => format!("Tu banco te pide que confirmes el pago de {title}. Puedes hacerlo aquí: {page}"),
         Text::LinkDelivered { link } => format!("¡Gracias por tu compra! Aquí tienes tu entrada. Es solo para ti y sirve una vez:\n\n{link}"),
@@ -337,6 +344,18 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::OpenChat { chat } => format!("Abrir {chat}"),
         Label::JoinChat => "Entrar al chat".into(),
         Label::OpenPrivate => "Abrir el chat privado".into(),
+        Label::Pay { price } => format!("Pagar {price}"),
+        Label::PayNotYours => {
+            "Este pedido es de otra cuenta. Envía /shop para hacer el tuyo.".into()
+        }
+        Label::PayOver => "Este pedido ya no se puede pagar. Envía /shop para hacer otro.".into(),
+        Label::PaySoldOut => "Todas las plazas están vendidas. No se ha cobrado nada.".into(),
+        Label::PayChanged => {
+            "El precio de este pedido es otro. Envía /shop para hacer uno nuevo.".into()
+        }
+        Label::PayOwned => {
+            "Ya lo tienes, así que no hay nada que pagar. /access te lleva dentro.".into()
+        }
         Label::OtherAccount => "Es mi otra cuenta".into(),
         Label::NotMe => "No fui yo".into(),
         Label::UseLink => "Usarlo para mí".into(),
@@ -379,6 +398,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
     match command {
         CommandName::Start => "Empezar o usar un enlace",
         CommandName::Access => "Tus chats, hasta cuándo y la entrada",
+        CommandName::Shop => "Comprar acceso",
         CommandName::Support => "Hablar con una persona",
         CommandName::Help => "Qué puedo hacer por ti",
         CommandName::Language => "Elegir tu idioma",

@@ -143,6 +143,13 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderPaid { title } => format!("आपका भुगतान मिल गया: {title}। धन्यवाद! /access से आपका अंदर जाने का रास्ता दिखेगा।"),
         Text::OrderUnderpaid { title, missing } => format!("{title} के लिए आपका पूरा भुगतान नहीं आया: {missing} बाकी है। बाकी रकम उसी पेज पर चुकाएँ, फिर आप अंदर होंगे।"),
         Text::OrderRefunded { title } => format!("{title} के लिए आपका भुगतान आपको लौटा दिया गया। अगर आपको इसकी उम्मीद नहीं थी: /paysupport"),
+        Text::OrderToPay { title } => format!("आपका ऑर्डर: <b>{title}</b>। नीचे का बटन भुगतान खोलता है। इसे केवल यही अकाउंट चुका सकता है।"),
+        Text::Shop => "यहाँ आप क्या खरीद सकते हैं। जो चाहिए उस पर टैप करें:".into(),
+        Text::ShopEmpty => "अभी यहाँ खरीदने के लिए कुछ नहीं है।".into(),
+        Text::ShopChanged => "यह ऑफ़र इस बीच बदल गया है। /shop दिखाएगा कि अब क्या है।".into(),
+        Text::ShopSoldOut => "इसकी सारी सीटें बिक चुकी हैं। /shop दिखाएगा कि और क्या है।".into(),
+        Text::ShopOwned => "यह आपके पास पहले से है। /access आपको अंदर ले जाता है।".into(),
+        Text::ShopTooMany => "आपके कई ऑर्डर भुगतान का इंतज़ार कर रहे हैं। उनमें से एक चुकाएँ, या एक दिन रुकें जब तक वे खत्म न हो जाएँ।".into(),
         Text::RenewalFailed { title, page } => format!("{title} के लिए आपका भुगतान नहीं हो पाया। इसे यहाँ ठीक करें, और आपके लिए कुछ नहीं बदलेगा: {page}"),
         Text::RenewalNeedsAction { title, page } => format!("आपका बैंक चाहता है कि आप {title} के भुगतान की पुष्टि करें। यहाँ कर सकते हैं: {page}"),
         Text::LinkDelivered { link } => format!("आपकी ख़रीद के लिए धन्यवाद! यह रहा आपका अंदर जाने का रास्ता। यह सिर्फ़ आपके लिए है और एक बार काम करता है:\n\n{link}"),
@@ -346,6 +353,14 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::OpenChat { chat } => format!("{chat} खोलें"),
         Label::JoinChat => "चैट में शामिल हों".into(),
         Label::OpenPrivate => "प्राइवेट चैट खोलें".into(),
+        Label::Pay { price } => format!("{price} चुकाएँ"),
+        Label::PayNotYours => "यह ऑर्डर किसी और अकाउंट का है। अपना ऑर्डर करने के लिए /shop भेजें।".into(),
+        Label::PayOver => "यह ऑर्डर अब चुकाया नहीं जा सकता। नए ऑर्डर के लिए /shop भेजें।".into(),
+        Label::PaySoldOut => "इसकी सारी सीटें बिक चुकी हैं। कोई पैसा नहीं लिया गया।".into(),
+        Label::PayChanged => "इस ऑर्डर की कीमत अलग है। नए ऑर्डर के लिए /shop भेजें।".into(),
+        Label::PayOwned => {
+            "यह आपके पास पहले से है, इसलिए कुछ चुकाना नहीं है। /access आपको अंदर ले जाता है।".into()
+        }
         Label::OtherAccount => "वह मेरा दूसरा अकाउंट है".into(),
         Label::NotMe => "यह मैंने नहीं किया".into(),
         Label::UseLink => "अपने लिए इस्तेमाल करें".into(),
@@ -388,6 +403,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
     match command {
         CommandName::Start => "शुरू करें या लिंक इस्तेमाल करें",
         CommandName::Access => "आपकी चैट, कब तक, और अंदर का रास्ता",
+        CommandName::Shop => "एक्सेस खरीदें",
         CommandName::Support => "किसी व्यक्ति से बात करें",
         CommandName::Help => "मैं आपके लिए क्या कर सकता हूँ",
         CommandName::Language => "अपनी भाषा चुनें",

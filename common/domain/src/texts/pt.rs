@@ -151,6 +151,13 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderPaid { title } => format!("O seu pagamento chegou: {title}. Obrigado! /access mostra a sua entrada."),
         Text::OrderUnderpaid { title, missing } => format!("O seu pagamento de {title} não chegou por inteiro: falta {missing}. Pague o resto na mesma página e você estará dentro."),
         Text::OrderRefunded { title } => format!("O seu pagamento de {title} foi devolvido. Se isso é uma surpresa: /paysupport"),
+        Text::OrderToPay { title } => format!("O seu pedido: <b>{title}</b>. O botão abaixo abre o pagamento. Só esta conta pode pagá-lo."),
+        Text::Shop => "O que você pode comprar aqui. Toque no que quiser:".into(),
+        Text::ShopEmpty => "No momento não há nada para comprar aqui.".into(),
+        Text::ShopChanged => "Esta oferta mudou nesse meio-tempo. /shop mostra o que há agora.".into(),
+        Text::ShopSoldOut => "Todas as vagas foram vendidas. /shop mostra o que mais há.".into(),
+        Text::ShopOwned => "Você já tem isto. /access leva você para dentro.".into(),
+        Text::ShopTooMany => "Vários dos seus pedidos esperam o pagamento. Pague um deles ou espere um dia até que terminem.".into(),
         Text::RenewalFailed { title, page } => format!("O seu pagamento de {title} falhou. Resolva aqui e nada muda para você: {page}"),
         Text::RenewalNeedsAction { title, page } => format!("O seu banco pede que você confirme o pagamento de {title}. Você pode fazer isso aqui: {page}"),
         Text::LinkDelivered { link } => format!("Obrigado pela sua compra! Aqui está a sua entrada. Ela é só para você e funciona uma vez:\n\n{link}"),
@@ -339,6 +346,16 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::OpenChat { chat } => format!("Abrir {chat}"),
         Label::JoinChat => "Entrar no chat".into(),
         Label::OpenPrivate => "Abrir o chat privado".into(),
+        Label::Pay { price } => format!("Pagar {price}"),
+        Label::PayNotYours => "Este pedido é de outra conta. Envie /shop para fazer o seu.".into(),
+        Label::PayOver => {
+            "Este pedido não pode mais ser pago. Envie /shop para fazer outro.".into()
+        }
+        Label::PaySoldOut => "Todas as vagas foram vendidas. Nada foi cobrado.".into(),
+        Label::PayChanged => "O preço deste pedido é outro. Envie /shop para fazer um novo.".into(),
+        Label::PayOwned => {
+            "Você já tem isto, então não há nada a pagar. /access leva você para dentro.".into()
+        }
         Label::OtherAccount => "É a minha outra conta".into(),
         Label::NotMe => "Não fui eu".into(),
         Label::UseLink => "Usar para mim".into(),
@@ -381,6 +398,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
     match command {
         CommandName::Start => "Começar ou usar um link",
         CommandName::Access => "Seus chats, até quando e a entrada",
+        CommandName::Shop => "Comprar acesso",
         CommandName::Support => "Falar com uma pessoa",
         CommandName::Help => "O que eu posso fazer por você",
         CommandName::Language => "Escolher o seu idioma",

@@ -153,6 +153,13 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderPaid { title } => format!("Ваш платёж получен: {title}. Спасибо! /access покажет ваш вход."),
         Text::OrderUnderpaid { title, missing } => format!("Ваш платёж за {title} пришёл не полностью: не хватает {missing}. Доплатите на той же странице, и вы внутри."),
         Text::OrderRefunded { title } => format!("Ваш платёж за {title} вам возвращён. Если это неожиданно: /paysupport"),
+        Text::OrderToPay { title } => format!("Ваш заказ: <b>{title}</b>. Кнопка ниже открывает оплату. Оплатить его можно только с этого аккаунта."),
+        Text::Shop => "Что здесь можно купить. Нажмите на то, что вам нужно:".into(),
+        Text::ShopEmpty => "Сейчас здесь нечего купить.".into(),
+        Text::ShopChanged => "Это предложение успело измениться. /shop покажет, что есть сейчас.".into(),
+        Text::ShopSoldOut => "Все места проданы. /shop покажет, что ещё есть.".into(),
+        Text::ShopOwned => "У вас это уже есть. /access проведёт вас внутрь.".into(),
+        Text::ShopTooMany => "Несколько ваших заказов ждут оплаты. Оплатите один из них или подождите день, пока они истекут.".into(),
         Text::RenewalFailed { title, page } => format!("Ваш платёж за {title} не прошёл. Исправьте это здесь, и для вас ничего не изменится: {page}"),
         Text::RenewalNeedsAction { title, page } => format!("Ваш банк просит подтвердить платёж за {title}. Это можно сделать здесь: {page}"),
         Text::LinkDelivered { link } => format!("Спасибо за покупку! Вот ваш вход. Он только для вас и сработает один раз:\n\n{link}"),
@@ -338,6 +345,20 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::OpenChat { chat } => format!("Открыть {chat}"),
         Label::JoinChat => "Войти в чат".into(),
         Label::OpenPrivate => "Открыть личный чат".into(),
+        Label::Pay { price } => format!("Оплатить {price}"),
+        Label::PayNotYours => {
+            "Это заказ другого аккаунта. Отправьте /shop, чтобы сделать свой.".into()
+        }
+        Label::PayOver => {
+            "Этот заказ уже нельзя оплатить. Отправьте /shop, чтобы сделать новый.".into()
+        }
+        Label::PaySoldOut => "Все места проданы. Деньги не списаны.".into(),
+        Label::PayChanged => {
+            "Цена этого заказа другая. Отправьте /shop, чтобы сделать новый.".into()
+        }
+        Label::PayOwned => {
+            "У вас это уже есть, платить не нужно. /access проведёт вас внутрь.".into()
+        }
         Label::OtherAccount => "Это мой другой аккаунт".into(),
         Label::NotMe => "Это не я".into(),
         Label::UseLink => "Использовать для себя".into(),
@@ -380,6 +401,7 @@ pub(super) const fn summary(command: CommandName) -> &'static str {
     match command {
         CommandName::Start => "Начать или использовать ссылку",
         CommandName::Access => "Ваши чаты, до какого срока и вход",
+        CommandName::Shop => "Купить доступ",
         CommandName::Support => "Написать в поддержку",
         CommandName::Help => "Чем я могу помочь",
         CommandName::Language => "Выбрать язык",

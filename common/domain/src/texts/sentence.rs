@@ -116,6 +116,21 @@ sentences! { 'a,
     OrderUnderpaid { title: Name<'a>, missing: Name<'a> },
     /// The money of an order went back.
     OrderRefunded { title: Name<'a> },
+    /// An order waits for its payment; the button opens it.
+    OrderToPay { title: Name<'a> },
+
+    /// Heads the buttons of what is for sale.
+    Shop,
+    /// Nothing is for sale here.
+    ShopEmpty,
+    /// What a button offered is not offered like that any more.
+    ShopChanged,
+    /// All seats of it are sold.
+    ShopSoldOut,
+    /// The person has it already.
+    ShopOwned,
+    /// Too many orders of the person wait for money.
+    ShopTooMany,
     /// A renewal could not be charged.
     RenewalFailed { title: Name<'a>, page: Address<'a> },
     /// The bank wants to hear from who pays a renewal.
@@ -334,6 +349,18 @@ sentences! { 'a,
     JoinChat,
     /// Opens the private chat with the bot.
     OpenPrivate,
+    /// Opens the payment of an order.
+    Pay { price: LabelName<'a> },
+    /// Why a payment is refused: it is another person's order.
+    PayNotYours,
+    /// The same: the order can't be paid any more.
+    PayOver,
+    /// The same: all seats are sold.
+    PaySoldOut,
+    /// The same: the price is another one.
+    PayChanged,
+    /// The same: they have it already.
+    PayOwned,
     /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenOther`].
     OtherAccount,
     /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenNotMe`].

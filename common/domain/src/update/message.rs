@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Chat, Sender, UpdateKind, User};
+use super::{Chat, Sender, UpdateKind, User, paying};
 use crate::id::{ChatId, TelegramUserId};
 use crate::relay::WrittenMessage;
 use crate::time::Timestamp;
@@ -88,6 +89,8 @@ pub(super) struct Message {
     message_thread_id: Option<i64>,
     #[serde(default)]
     is_topic_message: bool,
+    successful_payment: Option<Value>,
+    refunded_payment: Option<Value>,
 }
 
 /// `raw` is the message as it came.
@@ -99,6 +102,17 @@ pub(super) fn kind_of(message: Message, raw: &str) -> UpdateKind {
             chat: ChatId(message.chat.id),
             to: ChatId(to),
         });
+    }
+    let payment = (
+        message.successful_payment.as_ref(),
+        message.refunded_payment.as_ref(),
+    );
+    if payment.0.is_some() || payment.1.is_some() {
+        let at = message.date;
+        let from = message
+            .from
+            .filter(|from| !from.is_bot && from.id == message.chat.id);
+        return paying::told(payment, from, at);
     }
     if message.sender_chat.is_some() {
         return UpdateKind::Ignored("written in the name of a chat");

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use domain::claim::{ClaimKeys, KEY_MIN, PublicUrl};
 use domain::nowpayments::IpnSecrets;
 use domain::order::record::{PaymentsMode, PayoutHold};
+use domain::ordering::OrderRules;
 use domain::product::Currency;
 use domain::stripe::StripeSecrets;
 use domain::text::list;
@@ -125,6 +126,15 @@ pub fn return_origins(env: &mut Env) -> Vec<String> {
         return Vec::new();
     }
     origins
+}
+
+/// What the deployment says of all orders.
+pub fn order_rules(env: &mut Env, mode: PaymentsMode) -> OrderRules {
+    OrderRules {
+        mode,
+        underpaid_bps: underpaid_bps(env),
+        overpaid_bps: overpaid_bps(env),
+    }
 }
 
 /// `UNDERPAID_BPS`: how much less than is due in coins is paid in full, in basis points.

@@ -13,12 +13,13 @@ use domain::order::fact::{FactBody, OrderFact};
 use domain::order::fold::{OrderStanding, fold};
 use domain::order::record::{LearnFault, Order};
 use domain::report::{OrderSeen, PaymentFault, Reading};
+use domain::stars::PROVIDER as STARS;
 use runtime::telemetry::chain;
 use tracing::{error, info, warn};
 
 use super::Performed;
 use crate::providers::Report;
-use crate::{App, SettleError};
+use crate::{App, SettleError, stars};
 
 /// The order as it is stored now.
 async fn newest(app: &App, order: &Order) -> Result<Option<Order>, SettleError> {
@@ -92,6 +93,9 @@ pub(super) async fn give_back(
     if let Some(made) = made {
         return Ok(Performed::Done(told(app, &newest, &asked.charge, &made)));
     }
+    if newest.terms.provider == STARS && stars::is_given_back(&newest, &asked.charge) {
+        return Ok(Performed::Done(Vec::new()));
+    }
     if !newest.may_return(asked)? {
         warn!(order.id = %order.id, outcome = "refund_refused", "a refund that an operator asked for can't be made any more");
         return Ok(Performed::Done(vec![Order::refund_refused(id)]));
@@ -106,6 +110,11 @@ async fn returned(
     request: RefundRequest<'_>,
     of: &str,
 ) -> Result<Performed, SettleError> {
+    if order.terms.provider == STARS {
+        let back = stars::give_back(app, order, request.charge, request.amount).await?;
+        let told = back.unwrap_or_else(|| Order::refund_refused(of));
+        return Ok(Performed::Done(vec![told]));
+    }
     let made = match app.providers.refund(&order.terms.provider, request).await {
         Ok(made) => made,
         // Nothing is left of it, or a dispute has it: that is told by events of their own.
@@ -166,6 +175,13 @@ async fn end(app: &App, order: &Order, at: CancelAt) -> Result<Performed, Settle
     // An invoice may be told before its subscription.
     if subscriptions.is_empty() {
         return Err(SettleError::Unclear("its subscription is not known yet"));
+    }
+    if order.terms.provider == STARS {
+        let mut told = Vec::new();
+        for subscription in subscriptions {
+            told.extend(stars::end(app, order, subscription).await?);
+        }
+        return Ok(Performed::Done(told));
     }
     for subscription in subscriptions {
         let ended = app

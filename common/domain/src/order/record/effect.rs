@@ -83,6 +83,8 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OrderMessage {
+    /// It waits for its money.
+    ToPay,
     /// The money came.
     Paid,
     /// Some of it is missing.
@@ -96,6 +98,7 @@ impl OrderMessage {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::ToPay => "toPay",
             Self::Paid => "paid",
             Self::Underpaid => "underpaid",
             Self::Refunded => "refunded",

@@ -1,0 +1,36 @@
+//! A short name for a tier as it was offered, which fits behind a button.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use super::{ProductId, TierId};
+
+/// A digest of a product's id, its version and a tier's id: 16 digits. Once the product changes, it stands for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferMark(u64);
+
+impl OfferMark {
+    /// That of a tier.
+    #[must_use]
+    pub fn of(product: &ProductId, version: u64, tier: &TierId) -> Self {
+        let digest: [u8; 32] = Sha256::digest(format!("{product}#{version}#{tier}")).into();
+        let bytes = digest.first_chunk().copied().unwrap_or_default();
+        Self(u64::from_be_bytes(bytes))
+    }
+}
+
+impl fmt::Display for OfferMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for OfferMark {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}

@@ -1,0 +1,165 @@
+//! Payments in Telegram Stars: our word before one, and what became of it.
+//!
+//! ```text
+//! pre_checkout_query   read the order, decide; bind it to who pays    die here: Telegram asks again, or nobody pays
+//! payment, refund      note the person; put the event, if it is not there; ring
+//!                                                                     die here: Telegram sends it again; the sweeper rings
+//! ```
+//!
+//! Neither is claimed: asked twice, the same is said, and the inbox of payments takes each event once.
+
+use bytes::Bytes;
+use domain::id::{OrderId, TelegramUserId};
+use domain::member::entitlement::Cover;
+use domain::order::consent::{AboutToPay, PayRefusal};
+use domain::order::record::Order;
+use domain::texts::{Label, Language};
+use domain::update::{PreCheckout, StarsTold};
+use http::{Response, StatusCode};
+use runtime::response::json;
+use runtime::telemetry::chain;
+use serde_json::{Value, json};
+use store::Sighting;
+use store::queue::PaymentBell;
+use tracing::{info, warn};
+
+use crate::unheard::is_unheard;
+use crate::{App, Failure, UpdateOutcome};
+
+/// How often an order is read anew because somebody else wrote it.
+const TRIES: u32 = 4;
+
+/// What is said to somebody who is about to pay.
+enum Word {
+    Yes,
+    No(Label<'static>),
+    /// It is for another program that sells with this bot to say.
+    None,
+}
+
+/// Answers whether a payment is taken; Telegram waits ten seconds for it.
+pub(crate) async fn asked(app: &App, query: &PreCheckout) -> Result<Response<Bytes>, Failure> {
+    let word = decide(app, query).await?;
+    let language = Language::choose(None, query.language_code.as_deref(), app.default_language);
+    let reply = |ok: Value| {
+        let mut reply =
+            json!({"method": "answerPreCheckoutQuery", "pre_checkout_query_id": query.id});
+        if let (Some(reply), Value::Object(ok)) = (reply.as_object_mut(), ok) {
+            reply.extend(ok);
+        }
+        json(StatusCode::OK, &reply)
+    };
+    Ok(match word {
+        Word::Yes => reply(json!({"ok": true})),
+        Word::No(why) => reply(json!({"ok": false, "error_message": why.plain(language)})),
+        Word::None => json(StatusCode::OK, &json!({"ok": true, "result": "ignored"})),
+    })
+}
+
+async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
+    let Ok(id) = query.payload.parse::<OrderId>() else {
+        return Ok(match app.feed.has_backend(app.clock.now()).await? {
+            true => Word::None,
+            false => Word::No(Label::PayOver),
+        });
+    };
+    let by = AboutToPay {
+        person: query.person,
+        currency: &query.currency,
+        amount: query.amount,
+    };
+    for _ in 0..TRIES {
+        let Some(order) = app.orders.get(id).await? else {
+            return Ok(Word::No(Label::PayOver));
+        };
+        if let Err(refusal) = order.may_be_paid(by, app.clock.now()) {
+            info!(order.id = %id, outcome = "pay_refused", "a payment in Stars is refused before it is made: {refusal:?}");
+            return Ok(Word::No(why(refusal)));
+        }
+        if owns(app, query.person, &order).await? {
+            info!(order.id = %id, outcome = "already_owned", "a payment in Stars is refused, since the person has the same already");
+            return Ok(Word::No(Label::PayOwned));
+        }
+        let is_bound = match order.bound_to(query.person) {
+            None => true,
+            Some(bound) => app.orders.write(&bound).await?.is_some(),
+        };
+        if is_bound {
+            info!(order.id = %id, outcome = "pay_taken", "a payment in Stars may be made");
+            return Ok(Word::Yes);
+        }
+    }
+    Err(Failure::from("an order changes all the time"))
+}
+
+const fn why(refusal: PayRefusal) -> Label<'static> {
+    match refusal {
+        PayRefusal::NotYours => Label::PayNotYours,
+        PayRefusal::Over => Label::PayOver,
+        PayRefusal::SoldOut => Label::PaySoldOut,
+        PayRefusal::Changed => Label::PayChanged,
+    }
+}
+
+/// Whether a person has all that an order would give them: for ever, or, of a subscription, by one that runs.
+async fn owns(app: &App, person: TelegramUserId, order: &Order) -> Result<bool, Failure> {
+    let now = app.clock.now();
+    for chat in &order.sold.chats {
+        let seat = app.seats.get(person, *chat).await?;
+        let mut entitlements = seat.entitlements.values();
+        let has = entitlements.any(|entitlement| {
+            let lasts = match entitlement.cover {
+                Cover::Forever => true,
+                Cover::Until(end) => {
+                    order.terms.recurring && entitlement.order_version.is_some() && end > now
+                }
+                Cover::Days { .. } => false,
+            };
+            lasts
+                && entitlement.cut_at.is_none()
+                && entitlement.suspended_at.is_none()
+                && entitlement.level >= order.sold.level
+        });
+        if !has {
+            return Ok(false);
+        }
+    }
+    Ok(!order.sold.chats.is_empty())
+}
+
+/// Keeps what was told of a payment. Durable on return.
+pub(crate) async fn told(app: &App, told: &StarsTold) -> Result<UpdateOutcome, Failure> {
+    let (report, now) = (&told.report, app.clock.now());
+    if report.payload.parse::<OrderId>().is_err() {
+        return Ok(UpdateOutcome::Ignored);
+    }
+    // Who pays has opened the private chat: they can be told what came of it. Money counts of somebody who is erased, too.
+    if let Some(sender) = &told.from
+        && matches!(is_unheard(app, sender.person, told.at).await, Ok(false))
+    {
+        let sighting = Sighting {
+            sender,
+            at: told.at,
+            is_private: true,
+        };
+        app.people.seen(sighting, None, now).await?;
+    }
+    let key = report.event_key();
+    let is_new = app.payment_events.put(&key, &report.body(), now).await?;
+    if !is_new {
+        return Ok(UpdateOutcome::Duplicate);
+    }
+    if let Err(fault) = app.payment_bells.ring(PaymentBell::Event { key }).await {
+        warn!(
+            fault = "unavailable",
+            "settlement was not rung, the sweeper will: {}",
+            chain(&fault)
+        );
+    }
+    info!(
+        outcome = "kept",
+        payment.provider = "stars",
+        "a payment event was kept"
+    );
+    Ok(UpdateOutcome::Handled)
+}

@@ -1,0 +1,209 @@
+//! What follows a sale in Stars: few seats, refunds, renewals, the end of a subscription, trouble at Telegram.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use local::harness::{HOUR, MINUTE, TestStack};
+use serde_json::json;
+use simulators::aws::{self, Phase, WireFault};
+use simulators::telegram::{Checkout, Fault, FaultRule};
+
+use super::{ANN, paid, pays, placed, refused, selling, state};
+use crate::orders::{balances, count, order, requests, seat};
+
+#[tokio::test]
+async fn of_one_seat_one_is_sold_and_who_has_it_is_not_charged_again() {
+    let stack = selling(&[]).await;
+    let (_, link) = placed(&stack, "seat", ANN).await;
+    let wish = json!({"productId": "club", "tierId": "seat", "provider": "stars"});
+    let quote = stack.shop().quote(&wish).await.done()["quoteId"].clone();
+    let body = json!({"quoteId": quote, "telegramUserId": 8});
+    let none = stack.shop().checkout(&body, "K8").await;
+    assert_eq!(none.refusal(), (409, "sold_out"));
+    paid(&stack, &link, ANN).await;
+    // For ever: nothing that they could pay for would add to it.
+    let (id, link) = placed(&stack, "month", ANN).await;
+    let why = refused(&stack, &link, ANN).await;
+    assert!(why.contains("already"), "{why}");
+    assert_eq!(state(&stack, &id).await, "OPEN");
+}
+
+#[tokio::test]
+async fn a_refund_by_an_operator_goes_back_in_stars_and_ends_the_seat() {
+    let stack = selling(&[]).await;
+    let (id, link) = placed(&stack, "month", ANN).await;
+    let charge = paid(&stack, &link, ANN).await;
+    let path = format!("orders/{id}/refunds");
+    let wish = json!({"refundId": "r1"});
+    stack.operator().post(&path, &wish).await.done();
+    stack.run_until_idle().await;
+    assert_eq!(
+        stack.telegram.is_refunded(stack.bot_id, &charge),
+        Some(true)
+    );
+    assert_eq!(state(&stack, &id).await, "REFUNDED");
+    assert_eq!(seat(&stack, ANN).await["right"], "ENDED");
+    assert_eq!(balances(&stack).await, json!({}));
+    // What is told of it says nothing new.
+    let refunds = |order: &serde_json::Value| {
+        let facts = order["facts"].as_array().unwrap().clone();
+        let of_kind = |fact: &&serde_json::Value| fact["kind"] == "refund";
+        facts.iter().filter(of_kind).count()
+    };
+    assert_eq!(refunds(&order(&stack, &id).await), 1);
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_is_lost_is_made_once() {
+    let stack = selling(&[]).await;
+    let (id, link) = placed(&stack, "month", ANN).await;
+    paid(&stack, &link, ANN).await;
+    let lost = FaultRule::on("refundStarPayment", Fault::ResetAfter);
+    stack.telegram.fail(lost.times(1));
+    let path = format!("orders/{id}/refunds");
+    let wish = json!({"refundId": "r1"});
+    stack.operator().post(&path, &wish).await.done();
+    for _ in 0..3 {
+        stack.clock.advance(HOUR);
+        stack.run_until_idle().await;
+    }
+    let refunded = order(&stack, &id).await;
+    assert_eq!(
+        (&refunded["state"], &refunded["cases"], &refunded["pending"]),
+        (&json!("REFUNDED"), &json!([]), &json!([]))
+    );
+    let out = stack.telegram.star_transactions(stack.bot_id);
+    let out = out.iter().filter(|one| one["receiver"].is_object());
+    assert_eq!(out.count(), 1);
+}
+
+async fn subscribed(stack: &TestStack) -> (String, String) {
+    let (id, link) = placed(stack, "sub", ANN).await;
+    let charge = paid(stack, &link, ANN).await;
+    (id, charge)
+}
+
+#[tokio::test]
+async fn a_renewal_prolongs_the_seat_and_is_booked() {
+    let stack = selling(&[]).await;
+    let (id, first) = subscribed(&stack).await;
+    let until = order(&stack, &id).await["entitlement"]["end"].clone();
+    let days = |days: u32| HOUR * 24 * days;
+    stack.clock.advance(days(30) - HOUR);
+    let second = stack.telegram.renews_stars(stack.bot_id, &first).unwrap();
+    stack.run_until_idle().await;
+    let renewed = order(&stack, &id).await;
+    let end = |end: &serde_json::Value| end.as_str().unwrap().to_owned();
+    assert!(
+        end(&renewed["entitlement"]["end"]) > end(&until),
+        "{renewed}"
+    );
+    assert_ne!(first, second);
+    assert_eq!(requests(&stack).await, 1);
+    assert_eq!(balances(&stack).await["provider:stars"], 800);
+    // One that nobody was told of is found by the next look at the list, of whichever order.
+    stack.telegram.loses_payments(stack.bot_id, true);
+    stack.clock.advance(days(29));
+    stack.telegram.renews_stars(stack.bot_id, &first).unwrap();
+    placed(&stack, "month", 8).await;
+    for _ in 0..2 {
+        stack.clock.advance(HOUR);
+        stack.run_until_idle().await;
+    }
+    assert_eq!(balances(&stack).await["provider:stars"], 1200);
+}
+
+#[tokio::test]
+async fn a_subscription_whose_money_goes_back_renews_no_more() {
+    let stack = selling(&[]).await;
+    let (id, charge) = subscribed(&stack).await;
+    let path = format!("orders/{id}/refunds");
+    let wish = json!({"refundId": "r1"});
+    stack.operator().post(&path, &wish).await.done();
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.renews(stack.bot_id, &charge), Some(false));
+    assert_eq!(stack.telegram.renews_stars(stack.bot_id, &charge), None);
+    let ended = order(&stack, &id).await;
+    assert_eq!(ended["state"], "REFUNDED");
+    assert_eq!(seat(&stack, ANN).await["right"], "ENDED");
+}
+
+#[tokio::test]
+async fn a_subscription_that_an_operator_cancels_lasts_as_long_as_it_is_paid() {
+    let stack = selling(&[]).await;
+    let (id, charge) = subscribed(&stack).await;
+    let path = format!("orders/{id}/cancel");
+    stack.operator().post(&path, &json!({})).await.done();
+    stack.run_until_idle().await;
+    assert_eq!(stack.telegram.renews(stack.bot_id, &charge), Some(false));
+    assert_eq!(state(&stack, &id).await, "PAID");
+    assert_eq!(seat(&stack, ANN).await["right"], "ENTITLED");
+}
+
+#[tokio::test]
+async fn an_invoice_whose_answer_is_lost_is_made_anew_and_the_order_is_paid_once() {
+    let stack = selling(&[]).await;
+    let lost = FaultRule::on("createInvoiceLink", Fault::ResetAfter);
+    stack.telegram.fail(lost.times(1));
+    let wish = json!({"productId": "club", "tierId": "month", "provider": "stars"});
+    let quote = stack.shop().quote(&wish).await.done()["quoteId"].clone();
+    let body = json!({"quoteId": quote, "telegramUserId": ANN});
+    let away = stack.shop().checkout(&body, "K1").await;
+    assert_eq!(away.refusal(), (503, "provider_unavailable"));
+    let made = stack.shop().checkout(&body, "K1").await.done();
+    let id = made["orderId"].as_str().unwrap();
+    paid(&stack, made["payUrl"].as_str().unwrap(), ANN).await;
+    assert_eq!(state(&stack, id).await, "PAID");
+    assert_eq!(count(&stack, "Ledger").await, 1);
+}
+
+/// Payments during which one call of ours at a table or queue is lost, or its answer: each call once, each in both ways.
+#[tokio::test]
+async fn whichever_call_is_lost_a_payment_is_settled_once() {
+    let stack = selling(&[]).await;
+    let mut paid_for = 0;
+    for (number, phase) in (0..26).flat_map(|at| [(at, Phase::Before), (at, Phase::After)]) {
+        let person = 100 + i64::from(number) * 2 + i64::from(phase == Phase::After);
+        let (id, link) = placed(&stack, "month", person).await;
+        let seen = AtomicU32::new(0);
+        let aws = stack.aws().clone();
+        stack.aws().wire().on_call(Arc::new(move |when, call| {
+            let is_poll = ["ReceiveMessage", "DeleteMessageBatch"].contains(&call.operation);
+            if when != Phase::Before || is_poll || seen.fetch_add(1, Ordering::SeqCst) != number {
+                return;
+            }
+            let fault = match phase {
+                Phase::Before => WireFault::ResetBefore,
+                Phase::After => WireFault::ResetAfter,
+            };
+            let rule = aws::FaultRule::new(fault).on(call.service, call.operation);
+            aws.wire().fail(rule.times(1));
+        }));
+        let became = pays(&stack, &link, person).await;
+        stack.aws().wire().clear_hook();
+        stack.aws().wire().clear_faults();
+        for _ in 0..3 {
+            stack.clock.advance(MINUTE);
+            stack.run_until_idle().await;
+        }
+        let standing = order(&stack, &id).await;
+        match became {
+            Checkout::Paid(charge) => {
+                paid_for += 1;
+                assert_eq!(standing["state"], "PAID", "{number} {phase:?}: {standing}");
+                assert_eq!(standing["pending"], json!([]), "{number} {phase:?}");
+                assert_eq!(standing["facts"][0]["key"], json!(charge));
+                assert_eq!(seat(&stack, person).await["right"], "ENTITLED");
+            }
+            // Not consented to in time: nothing was taken.
+            other => assert_eq!(standing["state"], "OPEN", "{number} {phase:?}: {other:?}"),
+        }
+    }
+    assert!(paid_for > 40, "{paid_for}");
+    let rows = (
+        count(&stack, "Ledger").await,
+        count(&stack, "Payables").await,
+        requests(&stack).await,
+    );
+    assert_eq!(rows, (paid_for, paid_for, paid_for));
+}
