@@ -19,6 +19,7 @@
     )
 )]
 
+pub mod day;
 pub mod fact;
 pub mod fold;
 mod json;

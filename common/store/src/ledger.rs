@@ -4,17 +4,15 @@ use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
-use super::item::{Item, Reader, s};
+use super::item::s;
+use super::books::{AT, DAY, ENTRIES, TRANSACTION, books_table};
 use super::{StoreError, Table};
 use domain::id::OrderId;
+use domain::order::day::BookDay;
 use domain::order::record::{BookedEntry, Payable};
 use domain::time::Timestamp;
 use runtime::config::Env;
 
-const DAY: &str = "day";
-const TRANSACTION: &str = "transaction";
-const ENTRIES: &str = "entries";
-const AT: &str = "at";
 const PAYEE: &str = "payee";
 const ROW: &str = "row";
 const AMOUNT: &str = "amount";
@@ -41,22 +39,11 @@ pub struct Booking<'a> {
     pub payables: &'a [Payable],
 }
 
-/// A transaction as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BookedTransaction {
-    /// `<orderId>#<version>`.
-    pub id: String,
-    /// When it was decided.
-    pub at: Timestamp,
-    /// Its entries.
-    pub entries: Vec<BookedEntry>,
-}
-
 impl Ledger {
     /// The tables `Ledger` and `Payables`.
     pub fn from_env(client: &aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
-            ledger: Table::from_env(client.clone(), env, "Ledger", "LEDGER_TABLE"),
+            ledger: books_table(client.clone(), env),
             payables: Table::from_env(client.clone(), env, "Payables", "PAYABLES_TABLE"),
         }
     }
@@ -87,33 +74,6 @@ impl Ledger {
         Err(self.ledger.fault(operation)(error))
     }
 
-    /// The transactions of one day, the whole of it, by order.
-    ///
-    /// # Errors
-    /// [`StoreError`] if they can't be read.
-    pub async fn of_day(&self, day: &str) -> Result<Vec<BookedTransaction>, StoreError> {
-        let mut all = Vec::new();
-        for shard in 0..domain::id::ORDER_SHARDS {
-            let pages = self
-                .ledger
-                .client
-                .query()
-                .table_name(&self.ledger.name)
-                .key_condition_expression("#day = :day")
-                .expression_attribute_names("#day", DAY)
-                .expression_attribute_values(":day", s(format!("{day}#{shard}")))
-                .consistent_read(true)
-                .into_paginator()
-                .items()
-                .send();
-            let items: Result<Vec<Item>, _> = pages.collect().await;
-            for item in items.map_err(self.ledger.fault("Query of the ledger"))? {
-                all.push(self.read(&item)?);
-            }
-        }
-        Ok(all)
-    }
-
     fn writes(
         &self,
         booking: Booking<'_>,
@@ -129,7 +89,7 @@ impl Ledger {
         let text = serde_json::to_string(entries).map_err(|_| self.ledger.malformed(ENTRIES))?;
         let transaction = Put::builder()
             .table_name(&self.ledger.name)
-            .item(DAY, s(format_args!("{}#{}", day_of(at), order.shard())))
+            .item(DAY, s(format_args!("{}#{}", BookDay::of(at), order.shard())))
             .item(TRANSACTION, s(&id))
             .item(ENTRIES, s(text))
             .item(AT, s(at))
@@ -152,22 +112,4 @@ impl Ledger {
         let writes = puts.map(|put| Ok(TransactWriteItem::builder().put(put?).build()));
         Ok(writes.collect())
     }
-
-    fn read(&self, item: &Item) -> Result<BookedTransaction, StoreError> {
-        let reader = Reader {
-            table: &self.ledger,
-            item,
-        };
-        let entries = serde_json::from_str(reader.text(ENTRIES)?);
-        Ok(BookedTransaction {
-            id: reader.text(TRANSACTION)?.to_owned(),
-            at: reader.parsed(AT)?,
-            entries: entries.map_err(|_| self.ledger.malformed(ENTRIES))?,
-        })
-    }
-}
-
-/// The day of an instant in UTC, as `2026-11-28`.
-fn day_of(at: Timestamp) -> String {
-    at.to_string().chars().take(10).collect()
 }

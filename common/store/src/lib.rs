@@ -3,6 +3,7 @@
 
 pub mod acting;
 mod actors;
+mod books;
 mod bots;
 mod chats;
 mod claim_links;
@@ -39,6 +40,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use runtime::config::Env;
 
 pub use actors::{ActorMade, Actors, PollBegun, Readership};
+pub use books::{BookedTransaction, Books, Close, LedgerPage, TrialBalance};
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
@@ -50,7 +52,7 @@ pub use hooks::{
 };
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
-pub use ledger::{BookedTransaction, Booking, Ledger};
+pub use ledger::{Booking, Ledger};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};

@@ -27,6 +27,8 @@
 //! GET  orders                         those that wait for a decision; or those of a buyer
 //! GET  orders/{orderId}               what is known of its money, and what follows
 //! POST orders/{orderId}/decisions, /recheck
+//! GET  ledger/transactions            what was booked on a day
+//! GET  ledger/accounts                what stands on each account
 //! GET  payment-events                 where what a provider reported stands
 //! POST payment-events/replay          one that was parked
 //! ```
@@ -42,6 +44,7 @@ mod endpoints;
 mod invites;
 mod jobs;
 mod lanes;
+mod ledger;
 mod orders;
 mod payment_events;
 mod people;
@@ -72,7 +75,7 @@ use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, HookBells, PaymentBell, Queue};
 use store::{
-    Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
+    Actors, Announcements, Books, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
     Orders, PaymentEvents, People, Products, RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
@@ -110,6 +113,7 @@ pub struct App {
     payment_events: PaymentEvents,
     payment_bells: Queue<PaymentBell>,
     hold: PayoutHold,
+    books: Books,
     clock: Clock,
 }
 
@@ -149,6 +153,7 @@ impl App {
             payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
             payment_bells: Queue::of_payments(aws.sqs(), env),
             hold: settings::payout_hold(env),
+            books: Books::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -204,6 +209,7 @@ enum AdminCall<'a> {
     Recheck(&'a str),
     PaymentEvent,
     ReplayPaymentEvent,
+    LedgerAccounts,
 }
 
 impl<'a> AdminCall<'a> {
@@ -262,6 +268,7 @@ impl<'a> AdminCall<'a> {
             ["orders", id, "recheck"] => ("POST", Self::Recheck(id)),
             ["payment-events"] => ("GET", Self::PaymentEvent),
             ["payment-events", "replay"] => ("POST", Self::ReplayPaymentEvent),
+            ["ledger", "accounts"] => ("GET", Self::LedgerAccounts),
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -282,10 +289,11 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         return Rejection::Unauthorized.answer();
     };
     match answer(app, who, &request).await {
-        Ok(mut body) => {
+        Ok(Answered::Told(mut body)) => {
             body["ok"] = true.into();
             json(status_of(&request), &body)
         }
+        Ok(Answered::Written(answer)) => answer,
         Err(refusal) => {
             info!(
                 operator.name = who,
@@ -305,10 +313,35 @@ fn status_of(request: &Request<Bytes>) -> StatusCode {
     }
 }
 
-async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value, Refusal> {
-    let call = AdminCall::read(request.method(), request.uri().path())?;
+/// What an operator is answered.
+enum Answered {
+    /// An object of JSON.
+    Told(Value),
+    /// A file, as it is sent.
+    Written(Response<Bytes>),
+}
+
+async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Answered, Refusal> {
     let query = request.uri().query().unwrap_or_default();
-    let body = request.body();
+    if request.uri().path().ends_with(ledger::TRANSACTIONS) {
+        return match *request.method() {
+            Method::GET => ledger::transactions(app, query).await.map(Answered::Written),
+            _ => Err(Rejection::MethodNotAllowed("GET").into()),
+        };
+    }
+    let call = AdminCall::read(request.method(), request.uri().path())?;
+    tell(app, who, call, query, request.body())
+        .await
+        .map(Answered::Told)
+}
+
+async fn tell(
+    app: &App,
+    who: &str,
+    call: AdminCall<'_>,
+    query: &str,
+    body: &Bytes,
+) -> Result<Value, Refusal> {
     let answer = match call {
         AdminCall::Product(id) => return products::show(app, id).await,
         AdminCall::PutProduct(id) => return products::put(app, who, id, body).await,
@@ -317,6 +350,7 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Order(id) => return orders::show(app, id).await,
         AdminCall::Decide(id) => return orders::decide(app, who, id, read(body)?).await,
         AdminCall::Recheck(id) => return orders::recheck(app, who, id).await,
+        AdminCall::LedgerAccounts => return ledger::accounts(app).await,
         AdminCall::PaymentEvent => return payment_events::show(app, query).await,
         AdminCall::ReplayPaymentEvent => {
             return payment_events::replay(app, who, read(body)?).await;
@@ -423,6 +457,7 @@ mod tests {
             ("POST", "/v1/admin/orders/1/decisions".to_owned()),
             ("POST", "/v1/admin/orders/1/recheck".to_owned()),
             ("POST", "/v1/admin/payment-events/replay".to_owned()),
+            ("GET", "/v1/admin/ledger/accounts".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod finds_requests;
+mod ledger;
 mod lists_and_retries_all;
 pub(crate) mod orders;
 mod pauses_and_resumes;
