@@ -31,6 +31,7 @@ pub mod message;
 pub mod money;
 pub mod nowpayments;
 pub mod order;
+pub mod payout;
 pub mod person;
 pub mod product;
 pub mod purchase;

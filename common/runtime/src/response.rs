@@ -52,6 +52,8 @@ pub enum Rejection {
     SoldOut,
     /// The case of an order is not there, or somebody decided it.
     CaseNotOpen,
+    /// The rules of payouts refuse it.
+    PayoutRefused,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -71,7 +73,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 21] = [
+const OF_CALLS: [Rejection; 22] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -85,6 +87,7 @@ const OF_CALLS: [Rejection; 21] = [
     Rejection::QuoteExpired,
     Rejection::SoldOut,
     Rejection::CaseNotOpen,
+    Rejection::PayoutRefused,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -131,7 +134,8 @@ impl Rejection {
             | Self::IdempotencyConflict
             | Self::QuoteExpired
             | Self::SoldOut
-            | Self::CaseNotOpen => StatusCode::CONFLICT,
+            | Self::CaseNotOpen
+            | Self::PayoutRefused => StatusCode::CONFLICT,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
                 | purchase::Rejection::InvalidTransactionId
@@ -178,6 +182,7 @@ impl Rejection {
             Self::QuoteExpired => "quote_expired",
             Self::SoldOut => "sold_out",
             Self::CaseNotOpen => "case_not_open",
+            Self::PayoutRefused => "payout_refused",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -217,6 +222,7 @@ impl Rejection {
             Self::CaseNotOpen => {
                 "The order has no such case, or somebody decided it: look at the order."
             }
+            Self::PayoutRefused => "The payout can't be made like this now: look at it.",
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
             Self::SoldOut => "There is none left.",
             Self::ProviderUnavailable => {
@@ -380,6 +386,7 @@ mod tests {
             ("provider_unavailable", 503),
             ("quote_expired", 409),
             ("sold_out", 409),
+            ("payout_refused", 409),
             ("invalid_json", 400),
             ("invalid_months", 400),
             ("invalid_parameter", 400),

@@ -226,12 +226,13 @@ impl Books {
     ) -> Result<(Vec<BookedTransaction>, bool), StoreError> {
         // Every id comes after the empty text, which is no value of a key.
         let after = after.filter(|after| !after.is_empty()).unwrap_or(" ");
+        let part = format!("{day}#{shard}");
         let call = self.0.client.query().table_name(&self.0.name);
         let answer = call
             .key_condition_expression("#day = :day AND #transaction > :after")
             .expression_attribute_names("#day", DAY)
             .expression_attribute_names("#transaction", TRANSACTION)
-            .expression_attribute_values(":day", s(format_args!("{day}#{shard}")))
+            .expression_attribute_values(":day", s(part))
             .expression_attribute_values(":after", s(after))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .consistent_read(true)

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
-use super::item::s;
 use super::books::{AT, DAY, ENTRIES, TRANSACTION, books_table};
+use super::item::s;
 use super::{StoreError, Table};
 use domain::id::OrderId;
 use domain::order::day::BookDay;
@@ -13,9 +13,14 @@ use domain::order::record::{BookedEntry, Payable};
 use domain::time::Timestamp;
 use runtime::config::Env;
 
-const PAYEE: &str = "payee";
-const ROW: &str = "row";
-const AMOUNT: &str = "amount";
+pub(super) const PAYEE: &str = "payee";
+pub(super) const ROW: &str = "row";
+pub(super) const AMOUNT: &str = "amount";
+
+/// The table of payables.
+pub(super) fn payables_table(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Table {
+    Table::from_env(client, env, "Payables", "PAYABLES_TABLE")
+}
 
 /// The ledger, with the table of payables.
 #[derive(Clone)]
@@ -44,7 +49,7 @@ impl Ledger {
     pub fn from_env(client: &aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
             ledger: books_table(client.clone(), env),
-            payables: Table::from_env(client.clone(), env, "Payables", "PAYABLES_TABLE"),
+            payables: payables_table(client.clone(), env),
         }
     }
 
@@ -89,7 +94,10 @@ impl Ledger {
         let text = serde_json::to_string(entries).map_err(|_| self.ledger.malformed(ENTRIES))?;
         let transaction = Put::builder()
             .table_name(&self.ledger.name)
-            .item(DAY, s(format_args!("{}#{}", BookDay::of(at), order.shard())))
+            .item(
+                DAY,
+                s(format_args!("{}#{}", BookDay::of(at), order.shard())),
+            )
             .item(TRANSACTION, s(&id))
             .item(ENTRIES, s(text))
             .item(AT, s(at))

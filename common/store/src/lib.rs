@@ -20,6 +20,7 @@ mod links;
 mod messages;
 mod orders;
 mod payment_events;
+mod payouts;
 mod people;
 mod personal;
 mod products;
@@ -62,6 +63,7 @@ pub use messages::{
 };
 pub use orders::{OrderKey, OrderPage, Ordered, Orders};
 pub use payment_events::{EventState, PaymentEvent, PaymentEvents, PaymentRefs, RefOwner};
+pub use payouts::{PayoutStep, Payouts, ROWS_TOGETHER, RowMove};
 pub use people::{People, Sighting};
 pub use personal::{
     Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,

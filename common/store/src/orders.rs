@@ -382,7 +382,9 @@ impl Orders {
             .items()
             .send();
         let items: Result<Vec<Item>, _> = pages.collect().await;
-        self.ids(Some(items.map_err(self.0.fault("Query of all due orders"))?))
+        self.ids(Some(
+            items.map_err(self.0.fault("Query of all due orders"))?,
+        ))
     }
 
     /// Orders that a person has to decide about, the longest waiting first.

@@ -176,7 +176,7 @@ fn field(text: &str) -> String {
 }
 
 /// An amount as JSON: a number, or its text if no number of JSON holds it for sure.
-fn amount(amount: i128) -> Value {
+pub(crate) fn amount(amount: i128) -> Value {
     const SAFE: i128 = 9_007_199_254_740_991;
     match i64::try_from(amount) {
         Ok(number) if (-SAFE..=SAFE).contains(&amount) => number.into(),

@@ -29,6 +29,10 @@
 //! POST orders/{orderId}/decisions, /recheck
 //! GET  ledger/transactions            what was booked on a day
 //! GET  ledger/accounts                what stands on each account
+//! GET  payees; GET, PUT payees/{payee}/{currency}    where payees are paid
+//! GET, POST payouts                   what they are paid
+//! GET  payouts/{payoutId}
+//! POST payouts/{payoutId}/approve, /paid, /failed
 //! GET  payment-events                 where what a provider reported stands
 //! POST payment-events/replay          one that was parked
 //! ```
@@ -47,6 +51,7 @@ mod lanes;
 mod ledger;
 mod orders;
 mod payment_events;
+mod payouts;
 mod people;
 mod products;
 mod updates;
@@ -75,8 +80,8 @@ use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, HookBells, PaymentBell, Queue};
 use store::{
-    Actors, Announcements, Books, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
-    Orders, PaymentEvents, People, Products, RateLimits, Seats, Tasks, Updates,
+    Actors, Announcements, Books, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs,
+    Links, Orders, PaymentEvents, Payouts, People, Products, RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
 
@@ -114,6 +119,7 @@ pub struct App {
     payment_bells: Queue<PaymentBell>,
     hold: PayoutHold,
     books: Books,
+    payouts: Payouts,
     clock: Clock,
 }
 
@@ -154,6 +160,7 @@ impl App {
             payment_bells: Queue::of_payments(aws.sqs(), env),
             hold: settings::payout_hold(env),
             books: Books::from_env(aws.dynamodb(), env),
+            payouts: Payouts::from_env(&aws.dynamodb(), env),
             clock,
         }
     }
@@ -210,6 +217,15 @@ enum AdminCall<'a> {
     PaymentEvent,
     ReplayPaymentEvent,
     LedgerAccounts,
+    Payees,
+    Payee(&'a str, &'a str),
+    PutPayee(&'a str, &'a str),
+    Payouts,
+    MakePayout,
+    Payout(&'a str),
+    ApprovePayout(&'a str),
+    PayoutPaid(&'a str),
+    PayoutFailed(&'a str),
 }
 
 impl<'a> AdminCall<'a> {
@@ -269,6 +285,21 @@ impl<'a> AdminCall<'a> {
             ["payment-events"] => ("GET", Self::PaymentEvent),
             ["payment-events", "replay"] => ("POST", Self::ReplayPaymentEvent),
             ["ledger", "accounts"] => ("GET", Self::LedgerAccounts),
+            ["payees"] => ("GET", Self::Payees),
+            ["payees", payee, currency] => match *method {
+                Method::GET => ("GET", Self::Payee(payee, currency)),
+                Method::PUT => ("PUT", Self::PutPayee(payee, currency)),
+                _ => return Err(Rejection::MethodNotAllowed("GET, PUT")),
+            },
+            ["payouts"] => match *method {
+                Method::GET => ("GET", Self::Payouts),
+                Method::POST => ("POST", Self::MakePayout),
+                _ => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            },
+            ["payouts", id] => ("GET", Self::Payout(id)),
+            ["payouts", id, "approve"] => ("POST", Self::ApprovePayout(id)),
+            ["payouts", id, "paid"] => ("POST", Self::PayoutPaid(id)),
+            ["payouts", id, "failed"] => ("POST", Self::PayoutFailed(id)),
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -325,7 +356,9 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Answer
     let query = request.uri().query().unwrap_or_default();
     if request.uri().path().ends_with(ledger::TRANSACTIONS) {
         return match *request.method() {
-            Method::GET => ledger::transactions(app, query).await.map(Answered::Written),
+            Method::GET => ledger::transactions(app, query)
+                .await
+                .map(Answered::Written),
             _ => Err(Rejection::MethodNotAllowed("GET").into()),
         };
     }
@@ -351,6 +384,17 @@ async fn tell(
         AdminCall::Decide(id) => return orders::decide(app, who, id, read(body)?).await,
         AdminCall::Recheck(id) => return orders::recheck(app, who, id).await,
         AdminCall::LedgerAccounts => return ledger::accounts(app).await,
+        AdminCall::Payees => return payouts::accounts(app, query).await,
+        AdminCall::Payee(payee, currency) => return payouts::account(app, payee, currency).await,
+        AdminCall::PutPayee(payee, currency) => {
+            return payouts::put_account(app, who, (payee, currency), read(body)?).await;
+        }
+        AdminCall::Payouts => return payouts::list(app, query).await,
+        AdminCall::MakePayout => return payouts::make(app, who, read(body)?).await,
+        AdminCall::Payout(id) => return payouts::show(app, id).await,
+        AdminCall::ApprovePayout(id) => return payouts::approve(app, who, id).await,
+        AdminCall::PayoutPaid(id) => return payouts::paid(app, who, id, read(body)?).await,
+        AdminCall::PayoutFailed(id) => return payouts::failed(app, who, id, read(body)?).await,
         AdminCall::PaymentEvent => return payment_events::show(app, query).await,
         AdminCall::ReplayPaymentEvent => {
             return payment_events::replay(app, who, read(body)?).await;
@@ -458,6 +502,9 @@ mod tests {
             ("POST", "/v1/admin/orders/1/recheck".to_owned()),
             ("POST", "/v1/admin/payment-events/replay".to_owned()),
             ("GET", "/v1/admin/ledger/accounts".to_owned()),
+            ("POST", "/v1/admin/payouts/po_1/approve".to_owned()),
+            ("POST", "/v1/admin/payouts/po_1/paid".to_owned()),
+            ("POST", "/v1/admin/payouts/po_1/failed".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

@@ -65,8 +65,8 @@ async fn is_booked(app: &App, day: BookDay, now: Timestamp) -> Result<bool, Stor
     let by = now.plus(Order::DUE_WITHIN);
     for shard in 0..ORDER_SHARDS {
         let ids = app.orders.all_due(shard, by).await?;
-        let mut orders = stream::iter(ids.into_iter().map(|id| app.orders.get(id)))
-            .buffer_unordered(TOGETHER);
+        let mut orders =
+            stream::iter(ids.into_iter().map(|id| app.orders.get(id))).buffer_unordered(TOGETHER);
         while let Some(order) = orders.next().await {
             let order = match order {
                 Ok(order) => order,
@@ -78,7 +78,10 @@ async fn is_booked(app: &App, day: BookDay, now: Timestamp) -> Result<bool, Stor
                 Err(fault) => return Err(fault),
             };
             let Some(order) = order else { continue };
-            if order.unbooked_since().is_none_or(|since| since >= day.end()) {
+            if order
+                .unbooked_since()
+                .is_none_or(|since| since >= day.end())
+            {
                 continue;
             }
             if day.end().plus(LATE) <= now {

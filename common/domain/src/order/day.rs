@@ -57,7 +57,9 @@ impl FromStr for BookDay {
     type Err = NotADay;
 
     fn from_str(text: &str) -> Result<Self, NotADay> {
-        let start: Timestamp = format!("{text}T00:00:00.000Z").parse().map_err(|_| NotADay)?;
+        let start: Timestamp = format!("{text}T00:00:00.000Z")
+            .parse()
+            .map_err(|_| NotADay)?;
         let day = Self(start);
         match day.to_string() == text {
             true => Ok(day),
@@ -85,7 +87,14 @@ mod tests {
 
     #[test]
     fn what_is_no_day_is_refused() {
-        for text in ["", "2026-02-29", "2026-1-02", "2026-01-02T", "20260102", "2026-13-01"] {
+        for text in [
+            "",
+            "2026-02-29",
+            "2026-1-02",
+            "2026-01-02T",
+            "20260102",
+            "2026-13-01",
+        ] {
             assert_eq!(text.parse::<BookDay>(), Err(NotADay), "{text}");
         }
     }

@@ -12,27 +12,33 @@ use simulators::aws::{FaultRule, Service, WireFault};
 use super::orders::{opened, ordered, paid, returned, user};
 use super::quiet;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// An order of 30 USD that is paid, and booked.
-async fn sold(stack: &TestStack, buyer: &str) -> Order {
-    let order = ordered(stack, user(buyer), opened(), vec![paid(&format!("pi_{buyer}"))]).await;
+pub(super) async fn sold(stack: &TestStack, buyer: &str) -> Order {
+    let order = ordered(
+        stack,
+        user(buyer),
+        opened(),
+        vec![paid(&format!("pi_{buyer}"))],
+    )
+    .await;
     settle(stack, &order).await;
     order
 }
 
 /// Has settlement do what is pending of an order.
-async fn settle(stack: &TestStack, order: &Order) {
+pub(super) async fn settle(stack: &TestStack, order: &Order) {
     let path = format!("orders/{}/recheck", order.id);
     stack.operator().post(&path, &json!({})).await.done();
     stack.run_until_idle().await;
 }
 
-async fn trial(stack: &TestStack) -> Value {
+pub(super) async fn trial(stack: &TestStack) -> Value {
     stack.operator().get("ledger/accounts").await.done()
 }
 
-fn balances(trial: &Value) -> BTreeMap<String, i64> {
+pub(super) fn balances(trial: &Value) -> BTreeMap<String, i64> {
     let accounts = trial["accounts"].as_array().unwrap().iter();
     accounts
         .map(|account| {
@@ -44,8 +50,14 @@ fn balances(trial: &Value) -> BTreeMap<String, i64> {
 
 /// What stands on the accounts after so many sales.
 fn books(sales: i64) -> BTreeMap<String, i64> {
-    let of_one = [("owner:o1", -2910), ("platform:fee", -90), ("provider:stripe", 3000)];
-    of_one.map(|(name, amount)| (name.to_owned(), amount * sales)).into()
+    let of_one = [
+        ("owner:o1", -2910),
+        ("platform:fee", -90),
+        ("provider:stripe", 3000),
+    ];
+    of_one
+        .map(|(name, amount)| (name.to_owned(), amount * sales))
+        .into()
 }
 
 fn today(stack: &TestStack) -> String {
@@ -79,17 +91,23 @@ async fn exported(stack: &TestStack, query: &str) -> Vec<String> {
     lines
 }
 
-async fn swept(stack: &TestStack) -> u64 {
+pub(super) async fn swept(stack: &TestStack) -> u64 {
     let swept = stack.functions().sweep().await;
     assert_eq!(swept["failed"], 0, "{swept}");
     swept["closedDays"].as_u64().unwrap_or(0)
 }
 
 /// Advances the clock to an hour and a minute into the next day.
-async fn next_day(stack: &TestStack) {
-    let into = stack.clock.now_ms().rem_euclid(24 * 3600 * 1000).unsigned_abs();
+pub(super) async fn next_day(stack: &TestStack) {
+    let into = stack
+        .clock
+        .now_ms()
+        .rem_euclid(24 * 3600 * 1000)
+        .unsigned_abs();
     let left = DAY - Duration::from_millis(into);
-    stack.advance_when_idle(left + HOUR + Duration::from_secs(60)).await;
+    stack
+        .advance_when_idle(left + HOUR + Duration::from_secs(60))
+        .await;
     stack.run_until_idle().await;
 }
 
@@ -115,14 +133,25 @@ async fn what_was_booked_on_a_day_is_exported_by_line_and_adds_up() {
     assert_eq!(csv[0], "day,transaction,at,account,currency,amount");
     assert_eq!(csv.len(), 1 + 6);
     let amounts = csv[1..].iter().map(|row| row.rsplit(',').next().unwrap());
-    assert_eq!(amounts.map(|amount| amount.parse::<i64>().unwrap()).sum::<i64>(), 0);
+    assert_eq!(
+        amounts
+            .map(|amount| amount.parse::<i64>().unwrap())
+            .sum::<i64>(),
+        0
+    );
     let trial = trial(&stack).await;
     assert_eq!(balances(&trial), books(2));
     assert_eq!(
         (&trial["sums"], &trial["isBalanced"]),
         (&json!({"usd": 0}), &json!(true))
     );
-    for query in ["", "day=2026-02-30", "day=2026-02-03&format=xml", "day=2026-02-03&after=9%23x", "day=2026-02-03&shard=1"] {
+    for query in [
+        "",
+        "day=2026-02-30",
+        "day=2026-02-03&format=xml",
+        "day=2026-02-03&after=9%23x",
+        "day=2026-02-03&shard=1",
+    ] {
         assert_eq!(export(&stack, query).await.0, 400, "{query}");
     }
 }
@@ -150,7 +179,12 @@ async fn a_long_day_is_exported_in_pages_each_transaction_once() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 1_103);
-    assert_eq!(exported(&stack, &format!("day={day}&format=csv")).await.len(), 1 + 2 * 1_103);
+    assert_eq!(
+        exported(&stack, &format!("day={day}&format=csv"))
+            .await
+            .len(),
+        1 + 2 * 1_103
+    );
     assert_eq!(balances(&trial(&stack).await)["held"], 1_103);
 }
 
@@ -182,18 +216,24 @@ async fn a_day_waits_for_what_is_still_to_be_booked_of_it() {
     let stack = quiet(&[]).await;
     let first = today(&stack);
     sold(&stack, "alice").await;
+    let late = ordered(&stack, user("bob"), opened(), vec![paid("pi_bob")]).await;
+    // Nothing can be booked.
     let rule = FaultRule::new(WireFault::InternalError)
         .on(Service::DynamoDb, "TransactWriteItems")
         .always();
     stack.aws().wire().fail(rule);
-    let late = ordered(&stack, user("bob"), opened(), vec![paid("pi_bob")]).await;
-    stack.aws().wire().clear_faults();
     next_day(&stack).await;
     swept_but_for(&stack, &first).await;
+    stack.run_until_idle().await;
+    swept_but_for(&stack, &first).await;
+    stack.aws().wire().clear_faults();
     settle(&stack, &late).await;
     assert!(swept(&stack).await > 0);
     let closed = trial(&stack).await;
-    assert_eq!((&closed["closedDay"], balances(&closed)), (&json!(first), books(2)));
+    assert_eq!(
+        (&closed["closedDay"], balances(&closed)),
+        (&json!(first), books(2))
+    );
     // A later refund is of its own day: the closed one stays as it is.
     let day = exported(&stack, &format!("day={first}")).await;
     let orders = super::orders::table(&stack);
@@ -201,7 +241,11 @@ async fn a_day_waits_for_what_is_still_to_be_booked_of_it() {
     let now = domain::time::Timestamp::from_ms(stack.clock.now_ms());
     let hold = domain::order::record::PayoutHold(DAY);
     let back = stored.learn([returned("re_1", "pi_bob", 3000)], now, hold);
-    orders.write(&back.unwrap().unwrap()).await.unwrap().unwrap();
+    orders
+        .write(&back.unwrap().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
     settle(&stack, &late).await;
     assert_eq!(exported(&stack, &format!("day={first}")).await, day);
     assert_eq!(balances(&trial(&stack).await), books(1));
@@ -222,7 +266,10 @@ async fn a_day_whose_books_do_not_sum_to_zero_stays_open_and_says_so() {
     put.item("day", AttributeValue::S(format!("{day}#0")))
         .item("transaction", AttributeValue::S("by hand".to_owned()))
         .item("at", AttributeValue::S(format!("{day}T00:00:00.000Z")))
-        .item("entries", AttributeValue::S(r#"[{"account":"held","currency":"usd","amount":7}]"#.to_owned()))
+        .item(
+            "entries",
+            AttributeValue::S(r#"[{"account":"held","currency":"usd","amount":7}]"#.to_owned()),
+        )
         .send()
         .await
         .unwrap();
