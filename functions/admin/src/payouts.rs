@@ -256,7 +256,7 @@ pub(crate) async fn failed(
 
 /// Goes on with what a payee is due until its payout waits for a person, or is not there.
 async fn gather(app: &App, who: &str, payee: &str, currency: &str) -> Result<Payout, Refusal> {
-    let mut begun = None;
+    let mut begun: Option<String> = None;
     for _ in 0..TRIES {
         let (account, now) = (known(app, payee, currency).await?, app.clock.now());
         let Some(payout) = live(app, &account).await? else {
