@@ -4,7 +4,10 @@
 //! ```text
 //! <yyyy-mm-dd>#<0 to 7>, <transaction>    a transaction, put once, see `Ledger`
 //! close, <yyyy-mm-dd>                     what stood on each account at the end of that day, put once
+//! close, 0                                where the closes begin, put once, before the first transaction
 //! ```
+
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 
@@ -25,12 +28,50 @@ pub(super) const AT: &str = "at";
 const BALANCES: &str = "balances";
 /// The partition of the closes.
 const CLOSE: &str = "close";
+/// The key of where the closes begin, which sorts before every day.
+const BEGINNING: &str = "0";
+/// How long before the first transaction the closes begin: others may have been decided before it that are booked later.
+const BEFORE_FIRST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How many transactions are read at once to be added up.
 const PAGE: usize = 1_000;
 
 /// The table of the ledger.
 pub(super) fn books_table(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Table {
     Table::from_env(client, env, "Ledger", "LEDGER_TABLE")
+}
+
+/// Keeps where the closes begin, unless that is known: before the first transaction, which was decided at `first`. Durable
+/// on return.
+pub(super) async fn begin_closes(table: &Table, first: Timestamp) -> Result<(), StoreError> {
+    let begin = first.minus(BEFORE_FIRST);
+    put_close(table, BEGINNING, &Balances::default(), begin).await
+}
+
+/// Puts a close, unless there is one under this key.
+async fn put_close(
+    table: &Table,
+    key: &str,
+    balances: &Balances,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let balances = serde_json::to_string(balances).map_err(|_| table.malformed(BALANCES))?;
+    let put = table.client.put_item().table_name(&table.name);
+    let put = put
+        .item(DAY, s(CLOSE))
+        .item(TRANSACTION, s(key))
+        .item(BALANCES, s(balances))
+        .item(AT, s(at))
+        .condition_expression("attribute_not_exists(#day)")
+        .expression_attribute_names("#day", DAY)
+        .send()
+        .await;
+    match put {
+        Ok(_) => Ok(()),
+        Err(error) => match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            _ => Err(table.fault("PutItem of a close")(error)),
+        },
+    }
 }
 
 /// The ledger, for whoever reads it and closes its days.
@@ -82,8 +123,7 @@ impl Books {
         Self(books_table(client, env))
     }
 
-    /// The last close. Nothing was booked before the closes began, which is with the first run that closes; until then it is an
-    /// empty one of the day before yesterday.
+    /// The last close, or where the closes begin. As long as nothing was ever booked, an empty one of yesterday.
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
@@ -101,14 +141,17 @@ impl Books {
             .map_err(self.0.fault("Query of the last close"))?;
         let Some(item) = answer.items.unwrap_or_default().into_iter().next() else {
             return Ok(Close {
-                day: BookDay::of(now).before().before(),
+                day: BookDay::of(now).before(),
                 balances: Balances::default(),
             });
         };
         let reader = self.reader(&item);
         let balances = serde_json::from_str(reader.text(BALANCES)?);
         Ok(Close {
-            day: reader.parsed(TRANSACTION)?,
+            day: match reader.text(TRANSACTION)? {
+                BEGINNING => BookDay::of(reader.parsed(AT)?),
+                _ => reader.parsed(TRANSACTION)?,
+            },
             balances: balances.map_err(|_| self.0.malformed(BALANCES))?,
         })
     }
@@ -118,25 +161,8 @@ impl Books {
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
     pub async fn close(&self, close: &Close, now: Timestamp) -> Result<(), StoreError> {
-        let balances = serde_json::to_string(&close.balances);
-        let balances = balances.map_err(|_| self.0.malformed(BALANCES))?;
-        let put = self.0.client.put_item().table_name(&self.0.name);
-        let put = put
-            .item(DAY, s(CLOSE))
-            .item(TRANSACTION, s(close.day))
-            .item(BALANCES, s(balances))
-            .item(AT, s(now))
-            .condition_expression("attribute_not_exists(#day)")
-            .expression_attribute_names("#day", DAY)
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(self.0.fault("PutItem of a close")(error)),
-            },
-        }
+        let (day, balances) = (close.day.to_string(), &close.balances);
+        put_close(&self.0, &day, balances, now).await
     }
 
     /// Books all transactions of a day on `balances` (1 read unit for each 4 KB).

@@ -1,10 +1,12 @@
 //! The ledger and what payees are due by it: a transaction is one item that is never edited, put with its payables at once.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
-use super::books::{AT, DAY, ENTRIES, TRANSACTION, books_table};
+use super::books::{AT, DAY, ENTRIES, TRANSACTION, begin_closes, books_table};
 use super::item::s;
 use super::{StoreError, Table};
 use domain::id::OrderId;
@@ -12,6 +14,7 @@ use domain::order::day::BookDay;
 use domain::order::record::{BookedEntry, Payable};
 use domain::time::Timestamp;
 use runtime::config::Env;
+use tokio::sync::OnceCell;
 
 pub(super) const PAYEE: &str = "payee";
 pub(super) const ROW: &str = "row";
@@ -27,6 +30,8 @@ pub(super) fn payables_table(client: aws_sdk_dynamodb::Client, env: &mut Env) ->
 pub struct Ledger {
     ledger: Table,
     payables: Table,
+    /// It is known where the closes begin.
+    has_begun: Arc<OnceCell<()>>,
 }
 
 /// A transaction of an order.
@@ -50,6 +55,7 @@ impl Ledger {
         Self {
             ledger: books_table(client.clone(), env),
             payables: payables_table(client.clone(), env),
+            has_begun: Arc::default(),
         }
     }
 
@@ -58,6 +64,8 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
     pub async fn book(&self, booking: Booking<'_>) -> Result<(), StoreError> {
+        let begin = || begin_closes(&self.ledger, booking.at);
+        self.has_begun.get_or_try_init(begin).await?;
         let operation = "TransactWriteItems to book";
         let writes = self
             .writes(booking)?
