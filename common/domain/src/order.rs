@@ -20,6 +20,7 @@
 )]
 
 pub mod consent;
+pub mod day;
 pub mod fact;
 pub mod fold;
 mod json;

@@ -64,6 +64,8 @@ pub enum Rejection {
     TooManyOpenOrders,
     /// More would be paid in coins than is allowed.
     LimitReached,
+    /// The rules of payouts refuse it.
+    PayoutRefused,
     /// The provider of payments can't take the order now.
     ProviderUnavailable,
     /// The body is larger than is read.
@@ -83,7 +85,7 @@ pub enum Rejection {
 }
 
 /// The rejections of calls that no aggregate knows.
-const OF_CALLS: [Rejection; 27] = [
+const OF_CALLS: [Rejection; 28] = [
     Rejection::InvalidProduct,
     Rejection::ProductChanged,
     Rejection::InvalidRequestId,
@@ -103,6 +105,7 @@ const OF_CALLS: [Rejection; 27] = [
     Rejection::TrialUsed,
     Rejection::TooManyOpenOrders,
     Rejection::LimitReached,
+    Rejection::PayoutRefused,
     Rejection::ProviderUnavailable,
     Rejection::TooLarge,
     Rejection::Unauthorized,
@@ -154,7 +157,8 @@ impl Rejection {
             | Self::NothingToCancel
             | Self::AlreadyOwned
             | Self::TrialUsed
-            | Self::TooManyOpenOrders => StatusCode::CONFLICT,
+            | Self::TooManyOpenOrders
+            | Self::PayoutRefused => StatusCode::CONFLICT,
             Self::LimitReached => StatusCode::FORBIDDEN,
             Self::Purchase(
                 purchase::Rejection::InvalidUserId
@@ -208,6 +212,7 @@ impl Rejection {
             Self::TrialUsed => "trial_used",
             Self::TooManyOpenOrders => "too_many_open_orders",
             Self::LimitReached => "limit_reached",
+            Self::PayoutRefused => "payout_refused",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::TooLarge => "too_large",
             Self::Unauthorized => "unauthorized",
@@ -257,6 +262,7 @@ impl Rejection {
                 "The buyer has as many orders as may wait for their money: pay one of them, or cancel it."
             }
             Self::LimitReached => "So much may not be paid in coins: take another provider.",
+            Self::PayoutRefused => "The payout can't be made like this now: look at it.",
             Self::QuoteExpired => "The quote does not hold any more: ask for another one.",
             Self::SoldOut => "There is none left.",
             Self::ProviderUnavailable => {
@@ -426,6 +432,7 @@ mod tests {
             ("provider_unavailable", 503),
             ("quote_expired", 409),
             ("sold_out", 409),
+            ("payout_refused", 409),
             ("invalid_json", 400),
             ("invalid_months", 400),
             ("invalid_parameter", 400),

@@ -1,29 +1,37 @@
 //! The ledger and what payees are due by it: a transaction is one item that is never edited, put with its payables at once.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
-use super::item::{Item, Reader, s};
+use super::books::{AT, DAY, ENTRIES, TRANSACTION, begin_closes, books_table};
+use super::item::s;
 use super::{StoreError, Table};
 use domain::id::OrderId;
+use domain::order::day::BookDay;
 use domain::order::record::{BookedEntry, Payable};
 use domain::time::Timestamp;
 use runtime::config::Env;
+use tokio::sync::OnceCell;
 
-const DAY: &str = "day";
-const TRANSACTION: &str = "transaction";
-const ENTRIES: &str = "entries";
-const AT: &str = "at";
-const PAYEE: &str = "payee";
-const ROW: &str = "row";
-const AMOUNT: &str = "amount";
+pub(super) const PAYEE: &str = "payee";
+pub(super) const ROW: &str = "row";
+pub(super) const AMOUNT: &str = "amount";
+
+/// The table of payables.
+pub(super) fn payables_table(client: aws_sdk_dynamodb::Client, env: &mut Env) -> Table {
+    Table::from_env(client, env, "Payables", "PAYABLES_TABLE")
+}
 
 /// The ledger, with the table of payables.
 #[derive(Clone)]
 pub struct Ledger {
     ledger: Table,
     payables: Table,
+    /// It is known where the closes begin.
+    has_begun: Arc<OnceCell<()>>,
 }
 
 /// A transaction of an order.
@@ -41,23 +49,13 @@ pub struct Booking<'a> {
     pub payables: &'a [Payable],
 }
 
-/// A transaction as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BookedTransaction {
-    /// `<orderId>#<version>`.
-    pub id: String,
-    /// When it was decided.
-    pub at: Timestamp,
-    /// Its entries.
-    pub entries: Vec<BookedEntry>,
-}
-
 impl Ledger {
     /// The tables `Ledger` and `Payables`.
     pub fn from_env(client: &aws_sdk_dynamodb::Client, env: &mut Env) -> Self {
         Self {
-            ledger: Table::from_env(client.clone(), env, "Ledger", "LEDGER_TABLE"),
-            payables: Table::from_env(client.clone(), env, "Payables", "PAYABLES_TABLE"),
+            ledger: books_table(client.clone(), env),
+            payables: payables_table(client.clone(), env),
+            has_begun: Arc::default(),
         }
     }
 
@@ -66,6 +64,8 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`] if it can't be told; doing it again is harmless.
     pub async fn book(&self, booking: Booking<'_>) -> Result<(), StoreError> {
+        let begin = || begin_closes(&self.ledger, booking.at);
+        self.has_begun.get_or_try_init(begin).await?;
         let operation = "TransactWriteItems to book";
         let writes = self
             .writes(booking)?
@@ -87,33 +87,6 @@ impl Ledger {
         Err(self.ledger.fault(operation)(error))
     }
 
-    /// The transactions of one day, the whole of it, by order.
-    ///
-    /// # Errors
-    /// [`StoreError`] if they can't be read.
-    pub async fn of_day(&self, day: &str) -> Result<Vec<BookedTransaction>, StoreError> {
-        let mut all = Vec::new();
-        for shard in 0..domain::id::ORDER_SHARDS {
-            let pages = self
-                .ledger
-                .client
-                .query()
-                .table_name(&self.ledger.name)
-                .key_condition_expression("#day = :day")
-                .expression_attribute_names("#day", DAY)
-                .expression_attribute_values(":day", s(format!("{day}#{shard}")))
-                .consistent_read(true)
-                .into_paginator()
-                .items()
-                .send();
-            let items: Result<Vec<Item>, _> = pages.collect().await;
-            for item in items.map_err(self.ledger.fault("Query of the ledger"))? {
-                all.push(self.read(&item)?);
-            }
-        }
-        Ok(all)
-    }
-
     fn writes(
         &self,
         booking: Booking<'_>,
@@ -129,7 +102,10 @@ impl Ledger {
         let text = serde_json::to_string(entries).map_err(|_| self.ledger.malformed(ENTRIES))?;
         let transaction = Put::builder()
             .table_name(&self.ledger.name)
-            .item(DAY, s(format_args!("{}#{}", day_of(at), order.shard())))
+            .item(
+                DAY,
+                s(format_args!("{}#{}", BookDay::of(at), order.shard())),
+            )
             .item(TRANSACTION, s(&id))
             .item(ENTRIES, s(text))
             .item(AT, s(at))
@@ -152,22 +128,4 @@ impl Ledger {
         let writes = puts.map(|put| Ok(TransactWriteItem::builder().put(put?).build()));
         Ok(writes.collect())
     }
-
-    fn read(&self, item: &Item) -> Result<BookedTransaction, StoreError> {
-        let reader = Reader {
-            table: &self.ledger,
-            item,
-        };
-        let entries = serde_json::from_str(reader.text(ENTRIES)?);
-        Ok(BookedTransaction {
-            id: reader.text(TRANSACTION)?.to_owned(),
-            at: reader.parsed(AT)?,
-            entries: entries.map_err(|_| self.ledger.malformed(ENTRIES))?,
-        })
-    }
-}
-
-/// The day of an instant in UTC, as `2026-11-28`.
-fn day_of(at: Timestamp) -> String {
-    at.to_string().chars().take(10).collect()
 }

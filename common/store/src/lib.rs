@@ -3,6 +3,7 @@
 
 pub mod acting;
 mod actors;
+mod books;
 mod bots;
 mod chats;
 mod claim_links;
@@ -19,6 +20,7 @@ mod links;
 mod messages;
 mod orders;
 mod payment_events;
+mod payouts;
 mod people;
 mod personal;
 mod products;
@@ -39,6 +41,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use runtime::config::Env;
 
 pub use actors::{ActorMade, Actors, PollBegun, Readership};
+pub use books::{BookedTransaction, Books, Close, LedgerPage, TrialBalance};
 pub use bots::{BotInfos, FrontBot};
 pub use chats::{ChatInfo, ChatInfos};
 pub use claim_links::ClaimLinks;
@@ -50,7 +53,7 @@ pub use hooks::{
 };
 pub use invites::{Acted, Created, Cursor, Invites, Joined, Listed, Marked, Minted};
 pub use jobs::{ExportFile, JobRecord, JobState, Jobs, NewJob};
-pub use ledger::{BookedTransaction, Booking, Ledger};
+pub use ledger::{Booking, Ledger};
 pub use link_pool::{LinkPool, PAGE, Pooled, PooledLink, Taken};
 pub use link_teller::{LinkTeller, ToldLink};
 pub use links::{LinkRecord, Links, Owner};
@@ -60,6 +63,7 @@ pub use messages::{
 };
 pub use orders::{OrderKey, OrderPage, Ordered, Orders};
 pub use payment_events::{EventState, PaymentEvent, PaymentEvents, PaymentRefs, RefOwner};
+pub use payouts::{PayoutStep, Payouts, ROWS_TOGETHER, RowMove};
 pub use people::{People, Sighting};
 pub use personal::{
     Fate, Holding, PERSONAL_TABLES, PersonItem, PersonKeys, Personal, PersonalTable,

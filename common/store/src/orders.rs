@@ -400,6 +400,26 @@ impl Orders {
         self.ids(answer.items)
     }
 
+    /// All orders of a part that are due by then, the longest waiting first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn all_due(&self, shard: u8, by: Timestamp) -> Result<Vec<OrderId>, StoreError> {
+        let call = self.0.client.query().table_name(&self.0.name);
+        let pages = call
+            .index_name(DUE_INDEX)
+            .key_condition_expression("dueShard = :shard AND dueAt <= :by")
+            .expression_attribute_values(":shard", s(shard % ORDER_SHARDS))
+            .expression_attribute_values(":by", s(by))
+            .into_paginator()
+            .items()
+            .send();
+        let items: Result<Vec<Item>, _> = pages.collect().await;
+        self.ids(Some(
+            items.map_err(self.0.fault("Query of all due orders"))?,
+        ))
+    }
+
     /// Orders that a person has to decide about, the longest waiting first.
     ///
     /// # Errors

@@ -27,6 +27,12 @@
 //! GET  orders                         those that wait for a decision; or those of a buyer
 //! GET  orders/{orderId}               what is known of its money, and what follows
 //! POST orders/{orderId}/decisions, /recheck, /refunds, /cancel
+//! GET  ledger/transactions            what was booked on a day
+//! GET  ledger/accounts                what stands on each account
+//! GET  payees; GET, PUT payees/{payee}/{currency}    where payees are paid
+//! GET, POST payouts                   what they are paid
+//! GET  payouts/{payoutId}
+//! POST payouts/{payoutId}/approve, /paid, /failed
 //! GET  payment-events                 where what a provider reported stands
 //! POST payment-events/replay          one that was parked
 //! ```
@@ -42,8 +48,10 @@ mod endpoints;
 mod invites;
 mod jobs;
 mod lanes;
+mod ledger;
 mod orders;
 mod payment_events;
+mod payouts;
 mod people;
 mod products;
 mod updates;
@@ -72,8 +80,8 @@ use serde_json::Value;
 use store::acting::Acting;
 use store::queue::{Bells, DeadLetters, HookBells, PaymentBell, Queue};
 use store::{
-    Actors, Announcements, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs, Links,
-    Orders, PaymentEvents, People, Products, RateLimits, Seats, Tasks, Updates,
+    Actors, Announcements, Books, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs,
+    Links, Orders, PaymentEvents, Payouts, People, Products, RateLimits, Seats, Tasks, Updates,
 };
 use tracing::{error, info, warn};
 
@@ -110,6 +118,8 @@ pub struct App {
     payment_events: PaymentEvents,
     payment_bells: Queue<PaymentBell>,
     hold: PayoutHold,
+    books: Books,
+    payouts: Payouts,
     clock: Clock,
 }
 
@@ -149,6 +159,8 @@ impl App {
             payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
             payment_bells: Queue::of_payments(aws.sqs(), env),
             hold: settings::payout_hold(env),
+            books: Books::from_env(aws.dynamodb(), env),
+            payouts: Payouts::from_env(&aws.dynamodb(), env),
             clock,
         }
     }
@@ -206,6 +218,16 @@ enum AdminCall<'a> {
     Cancel(&'a str),
     PaymentEvent,
     ReplayPaymentEvent,
+    LedgerAccounts,
+    Payees,
+    Payee(&'a str, &'a str),
+    PutPayee(&'a str, &'a str),
+    Payouts,
+    MakePayout,
+    Payout(&'a str),
+    ApprovePayout(&'a str),
+    PayoutPaid(&'a str),
+    PayoutFailed(&'a str),
 }
 
 impl<'a> AdminCall<'a> {
@@ -266,6 +288,22 @@ impl<'a> AdminCall<'a> {
             ["orders", id, "cancel"] => ("POST", Self::Cancel(id)),
             ["payment-events"] => ("GET", Self::PaymentEvent),
             ["payment-events", "replay"] => ("POST", Self::ReplayPaymentEvent),
+            ["ledger", "accounts"] => ("GET", Self::LedgerAccounts),
+            ["payees"] => ("GET", Self::Payees),
+            ["payees", payee, currency] => match *method {
+                Method::GET => ("GET", Self::Payee(payee, currency)),
+                Method::PUT => ("PUT", Self::PutPayee(payee, currency)),
+                _ => return Err(Rejection::MethodNotAllowed("GET, PUT")),
+            },
+            ["payouts"] => match *method {
+                Method::GET => ("GET", Self::Payouts),
+                Method::POST => ("POST", Self::MakePayout),
+                _ => return Err(Rejection::MethodNotAllowed("GET, POST")),
+            },
+            ["payouts", id] => ("GET", Self::Payout(id)),
+            ["payouts", id, "approve"] => ("POST", Self::ApprovePayout(id)),
+            ["payouts", id, "paid"] => ("POST", Self::PayoutPaid(id)),
+            ["payouts", id, "failed"] => ("POST", Self::PayoutFailed(id)),
             _ => return Err(Rejection::NotFound),
         };
         if method.as_str() == takes {
@@ -286,10 +324,11 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
         return Rejection::Unauthorized.answer();
     };
     match answer(app, who, &request).await {
-        Ok(mut body) => {
+        Ok(Answered::Told(mut body)) => {
             body["ok"] = true.into();
             json(status_of(&request), &body)
         }
+        Ok(Answered::Written(answer)) => answer,
         Err(refusal) => {
             info!(
                 operator.name = who,
@@ -309,10 +348,37 @@ fn status_of(request: &Request<Bytes>) -> StatusCode {
     }
 }
 
-async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value, Refusal> {
-    let call = AdminCall::read(request.method(), request.uri().path())?;
+/// What an operator is answered.
+enum Answered {
+    /// An object of JSON.
+    Told(Value),
+    /// A file, as it is sent.
+    Written(Response<Bytes>),
+}
+
+async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Answered, Refusal> {
     let query = request.uri().query().unwrap_or_default();
-    let body = request.body();
+    if request.uri().path().ends_with(ledger::TRANSACTIONS) {
+        return match *request.method() {
+            Method::GET => ledger::transactions(app, query)
+                .await
+                .map(Answered::Written),
+            _ => Err(Rejection::MethodNotAllowed("GET").into()),
+        };
+    }
+    let call = AdminCall::read(request.method(), request.uri().path())?;
+    tell(app, who, call, query, request.body())
+        .await
+        .map(Answered::Told)
+}
+
+async fn tell(
+    app: &App,
+    who: &str,
+    call: AdminCall<'_>,
+    query: &str,
+    body: &Bytes,
+) -> Result<Value, Refusal> {
     let answer = match call {
         AdminCall::Product(id) => return products::show(app, id).await,
         AdminCall::PutProduct(id) => return products::put(app, who, id, body).await,
@@ -323,6 +389,18 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Value,
         AdminCall::Recheck(id) => return orders::recheck(app, who, id).await,
         AdminCall::Refund(id) => return orders::refund(app, who, id, read(body)?).await,
         AdminCall::Cancel(id) => return orders::cancel(app, who, id).await,
+        AdminCall::LedgerAccounts => return ledger::accounts(app).await,
+        AdminCall::Payees => return payouts::accounts(app, query).await,
+        AdminCall::Payee(payee, currency) => return payouts::account(app, payee, currency).await,
+        AdminCall::PutPayee(payee, currency) => {
+            return payouts::put_account(app, who, (payee, currency), read(body)?).await;
+        }
+        AdminCall::Payouts => return payouts::list(app, query).await,
+        AdminCall::MakePayout => return payouts::make(app, who, read(body)?).await,
+        AdminCall::Payout(id) => return payouts::show(app, id).await,
+        AdminCall::ApprovePayout(id) => return payouts::approve(app, who, id).await,
+        AdminCall::PayoutPaid(id) => return payouts::paid(app, who, id, read(body)?).await,
+        AdminCall::PayoutFailed(id) => return payouts::failed(app, who, id, read(body)?).await,
         AdminCall::PaymentEvent => return payment_events::show(app, query).await,
         AdminCall::ReplayPaymentEvent => {
             return payment_events::replay(app, who, read(body)?).await;
@@ -431,6 +509,10 @@ mod tests {
             ("POST", "/v1/admin/orders/1/refunds".to_owned()),
             ("POST", "/v1/admin/orders/1/cancel".to_owned()),
             ("POST", "/v1/admin/payment-events/replay".to_owned()),
+            ("GET", "/v1/admin/ledger/accounts".to_owned()),
+            ("POST", "/v1/admin/payouts/po_1/approve".to_owned()),
+            ("POST", "/v1/admin/payouts/po_1/paid".to_owned()),
+            ("POST", "/v1/admin/payouts/po_1/failed".to_owned()),
         ];
         for (right, path) in routes {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] {

@@ -7,8 +7,12 @@
 //! send a message that names the request                        die here: as above
 //! ```
 //!
+//! It also closes the days of the books, see `books`.
+//!
 //! What waits in the queue, or lies in the dead letters, is never sent once more: `events` moves the request on whenever a
 //! delivery fails, and takes it out when its last message died.
+
+mod books;
 
 use std::time::Duration;
 
@@ -22,7 +26,7 @@ use runtime::config::Env;
 use runtime::telemetry::chain;
 use serde::Serialize;
 use store::queue::{PaymentBell, Queue, QueueError};
-use store::{Invites, Orders, PaymentEvents, StoreError};
+use store::{Books, Invites, Orders, PaymentEvents, StoreError};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -40,6 +44,7 @@ pub struct App {
     orders: Orders,
     payment_events: PaymentEvents,
     payments: Queue<PaymentBell>,
+    books: Books,
     clock: Clock,
 }
 
@@ -53,6 +58,7 @@ impl App {
             orders: Orders::from_env(aws.dynamodb(), env),
             payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
             payments: Queue::of_payments(aws.sqs(), env),
+            books: Books::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -67,8 +73,15 @@ pub struct Done {
     /// Whether `settlement` was rung, since payment events or orders were due.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_settlement_rung: bool,
+    /// Days of the books that were closed.
+    #[serde(skip_serializing_if = "is_none")]
+    pub closed_days: u64,
     /// Parts of the run that failed; the next one tries again.
     pub failed: u64,
+}
+
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Our own fault: the next run tries again.
@@ -107,6 +120,17 @@ pub async fn handle(app: &App, deadline: Instant) -> Done {
             error!(
                 fault = "unavailable",
                 "settlement could not be rung for what is due: {}",
+                chain(&fault)
+            );
+            done.failed += 1;
+        }
+    }
+    match books::close(app, deadline).await {
+        Ok(closed) => done.closed_days = closed,
+        Err(fault) => {
+            error!(
+                fault = "unavailable",
+                "the books could not be closed: {}",
                 chain(&fault)
             );
             done.failed += 1;

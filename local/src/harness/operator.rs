@@ -145,9 +145,14 @@ impl Operator {
 
     /// Writes a product.
     pub async fn put_product(&self, id: &str, product: &Value) -> ApiAnswer {
+        self.put(&format!("products/{id}"), product).await
+    }
+
+    /// Any writing of a whole.
+    pub async fn put(&self, path: &str, body: &Value) -> ApiAnswer {
         let key = [("x-admin-key", self.key.as_str())];
-        let path = format!("/v1/admin/products/{id}");
-        self.wire.put(&path, product.to_string(), &key).await
+        let path = format!("/v1/admin/{path}");
+        self.wire.put(&path, body.to_string(), &key).await
     }
 
     /// Any deletion.

@@ -2,9 +2,11 @@
 
 mod dead_letters;
 mod finds_requests;
+mod ledger;
 mod lists_and_retries_all;
 pub(crate) mod orders;
 mod pauses_and_resumes;
+mod payouts;
 mod reissues;
 mod retries_and_resends;
 mod sweeper;

@@ -31,6 +31,10 @@ pub enum LedgerAccount {
     Tax,
     /// Differences too small to return.
     Rounding,
+    /// Money of a payout on its way out.
+    Payout(String),
+    /// Money that went out.
+    Bank,
 }
 
 impl fmt::Display for LedgerAccount {
@@ -44,6 +48,8 @@ impl fmt::Display for LedgerAccount {
             Self::PlatformFee => f.write_str("platform:fee"),
             Self::Tax => f.write_str("tax"),
             Self::Rounding => f.write_str("rounding"),
+            Self::Payout(id) => write!(f, "payout:{id}"),
+            Self::Bank => f.write_str("bank"),
         }
     }
 }
@@ -61,10 +67,12 @@ impl FromStr for LedgerAccount {
             "platform:fee" => Self::PlatformFee,
             "tax" => Self::Tax,
             "rounding" => Self::Rounding,
+            "bank" => Self::Bank,
             _ => match text.split_once(':').ok_or(NoAccount)? {
                 ("provider", name) => Self::Provider(name.to_owned()),
                 ("exchange", name) => Self::Exchange(name.to_owned()),
                 ("owner", id) => Self::Owner(id.to_owned()),
+                ("payout", id) => Self::Payout(id.to_owned()),
                 ("affiliate", id) => Self::Affiliate(id.to_owned()),
                 _ => return Err(NoAccount),
             },

@@ -180,7 +180,7 @@ pub const PERSONAL_TABLES: [PersonalTable; 28] = [
     line(
         "Payables",
         "PAYABLES_TABLE",
-        Holding::Nobody("what owners and affiliates are due, by orders"),
+        Holding::Nobody("what owners and affiliates are due, by orders, and where they are paid"),
         Fate::Untouched,
     ),
     line(

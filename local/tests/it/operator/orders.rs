@@ -22,7 +22,7 @@ const HOLD: PayoutHold = PayoutHold(Duration::from_secs(7 * 24 * 3600));
 /// What no operator is to see of an order.
 const PAGE: &str = "https://checkout.example/c/secret";
 
-fn table(stack: &TestStack) -> Orders {
+pub(crate) fn table(stack: &TestStack) -> Orders {
     let mut env = Env::from_iter(stack.env().clone());
     Orders::from_env(stack.dynamodb(), &mut env)
 }
@@ -35,13 +35,13 @@ fn fact(text: &Value) -> OrderFact {
     serde_json::from_str(&text.to_string()).unwrap()
 }
 
-fn paid(key: &str) -> OrderFact {
+pub(crate) fn paid(key: &str) -> OrderFact {
     fact(&json!({
         "kind": "charge", "key": key, "status": "paid", "amount": 3000, "currency": "usd", "at": 1_763_640_000,
     }))
 }
 
-fn returned(key: &str, charge: &str, amount: u32) -> OrderFact {
+pub(crate) fn returned(key: &str, charge: &str, amount: u32) -> OrderFact {
     fact(&json!({
         "kind": "refund", "key": key, "charge": charge, "status": "done", "amount": amount,
     }))

@@ -44,6 +44,20 @@ impl Order {
         }
     }
 
+    /// An order of which something is pending is due before this time has passed since it was written.
+    pub const DUE_WITHIN: Duration = RETRY_MAX;
+
+    /// Since when a transaction of it waits to be booked.
+    #[must_use]
+    pub fn unbooked_since(&self) -> Option<Timestamp> {
+        let pending = self.pending.iter();
+        let decided = pending.filter_map(|effect| match effect {
+            Effect::Transaction { at, .. } => Some(*at),
+            _ => None,
+        });
+        decided.min()
+    }
+
     /// Whether its time to be paid was ended: what comes later still counts.
     #[must_use]
     pub fn is_closed(&self) -> bool {

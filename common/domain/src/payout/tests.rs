@@ -1,0 +1,148 @@
+//! The machine of a payout, by each order of the steps, and what it books.
+
+use super::super::order::ledger::Balances;
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_ms(1_795_176_000_000);
+
+fn row(number: u64, amount: i128, age_days: i64) -> PayableRow {
+    let available_at = Timestamp::from_ms(NOW.ms() - age_days * 24 * 3600 * 1000);
+    PayableRow {
+        key: format!("{available_at}#{number}"),
+        amount,
+        available_at,
+    }
+}
+
+fn account(threshold: i128, max: Option<i128>) -> PayoutAccount {
+    PayoutAccount {
+        payee: "owner:o1".to_owned(),
+        currency: "usd".to_owned(),
+        address: "DE00".to_owned(),
+        threshold,
+        max,
+        usable_at: NOW,
+        live: None,
+        begun_at: None,
+        revision: 1,
+    }
+}
+
+fn chosen(account: &PayoutAccount, open: &[PayableRow]) -> Vec<i128> {
+    let rows = account.choose(&[], open, NOW);
+    rows.iter().map(|row| row.amount).collect()
+}
+
+#[test]
+fn what_was_taken_back_comes_first_and_what_is_not_available_waits() {
+    let open = [
+        row(1, 500, 3),
+        row(2, 700, 1),
+        row(3, 900, -1),
+        row(4, -300, -5),
+    ];
+    assert_eq!(chosen(&account(0, None), &open), [-300, 500, 700]);
+    // Within the bound, which what was taken back makes room in.
+    assert_eq!(chosen(&account(0, Some(300)), &open), [-300, 500]);
+    assert_eq!(chosen(&account(0, Some(199)), &open), [-300]);
+}
+
+#[test]
+fn a_payout_begins_once_a_day_with_enough_and_at_an_address_that_has_waited() {
+    let open = [row(1, 500, 3)];
+    let of = |account: PayoutAccount, open: &[PayableRow]| account.begin(open, NOW).map(|_| ());
+    assert_eq!(of(account(500, None), &open), Ok(()));
+    assert_eq!(of(account(501, None), &open), Err(PayoutRefused::TooLittle));
+    assert_eq!(of(account(0, None), &[]), Err(PayoutRefused::TooLittle));
+    assert_eq!(
+        of(account(0, None), &[row(1, -5, 3)]),
+        Err(PayoutRefused::TooLittle)
+    );
+    let moved = account(0, None).changed("DE01", (0, None), NOW);
+    assert_eq!(of(moved.clone(), &open), Err(PayoutRefused::Address));
+    assert!(moved.begin(&open, NOW.plus(ADDRESS_WAIT)).is_ok());
+    assert_eq!(
+        account(0, None).changed("DE00", (7, None), NOW).usable_at,
+        NOW
+    );
+    let (begun, payout) = account(0, None).begin(&open, NOW).unwrap();
+    assert_eq!(begun.live, Some(payout.id.clone()));
+    assert_eq!(of(begun.clone(), &open), Err(PayoutRefused::State));
+    assert_eq!(of(begun.without_live(), &open), Err(PayoutRefused::Today));
+    assert_eq!(payout.id.to_string().parse(), Ok(payout.id));
+}
+
+/// Every sequence of six steps: the books of each payout are those of its state, and what is over stays.
+#[test]
+fn whatever_is_asked_in_whatever_order_the_books_are_those_of_the_state() {
+    let account = account(0, None);
+    let (_, begun) = account.begin(&[row(1, 500, 3)], NOW).unwrap();
+    type Step = fn(&Payout, &PayoutAccount) -> Result<Payout, PayoutRefused>;
+    let steps: [Step; 6] = [
+        |payout, _| payout.close(),
+        |payout, account| payout.summed(500, 1, account),
+        |payout, account| payout.approve("alice", account, NOW),
+        |payout, _| payout.paid("alice", "ref", NOW),
+        |payout, _| payout.fail("alice", "no", NOW),
+        |payout, _| payout.released(),
+    ];
+    let mut reached = std::collections::BTreeSet::new();
+    for number in 0..6_usize.pow(6) {
+        let (mut payout, mut books, mut left) = (begun.clone(), Balances::default(), number);
+        for _ in 0..6 {
+            let step = steps[left % 6];
+            left /= 6;
+            let Ok(next) = step(&payout, &account) else {
+                continue;
+            };
+            assert!(!payout.state.is_over(), "{payout:?}");
+            for entry in next.entries(&payout) {
+                books.book(entry.account, "usd", entry.amount).unwrap();
+            }
+            payout = next;
+        }
+        let stands: Vec<String> = books
+            .iter()
+            .map(|(account, _, amount)| format!("{account} {amount}"))
+            .collect();
+        let id = &payout.id;
+        let expected = match (payout.state, payout.total) {
+            (PayoutState::Closed | PayoutState::Approved, Some(500)) => {
+                vec!["owner:o1 500".to_owned(), format!("payout:{id} -500")]
+            }
+            (PayoutState::Paid, Some(500)) => {
+                vec!["owner:o1 500".to_owned(), "bank -500".to_owned()]
+            }
+            (PayoutState::Paid, _) => panic!("{payout:?}"),
+            _ => Vec::new(),
+        };
+        assert_eq!(stands, expected, "{payout:?}");
+        reached.insert(format!("{:?}", payout.state));
+    }
+    assert_eq!(reached.len(), 6, "{reached:?}");
+}
+
+#[test]
+fn the_payee_does_not_approve_and_an_address_that_changed_is_not_paid() {
+    let account = account(0, None);
+    let (_, begun) = account.begin(&[row(1, 500, 3)], NOW).unwrap();
+    let closed = begun.close().unwrap().summed(500, 1, &account).unwrap();
+    for who in ["o1", "owner:o1"] {
+        assert_eq!(
+            closed.approve(who, &account, NOW),
+            Err(PayoutRefused::OwnPayout)
+        );
+    }
+    let moved = account.changed("DE01", (0, None), NOW);
+    assert_eq!(
+        closed.approve("alice", &moved, NOW),
+        Err(PayoutRefused::Address)
+    );
+    let back = moved.changed("DE00", (0, None), NOW);
+    assert_eq!(
+        closed.approve("alice", &back, NOW),
+        Err(PayoutRefused::Address)
+    );
+    assert!(closed.approve("alice", &account, NOW).is_ok());
+    assert!(!format!("{closed:?} {account:?}").contains("DE00"));
+}
