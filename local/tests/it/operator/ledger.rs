@@ -124,10 +124,11 @@ async fn what_was_booked_on_a_day_is_exported_by_line_and_adds_up() {
     let of_alice = lines.iter().find(|line| line.contains(&id)).unwrap();
     let of_alice: Value = serde_json::from_str(of_alice).unwrap();
     assert_eq!(of_alice["day"], json!(day));
-    assert_eq!(of_alice["transaction"], json!(format!("{id}#1")));
-    assert_eq!(
-        of_alice["entries"][0],
-        json!({"account": "owner:o1", "currency": "usd", "amount": -2910}),
+    let transaction = of_alice["transaction"].as_str().unwrap();
+    assert!(transaction.starts_with(&format!("{id}#")), "{of_alice}");
+    let owed = json!({"account": "owner:o1", "currency": "usd", "amount": -2910});
+    assert!(
+        of_alice["entries"].as_array().unwrap().contains(&owed),
         "{of_alice}"
     );
     let csv = exported(&stack, &format!("day={day}&format=csv")).await;
