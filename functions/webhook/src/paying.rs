@@ -13,7 +13,7 @@ use domain::id::{OrderId, TelegramUserId};
 use domain::member::entitlement::Cover;
 use domain::order::consent::{AboutToPay, PayRefusal};
 use domain::order::record::Order;
-use domain::texts::{Label, Language};
+use domain::texts::{Language, Text};
 use domain::update::{PreCheckout, StarsTold};
 use http::{Response, StatusCode};
 use runtime::response::json;
@@ -32,7 +32,7 @@ const TRIES: u32 = 4;
 /// What is said to somebody who is about to pay.
 enum Word {
     Yes,
-    No(Label<'static>),
+    No(Text<'static>),
     /// It is for another program that sells with this bot to say.
     None,
 }
@@ -51,7 +51,7 @@ pub(crate) async fn asked(app: &App, query: &PreCheckout) -> Result<Response<Byt
     };
     Ok(match word {
         Word::Yes => reply(json!({"ok": true})),
-        Word::No(why) => reply(json!({"ok": false, "error_message": why.plain(language)})),
+        Word::No(why) => reply(json!({"ok": false, "error_message": why.html(language)})),
         Word::None => json(StatusCode::OK, &json!({"ok": true, "result": "ignored"})),
     })
 }
@@ -60,7 +60,7 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
     let Ok(id) = query.payload.parse::<OrderId>() else {
         return Ok(match app.feed.has_backend(app.clock.now()).await? {
             true => Word::None,
-            false => Word::No(Label::PayOver),
+            false => Word::No(Text::PayOver),
         });
     };
     let by = AboutToPay {
@@ -70,7 +70,7 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
     };
     for _ in 0..TRIES {
         let Some(order) = app.orders.get(id).await? else {
-            return Ok(Word::No(Label::PayOver));
+            return Ok(Word::No(Text::PayOver));
         };
         if let Err(refusal) = order.may_be_paid(by, app.clock.now()) {
             info!(order.id = %id, outcome = "pay_refused", "a payment in Stars is refused before it is made: {refusal:?}");
@@ -78,7 +78,7 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
         }
         if owns(app, query.person, &order).await? {
             info!(order.id = %id, outcome = "already_owned", "a payment in Stars is refused, since the person has the same already");
-            return Ok(Word::No(Label::PayOwned));
+            return Ok(Word::No(Text::PayOwned));
         }
         let is_bound = match order.bound_to(query.person) {
             None => true,
@@ -92,12 +92,12 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
     Err(Failure::from("an order changes all the time"))
 }
 
-const fn why(refusal: PayRefusal) -> Label<'static> {
+const fn why(refusal: PayRefusal) -> Text<'static> {
     match refusal {
-        PayRefusal::NotYours => Label::PayNotYours,
-        PayRefusal::Over => Label::PayOver,
-        PayRefusal::SoldOut => Label::PaySoldOut,
-        PayRefusal::Changed => Label::PayChanged,
+        PayRefusal::NotYours => Text::PayNotYours,
+        PayRefusal::Over => Text::PayOver,
+        PayRefusal::SoldOut => Text::PaySoldOut,
+        PayRefusal::Changed => Text::PayChanged,
     }
 }
 

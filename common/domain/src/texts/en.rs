@@ -150,6 +150,17 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderUnderpaid { title, missing } => format!("Not all of your payment for {title} has arrived: {missing} is missing. Pay the rest on the same page, and you are in."),
         Text::OrderRefunded { title } => format!("Your payment for {title} was returned to you. If that is a surprise: /paysupport"),
         Text::OrderToPay { title } => format!("Your order: <b>{title}</b>. The button below opens the payment. Only this account can pay it."),
+        Text::PayNotYours => {
+            "This order belongs to another account. Send /shop to order for yourself.".into()
+        }
+        Text::PayOver => "This order can't be paid any more. Send /shop for a new one.".into(),
+        Text::PaySoldOut => "All seats of it are sold. Nothing was charged.".into(),
+        Text::PayChanged => {
+            "The price of this order is another one. Send /shop for a new one.".into()
+        }
+        Text::PayOwned => {
+            "You have this already, so there is nothing to pay. /access takes you in.".into()
+        }
         Text::Shop => "What you can buy here. Tap what you would like:".into(),
         Text::ShopEmpty => "There is nothing to buy here at the moment.".into(),
         Text::ShopChanged => "This offer has changed meanwhile. /shop shows what there is now.".into(),
@@ -345,17 +356,6 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "Join the chat".into(),
         Label::OpenPrivate => "Open the private chat".into(),
         Label::Pay { price } => format!("Pay {price}"),
-        Label::PayNotYours => {
-            "This order belongs to another account. Send /shop to order for yourself.".into()
-        }
-        Label::PayOver => "This order can't be paid any more. Send /shop for a new one.".into(),
-        Label::PaySoldOut => "All seats of it are sold. Nothing was charged.".into(),
-        Label::PayChanged => {
-            "The price of this order is another one. Send /shop for a new one.".into()
-        }
-        Label::PayOwned => {
-            "You have this already, so there is nothing to pay. /access takes you in.".into()
-        }
         Label::OtherAccount => "That is my other account".into(),
         Label::NotMe => "It was not me".into(),
         Label::UseLink => "Use it for myself".into(),

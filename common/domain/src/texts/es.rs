@@ -150,6 +150,17 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderUnderpaid { title, missing } => format!("Tu pago de {title} no ha llegado completo: falta {missing}. Paga el resto en la misma página y ya estarás dentro."),
         Text::OrderRefunded { title } => format!("Se te ha devuelto el pago de {title}. Si no te lo esperabas: /paysupport"),
         Text::OrderToPay { title } => format!("Tu pedido: <b>{title}</b>. El botón de abajo abre el pago. Solo esta cuenta puede pagarlo."),
+        Text::PayNotYours => {
+            "Este pedido es de otra cuenta. Envía /shop para hacer el tuyo.".into()
+        }
+        Text::PayOver => "Este pedido ya no se puede pagar. Envía /shop para hacer otro.".into(),
+        Text::PaySoldOut => "Todas las plazas están vendidas. No se ha cobrado nada.".into(),
+        Text::PayChanged => {
+            "El precio de este pedido es otro. Envía /shop para hacer uno nuevo.".into()
+        }
+        Text::PayOwned => {
+            "Ya lo tienes, así que no hay nada que pagar. /access te lleva dentro.".into()
+        }
         Text::Shop => "Lo que puedes comprar aquí. Toca lo que quieras:".into(),
         Text::ShopEmpty => "Ahora mismo no hay nada que comprar aquí.".into(),
         Text::ShopChanged => "Esta oferta ha cambiado mientras tanto. /shop te muestra lo que hay ahora.".into(),
@@ -345,17 +356,6 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "Entrar al chat".into(),
         Label::OpenPrivate => "Abrir el chat privado".into(),
         Label::Pay { price } => format!("Pagar {price}"),
-        Label::PayNotYours => {
-            "Este pedido es de otra cuenta. Envía /shop para hacer el tuyo.".into()
-        }
-        Label::PayOver => "Este pedido ya no se puede pagar. Envía /shop para hacer otro.".into(),
-        Label::PaySoldOut => "Todas las plazas están vendidas. No se ha cobrado nada.".into(),
-        Label::PayChanged => {
-            "El precio de este pedido es otro. Envía /shop para hacer uno nuevo.".into()
-        }
-        Label::PayOwned => {
-            "Ya lo tienes, así que no hay nada que pagar. /access te lleva dentro.".into()
-        }
         Label::OtherAccount => "Es mi otra cuenta".into(),
         Label::NotMe => "No fui yo".into(),
         Label::UseLink => "Usarlo para mí".into(),

@@ -144,6 +144,13 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderUnderpaid { title, missing } => format!("{title} के लिए आपका पूरा भुगतान नहीं आया: {missing} बाकी है। बाकी रकम उसी पेज पर चुकाएँ, फिर आप अंदर होंगे।"),
         Text::OrderRefunded { title } => format!("{title} के लिए आपका भुगतान आपको लौटा दिया गया। अगर आपको इसकी उम्मीद नहीं थी: /paysupport"),
         Text::OrderToPay { title } => format!("आपका ऑर्डर: <b>{title}</b>। नीचे का बटन भुगतान खोलता है। इसे केवल यही अकाउंट चुका सकता है।"),
+        Text::PayNotYours => "यह ऑर्डर किसी और अकाउंट का है। अपना ऑर्डर करने के लिए /shop भेजें।".into(),
+        Text::PayOver => "यह ऑर्डर अब चुकाया नहीं जा सकता। नए ऑर्डर के लिए /shop भेजें।".into(),
+        Text::PaySoldOut => "इसकी सारी सीटें बिक चुकी हैं। कोई पैसा नहीं लिया गया।".into(),
+        Text::PayChanged => "इस ऑर्डर की कीमत अलग है। नए ऑर्डर के लिए /shop भेजें।".into(),
+        Text::PayOwned => {
+            "यह आपके पास पहले से है, इसलिए कुछ चुकाना नहीं है। /access आपको अंदर ले जाता है।".into()
+        }
         Text::Shop => "यहाँ आप क्या खरीद सकते हैं। जो चाहिए उस पर टैप करें:".into(),
         Text::ShopEmpty => "अभी यहाँ खरीदने के लिए कुछ नहीं है।".into(),
         Text::ShopChanged => "यह ऑफ़र इस बीच बदल गया है। /shop दिखाएगा कि अब क्या है।".into(),
@@ -354,13 +361,6 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "चैट में शामिल हों".into(),
         Label::OpenPrivate => "प्राइवेट चैट खोलें".into(),
         Label::Pay { price } => format!("{price} चुकाएँ"),
-        Label::PayNotYours => "यह ऑर्डर किसी और अकाउंट का है। अपना ऑर्डर करने के लिए /shop भेजें।".into(),
-        Label::PayOver => "यह ऑर्डर अब चुकाया नहीं जा सकता। नए ऑर्डर के लिए /shop भेजें।".into(),
-        Label::PaySoldOut => "इसकी सारी सीटें बिक चुकी हैं। कोई पैसा नहीं लिया गया।".into(),
-        Label::PayChanged => "इस ऑर्डर की कीमत अलग है। नए ऑर्डर के लिए /shop भेजें।".into(),
-        Label::PayOwned => {
-            "यह आपके पास पहले से है, इसलिए कुछ चुकाना नहीं है। /access आपको अंदर ले जाता है।".into()
-        }
         Label::OtherAccount => "वह मेरा दूसरा अकाउंट है".into(),
         Label::NotMe => "यह मैंने नहीं किया".into(),
         Label::UseLink => "अपने लिए इस्तेमाल करें".into(),

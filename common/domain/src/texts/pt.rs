@@ -152,6 +152,15 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderUnderpaid { title, missing } => format!("O seu pagamento de {title} não chegou por inteiro: falta {missing}. Pague o resto na mesma página e você estará dentro."),
         Text::OrderRefunded { title } => format!("O seu pagamento de {title} foi devolvido. Se isso é uma surpresa: /paysupport"),
         Text::OrderToPay { title } => format!("O seu pedido: <b>{title}</b>. O botão abaixo abre o pagamento. Só esta conta pode pagá-lo."),
+        Text::PayNotYours => "Este pedido é de outra conta. Envie /shop para fazer o seu.".into(),
+        Text::PayOver => {
+            "Este pedido não pode mais ser pago. Envie /shop para fazer outro.".into()
+        }
+        Text::PaySoldOut => "Todas as vagas foram vendidas. Nada foi cobrado.".into(),
+        Text::PayChanged => "O preço deste pedido é outro. Envie /shop para fazer um novo.".into(),
+        Text::PayOwned => {
+            "Você já tem isto, então não há nada a pagar. /access leva você para dentro.".into()
+        }
         Text::Shop => "O que você pode comprar aqui. Toque no que quiser:".into(),
         Text::ShopEmpty => "No momento não há nada para comprar aqui.".into(),
         Text::ShopChanged => "Esta oferta mudou nesse meio-tempo. /shop mostra o que há agora.".into(),
@@ -324,7 +333,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::ChatBroken { chat } => format!("<b>{chat}</b>: minhas chamadas falham ali. Veja minhas permissões no chat."),
         Text::ChatWaiting { chat, number } => format!("<b>{chat}</b>: por fazer: {number}"),
         Text::UpdatesParked { number } => format!("Mensagens e toques que não consegui tratar e que esperam um operador: {number}"),
-        Text::Sold { title, amount } => format!("Vendido: {title}, por {amount}."),
+        Text::Sold { title, amount } => format!("Venda: {title}, por {amount}."),
         Text::CaseOpened { title, case, order } => format!("Um pedido espera a sua decisão: {title}.\nCaso: {case}\nPedido: {order}"),
         Text::RightsLost { chat, right } => format!("Falta-me uma permissão em <b>{chat}</b>: {right}. Até lá ninguém entra por mim. Dê-ma entre os administradores do chat."),
         Text::RightsBack { chat } => format!("Tenho todas as permissões de que preciso em <b>{chat}</b>."),
@@ -346,16 +355,7 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::OpenChat { chat } => format!("Abrir {chat}"),
         Label::JoinChat => "Entrar no chat".into(),
         Label::OpenPrivate => "Abrir o chat privado".into(),
-        Label::Pay { price } => format!("Pagar {price}"),
-        Label::PayNotYours => "Este pedido é de outra conta. Envie /shop para fazer o seu.".into(),
-        Label::PayOver => {
-            "Este pedido não pode mais ser pago. Envie /shop para fazer outro.".into()
-        }
-        Label::PaySoldOut => "Todas as vagas foram vendidas. Nada foi cobrado.".into(),
-        Label::PayChanged => "O preço deste pedido é outro. Envie /shop para fazer um novo.".into(),
-        Label::PayOwned => {
-            "Você já tem isto, então não há nada a pagar. /access leva você para dentro.".into()
-        }
+        Label::Pay { price } => format!("Fazer o pagamento: {price}"),
         Label::OtherAccount => "É a minha outra conta".into(),
         Label::NotMe => "Não fui eu".into(),
         Label::UseLink => "Usar para mim".into(),

@@ -154,6 +154,19 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::OrderUnderpaid { title, missing } => format!("Ваш платёж за {title} пришёл не полностью: не хватает {missing}. Доплатите на той же странице, и вы внутри."),
         Text::OrderRefunded { title } => format!("Ваш платёж за {title} вам возвращён. Если это неожиданно: /paysupport"),
         Text::OrderToPay { title } => format!("Ваш заказ: <b>{title}</b>. Кнопка ниже открывает оплату. Оплатить его можно только с этого аккаунта."),
+        Text::PayNotYours => {
+            "Это заказ другого аккаунта. Отправьте /shop, чтобы сделать свой.".into()
+        }
+        Text::PayOver => {
+            "Этот заказ уже нельзя оплатить. Отправьте /shop, чтобы сделать новый.".into()
+        }
+        Text::PaySoldOut => "Все места проданы. Деньги не списаны.".into(),
+        Text::PayChanged => {
+            "Цена этого заказа другая. Отправьте /shop, чтобы сделать новый.".into()
+        }
+        Text::PayOwned => {
+            "У вас это уже есть, платить не нужно. /access проведёт вас внутрь.".into()
+        }
         Text::Shop => "Что здесь можно купить. Нажмите на то, что вам нужно:".into(),
         Text::ShopEmpty => "Сейчас здесь нечего купить.".into(),
         Text::ShopChanged => "Это предложение успело измениться. /shop покажет, что есть сейчас.".into(),
@@ -346,19 +359,6 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "Войти в чат".into(),
         Label::OpenPrivate => "Открыть личный чат".into(),
         Label::Pay { price } => format!("Оплатить {price}"),
-        Label::PayNotYours => {
-            "Это заказ другого аккаунта. Отправьте /shop, чтобы сделать свой.".into()
-        }
-        Label::PayOver => {
-            "Этот заказ уже нельзя оплатить. Отправьте /shop, чтобы сделать новый.".into()
-        }
-        Label::PaySoldOut => "Все места проданы. Деньги не списаны.".into(),
-        Label::PayChanged => {
-            "Цена этого заказа другая. Отправьте /shop, чтобы сделать новый.".into()
-        }
-        Label::PayOwned => {
-            "У вас это уже есть, платить не нужно. /access проведёт вас внутрь.".into()
-        }
         Label::OtherAccount => "Это мой другой аккаунт".into(),
         Label::NotMe => "Это не я".into(),
         Label::UseLink => "Использовать для себя".into(),

@@ -119,6 +119,17 @@ sentences! { 'a,
     /// An order waits for its payment; the button opens it.
     OrderToPay { title: Name<'a> },
 
+    /// Why a payment is refused, as plain text, so without a mark: it is another person's order.
+    PayNotYours,
+    /// The same: the order can't be paid any more.
+    PayOver,
+    /// The same: all seats are sold.
+    PaySoldOut,
+    /// The same: the price is another one.
+    PayChanged,
+    /// The same: they have it already.
+    PayOwned,
+
     /// Heads the buttons of what is for sale.
     Shop,
     /// Nothing is for sale here.
@@ -351,16 +362,6 @@ sentences! { 'a,
     OpenPrivate,
     /// Opens the payment of an order.
     Pay { price: LabelName<'a> },
-    /// Why a payment is refused: it is another person's order.
-    PayNotYours,
-    /// The same: the order can't be paid any more.
-    PayOver,
-    /// The same: all seats are sold.
-    PaySoldOut,
-    /// The same: the price is another one.
-    PayChanged,
-    /// The same: they have it already.
-    PayOwned,
     /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenOther`].
     OtherAccount,
     /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenNotMe`].
