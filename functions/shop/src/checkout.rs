@@ -1,4 +1,4 @@
-//! `POST /v1/checkout`: an order for a price that was promised, and the page of the provider on which it is paid.
+//! `POST /v1/checkout`: an order for a price that was promised, or for a tier at its price of now, and the page of the provider on which it is paid.
 //!
 //! ```text
 //! store the order, with the request that the provider will get    die here: the call is made again, under the same key
@@ -29,14 +29,14 @@ use runtime::body;
 use runtime::response::{Refusal, Rejection};
 use runtime::telemetry::chain;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::queue::PaymentBell;
 use store::{OrderKey, Ordered};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::wish::{invalid, text_or_number};
-use crate::{App, buyer, unavailable};
+use crate::wish::{Asked as Wished, invalid, text_or_number};
+use crate::{App, buyer, quotes, unavailable};
 
 /// How often an order is read anew because somebody else wrote it, or its provider failed under a key.
 const TRIES: u32 = 4;
@@ -47,7 +47,7 @@ const KEY_MAX: usize = 256;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Asked {
-    quote_id: String,
+    quote_id: Option<String>,
     #[serde(default, deserialize_with = "text_or_number")]
     user_id: Option<String>,
     #[serde(default, deserialize_with = "text_or_number")]
@@ -136,17 +136,28 @@ fn idempotency_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<OrderKey>,
     Ok(Some(OrderKey::new(key, fields.to_string().as_bytes())))
 }
 
+/// The fields that say what is bought, as for a quote; the others are of the order.
+const WISH: [&str; 7] = [
+    "productId", "tierId", "currency", "provider", "coupon", "months", "trial",
+];
+
 async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
-    let fields = Value::Object(body::fields(body)?);
-    let asked: Asked =
-        serde_path_to_error::deserialize(&fields).map_err(|error| invalid(format!("{error}.")))?;
-    let ended = || {
-        let why = "There is no such quote, or it does not hold any more: ask for another one.";
-        Refusal::saying(Rejection::QuoteExpired, why)
+    let (wish, fields): (Map<_, _>, Map<_, _>) = body::fields(body)?
+        .into_iter()
+        .partition(|(name, _)| WISH.contains(&name.as_str()));
+    let asked: Asked = serde_path_to_error::deserialize(Value::Object(fields))
+        .map_err(|error| invalid(format!("{error}.")))?;
+    let wish: Wished = serde_path_to_error::deserialize(Value::Object(wish))
+        .map_err(|error| invalid(format!("{error}.")))?;
+    let quote = match &asked.quote_id {
+        Some(id) => promised(app, id, &wish).await?,
+        None if wish.product_id.is_none() => {
+            return Err(invalid(
+                "quoteId: is missing: name a quote, or productId, tierId and currency.",
+            ));
+        }
+        None => quotes::of(app, &wish).await?,
     };
-    let id: QuoteId = asked.quote_id.parse().map_err(|_| ended())?;
-    let quote = app.quotes.get(id).await.map_err(unavailable)?;
-    let quote = quote.filter(|quote| quote.holds_at(app.clock.now()));
     let user_id = asked.user_id.as_deref().map(|user| {
         let user = text::filled_in(user)
             .filter(|user| (1..=USER_ID_MAX_CHARS).contains(&user.chars().count()));
@@ -168,7 +179,6 @@ async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
             .then_some(email)
             .ok_or_else(|| invalid("email: is no address."))
     });
-    let quote = quote.ok_or_else(ended)?;
     let buyer = OrderBuyer {
         user_id: user_id.transpose()?,
         telegram_user_id: person.transpose()?,
@@ -195,6 +205,30 @@ async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
         success_url: return_url(app, "successUrl", asked.success_url)?,
         cancel_url: return_url(app, "cancelUrl", asked.cancel_url)?,
     })
+}
+
+/// The quote that a call names, which says all that is bought; the provider may be named again.
+async fn promised(app: &App, id: &str, wish: &Wished) -> Result<Quote, Refusal> {
+    let ended = || {
+        let why = "There is no such quote, or it does not hold any more: ask for another one.";
+        Refusal::saying(Rejection::QuoteExpired, why)
+    };
+    let id: QuoteId = id.parse().map_err(|_| ended())?;
+    let quote = app.quotes.get(id).await.map_err(unavailable)?;
+    let quote = quote.filter(|quote| quote.holds_at(app.clock.now()));
+    let quote = quote.ok_or_else(ended)?;
+    let of_quote = quote.price.provider;
+    let only_provider = Wished {
+        provider: wish.provider,
+        ..Wished::default()
+    };
+    if *wish != only_provider || wish.provider.is_some_and(|named| named != of_quote) {
+        return Err(invalid(format!(
+            "quoteId: says what is bought, by {}: leave the fields of a quote out, or ask for another quote.",
+            of_quote.as_str()
+        )));
+    }
+    Ok(quote)
 }
 
 /// An address to which the provider leads the buyer back: of a site that the owner listed.

@@ -21,13 +21,22 @@ pub(crate) async fn make(app: &App, body: &[u8]) -> Result<Value, Refusal> {
     let fields = Value::Object(body::fields(body)?);
     let asked: Asked =
         serde_path_to_error::deserialize(&fields).map_err(|error| invalid(format!("{error}.")))?;
+    let quote = of(app, &asked).await?;
+    app.quotes.put(&quote).await.map_err(unavailable)?;
+    info!(quote.id = %quote.id, product.id = %quote.offer.product_id, tier.id = %quote.offer.tier.id,
+        provider = quote.price.provider.as_str(), outcome = "quoted", "a price was promised");
+    Ok(view(&quote))
+}
+
+/// What a call wants, at its price as of now. Nothing is stored.
+pub(crate) async fn of(app: &App, asked: &Asked) -> Result<Quote, Refusal> {
     let named = |name: &str, id: &Option<String>| {
         id.clone()
             .ok_or_else(|| invalid(format!("{name}: is missing.")))
     };
     let product_id = named("productId", &asked.product_id)?;
     let tier_id = named("tierId", &asked.tier_id)?;
-    let wish = Wish::read(app, &asked)?;
+    let wish = Wish::read(app, asked)?;
     let unknown = || Refusal::from(QuoteRejection::from(UnknownTier));
     let record = products::get(app, &product_id).await;
     let record = record.map_err(|refusal| match refusal.rejection {
@@ -39,11 +48,7 @@ pub(crate) async fn make(app: &App, body: &[u8]) -> Result<Value, Refusal> {
     let price = price(app, &record, tier, &wish).await?;
     let offer = Offer::of(&record.product, record.version, tier, wish.months);
     let (id, now) = (QuoteId::of(Uuid::new_v4()), app.clock.now());
-    let quote = Quote::new(id, offer, price, now, app.quote_ttl);
-    app.quotes.put(&quote).await.map_err(unavailable)?;
-    info!(quote.id = %id, product.id = %record.product.id, tier.id = %tier.id, provider = quote.price.provider.as_str(),
-        outcome = "quoted", "a price was promised");
-    Ok(view(&quote))
+    Ok(Quote::new(id, offer, price, now, app.quote_ttl))
 }
 
 /// A quote, as it was promised; it may have ended.

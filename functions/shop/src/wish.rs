@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use crate::App;
 
 /// The fields of a call, as they were written. One that is not known is refused: a misspelt coupon would be a higher price.
-#[derive(Default, Deserialize)]
+#[derive(Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Asked {
     #[serde(default, deserialize_with = "text_or_number")]

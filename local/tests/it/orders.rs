@@ -6,7 +6,7 @@ mod incident;
 mod limited;
 mod stars;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
@@ -275,6 +275,51 @@ async fn a_call_that_is_made_again_is_the_same_order_and_another_body_is_refused
         panic!("not one order");
     };
     assert_eq!(order["id"], first["orderId"]);
+    settled(&stack).await;
+}
+
+#[tokio::test]
+async fn a_tier_is_ordered_at_its_price_of_now_without_a_quote() {
+    let stack = selling(&[]).await;
+    let shop = stack.shop();
+    let body = json!({"productId": "club", "tierId": "month", "currency": "usd", "provider": "stripe", "userId": "alice"});
+    let calls = (0..5).map(|_| shop.checkout(&body, "K1"));
+    let made: BTreeSet<String> = join_all(calls)
+        .await
+        .into_iter()
+        .map(|one| one.done()["orderId"].to_string())
+        .collect();
+    assert_eq!(made.len(), 1);
+    let [order] = &orders(&stack).await[..] else {
+        panic!("not one order");
+    };
+    assert_eq!(
+        (&order["terms"]["due"], &order["sold"]["tierId"]),
+        (&json!(3000), &json!("month"))
+    );
+    let with = |name: &str, value: Value| {
+        let mut other = body.clone();
+        other[name] = value;
+        other
+    };
+    let quote = quoted(&stack, "month", "stripe").await;
+    for (wish, refused) in [
+        (with("tierId", json!("gold")), (404, "unknown_tier")),
+        (with("currency", json!("jpy")), (409, "currency_not_offered")),
+        (with("coupon", json!("NONE")), (409, "coupon_not_valid")),
+        (with("quoteId", quote.clone()), (400, "invalid_parameter")),
+        (json!({"userId": "alice"}), (400, "invalid_parameter")),
+        (
+            json!({"quoteId": quote, "provider": "nowpayments"}),
+            (400, "invalid_parameter"),
+        ),
+    ] {
+        let answer = shop.checkout(&wish, &wish.to_string()).await;
+        assert_eq!(answer.refusal(), refused, "{wish}");
+    }
+    assert_eq!(orders(&stack).await.len(), 1);
+    let named = json!({"quoteId": quote, "provider": "stripe", "userId": "bob"});
+    shop.checkout(&named, "K2").await.done();
     settled(&stack).await;
 }
 
