@@ -123,6 +123,26 @@ pub fn words(stack: &Stack) -> String {
          \n",
         aws = stack.aws.url(),
         example = example(stack),
+    ) + &selling(stack)
+}
+
+/// Where payments are simulated and all keys are made up: how something is sold.
+fn selling(stack: &Stack) -> String {
+    let is_simulated = stack.is_simulated && stack.externals.providers.is_some();
+    if !is_simulated || !stack.is_key_made_up() || !stack.is_admin_key_made_up() {
+        return String::new();
+    }
+    let chat = stack.env.get("TELEGRAM_CHAT_ID").map_or("", String::as_str);
+    format!(
+        "Stripe and NOWPayments are simulated, too. Describe a product, order it, and open the payUrl of the answer in a browser:\n\
+         \n\
+         curl -s -X PUT {url}/v1/admin/products/club -H 'x-admin-key: {admin}' -d '{{\"title\": \"Premium Club\", \"chats\": [{chat}], \"owner\": \"me\", \"tiers\": [{{\"id\": \"month\", \"title\": \"30 days\", \"length\": {{\"days\": 30}}, \"prices\": {{\"usd\": 1900}}}}]}}'\n\
+         \n\
+         curl -s -X POST {url}/v1/checkout -H 'x-api-key: {key}' -d '{{\"productId\": \"club\", \"tierId\": \"month\", \"currency\": \"usd\", \"userId\": \"bob\"}}'\n\
+         \n",
+        url = stack.url,
+        admin = stack.admin_key(),
+        key = stack.api_key(),
     )
 }
 

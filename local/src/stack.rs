@@ -347,6 +347,12 @@ impl Stack {
         !supervision::is_set(&self.machine.given, "API_KEYS")
     }
 
+    /// Whether the operator's key was made up here, so that it may be shown.
+    #[must_use]
+    pub fn is_admin_key_made_up(&self) -> bool {
+        !supervision::is_set(&self.machine.given, "ADMIN_KEYS")
+    }
+
     /// A key that the API takes.
     #[must_use]
     pub fn api_key(&self) -> &str {

@@ -138,7 +138,13 @@ fn idempotency_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<OrderKey>,
 
 /// The fields that say what is bought, as for a quote; the others are of the order.
 const WISH: [&str; 7] = [
-    "productId", "tierId", "currency", "provider", "coupon", "months", "trial",
+    "productId",
+    "tierId",
+    "currency",
+    "provider",
+    "coupon",
+    "months",
+    "trial",
 ];
 
 async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {

@@ -305,7 +305,10 @@ async fn a_tier_is_ordered_at_its_price_of_now_without_a_quote() {
     let quote = quoted(&stack, "month", "stripe").await;
     for (wish, refused) in [
         (with("tierId", json!("gold")), (404, "unknown_tier")),
-        (with("currency", json!("jpy")), (409, "currency_not_offered")),
+        (
+            with("currency", json!("jpy")),
+            (409, "currency_not_offered"),
+        ),
         (with("coupon", json!("NONE")), (409, "coupon_not_valid")),
         (with("quoteId", quote.clone()), (400, "invalid_parameter")),
         (json!({"userId": "alice"}), (400, "invalid_parameter")),

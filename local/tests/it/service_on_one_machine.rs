@@ -147,6 +147,32 @@ async fn a_key_that_was_given_is_not_printed() {
 }
 
 #[tokio::test]
+async fn the_printed_commands_sell_where_payments_are_simulated() {
+    let stack = TestStack::with(&[("PAYMENTS_MODE", "test")]).await;
+    let words = local::banner::words(&stack.local);
+    let bodies: Vec<serde_json::Value> = words
+        .lines()
+        .filter_map(|line| line.split("-d '").nth(1)?.strip_suffix('\''))
+        .map(|body| serde_json::from_str(body).unwrap())
+        .collect();
+    let [_, product, order] = &bodies[..] else {
+        panic!("{words}");
+    };
+    assert!(words.contains("PUT") && words.contains("/v1/admin/products/club"));
+    stack.operator().put_product("club", product).await.done();
+    let made = stack.shop().checkout(order, "K1").await.done();
+    let page = made["payUrl"].as_str().unwrap();
+    assert!(page.starts_with("http://127.0.0.1:"), "{page}");
+    let own = TestStack::with(&[
+        ("PAYMENTS_MODE", "test"),
+        ("ADMIN_KEYS", "me:an-own-key-0123456789"),
+    ])
+    .await;
+    let words = local::banner::words(&own.local);
+    assert!(!words.contains("an-own-key"), "{words}");
+}
+
+#[tokio::test]
 async fn a_folder_in_use_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--data-dir", folder.path().to_str().unwrap()];
