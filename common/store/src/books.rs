@@ -31,7 +31,7 @@ const CLOSE: &str = "close";
 /// The key of where the closes begin, which sorts before every day.
 const BEGINNING: &str = "0";
 /// How long before the first transaction the closes begin: others may have been decided before it that are booked later.
-const BEFORE_FIRST: Duration = Duration::from_secs(7 * 24 * 3600);
+const BEFORE_FIRST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many transactions are read at once to be added up.
 const PAGE: usize = 1_000;
 

@@ -283,7 +283,7 @@ async fn compare(app: &App, order: &Order) -> Result<Performed, SettleError> {
             .facts
             .iter()
             .any(|fact| fact.key == already_owned(order.id));
-        if other.is_owned() && other.sells_same(order) && !is_told {
+        if other.is_owned(app.clock.now()) && other.sells_same(order) && !is_told {
             warn!(order.id = %order.id, outcome = "already_owned", "a buyer paid for the same twice: an operator decides");
             let note = OrderFact::new(already_owned(id), FactBody::Note);
             return Ok(Performed::Done(vec![note]));

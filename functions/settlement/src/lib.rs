@@ -29,6 +29,7 @@ use domain::id::TelegramUserId;
 use domain::order::record::{PaymentsMode, PayoutHold};
 use domain::purchase::Chats;
 use domain::texts::Language;
+use domain::time::Timestamp;
 use futures_util::future::{join, join_all};
 use intake::Intake;
 use runtime::aws;
@@ -74,6 +75,8 @@ pub struct App {
     hold: PayoutHold,
     refunds_per_hour: u32,
     clock: Clock,
+    /// When Telegram's list of payments was read last.
+    stars_read_at: tokio::sync::Mutex<Option<Timestamp>>,
     is_stopping: AtomicBool,
 }
 
@@ -105,6 +108,7 @@ impl App {
             hold: settings::payout_hold(env),
             refunds_per_hour: settings::auto_refunds_per_hour(env),
             clock,
+            stars_read_at: tokio::sync::Mutex::default(),
             is_stopping: AtomicBool::new(false),
         }
     }

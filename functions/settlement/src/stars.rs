@@ -9,6 +9,8 @@
 //! note where it was read up to                  die here: the same is read again, and is there already
 //! ```
 
+use std::time::Duration;
+
 use domain::id::OrderId;
 use domain::order::fact::{FactBody, OrderFact, RenewalStatus};
 use domain::order::record::{Checkout, Order};
@@ -22,6 +24,8 @@ use crate::{App, SettleError, take_key};
 
 /// How many pages of the list are read at once, at most; the rest is read the next time.
 const PAGES_MAX: u32 = 50;
+/// How often the list is read at most.
+const READ_EVERY: Duration = Duration::from_secs(30);
 /// How many entries a page has, at most.
 const PAGE: u8 = 100;
 
@@ -51,16 +55,32 @@ pub(crate) async fn opened(app: &App, order: Order) -> Result<Option<Order>, Set
     }
 }
 
-/// Takes in what Telegram knows of payments and has not told, of all orders.
+/// Takes in what Telegram knows of payments and has not told, of all orders: once in [`READ_EVERY`], however many ask.
 pub(crate) async fn catch_up(app: &App) -> Result<(), SettleError> {
+    let mut read_at = app.stars_read_at.lock().await;
+    let now = app.clock.now();
+    if read_at.is_none_or(|at| now >= at.plus(READ_EVERY)) {
+        read_on(app).await?;
+        *read_at = Some(now);
+    }
+    Ok(())
+}
+
+async fn read_on(app: &App) -> Result<(), SettleError> {
     let bot = app.providers.bot()?;
-    let mut read_up_to = app.events.read_up_to(PROVIDER).await?;
+    // Each bot has a list of its own.
+    let list = format!("{PROVIDER}#{}", bot.bot());
+    let mut read_up_to = app.events.read_up_to(&list).await?;
     for _ in 0..PAGES_MAX {
         let page = bot.star_transactions(read_up_to, PAGE).await;
         let page = page.map_err(ProviderError::from)?;
         for report in page.iter().filter_map(StarsReport::of_transaction) {
-            // The bot may sell for others, too.
-            if report.payload.parse::<OrderId>().is_err() {
+            // The bot may sell for others, too. An order of ours is stored before its invoice.
+            let is_ours = match report.payload.parse::<OrderId>() {
+                Ok(id) => app.orders.get(id).await?.is_some(),
+                Err(_) => false,
+            };
+            if !is_ours {
                 continue;
             }
             let (key, now) = (report.event_key(), app.clock.now());
@@ -77,7 +97,7 @@ pub(crate) async fn catch_up(app: &App) -> Result<(), SettleError> {
             break;
         }
         read_up_to = read_up_to.saturating_add(u64::try_from(page.len()).unwrap_or(u64::MAX));
-        app.events.note_read_up_to(PROVIDER, read_up_to).await?;
+        app.events.note_read_up_to(&list, read_up_to).await?;
         if page.len() < usize::from(PAGE) {
             break;
         }
@@ -130,8 +150,15 @@ pub(crate) async fn end(
         return Ok(Vec::new());
     };
     let bot = app.providers.bot()?;
-    let ended = bot.cancel_star_subscription(person, first_charge).await;
-    ended.map_err(ProviderError::from)?;
+    match bot.cancel_star_subscription(person, first_charge).await {
+        Ok(()) => {}
+        // It is over, or Telegram does not know it: asking again changes nothing.
+        Err(fault) if fault.payment_fault() == PaymentFault::Refused => {
+            error!(order.id = %order.id, fault = "provider_refused", "Telegram does not end a subscription: {}", chain(&fault));
+            return Ok(Vec::new());
+        }
+        Err(fault) => return Err(ProviderError::from(fault).into()),
+    }
     info!(order.id = %order.id, outcome = "cancelled", "a subscription in Stars renews no more");
     let body = FactBody::Subscription {
         status: RenewalStatus::Ending,

@@ -45,7 +45,7 @@ pub(crate) async fn check(app: &App, wanted: &Order) -> Result<Option<OrderId>, 
     let ids = ids.map_err(unavailable)?;
     let found = try_join_all(ids.into_iter().map(|id| app.orders.get(id))).await;
     let before: Vec<Order> = found.map_err(unavailable)?.into_iter().flatten().collect();
-    let has = |order: &Order| order.is_owned() && order.sells_same(wanted);
+    let has = |order: &Order| order.is_owned(now) && order.sells_same(wanted);
     if wanted.is_lasting() && before.iter().any(has) {
         return Err(Rejection::AlreadyOwned.into());
     }

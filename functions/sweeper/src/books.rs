@@ -34,11 +34,9 @@ pub(crate) async fn close(app: &App, deadline: Instant) -> Result<u64, StoreErro
     let now = app.clock.now();
     let mut last = app.books.last_close(now).await?;
     let mut closed = 0;
-    while last.day.next().end().plus(AFTER) <= now
-        && deadline.saturating_duration_since(Instant::now()) > RESERVE
-    {
+    while last.day.next().end().plus(AFTER) <= now && has_time(deadline) {
         let day = last.day.next();
-        if !is_booked(app, day, now).await? {
+        if !is_booked(app, day, now, deadline).await? {
             break;
         }
         let mut balances = last.balances;
@@ -49,7 +47,7 @@ pub(crate) async fn close(app: &App, deadline: Instant) -> Result<u64, StoreErro
             break;
         }
         // An index may miss an order for a moment while the order is written.
-        if !is_booked(app, day, now).await? {
+        if !is_booked(app, day, now, deadline).await? {
             break;
         }
         last = Close { day, balances };
@@ -60,10 +58,23 @@ pub(crate) async fn close(app: &App, deadline: Instant) -> Result<u64, StoreErro
     Ok(closed)
 }
 
+fn has_time(deadline: Instant) -> bool {
+    deadline.saturating_duration_since(Instant::now()) > RESERVE
+}
+
 /// Whether all that was decided up to the end of a day is booked.
-async fn is_booked(app: &App, day: BookDay, now: Timestamp) -> Result<bool, StoreError> {
+async fn is_booked(
+    app: &App,
+    day: BookDay,
+    now: Timestamp,
+    deadline: Instant,
+) -> Result<bool, StoreError> {
     let by = now.plus(Order::DUE_WITHIN);
     for shard in 0..ORDER_SHARDS {
+        // So many orders are open that it takes too long: the next run tries.
+        if !has_time(deadline) {
+            return Ok(false);
+        }
         let ids = app.orders.all_due(shard, by).await?;
         let mut orders =
             stream::iter(ids.into_iter().map(|id| app.orders.get(id))).buffer_unordered(TOGETHER);

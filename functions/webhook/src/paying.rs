@@ -58,10 +58,7 @@ pub(crate) async fn asked(app: &App, query: &PreCheckout) -> Result<Response<Byt
 
 async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
     let Ok(id) = query.payload.parse::<OrderId>() else {
-        return Ok(match app.feed.has_backend(app.clock.now()).await? {
-            true => Word::None,
-            false => Word::No(Text::PayOver),
-        });
+        return of_none_of_ours(app).await;
     };
     let by = AboutToPay {
         person: query.person,
@@ -70,7 +67,7 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
     };
     for _ in 0..TRIES {
         let Some(order) = app.orders.get(id).await? else {
-            return Ok(Word::No(Text::PayOver));
+            return of_none_of_ours(app).await;
         };
         if let Err(refusal) = order.may_be_paid(by, app.clock.now()) {
             info!(order.id = %id, outcome = "pay_refused", "a payment in Stars is refused before it is made: {refusal:?}");
@@ -90,6 +87,19 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
         }
     }
     Err(Failure::from("an order changes all the time"))
+}
+
+/// What is said of a payment for no order of ours: nothing, if a program behind the bot may be selling.
+async fn of_none_of_ours(app: &App) -> Result<Word, Failure> {
+    Ok(match app.feed.has_backend(app.clock.now()).await? {
+        true => Word::None,
+        false => Word::No(Text::PayOver),
+    })
+}
+
+/// Whether a payment is for something that a program behind the bot sold: an order of ours is stored before its invoice.
+async fn is_of_another_program(app: &App, id: OrderId) -> Result<bool, Failure> {
+    Ok(app.feed.has_backend(app.clock.now()).await? && app.orders.get(id).await?.is_none())
 }
 
 const fn why(refusal: PayRefusal) -> Text<'static> {
@@ -130,10 +140,16 @@ async fn owns(app: &App, person: TelegramUserId, order: &Order) -> Result<bool, 
 /// Keeps what was told of a payment. Durable on return.
 pub(crate) async fn told(app: &App, told: &StarsTold) -> Result<UpdateOutcome, Failure> {
     let (report, now) = (&told.report, app.clock.now());
-    if report.payload.parse::<OrderId>().is_err() {
+    let Ok(id) = report.payload.parse::<OrderId>() else {
+        return Ok(UpdateOutcome::Ignored);
+    };
+    if is_of_another_program(app, id).await? {
         return Ok(UpdateOutcome::Ignored);
     }
-    // Who pays has opened the private chat: they can be told what came of it. Money counts of somebody who is erased, too.
+    let key = report.event_key();
+    let is_new = app.payment_events.put(&key, &report.body(), now).await?;
+    // Who pays has opened the private chat: they can be told what came of it. Money counts of somebody who is erased, too, and
+    // of whom nothing can be written.
     if let Some(sender) = &told.from
         && matches!(is_unheard(app, sender.person, told.at).await, Ok(false))
     {
@@ -142,10 +158,14 @@ pub(crate) async fn told(app: &App, told: &StarsTold) -> Result<UpdateOutcome, F
             at: told.at,
             is_private: true,
         };
-        app.people.seen(sighting, None, now).await?;
+        if let Err(fault) = app.people.seen(sighting, None, now).await {
+            warn!(
+                fault = "unavailable",
+                "who paid could not be noted: {}",
+                chain(&fault)
+            );
+        }
     }
-    let key = report.event_key();
-    let is_new = app.payment_events.put(&key, &report.body(), now).await?;
     if !is_new {
         return Ok(UpdateOutcome::Duplicate);
     }

@@ -198,7 +198,7 @@ async fn before(conversation: &Conversation<'_>, wanted: &Order) -> Result<Befor
     let mut same = None;
     let mut open = 0;
     for order in known.by_ref() {
-        if wanted.is_lasting() && order.is_owned() && order.sells_same(wanted) {
+        if wanted.is_lasting() && order.is_owned(now) && order.sells_same(wanted) {
             let text = Text::ShopOwned;
             conversation.answer(text).await?;
             return Ok(Before::Answered);

@@ -128,7 +128,7 @@ impl Order {
                     (false, _) => now.plus(CLOSE_EVERY),
                 })
             }
-            _ => None,
+            _ => self.renewal_look(now),
         }
     }
 

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use super::super::super::stars;
 use super::super::super::time::Timestamp;
 use super::super::fold::OrderState;
 use super::{Checkout, Order};
 
+/// How long after its end a subscription in Stars may still be renewed.
+const RENEWAL_GRACE: Duration = Duration::from_secs(3 * 24 * 3600);
+/// How often it is looked for a renewal by then.
+const RENEWAL_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How much time is left at least of an order that is offered once more.
 const TIME_TO_PAY: Duration = Duration::from_secs(600);
 
@@ -25,11 +30,34 @@ impl Order {
         !self.terms.gift && (self.terms.recurring || self.terms.seconds.is_none())
     }
 
-    /// Whether its buyer has what it sold, for good or as long as they pay.
+    /// Whether its buyer has what it sold at `now`, for good or as long as they pay.
     #[must_use]
-    pub fn is_owned(&self) -> bool {
+    pub fn is_owned(&self, now: Timestamp) -> bool {
         let gives = self.entitlement.is_some_and(|of| of.cut_at.is_none());
-        self.is_lasting() && gives && (!self.terms.recurring || self.renews())
+        let renews = self.renews() && !self.has_lapsed(now);
+        self.is_lasting() && gives && (!self.terms.recurring || renews)
+    }
+
+    /// Whether a subscription in Stars was not renewed: Telegram does not tell when a person ends it.
+    fn has_lapsed(&self, now: Timestamp) -> bool {
+        let end = self.entitlement.and_then(|of| of.ends_at());
+        self.terms.provider == stars::PROVIDER
+            && end.is_some_and(|end| now >= end.plus(RENEWAL_GRACE))
+    }
+
+    /// When it is looked for a renewal in Stars that no update told of: once what is paid is over, and daily for a while.
+    pub(super) fn renewal_look(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_listed = self.terms.recurring && self.terms.provider == stars::PROVIDER;
+        if !is_listed || !self.renews() || self.has_lapsed(now) {
+            return None;
+        }
+        let entitlement = self.entitlement.filter(|of| of.cut_at.is_none())?;
+        let end = entitlement.ends_at()?;
+        Some(if now < end {
+            end
+        } else {
+            now.plus(RENEWAL_EVERY)
+        })
     }
 
     /// Whether it waits for its money at `now`.
