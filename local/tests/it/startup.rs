@@ -57,6 +57,7 @@ const FUNCTIONS: [(&str, &[&str]); 16] = [
             "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "MESSAGE_QUEUE_URL",
+            "PAYMENT_QUEUE_URL",
             "TELEGRAM_CHAT_ID",
             "TELEGRAM_WEBHOOK_SECRET",
         ],
@@ -84,7 +85,10 @@ const FUNCTIONS: [(&str, &[&str]); 16] = [
         ],
     ),
     ("pay", &["TELEGRAM_CHAT_ID"]),
-    ("shop", &["API_KEYS", "PAYMENT_QUEUE_URL"]),
+    (
+        "shop",
+        &["API_KEYS", "PAYMENT_QUEUE_URL", "TELEGRAM_BOT_TOKEN"],
+    ),
     ("botapi", &["TELEGRAM_BOT_TOKEN"]),
     ("payments", &["PAYMENT_QUEUE_URL"]),
     (
@@ -94,6 +98,7 @@ const FUNCTIONS: [(&str, &[&str]); 16] = [
             "HOOK_QUEUE_URL",
             "INVITE_QUEUE_URL",
             "MESSAGE_QUEUE_URL",
+            "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",
         ],
     ),
@@ -263,7 +268,7 @@ async fn a_value_that_cannot_be_used_is_named_and_never_quoted() {
         (
             "webhook",
             &[0],
-            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL TELEGRAM_WEBHOOK_SECRET",
+            "EVENT_QUEUE_URL HOOK_QUEUE_URL INVITE_QUEUE_URL MESSAGE_QUEUE_URL PAYMENT_QUEUE_URL TELEGRAM_WEBHOOK_SECRET",
         ),
         ("events", &[3, 5], "EVENT_QUEUE_URL WEBENGAGE_API_KEY"),
     ];

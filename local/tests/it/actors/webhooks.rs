@@ -171,7 +171,7 @@ async fn an_actor_misses_nothing_when_whoever_sends_dies_before_the_cursor_is_wr
         (receiver.calls().len() == 2).then_some(())
     })
     .await;
-    assert_eq!(stack.kill_hooks(), 1);
+    assert!(stack.kill_hooks() > 0);
     says(&stack, 7, "three").await;
     tick(&stack).await;
     tick(&stack).await;
