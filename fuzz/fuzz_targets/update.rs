@@ -50,6 +50,18 @@ fuzz_target!(|body: &[u8]| {
             | UpdateKind::Desk(_)
             | UpdateKind::DeskEdit(_),
         ) => assert!(is_json),
+        Ok(UpdateKind::PreCheckout(query)) => {
+            assert!(is_json);
+            let whole = serde_json::from_slice::<Value>(text).unwrap_or_default();
+            let asked = &whole["pre_checkout_query"];
+            if [asked, &asked["from"]].into_iter().all(Value::is_object) {
+                assert_eq!(asked["from"]["id"], query.person.0);
+                assert_eq!(asked["total_amount"], query.amount);
+            }
+        }
+        Ok(UpdateKind::Stars(told)) => {
+            assert!(is_json && told.report.amount > 0, "money of no amount");
+        }
         Ok(UpdateKind::JoinRequest(request)) => {
             assert!(is_json);
             assert!(
