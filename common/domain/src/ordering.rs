@@ -1,4 +1,4 @@
-//! From an offer and its price to the order that is made of them, whoever asks for it: a shop, or a person in the bot.
+//! From an offer and its price to the order that is made of them, for a shop or for a person in the bot.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub struct OrderRules {
     pub mode: PaymentsMode,
     /// How much of a price in coins may be missing, in basis points.
     pub underpaid_bps: i128,
-    /// How much too much of it is no matter, in basis points.
+    /// How much more than the price in coins is rounding, in basis points.
     pub overpaid_bps: i128,
 }
 
@@ -130,7 +130,7 @@ impl Placing<'_> {
     }
 }
 
-/// A name for a buyer in a table of limits. Who tries all ids finds it, so it hides nobody; it is no longer than they are.
+/// A name for a buyer in a table of limits. Trying all ids finds it, so it hides nobody; it only bounds the length.
 fn digest(buyer: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(buyer).into();
     digest[..16]

@@ -23,7 +23,7 @@ use super::order::day::BookDay;
 use super::order::ledger::{LedgerAccount, LedgerEntry};
 use super::time::Timestamp;
 
-/// How long a new address waits, so that whoever owns the payee can say that it is wrong.
+/// How long a new address waits, so that the payee can say that it is wrong.
 pub const ADDRESS_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// How many rows a payout has at most; what is left is of the next one.
 pub const ROWS_MAX: usize = 5_000;
@@ -157,9 +157,9 @@ pub struct Payout {
     pub rows: Option<usize>,
     /// When it was begun.
     pub begun_at: Timestamp,
-    /// Who said that it is to be paid.
+    /// The operator who approved it.
     pub approved_by: Option<String>,
-    /// Who said that it is paid, or is not.
+    /// The operator who noted that it is paid, or is not.
     pub ended_by: Option<String>,
     /// The reference of the payment, or why there is none.
     pub words: Option<String>,

@@ -231,7 +231,7 @@ impl StarsReport {
             outcome: None,
         };
         let mut facts = vec![OrderFact::new(key, FactBody::Charge(charge))];
-        // Telegram knows the subscription by its first charge, whoever else may have renewed it since.
+        // Telegram knows the subscription by its first charge.
         let is_known = order
             .facts
             .iter()

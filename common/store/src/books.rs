@@ -74,7 +74,7 @@ async fn put_close(
     }
 }
 
-/// The ledger, for whoever reads it and closes its days.
+/// The ledger, to read it and to close its days.
 #[derive(Clone)]
 pub struct Books(Table);
 

@@ -195,7 +195,7 @@ pub(crate) async fn approve(app: &App, who: &str, id: &str) -> Result<Value, Ref
         }
         let account = known(app, &payout.payee, &payout.currency).await?;
         let approved = payout.approve(who, &account, now).map_err(why)?;
-        // The account is written, too: whoever changes the address at this moment reads it anew.
+        // The account is written, too: a change of the address at this moment reads it anew.
         if step(app, &payout, &approved, Some(&account)).await? {
             info!(payout.id = %payout.id, operator.name = who, outcome = "approved", "an operator approved a payout");
             return show(app, id).await;

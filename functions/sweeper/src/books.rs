@@ -22,7 +22,7 @@ use tracing::{error, info};
 
 use crate::{App, RESERVE};
 
-/// After how long a day is over for whoever decided something in it and has to write it, and for the index of due orders.
+/// How long after its end a day may be closed: what was decided in it is written by then, and the index of due orders shows it.
 const AFTER: Duration = Duration::from_secs(3600);
 /// After how long a day that can't be closed is a fault, which a person hears of.
 const LATE: Duration = Duration::from_secs(3 * 24 * 3600);

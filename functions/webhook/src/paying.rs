@@ -61,6 +61,7 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
         return of_none_of_ours(app).await;
     };
     let by = AboutToPay {
+        query: &query.id,
         person: query.person,
         currency: &query.currency,
         amount: query.amount,
@@ -69,7 +70,8 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
         let Some(order) = app.orders.get(id).await? else {
             return of_none_of_ours(app).await;
         };
-        if let Err(refusal) = order.may_be_paid(by, app.clock.now()) {
+        let now = app.clock.now();
+        if let Err(refusal) = order.may_be_paid(by, now) {
             info!(order.id = %id, outcome = "pay_refused", "a payment in Stars is refused before it is made: {refusal:?}");
             return Ok(Word::No(why(refusal)));
         }
@@ -77,11 +79,11 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
             info!(order.id = %id, outcome = "already_owned", "a payment in Stars is refused, since the person has the same already");
             return Ok(Word::No(Text::PayOwned));
         }
-        let is_bound = match order.bound_to(query.person) {
+        let is_consented = match order.consented(by, now) {
             None => true,
-            Some(bound) => app.orders.write(&bound).await?.is_some(),
+            Some(consented) => app.orders.write(&consented).await?.is_some(),
         };
-        if is_bound {
+        if is_consented {
             info!(order.id = %id, outcome = "pay_taken", "a payment in Stars may be made");
             return Ok(Word::Yes);
         }
@@ -106,6 +108,7 @@ const fn why(refusal: PayRefusal) -> Text<'static> {
     match refusal {
         PayRefusal::NotYours => Text::PayNotYours,
         PayRefusal::Over => Text::PayOver,
+        PayRefusal::UnderWay => Text::PayUnderWay,
         PayRefusal::SoldOut => Text::PaySoldOut,
         PayRefusal::Changed => Text::PayChanged,
     }
@@ -148,8 +151,8 @@ pub(crate) async fn told(app: &App, told: &StarsTold) -> Result<UpdateOutcome, F
     }
     let key = report.event_key();
     let is_new = app.payment_events.put(&key, &report.body(), now).await?;
-    // Who pays has opened the private chat: they can be told what came of it. Money counts of somebody who is erased, too, and
-    // of whom nothing can be written.
+    // A payer has opened the private chat, so they can be told what came of it. The money of an erased person counts, too, and that
+    // of a person whose record can not be written.
     if let Some(sender) = &told.from
         && matches!(is_unheard(app, sender.person, told.at).await, Ok(false))
     {

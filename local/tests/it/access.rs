@@ -125,7 +125,7 @@ async fn a_ban_by_hand_is_not_undone_by_a_payment() {
 }
 
 /// What the bot asks of Telegram by somebody else's hand; answers the result.
-async fn by_its_bot(stack: &TestStack, method: &str, parameters: Value) -> Value {
+pub(crate) async fn by_its_bot(stack: &TestStack, method: &str, parameters: Value) -> Value {
     let token = &stack.env()["TELEGRAM_BOT_TOKEN"];
     let uri = format!("{}/bot{token}/{method}", stack.telegram.url());
     let call = http::Request::post(uri).header("content-type", "application/json");

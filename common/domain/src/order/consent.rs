@@ -1,11 +1,16 @@
 //! Whether an order may be paid, asked just before Telegram takes the Stars.
 
+use std::time::Duration;
+
 use super::super::id::TelegramUserId;
 use super::super::product::Currency;
 use super::super::stars;
 use super::super::time::Timestamp;
 use super::fold::OrderState;
-use super::record::{Order, OrderBuyer};
+use super::record::{Consent, Order, OrderBuyer};
+
+/// How long a payment that was taken may need until we hear that it was made.
+const UNDER_WAY: Duration = Duration::from_secs(5 * 60);
 
 /// Why a payment is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +19,8 @@ pub enum PayRefusal {
     NotYours,
     /// It can't be paid any more, or was paid.
     Over,
+    /// Another payment of it was taken a moment ago.
+    UnderWay,
     /// There is none left.
     SoldOut,
     /// It costs something else.
@@ -23,6 +30,8 @@ pub enum PayRefusal {
 /// A payment that somebody is about to make.
 #[derive(Clone, Copy, Debug)]
 pub struct AboutToPay<'a> {
+    /// The id of Telegram's query, which is the same when it is told again.
+    pub query: &'a str,
     /// Who.
     pub person: TelegramUserId,
     /// The currency.
@@ -49,6 +58,8 @@ impl Order {
             Err(PayRefusal::Over)
         } else if is_gone {
             Err(PayRefusal::SoldOut)
+        } else if self.is_being_paid(by, now) {
+            Err(PayRefusal::UnderWay)
         } else if by.currency != Currency::stars().as_str()
             || i128::from(by.amount) != self.terms.due
         {
@@ -58,15 +69,29 @@ impl Order {
         }
     }
 
-    /// The order once it is this person's, if it was nobody's in Telegram before: from now on nobody else can pay it.
+    /// The order once a payment of this person's is consented to: from now on it is theirs, and no other payment is taken for
+    /// [`UNDER_WAY`]. Nothing if this very one was consented to before.
     #[must_use]
-    pub fn bound_to(&self, person: TelegramUserId) -> Option<Self> {
-        self.buyer.telegram_user_id.is_none().then(|| Self {
+    pub fn consented(&self, by: AboutToPay<'_>, now: Timestamp) -> Option<Self> {
+        let is_known = self.consent.as_ref().is_some_and(|of| of.query == by.query);
+        let consent = Consent {
+            query: by.query.to_owned(),
+            at: now,
+        };
+        (!is_known).then(|| Self {
             buyer: OrderBuyer {
-                telegram_user_id: Some(person),
+                telegram_user_id: Some(by.person),
                 ..self.buyer.clone()
             },
+            consent: Some(consent),
             ..self.clone()
         })
+    }
+
+    /// Whether another payment was taken a moment ago: an invoice may be open on two devices, and each payment of one for a
+    /// subscription begins a subscription.
+    fn is_being_paid(&self, by: AboutToPay<'_>, now: Timestamp) -> bool {
+        let other = self.consent.as_ref().filter(|of| of.query != by.query);
+        other.is_some_and(|of| now < of.at.plus(UNDER_WAY))
     }
 }

@@ -142,6 +142,18 @@ pub struct Order {
     /// The operator who cancelled it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cancelled_by: Option<String>,
+    /// The payment in Stars that was consented to last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent: Option<Consent>,
+}
+
+/// A payment in Stars that was taken; whether it was made is told by a fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// The id of Telegram's query.
+    pub query: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Why an order can't take in what was reported.
@@ -214,6 +226,7 @@ impl Order {
             case_since: None,
             refunds: BTreeMap::new(),
             cancelled_by: None,
+            consent: None,
         };
         order.due_at = order.next_due(now);
         order

@@ -154,6 +154,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "This order belongs to another account. Send /shop to order for yourself.".into()
         }
         Text::PayOver => "This order can't be paid any more. Send /shop for a new one.".into(),
+        Text::PayUnderWay => "This order is being paid already. If nothing was charged, try again in five minutes.".into(),
         Text::PaySoldOut => "All seats of it are sold. Nothing was charged.".into(),
         Text::PayChanged => {
             "The price of this order is another one. Send /shop for a new one.".into()

@@ -154,6 +154,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
             "Este pedido es de otra cuenta. Envía /shop para hacer el tuyo.".into()
         }
         Text::PayOver => "Este pedido ya no se puede pagar. Envía /shop para hacer otro.".into(),
+        Text::PayUnderWay => "Este pedido ya se está pagando. Si no se ha cobrado nada, inténtalo de nuevo en cinco minutos.".into(),
         Text::PaySoldOut => "Todas las plazas están vendidas. No se ha cobrado nada.".into(),
         Text::PayChanged => {
             "El precio de este pedido es otro. Envía /shop para hacer uno nuevo.".into()

@@ -156,6 +156,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::PayOver => {
             "Este pedido não pode mais ser pago. Envie /shop para fazer outro.".into()
         }
+        Text::PayUnderWay => "Este pedido já está sendo pago. Se nada foi cobrado, tente de novo em cinco minutos.".into(),
         Text::PaySoldOut => "Todas as vagas foram vendidas. Nada foi cobrado.".into(),
         Text::PayChanged => "O preço deste pedido é outro. Envie /shop para fazer um novo.".into(),
         Text::PayOwned => {

@@ -123,6 +123,8 @@ sentences! { 'a,
     PayNotYours,
     /// The same: the order can't be paid any more.
     PayOver,
+    /// The same: a payment of it was taken a moment ago.
+    PayUnderWay,
     /// The same: all seats are sold.
     PaySoldOut,
     /// The same: the price is another one.

@@ -1,4 +1,4 @@
-//! Payouts by hand: what payees are due is gathered once, approved, paid and booked, whatever dies and whoever is beside.
+//! Payouts by hand: what payees are due is gathered once, approved, paid and booked, whatever dies and whatever runs beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -7,7 +7,8 @@ use local::harness::{HOUR, LINK_CREATED, MINUTE, TestStack};
 use serde_json::{Value, json};
 use simulators::telegram::{Checkout, Conversation, User};
 
-use super::{balances, count, order, orders, requests, seat};
+use super::{balances, count, items, order, orders, requests, seat};
+use crate::access::by_its_bot;
 
 const SELLS: [(&str, &str); 2] = [("PAYMENTS_MODE", "test"), ("CHAT_DELIVERY", "claim")];
 const ANN: i64 = 7;
@@ -166,10 +167,6 @@ async fn a_payment_that_is_told_five_times_and_listed_has_one_effect() {
 #[tokio::test]
 async fn a_payment_that_no_update_told_of_is_found_in_the_list() {
     let stack = selling(&[]).await;
-    // What was sold before by somebody else is nobody's here.
-    stack
-        .telegram
-        .pays_stars(stack.bot_id, &User::new(8), "another program's", 5);
     let (id, link) = placed(&stack, "month", ANN).await;
     stack.telegram.loses_payments(stack.bot_id, true);
     let charge = paid(&stack, &link, ANN).await;
@@ -183,6 +180,35 @@ async fn a_payment_that_no_update_told_of_is_found_in_the_list() {
     assert_eq!(found["facts"][0]["key"], json!(charge), "{found}");
     assert_eq!(seat(&stack, ANN).await["right"], "ENTITLED");
     assert_eq!(count(&stack, "Ledger").await, 1);
+}
+
+#[tokio::test]
+async fn what_another_program_sells_by_the_bot_is_left_to_it() {
+    let stack = selling(&[]).await;
+    stack.actor("crm", "backend").await;
+    for payload in ["another program's", "00000000-0000-4000-8000-000000000000"] {
+        let payer = User::new(8);
+        let query = stack.telegram.pays_stars(stack.bot_id, &payer, payload, 5);
+        stack.run_until_idle().await;
+        assert_eq!(stack.telegram.checkout(&query), Some(Checkout::Waiting));
+        let consent = json!({"pre_checkout_query_id": query, "ok": true});
+        by_its_bot(&stack, "answerPreCheckoutQuery", consent).await;
+        stack.run_until_idle().await;
+        let paid = stack.telegram.checkout(&query);
+        assert!(matches!(paid, Some(Checkout::Paid(_))), "{paid:?}");
+    }
+    // An order of ours has the list read, in which they stand.
+    placed(&stack, "month", ANN).await;
+    for _ in 0..5 {
+        stack.clock.advance(MINUTE);
+        stack.run_until_idle().await;
+    }
+    let kept = items(&stack, "PaymentEvents").await;
+    assert!(
+        kept.iter().all(|item| !item.contains_key("body")),
+        "{kept:?}"
+    );
+    assert!(kept.iter().any(|item| item.contains_key("readUpTo")));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use local::harness::{HOUR, MINUTE, TestStack};
 use serde_json::json;
 use simulators::aws::{self, Phase, WireFault};
-use simulators::telegram::{Checkout, Fault, FaultRule};
+use simulators::telegram::{Checkout, Fault, FaultRule, User};
 
 use super::{ANN, paid, pays, placed, refused, selling, state};
 use crate::orders::{balances, count, order, requests, seat};
@@ -206,4 +206,66 @@ async fn whichever_call_is_lost_a_payment_is_settled_once() {
         requests(&stack).await,
     );
     assert_eq!(rows, (paid_for, paid_for, paid_for));
+}
+
+#[tokio::test]
+async fn an_invoice_that_is_open_on_two_devices_begins_one_subscription() {
+    let stack = selling(&[]).await;
+    let (id, link) = placed(&stack, "sub", ANN).await;
+    let queries = [(); 2].map(|()| stack.telegram.pays_invoice(&link, &User::new(ANN)).unwrap());
+    stack.run_until_idle().await;
+    let taken = queries.map(|query| match stack.telegram.checkout(&query).unwrap() {
+        Checkout::Paid(_) => true,
+        Checkout::Refused(why) => {
+            let words = ["being paid", "can't be paid any more"];
+            assert!(words.iter().any(|words| why.contains(words)), "{why}");
+            false
+        }
+        Checkout::Waiting => panic!("nobody answered"),
+    });
+    assert_ne!(taken[0], taken[1]);
+    assert_eq!(state(&stack, &id).await, "PAID");
+    assert_eq!(balances(&stack).await["provider:stars"], 400);
+}
+
+#[tokio::test]
+async fn no_second_payment_is_taken_while_the_first_may_be_on_its_way() {
+    let stack = selling(&[]).await;
+    let (id, link) = placed(&stack, "sub", ANN).await;
+    stack.telegram.loses_payments(stack.bot_id, true);
+    paid(&stack, &link, ANN).await;
+    let why = refused(&stack, &link, ANN).await;
+    assert!(why.contains("being paid"), "{why}");
+    assert_eq!(state(&stack, &id).await, "OPEN");
+    for _ in 0..5 {
+        stack.clock.advance(MINUTE);
+        stack.run_until_idle().await;
+    }
+    assert_eq!(state(&stack, &id).await, "PAID");
+    assert_eq!(balances(&stack).await["provider:stars"], 400);
+}
+
+#[tokio::test]
+async fn a_renewal_that_no_update_told_of_is_looked_for_and_one_that_never_came_can_be_bought_anew()
+{
+    let stack = selling(&[]).await;
+    let (_, charge) = subscribed(&stack).await;
+    stack.telegram.loses_payments(stack.bot_id, true);
+    stack.clock.advance(HOUR * 24 * 30);
+    stack.telegram.renews_stars(stack.bot_id, &charge).unwrap();
+    for _ in 0..25 {
+        stack.clock.advance(HOUR);
+        stack.run_until_idle().await;
+    }
+    assert_eq!(balances(&stack).await["provider:stars"], 800);
+    // The second period is over, and nothing came for three days.
+    let wish =
+        json!({"productId": "club", "tierId": "sub", "provider": "stars", "telegramUserId": ANN});
+    let again = stack.shop().checkout(&wish, "K-early").await;
+    assert_eq!(again.refusal(), (409, "already_owned"));
+    stack.clock.advance(HOUR * 24 * 33);
+    stack.run_until_idle().await;
+    let again = stack.shop().checkout(&wish, "K-late").await.done();
+    assert_eq!(again["status"], "OPEN");
+    stack.run_until_idle().await;
 }
