@@ -130,6 +130,19 @@ pub enum PayoutState {
 }
 
 impl PayoutState {
+    /// The word in the ids of what it books.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claiming => "claiming",
+            Self::Closed => "closed",
+            Self::Approved => "approved",
+            Self::Paid => "paid",
+            Self::Releasing => "releasing",
+            Self::Failed => "failed",
+        }
+    }
+
     /// Whether nothing changes any more.
     #[must_use]
     pub const fn is_over(self) -> bool {

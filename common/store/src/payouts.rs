@@ -189,7 +189,7 @@ impl Payouts {
             let entries: Vec<BookedEntry> = entries.into_iter().map(BookedEntry::from).collect();
             let text = serde_json::to_string(&entries);
             let text = text.map_err(|_| self.ledger.malformed(ENTRIES))?;
-            let state = format!("{:?}", after.state).to_lowercase();
+            let state = after.state.as_str();
             let booked = Put::builder()
                 .table_name(&self.ledger.name)
                 .item(DAY, s(format_args!("{}#0", BookDay::of(now))))

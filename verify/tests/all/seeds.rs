@@ -4,8 +4,8 @@
 use verify::scenarios;
 use verify::seeds::{Size, many_as, simulate_as};
 
-/// Runs these seeds and answers the hash of each.
-fn run(seeds: std::ops::Range<u64>) -> Vec<(u64, u64)> {
+/// Runs these seeds and answers the hash of each, and how many invocations died.
+fn run(seeds: std::ops::Range<u64>) -> (Vec<(u64, u64)>, u64) {
     let hashes = std::sync::Mutex::new(Vec::new());
     let summary = many_as(seeds, 2, &Size::small(), |report| {
         hashes.lock().unwrap().push((report.seed, report.hash));
@@ -16,18 +16,21 @@ fn run(seeds: std::ops::Range<u64>) -> Vec<(u64, u64)> {
         .map(|report| format!("seed {}: {:#?}", report.seed, report.broken))
         .collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
-    assert!(
-        summary.faults > 0 && summary.deaths > 0,
-        "nothing went wrong"
-    );
+    assert!(summary.faults > 0, "nothing went wrong");
     let mut hashes = hashes.into_inner().unwrap();
     hashes.sort_unstable();
-    hashes
+    (hashes, summary.deaths)
 }
 
 #[test]
 fn seeds_break_nothing_and_replay_exactly() {
-    assert_eq!(run(5..6), run(5..6));
+    // Which of them die is drawn, and changes with each call that the functions make.
+    let both = (11..31).step_by(2).map(|first| first..first + 2);
+    let found = both
+        .map(|seeds| (seeds.clone(), run(seeds)))
+        .find(|(_, (_, deaths))| *deaths > 0);
+    let (seeds, seen) = found.expect("nobody died");
+    assert_eq!(run(seeds), seen);
 }
 
 #[test]
