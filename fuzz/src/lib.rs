@@ -23,7 +23,7 @@ pub const BOT_TOKEN: &str = "123456789:AAfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfu";
 pub const WEBENGAGE_KEY: &str = "fuzzed-webengage-key";
 
 /// What every function needs.
-const ENVIRONMENT: [(&str, &str); 15] = [
+const ENVIRONMENT: [(&str, &str); 16] = [
     ("API_KEYS", API_KEY),
     ("TELEGRAM_WEBHOOK_SECRET", WEBHOOK_SECRET),
     ("TELEGRAM_BOT_TOKEN", BOT_TOKEN),
@@ -45,6 +45,10 @@ const ENVIRONMENT: [(&str, &str); 15] = [
     (
         "HOOK_QUEUE_URL",
         "https://sqs.us-east-1.amazonaws.com/0/HookQueue",
+    ),
+    (
+        "PAYMENT_QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/0/PaymentQueue",
     ),
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "fuzz"),
