@@ -70,7 +70,7 @@ impl Order {
     }
 
     /// The order once a payment of this person's is consented to: from now on it is theirs, and no other payment is taken for
-    /// [`UNDER_WAY`]. Nothing if this very one was consented to before.
+    /// five minutes. Nothing if this very one was consented to before.
     #[must_use]
     pub fn consented(&self, by: AboutToPay<'_>, now: Timestamp) -> Option<Self> {
         let is_known = self.consent.as_ref().is_some_and(|of| of.query == by.query);
