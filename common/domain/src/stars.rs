@@ -231,11 +231,11 @@ impl StarsReport {
             outcome: None,
         };
         let mut facts = vec![OrderFact::new(key, FactBody::Charge(charge))];
-        // Telegram knows the subscription by its first charge.
-        let is_known = order
-            .facts
-            .iter()
-            .any(|fact| matches!(fact.body, FactBody::Subscription { .. }));
+        // Telegram knows the subscription by its first charge. One invoice that is paid twice begins two.
+        let is_known = order.facts.iter().any(|fact| {
+            let is_this = self.turn == Some(StarsTurn::Either) || fact.key == key;
+            is_this && matches!(fact.body, FactBody::Subscription { .. })
+        });
         let begins = matches!(self.turn, Some(StarsTurn::First | StarsTurn::Either));
         if order.terms.recurring && begins && !is_known {
             let status = RenewalStatus::Active;
@@ -334,6 +334,43 @@ mod tests {
         );
         first.as_object_mut().unwrap().remove("is_first_recurring");
         assert_eq!(paid(&first).unwrap().turn, Some(StarsTurn::Renewal));
+    }
+
+    #[test]
+    fn each_first_payment_is_a_subscription_also_a_second_one() {
+        let terms = r#"{"provider": "stars", "currency": "XTR", "due": 500, "owner": "o1", "recurring": true}"#;
+        let terms = serde_json::from_str(terms).unwrap();
+        let mut payment = payment();
+        payment["is_recurring"] = json!(true);
+        payment["is_first_recurring"] = json!(true);
+        let mut facts = crate::order::fact::Facts::default();
+        let mut begun = |charge: &str, turn| {
+            payment["telegram_payment_charge_id"] = json!(charge);
+            let seen = OrderSeen {
+                terms: &terms,
+                facts: &facts,
+                version: 3,
+                checkout: None,
+                expires_at: 0,
+                charge: None,
+                stored_at: 0,
+            };
+            let told = StarsReport {
+                turn: Some(turn),
+                ..paid(&payment).unwrap()
+            };
+            let said = told.facts(&seen);
+            let is_begun = said
+                .iter()
+                .any(|fact| matches!(fact.body, FactBody::Subscription { .. }));
+            facts.extend(said);
+            is_begun
+        };
+        assert!(begun("stx1", StarsTurn::First));
+        assert!(!begun("stx1", StarsTurn::First), "told again");
+        assert!(!begun("stx2", StarsTurn::Either));
+        assert!(begun("stx3", StarsTurn::First));
+        assert!(!begun("stx4", StarsTurn::Renewal));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::record::{Consent, Order, OrderBuyer};
 
 /// How long a payment that was taken may need until we hear that it was made.
 const UNDER_WAY: Duration = Duration::from_secs(5 * 60);
+/// How soon a payment that was consented to is looked for.
+const LOOKED_FOR: Duration = Duration::from_secs(2 * 60);
 
 /// Why a payment is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +72,8 @@ impl Order {
     }
 
     /// The order once a payment of this person's is consented to: from now on it is theirs, and no other payment is taken for
-    /// five minutes. Nothing if this very one was consented to before.
+    /// five minutes. It is looked for soon: whose update is lost is known before another payment is taken. Nothing if this very
+    /// one was consented to before.
     #[must_use]
     pub fn consented(&self, by: AboutToPay<'_>, now: Timestamp) -> Option<Self> {
         let is_known = self.consent.as_ref().is_some_and(|of| of.query == by.query);
@@ -78,12 +81,14 @@ impl Order {
             query: by.query.to_owned(),
             at: now,
         };
+        let soon = now.plus(LOOKED_FOR);
         (!is_known).then(|| Self {
             buyer: OrderBuyer {
                 telegram_user_id: Some(by.person),
                 ..self.buyer.clone()
             },
             consent: Some(consent),
+            due_at: Some(self.due_at.map_or(soon, |due| due.min(soon))),
             ..self.clone()
         })
     }

@@ -305,17 +305,14 @@ impl Order {
             (true, _) => None,
             (false, since) => since.or(Some(now)),
         };
-        let is_over = matches!(
-            standing.state,
-            OrderState::Expired | OrderState::Cancelled | OrderState::Refused
-        ) || standing.seat == OrderSeat::Ended;
+        next.state = standing.state;
+        next.seat = standing.seat;
+        next.cases = standing.cases;
+        let is_over = next.is_unsold() || next.seat == OrderSeat::Ended;
         if is_over && next.is_holding && !next.sold.reservations.is_empty() {
             next.is_holding = false;
             next.pend(Effect::Release);
         }
-        next.state = standing.state;
-        next.seat = standing.seat;
-        next.cases = standing.cases;
         next.pend(Effect::Page);
         next.tries = 0;
         next.due_at = next.next_due(now);

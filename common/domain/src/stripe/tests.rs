@@ -196,9 +196,14 @@ fn the_order_is_named_by_our_id_then_by_references_then_upwards() {
     let session = named(
         "checkout.session",
         json!({
-            "metadata": {"order_id": "order 7"}, "client_reference_id": ORDER, "payment_intent": {"id": "pi_1"},
-            "subscription": null, "invoice": "in_1",
+            "metadata": order(), "payment_intent": {"id": "pi_1"}, "subscription": null, "invoice": "in_1",
         }),
+    );
+    let others = json!({"metadata": {"order_id": "order 7"}, "client_reference_id": ORDER});
+    assert_eq!(
+        named("checkout.session", others).order,
+        None,
+        "a payer can write it into the address of a payment link"
     );
     assert_eq!(session.order, ours);
     assert_eq!(session.refs, refs(&["checkout.session_1", "pi_1", "in_1"]));

@@ -1,7 +1,7 @@
 //! Where an event or an object of Stripe's belongs, and what has to be read before it tells something.
 
 use super::super::report::{Lookup, Named, OrderSeen, PaymentReport, Reading, Said};
-use super::object::{StripeObject, order_id};
+use super::object::StripeObject;
 use super::{CHARGE, PROVIDER, facts};
 
 /// An event of Stripe's, or an object that was read there.
@@ -79,11 +79,9 @@ impl StripeReport {
         };
         match object.kind() {
             "checkout.session" => {
-                let reference = &object.value()["client_reference_id"];
                 let others = ["payment_intent", "invoice", "subscription"];
                 let others = others.map(|name| object.other(name));
                 Named {
-                    order: named.order.or_else(|| order_id(reference)),
                     refs: owned([id].into_iter().chain(others)),
                     ..named
                 }

@@ -15,7 +15,7 @@ use domain::text::list;
 
 use crate::config::Env;
 
-/// `PAYMENTS_MODE`: whether money is real. It is required where a provider is on.
+/// `PAYMENTS_MODE`: whether money is real. It is required where a provider is on; Stars alone are real.
 pub fn payments_mode(env: &mut Env) -> PaymentsMode {
     match env.optional("PAYMENTS_MODE").as_deref() {
         Some("live") => PaymentsMode::Live,
@@ -29,7 +29,7 @@ pub fn payments_mode(env: &mut Env) -> PaymentsMode {
             if keys.iter().any(|key| env.optional(key).is_some()) {
                 env.problem("PAYMENTS_MODE is missing: live or test".to_owned());
             }
-            PaymentsMode::Test
+            PaymentsMode::Live
         }
     }
 }

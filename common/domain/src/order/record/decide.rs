@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::super::time::Timestamp;
 use super::super::fact::{DecisionAction, FactBody, OrderFact};
-use super::{LearnFault, Order, PayoutHold};
+use super::{Effect, LearnFault, Order, PayoutHold};
 
 /// A decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +72,13 @@ impl Order {
                 ("decidedAt".to_owned(), Value::from(now.to_string())),
             ]),
         };
-        let next = self.learn([fact], now, hold)?;
-        next.ok_or(DecisionRefused::NotOpen)
+        let learnt = self.learn([fact], now, hold)?;
+        let mut next = learnt.ok_or(DecisionRefused::NotOpen)?;
+        // Who has no seat any more is not charged for it again.
+        if action == DecisionAction::End && next.terms.recurring && next.renews() {
+            next.pend(Effect::EndRenewals);
+        }
+        Ok(next)
     }
 
     fn is_of_flagged_charge(&self, case: &str) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::super::time::Timestamp;
 use super::super::fact::{Closing, FactBody, OrderFact};
-use super::super::fold::OrderState;
+use super::super::fold::{OrderSeat, OrderState};
 use super::{Effect, Order, Reservation};
 
 /// After how long an open order is looked up at its provider, the first times; then every [`LOOK_EVERY`].
@@ -73,13 +73,19 @@ impl Order {
         is_cancelled || (self.is_payable() && !self.is_closed())
     }
 
+    /// Whether nothing was sold, and nothing is going to be: too little that came was given back, too.
+    pub(super) fn is_unsold(&self) -> bool {
+        match self.state {
+            OrderState::Expired | OrderState::Cancelled | OrderState::Refused => true,
+            OrderState::Refunded => self.seat == OrderSeat::None,
+            _ => false,
+        }
+    }
+
     /// What of its reservations is given back: all if nothing was sold, and its seat alone once that is over, since a coupon stays
     /// used.
     pub fn released(&self) -> impl Iterator<Item = &Reservation> {
-        let is_unsold = matches!(
-            self.state,
-            OrderState::Expired | OrderState::Cancelled | OrderState::Refused
-        );
+        let is_unsold = self.is_unsold();
         let reservations = self.sold.reservations.iter();
         reservations.filter(move |of| is_unsold || of.is_firm)
     }

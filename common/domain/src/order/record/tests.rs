@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::super::super::id::{ChatId, TelegramUserId};
+use super::super::consent::AboutToPay;
 use super::super::fact::DecisionAction;
 use super::super::tests::{Draw, fact, stories};
 use super::*;
@@ -394,4 +395,58 @@ fn a_seat_whose_time_is_over_is_for_sale_again_and_a_coupon_stays_used() {
     // Of what nobody paid all is given back.
     let expired = learnt(&open, &[Order::expired()]);
     assert_eq!(expired.released().count(), 2);
+}
+
+#[test]
+fn who_lost_the_seat_of_a_subscription_by_a_decision_is_not_charged_for_it_again() {
+    let subscription = sold(r#", "recurring": true"#);
+    let partly =
+        r#"{"kind": "refund", "key": "re_1", "charge": "pi_1", "status": "done", "amount": 1000}"#;
+    let active = r#"{"kind": "subscription", "key": "sub_1", "status": "active", "seq": 1}"#;
+    let known = [paid("pi_1"), fact(active), fact(partly)];
+    let order = learnt(&subscription, &known);
+    let case = order.cases.first().unwrap().clone();
+    let at = START.plus(minutes(2));
+    let decided = |action| {
+        let decided = order.decide(decision(&case, action, None), at, HOLD);
+        decided.unwrap().pending.contains(&Effect::EndRenewals)
+    };
+    assert!(decided(DecisionAction::End) && !decided(DecisionAction::Keep));
+}
+
+#[test]
+fn what_came_too_little_and_went_back_holds_nothing_that_others_could_buy() {
+    let mut open = sold("");
+    open.sold.reservations = vec![Reservation {
+        pool: "seats#p#t".to_owned(),
+        limit: Some(1),
+        is_firm: true,
+    }];
+    let part = fact(
+        r#"{"kind": "charge", "key": "pi_1", "status": "paid", "amount": 1000, "currency": "usd", "at": 1763640000}"#,
+    );
+    let back =
+        r#"{"kind": "refund", "key": "re_1", "charge": "pi_1", "status": "done", "amount": 1000}"#;
+    let held = learnt(&open, &[part, Order::expired()]);
+    assert_eq!(held.state, OrderState::Underpaid);
+    assert!(!held.pending.contains(&Effect::Release));
+    let returned = learnt(&held, &[fact(back)]);
+    assert_eq!(returned.state, OrderState::Refunded);
+    assert!(returned.pending.contains(&Effect::Release));
+    assert_eq!(returned.released().count(), 1);
+}
+
+#[test]
+fn a_payment_that_was_consented_to_is_looked_for_before_another_one_is_taken() {
+    let now = START.plus(minutes(15));
+    let by = |query| AboutToPay {
+        query,
+        person: TelegramUserId(7),
+        currency: "XTR",
+        amount: 500,
+    };
+    let open = sold("").done(&[Effect::Page], now);
+    let consented = open.consented(by("q1"), now).unwrap();
+    assert_eq!(consented.due_at, Some(now.plus(minutes(2))));
+    assert_eq!(consented.consented(by("q1"), now), None);
 }
