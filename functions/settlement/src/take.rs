@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::id::OrderId;
 use domain::order::fact::{FactBody, OrderFact};
 use domain::order::record::{Checkout, Order, PaymentsMode};
+use domain::own::PROVIDER as OWN;
 use domain::report::{Named, OrderSeen, PaymentRef, Reading, Said};
 use domain::time::Timestamp;
 use runtime::telemetry::chain;
@@ -143,7 +144,8 @@ pub(crate) async fn apply(
         let order = app.orders.get(id).await?;
         // Its id is of the form of ours, and it is not there: it may be of another deployment, or restored later.
         let order = order.ok_or(SettleError::Unclear("its order is not there"))?;
-        if order.terms.provider != provider || order.mode != app.mode {
+        let is_of_it = provider == OWN || order.terms.provider == provider;
+        if !is_of_it || order.mode != app.mode {
             warn!(order.id = %id, outcome = "other_provider", "a payment event names an order of another provider or mode, and is ignored");
             return Ok(EventState::Ignored);
         }
