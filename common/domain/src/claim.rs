@@ -232,8 +232,9 @@ impl fmt::Debug for ClaimToken {
 #[must_use]
 pub fn payload_in(text: &str) -> Option<&str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    text.split(|c| !is_part(c))
-        .find(|part| part.len() == PAYLOAD_CHARS && (part.starts_with(PREFIX) || part.starts_with(ORDER_PREFIX)))
+    text.split(|c| !is_part(c)).find(|part| {
+        part.len() == PAYLOAD_CHARS && (part.starts_with(PREFIX) || part.starts_with(ORDER_PREFIX))
+    })
 }
 
 /// Whether a run of letters, digits, `_` and `-` may hold a claim token. One of a token's length counts, unless it is a

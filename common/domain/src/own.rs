@@ -78,9 +78,15 @@ mod tests {
     #[test]
     fn a_claim_is_kept_under_its_order_and_read_back() {
         let order = OrderId::from_random([7; 16]);
-        let report = OwnReport::Claim { order, at: 1_800_000_000 };
+        let report = OwnReport::Claim {
+            order,
+            at: 1_800_000_000,
+        };
         assert_eq!(report.event_key(), format!("own#claim#{order}"));
-        assert_eq!(OwnReport::of_body(report.body().as_bytes()), Some(report.clone()));
+        assert_eq!(
+            OwnReport::of_body(report.body().as_bytes()),
+            Some(report.clone())
+        );
         assert_eq!(report.named().order, Some(order.to_string()));
         for body in ["", "{}", "{\"claim\": {}}"] {
             assert_eq!(OwnReport::of_body(body.as_bytes()), None, "{body}");

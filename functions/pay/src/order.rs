@@ -99,7 +99,12 @@ pub(crate) fn ways_in(app: &App, order: OrderId, page: &OrderPage) -> Vec<ClaimT
     }
     if page.is_gift {
         let is_made = !page.requests.is_empty();
-        return app.keys.sign_order(order).filter(|_| is_made).into_iter().collect();
+        return app
+            .keys
+            .sign_order(order)
+            .filter(|_| is_made)
+            .into_iter()
+            .collect();
     }
     let tokens = page.requests.iter().filter_map(|request| {
         app.keys.sign(Claim {

@@ -189,7 +189,10 @@ impl ProductView<'_> {
                 list,
                 "<dt>{}</dt><dd>{}</dd>",
                 escape(&tier.title),
-                escape(&format!("{}{renews}", table.in_words(CURRENCY, stars.get()))),
+                escape(&format!(
+                    "{}{renews}",
+                    table.in_words(CURRENCY, stars.get())
+                )),
             );
         }
         match list.is_empty() {

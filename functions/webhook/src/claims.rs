@@ -112,7 +112,11 @@ impl Conversation<'_> {
     }
 
     /// Does what follows from a claim for others.
-    async fn settle_claim(&self, invite: Invite, change: Box<SeatChange>) -> Result<Claimed, Failure> {
+    async fn settle_claim(
+        &self,
+        invite: Invite,
+        change: Box<SeatChange>,
+    ) -> Result<Claimed, Failure> {
         // By its link nothing else lets them in.
         let has_another =
             !invite.has_invite_link() && change.seat.is_admitted(self.app.clock.now());

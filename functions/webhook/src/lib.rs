@@ -23,6 +23,7 @@ mod relay;
 mod rights;
 mod say;
 mod unheard;
+mod whole;
 mod written;
 
 use std::time::Duration;

@@ -45,12 +45,19 @@ mod tests {
         // The kind is signed: the same bytes under the other prefix are nobody's.
         assert_eq!(keys.open(token.expose()), None);
         let request = RequestId::from_bytes(order.to_bytes());
-        let of_request = keys.sign(Claim { request_id: request, version: 0 }).unwrap();
+        let of_request = keys
+            .sign(Claim {
+                request_id: request,
+                version: 0,
+            })
+            .unwrap();
         assert_eq!(keys.open_order(&format!("o_{}", of_request.expose())), None);
         assert_eq!(keys.open_order(token.expose()), None, "without its prefix");
         let pasted = format!("take this: https://t.me/bot?start={payload}!");
         assert_eq!(payload_in(&pasted), Some(payload.as_str()));
-        let page = PublicUrl::parse("https://a.example").unwrap().page_of_claim(&token);
+        let page = PublicUrl::parse("https://a.example")
+            .unwrap()
+            .page_of_claim(&token);
         assert_eq!(page.expose(), format!("https://a.example/c/{payload}"));
         assert_eq!(payload_in(page.expose()), Some(payload.as_str()));
         assert_eq!(ClaimKeys::none().sign_order(order), None);

@@ -363,7 +363,10 @@ mod tests {
             assert!(html.contains(&format!("href=\"../c/{payload}\"")), "{html}");
             assert!(html.contains(&format!("value=\"https://a.example/c/{payload}\"")));
             assert!(html.contains(&escape(language.order_page().gift.title)));
-            assert!(!html.contains("<svg") && !html.contains("id=\"enter"), "{html}");
+            assert!(
+                !html.contains("<svg") && !html.contains("id=\"enter"),
+                "{html}"
+            );
         }
     }
 

@@ -42,7 +42,12 @@ struct Wanted<'a> {
 
 /// `/shop`.
 pub(super) async fn run(conversation: &Conversation<'_>) -> Result<(), Failure> {
-    offer(conversation, Wanted::default(), (Text::Shop, Text::ShopEmpty)).await
+    offer(
+        conversation,
+        Wanted::default(),
+        (Text::Shop, Text::ShopEmpty),
+    )
+    .await
 }
 
 /// `/start p_<product>`: who comes by the page of a product, or by a link to it.
@@ -204,9 +209,8 @@ fn offered(
         let product = &record.product;
         let codes = product.coupons.iter().map(|coupon| Some(&coupon.code));
         for coupon in std::iter::once(None).chain(codes) {
-            let is_it = |tier: &&Tier| {
-                OfferMark::of(&product.id, record.version, &tier.id, coupon) == mark
-            };
+            let is_it =
+                |tier: &&Tier| OfferMark::of(&product.id, record.version, &tier.id, coupon) == mark;
             if let Some(tier) = product.tiers.iter().find(is_it) {
                 return Some((record, tier, coupon));
             }

@@ -26,7 +26,9 @@ async fn checked_out(stack: &TestStack, user: &str, gift: bool) -> Value {
 }
 
 fn text<'a>(made: &'a Value, name: &str) -> &'a str {
-    made[name].as_str().unwrap_or_else(|| panic!("{name}: {made}"))
+    made[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("{name}: {made}"))
 }
 
 async fn pay(stack: &TestStack, made: &Value) {
@@ -96,14 +98,20 @@ async fn the_link_of_an_order_leads_in_once_it_is_paid_whoever_comes_first() {
     let (status, page) = claim_page(&stack, &made).await;
     assert_eq!(status, 200);
     assert!(page.contains("Your access is ready"), "{page}");
-    assert!(page.contains(&format!("start={}", payload(&made))), "{page}");
+    assert!(
+        page.contains(&format!("start={}", payload(&made))),
+        "{page}"
+    );
     // However often the page is opened, by a preview of the link too, nobody has the seat.
     for method in [Method::GET, Method::HEAD] {
         see(method, text(&made, "claimUrl"), &[]).await;
     }
     assert_eq!(items(&stack, "Members").await.len(), 0);
     let said = claims(&stack, &made, BOB).await;
-    assert!(said.contains("accepted") || said.contains("button"), "{said}");
+    assert!(
+        said.contains("accepted") || said.contains("button"),
+        "{said}"
+    );
     assert_eq!(seat(&stack, BOB).await["right"], "ENTITLED");
     let (_, page) = claim_page(&stack, &made).await;
     assert!(page.contains("This link has been used"), "{page}");
@@ -160,7 +168,11 @@ async fn a_gift_waits_for_whoever_gets_the_link_and_begins_then() {
         stack.advance_when_idle(DAY * days).await;
         stack.customer(BOB).say(stack.bot_id, "/access");
         settled(&stack).await;
-        assert_eq!(stack.customer(BOB).ways_in(stack.bot_id).len(), ways, "{days}");
+        assert_eq!(
+            stack.customer(BOB).ways_in(stack.bot_id).len(),
+            ways,
+            "{days}"
+        );
     }
 }
 
@@ -239,7 +251,10 @@ fn button(stack: &TestStack, person: i64, says: &str) -> (i64, String) {
     let mut buttons = last.buttons.iter().flatten();
     let button = buttons.find(|button| button.text.contains(says));
     let data = button.and_then(|button| button.callback_data.clone());
-    (last.message_id, data.unwrap_or_else(|| panic!("no button {says}: {last:?}")))
+    (
+        last.message_id,
+        data.unwrap_or_else(|| panic!("no button {says}: {last:?}")),
+    )
 }
 
 async fn press(stack: &TestStack, person: i64, (message, data): &(i64, String)) {
@@ -274,7 +289,10 @@ async fn who_pays_a_gift_in_stars_gets_its_link_and_is_asked_before_they_use_it_
     };
     let first = gift().await;
     let said = last(&stack, ANN);
-    assert!(said.contains("Your present is paid") && said.contains(&payload(&first)), "{said}");
+    assert!(
+        said.contains("Your present is paid") && said.contains(&payload(&first)),
+        "{said}"
+    );
     assert_eq!(items(&stack, "Members").await.len(), 0, "nobody is bound");
 
     // Whoever pays may have tapped it to see what it does.
@@ -286,7 +304,11 @@ async fn who_pays_a_gift_in_stars_gets_its_link_and_is_asked_before_they_use_it_
     // A made-up button of somebody who knows the order's number.
     stack.customer(CAROL).say(stack.bot_id, "/start");
     settled(&stack).await;
-    let any = stack.customer(CAROL).messages_of(stack.bot_id).pop().unwrap();
+    let any = stack
+        .customer(CAROL)
+        .messages_of(stack.bot_id)
+        .pop()
+        .unwrap();
     press(&stack, CAROL, &(any.message_id, use_it.1.clone())).await;
     assert_eq!(items(&stack, "Members").await.len(), 0);
     claims(&stack, &first, BOB).await;

@@ -36,11 +36,28 @@ async fn the_page_of_a_product_leads_into_the_bot_and_starts_nothing() {
         let seen = see(Method::GET, &url, &[]).await;
         assert_eq!(seen.status, 200);
         let page = &seen.text;
-        assert!(page.contains("Club &lt;b&gt;&quot;Gold&quot;") && page.contains("All of it &amp; more"), "{page}");
-        assert!(page.contains("<dt>One month</dt><dd>500 Stars</dd>"), "{page}");
+        assert!(
+            page.contains("Club &lt;b&gt;&quot;Gold&quot;")
+                && page.contains("All of it &amp; more"),
+            "{page}"
+        );
+        assert!(
+            page.contains("<dt>One month</dt><dd>500 Stars</dd>"),
+            "{page}"
+        );
         assert!(page.contains("<dt>Each month</dt><dd>400 Stars, renews until you end it</dd>"));
-        assert!(page.contains("?start=p_club\"") && page.contains("&amp;start=p_club\""), "{page}");
-        for hidden in ["o1-secret", "SECRETCODE", "Of yesterday", &stack.chat_id.to_string(), "<script", "<form"] {
+        assert!(
+            page.contains("?start=p_club\"") && page.contains("&amp;start=p_club\""),
+            "{page}"
+        );
+        for hidden in [
+            "o1-secret",
+            "SECRETCODE",
+            "Of yesterday",
+            &stack.chat_id.to_string(),
+            "<script",
+            "<form",
+        ] {
             assert!(!page.contains(hidden), "{hidden}");
         }
         let policy = seen.headers["content-security-policy"].to_str().unwrap();
@@ -49,9 +66,13 @@ async fn the_page_of_a_product_leads_into_the_bot_and_starts_nothing() {
     let head = see(Method::HEAD, &url, &[]).await;
     assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
     let calls = of_functions(wire.take_calls());
-    let of_product = |call: &&simulators::aws::WireCall| call.table_or_queue.as_deref() == Some("Products");
+    let of_product =
+        |call: &&simulators::aws::WireCall| call.table_or_queue.as_deref() == Some("Products");
     assert_eq!(calls.iter().filter(of_product).count(), 1, "it is kept");
-    assert!(calls.iter().all(|call| call.operation == "GetItem"), "{calls:?}");
+    assert!(
+        calls.iter().all(|call| call.operation == "GetItem"),
+        "{calls:?}"
+    );
 
     let spanish = see(Method::GET, &format!("{url}?lang=es"), &[]).await;
     assert!(spanish.text.contains("Comprar en Telegram") && spanish.text.contains("lang=\"es\""));
@@ -62,7 +83,15 @@ async fn the_page_of_a_product_leads_into_the_bot_and_starts_nothing() {
 #[tokio::test]
 async fn what_is_no_product_is_a_page_that_says_so_and_trouble_is_told_apart() {
     let stack = selling().await;
-    for wrong in ["nothing", "Club", "club%20", "%00", "c_lub", &"a".repeat(41), &"a".repeat(4000)] {
+    for wrong in [
+        "nothing",
+        "Club",
+        "club%20",
+        "%00",
+        "c_lub",
+        &"a".repeat(41),
+        &"a".repeat(4000),
+    ] {
         let seen = see(Method::GET, &format!("{}/p/{wrong}", stack.local.url), &[]).await;
         assert_eq!(seen.status, 404, "{wrong}");
         assert!(seen.text.contains("We don't sell this"), "{wrong}");
@@ -76,9 +105,17 @@ async fn what_is_no_product_is_a_page_that_says_so_and_trouble_is_told_apart() {
     stack.aws().wire().clear_faults();
     assert_eq!(later.status, 503);
     assert!(later.headers.contains_key("retry-after"));
-    assert_eq!(see(Method::GET, &url, &[]).await.status, 200, "trouble is not kept");
+    assert_eq!(
+        see(Method::GET, &url, &[]).await.status,
+        200,
+        "trouble is not kept"
+    );
     // A product that is not sold any more is gone within ten seconds.
-    stack.operator().delete("products/club?version=1").await.done();
+    stack
+        .operator()
+        .delete("products/club?version=1")
+        .await
+        .done();
     stack.clock.advance(Duration::from_secs(11));
     assert_eq!(see(Method::GET, &url, &[]).await.status, 404);
 }

@@ -55,17 +55,34 @@ async fn a_person_sees_their_orders_and_ends_a_renewal_by_a_second_tap() {
     paid(&stack, &link, ANN).await;
     let (open, _) = placed(&stack, "month", ANN).await;
     let shown = says(&stack, ANN, "/orders").await;
-    for words in ["Premium Club, Each month", "400 Stars", "Your payment has arrived", "Waiting for your payment"] {
+    for words in [
+        "Premium Club, Each month",
+        "400 Stars",
+        "Your payment has arrived",
+        "Waiting for your payment",
+    ] {
         assert!(shown.text.contains(words), "{words}: {}", shown.text);
     }
     // The page of each, by its secret address.
-    let pages: Vec<&String> = shown.buttons.iter().map(|(_, does)| does).filter(|does| does.contains("/pay/")).collect();
+    let pages: Vec<&String> = shown
+        .buttons
+        .iter()
+        .map(|(_, does)| does)
+        .filter(|does| does.contains("/pay/"))
+        .collect();
     assert_eq!(pages.len(), 2);
-    assert!(pages.iter().any(|page| page.contains(&id)) && pages.iter().any(|page| page.contains(&open)));
+    assert!(
+        pages.iter().any(|page| page.contains(&id))
+            && pages.iter().any(|page| page.contains(&open))
+    );
     for page in pages {
         assert_eq!(see(Method::GET, page, &[]).await.status, 200);
     }
-    let ends: Vec<_> = shown.buttons.iter().filter(|(words, _)| words.starts_with("End the renewal")).collect();
+    let ends: Vec<_> = shown
+        .buttons
+        .iter()
+        .filter(|(words, _)| words.starts_with("End the renewal"))
+        .collect();
     let [(_, ask)] = &ends[..] else {
         panic!("{:?}", shown.buttons);
     };
@@ -83,15 +100,29 @@ async fn a_person_sees_their_orders_and_ends_a_renewal_by_a_second_tap() {
     presses(&stack, ANN, yes).await;
     assert!(last(&stack, ANN).text.contains("renews no more"));
     let ended = order(&stack, &id).await;
-    let told = ended["facts"].as_array().unwrap().iter().find(|fact| fact["kind"] == "subscription");
+    let told = ended["facts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|fact| fact["kind"] == "subscription");
     assert_eq!(told.unwrap()["status"], "ending", "{ended}");
-    assert_eq!((&ended["state"], &ended["pending"]), (&json!("PAID"), &json!([])));
+    assert_eq!(
+        (&ended["state"], &ended["pending"]),
+        (&json!("PAID"), &json!([]))
+    );
     assert_eq!(seat(&stack, ANN).await["right"], "ENTITLED");
     // The second of two taps.
     presses(&stack, ANN, yes).await;
     assert!(last(&stack, ANN).text.contains("nothing was changed"));
     let shown = says(&stack, ANN, "/orders").await;
-    assert!(!shown.buttons.iter().any(|(words, _)| words.starts_with("End")), "{:?}", shown.buttons);
+    assert!(
+        !shown
+            .buttons
+            .iter()
+            .any(|(words, _)| words.starts_with("End")),
+        "{:?}",
+        shown.buttons
+    );
 }
 
 #[tokio::test]
@@ -112,30 +143,65 @@ async fn a_code_makes_cheaper_what_it_is_for() {
     stack.operator().put_product("codes", &product).await.done();
     let how = says(&stack, ANN, "/coupon").await;
     assert!(how.text.contains("/coupon SPRING"), "{}", how.text);
-    for wrong in ["/coupon WINTER", "/coupon OVER", "/coupon <b>", "/coupon ALL"] {
+    for wrong in [
+        "/coupon WINTER",
+        "/coupon OVER",
+        "/coupon <b>",
+        "/coupon ALL",
+    ] {
         let said = says(&stack, ANN, wrong).await;
-        assert!(said.text.contains("takes this code") && said.buttons.is_empty(), "{wrong}: {}", said.text);
+        assert!(
+            said.text.contains("takes this code") && said.buttons.is_empty(),
+            "{wrong}: {}",
+            said.text
+        );
     }
     let cheaper = says(&stack, ANN, "/coupon spring").await;
-    let words: Vec<&str> = cheaper.buttons.iter().map(|(words, _)| words.as_str()).collect();
-    assert_eq!(words, ["Code Club, One month: 400 Stars", "Code Club, A day: 80 Stars"]);
+    let words: Vec<&str> = cheaper
+        .buttons
+        .iter()
+        .map(|(words, _)| words.as_str())
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "Code Club, One month: 400 Stars",
+            "Code Club, A day: 80 Stars"
+        ]
+    );
     pressed(&stack, ANN, "One month: 400 Stars").await;
     let [made] = &orders(&stack).await[..] else {
         panic!("not one order");
     };
-    assert_eq!((&made["terms"]["due"], &made["sold"]["coupon"]), (&json!(400), &json!("SPRING")));
+    assert_eq!(
+        (&made["terms"]["due"], &made["sold"]["coupon"]),
+        (&json!(400), &json!("SPRING"))
+    );
     let link = stack.customer(ANN).ways_in(stack.bot_id).pop().unwrap();
     paid(&stack, &link, ANN).await;
-    assert_eq!(order(&stack, made["id"].as_str().unwrap()).await["state"], "PAID");
+    assert_eq!(
+        order(&stack, made["id"].as_str().unwrap()).await["state"],
+        "PAID"
+    );
 }
 
 #[tokio::test]
 async fn who_gives_in_the_bot_gets_a_link_and_whoever_opens_it_is_in() {
     let stack = selling(&[]).await;
     let offered = says(&stack, ANN, "/gift").await;
-    let words: Vec<&str> = offered.buttons.iter().map(|(words, _)| words.as_str()).collect();
+    let words: Vec<&str> = offered
+        .buttons
+        .iter()
+        .map(|(words, _)| words.as_str())
+        .collect();
     // What renews is no gift.
-    assert_eq!(words, ["Premium Club, One month: 500 Stars", "Premium Club, For ever: 900 Stars"]);
+    assert_eq!(
+        words,
+        [
+            "Premium Club, One month: 500 Stars",
+            "Premium Club, For ever: 900 Stars"
+        ]
+    );
     // Two taps are one order.
     pressed(&stack, ANN, "One month").await;
     says(&stack, ANN, "/gift").await;
