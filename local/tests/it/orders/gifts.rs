@@ -9,7 +9,7 @@ use simulators::aws::{FaultRule, Service, WireFault};
 use simulators::stripe::BuyerAction;
 use simulators::telegram::{Conversation, User};
 
-use super::{items, order, quoted, seat, selling, settled};
+use super::{items, order, quoted, request_of, seat, selling, settled};
 use crate::pay::see;
 
 const CLAIMED: (&str, &str) = ("CHAT_DELIVERY", "claim");
@@ -187,6 +187,25 @@ async fn a_gift_that_nobody_wants_begins_thirty_days_after_its_payment() {
     claims(&stack, &made, BOB).await;
     assert_eq!(seat(&stack, BOB).await["right"], "ENTITLED");
     assert_eq!(order(&stack, &id).await["entitlement"]["start"], start);
+}
+
+#[tokio::test]
+async fn a_gift_in_a_chat_with_invite_links_begins_when_somebody_joins_by_its_link() {
+    let stack = selling(&[]).await;
+    let made = checked_out(&stack, "alice", true).await;
+    pay(&stack, &made).await;
+    let link = request_of(&stack, "alice").await["inviteLink"].clone();
+    stack
+        .advance_when_idle(Duration::from_secs(24 * 3600))
+        .await;
+    let joined_at = now(&stack);
+    let _ = stack.customer(BOB).tap(link.as_str().unwrap());
+    settled(&stack).await;
+    assert!(stack.customer(BOB).is_in());
+    let begun = order(&stack, text(&made, "orderId")).await;
+    let start = seconds(&begun["entitlement"]["start"]);
+    assert!((start - joined_at).abs() < 60, "{begun}");
+    assert_eq!(claims_kept(&stack).await, 1);
 }
 
 #[tokio::test]
