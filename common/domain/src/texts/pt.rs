@@ -367,7 +367,7 @@ pub(super) fn label(label: &Label<'_>) -> String {
         Label::JoinChat => "Entrar no chat".into(),
         Label::OpenPrivate => "Abrir o chat privado".into(),
         Label::Pay { price } => format!("Fazer o pagamento: {price}"),
-        Label::OrderPage { title } => format!("Recibo: {title}"),
+        Label::OrderPage { title } => format!("Comprovante: {title}"),
         Label::EndRenewal { title } => format!("Encerrar a renovação: {title}"),
         Label::EndRenewalYes => "Sim, encerrar a renovação".into(),
         Label::EndRenewalNot => "Deixar continuar".into(),

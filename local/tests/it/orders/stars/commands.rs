@@ -151,7 +151,7 @@ async fn a_code_makes_cheaper_what_it_is_for() {
     ] {
         let said = says(&stack, ANN, wrong).await;
         assert!(
-            said.text.contains("takes this code") && said.buttons.is_empty(),
+            said.text.contains("takes this coupon") && said.buttons.is_empty(),
             "{wrong}: {}",
             said.text
         );
