@@ -204,6 +204,7 @@ pub static FUNCTIONS: [Function; 17] = [
         name: "pay",
         triggers: &[
             Trigger::Route(Method::Any, "/c/{token}"),
+            Trigger::Route(Method::Any, "/p/{product_id}"),
             Trigger::Route(Method::Any, "/pay/{order_id}"),
             Trigger::Route(Method::Get, "/v1/payment-status"),
         ],

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::{ChatId, RequestId, TelegramUserId};
+use super::id::{ChatId, OrderId, RequestId, TelegramUserId};
 use super::job::EraseQuestion;
 use super::product::OfferMark;
 use super::texts::Language;
@@ -57,6 +57,21 @@ pub enum ButtonData {
         /// A digest of its product, tier and version.
         offer: OfferMark,
     },
+    /// A tier is to be bought for somebody else, as it was offered.
+    Give {
+        /// As of [`ButtonData::Buy`].
+        offer: OfferMark,
+    },
+    /// "End the renewal" of an order: asks first.
+    EndRenewal(OrderId),
+    /// Yes to that question.
+    EndRenewalYes(OrderId),
+    /// No to it.
+    EndRenewalNot,
+    /// The payer of a gift wants it for themselves.
+    UseGift(OrderId),
+    /// They keep it for somebody else.
+    KeepGift,
     /// An administrator ends a seat, as they saw it.
     EndSeat {
         /// Whose.
@@ -91,6 +106,12 @@ impl fmt::Display for ButtonData {
             Self::EraseNot => f.write_str("~erasenot:"),
             Self::WayIn(person) => write!(f, "~way:{person}"),
             Self::Buy { offer } => write!(f, "~buy:{offer}"),
+            Self::Give { offer } => write!(f, "~give:{offer}"),
+            Self::EndRenewal(order) => write!(f, "~endrenewal:{order}"),
+            Self::EndRenewalYes(order) => write!(f, "~endrenewalyes:{order}"),
+            Self::EndRenewalNot => f.write_str("~endrenewalnot:"),
+            Self::UseGift(order) => write!(f, "~usegift:{order}"),
+            Self::KeepGift => f.write_str("~keepgift:"),
             Self::EndSeat {
                 person,
                 chat,
@@ -107,6 +128,7 @@ impl FromStr for ButtonData {
         let data = data.strip_prefix(OUR_MARK).ok_or(NoButton)?;
         let (action, subject) = data.split_once(':').ok_or(NoButton)?;
         let request = || subject.parse().map_err(|_| NoButton);
+        let order = || subject.parse().map_err(|_| NoButton);
         let question = || subject.parse().map_err(|_| NoButton);
         Ok(match action {
             "lang" => Self::Language(Language::of_tag(subject).ok_or(NoButton)?),
@@ -133,6 +155,14 @@ impl FromStr for ButtonData {
             "buy" => Self::Buy {
                 offer: subject.parse().map_err(|_| NoButton)?,
             },
+            "give" => Self::Give {
+                offer: subject.parse().map_err(|_| NoButton)?,
+            },
+            "endrenewal" => Self::EndRenewal(order()?),
+            "endrenewalyes" => Self::EndRenewalYes(order()?),
+            "endrenewalnot" => Self::EndRenewalNot,
+            "usegift" => Self::UseGift(order()?),
+            "keepgift" => Self::KeepGift,
             "end" => {
                 let mut parts = subject.split(':');
                 let mut part = || parts.next().ok_or(NoButton);
@@ -182,6 +212,11 @@ mod tests {
             ButtonData::EraseNow(question),
             ButtonData::EraseNot,
             ButtonData::WayIn(TelegramUserId(1 << 52)),
+            ButtonData::EndRenewal(OrderId::from_random([7; 16])),
+            ButtonData::EndRenewalYes(OrderId::from_random([7; 16])),
+            ButtonData::EndRenewalNot,
+            ButtonData::UseGift(OrderId::from_random([7; 16])),
+            ButtonData::KeepGift,
             ButtonData::EndSeat {
                 person: TelegramUserId(1 << 52),
                 chat: ChatId(-1_009_999_999_999),

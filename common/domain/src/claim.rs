@@ -16,6 +16,7 @@
 //! These are 46 characters of base64url, 48 with the prefix of its kind; Telegram carries 64 of `A-Za-z0-9_-`
 //! (<https://core.telegram.org/bots/features#deep-linking>).
 
+mod order;
 mod page;
 
 use std::fmt;
@@ -31,6 +32,9 @@ use super::id::{ChatId, InviteLink, RequestId};
 use super::purchase::Chats;
 use super::text::list;
 use super::time::Timestamp;
+
+pub use order::ORDER_PREFIX;
+pub use page::PublicUrl;
 
 /// What stands before the token of a request in a payload of `/start`.
 pub const PREFIX: &str = "c_";
@@ -80,42 +84,48 @@ impl ClaimKeys {
     /// The token of a claim; nothing without a key.
     #[must_use]
     pub fn sign(&self, claim: Claim) -> Option<ClaimToken> {
-        let key = self.0.first()?;
-        let mut bytes = [0; SIGNED + SIGNATURE];
-        bytes[0] = key.number;
-        bytes[1] = claim.version;
-        bytes[2..SIGNED].copy_from_slice(&claim.request_id.to_bytes());
-        let signature = signing(key, &bytes[..SIGNED]).finalize().into_bytes();
-        bytes[SIGNED..].copy_from_slice(&signature[..SIGNATURE]);
-        Some(ClaimToken(URL_SAFE_NO_PAD.encode(bytes)))
+        self.sign_as(PREFIX, claim.version, claim.request_id.to_bytes())
     }
 
     /// The claim of a token, with or without its prefix; nothing if no key signed it.
     #[must_use]
     pub fn open(&self, token: &str) -> Option<Claim> {
-        let token = token.strip_prefix(PREFIX).unwrap_or(token);
+        let (version, request) = self.open_as(PREFIX, token)?;
+        Some(Claim {
+            request_id: RequestId::from_bytes(request),
+            version,
+        })
+    }
+
+    fn sign_as(&self, kind: &'static str, version: u8, of: [u8; 16]) -> Option<ClaimToken> {
+        let key = self.0.first()?;
+        let mut bytes = [0; SIGNED + SIGNATURE];
+        bytes[0] = key.number;
+        bytes[1] = version;
+        bytes[2..SIGNED].copy_from_slice(&of);
+        let signature = signing(key, kind, &bytes[..SIGNED]).finalize().into_bytes();
+        bytes[SIGNED..].copy_from_slice(&signature[..SIGNATURE]);
+        let token = URL_SAFE_NO_PAD.encode(bytes);
+        Some(ClaimToken { kind, token })
+    }
+
+    /// The claim version and what is claimed.
+    fn open_as(&self, kind: &str, token: &str) -> Option<(u8, [u8; 16])> {
+        let token = token.strip_prefix(kind).unwrap_or(token);
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let bytes: [u8; SIGNED + SIGNATURE] = bytes.try_into().ok()?;
         let (signed, signature) = bytes.split_at(SIGNED);
-        let is_signed = self
-            .0
-            .iter()
-            .filter(|key| key.number == signed[0])
-            .any(|key| {
-                signing(key, signed)
-                    .verify_truncated_left(signature)
-                    .is_ok()
-            });
-        let request: [u8; 16] = signed[2..].try_into().ok()?;
-        is_signed.then_some(Claim {
-            request_id: RequestId::from_bytes(request),
-            version: signed[1],
-        })
+        let mut keys = self.0.iter().filter(|key| key.number == signed[0]);
+        let is_signed = keys.any(|key| {
+            let signing = signing(key, kind, signed);
+            signing.verify_truncated_left(signature).is_ok()
+        });
+        is_signed.then_some((signed[1], signed[2..].try_into().ok()?))
     }
 }
 
-fn signing(key: &Key, signed: &[u8]) -> Hmac<Sha256> {
-    key.mac.clone().chain_update(PREFIX).chain_update(signed)
+fn signing(key: &Key, kind: &str, signed: &[u8]) -> Hmac<Sha256> {
+    key.mac.clone().chain_update(kind).chain_update(signed)
 }
 
 /// What a claim link claims: the seat of a request.
@@ -169,29 +179,45 @@ pub fn is_disputed_again(times: &[Timestamp], at: Timestamp) -> bool {
 
 /// The token of a claim link: whoever holds it may claim the seat, so it is a secret of the payer. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClaimToken(String);
+pub struct ClaimToken {
+    kind: &'static str,
+    token: String,
+}
 
 impl ClaimToken {
     /// The text of it, without the prefix.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.token
+    }
+
+    /// The payload of `/start`, with the prefix of its kind.
+    #[must_use]
+    pub fn payload(&self) -> String {
+        format!("{}{}", self.kind, self.token)
+    }
+
+    /// What names it in the address of its page: of a request the token alone, of an order the payload.
+    #[must_use]
+    pub fn in_page(&self) -> String {
+        match self.kind {
+            PREFIX => self.token.clone(),
+            _ => self.payload(),
+        }
     }
 
     /// The link that opens the bot `username` with it; `base` is Telegram's, `https://t.me`.
     #[must_use]
     pub fn link(&self, base: &str, username: &str) -> InviteLink {
-        InviteLink::new(format!("{base}/{username}?start={PREFIX}{}", self.0))
+        InviteLink::new(format!("{base}/{username}?start={}", self.payload()))
     }
 
     /// The link that opens the bot `username` with it in the app, past any web site
     /// (<https://core.telegram.org/api/links#bot-links>).
     #[must_use]
     pub fn app_link(&self, username: &str) -> InviteLink {
-        InviteLink::new(format!(
-            "tg://resolve?domain={username}&start={PREFIX}{}",
-            self.0
-        ))
+        let payload = self.payload();
+        InviteLink::new(format!("tg://resolve?domain={username}&start={payload}"))
     }
 }
 
@@ -201,48 +227,14 @@ impl fmt::Debug for ClaimToken {
     }
 }
 
-/// The address at which people reach us: where the pages of claim links are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicUrl(String);
-
-impl PublicUrl {
-    /// Reads an `https` address with or without a path; on the machine itself `http` will do. `None` if it is none.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().trim_end_matches('/');
-        let (scheme, rest) = text.split_once("://")?;
-        let host = rest.split('/').next().unwrap_or_default();
-        let name = match host.strip_prefix('[') {
-            Some(address) => address.split_once(']')?.0,
-            None => host.split(':').next().unwrap_or_default(),
-        };
-        let is_here = ["localhost", "127.0.0.1", "::1"].contains(&name);
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
-        let is_url = scheme == "https" || (scheme == "http" && is_here);
-        (is_url && !name.is_empty() && rest.chars().all(is_plain)).then(|| Self(text.to_owned()))
-    }
-
-    /// The page of a claim link, which leads to whatever bot is the front bot by then; nothing if `link` is none.
-    #[must_use]
-    pub fn claim_page(&self, link: &InviteLink) -> Option<InviteLink> {
-        let token = payload_in(link.expose())?.strip_prefix(PREFIX)?;
-        Some(self.page_of_claim(&ClaimToken(token.to_owned())))
-    }
-
-    /// The page of the claim link of this token.
-    #[must_use]
-    pub fn page_of_claim(&self, token: &ClaimToken) -> InviteLink {
-        InviteLink::new(format!("{}/c/{}", self.0, token.0))
-    }
-}
-
 /// The first thing in a text that looks like the payload of a claim link: people paste the link, or its end, or write the
 /// command by hand.
 #[must_use]
 pub fn payload_in(text: &str) -> Option<&str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    text.split(|c| !is_part(c))
-        .find(|part| part.len() == PAYLOAD_CHARS && part.starts_with(PREFIX))
+    text.split(|c| !is_part(c)).find(|part| {
+        part.len() == PAYLOAD_CHARS && (part.starts_with(PREFIX) || part.starts_with(ORDER_PREFIX))
+    })
 }
 
 /// Whether a run of letters, digits, `_` and `-` may hold a claim token. One of a token's length counts, unless it is a
@@ -255,7 +247,7 @@ fn may_hold_payload(part: &str) -> bool {
     };
     let is_number = part.bytes().all(|c| c.is_ascii_hexdigit());
     let is_bare = part.len() == BARE_CHARS && !is_number;
-    is_bare || with_prefix(PREFIX) || with_prefix("o_")
+    is_bare || with_prefix(PREFIX) || with_prefix(ORDER_PREFIX)
 }
 
 /// The runs of letters, digits, `_` and `-` of a text, and what is between them, in turn: that comes first.

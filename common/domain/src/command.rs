@@ -132,6 +132,9 @@ commands! {
     Start "start" [], Public, PRIVATE;
     Access "access" ["link", "links"], Public, PRIVATE_AND_GROUP;
     Shop "shop" ["buy", "checkout"], Public, PRIVATE;
+    Orders "orders" ["receipts"], Public, PRIVATE;
+    Coupon "coupon" ["code"], Public, PRIVATE;
+    Gift "gift" ["present"], Public, PRIVATE;
     Support "support" ["contact"], Public, PRIVATE_AND_GROUP;
     Help "help" ["commands"], Public, ANYWHERE;
     Language "language" ["lang"], Public, PRIVATE;

@@ -32,6 +32,7 @@ pub mod money;
 pub mod nowpayments;
 pub mod order;
 pub mod ordering;
+pub mod own;
 pub mod payout;
 pub mod person;
 pub mod product;

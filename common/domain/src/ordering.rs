@@ -43,6 +43,8 @@ pub struct Placing<'a> {
     pub price: &'a QuotedPrice,
     /// To whom.
     pub buyer: &'a OrderBuyer,
+    /// Whether somebody else is to have it, whom its buyer gives the claim link.
+    pub is_gift: bool,
 }
 
 impl Placing<'_> {
@@ -87,7 +89,7 @@ impl Placing<'_> {
                 owner: offer.owner.clone(),
                 affiliate: None,
                 auto_refund: price.provider != PaymentProvider::NowPayments,
-                gift: false,
+                gift: self.is_gift,
             },
             pay_until: now.plus(within),
             checkout: Checkout::Free,

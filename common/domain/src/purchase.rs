@@ -240,8 +240,7 @@ impl Purchase {
         chats: &Chats,
     ) -> Result<Self, Rejection> {
         let Chat { id, canonical_id } = chats.find(chat).ok_or(Rejection::UnknownChat)?;
-        let person = order.buyer.telegram_user_id;
-        let user_id = match (&order.buyer.user_id, person) {
+        let user_id = match (&order.buyer.user_id, order.buyer.telegram_user_id) {
             (Some(user), _) => user.clone(),
             (None, Some(person)) => format!("telegram:{person}"),
             (None, None) => format!("order:{}", order.id),
@@ -252,7 +251,7 @@ impl Purchase {
             chat: id,
             canonical_chat_id: canonical_id,
             idempotency_key: String::new(),
-            telegram_user_id: person,
+            telegram_user_id: order.person(),
             order: Some(seat),
         })
     }

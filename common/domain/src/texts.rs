@@ -12,6 +12,7 @@ pub mod html;
 mod menu;
 mod order_page;
 mod page;
+mod product_page;
 mod pt;
 mod ru;
 mod sentence;
@@ -25,6 +26,7 @@ pub use claim_page::{ClaimPageWords, PageHead};
 pub use menu::{BotCommand, BotCommandScope, CommandMenu, menus};
 pub use order_page::OrderPageWords;
 pub use page::{AccessLine, access, help};
+pub use product_page::ProductPageWords;
 pub use sentence::{Label, Text};
 
 /// A language of the bot.

@@ -156,7 +156,10 @@ const BEFORE_CLAIM_TOKENS: [&str; 3] = ["/c/", "/c\\/", "%2fc%2f"];
 fn claim_at(words: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = words.as_bytes();
     let here = &bytes[at..];
-    let begin = match here.starts_with(claim::PREFIX.as_bytes()) {
+    let is_payload = [claim::PREFIX, claim::ORDER_PREFIX]
+        .iter()
+        .any(|prefix| here.starts_with(prefix.as_bytes()));
+    let begin = match is_payload {
         true => at,
         false => {
             let mut marks = BEFORE_CLAIM_TOKENS.iter();

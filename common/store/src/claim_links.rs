@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::claim::{ChatDeliveries, Claim, ClaimKeys};
-use domain::id::InviteLink;
+use domain::claim::{ChatDeliveries, Claim, ClaimKeys, ClaimToken};
+use domain::id::{InviteLink, OrderId};
 use domain::time::Timestamp;
 use runtime::aws;
 use runtime::config::Env;
@@ -85,6 +85,26 @@ impl ClaimLinks {
     /// # Errors
     /// [`Rejection::Unavailable`] if the front bot is not known; it is logged why.
     pub async fn link(&self, claim: Claim, now: Timestamp) -> Result<InviteLink, Rejection> {
+        self.of_token(self.keys.sign(claim), now).await
+    }
+
+    /// The claim link of an order.
+    ///
+    /// # Errors
+    /// As [`ClaimLinks::link`].
+    pub async fn link_of_order(
+        &self,
+        order: OrderId,
+        now: Timestamp,
+    ) -> Result<InviteLink, Rejection> {
+        self.of_token(self.keys.sign_order(order), now).await
+    }
+
+    async fn of_token(
+        &self,
+        token: Option<ClaimToken>,
+        now: Timestamp,
+    ) -> Result<InviteLink, Rejection> {
         let front = self.front(now).await.map_err(|fault| {
             error!(
                 fault = "unavailable",
@@ -93,7 +113,7 @@ impl ClaimLinks {
             );
             Rejection::Unavailable
         })?;
-        let made = front.zip(self.keys.sign(claim));
+        let made = front.zip(token);
         let Some((front, token)) = made else {
             error!(
                 fault = "configuration",

@@ -75,6 +75,9 @@ pub struct OrderPage {
     pub pay_until: Timestamp,
     /// Whether its money is real.
     pub is_test: bool,
+    /// Whether its buyer gives it to somebody else.
+    #[serde(default)]
+    pub is_gift: bool,
     /// The requests by which its buyer gets in, once it is paid, with their chats.
     #[serde(default)]
     pub requests: Vec<String>,

@@ -11,6 +11,7 @@
 //!
 //! It binds nobody, and names nobody who claimed.
 
+mod order;
 mod page;
 
 use bytes::Bytes;
@@ -34,6 +35,9 @@ struct Shown {
 
 /// The page of a token.
 pub(crate) async fn answer(app: &App, request: &Request<Bytes>, token: &str) -> Response<Bytes> {
+    if let Some(id) = app.keys.open_order(token) {
+        return order::answer(app, request, id).await;
+    }
     let claim = app.keys.open(token);
     let shown = match claim {
         Some(claim) => look(app, claim).await,

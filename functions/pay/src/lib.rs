@@ -1,5 +1,6 @@
 //! What buyers open in a browser: the page of a claim link, `GET /c/{token}`, which leads to the bot, and the page of an order,
-//! `GET /pay/{orderId}?t=`, which says where its payment stands; and `GET /v1/payment-status`, where programs ask the same.
+//! `GET /pay/{orderId}?t=`, which says where its payment stands; `GET /v1/payment-status`, where programs ask the same; and the
+//! public page of a product, `GET /p/{productId}`, which leads to the bot as well.
 //!
 //! None of them writes, calls or starts anything, however often it is asked: what a payment does is done by who hears of it.
 //! They need no key: whoever has the token of a page has the page. The address of a page is a secret of its payer, so no line of
@@ -8,6 +9,7 @@
 mod claim;
 mod code;
 mod order;
+mod product;
 mod recent;
 mod shell;
 mod status;
@@ -22,9 +24,10 @@ use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::response::Rejection;
 use runtime::settings;
-use store::{BotInfos, Invites, Orders};
+use store::{BotInfos, Invites, Orders, Products};
 
 use order::KeptPages;
+use product::KeptProducts;
 use status::Polls;
 
 /// What the handler needs.
@@ -33,6 +36,7 @@ pub struct App {
     invites: Invites,
     bots: BotInfos,
     pages: KeptPages,
+    products: KeptProducts,
     polls: Polls,
     link_base: String,
     public_url: Option<PublicUrl>,
@@ -52,6 +56,7 @@ impl App {
             invites: Invites::from_env(aws.dynamodb(), env),
             bots: BotInfos::from_env(aws.dynamodb(), env),
             pages: KeptPages::new(Orders::from_env(aws.dynamodb(), env)),
+            products: KeptProducts::new(Products::from_env(aws.dynamodb(), env)),
             polls: Polls::default(),
             link_base: settings::telegram_link_base(env),
             public_url: settings::public_url(env),
@@ -72,6 +77,7 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
     let last = parts.next().unwrap_or_default();
     let mut answer = match (parts.next(), last) {
         (Some("v1"), "payment-status") => status::answer(app, &request).await,
+        (Some("p"), id) => product::answer(app, &request, id).await,
         (Some("pay"), id) => order::answer(app, &request, id).await,
         (_, token) => claim::answer(app, &request, token).await,
     };

@@ -49,7 +49,8 @@ pub(crate) async fn answer(app: &App, request: &Request<Bytes>, id: &str) -> Res
                 order,
                 token,
                 page: &page,
-                ways_in: ways_in(app, &page),
+                ways_in: ways_in(app, order, &page),
+                public_url: app.public_url.as_ref(),
                 bot: front.as_ref().map(|front| front.username.as_str()),
                 link_base: &app.link_base,
                 now,
@@ -64,13 +65,15 @@ pub(crate) async fn answer(app: &App, request: &Request<Bytes>, id: &str) -> Res
 /// A page that says what to do where no order is shown.
 fn without_order(language: Language, status: StatusCode) -> Response<Bytes> {
     let words = language.claim_page();
+    let head = match status {
+        StatusCode::NOT_FOUND => words.unknown,
+        _ => words.later,
+    };
     let shell = Shell {
         language,
         status,
-        head: match status {
-            StatusCode::NOT_FOUND => words.unknown,
-            _ => words.later,
-        },
+        title: head.title,
+        lead: head.lead,
         body: String::new(),
         script: None,
         query: "",
@@ -88,10 +91,20 @@ async fn front(app: &App, order: OrderId) -> Option<FrontBot> {
     }
 }
 
-/// The claim links of an order that is paid, one per chat. Their requests may have moved on by now: then their pages say so.
-pub(crate) fn ways_in(app: &App, page: &OrderPage) -> Vec<ClaimToken> {
+/// The claim links of an order that is paid, one per chat; of a gift the one to give away. Their requests may have moved on by now:
+/// then their pages say so.
+pub(crate) fn ways_in(app: &App, order: OrderId, page: &OrderPage) -> Vec<ClaimToken> {
     if page.state.payment_status() != PaymentStatus::Confirmed {
         return Vec::new();
+    }
+    if page.is_gift {
+        let is_made = !page.requests.is_empty();
+        return app
+            .keys
+            .sign_order(order)
+            .filter(|_| is_made)
+            .into_iter()
+            .collect();
     }
     let tokens = page.requests.iter().filter_map(|request| {
         app.keys.sign(Claim {

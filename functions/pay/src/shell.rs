@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use domain::texts::Language;
 use domain::texts::html::escape;
-use domain::texts::{Language, PageHead};
 use http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
     REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
@@ -42,7 +42,10 @@ impl Script {
 pub(crate) struct Shell<'a> {
     pub(crate) language: Language,
     pub(crate) status: StatusCode,
-    pub(crate) head: PageHead,
+    /// The heading.
+    pub(crate) title: &'a str,
+    /// What to do.
+    pub(crate) lead: &'a str,
     /// What follows the head, as HTML.
     pub(crate) body: String,
     pub(crate) script: Option<Script>,
@@ -61,8 +64,8 @@ impl Shell<'_> {
              <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n\
              <body>\n<main>\n<h1>{title}</h1>\n<p>{lead}</p>\n{body}\n</main>\n{languages}\n{script}\n</body>\n</html>\n",
             code = self.language.code(),
-            title = escape(self.head.title),
-            lead = escape(self.head.lead),
+            title = escape(self.title),
+            lead = escape(self.lead),
             body = self.body,
             languages = languages(self.language, self.query),
             script = script.unwrap_or_default(),
@@ -141,7 +144,8 @@ mod tests {
             let shell = Shell {
                 language: Language::English,
                 status: StatusCode::OK,
-                head: Language::English.claim_page().open,
+                title: "A",
+                lead: "B",
                 body: String::new(),
                 script,
                 query: "",

@@ -76,7 +76,7 @@ async fn tell(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     info!(order.id = %order, outcome = state, "the state of an order was asked for");
     let token = crate::parameter(request, "t");
     let is_buyer = token.is_some_and(|token| app.keys.opens_page(order, token));
-    let claim_url = is_buyer.then(|| claim_url(app, &page)).flatten();
+    let claim_url = is_buyer.then(|| claim_url(app, order, &page)).flatten();
     let status = page.state.payment_status();
     let told = Told {
         status: status.as_str(),
@@ -98,9 +98,9 @@ async fn tell(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     Ok(answer)
 }
 
-/// The page of the claim link of the first chat.
-fn claim_url(app: &App, page: &OrderPage) -> Option<String> {
-    let first = ways_in(app, page).into_iter().next()?;
+/// The page of the claim link of the first chat; of a gift that of the order.
+fn claim_url(app: &App, order: OrderId, page: &OrderPage) -> Option<String> {
+    let first = ways_in(app, order, page).into_iter().next()?;
     let link = app.public_url.as_ref()?.page_of_claim(&first);
     Some(link.expose().to_owned())
 }

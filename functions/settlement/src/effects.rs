@@ -2,7 +2,7 @@
 
 mod money;
 
-use domain::id::{ChatId, IdentitySource, OrderId, RequestId};
+use domain::id::{ChatId, OrderId};
 use domain::message::MessageId;
 use domain::order::fact::{FactBody, OrderFact};
 use domain::order::fold::OrderState;
@@ -169,11 +169,6 @@ async fn perform(app: &App, order: &Order, effect: &Effect) -> Result<Performed,
     Ok(Performed::Done(Vec::new()))
 }
 
-/// The request of an order in one of its chats.
-fn request_of(order: &Order, chat: ChatId) -> RequestId {
-    RequestId::derive(chat, IdentitySource::Transaction(&order.id.to_string()))
-}
-
 async fn invite(app: &App, order: &Order, chat: ChatId) -> Result<(), SettleError> {
     // What ended before anybody got in is no way in; should it be given back, it is asked for again.
     let entitlement = order.entitlement.filter(|of| of.cut_at.is_none());
@@ -211,7 +206,7 @@ async fn seats(app: &App, order: &Order) -> Result<(), SettleError> {
         entitlement,
     };
     for chat in &order.sold.chats {
-        let (id, now) = (request_of(order, *chat), app.clock.now());
+        let (id, now) = (order.request_in(*chat), app.clock.now());
         let Some(invite) = app.intake.invites.write_order(id, seat, now).await? else {
             // Made later from its task, it would not know its order. One that was forgotten is nobody's any more.
             let invite = Effect::Invite { chat: *chat };
@@ -261,8 +256,9 @@ async fn show(app: &App, order: &Order) -> Result<(), SettleError> {
         pay_url,
         pay_until: order.pay_until,
         is_test: order.mode == domain::order::record::PaymentsMode::Test,
+        is_gift: order.terms.gift,
         requests: requests
-            .map(|chat| request_of(order, *chat).to_string())
+            .map(|chat| order.request_in(*chat).to_string())
             .collect(),
         version: order.version,
         revision: order.revision,

@@ -23,6 +23,7 @@ pub(crate) async fn tell(
         .map(|missing| order.amount_in_words(missing));
     let text = match message {
         OrderMessage::ToPay => return ask_to_pay(app, order).await,
+        OrderMessage::Paid if order.terms.gift => return give(app, order).await,
         OrderMessage::Paid => Text::OrderPaid { title },
         OrderMessage::Refunded => Text::OrderRefunded { title },
         OrderMessage::Underpaid => Text::OrderUnderpaid {
@@ -30,9 +31,27 @@ pub(crate) async fn tell(
             missing: Name(missing.as_deref().unwrap_or_default()),
         },
     };
+    tell_buyer(app, order, id_of(order, message), &text).await
+}
+
+fn id_of(order: &Order, message: OrderMessage) -> MessageId {
     let cause = format!("order#{}#{}", order.id, message.as_str());
-    let id = MessageId::new(order.created_at, &cause);
-    tell_buyer(app, order, id, &text).await
+    MessageId::new(order.created_at, &cause)
+}
+
+/// Gives the payer of a gift its claim link, to pass on.
+async fn give(app: &App, order: &Order) -> Result<(), SettleError> {
+    if order.buyer.telegram_user_id.is_none() {
+        return Ok(());
+    }
+    let links = app.intake.claim_links();
+    let link = links.link_of_order(order.id, app.clock.now()).await;
+    let link = link.map_err(|rejection| SettleError::Refused(rejection.code()))?;
+    let text = Text::GiftPaid {
+        title: Name(&order.sold.title),
+        link: Address(link.expose()),
+    };
+    tell_buyer(app, order, id_of(order, OrderMessage::Paid), &text).await
 }
 
 /// Shows the buyer where an order is paid, while it can be.

@@ -4,6 +4,7 @@ use ::nowpayments::{Login, NowPayments, NowPaymentsError};
 use ::stripe::{CancelAt, RefundRequest, Stripe, StripeError};
 use domain::nowpayments::{self, CoinReport};
 use domain::order::record::PaymentsMode;
+use domain::own::{self, OwnReport};
 use domain::report::{Lookup, PaymentFault, PaymentReport};
 use domain::stars::{self, StarsReport};
 use domain::stripe::{self, StripeReport};
@@ -95,6 +96,7 @@ impl Providers {
             stripe::PROVIDER => boxed(StripeReport::of_event(body)),
             nowpayments::PROVIDER => boxed(CoinReport::of_body(body).ok()),
             stars::PROVIDER => boxed(StarsReport::of_body(body)),
+            own::PROVIDER => boxed(OwnReport::of_body(body)),
             _ => None,
         })
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::id::OrderId;
 use domain::order::fact::{FactBody, OrderFact};
 use domain::order::record::{Checkout, Order, PaymentsMode};
+use domain::own::PROVIDER as OWN;
 use domain::report::{Named, OrderSeen, PaymentRef, Reading, Said};
 use domain::stars::PROVIDER as STARS;
 use domain::time::Timestamp;
@@ -144,9 +145,10 @@ pub(crate) async fn apply(
         let order = app.orders.get(id).await?;
         // Its id is of the form of ours, and it is not there: it may be of another deployment, or restored later.
         let order = order.ok_or(SettleError::Unclear("its order is not there"))?;
+        let is_of_it = provider == OWN || order.terms.provider == provider;
         // Stars have no mode: an order may be older than the setting.
         let is_of_mode = order.mode == app.mode || order.terms.provider == STARS;
-        if order.terms.provider != provider || !is_of_mode {
+        if !is_of_it || !is_of_mode {
             warn!(order.id = %id, outcome = "other_provider", "a payment event names an order of another provider or mode, and is ignored");
             return Ok(EventState::Ignored);
         }

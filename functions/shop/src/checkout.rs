@@ -55,6 +55,7 @@ struct Asked {
     email: Option<String>,
     success_url: Option<String>,
     cancel_url: Option<String>,
+    gift: Option<bool>,
 }
 
 /// What the provider is asked for, read and checked.
@@ -64,6 +65,7 @@ struct Ordering {
     email: Option<String>,
     success_url: Option<String>,
     cancel_url: Option<String>,
+    is_gift: bool,
 }
 
 /// Makes an order, or finds the one that a call of the same key made. On a 200 it can be paid.
@@ -204,7 +206,17 @@ async fn read(app: &App, body: &[u8]) -> Result<Ordering, Refusal> {
             "userId: must name the buyer, since the trial is for one use a person: or ask for a quote with trial false.",
         ));
     }
+    let is_gift = asked.gift.unwrap_or(false);
+    if is_gift && quote.price.recurring.is_some() {
+        let why = "A gift is paid once: choose a tier that does not renew, or another provider.";
+        let rejection = QuoteRejection {
+            kind: QuoteRejectionKind::NotPossibleWithProvider,
+            why: why.to_owned(),
+        };
+        return Err(rejection.into());
+    }
     Ok(Ordering {
+        is_gift,
         quote,
         buyer,
         email: email.transpose()?,
@@ -260,6 +272,7 @@ fn new_order(app: &App, asked: Ordering) -> Result<Order, Refusal> {
         offer: &asked.quote.offer,
         price,
         buyer: &asked.buyer,
+        is_gift: asked.is_gift,
     };
     let order = placing.order(id, app.rules, now);
     // Before anything is given: a buyer is led back to a page of ours.
@@ -507,12 +520,16 @@ fn page_of(app: &App, id: OrderId) -> Result<String, Refusal> {
 }
 
 fn view(app: &App, order: &Order, pay_url: Option<&String>) -> Result<Value, Refusal> {
-    let status_url = public_url(app)?.order_status(order.id, &token_of(app, order.id)?);
+    let url = public_url(app)?;
+    let status_url = url.order_status(order.id, &token_of(app, order.id)?);
+    let claim = app.claim_keys.sign_order(order.id);
+    let claim = claim.ok_or(Rejection::Unavailable)?;
     let mut view = json!({
         "orderId": order.id,
         "status": order.state,
         "statusUrl": status_url,
         "pageUrl": page_of(app, order.id)?,
+        "claimUrl": url.page_of_claim(&claim),
         "expiresAt": order.pay_until,
     });
     if let Some(url) = pay_url {

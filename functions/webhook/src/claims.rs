@@ -23,60 +23,112 @@ use domain::member::decide::decide;
 use domain::member::entitlement::EntitlementId;
 use domain::member::presence::PresenceState;
 use domain::message::Class;
+use domain::order::record::Order;
 use domain::texts::{Code, Label, Name, Text};
 use store::{Binding, SeatWritten};
 use tracing::{error, info, warn};
 
 use crate::conversation::Conversation;
-use crate::{Failure, announce, door};
+use crate::{Failure, announce, door, gifts};
 
 /// How often a claim is read anew because another one was faster.
 const CLAIM_TRIES: u32 = 3;
 
+/// What came of a claim of one request.
+pub(crate) enum Claimed {
+    /// It is theirs.
+    Bound(Box<Invite>, Box<SeatChange>),
+    /// It gives nothing any more.
+    Ended(Box<Invite>),
+    /// It is not theirs to claim.
+    Refused(ClaimRefusal),
+    /// They bought it for somebody else: they are asked first.
+    Asks(Box<Order>),
+}
+
 impl Conversation<'_> {
-    /// Claims the seat of a token that the person has.
+    /// Claims what a token that the person has is for.
     pub(crate) async fn claim(&self, payload: &str) -> Result<(), Failure> {
+        if let Some(order) = self.app.claim_keys.open_order(payload) {
+            return self.claim_order(order, false).await;
+        }
         let Some(claim) = self.app.claim_keys.open(payload) else {
             return self.refuse(None, ClaimRefusal::Unknown).await;
         };
-        let id = Some(claim.request_id);
+        let claimed = self.claim_request(claim, false).await?;
+        self.answer_claim(claim.request_id, claimed).await
+    }
+
+    /// Claims the seat of a request. Who bought it for somebody else is asked, unless it is known that they are `sure`.
+    pub(crate) async fn claim_request(
+        &self,
+        claim: Claim,
+        is_sure: bool,
+    ) -> Result<Claimed, Failure> {
         // Who comes second reads why from the record as the first one left it.
         for _ in 0..CLAIM_TRIES {
             let Some(invite) = self.app.invites.get(claim.request_id).await? else {
-                return self.refuse(id, ClaimRefusal::Unknown).await;
+                return Ok(Claimed::Refused(ClaimRefusal::Unknown));
             };
             if let Err(refusal) = invite.check_claim(claim, self.person()) {
                 if refusal == ClaimRefusal::Taken {
                     announce::conflict(self.app, &invite, self.person(), self.cause.at).await?;
                 }
-                return self.refuse(id, refusal).await;
+                return Ok(Claimed::Refused(refusal));
+            }
+            let gift = gifts::of(self.app, &invite).await?;
+            if let Some(order) = gift.filter(|order| !is_sure && self.gives(order, &invite)) {
+                return Ok(Claimed::Asks(order));
             }
             self.send_join_of_holder(&invite).await?;
             match self.bind(self.person(), &invite, claim).await? {
-                SeatWritten::Done(change) => return self.claimed(&invite, &change).await,
+                SeatWritten::Done(change) => return self.settle_claim(invite, change).await,
                 SeatWritten::NotClaimable => {}
                 SeatWritten::Rejected(SeatRejection::EntitlementEnded) => {
                     info!(invite.id = %claim.request_id, outcome = "seat_ended", "a claim was refused, since an operator ended the seat that was to move");
-                    return self.say_ended(&invite).await;
+                    return Ok(Claimed::Ended(Box::new(invite)));
                 }
                 SeatWritten::Rejected(rejection) => {
                     error!(invite.id = %claim.request_id, fault = "seat_refused", "a claim does not fit into its seat: {}", rejection.code());
-                    return self.refuse(id, ClaimRefusal::Unknown).await;
+                    return Ok(Claimed::Refused(ClaimRefusal::Unknown));
                 }
             }
         }
         Err(Failure::from("a claim was contended again and again"))
     }
 
-    async fn claimed(&self, invite: &Invite, change: &SeatChange) -> Result<(), Failure> {
-        let chat = invite.canonical_chat;
+    /// Tells what came of a claim of one request.
+    pub(crate) async fn answer_claim(
+        &self,
+        id: RequestId,
+        claimed: Claimed,
+    ) -> Result<(), Failure> {
+        match claimed {
+            Claimed::Bound(invite, change) => self.tell_claimed(&invite, &change).await,
+            Claimed::Ended(invite) => self.say_ended(&invite).await,
+            Claimed::Refused(refusal) => self.refuse(Some(id), refusal).await,
+            Claimed::Asks(order) => self.ask_of_gift(&order).await,
+        }
+    }
+
+    /// Does what follows from a claim for others.
+    async fn settle_claim(
+        &self,
+        invite: Invite,
+        change: Box<SeatChange>,
+    ) -> Result<Claimed, Failure> {
         // By its link nothing else lets them in.
         let has_another =
             !invite.has_invite_link() && change.seat.is_admitted(self.app.clock.now());
         if invite.is_ended_in(&change.seat) && !has_another {
-            return self.say_ended(invite).await;
+            return Ok(Claimed::Ended(Box::new(invite)));
         }
-        self.bound(self.person(), invite, change).await?;
+        self.bound(self.person(), &invite, &change).await?;
+        Ok(Claimed::Bound(Box::new(invite), change))
+    }
+
+    async fn tell_claimed(&self, invite: &Invite, change: &SeatChange) -> Result<(), Failure> {
+        let chat = invite.canonical_chat;
         if invite.has_invite_link() {
             return self.hand_over(invite).await;
         }
@@ -99,7 +151,7 @@ impl Conversation<'_> {
             .await
     }
 
-    async fn say_ended(&self, invite: &Invite) -> Result<(), Failure> {
+    pub(crate) async fn say_ended(&self, invite: &Invite) -> Result<(), Failure> {
         let title = self.title(invite.canonical_chat).await?;
         let chat = Name(&title);
         self.answer(Text::SeatEnded { chat }).await
@@ -165,7 +217,11 @@ impl Conversation<'_> {
         claim: Claim,
     ) -> Result<SeatWritten, Failure> {
         let (chat, now) = (invite.canonical_chat, self.app.clock.now());
-        let entitlement = invite.entitlement();
+        let gift = gifts::of(self.app, invite).await?;
+        let entitlement = match gift {
+            Some(_) => gifts::begun(invite.entitlement(), now),
+            None => invite.entitlement(),
+        };
         let is_regained = invite.is_stolen || invite.taken_over_from(person).is_some();
         let command = match is_regained {
             // Whoever had it once and lost it has it again. What an operator ended stays so.
@@ -199,6 +255,9 @@ impl Conversation<'_> {
         );
         let written = written.await?;
         if matches!(written, SeatWritten::Done(_)) {
+            if let Some(order) = gift {
+                gifts::started(app, &order, now).await?;
+            }
             let with = (&app.invites, &app.tasks);
             app.seats.follow_order(person, invite, with, now).await?;
         }
@@ -217,7 +276,11 @@ impl Conversation<'_> {
         announce::joined(self.app, invite).await
     }
 
-    async fn refuse(&self, id: Option<RequestId>, refusal: ClaimRefusal) -> Result<(), Failure> {
+    pub(crate) async fn refuse(
+        &self,
+        id: Option<RequestId>,
+        refusal: ClaimRefusal,
+    ) -> Result<(), Failure> {
         let text = match refusal {
             ClaimRefusal::Unknown => Text::ClaimUnknown,
             ClaimRefusal::Voided => Text::ClaimVoided,

@@ -9,6 +9,7 @@ pub(crate) mod end;
 mod extend;
 mod grant;
 mod language;
+pub(crate) mod orders;
 mod pause;
 pub(crate) mod privacy;
 mod resume;
@@ -116,6 +117,9 @@ pub(crate) async fn run(
         CommandName::Start => start::run(conversation, arguments).await,
         CommandName::Access => conversation.show_seats(Text::AccessNothing).await,
         CommandName::Shop => shop::run(conversation).await,
+        CommandName::Orders => orders::run(conversation).await,
+        CommandName::Coupon => shop::coupon(conversation, arguments).await,
+        CommandName::Gift => shop::gifts(conversation).await,
         CommandName::Help => {
             let html = help(language, conversation.role, place);
             conversation.say(Class::Reply, html, Vec::new()).await

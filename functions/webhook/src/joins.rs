@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 
 use crate::door::{self, Whereabouts};
 use crate::unheard::is_presence_unheard;
-use crate::{App, Failure, UpdateOutcome, announce};
+use crate::{App, Failure, UpdateOutcome, announce, gifts};
 
 /// Somebody came into a chat, or went out. In a claimed chat that is kept in their seat first.
 pub(crate) async fn member(app: &App, change: &MemberChange) -> Result<UpdateOutcome, Failure> {
@@ -289,6 +289,9 @@ async fn queue_consequences(
             .put_member(chat, join.person, invite.request_id, now, kept);
         put.await?;
         door::joined_by_link(app, join, chat, invite).await?;
+        if let Some(order) = gifts::of(app, invite).await? {
+            gifts::started(app, &order, join.at).await?;
+        }
     }
     if let Some(event) = invite.unsent_join_event(&link.invite_link) {
         app.events.send_now(event).await?;

@@ -12,6 +12,7 @@ mod conversation;
 mod desk;
 mod door;
 mod feed;
+mod gifts;
 mod inbox;
 mod joins;
 mod links;
@@ -22,12 +23,13 @@ mod relay;
 mod rights;
 mod say;
 mod unheard;
+mod whole;
 mod written;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::claim::{ChatDeliveries, ClaimKeys};
+use domain::claim::{ChatDeliveries, ClaimKeys, PublicUrl};
 use domain::event::EventMessage;
 use domain::id::{BotId, ChatId, TelegramUserId};
 use domain::join::MemberChange;
@@ -75,6 +77,7 @@ pub struct App {
     deliveries: ChatDeliveries,
     claim_keys: ClaimKeys,
     claim_links: ClaimLinks,
+    public_url: Option<PublicUrl>,
     link_teller: LinkTeller,
     rebinds_max: u32,
     link_base: String,
@@ -126,6 +129,7 @@ impl App {
             secret: Verifier::webhook_secrets(env),
             claim_keys: settings::claim_keys(env, &deliveries),
             claim_links: ClaimLinks::from_env(env, &deliveries, &aws),
+            public_url: settings::public_url(env),
             link_teller: LinkTeller::from_env(env, &aws, &clock),
             rebinds_max: settings::rebinds_max(env),
             link_base: settings::telegram_link_base(env),

@@ -75,7 +75,7 @@ async fn decide(app: &App, query: &PreCheckout) -> Result<Word, Failure> {
             info!(order.id = %id, outcome = "pay_refused", "a payment in Stars is refused before it is made: {refusal:?}");
             return Ok(Word::No(why(refusal)));
         }
-        if owns(app, query.person, &order).await? {
+        if !order.terms.gift && owns(app, query.person, &order).await? {
             info!(order.id = %id, outcome = "already_owned", "a payment in Stars is refused, since the person has the same already");
             return Ok(Word::No(Text::PayOwned));
         }

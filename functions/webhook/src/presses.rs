@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::FrontBot;
 use tracing::{error, info, warn};
 
-use crate::commands::{buyer, end, privacy, shop};
+use crate::commands::{buyer, end, orders, privacy, shop};
 use crate::conversation::{Conversation, Sight};
 use crate::relay::{self, RelayAuthor, RelayCause};
 use crate::say::Cause;
@@ -102,7 +102,13 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
         ButtonData::EraseYes(question) => privacy::ask_again(conversation, question).await,
         ButtonData::EraseNow(question) => privacy::erase(conversation, question).await,
         ButtonData::EraseNot => conversation.answer(Text::EraseKept).await,
-        ButtonData::Buy { offer } => shop::buy(conversation, offer).await,
+        ButtonData::Buy { offer } => shop::buy(conversation, offer, false).await,
+        ButtonData::Give { offer } => shop::buy(conversation, offer, true).await,
+        ButtonData::EndRenewal(order) => orders::ask(conversation, order).await,
+        ButtonData::EndRenewalYes(order) => orders::end_renewal(conversation, order).await,
+        ButtonData::EndRenewalNot => conversation.answer(Text::RenewalKept).await,
+        ButtonData::UseGift(order) => conversation.use_gift(order).await,
+        ButtonData::KeepGift => conversation.answer(Text::ClaimKept).await,
         ButtonData::WayIn(person) => buyer::send_way_in(conversation, person).await,
         ButtonData::EndSeat {
             person,

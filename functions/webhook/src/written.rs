@@ -28,7 +28,7 @@ pub(crate) async fn private(
     // Never limited: who paid, and who wants to hear no more.
     let update = met.key.id;
     let counted = match (payload, written) {
-        (Some(payload), _) if app.claim_keys.open(payload).is_some() => None,
+        (Some(payload), _) if is_signed(app, payload) => None,
         (Some(_), _) => Some(Counted::Command),
         (None, Some(command)) => commands::counted(command),
         (None, None) => match part_of_album(app, message, update).await? {
@@ -90,6 +90,11 @@ pub(crate) async fn private(
         say_missed(app, conversation.cause).await?;
     }
     Ok(UpdateOutcome::Handled)
+}
+
+/// Whether a key of ours signed the payload of a claim link, of a request or of an order.
+fn is_signed(app: &App, payload: &str) -> bool {
+    app.claim_keys.open(payload).is_some() || app.claim_keys.open_order(payload).is_some()
 }
 
 /// What becomes of a part of an album that is to be passed on; nothing of any other message. The album is counted once.

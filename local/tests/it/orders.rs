@@ -2,6 +2,7 @@
 
 mod buyers;
 mod by_hand;
+mod gifts;
 mod incident;
 mod limited;
 mod stars;

@@ -3,6 +3,7 @@
 
 mod order_page;
 mod payment_status;
+mod product_page;
 
 use domain::claim::ClaimKeys;
 use domain::id::OrderId;
@@ -65,6 +66,7 @@ fn page_of(stack: &TestStack, state: OrderState) -> OrderPage {
         pay_url: Some("https://pay.example/session".to_owned()),
         pay_until: Timestamp::from_ms(stack.clock.now_ms()).plus(HOUR),
         is_test: false,
+        is_gift: false,
         requests: Vec::new(),
         version: 1,
         revision: 1,

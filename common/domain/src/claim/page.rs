@@ -7,7 +7,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::super::id::{InviteLink, OrderId};
-use super::{ClaimKeys, Key, PublicUrl, SIGNATURE};
+use super::{ClaimKeys, ClaimToken, Key, PREFIX, SIGNATURE, payload_in};
 
 /// The kind in the signature.
 const PAGE: &str = "page_";
@@ -36,7 +36,43 @@ impl ClaimKeys {
     }
 }
 
+/// The address at which people reach us: where the pages of claim links are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
 impl PublicUrl {
+    /// Reads an `https` address with or without a path; on the machine itself `http` will do. `None` if it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_end_matches('/');
+        let (scheme, rest) = text.split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let name = match host.strip_prefix('[') {
+            Some(address) => address.split_once(']')?.0,
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let is_here = ["localhost", "127.0.0.1", "::1"].contains(&name);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+        let is_url = scheme == "https" || (scheme == "http" && is_here);
+        (is_url && !name.is_empty() && rest.chars().all(is_plain)).then(|| Self(text.to_owned()))
+    }
+
+    /// The page of a claim link, which leads to whatever bot is the front bot by then; nothing if `link` is none.
+    #[must_use]
+    pub fn claim_page(&self, link: &InviteLink) -> Option<InviteLink> {
+        let token = payload_in(link.expose())?.strip_prefix(PREFIX)?.to_owned();
+        Some(self.page_of_claim(&ClaimToken {
+            kind: PREFIX,
+            token,
+        }))
+    }
+
+    /// The page of the claim link of this token.
+    #[must_use]
+    pub fn page_of_claim(&self, token: &ClaimToken) -> InviteLink {
+        InviteLink::new(format!("{}/c/{}", self.0, token.in_page()))
+    }
+
     /// The page on which the buyer of an order sees where it stands, by its token.
     #[must_use]
     pub fn order_page(&self, order: OrderId, token: &str) -> InviteLink {

@@ -139,7 +139,7 @@ pub struct Order {
     /// The refunds that operators asked for, by their ids of them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub refunds: BTreeMap<String, AskedRefund>,
-    /// The operator who cancelled it.
+    /// The operator who cancelled it, or `buyer` if its buyer ended its renewal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cancelled_by: Option<String>,
     /// The payment in Stars that was consented to last.

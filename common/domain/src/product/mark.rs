@@ -5,17 +5,26 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use super::{ProductId, TierId};
+use super::{CouponCode, ProductId, TierId};
 
-/// A digest of a product's id, its version and a tier's id: 16 digits. Once the product changes, it stands for nothing.
+/// A digest of a product's id, its version, a tier's id and the coupon of the offer, if it has one: 16 digits. Once the product changes, it stands for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfferMark(u64);
 
 impl OfferMark {
     /// That of a tier.
     #[must_use]
-    pub fn of(product: &ProductId, version: u64, tier: &TierId) -> Self {
-        let digest: [u8; 32] = Sha256::digest(format!("{product}#{version}#{tier}")).into();
+    pub fn of(
+        product: &ProductId,
+        version: u64,
+        tier: &TierId,
+        coupon: Option<&CouponCode>,
+    ) -> Self {
+        let offer = match coupon {
+            Some(code) => format!("{product}#{version}#{tier}#{code}"),
+            None => format!("{product}#{version}#{tier}"),
+        };
+        let digest: [u8; 32] = Sha256::digest(offer).into();
         let bytes = digest.first_chunk().copied().unwrap_or_default();
         Self(u64::from_be_bytes(bytes))
     }

@@ -26,6 +26,10 @@ pub struct ClaimPageWords {
     pub unknown: PageHead,
     /// Something of ours is away.
     pub later: PageHead,
+    /// Its order is not paid.
+    pub unpaid: PageHead,
+    /// Somebody bought it for whoever has the link.
+    pub gift: PageHead,
     /// That the link is for one person.
     pub once: &'static str,
     /// The link into the app.
@@ -105,6 +109,14 @@ static ENGLISH: ClaimPageWords = ClaimPageWords {
         title: "Not right now",
         lead: "This page can't be shown at the moment. Please load it again in a minute. Your link stays good.",
     },
+    unpaid: PageHead {
+        title: "This order is not paid yet",
+        lead: "Once the payment has arrived, this link lets you in. If you have just paid, load this page again in a minute.",
+    },
+    gift: PageHead {
+        title: "You got a present",
+        lead: "Somebody bought access to a private chat for you. Open the bot in Telegram and press Start: it lets you in.",
+    },
     once: "The link is for you alone: the first person who uses it has the access. Please don't pass it on.",
     in_app: "Open in Telegram",
     in_browser: "Open in the browser",
@@ -141,6 +153,14 @@ static HINDI: ClaimPageWords = ClaimPageWords {
     later: PageHead {
         title: "अभी नहीं",
         lead: "यह पेज इस समय नहीं दिखाया जा सकता। कृपया एक मिनट में इसे फिर से लोड करें। आपका लिंक काम करता रहेगा।",
+    },
+    unpaid: PageHead {
+        title: "इस ऑर्डर का भुगतान अभी नहीं हुआ है",
+        lead: "भुगतान मिलते ही यह लिंक आपको अंदर ले जाएगा। अगर भुगतान अभी-अभी हुआ है, तो एक मिनट में इस पेज को फिर से लोड करें।",
+    },
+    gift: PageHead {
+        title: "आपको एक तोहफ़ा मिला है",
+        lead: "किसी ने आपके लिए एक निजी चैट का एक्सेस ख़रीदा है। Telegram में बॉट खोलें और Start दबाएँ: वह आपको अंदर ले लेगा।",
     },
     once: "यह लिंक सिर्फ़ आपके लिए है: जो इसे पहले इस्तेमाल करेगा, एक्सेस उसी का होगा। कृपया इसे आगे न भेजें।",
     in_app: "Telegram में खोलें",
@@ -179,6 +199,14 @@ static RUSSIAN: ClaimPageWords = ClaimPageWords {
         title: "Не сейчас",
         lead: "Эту страницу сейчас нельзя показать. Загрузите её ещё раз через минуту. Ваша ссылка остаётся в силе.",
     },
+    unpaid: PageHead {
+        title: "Этот заказ ещё не оплачен",
+        lead: "Как только платёж придёт, эта ссылка вас впустит. Если вы только что заплатили, обновите страницу через минуту.",
+    },
+    gift: PageHead {
+        title: "Вам сделали подарок",
+        lead: "Вам купили доступ в закрытый чат. Откройте бота в Telegram и нажмите Start: он вас впустит.",
+    },
     once: "Ссылка только для вас: доступ получит тот, кто воспользуется ею первым. Пожалуйста, никому её не пересылайте.",
     in_app: "Открыть в Telegram",
     in_browser: "Открыть в браузере",
@@ -215,6 +243,14 @@ static SPANISH: ClaimPageWords = ClaimPageWords {
     later: PageHead {
         title: "Ahora mismo no",
         lead: "Esta página no se puede mostrar en este momento. Cárgala otra vez dentro de un minuto. Tu enlace sigue siendo válido.",
+    },
+    unpaid: PageHead {
+        title: "Este pedido aún no está pagado",
+        lead: "En cuanto llegue el pago, este enlace te dejará entrar. Si acabas de pagar, vuelve a cargar esta página en un minuto.",
+    },
+    gift: PageHead {
+        title: "Tienes un regalo",
+        lead: "Alguien te ha comprado el acceso a un chat privado. Abre el bot en Telegram y pulsa Start: te dejará entrar.",
     },
     once: "El enlace es solo para ti: el acceso es de quien lo use primero. Por favor, no lo reenvíes.",
     in_app: "Abrir en Telegram",
@@ -253,6 +289,14 @@ static PORTUGUESE: ClaimPageWords = ClaimPageWords {
         title: "Agora não",
         lead: "Esta página não pode ser mostrada neste momento. Carregue-a de novo em um minuto. Seu link continua valendo.",
     },
+    unpaid: PageHead {
+        title: "Este pedido ainda não foi pago",
+        lead: "Assim que o pagamento chegar, este link deixa você entrar. Se você acabou de pagar, recarregue esta página em um minuto.",
+    },
+    gift: PageHead {
+        title: "Você ganhou um presente",
+        lead: "Alguém comprou para você o acesso a um chat privado. Abra o bot no Telegram e toque em Start: ele deixa você entrar.",
+    },
     once: "O link é só para você: o acesso fica com quem o usar primeiro. Por favor, não o repasse.",
     in_app: "Abrir no Telegram",
     in_browser: "Abrir no navegador",
@@ -279,6 +323,8 @@ mod tests {
                 words.voided,
                 words.unknown,
                 words.later,
+                words.unpaid,
+                words.gift,
             ];
             let heads = heads.map(|head| [head.title, head.lead]).concat();
             let rest = [

@@ -1,6 +1,7 @@
 //! What the page of an order says, plain text, in each language: one that lacks a sentence does not compile.
 
 use super::{Language, PageHead};
+use crate::order::fold::OrderState;
 
 /// The words of the page in a language.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct OrderPageWords {
     pub underpaid: PageHead,
     /// It is paid.
     pub paid: PageHead,
+    /// It is paid, and for somebody else.
+    pub gift: PageHead,
     /// It is paid, and has no way in yet.
     pub following: PageHead,
     /// A part of the money went back.
@@ -49,6 +52,8 @@ pub struct OrderPageWords {
     pub pay_rest: &'static str,
     /// The link to the way in; with a number behind it where there are several.
     pub enter: &'static str,
+    /// The link to give to somebody else.
+    pub give: &'static str,
     /// The link to this page.
     pub reload: &'static str,
     /// That the page looks for the payment by itself.
@@ -73,6 +78,27 @@ impl Language {
     }
 }
 
+impl OrderPageWords {
+    /// Where an order stands, in a few words.
+    #[must_use]
+    pub const fn title_of(&self, state: OrderState) -> &'static str {
+        let head = match state {
+            OrderState::Open => self.open,
+            OrderState::Pending => self.pending,
+            OrderState::Underpaid => self.underpaid,
+            OrderState::Paid => self.paid,
+            OrderState::PartlyRefunded => self.partly_refunded,
+            OrderState::Disputed => self.disputed,
+            OrderState::Lost => self.lost,
+            OrderState::Refunded => self.refunded,
+            OrderState::Refused => self.refused,
+            OrderState::Cancelled => self.cancelled,
+            OrderState::Expired => self.expired,
+        };
+        head.title
+    }
+}
+
 static ENGLISH: OrderPageWords = OrderPageWords {
     open: PageHead {
         title: "Waiting for your payment",
@@ -93,6 +119,10 @@ static ENGLISH: OrderPageWords = OrderPageWords {
     paid: PageHead {
         title: "Your payment has arrived",
         lead: "Thank you! Your way in is below.",
+    },
+    gift: PageHead {
+        title: "Your present is paid",
+        lead: "Thank you! Give the link below to the person whom it is for: the first who uses it has the access. Their time begins then, and in 30 days at the latest.",
     },
     following: PageHead {
         title: "Your payment has arrived",
@@ -135,6 +165,7 @@ static ENGLISH: OrderPageWords = OrderPageWords {
     to_payment: "Open the payment page",
     pay_rest: "Pay the rest",
     enter: "Open your access",
+    give: "The link of your present",
     reload: "Load this page again",
     watching: "This page looks for your payment by itself.",
     test: "This is a test: no real money is moved.",
@@ -161,6 +192,10 @@ static HINDI: OrderPageWords = OrderPageWords {
     paid: PageHead {
         title: "आपका भुगतान मिल गया",
         lead: "धन्यवाद! अंदर जाने का रास्ता नीचे है।",
+    },
+    gift: PageHead {
+        title: "आपके तोहफ़े का भुगतान मिल गया",
+        lead: "धन्यवाद! नीचे का लिंक उस व्यक्ति को दें जिसके लिए यह है: जो इसे सबसे पहले इस्तेमाल करेगा, एक्सेस उसी का होगा। उसका समय तभी शुरू होगा, ज़्यादा से ज़्यादा 30 दिन में।",
     },
     following: PageHead {
         title: "आपका भुगतान मिल गया",
@@ -203,6 +238,7 @@ static HINDI: OrderPageWords = OrderPageWords {
     to_payment: "भुगतान का पेज खोलें",
     pay_rest: "बाकी रकम चुकाएँ",
     enter: "अपना एक्सेस खोलें",
+    give: "आपके तोहफ़े का लिंक",
     reload: "यह पेज फिर से लोड करें",
     watching: "यह पेज आपका भुगतान अपने आप देखता रहता है।",
     test: "यह एक टेस्ट है: असली पैसे नहीं लगते।",
@@ -229,6 +265,10 @@ static RUSSIAN: OrderPageWords = OrderPageWords {
     paid: PageHead {
         title: "Ваш платёж получен",
         lead: "Спасибо! Ваш вход ниже.",
+    },
+    gift: PageHead {
+        title: "Ваш подарок оплачен",
+        lead: "Спасибо! Передайте ссылку ниже тому, для кого подарок: доступ получит первый, кто ею воспользуется. Тогда и начнётся его время, но не позже чем через 30 дней.",
     },
     following: PageHead {
         title: "Ваш платёж получен",
@@ -271,6 +311,7 @@ static RUSSIAN: OrderPageWords = OrderPageWords {
     to_payment: "Открыть страницу оплаты",
     pay_rest: "Доплатить",
     enter: "Открыть доступ",
+    give: "Ссылка на ваш подарок",
     reload: "Загрузить страницу ещё раз",
     watching: "Эта страница сама проверяет, пришёл ли платёж.",
     test: "Это проверка: настоящие деньги не списываются.",
@@ -297,6 +338,10 @@ static SPANISH: OrderPageWords = OrderPageWords {
     paid: PageHead {
         title: "Tu pago ha llegado",
         lead: "¡Gracias! Tu entrada está aquí abajo.",
+    },
+    gift: PageHead {
+        title: "Tu regalo está pagado",
+        lead: "¡Gracias! Da el enlace de abajo a la persona para quien es: la primera que lo use tendrá el acceso. Su tiempo empieza entonces, y a más tardar en 30 días.",
     },
     following: PageHead {
         title: "Tu pago ha llegado",
@@ -339,6 +384,7 @@ static SPANISH: OrderPageWords = OrderPageWords {
     to_payment: "Abrir la página de pago",
     pay_rest: "Pagar el resto",
     enter: "Abrir tu acceso",
+    give: "El enlace de tu regalo",
     reload: "Cargar esta página otra vez",
     watching: "Esta página comprueba tu pago por sí sola.",
     test: "Esto es una prueba: no se mueve dinero real.",
@@ -365,6 +411,10 @@ static PORTUGUESE: OrderPageWords = OrderPageWords {
     paid: PageHead {
         title: "Seu pagamento chegou",
         lead: "Obrigado! A sua entrada está abaixo.",
+    },
+    gift: PageHead {
+        title: "O seu presente está pago",
+        lead: "Obrigado! Passe o link abaixo à pessoa para quem ele é: a primeira que o usar terá o acesso. O tempo dela começa nesse momento, e no máximo em 30 dias.",
     },
     following: PageHead {
         title: "Seu pagamento chegou",
@@ -407,6 +457,7 @@ static PORTUGUESE: OrderPageWords = OrderPageWords {
     to_payment: "Abrir a página de pagamento",
     pay_rest: "Pagar o resto",
     enter: "Abrir o seu acesso",
+    give: "O link do seu presente",
     reload: "Carregar esta página de novo",
     watching: "Esta página verifica o pagamento sozinha.",
     test: "Isto é um teste: nenhum dinheiro real é movido.",
@@ -427,6 +478,7 @@ mod tests {
                 words.underpaid,
                 words.paid,
                 words.following,
+                words.gift,
                 words.partly_refunded,
                 words.disputed,
                 words.lost,
@@ -446,6 +498,7 @@ mod tests {
                 words.to_payment,
                 words.pay_rest,
                 words.enter,
+                words.give,
                 words.reload,
                 words.watching,
                 words.test,

@@ -112,6 +112,8 @@ sentences! { 'a,
 
     /// The money of an order came.
     OrderPaid { title: Name<'a> },
+    /// The money of a gift came: its claim link, to pass on.
+    GiftPaid { title: Name<'a>, link: Address<'a> },
     /// Some of the money of an order came.
     OrderUnderpaid { title: Name<'a>, missing: Name<'a> },
     /// The money of an order went back.
@@ -136,6 +138,24 @@ sentences! { 'a,
     Shop,
     /// Nothing is for sale here.
     ShopEmpty,
+    /// Heads the buttons of what can be given to somebody else.
+    Gift,
+    /// Heads the buttons of what a coupon makes cheaper.
+    CouponShop { code: Name<'a> },
+    /// A coupon that nothing here takes.
+    CouponUnknown,
+    /// Heads the orders of a person.
+    Orders,
+    /// No order.
+    OrdersNone,
+    /// A subscription is to renew no more: asks first.
+    RenewalEndAsk { title: Name<'a> },
+    /// It renews no more.
+    RenewalEnding { title: Name<'a> },
+    /// It goes on.
+    RenewalKept,
+    /// It does not renew.
+    RenewalOver,
     /// What a button offered is not offered like that any more.
     ShopChanged,
     /// All seats of it are sold.
@@ -364,6 +384,14 @@ sentences! { 'a,
     OpenPrivate,
     /// Opens the payment of an order.
     Pay { price: LabelName<'a> },
+    /// Opens the page of an order.
+    OrderPage { title: LabelName<'a> },
+    /// Asks [`Text::RenewalEndAsk`].
+    EndRenewal { title: LabelName<'a> },
+    /// Ends the renewal.
+    EndRenewalYes,
+    /// Answers [`Text::RenewalEndAsk`] with [`Text::RenewalKept`].
+    EndRenewalNot,
     /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenOther`].
     OtherAccount,
     /// Answers [`Text::ClaimTaken`] with [`Text::ClaimTakenNotMe`].

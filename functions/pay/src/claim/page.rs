@@ -1,7 +1,7 @@
 //! The page of a claim link, as HTML: its script only copies a text.
 
 use bytes::Bytes;
-use domain::claim::{ClaimToken, PREFIX};
+use domain::claim::ClaimToken;
 use domain::texts::html::escape;
 use domain::texts::{ClaimPageWords, Language, PageHead};
 use http::{Response, StatusCode};
@@ -15,6 +15,8 @@ const SCRIPT: Script = Script::Still(include_str!("page.js"));
 pub(crate) enum ClaimPage<'a> {
     /// The ways to claim the seat.
     Open(Door<'a>, ClaimToken),
+    /// The same of a gift.
+    Gift(Door<'a>, ClaimToken),
     /// The way to the bot, which knows the holder, and hears of it from anybody else.
     Taken(Door<'a>, ClaimToken),
     /// The way to the bot alone.
@@ -25,6 +27,8 @@ pub(crate) enum ClaimPage<'a> {
     Unknown,
     /// That it is to be shown later.
     Later,
+    /// That the order is not paid.
+    Unpaid,
 }
 
 /// Where the bot is.
@@ -41,17 +45,19 @@ impl ClaimPage<'_> {
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {
             Self::Open(..) => "open",
+            Self::Gift(..) => "gift",
             Self::Taken(..) => "taken",
             Self::Replaced(_) => "replaced",
             Self::Voided(_) => "voided",
             Self::Unknown => "unknown",
             Self::Later => "unavailable",
+            Self::Unpaid => "unpaid",
         }
     }
 
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Open(..) | Self::Taken(..) => StatusCode::OK,
+            Self::Open(..) | Self::Gift(..) | Self::Taken(..) | Self::Unpaid => StatusCode::OK,
             Self::Replaced(_) | Self::Voided(_) => StatusCode::GONE,
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Later => StatusCode::SERVICE_UNAVAILABLE,
@@ -61,18 +67,20 @@ impl ClaimPage<'_> {
     const fn head(&self, words: &ClaimPageWords) -> PageHead {
         match self {
             Self::Open(..) => words.open,
+            Self::Gift(..) => words.gift,
             Self::Taken(..) => words.taken,
             Self::Replaced(_) => words.replaced,
             Self::Voided(_) => words.voided,
             Self::Unknown => words.unknown,
             Self::Later => words.later,
+            Self::Unpaid => words.unpaid,
         }
     }
 
     /// What follows the head.
     fn body(&self, words: &ClaimPageWords) -> String {
         match self {
-            Self::Open(door, token) => {
+            Self::Open(door, token) | Self::Gift(door, token) => {
                 let link = token.link(door.link_base, door.bot);
                 let in_app = token.app_link(door.bot);
                 let ways = ways(words.in_app, in_app.expose(), words, link.expose());
@@ -97,19 +105,21 @@ impl ClaimPage<'_> {
                 let link = format!("{}/{}", door.link_base, door.bot);
                 ways(words.to_bot, &in_app, words, &link)
             }
-            Self::Unknown | Self::Later => String::new(),
+            Self::Unknown | Self::Later | Self::Unpaid => String::new(),
         }
     }
 
     /// The answer: the page in a language.
     pub(crate) fn answer(&self, language: Language) -> Response<Bytes> {
         let words = language.claim_page();
+        let head = self.head(words);
         let shell = Shell {
             language,
             status: self.status(),
-            head: self.head(words),
+            title: head.title,
+            lead: head.lead,
             body: self.body(words),
-            script: matches!(self, Self::Open(..)).then_some(SCRIPT),
+            script: matches!(self, Self::Open(..) | Self::Gift(..)).then_some(SCRIPT),
             query: "",
         };
         shell.answer()
@@ -131,12 +141,12 @@ fn ways(label: &str, in_app: &str, words: &ClaimPageWords, link: &str) -> String
 fn sending(words: &ClaimPageWords, bot: &str, token: &ClaimToken) -> String {
     format!(
         "<div class=\"part\"><p><label for=\"command\">{paste} <b>@{bot}</b></label></p>\
-         <div class=\"send\"><input id=\"command\" readonly value=\"/start {PREFIX}{token}\">\
+         <div class=\"send\"><input id=\"command\" readonly value=\"/start {payload}\">\
          <button type=\"button\" id=\"copy\" data-copied=\"{copied}\" hidden>{copy}</button></div>\
          <p id=\"said\" role=\"status\"></p></div>",
         paste = escape(words.paste),
         bot = escape(bot),
-        token = escape(token.expose()),
+        payload = escape(&token.payload()),
         copied = escape(words.copied),
         copy = escape(words.copy),
     )
@@ -171,11 +181,13 @@ mod tests {
     fn each_page_is_whole_in_each_language() {
         let pages = [
             (ClaimPage::Open(DOOR, token()), 200),
+            (ClaimPage::Gift(DOOR, token()), 200),
             (ClaimPage::Taken(DOOR, token()), 200),
             (ClaimPage::Replaced(DOOR), 410),
             (ClaimPage::Voided(DOOR), 410),
             (ClaimPage::Unknown, 404),
             (ClaimPage::Later, 503),
+            (ClaimPage::Unpaid, 200),
         ];
         for (page, status) in pages {
             for language in Language::ALL {
@@ -197,8 +209,9 @@ mod tests {
                 }
                 // The token is where it is of use, and nowhere else.
                 let is_shown = html.contains(token().expose());
-                assert_eq!(is_shown, status == 200, "{}", page.as_str());
-                let is_claimable = matches!(page, ClaimPage::Open(..));
+                let is_useful = status == 200 && !matches!(page, ClaimPage::Unpaid);
+                assert_eq!(is_shown, is_useful, "{}", page.as_str());
+                let is_claimable = matches!(page, ClaimPage::Open(..) | ClaimPage::Gift(..));
                 for part in ["<svg", "<input", "<script>"] {
                     assert_eq!(html.contains(part), is_claimable, "{part}");
                 }

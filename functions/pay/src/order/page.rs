@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use domain::claim::ClaimToken;
+use domain::claim::{ClaimToken, PublicUrl};
 use domain::id::OrderId;
 use domain::money::AmountTable;
 use domain::order::fold::OrderState;
@@ -27,7 +27,9 @@ pub(crate) struct OrderView<'a> {
     /// The token of the page, which opened it.
     pub(crate) token: &'a str,
     pub(crate) page: &'a OrderPage,
+    /// The claim links of its chats; of a gift its own.
     pub(crate) ways_in: Vec<ClaimToken>,
+    pub(crate) public_url: Option<&'a PublicUrl>,
     /// The name of the front bot, without `@`.
     pub(crate) bot: Option<&'a str>,
     /// What links of Telegram's web site begin with.
@@ -39,10 +41,12 @@ impl OrderView<'_> {
     /// The page in a language.
     pub(crate) fn answer(&self, language: Language) -> Response<Bytes> {
         let query = format!("t={}&", self.token);
+        let head = self.head(language.order_page());
         let shell = Shell {
             language,
             status: StatusCode::OK,
-            head: self.head(language.order_page()),
+            title: head.title,
+            lead: head.lead,
             body: self.body(language),
             script: self.is_watched().then_some(SCRIPT),
             query: &query,
@@ -75,6 +79,7 @@ impl OrderView<'_> {
             OrderState::Pending => words.pending,
             OrderState::Underpaid => words.underpaid,
             OrderState::Paid if self.ways_in.is_empty() => words.following,
+            OrderState::Paid if self.page.is_gift => words.gift,
             OrderState::Paid => words.paid,
             OrderState::PartlyRefunded => words.partly_refunded,
             OrderState::Disputed => words.disputed,
@@ -122,6 +127,9 @@ impl OrderView<'_> {
 
     /// The links to the ways in, each with the code by which a phone opens the bot.
     fn entrances(&self, language: Language) -> String {
+        if self.page.is_gift {
+            return self.present(language.order_page());
+        }
         let (words, of_claims) = (language.order_page(), language.claim_page());
         let mut parts = String::new();
         for (position, token) in self.ways_in.iter().enumerate() {
@@ -145,6 +153,27 @@ impl OrderView<'_> {
             );
         }
         parts
+    }
+
+    /// The link that the buyer of a gift gives away. It has no code: that would be for their own phone.
+    fn present(&self, words: &OrderPageWords) -> String {
+        let Some(token) = self.ways_in.first() else {
+            return String::new();
+        };
+        let address = self.public_url.map(|url| {
+            let link = url.page_of_claim(token);
+            format!(
+                "<div class=\"send\"><input id=\"gift\" readonly aria-label=\"{}\" value=\"{}\"></div>",
+                escape(words.give),
+                escape(link.expose()),
+            )
+        });
+        format!(
+            "<div class=\"part\"><p class=\"ways\"><a class=\"way\" id=\"give\" href=\"../c/{}\">{}</a></p>{}</div>",
+            escape(&token.in_page()),
+            escape(words.give),
+            address.unwrap_or_default(),
+        )
     }
 
     /// What was agreed, and what is missing of it.
@@ -239,6 +268,7 @@ mod tests {
             pay_url: Some("https://pay.example/?a=1&b=\"".to_owned()),
             pay_until: LATER,
             is_test: false,
+            is_gift: false,
             requests: Vec::new(),
             version: 1,
             revision: 1,
@@ -261,6 +291,7 @@ mod tests {
             token: "page-token",
             page,
             ways_in,
+            public_url: None,
             bot: Some("admit_bot"),
             link_base: "https://t.me",
             now: NOW,
@@ -310,6 +341,32 @@ mod tests {
                     assert_eq!(html.matches(&choice).count(), 1);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_page_of_a_gift_has_the_link_to_give_away_and_no_way_in() {
+        let page = OrderPage {
+            is_gift: true,
+            ..order_page(OrderState::Paid)
+        };
+        let keys = ClaimKeys::parse("page-claim-key-0123456789abcdef-0123456789").unwrap();
+        let token = keys.sign_order(OrderId::from_random([7; 16])).unwrap();
+        let url = PublicUrl::parse("https://a.example").unwrap();
+        let shown = OrderView {
+            public_url: Some(&url),
+            ..view(&page, vec![token.clone()])
+        };
+        for language in Language::ALL {
+            let html = html(&shown, language);
+            let payload = token.payload();
+            assert!(html.contains(&format!("href=\"../c/{payload}\"")), "{html}");
+            assert!(html.contains(&format!("value=\"https://a.example/c/{payload}\"")));
+            assert!(html.contains(&escape(language.order_page().gift.title)));
+            assert!(
+                !html.contains("<svg") && !html.contains("id=\"enter"),
+                "{html}"
+            );
         }
     }
 

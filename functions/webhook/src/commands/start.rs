@@ -3,6 +3,7 @@
 use domain::command::StartPayload;
 use domain::texts::Text;
 
+use super::shop;
 use crate::Failure;
 use crate::conversation::Conversation;
 
@@ -12,8 +13,8 @@ pub(super) async fn run(conversation: &Conversation<'_>, arguments: &str) -> Res
         StartPayload::Claim(_) | StartPayload::OrderClaim(_) => {
             conversation.answer(Text::ClaimUnknown).await
         }
+        StartPayload::Product { product, .. } => shop::show_product(conversation, product).await,
         StartPayload::Nothing
-        | StartPayload::Product { .. }
         | StartPayload::Referral(_)
         | StartPayload::Source(_)
         | StartPayload::Unknown(_) => conversation.show_seats(Text::Welcome).await,

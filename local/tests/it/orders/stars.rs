@@ -1,5 +1,6 @@
 //! Orders that are paid in Telegram Stars: in the bot, and by a shop that names its buyer or none.
 
+mod commands;
 mod sold;
 
 use futures_util::future::join_all;

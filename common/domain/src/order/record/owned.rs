@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::super::id::{ChatId, IdentitySource, RequestId, TelegramUserId};
 use super::super::super::stars;
 use super::super::super::time::Timestamp;
 use super::super::fold::OrderState;
@@ -15,6 +16,18 @@ const RENEWAL_EVERY: Duration = Duration::from_secs(24 * 3600);
 const TIME_TO_PAY: Duration = Duration::from_secs(600);
 
 impl Order {
+    /// Its request in one of its chats.
+    #[must_use]
+    pub fn request_in(&self, chat: ChatId) -> RequestId {
+        RequestId::derive(chat, IdentitySource::Transaction(&self.id.to_string()))
+    }
+
+    /// The person for whom its ways in are made: its buyer, if they are known in Telegram; of a gift nobody.
+    #[must_use]
+    pub fn person(&self) -> Option<TelegramUserId> {
+        self.buyer.telegram_user_id.filter(|_| !self.terms.gift)
+    }
+
     /// Whether it sells the same tier of the same product as another one.
     #[must_use]
     pub fn sells_same(&self, other: &Self) -> bool {
