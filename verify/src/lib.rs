@@ -8,6 +8,7 @@
 
 mod allowed;
 pub mod bench;
+mod books;
 mod claims;
 mod consistency;
 pub mod crash;
@@ -18,6 +19,7 @@ mod freeze;
 pub mod invariants;
 mod lines;
 pub mod logs;
+pub mod orders;
 pub mod plot;
 pub mod processes;
 pub mod rate_limit;
