@@ -22,6 +22,7 @@ pub mod logs;
 pub mod orders;
 pub mod plot;
 pub mod processes;
+mod providers;
 pub mod rate_limit;
 pub mod replay;
 pub mod report;

@@ -21,7 +21,6 @@ use serde_json::json;
 use simulators::telegram::{Conversation, User};
 use tokio::time::{Instant, sleep};
 
-use super::scenarios;
 use super::world::{World, run};
 use buyers::Bought;
 pub use plan::Size;
@@ -68,17 +67,6 @@ struct Sale<'a> {
 /// If the world can't be built or read.
 pub fn simulate(seed: u64, size: Size) -> anyhow::Result<OrderReport> {
     run(seed, live(seed, size))
-}
-
-/// Seeds of orders, as a scenario.
-///
-/// # Errors
-/// What is broken.
-pub fn scenario(size: scenarios::Size) -> anyhow::Result<String> {
-    match size {
-        scenarios::Size::Small => many(1..9, 1, Size::Small)?.sentence(),
-        scenarios::Size::Full => many(1..301, 1, Size::Full)?.sentence(),
-    }
 }
 
 /// Runs so many seeds, so many at once; answers what they came to, and what is broken of each.
@@ -233,7 +221,7 @@ impl Sale<'_> {
     async fn looks(&self) -> anyhow::Result<std::convert::Infallible> {
         loop {
             sleep(LOOK).await;
-            let is_late = self.now() > self.plan.end() + outcome::KNOWN_WITHIN + LOOK;
+            let is_late = self.now() > self.plan.end() + 3 * outcome::KNOWN_WITHIN;
             if is_late {
                 std::future::pending::<()>().await;
             }
@@ -255,6 +243,8 @@ impl Sale<'_> {
         while began.elapsed() < SETTLE_MAX {
             let is_quiet = self.world.is_quiet().await? && self.world.is_settled().await?;
             if is_quiet && self.left().await?.is_empty() && self.world.is_bot_quiet().await? {
+                // What was known last is seen, too.
+                sleep(2 * LOOK).await;
                 return Ok(true);
             }
             sleep(10 * LOOK).await;

@@ -73,7 +73,7 @@ pub const SCENARIOS: [(&str, Scenario); 24] = [
     ("events-away", events::away),
     ("at-the-door", claims::at_the_door),
     ("concurrency", concurrency),
-    ("orders", orders::scenario),
+    ("orders", sold),
 ];
 
 /// Runs those whose name holds `only`, so many at once.
@@ -121,6 +121,15 @@ fn concurrency(size: Size) -> anyhow::Result<String> {
         day.served_after.as_secs_f64(),
         day.probes
     ))
+}
+
+/// Seeds of orders.
+fn sold(size: Size) -> anyhow::Result<String> {
+    let report = match size {
+        Size::Small => orders::many(1..9, 1, orders::Size::Small)?,
+        Size::Full => orders::many(1..41, 1, orders::Size::Full)?,
+    };
+    report.sentence()
 }
 
 /// Busy chats and few workers: each chat uses most of its limit, by bells and ticks.

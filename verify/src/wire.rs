@@ -20,7 +20,7 @@ use simulators::webengage::WebEngage;
 use tokio::task::{AbortHandle, Id};
 
 use super::freeze::freeze;
-use super::world::Providers;
+use super::providers::Providers;
 
 /// One call on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]

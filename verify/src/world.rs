@@ -33,9 +33,9 @@ use simulators::webengage::WebEngage;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub(crate) use self::providers::Providers;
 use self::schedules::{Schedules, is_due, of_bot, run_every_minute};
 use super::logs::{self, Logs};
+use super::providers::Providers;
 use super::wire::{self, LAMBDA, Wire};
 use super::workers::Workers;
 use local::env::env_of;
@@ -451,20 +451,6 @@ impl World {
     #[must_use]
     pub fn transport(&self) -> Deliver {
         self.transport_to("webhook")
-    }
-
-    /// The way of what others tell to the function of this name.
-    pub(crate) fn transport_to(&self, name: &str) -> Deliver {
-        let (function, wire) = (self.function(name).clone(), self.wire.clone());
-        Arc::new(move |request| {
-            let (function, wire) = (function.clone(), wire.clone());
-            async move {
-                let invocation = tokio::spawn(async move { function.call(request).await });
-                wire.watch(invocation.abort_handle());
-                invocation.await.map_err(|_| Reset)
-            }
-            .boxed()
-        })
     }
 
     /// A shop reports a payment; `None` if the function died over it, or could not be reached.

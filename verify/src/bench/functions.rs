@@ -11,7 +11,7 @@ use super::environment::{Events, Run, Subject};
 use super::figures::mb;
 use super::fixture::Fixture;
 use super::report::{BenchReport, Section};
-use super::{money, payload, seed};
+use super::{order_seed, payload, seed};
 
 /// Calls that a program makes before its processor time is counted.
 pub(crate) const WARM_UP: usize = 200;
@@ -130,8 +130,10 @@ async fn events<'a>(
         seed::invites(fixture, function, needed).await?
     };
     let orders = match function {
-        "settlement" => money::orders(fixture, effort.starts * 21 + WARM_UP + effort.calls).await?,
-        "pay" => money::pages(fixture, effort.starts * 21 + WARM_UP + effort.calls).await?,
+        "settlement" => {
+            order_seed::orders(fixture, effort.starts * 21 + WARM_UP + effort.calls).await?
+        }
+        "pay" => order_seed::pages(fixture, effort.starts * 21 + WARM_UP + effort.calls).await?,
         _ => Vec::new(),
     };
     let mut number = 0_u64;

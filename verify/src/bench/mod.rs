@@ -15,6 +15,7 @@ mod load;
 mod messages;
 mod money;
 mod node_baseline;
+mod order_seed;
 mod payload;
 mod polling;
 mod prices;

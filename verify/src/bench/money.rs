@@ -4,20 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use domain::id::OrderId;
 use domain::order::fold::OrderState;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
-use local::env::env_of;
-use runtime::clock::Clock;
 use serde_json::{Map, Value, json};
-use store::{OrderPage, Orders};
 
 use super::fixture::Fixture;
 use super::load::{self, Bodies, LoadTarget};
 use super::report::{BenchReport, Section};
 use super::usage::{self, Usage};
-use super::{payload, prices};
+use super::{order_seed, payload, prices};
 use crate::world::{Plan, World, run};
 
 /// How many callers call at once.
@@ -28,11 +23,10 @@ const WARM_UP: Duration = Duration::from_millis(200);
 const POLLS_OF_ORDER: u64 = 5;
 /// Pages that are made ready for each second of load: more than are asked for in one.
 const PAGES_PER_SECOND: f64 = 4000.0;
-/// How many calls are made at once to make things ready.
-const AT_ONCE: usize = 16;
-const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest way of a call of AWS, each direction.
 const AWS_WAY: Duration = Duration::from_millis(5);
+/// The longest that purchases may take until all that follows is done.
+const SETTLE_MAX: Duration = Duration::from_secs(3600);
 /// How many polls of one order are counted.
 const POLLS: u32 = 10_000;
 const EVENT: &str = "payments, event of Stripe";
@@ -99,7 +93,7 @@ async fn target(
             let is_new = kind == EVENT;
             let bodies: Bodies = Arc::new(move |number| {
                 let number = if is_new { number } else { 0 };
-                Some(payload::payment(&format!("{prefix}{number}")))
+                Some(payload::payment(&format!("{prefix}_{number}")))
             });
             LoadTarget {
                 url: of("/v1/payments/stripe"),
@@ -126,7 +120,7 @@ async fn target(
         },
         _ => {
             let count = (PAGES_PER_SECOND * length.as_secs_f64()) as usize;
-            let pages = pages(fixture, count).await?;
+            let pages = order_seed::pages(fixture, count).await?;
             let look = move |number: u64| {
                 let order = pages.get(usize::try_from(number / POLLS_OF_ORDER).ok()?)?;
                 Some(format!("/v1/payment-status?order_id={order}"))
@@ -140,57 +134,6 @@ async fn target(
             }
         }
     })
-}
-
-/// Pages of orders, written as settlement writes them.
-pub(super) async fn pages(fixture: &Fixture, count: usize) -> anyhow::Result<Vec<OrderId>> {
-    let store = &Orders::from_env(fixture.shared.dynamodb(), &mut env_of(&fixture.env));
-    let pay_until = Clock::real().now().plus(Duration::from_secs(24 * 3600));
-    let page = &OrderPage {
-        state: OrderState::Open,
-        title: "Premium Club".to_owned(),
-        provider: "stripe".to_owned(),
-        currency: "usd".to_owned(),
-        due: 3000,
-        missing: None,
-        pay_url: Some("https://checkout.example/c/pay/cs_test".to_owned()),
-        pay_until,
-        is_test: true,
-        requests: Vec::new(),
-        version: 1,
-        revision: 1,
-    };
-    stream::iter(0..count)
-        .map(|_| async move {
-            let id = OrderId::from_random(fastrand::u128(..).to_be_bytes());
-            store.show(id, page, false).await?;
-            anyhow::Ok(id)
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await
-}
-
-/// Orders by card, whose pages are not shown yet.
-pub(super) async fn orders(fixture: &Fixture, count: usize) -> anyhow::Result<Vec<OrderId>> {
-    let http = &runtime::http::client(TIMEOUT).map_err(anyhow::Error::msg)?;
-    let url = &format!("{}/v1/checkout", fixture.url);
-    let first = fixture.people(u64::try_from(count)?);
-    stream::iter(first..first + u64::try_from(count)?)
-        .map(|number| async move {
-            let call = http
-                .post(url)
-                .header("x-api-key", fixture.value("API_KEYS"))
-                .body(payload::checkout(&format!("seed-{number}")));
-            let answer = call.send().await?.error_for_status()?.bytes().await?;
-            let made: Value = serde_json::from_slice(&answer)?;
-            let id = made["orderId"].as_str().context("no order")?;
-            let id: Result<OrderId, _> = id.parse();
-            id.map_err(|_| anyhow::anyhow!("no id of an order: {made}"))
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await
 }
 
 /// What purchases by card use of AWS, counted in simulated time, and how many a second one thread settles.
@@ -238,7 +181,7 @@ pub(crate) fn purchases(report: &mut BenchReport, quick: bool) -> anyhow::Result
     report.target(
         "a purchase: DynamoDB write units",
         used.checkout.write_units() + used.payment.write_units(),
-        45.0,
+        50.0,
         "",
     );
     report.target(
@@ -316,12 +259,10 @@ fn purchase(count: usize) -> anyhow::Result<Purchases> {
     })
 }
 
-/// Waits until all that was told is taken in.
+/// Waits until all that was told is taken in, without a call that would be counted.
 async fn settle(world: &World) -> anyhow::Result<()> {
-    while !world.is_settled().await? || !world.is_quiet().await? {
-        world.wait(Duration::from_secs(1)).await;
-    }
-    Ok(())
+    world.providers()?.stripe.delivered().await;
+    world.rest(SETTLE_MAX).await
 }
 
 /// What was used since the last time.
