@@ -16,6 +16,7 @@ mod case;
 mod command;
 mod flow;
 mod flow_runner;
+mod orders;
 mod payment;
 mod postconditions;
 mod receivers;

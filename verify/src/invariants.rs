@@ -8,6 +8,7 @@ use serde_json::Value;
 use simulators::telegram::Link;
 
 pub use super::allowed::Allowed;
+use super::books;
 use super::claims;
 use super::consistency;
 use super::fairness;
@@ -267,6 +268,7 @@ pub async fn broken(world: &World, allowed: Allowed) -> anyhow::Result<Vec<Strin
         broken.extend(fairness::revoked_late(world, REVOKED_WITHIN, begin));
     }
     broken.extend(claims::broken(world, &requests, allowed).await?);
+    broken.extend(books::broken(world).await?);
     broken.extend(consistency::broken(world, &requests, &lookups, &links_by_url).await?);
     Ok(broken)
 }

@@ -8,6 +8,7 @@
 
 mod allowed;
 pub mod bench;
+mod books;
 mod claims;
 mod consistency;
 pub mod crash;
@@ -18,8 +19,10 @@ mod freeze;
 pub mod invariants;
 mod lines;
 pub mod logs;
+pub mod orders;
 pub mod plot;
 pub mod processes;
+mod providers;
 pub mod rate_limit;
 pub mod replay;
 pub mod report;

@@ -23,6 +23,7 @@ pub use broken_day::broken_day;
 pub use concurrency::{identical, resent};
 
 use super::invariants::{Allowed, broken};
+use super::orders;
 use super::rate_limit::Case;
 use super::world::{Plan, World};
 
@@ -48,7 +49,7 @@ impl Size {
 pub type Scenario = fn(Size) -> anyhow::Result<String>;
 
 /// All of them.
-pub const SCENARIOS: [(&str, Scenario); 23] = [
+pub const SCENARIOS: [(&str, Scenario); 24] = [
     ("rung-at-every-call", bells::rung_at_every_call),
     ("bells-all-the-time", bells::all_the_time),
     ("bells-in-a-pause", bells::in_a_pause),
@@ -72,6 +73,7 @@ pub const SCENARIOS: [(&str, Scenario); 23] = [
     ("events-away", events::away),
     ("at-the-door", claims::at_the_door),
     ("concurrency", concurrency),
+    ("orders", sold),
 ];
 
 /// Runs those whose name holds `only`, so many at once.
@@ -119,6 +121,15 @@ fn concurrency(size: Size) -> anyhow::Result<String> {
         day.served_after.as_secs_f64(),
         day.probes
     ))
+}
+
+/// Seeds of orders.
+fn sold(size: Size) -> anyhow::Result<String> {
+    let report = match size {
+        Size::Small => orders::many(1..9, 1, orders::Size::Small)?,
+        Size::Full => orders::many(1..41, 1, orders::Size::Full)?,
+    };
+    report.sentence()
 }
 
 /// Busy chats and few workers: each chat uses most of its limit, by bells and ticks.

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::orders;
 use super::scenarios;
 use super::world::{World, run};
 use bot::{BotChecker, BotStage, People};
@@ -344,8 +345,11 @@ pub struct Arguments {
     /// Draw hundreds of payments a seed.
     #[arg(long, conflicts_with = "small")]
     large: bool,
+    /// Run seeds of orders instead: money, providers, and what is told of payments.
+    #[arg(long, conflicts_with = "large")]
+    orders: bool,
     /// Run the scenarios instead that no draw would meet: at their full size, or with --small as the tests do.
-    #[arg(long, conflicts_with_all = ["seed", "from", "seeds"])]
+    #[arg(long, conflicts_with_all = ["seed", "from", "seeds", "orders"])]
     special: bool,
     /// Of the scenarios those whose name holds this.
     #[arg(long, requires = "special")]
@@ -364,6 +368,24 @@ pub fn command(arguments: &Arguments) -> anyhow::Result<()> {
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+fn obey_orders(arguments: &Arguments, threads: usize) -> anyhow::Result<()> {
+    let size = match arguments.small {
+        true => orders::Size::Small,
+        false => orders::Size::Full,
+    };
+    let seeds = match arguments.seed {
+        Some(seed) => seed..seed.saturating_add(1),
+        None => arguments.from..arguments.from.saturating_add(arguments.seeds),
+    };
+    let report = orders::many(seeds, threads, size)?;
+    let mut out = std::io::stdout().lock();
+    for line in report.trace.iter().filter(|_| arguments.trace) {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out, "{}", report.sentence()?)?;
+    Ok(())
 }
 
 fn obey(arguments: &Arguments) -> anyhow::Result<()> {
@@ -395,6 +417,10 @@ fn obey(arguments: &Arguments) -> anyhow::Result<()> {
             .count();
         anyhow::ensure!(broken == 0, "{broken} scenarios are broken");
         return Ok(());
+    }
+    if arguments.orders {
+        drop(out);
+        return obey_orders(arguments, threads);
     }
     if let Some(seed) = arguments.seed {
         let report = simulate_as(seed, &size, arguments.trace)?;

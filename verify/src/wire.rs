@@ -20,13 +20,14 @@ use simulators::webengage::WebEngage;
 use tokio::task::{AbortHandle, Id};
 
 use super::freeze::freeze;
+use super::providers::Providers;
 
 /// One call on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireCall {
     /// The function that makes it, or `lambda` for what Lambda itself does for a queue.
     pub caller: &'static str,
-    /// `DynamoDB`, `SQS`, `Telegram`, `WebEngage` or `Receiver`.
+    /// `DynamoDB`, `SQS`, `Telegram`, `WebEngage`, `Stripe`, `NOWPayments` or `Receiver`.
     pub service: &'static str,
     /// The operation or method.
     pub operation: String,
@@ -126,6 +127,7 @@ struct WireState {
     counts: BTreeMap<(&'static str, &'static str, String, String), u64>,
     slow: BTreeMap<&'static str, Duration>,
     heard: Vec<Heard>,
+    providers: Option<Providers>,
 }
 
 /// Messages that are shown several times each.
@@ -164,6 +166,11 @@ impl Wire {
             latency,
             state: Arc::default(),
         }
+    }
+
+    /// Leads to those who take money, too.
+    pub(crate) fn reaches(&self, providers: Providers) {
+        self.state().providers = Some(providers);
     }
 
     /// Lets `fault_policy` decide from now on.
@@ -384,6 +391,14 @@ impl Wire {
         match request.uri().host().unwrap_or_default() {
             "telegram.invalid" => self.telegram.call(request).await,
             "webengage.invalid" => self.webengage.call(request).await,
+            host @ ("stripe.invalid" | "nowpayments.invalid") => {
+                let is_stripe = host == "stripe.invalid";
+                let providers = self.state().providers.clone().ok_or(Reset)?;
+                match is_stripe {
+                    true => providers.stripe.call(request).await,
+                    false => providers.nowpayments.call(request).await,
+                }
+            }
             RECEIVER => {
                 let id = request.headers().get("webhook-id");
                 let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
@@ -449,6 +464,12 @@ fn describe(caller: &'static str, request: &Request<Bytes>) -> WireCall {
             ("Telegram", method.to_owned(), body["chat_id"].to_string())
         }
         "webengage.invalid" => ("WebEngage", "events".to_owned(), text("eventName")),
+        "stripe.invalid" => ("Stripe", request.method().to_string(), kind_of(request)),
+        "nowpayments.invalid" => (
+            "NOWPayments",
+            request.method().to_string(),
+            kind_of(request),
+        ),
         RECEIVER => (
             "Receiver",
             "POST".to_owned(),
@@ -474,6 +495,18 @@ fn describe(caller: &'static str, request: &Request<Bytes>) -> WireCall {
         operation,
         target,
     }
+}
+
+/// The path of a call of a provider's API without the ids in it: they are random.
+fn kind_of(request: &Request<Bytes>) -> String {
+    let is_id = |part: &&str| part.bytes().any(|byte| byte.is_ascii_digit());
+    let parts = request
+        .uri()
+        .path()
+        .split('/')
+        .filter(|part| !part.is_empty());
+    let parts: Vec<&str> = parts.filter(|part| !is_id(part)).collect();
+    parts.join("/")
 }
 
 /// Counts a call of Telegram as cut off if its caller gives it up before it is answered: Telegram may sleep through a flood

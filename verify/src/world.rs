@@ -6,6 +6,7 @@ mod actions;
 mod bot;
 mod claims;
 mod messages;
+mod providers;
 mod schedules;
 
 use std::collections::{BTreeMap, HashMap};
@@ -34,12 +35,13 @@ use tokio::time::Instant;
 
 use self::schedules::{Schedules, is_due, of_bot, run_every_minute};
 use super::logs::{self, Logs};
+use super::providers::Providers;
 use super::wire::{self, LAMBDA, Wire};
 use super::workers::Workers;
 use local::env::env_of;
 use local::event_source_mapping::{EventSourceMapping, Gate, Handler, Terms};
 use local::functions::{FUNCTIONS, Started, Trigger, sources};
-use local::resources::{self, EVENTS, INVITES, Source};
+use local::resources::{self, EVENTS, INVITES, PAYMENTS, Source};
 
 /// When every simulated world begins, in milliseconds since the Unix epoch.
 const START_MS: i64 = 1_763_640_000_000;
@@ -75,6 +77,10 @@ pub struct Plan {
     pub bot_schedules: bool,
     /// How far the clocks of the worker's processes are off, one after the other, in milliseconds.
     pub skews_ms: Vec<i64>,
+    /// How far the clocks of these functions are off, in milliseconds.
+    pub clocks_ms: Vec<(&'static str, i64)>,
+    /// Whether orders are sold: Stripe and NOWPayments are there, and on.
+    pub sells: bool,
     /// Whether Lambda asks an empty queue again and again, as it does, or waits without a call.
     pub idle_polls: bool,
     /// Variables of the functions.
@@ -92,7 +98,9 @@ impl Default for Plan {
             event_workers: EVENTS.maximum_concurrency,
             schedules: true,
             bot_schedules: false,
+            sells: false,
             skews_ms: vec![0],
+            clocks_ms: Vec::new(),
             idle_polls: false,
             env: Vec::new(),
         }
@@ -139,6 +147,8 @@ pub struct World {
     pub telegram: Telegram,
     /// WebEngage.
     pub webengage: WebEngage,
+    /// Who takes money, if orders are sold.
+    providers: Option<Providers>,
     /// The way of every call.
     pub wire: Wire,
     /// The ids of the bots.
@@ -213,6 +223,10 @@ impl World {
             webengage.clone(),
             plan.latency,
         );
+        let providers = match plan.sells {
+            true => Some(Providers::start(&sim_clock).await?),
+            false => None,
+        };
 
         let chats = chat_ids(plan.chats);
         let bots: Vec<i64> = (0..plan.bots as i64).map(|n| FIRST_BOT + n).collect();
@@ -255,6 +269,13 @@ impl World {
             ];
             env.extend(urls.map(|(name, queue)| (name.to_owned(), aws.queue_url(queue))));
         }
+        if let Some(providers) = &providers {
+            wire.reaches(providers.clone());
+            let settings = providers
+                .env()
+                .map(|(name, value)| (name.to_owned(), value));
+            env.extend(settings);
+        }
         for (name, value) in &plan.env {
             env.insert((*name).to_owned(), value.clone());
         }
@@ -273,7 +294,15 @@ impl World {
             // `setup` and `monitor` have no part in what is simulated.
             if !["setup", "monitor"].contains(&function.name) {
                 let mut env = env_of(function.name);
-                let started = (function.start)(&mut env, clock.clone());
+                let off = plan
+                    .clocks_ms
+                    .iter()
+                    .find(|(name, _)| *name == function.name);
+                let clock = match off {
+                    Some((_, off)) => Clock::simulated(Timestamp::from_ms(start_ms + off)),
+                    None => clock.clone(),
+                };
+                let started = (function.start)(&mut env, clock);
                 env.check().context("starting a function")?;
                 functions.insert(function.name, started);
             }
@@ -338,7 +367,8 @@ impl World {
             let workers = Arc::clone(&workers);
             let tables = admin.dynamodb();
             let always = pool_target.load(Ordering::SeqCst) > 0;
-            let is_due = move || is_due(tables.clone(), always).boxed();
+            let now = clock.clone();
+            let is_due = move || is_due(tables.clone(), always, now.now()).boxed();
             let by_clock = functions["sweeper"].clone();
             let others = match plan.bot_schedules {
                 true => of_bot(&functions, &admin.dynamodb()),
@@ -351,6 +381,7 @@ impl World {
             aws,
             telegram,
             webengage,
+            providers,
             wire,
             bots,
             chats,
@@ -369,6 +400,9 @@ impl World {
         };
         world.make_claims_ready().await?;
         world.take_updates(&secrets).await?;
+        if let Some(providers) = &world.providers {
+            providers.deliver_to(&world.transport_to("payments"));
+        }
         Ok(world)
     }
 
@@ -416,16 +450,7 @@ impl World {
     /// The way of an update to the webhook, for [`Telegram::deliver_to`].
     #[must_use]
     pub fn transport(&self) -> Deliver {
-        let (webhook, wire) = (self.function("webhook").clone(), self.wire.clone());
-        Arc::new(move |request| {
-            let (webhook, wire) = (webhook.clone(), wire.clone());
-            async move {
-                let invocation = tokio::spawn(async move { webhook.call(request).await });
-                wire.watch(invocation.abort_handle());
-                invocation.await.map_err(|_| Reset)
-            }
-            .boxed()
-        })
+        self.transport_to("webhook")
     }
 
     /// A shop reports a payment; `None` if the function died over it, or could not be reached.

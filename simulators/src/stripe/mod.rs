@@ -66,6 +66,7 @@ pub use outbox::{EventFault, EventRule, ReleaseOrder};
 pub use refusal::StripeRefusal;
 pub use schema::document;
 pub use terms::{RefundPlan, RenewalOutcome};
+pub use webhook::signature;
 pub use world::{API_VERSION, MOST_OBJECTS};
 
 use crate::clock::Clock;

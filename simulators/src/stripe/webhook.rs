@@ -106,7 +106,8 @@ fn ready(shared: &StripeShared) -> (Vec<SignedParcel>, Option<i64>) {
 }
 
 /// The header `Stripe-Signature` over the body, sent at `now` (seconds), by each secret's literal text.
-pub(super) fn signature(secrets: &[&str], now: i64, body: &[u8]) -> String {
+#[must_use]
+pub fn signature(secrets: &[&str], now: i64, body: &[u8]) -> String {
     let mut header = format!("t={now}");
     for secret in secrets {
         // A key of any length is one.

@@ -7,8 +7,18 @@ use anyhow::Context as _;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-/// The functions, in the order of an invite's life.
-pub(crate) const FUNCTIONS: [&str; 5] = ["request", "worker", "events", "webhook", "status"];
+/// The functions, in the order of an invite's life, then of an order's.
+pub(crate) const FUNCTIONS: [&str; 9] = [
+    "request",
+    "worker",
+    "events",
+    "webhook",
+    "status",
+    "shop",
+    "pay",
+    "payments",
+    "settlement",
+];
 /// What a ZIP file of one entry `bootstrap` has beside the deflated data: local header, directory entry, end record.
 const ZIP_FRAME_BYTES: u64 = 30 + 46 + 22 + 2 * "bootstrap".len() as u64;
 

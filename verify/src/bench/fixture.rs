@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::id::ChatId;
@@ -15,6 +16,7 @@ use local::serve::{Bounds, serve};
 use local::{api, resources};
 use runtime::aws::Shared;
 use runtime::clock::Clock;
+use serde_json::json;
 use simulators::aws::{Aws, Storage};
 use simulators::telegram::{ChatKind, Rights};
 use store::{BotInfos, ChatInfos};
@@ -22,6 +24,8 @@ use tokio::task::JoinSet;
 
 /// The chats that mints are spread over: each has a limiter of its own, so that none has to wait for its slot.
 pub(crate) const CHATS: i64 = 100;
+/// Longest call.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The operators' chat.
 pub(crate) const OPERATORS: i64 = -1_001_777_000_111;
 
@@ -66,6 +70,33 @@ impl Fixture {
         ])
         .await?;
         fixture.make_claims_ready().await?;
+        Ok(fixture)
+    }
+
+    /// As [`Fixture::start`], with a product on sale, and Stripe and NOWPayments simulated.
+    ///
+    /// # Errors
+    /// What could not be started.
+    pub(crate) async fn that_sells() -> anyhow::Result<Self> {
+        let fixture = Self::with(&[("PAYMENTS_MODE", "test")]).await?;
+        let product = json!({
+            "title": "Premium Club", "chats": [fixture.first_chat], "owner": "o1", "feeBps": 300,
+            "tiers": [{"id": "month", "title": "One month", "length": {"days": 30}, "prices": {"usd": 3000}}],
+        });
+        let keys = fixture
+            .value("ADMIN_KEYS")
+            .split(',')
+            .next()
+            .unwrap_or_default();
+        let key = keys.split_once(':').map_or(keys, |(_, key)| key);
+        let http = runtime::http::client(TIMEOUT).map_err(anyhow::Error::msg)?;
+        let url = format!("{}/v1/admin/products/club", fixture.url);
+        let written = http
+            .put(url)
+            .header("x-admin-key", key)
+            .body(product.to_string())
+            .send();
+        written.await?.error_for_status()?;
         Ok(fixture)
     }
 

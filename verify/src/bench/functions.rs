@@ -11,7 +11,7 @@ use super::environment::{Events, Run, Subject};
 use super::figures::mb;
 use super::fixture::Fixture;
 use super::report::{BenchReport, Section};
-use super::{payload, seed};
+use super::{order_seed, payload, seed};
 
 /// Calls that a program makes before its processor time is counted.
 pub(crate) const WARM_UP: usize = 200;
@@ -28,7 +28,7 @@ pub(crate) async fn measure(
     folder: &Path,
     effort: Effort,
 ) -> anyhow::Result<Calls> {
-    let fixture = &Fixture::start().await?;
+    let fixture = &Fixture::that_sells().await?;
     let mut section = Section {
         name: "functions",
         title: "Each function's release binary under a Lambda runtime emulator".to_owned(),
@@ -41,7 +41,8 @@ pub(crate) async fn measure(
                 effort.starts, effort.calls
             ),
             "Every call does its whole work against the embedded AWS and the simulated Telegram and WebEngage over loopback: request, new \
-             payments (GetItem, two PutItem, SendMessage at most once a second); worker, one mint; events, one delivery; webhook, joins; status, a finished invite.".to_owned(),
+             payments (GetItem, two PutItem, SendMessage at most once a second); worker, one mint; events, one delivery; webhook, joins; status, a finished invite; shop, checkouts at the simulated \
+             Stripe; pay, where an order stands; payments, new events of Stripe; settlement, the page of a new order.".to_owned(),
             "The simulated services speak plain HTTP, so a first answer here has no TLS handshake in it.".to_owned(),
             "Release profile for all code: opt-level s, fat LTO, panic abort, stripped. Zip: deflated as `bootstrap`.".to_owned(),
         ],
@@ -104,6 +105,9 @@ fn answer(function: &str) -> &'static str {
         "request" => r#"\"status\":\"queued\",\"requestId\""#,
         "webhook" => r#"\"result\":\"joined\""#,
         "status" => r#"\"status\":\"DONE\""#,
+        "shop" => r#"\"payUrl\""#,
+        "pay" => r#"\"payment_status\""#,
+        "payments" => r#"\"result\":\"kept\""#,
         _ => r#""batchItemFailures":[]"#,
     }
 }
@@ -125,6 +129,13 @@ async fn events<'a>(
     } else {
         seed::invites(fixture, function, needed).await?
     };
+    let orders = match function {
+        "settlement" => {
+            order_seed::orders(fixture, effort.starts * 21 + WARM_UP + effort.calls).await?
+        }
+        "pay" => order_seed::pages(fixture, effort.starts * 21 + WARM_UP + effort.calls).await?,
+        _ => Vec::new(),
+    };
     let mut number = 0_u64;
     Ok(Box::new(move || {
         number += 1;
@@ -135,7 +146,16 @@ async fn events<'a>(
                 .get(position.min(needed.saturating_sub(1)))
                 .ok_or_else(|| anyhow::anyhow!("too few invites"))
         };
+        let order = |position: u64| {
+            let position = usize::try_from(position)?.saturating_sub(1);
+            let order = orders.get(position).copied();
+            order.ok_or_else(|| anyhow::anyhow!("too few orders"))
+        };
         match function {
+            "shop" => payload::checkout_event(fixture, &name),
+            "pay" => payload::poll_event(order(number)?),
+            "payments" => payload::payment_event(fixture, &name),
+            "settlement" => payload::order_bell_event(order(number)?),
             "request" => payload::request_event(fixture, &name),
             "worker" => payload::bell_event(fixture, number),
             "events" => payload::delivery_event(invite(number)?),

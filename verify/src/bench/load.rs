@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use http::Method;
 use tokio::task::JoinSet;
 
 use super::figures::{ms, percentile};
@@ -12,8 +13,10 @@ use super::figures::{ms, percentile};
 /// Longest call.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes the body of call number n; nothing when there are no more.
+/// Makes the body of call number n; nothing when there are no more. Of a look it is the end of its URL.
 pub(crate) type Bodies = Arc<dyn Fn(u64) -> Option<String> + Send + Sync>;
+/// Makes the value of the header that opens the door for a body.
+pub(crate) type Signs = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// One kind of call.
 #[derive(Clone)]
@@ -21,7 +24,9 @@ pub(crate) struct LoadTarget {
     /// Where it goes.
     pub(crate) url: String,
     /// The header that opens the door.
-    pub(crate) key: (&'static str, String),
+    pub(crate) key: (&'static str, Signs),
+    /// How it is made.
+    pub(crate) method: Method,
     /// The bodies.
     pub(crate) bodies: Bodies,
     /// What every answer must contain, so that nothing but success is measured.
@@ -81,8 +86,13 @@ async fn call(
     target: &LoadTarget,
     body: String,
 ) -> anyhow::Result<Duration> {
-    let (name, key) = &target.key;
-    let call = http.post(&target.url).header(*name, key).body(body);
+    let (name, sign) = &target.key;
+    let key = sign(&body);
+    let call = match target.method {
+        Method::GET => http.get(format!("{}{body}", target.url)),
+        _ => http.post(&target.url).body(body),
+    };
+    let call = call.header(*name, key);
     let began = Instant::now();
     let answer = call.send().await.context("a call was not answered")?;
     let status = answer.status();

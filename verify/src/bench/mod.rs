@@ -13,7 +13,9 @@ mod functions;
 mod libraries;
 mod load;
 mod messages;
+mod money;
 mod node_baseline;
+mod order_seed;
 mod payload;
 mod polling;
 mod prices;
@@ -58,8 +60,12 @@ enum Part {
     Load,
     /// Each function's binary: start, calls, memory, size.
     Functions,
-    /// `request` beside a Node service.
+    /// `request` and `payments` beside Node services.
     Node,
+    /// The routes of money: a provider's events, checkouts, polls.
+    Money,
+    /// What a purchase uses of AWS, and what a million cost.
+    Purchases,
     /// DynamoDB units and SQS calls per invite and join, and what a million costs.
     Units,
     /// From the claim link to the chat, for 1, 100 and 10,000 people at once, and what each costs.
@@ -134,6 +140,9 @@ async fn measure(arguments: Arguments) -> anyhow::Result<String> {
     if wants(Part::Load) {
         routes::measure(&mut report, effort.load).await?;
     }
+    if wants(Part::Money) {
+        money::load(&mut report, effort.load).await?;
+    }
     let mut calls = functions::Calls::new();
     if wants(Part::Functions) {
         calls = functions::measure(&mut report, &folder, effort).await?;
@@ -152,6 +161,7 @@ async fn measure(arguments: Arguments) -> anyhow::Result<String> {
         (Part::Claims, claims::measure as Simulated),
         (Part::Messages, messages::measure),
         (Part::Polling, polling::measure),
+        (Part::Purchases, money::purchases),
     ] {
         if wants(part) {
             // A world has a runtime of its own, which can't be started within this one.

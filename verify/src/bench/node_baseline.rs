@@ -1,4 +1,4 @@
-//! `request` beside the same route in Node, under the same emulator, against the same AWS, in turns.
+//! `request` and `payments` beside the same routes in Node, under the same emulator, against the same AWS, in turns.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,11 +16,59 @@ use super::{Effort, binary, payload};
 
 const PACKAGE: &str = include_str!("../../node-baseline/package.json");
 const LOCK: &str = include_str!("../../node-baseline/package-lock.json");
-const BASELINE: &str = include_str!("../../node-baseline/baseline.mjs");
+const PROGRAMS: [(&str, &str); 2] = [
+    (
+        "baseline.mjs",
+        include_str!("../../node-baseline/baseline.mjs"),
+    ),
+    (
+        "payments.mjs",
+        include_str!("../../node-baseline/payments.mjs"),
+    ),
+];
 /// Calls of each before its time is counted: V8 compiles what it has seen run often.
 const WARM_UP: usize = 1000;
 /// How many times as much processor time the Node baseline must use.
 const AT_LEAST_TIMES: f64 = 8.0;
+
+/// A function, and the program in Node that it is compared with.
+struct Compared {
+    function: &'static str,
+    program: &'static str,
+    /// The key of the figures, and what they are about.
+    section: (&'static str, &'static str),
+    events: fn(&Fixture, &str) -> anyhow::Result<Vec<u8>>,
+    answer: &'static str,
+    /// What both do.
+    note: &'static str,
+}
+
+const COMPARED: [Compared; 2] = [
+    Compared {
+        function: "request",
+        program: "baseline.mjs",
+        section: (
+            "baseline",
+            "`request` and the same route in Node with the AWS SDK for JavaScript, in turns",
+        ),
+        events: payload::request_event,
+        answer: r#"\"status\":\"queued\",\"requestId\""#,
+        note: "New payments. Both make the same calls in the same order: GetItem, PutItem of the task, then PutItem of the record and, at most \
+               once a second, SendMessage.",
+    },
+    Compared {
+        function: "payments",
+        program: "payments.mjs",
+        section: (
+            "paymentsBaseline",
+            "`payments` and the same route in Node with Stripe's own package, in turns",
+        ),
+        events: payload::payment_event,
+        answer: r#"\"result\":\"kept\""#,
+        note: "New events of Stripe, signed. Both check the signature over the raw body and read the event, then make the same calls in the same \
+               order: a conditional PutItem and SendMessage.",
+    },
+];
 
 /// Compares, or says in a section of its own why it can't.
 ///
@@ -31,24 +79,37 @@ pub(crate) async fn measure(
     folder: &Path,
     effort: Effort,
 ) -> anyhow::Result<()> {
-    let ours = binary::find(folder, "request")?;
+    for compared in &COMPARED {
+        compare(report, folder, effort, compared).await?;
+    }
+    Ok(())
+}
+
+async fn compare(
+    report: &mut BenchReport,
+    folder: &Path,
+    effort: Effort,
+    compared: &Compared,
+) -> anyhow::Result<()> {
+    let function = compared.function;
+    let ours = binary::find(folder, function)?;
     let mut section = Section {
-        name: "baseline",
-        title: "`request` and the same route in Node with the AWS SDK for JavaScript, in turns"
-            .to_owned(),
+        name: compared.section.0,
+        title: compared.section.1.to_owned(),
         columns: vec![
             "program",
             "AWS calls",
             "CPU ms per request",
             "CPU ms, start and first 1000",
             "warm p50 ms",
+            "warm p99 ms",
             "ready ms",
             "first answer ms",
             "peak RSS MB",
         ],
         ..Section::default()
     };
-    let (node, baseline) = match install_baseline(folder).await {
+    let (node, home) = match install_baseline(folder).await {
         Ok(installed) => installed,
         Err(reason) => {
             section.notes = vec![format!("Skipped: {reason:#}.")];
@@ -56,9 +117,11 @@ pub(crate) async fn measure(
             return Ok(());
         }
     };
-    let fixture = &Fixture::start().await?;
-    let mut ours = Side::start(fixture, "request", ours, effort.starts).await?;
-    let mut baseline = Side::start(fixture, "Node", baseline, effort.starts.div_ceil(3)).await?;
+    let fixture = &Fixture::that_sells().await?;
+    let baseline = home.join(compared.program);
+    let mut ours = Side::start(fixture, compared, function, ours, effort.starts).await?;
+    let starts = effort.starts.div_ceil(3);
+    let mut baseline = Side::start(fixture, compared, "Node", baseline, starts).await?;
     for _ in 0..effort.rounds {
         ours.round(fixture, effort.calls).await?;
         baseline.round(fixture, effort.calls).await?;
@@ -73,15 +136,20 @@ pub(crate) async fn measure(
     let rounds: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.1}")).collect();
     section.rows = vec![ours.row()?, baseline.row()?];
     section.notes = vec![
-        format!("Node {node} uses {ratio:.1} times the CPU (median of {} rounds of {} calls each, after {WARM_UP}; the rounds: {}).", effort.rounds, effort.calls, rounds.join(", ")),
-        "New payments. Both make the same calls in the same order: GetItem, PutItem of the task, then PutItem of the record and, at most once a second, SendMessage.".to_owned(),
+        format!(
+            "Node {node} uses {ratio:.1} times the CPU (median of {} rounds of {} calls each, after {WARM_UP}; the rounds: {}).",
+            effort.rounds,
+            effort.calls,
+            rounds.join(", ")
+        ),
+        compared.note.to_owned(),
     ];
     section.figures = json!({"cpuRatio": ratio, "ratios": ratios, "nodeVersion": node,
         "ours": ours.figures()?, "baseline": baseline.figures()?});
     report.add(section);
     let at_most = 1.0 / AT_LEAST_TIMES;
     report.target(
-        "request: CPU as a share of the Node baseline's",
+        format!("{function}: CPU as a share of the Node baseline's"),
         1.0 / ratio,
         at_most,
         "",
@@ -104,18 +172,19 @@ impl<'a> Side<'a> {
     /// Starts the program `starts` times, and once more to stay, warmed up.
     async fn start(
         fixture: &'a Fixture,
+        compared: &Compared,
         name: &'static str,
         binary: PathBuf,
         starts: usize,
     ) -> anyhow::Result<Self> {
-        let mut number = 0_u64;
+        let (mut number, event) = (0_u64, compared.events);
         let mut subject = Subject {
             binary,
             events: Box::new(move || {
                 number += 1;
-                payload::request_event(fixture, &format!("{name}-{number}"))
+                event(fixture, &format!("{name}-{number}"))
             }),
-            answer: r#"\"status\":\"queued\",\"requestId\""#,
+            answer: compared.answer,
         };
         let start = subject.starts(fixture, starts).await?;
         let process = subject.spawn(fixture).await?;
@@ -152,6 +221,7 @@ impl<'a> Side<'a> {
             format!("{:.3}", self.middle(|run| run.cpu_ms)),
             self.youth_cpu_ms.to_string(),
             format!("{:.2}", self.middle(|run| run.p50_ms)),
+            format!("{:.2}", self.middle(|run| run.p99_ms)),
             format!("{:.1}", self.start.ready_ms),
             format!("{:.1}", self.start.first_ms),
             format!("{:.1}", self.rss_mb()?),
@@ -161,7 +231,7 @@ impl<'a> Side<'a> {
     fn figures(&self) -> anyhow::Result<Value> {
         Ok(
             json!({"awsCalls": self.middle(|run| run.aws_calls), "cpuMsPerRequest": self.middle(|run| run.cpu_ms), "youthCpuMs": self.youth_cpu_ms,
-            "p50Ms": self.middle(|run| run.p50_ms), "readyMs": self.start.ready_ms, "firstAnswerMs": self.start.first_ms, "peakRssMb": self.rss_mb()?}),
+            "p50Ms": self.middle(|run| run.p50_ms), "p99Ms": self.middle(|run| run.p99_ms), "readyMs": self.start.ready_ms, "firstAnswerMs": self.start.first_ms, "peakRssMb": self.rss_mb()?}),
         )
     }
 }
@@ -195,16 +265,17 @@ pub(super) async fn install(
     Ok(node)
 }
 
-/// Installs the baseline beside the build; answers Node's version and the program.
+/// Installs the baselines beside the build; answers Node's version and the folder.
 async fn install_baseline(folder: &Path) -> anyhow::Result<(String, PathBuf)> {
     let home = folder.parent().unwrap_or(folder).join("node-baseline");
-    let programs = [("baseline.mjs", BASELINE)];
-    let node = install(&home, PACKAGE, LOCK, &programs).await?;
-    let program = home.join("baseline.mjs");
-    let mut permissions = std::fs::metadata(&program)?.permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    std::fs::set_permissions(&program, permissions)?;
-    Ok((node, program))
+    let node = install(&home, PACKAGE, LOCK, &PROGRAMS).await?;
+    for (program, _) in PROGRAMS {
+        let program = home.join(program);
+        let mut permissions = std::fs::metadata(&program)?.permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+        std::fs::set_permissions(&program, permissions)?;
+    }
+    Ok((node, home))
 }
 
 /// What a program writes that must end well.

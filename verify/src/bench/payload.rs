@@ -1,11 +1,11 @@
 //! What the functions are called with: the sample events, with names of this run put in.
 
 use anyhow::Context as _;
-use domain::id::RequestId;
+use domain::id::{OrderId, RequestId};
 use runtime::auth::WEBHOOK_SECRET_HEADER;
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::queue::Bell;
+use store::queue::{Bell, PaymentBell};
 
 use super::fixture::Fixture;
 use super::seed::{self, Seeded};
@@ -17,6 +17,9 @@ const START: &str = include_str!("../../../events/webhook-start.json");
 const JOIN_REQUEST: &str = include_str!("../../../events/webhook-join-request.json");
 const MESSAGE: &str = include_str!("../../../events/webhook-message.json");
 const BELL: &str = include_str!("../../../events/worker-bell.json");
+const PAYMENT: &str = include_str!("../../../events/payments-unsigned.json");
+const CHECKOUT: &str = include_str!("../../../events/shop-checkout-expired.json");
+const POLL: &str = include_str!("../../../events/pay-status-unknown.json");
 const EVENT: &str = include_str!("../../../events/events-link-created.json");
 
 /// The body of a purchase.
@@ -156,6 +159,72 @@ pub(crate) fn join_event(
 pub(crate) fn bell_event(fixture: &Fixture, number: u64) -> anyhow::Result<Vec<u8>> {
     let chat_id = seed::chat_of(fixture, number)?;
     batch(BELL, &Bell::Work { chat_id })
+}
+
+/// The body of an event of Stripe's that a page was paid on, as large as theirs are.
+pub(crate) fn payment(name: &str) -> String {
+    let order = RequestId::derive(
+        domain::id::ChatId(1),
+        domain::id::IdentitySource::Transaction(name),
+    );
+    let order = order.to_string();
+    json!({
+        "id": format!("evt_{name}"), "object": "event", "api_version": domain::stripe::API_VERSION, "created": now_seconds(),
+        "livemode": false, "pending_webhooks": 1, "type": "checkout.session.completed",
+        "request": {"id": null, "idempotency_key": null},
+        "data": {"object": {
+            "id": format!("cs_test_{name}"), "object": "checkout.session", "amount_subtotal": 3000, "amount_total": 3000,
+            "client_reference_id": order, "created": now_seconds(), "currency": "usd", "livemode": false, "mode": "payment",
+            "customer_details": {"address": {"city": null, "country": "DE", "line1": null, "line2": null, "postal_code": null,
+                "state": null}, "email": "buyer@example.invalid", "name": "A Buyer", "phone": null, "tax_exempt": "none", "tax_ids": []},
+            "metadata": {"order_id": order}, "payment_intent": format!("pi_{name}"), "payment_method_types": ["card"],
+            "payment_status": "paid", "status": "complete", "success_url": "https://shop.example/thanks", "url": null,
+            "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        }},
+    })
+    .to_string()
+}
+
+/// The header with which Stripe signs a body now.
+pub(crate) fn payment_signature(secret: &str, body: &str) -> String {
+    simulators::stripe::signature(&[secret], now_seconds(), body.as_bytes())
+}
+
+/// API Gateway's event for an event of Stripe's.
+pub(crate) fn payment_event(fixture: &Fixture, name: &str) -> anyhow::Result<Vec<u8>> {
+    let (mut event, body) = (sample(PAYMENT)?, payment(name));
+    let signature = payment_signature(fixture.value("STRIPE_WEBHOOK_SECRET"), &body);
+    event["headers"]["stripe-signature"] = json!(signature);
+    event["body"] = json!(body);
+    bytes(&event)
+}
+
+/// The body of a checkout by card.
+pub(crate) fn checkout(name: &str) -> String {
+    json!({"productId": "club", "tierId": "month", "currency": "usd", "provider": "stripe", "userId": format!("user-{name}")})
+        .to_string()
+}
+
+/// API Gateway's event for a checkout.
+pub(crate) fn checkout_event(fixture: &Fixture, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(CHECKOUT)?;
+    event["headers"]["x-api-key"] = json!(fixture.value("API_KEYS"));
+    event["headers"]["idempotency-key"] = json!(name);
+    event["body"] = json!(checkout(name));
+    bytes(&event)
+}
+
+/// API Gateway's event for a look where a payment stands.
+pub(crate) fn poll_event(order: OrderId) -> anyhow::Result<Vec<u8>> {
+    let mut event = sample(POLL)?;
+    event["rawQueryString"] = json!(format!("order_id={order}"));
+    event["queryStringParameters"]["order_id"] = json!(order.to_string());
+    bytes(&event)
+}
+
+/// A batch of one bell for an order.
+pub(crate) fn order_bell_event(order: OrderId) -> anyhow::Result<Vec<u8>> {
+    batch(BELL, &PaymentBell::Order { id: order })
 }
 
 /// A batch of one event to deliver.

@@ -126,6 +126,16 @@ pub(crate) fn of_polling(
     per_million / 1e6 + gb_seconds * LAMBDA_GB_SECOND
 }
 
+/// What a million of what was counted cost, in dollars: each is a call of the HTTP API and of its function, and each batch of a queue
+/// another invocation.
+pub(crate) fn of_purchase(usage: &Usage) -> f64 {
+    usage.write_units() * WRITE_UNITS
+        + usage.read_units() * READ_UNITS
+        + usage.sqs_calls() * SQS_CALLS
+        + HTTP_API_CALLS
+        + (1.0 + usage.all_batches()) * LAMBDA_INVOCATIONS
+}
+
 /// The price of a million, part by part. Amounts per million are amounts per one.
 fn parts(usage: &Usage, invoked: &[Invoked], calls: &Calls) -> [(&'static str, f64); 7] {
     let gb_seconds = |run: &Invoked| run.times * run.ms.ceil() / 1000.0 * MEMORY_GB;

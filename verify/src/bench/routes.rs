@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use runtime::auth::WEBHOOK_SECRET_HEADER;
 use serde_json::{Map, json};
 
@@ -130,7 +131,8 @@ async fn target(
     };
     Ok(LoadTarget {
         url: format!("{}{path}", fixture.url),
-        key,
+        key: (key.0, Arc::new(move |_| key.1.clone())),
+        method: Method::POST,
         bodies,
         answer,
     })

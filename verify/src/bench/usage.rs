@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulators::aws::{Service, WireCall};
 
 use super::report::Section;
-use local::resources::{EVENTS, INVITES, MESSAGES};
+use local::resources::{EVENTS, INVITES, MESSAGES, PAYMENTS};
 
 /// What one phase used, per invite or per join.
 #[derive(Clone, Default)]
@@ -52,7 +52,7 @@ impl Usage {
 
     /// Batches that the functions behind all queues were invoked with.
     pub(crate) fn all_batches(&self) -> f64 {
-        let queues = [INVITES.queue, EVENTS.queue, MESSAGES.queue];
+        let queues = [INVITES.queue, EVENTS.queue, MESSAGES.queue, PAYMENTS.queue];
         queues.iter().map(|queue| self.batches(queue)).sum()
     }
 

@@ -53,11 +53,17 @@ pub enum Flow {
     Topic,
     Endpoint,
     Actor,
+    Checkout,
+    Paid,
+    Nowpayments,
+    Stars,
+    Refund,
+    Payout,
 }
 
 impl Flow {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 41] = [
         Self::Request,
         Self::RequestInWindow,
         Self::RequestByKey,
@@ -93,6 +99,12 @@ impl Flow {
         Self::Topic,
         Self::Endpoint,
         Self::Actor,
+        Self::Checkout,
+        Self::Paid,
+        Self::Nowpayments,
+        Self::Stars,
+        Self::Refund,
+        Self::Payout,
     ];
 
     /// Its part of a case's name, such as `mint` in `mint/7-after`.
@@ -134,6 +146,12 @@ impl Flow {
             Self::Topic => "topic",
             Self::Endpoint => "endpoint",
             Self::Actor => "actor",
+            Self::Checkout => "checkout",
+            Self::Paid => "paid",
+            Self::Nowpayments => "nowpayments",
+            Self::Stars => "stars",
+            Self::Refund => "refund",
+            Self::Payout => "payout",
         }
     }
 
@@ -142,7 +160,7 @@ impl Flow {
     pub const fn has_second_fault(self) -> bool {
         matches!(
             self,
-            Self::Mint | Self::Join | Self::PoolTaken | Self::Reissued
+            Self::Mint | Self::Join | Self::PoolTaken | Self::Reissued | Self::Paid | Self::Refund
         )
     }
 
@@ -176,9 +194,17 @@ impl Flow {
             Self::Topic => &["messenger"],
             Self::Endpoint => &["request", "worker", "webhook", "hooks"],
             Self::Actor => &["webhook", "hooks"],
+            Self::Checkout => &["shop"],
+            Self::Paid => &["payments", "settlement"],
+            Self::Nowpayments => &["shop", "payments", "settlement"],
+            Self::Stars => &["webhook", "settlement"],
+            Self::Refund => &["admin", "payments", "settlement"],
+            Self::Payout => &["admin"],
         };
         // The looks at all lanes are many, and change nothing.
         let is_look = matches!(self, Self::Relay | Self::Topic) && call.operation == "Query";
+        // In which part of what is due an order stands is drawn with its id.
+        let is_look = is_look || call.caller == "settlement" && call.operation == "Query";
         // Of those who announce something, that alone; the rest of what they do has flows of its own.
         let is_aside = self == Self::Endpoint
             && call.caller != "hooks"
@@ -189,6 +215,19 @@ impl Flow {
                 && !["UpdateFeed", "Bots", "Actors", "", HOOKS.queue]
                     .contains(&call.target.as_str());
         callers.contains(&call.caller) && !is_look && !is_aside
+    }
+
+    /// Whether orders are sold in it.
+    pub(super) const fn sells(self) -> bool {
+        matches!(
+            self,
+            Self::Checkout
+                | Self::Paid
+                | Self::Nowpayments
+                | Self::Stars
+                | Self::Refund
+                | Self::Payout
+        )
     }
 
     pub(crate) fn plan(self) -> Plan {
@@ -207,11 +246,21 @@ impl Flow {
             ],
             Self::ClaimBeside => &[("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01")],
             Self::Relay | Self::Topic => &[("OPERATOR_CHAT_ID", DESK_ID)],
+            Self::Checkout | Self::Nowpayments | Self::Payout => &[
+                ("PUBLIC_URL", "https://verify.example"),
+                ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
+            ],
+            Self::Paid | Self::Stars | Self::Refund => &[
+                ("PUBLIC_URL", "https://verify.example"),
+                ("CHAT_DELIVERY", "claim"),
+                ("CLAIM_KEY", "verify-claim-key-0123456789abcdef-01"),
+            ],
             _ => &[],
         };
         let env = env.iter().map(|(name, value)| (*name, (*value).to_owned()));
         Plan {
             bots: if self == Self::TwoBots { 2 } else { 1 },
+            sells: self.sells(),
             env: env.collect(),
             ..Plan::default()
         }
@@ -239,6 +288,7 @@ impl Flow {
             Self::Concurrent => (1..=5).map(Payment::number).collect(),
             Self::TwoBots => (1..=3).map(Payment::number).collect(),
             Self::Actor => Vec::new(),
+            _ if self.sells() => Vec::new(),
             _ => vec![Payment::number(1)],
         }
     }

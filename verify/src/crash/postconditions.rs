@@ -123,6 +123,18 @@ impl FlowRunner {
             let answer = world.function("webhook").call(request).await;
             expect_closed(answer.status(), "a join", broken);
         }
+        if world.providers().is_ok() {
+            for (provider, name) in [
+                ("stripe", "stripe-signature"),
+                ("nowpayments", "x-nowpayments-sig"),
+            ] {
+                let request = Request::post(format!("/v1/payments/{provider}"))
+                    .header(name, "t=1,v1=00")
+                    .body(Bytes::from(payment.to_string()))?;
+                let answer = world.function("payments").call(request).await;
+                expect_closed(answer.status(), "a payment event", broken);
+            }
+        }
         if world.wire.calls() != before {
             broken.push("I5: a call without a key had an effect".to_owned());
         }

@@ -72,6 +72,12 @@ impl FlowRunner {
             Flow::Topic => return self.run_topic().await,
             Flow::Endpoint => return self.run_endpoint(&payments[0]).await,
             Flow::Actor => return self.run_actor().await,
+            Flow::Checkout
+            | Flow::Paid
+            | Flow::Nowpayments
+            | Flow::Stars
+            | Flow::Refund
+            | Flow::Payout => return self.run_orders(flow).await,
         }
         self.call_sites.open();
         if flow == Flow::Concurrent {

@@ -178,7 +178,9 @@ impl SeedPlan {
             event_workers: rng.usize(1..=5),
             schedules: true,
             bot_schedules: false,
+            sells: false,
             skews_ms: vec![0],
+            clocks_ms: Vec::new(),
             idle_polls: false,
             env: vec![
                 ("MAX_ATTEMPTS", "1000".to_owned()),

@@ -22,7 +22,7 @@ impl World {
     /// Whether anything is under way: messages, updates, invocations.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let queues = [INVITES.queue, EVENTS.queue];
+        let queues = [INVITES.queue, EVENTS.queue, PAYMENTS.queue];
         let left: u64 = queues
             .iter()
             .filter_map(|queue| self.aws.queue_depth(queue))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use domain::time::Timestamp;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use local::functions::Started;
@@ -14,6 +15,7 @@ use local::resources::{
 use tokio::time::Instant;
 
 use super::bot::{Feed, have_messages, is_feed_read, parked_updates};
+use super::providers::is_payment_due;
 use crate::wire::Wire;
 use crate::workers::Workers;
 
@@ -126,10 +128,10 @@ pub(super) async fn run_every_minute(
     }
 }
 
-/// Whether a run by the clock would find anything: a task, a pending event, a pool. Without, it reads and does nothing, and
+/// Whether a run by the clock would find anything: a task, a pending event, a pool, a payment. Without, it reads and does nothing, and
 /// a world that idles for days is spared that.
 #[expect(clippy::disallowed_methods, reason = "a test looks at everything")]
-pub(super) async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool) -> bool {
+pub(super) async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool, now: Timestamp) -> bool {
     let tasks = tables.scan().table_name("ChatTasks").limit(1).send().await;
     let pending = tables
         .scan()
@@ -139,4 +141,5 @@ pub(super) async fn is_due(tables: aws_sdk_dynamodb::Client, always: bool) -> bo
     always
         || tasks.map_or(true, |page| page.count > 0)
         || pending.map_or(true, |page| page.count > 0)
+        || is_payment_due(&tables, now).await.unwrap_or(true)
 }

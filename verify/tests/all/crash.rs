@@ -1,4 +1,4 @@
-//! Three flows of the crash matrix, as far as a debug build has time; `cargo run --release -p verify -- crash` runs all
+//! Four flows of the crash matrix, as far as a debug build has time; `cargo run --release -p verify -- crash` runs all
 //! flows, and the gate a sample of each.
 
 use verify::crash::{Flow, Size, matrix};
@@ -6,7 +6,7 @@ use verify::crash::{Flow, Size, matrix};
 #[test]
 fn a_death_at_any_call_breaks_no_invariant() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let named = ["mint", "join", "reissued"];
+    let named = ["mint", "join", "reissued", "paid"];
     let flows: Vec<Flow> = Flow::ALL
         .into_iter()
         .filter(|flow| named.contains(&flow.name()))
