@@ -19,7 +19,7 @@ use simulators::telegram::{Limit, MemberStatus, Rights};
 use store::RateLimits;
 use tokio::sync::watch;
 
-use super::{board, cast, pools, till};
+use super::{board, cast, pools, reports};
 use crate::body::answer;
 use crate::data_dir::DataDir;
 use crate::env::env_of;
@@ -106,7 +106,7 @@ pub(crate) struct Page {
     keys: Verifier,
     pub(super) index: KeyedPage,
     pub(super) till_page: KeyedPage,
-    pub(super) till: till::Till,
+    pub(super) reports: reports::ReportsSet,
     pub(super) api_key: String,
     pub(super) limits: RateLimits,
     /// The chats by which payments are known.
@@ -153,7 +153,7 @@ impl Page {
             keys: Verifier::api_keys(&mut env_of(env)),
             index: keyed(include_str!("index.html")),
             till_page: keyed(include_str!("till.html")),
-            till: till::Till::default(),
+            reports: reports::ReportsSet::default(),
             api_key,
             limits: RateLimits::from_env(handles.dynamo.clone(), &mut functions_env),
             chats,

@@ -12,6 +12,7 @@ mod cast;
 mod context;
 mod phone;
 mod pools;
+mod reports;
 mod state;
 mod till;
 

@@ -4,8 +4,6 @@
 //! All of it is done to the simulators alone. The page itself orders as a shop and looks as an operator, by the API; so an act
 //! names the provider's object as the API showed it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -14,7 +12,7 @@ use bytes::Bytes;
 use domain::money::PaymentProvider;
 use http::StatusCode;
 use runtime::response::json;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use simulators::nowpayments::{IpnFate, IpnRule, NowPayments, PayinStatus, SeenPayin, WrongAssets};
 use simulators::stripe::{
@@ -26,6 +24,7 @@ use super::actions::{
     Acted, ActionRefusal, action, bad, end, no_such_person, not_simulated, read, refusal, telegram,
 };
 use super::context::{Page, Served};
+use super::reports::Reports;
 use crate::body::answer;
 use crate::externals::SimulatedProviders;
 
@@ -42,31 +41,6 @@ pub(super) fn routes() -> Router<Served> {
         .route("/till-pay", post(pay))
         .route("/till-turn", post(turn))
         .route("/till-reports", post(reports))
-}
-
-/// How what the providers report comes here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Reports {
-    /// Each once, at once.
-    #[default]
-    AsUsual,
-    /// None.
-    Lost,
-    /// Each five times.
-    Repeated,
-    /// They are kept until this ends, and then come the last first.
-    Reversed,
-}
-
-/// What the till has set.
-#[derive(Default)]
-pub(super) struct Till(Mutex<Reports>);
-
-impl Till {
-    fn reports(&self) -> MutexGuard<'_, Reports> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn providers(served: &Served) -> Result<&SimulatedProviders, ActionRefusal> {
@@ -86,7 +60,7 @@ pub(super) async fn state(State(served): State<Served>, request: Request) -> Res
     let people: Vec<Value> = page.cast.list();
     let state = json!({
         "ok": true,
-        "reports": *page.till.reports(),
+        "reports": *page.reports.now(),
         "chat": page.chats.first(),
         "people": people,
         "now": page.handles.clock.now_ms(),
@@ -349,7 +323,7 @@ action!(reports, NewReports, async |served: &Served,
         nowpayments,
     } = providers(served)?;
     let telegram = telegram(served)?;
-    let mut now = served.page.till.reports();
+    let mut now = served.page.reports.now();
     stripe.clear_faults();
     nowpayments.clear_ipn_rules();
     if *now == Reports::Reversed {
