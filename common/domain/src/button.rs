@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::id::{ChatId, RequestId, TelegramUserId};
 use super::job::EraseQuestion;
+use super::payout::AddressMark;
 use super::product::OfferMark;
 use super::texts::Language;
 
@@ -57,6 +58,13 @@ pub enum ButtonData {
         /// A digest of its product, tier and version.
         offer: OfferMark,
     },
+    /// A payee says whether an address is right.
+    PayoutAddress {
+        /// Which.
+        mark: AddressMark,
+        /// Whether it is.
+        is_right: bool,
+    },
     /// An administrator ends a seat, as they saw it.
     EndSeat {
         /// Whose.
@@ -91,6 +99,10 @@ impl fmt::Display for ButtonData {
             Self::EraseNot => f.write_str("~erasenot:"),
             Self::WayIn(person) => write!(f, "~way:{person}"),
             Self::Buy { offer } => write!(f, "~buy:{offer}"),
+            Self::PayoutAddress { mark, is_right } => match is_right {
+                true => write!(f, "~paidright:{mark}"),
+                false => write!(f, "~paidwrong:{mark}"),
+            },
             Self::EndSeat {
                 person,
                 chat,
@@ -133,6 +145,10 @@ impl FromStr for ButtonData {
             "buy" => Self::Buy {
                 offer: subject.parse().map_err(|_| NoButton)?,
             },
+            "paidright" | "paidwrong" => Self::PayoutAddress {
+                mark: subject.parse().map_err(|_| NoButton)?,
+                is_right: action == "paidright",
+            },
             "end" => {
                 let mut parts = subject.split(':');
                 let mut part = || parts.next().ok_or(NoButton);
@@ -163,6 +179,7 @@ mod tests {
             asked_at: 1_800_000_000,
             chats: u32::MAX,
         };
+        let mark: AddressMark = "0123456789abcdef0123456789abcdef".parse().unwrap();
         for button in [
             ButtonData::Language(Language::Russian),
             ButtonData::OtherAccount(request),
@@ -182,6 +199,14 @@ mod tests {
             ButtonData::EraseNow(question),
             ButtonData::EraseNot,
             ButtonData::WayIn(TelegramUserId(1 << 52)),
+            ButtonData::PayoutAddress {
+                mark,
+                is_right: true,
+            },
+            ButtonData::PayoutAddress {
+                mark,
+                is_right: false,
+            },
             ButtonData::EndSeat {
                 person: TelegramUserId(1 << 52),
                 chat: ChatId(-1_009_999_999_999),
@@ -209,6 +234,8 @@ mod tests {
             "~move:00000000-0000-0000-0000-000000000000:256",
             "~end:7:-1",
             "~end:7:x:1",
+            "~paidright:",
+            "~paidwrong:0123456789abcdef0123456789abcdeF",
             "~erasenow:",
             "~erasenow:1800000000",
         ] {

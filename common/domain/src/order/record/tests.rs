@@ -395,3 +395,20 @@ fn a_seat_whose_time_is_over_is_for_sale_again_and_a_coupon_stays_used() {
     let expired = learnt(&open, &[Order::expired()]);
     assert_eq!(expired.released().count(), 2);
 }
+
+#[test]
+fn what_was_paid_in_stars_is_held_as_long_as_telegram_holds_them() {
+    const DAYS: i64 = 24 * 3600 * 1000;
+    let at = Timestamp::from_ms(0);
+    let hold = |days: u64| PayoutHold(Duration::from_secs(days * 24 * 3600));
+    for (provider, days, expected) in [
+        ("stripe", 7, 7),
+        ("nowpayments", 0, 0),
+        ("stars", 7, 21),
+        ("stars", 0, 21),
+        ("stars", 30, 30),
+    ] {
+        let end = hold(days).end(provider, at);
+        assert_eq!(end.ms(), expected * DAYS, "{provider} {days}");
+    }
+}
