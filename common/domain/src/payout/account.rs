@@ -122,7 +122,11 @@ impl PayoutAccount {
         if self.address == address && self.telegram_user_id == person {
             return bounded;
         }
-        let before = self.telegram_user_id.or(self.former);
+        // Who may still say no stays through changes that follow before money may go to the address.
+        let before = match self.check_address(now) {
+            Ok(()) => self.telegram_user_id.or(self.former),
+            Err(_) => self.former.or(self.telegram_user_id),
+        };
         Self {
             address: address.to_owned(),
             address_version: self.address_version.saturating_add(1),

@@ -134,7 +134,12 @@ fn a_new_address_is_used_once_its_payee_says_that_it_is_right_and_never_once_the
     let after = late.plus(ADDRESS_WAIT);
     assert_eq!(denied.check_address(after), Err(PayoutRefused::Denied));
     assert_eq!(denied.answered(bob, theirs, true), None);
-    // Nor does it help to leave the person out, or to change it twice.
+    // Nor does it help to change it once more, to leave the person out, or both.
+    let twice = taken.changed(("XX98", Some(bob)), (0, None), late);
+    assert_eq!(twice.asked().collect::<Vec<_>>(), [bob, ann]);
+    // A day later, confirmed and not denied, it is Bob who is asked of what follows.
+    let settled = taken.changed(("XX97", None), (0, None), late.plus(ADDRESS_WAIT));
+    assert_eq!(settled.asked().collect::<Vec<_>>(), [bob]);
     let hidden = confirmed.changed(("XX99", None), (0, None), late);
     assert_eq!(hidden.asked().collect::<Vec<_>>(), [ann]);
     let again = hidden.changed(("XX98", None), (0, None), late);
