@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::stack::Stack;
 
 /// The names that a function needs to run against the local stack.
-const FUNCTION_ENV: [&str; 76] = [
+const FUNCTION_ENV: [&str; 78] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -71,6 +71,8 @@ const FUNCTION_ENV: [&str; 76] = [
     "UNDERPAID_BPS",
     "OVERPAID_BPS",
     "PAYOUT_HOLD_DAYS",
+    "PAYOUT_MAX_PER_BATCH",
+    "PAYOUT_MAX_PER_DAY",
     "AUTO_REFUND_MAX_PER_HOUR",
     "OPEN_ORDERS_MAX",
     "SALE_MESSAGES",

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::id::{ChatId, OrderId, RequestId, TelegramUserId};
 use super::job::EraseQuestion;
+use super::payout::AddressMark;
 use super::product::OfferMark;
 use super::texts::Language;
 
@@ -72,6 +73,13 @@ pub enum ButtonData {
     UseGift(OrderId),
     /// They keep it for somebody else.
     KeepGift,
+    /// A payee says whether an address is right.
+    PayoutAddress {
+        /// Which.
+        mark: AddressMark,
+        /// Whether it is.
+        is_right: bool,
+    },
     /// An administrator ends a seat, as they saw it.
     EndSeat {
         /// Whose.
@@ -112,6 +120,10 @@ impl fmt::Display for ButtonData {
             Self::EndRenewalNot => f.write_str("~endrenewalnot:"),
             Self::UseGift(order) => write!(f, "~usegift:{order}"),
             Self::KeepGift => f.write_str("~keepgift:"),
+            Self::PayoutAddress { mark, is_right } => match is_right {
+                true => write!(f, "~paidright:{mark}"),
+                false => write!(f, "~paidwrong:{mark}"),
+            },
             Self::EndSeat {
                 person,
                 chat,
@@ -163,6 +175,10 @@ impl FromStr for ButtonData {
             "endrenewalnot" => Self::EndRenewalNot,
             "usegift" => Self::UseGift(order()?),
             "keepgift" => Self::KeepGift,
+            "paidright" | "paidwrong" => Self::PayoutAddress {
+                mark: subject.parse().map_err(|_| NoButton)?,
+                is_right: action == "paidright",
+            },
             "end" => {
                 let mut parts = subject.split(':');
                 let mut part = || parts.next().ok_or(NoButton);
@@ -193,6 +209,7 @@ mod tests {
             asked_at: 1_800_000_000,
             chats: u32::MAX,
         };
+        let mark: AddressMark = "0123456789abcdef0123456789abcdef".parse().unwrap();
         for button in [
             ButtonData::Language(Language::Russian),
             ButtonData::OtherAccount(request),
@@ -217,6 +234,14 @@ mod tests {
             ButtonData::EndRenewalNot,
             ButtonData::UseGift(OrderId::from_random([7; 16])),
             ButtonData::KeepGift,
+            ButtonData::PayoutAddress {
+                mark,
+                is_right: true,
+            },
+            ButtonData::PayoutAddress {
+                mark,
+                is_right: false,
+            },
             ButtonData::EndSeat {
                 person: TelegramUserId(1 << 52),
                 chat: ChatId(-1_009_999_999_999),
@@ -244,6 +269,8 @@ mod tests {
             "~move:00000000-0000-0000-0000-000000000000:256",
             "~end:7:-1",
             "~end:7:x:1",
+            "~paidright:",
+            "~paidwrong:0123456789abcdef0123456789abcdeF",
             "~erasenow:",
             "~erasenow:1800000000",
         ] {

@@ -130,6 +130,16 @@ impl AmountTable {
         }
     }
 
+    /// The table of a currency in the books, of whatever provider.
+    #[must_use]
+    pub fn of_books(currency: &str) -> Self {
+        match currency {
+            "XTR" => Self::Stars,
+            code if code.len() == 3 => Self::Stripe,
+            _ => Self::NowPayments,
+        }
+    }
+
     /// An amount of `currency` in minor units, as people write it: `30.00 USD`, without decimals where there can be none.
     #[must_use]
     pub fn in_words(self, currency: &str, amount: i128) -> String {

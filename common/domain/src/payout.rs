@@ -11,9 +11,11 @@
 //!
 //! A row is in one place at each moment: it moves, and is never marked. So no sum is taken of rows that may still come or go.
 
+mod account;
+mod day;
+
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -23,8 +25,9 @@ use super::order::day::BookDay;
 use super::order::ledger::{LedgerAccount, LedgerEntry};
 use super::time::Timestamp;
 
-/// How long a new address waits, so that the payee can say that it is wrong.
-pub const ADDRESS_WAIT: Duration = Duration::from_secs(24 * 3600);
+pub use account::{ADDRESS_WAIT, AddressConfirmation, AddressMark, NoAddressMark, PayoutAccount};
+pub use day::ApprovedOfDay;
+
 /// How many rows a payout has at most; what is left is of the next one.
 pub const ROWS_MAX: usize = 5_000;
 
@@ -36,9 +39,9 @@ impl PayoutId {
     /// The payout of a payee in a currency, begun on a day.
     #[must_use]
     pub fn derive(payee: &str, currency: &str, day: BookDay) -> Self {
-        let digest = Sha256::digest(format!("{payee}#{currency}#{day}"));
-        let hex: String = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();
-        Self(format!("po_{hex}"))
+        let digits = hex(&format!("{payee}#{currency}#{day}"));
+        let digits: String = digits.into_iter().map(char::from).collect();
+        Self(format!("po_{digits}"))
     }
 }
 
@@ -56,47 +59,11 @@ impl FromStr for PayoutId {
     type Err = NoPayoutId;
 
     fn from_str(text: &str) -> Result<Self, NoPayoutId> {
-        let hex = text.strip_prefix("po_").ok_or(NoPayoutId)?;
-        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        match hex.len() == 32 && hex.bytes().all(is_hex) {
+        let digits = text.strip_prefix("po_").ok_or(NoPayoutId)?;
+        match digits.len() == 32 && is_hex(digits.as_bytes()) {
             true => Ok(Self(text.to_owned())),
             false => Err(NoPayoutId),
         }
-    }
-}
-
-/// Where a payee is paid in a currency.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PayoutAccount {
-    /// The account of the payee in the books: `owner:<id>` or `affiliate:<id>`.
-    pub payee: String,
-    /// The currency.
-    pub currency: String,
-    /// Where to pay, in words for a person: an IBAN with its holder, an address of a coin.
-    pub address: String,
-    /// Below which sum nothing is paid, in minor units.
-    pub threshold: i128,
-    /// How much a payout has at most, in minor units. There is one a day.
-    pub max: Option<i128>,
-    /// From when on the address is paid to.
-    pub usable_at: Timestamp,
-    /// The payout that is not over.
-    pub live: Option<PayoutId>,
-    /// When the newest payout was begun.
-    pub begun_at: Option<Timestamp>,
-    /// How often it was written.
-    pub revision: u64,
-}
-
-impl fmt::Debug for PayoutAccount {
-    /// Without the address.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PayoutAccount")
-            .field("payee", &self.payee)
-            .field("currency", &self.currency)
-            .field("revision", &self.revision)
-            .finish_non_exhaustive()
     }
 }
 
@@ -203,122 +170,16 @@ pub enum PayoutRefused {
     OwnPayout,
     /// The address has changed since it was begun, or is too new.
     Address,
+    /// The payee has not said yet that the address is right.
+    Unconfirmed,
+    /// The payee says that the address is wrong.
+    Denied,
+    /// More than may be approved on a day.
+    DayFull,
     /// Nothing is due, or less than the threshold.
     TooLittle,
     /// One was begun today.
     Today,
-}
-
-impl PayoutAccount {
-    /// The account with another address and other bounds; a new address waits.
-    #[must_use]
-    pub fn changed(
-        &self,
-        address: &str,
-        (threshold, max): (i128, Option<i128>),
-        now: Timestamp,
-    ) -> Self {
-        let usable_at = match self.address == address {
-            true => self.usable_at,
-            false => now.plus(ADDRESS_WAIT),
-        };
-        Self {
-            address: address.to_owned(),
-            threshold,
-            max,
-            usable_at,
-            ..self.clone()
-        }
-    }
-
-    /// A payout that begins, and the account that knows of it.
-    ///
-    /// # Errors
-    /// [`PayoutRefused`] if there is none to begin.
-    pub fn begin(
-        &self,
-        open: &[PayableRow],
-        now: Timestamp,
-    ) -> Result<(Self, Payout), PayoutRefused> {
-        let day = BookDay::of(now);
-        if self.live.is_some() {
-            return Err(PayoutRefused::State);
-        }
-        if self.begun_at.is_some_and(|at| BookDay::of(at) >= day) {
-            return Err(PayoutRefused::Today);
-        }
-        if now < self.usable_at {
-            return Err(PayoutRefused::Address);
-        }
-        let chosen = self.choose(&[], open, now);
-        if !self.is_enough(sum(chosen).unwrap_or(0)) {
-            return Err(PayoutRefused::TooLittle);
-        }
-        let id = PayoutId::derive(&self.payee, &self.currency, day);
-        let account = Self {
-            live: Some(id.clone()),
-            begun_at: Some(now),
-            ..self.clone()
-        };
-        let payout = Payout {
-            id,
-            payee: self.payee.clone(),
-            currency: self.currency.clone(),
-            address: self.address.clone(),
-            state: PayoutState::Claiming,
-            total: None,
-            rows: None,
-            begun_at: now,
-            approved_by: None,
-            ended_by: None,
-            words: None,
-            ended_at: None,
-            revision: 0,
-        };
-        Ok((account, payout))
-    }
-
-    /// Which rows a payout takes yet: first all that were taken back, available or not, so that nobody is paid what is known to be
-    /// gone; then those that are available, the oldest first, while the sum stays within `max`.
-    #[must_use]
-    pub fn choose<'a>(
-        &self,
-        claimed: &[PayableRow],
-        open: &'a [PayableRow],
-        now: Timestamp,
-    ) -> Vec<&'a PayableRow> {
-        let left = ROWS_MAX.saturating_sub(claimed.len());
-        let (back, due): (Vec<_>, Vec<_>) = open.iter().partition(|row| row.amount < 0);
-        let mut chosen: Vec<&PayableRow> = back.into_iter().take(left).collect();
-        let so_far = sum(claimed.iter().chain(chosen.iter().copied()));
-        let Ok(mut total) = so_far else {
-            return Vec::new();
-        };
-        for row in due.into_iter().filter(|row| row.available_at <= now) {
-            let with = total.checked_add(row.amount);
-            let fits = with.filter(|with| self.max.is_none_or(|max| *with <= max));
-            if let Some(with) = fits.filter(|_| chosen.len() < left) {
-                total = with;
-                chosen.push(row);
-            }
-        }
-        chosen
-    }
-
-    /// Whether a sum is paid out.
-    #[must_use]
-    pub const fn is_enough(&self, total: i128) -> bool {
-        total > 0 && total >= self.threshold
-    }
-
-    /// The account once its payout is over.
-    #[must_use]
-    pub fn without_live(&self) -> Self {
-        Self {
-            live: None,
-            ..self.clone()
-        }
-    }
 }
 
 impl Payout {
@@ -371,9 +232,10 @@ impl Payout {
         if id == Some(who) || self.payee == who {
             return Err(PayoutRefused::OwnPayout);
         }
-        if account.address != self.address || now < account.usable_at {
+        if account.address != self.address {
             return Err(PayoutRefused::Address);
         }
+        account.check_address(now)?;
         Ok(Self {
             approved_by: Some(who.to_owned()),
             ..approved
@@ -453,6 +315,21 @@ impl Payout {
             ..self
         }
     }
+}
+
+/// The first half of a digest, in hexadecimal digits.
+fn hex(text: &str) -> [u8; 32] {
+    let digest = Sha256::digest(text);
+    let mut digits = [b'0'; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(digest.iter()) {
+        pair.copy_from_slice(format!("{byte:02x}").as_bytes());
+    }
+    digits
+}
+
+fn is_hex(digits: &[u8]) -> bool {
+    let is_digit = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
+    digits.iter().all(is_digit)
 }
 
 /// What rows add up to.

@@ -18,10 +18,10 @@ use domain::texts::Language;
 use crate::config::Env;
 
 pub use payments::{
-    auto_refunds_per_hour, crypto_max_per_order, crypto_max_per_person, nowpayments_ipn_secrets,
-    nowpayments_key, nowpayments_login, open_orders_max, order_rules, overpaid_bps, page_keys,
-    payments_mode, payout_hold, return_origins, stripe_key, stripe_tax, stripe_webhook_secrets,
-    tells_sales, underpaid_bps,
+    PayoutBounds, auto_refunds_per_hour, crypto_max_per_order, crypto_max_per_person,
+    nowpayments_ipn_secrets, nowpayments_key, nowpayments_login, open_orders_max, order_rules,
+    overpaid_bps, page_keys, payments_mode, payout_bounds, payout_hold, return_origins, stripe_key,
+    stripe_tax, stripe_webhook_secrets, tells_sales, underpaid_bps,
 };
 
 /// The chats of `TELEGRAM_CHAT_ID`, or of `TELEGRAM_CHANNEL_ID`, its older name.

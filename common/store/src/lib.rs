@@ -19,6 +19,7 @@ mod link_teller;
 mod links;
 mod messages;
 mod orders;
+mod payees;
 mod payment_events;
 mod payouts;
 mod people;
@@ -62,6 +63,7 @@ pub use messages::{
     Settlement,
 };
 pub use orders::{OrderKey, OrderPage, Ordered, Orders};
+pub use payees::Payees;
 pub use payment_events::{EventState, PaymentEvent, PaymentEvents, PaymentRefs, RefOwner};
 pub use payouts::{PayoutStep, Payouts, ROWS_TOGETHER, RowMove};
 pub use people::{People, Sighting};

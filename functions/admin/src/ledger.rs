@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use domain::id::ORDER_SHARDS;
 use domain::order::day::BookDay;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK};
-use http::{HeaderValue, Response};
+use http::Response;
 use runtime::response::{Refusal, Rejection};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{BookedTransaction, LedgerPage};
 
+use crate::file::{self, field};
 use crate::{App, unavailable};
 
-/// The path of what was booked on a day: the one call whose answer is a file.
+/// The path of what was booked on a day: a call whose answer is always a file.
 pub(crate) const TRANSACTIONS: &str = "/v1/admin/ledger/transactions";
 /// How many transactions one call answers.
 const SHOWN: usize = 500;
@@ -55,22 +55,14 @@ pub(crate) async fn transactions(app: &App, query: &str) -> Result<Response<Byte
             ("text/csv; charset=utf-8", csv(day, &transactions, is_first))
         }
     };
-    let mut answer = Response::new(Bytes::from(text));
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(next) = next {
-        let query = form_urlencoded::Serializer::new(String::new())
+    let next = next.map(|next| {
+        form_urlencoded::Serializer::new(String::new())
             .append_pair("day", &day.to_string())
             .append_pair("format", format.as_str())
             .append_pair("after", &next)
-            .finish();
-        // Percent-encoded: no header refuses it.
-        if let Ok(link) = HeaderValue::try_from(format!("<?{query}>; rel=\"next\"")) {
-            headers.insert(LINK, link);
-        }
-    }
-    Ok(answer)
+            .finish()
+    });
+    Ok(file::answer(content_type, text, next))
 }
 
 /// What stands on each account: the last close and what was booked since.
@@ -164,15 +156,6 @@ fn csv(day: BookDay, transactions: &[BookedTransaction], is_first: bool) -> Stri
         }
     }
     text
-}
-
-/// A text as a field of CSV, which no table takes for a formula.
-fn field(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || ":_-.".contains(c);
-    match text.chars().all(is_plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        true => text.to_owned(),
-        false => format!("\"'{}\"", text.replace('"', "\"\"")),
-    }
 }
 
 /// An amount as JSON: a number, or its text if no number of JSON holds it for sure.

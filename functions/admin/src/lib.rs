@@ -45,11 +45,14 @@ mod actors;
 mod chats;
 mod dead_letters;
 mod endpoints;
+mod file;
+mod gathering;
 mod invites;
 mod jobs;
 mod lanes;
 mod ledger;
 mod orders;
+mod payees;
 mod payment_events;
 mod payouts;
 mod people;
@@ -67,6 +70,7 @@ use domain::job::JobKind;
 use domain::money::PaymentProvider;
 use domain::order::record::PayoutHold;
 use domain::purchase::{self, Chats};
+use domain::texts::Language;
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use runtime::auth::Operators;
@@ -76,14 +80,15 @@ use runtime::clock::Clock;
 use runtime::config::Env;
 use runtime::outbound::CallTargets;
 use runtime::response::{Refusal, Rejection, json};
-use runtime::settings;
+use runtime::settings::{self, PayoutBounds};
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::acting::Acting;
-use store::queue::{Bells, DeadLetters, HookBells, PaymentBell, Queue};
+use store::queue::{Bells, DeadLetters, HookBells, MessageBells, PaymentBell, Queue};
 use store::{
     Actors, Announcements, Books, BotInfos, ClaimLinks, Deliveries, Endpoints, Invites, Jobs,
-    Links, Orders, PaymentEvents, Payouts, People, Products, RateLimits, Seats, Tasks, Updates,
+    Links, Messages, Orders, Payees, PaymentEvents, Payouts, People, Products, RateLimits, Seats,
+    Tasks, Updates,
 };
 use tracing::{error, info, warn};
 
@@ -122,6 +127,11 @@ pub struct App {
     hold: PayoutHold,
     books: Books,
     payouts: Payouts,
+    payees: Payees,
+    payout_bounds: PayoutBounds,
+    messages: Messages,
+    message_bells: MessageBells,
+    default_language: Language,
     clock: Clock,
 }
 
@@ -163,6 +173,11 @@ impl App {
             hold: settings::payout_hold(env),
             books: Books::from_env(aws.dynamodb(), env),
             payouts: Payouts::from_env(&aws.dynamodb(), env),
+            payees: Payees::from_env(&aws.dynamodb(), env),
+            payout_bounds: settings::payout_bounds(env),
+            messages: Messages::from_env(aws.dynamodb(), env),
+            message_bells: MessageBells::from_env(aws.sqs(), env, &clock),
+            default_language: settings::default_language(env),
             clock,
         }
     }
@@ -375,6 +390,9 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Answer
     }
     let path = path_of(request);
     let call = AdminCall::read(request.method(), &path)?;
+    if matches!(call, AdminCall::Payouts) && payouts::is_file(query) {
+        return payouts::list_file(app, query).await.map(Answered::Written);
+    }
     tell(app, who, call, query, request.body())
         .await
         .map(Answered::Told)
@@ -398,10 +416,10 @@ async fn tell(
         AdminCall::Refund(id) => return orders::refund(app, who, id, read(body)?).await,
         AdminCall::Cancel(id) => return orders::cancel(app, who, id).await,
         AdminCall::LedgerAccounts => return ledger::accounts(app).await,
-        AdminCall::Payees => return payouts::accounts(app, query).await,
-        AdminCall::Payee(payee, currency) => return payouts::account(app, payee, currency).await,
+        AdminCall::Payees => return payees::accounts(app, query).await,
+        AdminCall::Payee(payee, currency) => return payees::account(app, payee, currency).await,
         AdminCall::PutPayee(payee, currency) => {
-            return payouts::put_account(app, who, (payee, currency), read(body)?).await;
+            return payees::put_account(app, who, (payee, currency), read(body)?).await;
         }
         AdminCall::Payouts => return payouts::list(app, query).await,
         AdminCall::MakePayout => return payouts::make(app, who, read(body)?).await,

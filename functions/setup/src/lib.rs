@@ -171,6 +171,7 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::overpaid_bps(env);
     settings::stripe_tax(env);
     settings::payout_hold(env);
+    settings::payout_bounds(env);
     Verifier::webhook_secrets(env);
     // That there are none is said in other words, after all else was looked at.
     if env.optional("API_KEYS").is_some() {

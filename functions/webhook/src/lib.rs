@@ -17,6 +17,7 @@ mod inbox;
 mod joins;
 mod links;
 mod moves;
+mod payees;
 mod paying;
 mod presses;
 mod relay;
@@ -53,8 +54,8 @@ use store::acting::Acting;
 use store::queue::{Bells, MessageBell, PaymentBell, Queue};
 use store::{
     Announcements, BotInfos, ChatInfos, ClaimLinks, Erasures, FrontBot, Invites, Jobs, LinkPool,
-    LinkTeller, Links, Messages, Orders, PaymentEvents, People, Products, RateLimits, RelayMap,
-    Reminders, Reservations, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
+    LinkTeller, Links, Messages, Orders, Payees, PaymentEvents, People, Products, RateLimits,
+    RelayMap, Reminders, Reservations, Seats, StoreError, Tasks, Topics, UpdateKey, Updates,
 };
 use tracing::{debug, error, info, warn};
 
@@ -114,6 +115,7 @@ pub struct App {
     open_orders_max: usize,
     payment_events: PaymentEvents,
     payment_bells: Queue<PaymentBell>,
+    payees: Payees,
     clock: Clock,
 }
 
@@ -175,6 +177,7 @@ impl App {
             open_orders_max: settings::open_orders_max(env),
             payment_events: PaymentEvents::from_env(aws.dynamodb(), env),
             payment_bells: Queue::of_payments(aws.sqs(), env),
+            payees: Payees::from_env(&aws.dynamodb(), env),
             clock,
         }
     }

@@ -14,7 +14,7 @@ use crate::commands::{buyer, end, orders, privacy, shop};
 use crate::conversation::{Conversation, Sight};
 use crate::relay::{self, RelayAuthor, RelayCause};
 use crate::say::Cause;
-use crate::{App, Failure, Handled, Met, UpdateOutcome, moves};
+use crate::{App, Failure, Handled, Met, UpdateOutcome, moves, payees};
 
 /// Handles a press. Its time is when it was first met: Telegram gives it none.
 pub(crate) async fn pressed(
@@ -109,6 +109,9 @@ async fn act(conversation: &Conversation<'_>, button: ButtonData) -> Result<(), 
         ButtonData::EndRenewalNot => conversation.answer(Text::RenewalKept).await,
         ButtonData::UseGift(order) => conversation.use_gift(order).await,
         ButtonData::KeepGift => conversation.answer(Text::ClaimKept).await,
+        ButtonData::PayoutAddress { mark, is_right } => {
+            payees::answered(conversation, mark, is_right).await
+        }
         ButtonData::WayIn(person) => buyer::send_way_in(conversation, person).await,
         ButtonData::EndSeat {
             person,

@@ -6,6 +6,7 @@ mod ledger;
 mod lists_and_retries_all;
 pub(crate) mod orders;
 mod pauses_and_resumes;
+mod payees;
 mod payouts;
 mod reissues;
 mod retries_and_resends;

@@ -79,6 +79,7 @@ const FUNCTIONS: [(&str, &[&str]); 16] = [
             "HOOK_QUEUE_URL",
             "INVITE_DEAD_LETTER_QUEUE_URL",
             "INVITE_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
             "PAYMENT_QUEUE_URL",
             "TELEGRAM_BOT_TOKEN",
             "TELEGRAM_CHAT_ID",

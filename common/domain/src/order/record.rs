@@ -196,6 +196,21 @@ pub struct NewOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayoutHold(pub Duration);
 
+/// For how long Telegram itself holds Stars back.
+const STARS_HOLD: Duration = Duration::from_secs(21 * 24 * 3600);
+
+impl PayoutHold {
+    /// When what a provider took `at` this instant may be paid out: what was paid in Stars not before Telegram lets them go.
+    #[must_use]
+    pub fn end(self, provider: &str, at: Timestamp) -> Timestamp {
+        let is_stars = AmountTable::of_provider(provider) == AmountTable::Stars;
+        at.plus(match is_stars {
+            true => self.0.max(STARS_HOLD),
+            false => self.0,
+        })
+    }
+}
+
 impl Order {
     /// The order as it is first written: nothing came yet.
     #[must_use]
@@ -452,7 +467,7 @@ impl Order {
                 currency: entry.currency.clone(),
                 // What stands on a payee's account is owed to them: a credit, which is negative.
                 amount: entry.amount.checked_neg()?,
-                available_at: now.plus(hold.0),
+                available_at: hold.end(&self.terms.provider, now),
             }),
             _ => None,
         };

@@ -356,6 +356,14 @@ sentences! { 'a,
     Sold { title: Name<'a>, amount: Name<'a> },
     /// To owners: an order waits for what they decide.
     CaseOpened { title: Name<'a>, case: Code<'a>, order: Code<'a> },
+    /// To a payee: whether an address is right.
+    PayoutAddressAsk { currency: Name<'a>, address: Code<'a> },
+    /// To who was the payee before: what is paid goes to an address of somebody else.
+    PayoutAddressGone { currency: Name<'a>, address: Code<'a> },
+    /// The address is right.
+    PayoutAddressConfirmed,
+    /// The address is wrong.
+    PayoutAddressDenied,
     /// To owners: the bot lacks what it needs in a chat that is sold.
     RightsLost { chat: Name<'a>, right: Name<'a> },
     /// To owners: the bot has all that it needs in a chat.
@@ -426,6 +434,10 @@ sentences! { 'a,
     NewsStop,
     /// Undoes [`Text::Stopped`].
     NewsAgain,
+    /// Answers [`Text::PayoutAddressAsk`] with [`Text::PayoutAddressConfirmed`].
+    PayoutAddressRight,
+    /// Answers it, or [`Text::PayoutAddressGone`], with [`Text::PayoutAddressDenied`].
+    PayoutAddressWrong,
     /// Sends a person the way into their chats.
     SendWayIn,
     /// Answers [`Text::EndAsk`].

@@ -165,6 +165,43 @@ pub fn payout_hold(env: &mut Env) -> PayoutHold {
     PayoutHold(Duration::from_secs(days * 24 * 3600))
 }
 
+/// The most that payouts have, in minor units by currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PayoutBounds {
+    of_one: BTreeMap<String, i128>,
+    of_day: BTreeMap<String, i128>,
+}
+
+impl PayoutBounds {
+    /// The most that one payout has. One that is more than a day's could never be approved.
+    #[must_use]
+    pub fn of_one(&self, currency: &str) -> Option<i128> {
+        let bounds = [self.of_one.get(currency), self.of_day.get(currency)];
+        bounds.into_iter().flatten().min().copied()
+    }
+
+    /// The most that is approved on a day.
+    #[must_use]
+    pub fn of_day(&self, currency: &str) -> Option<i128> {
+        self.of_day.get(currency).copied()
+    }
+}
+
+/// `PAYOUT_MAX_PER_BATCH` and `PAYOUT_MAX_PER_DAY`: the most that one payout has, and the most that is approved on a day, by
+/// currency; unset, as much as is due.
+pub fn payout_bounds(env: &mut Env) -> PayoutBounds {
+    let of_one = env.optional("PAYOUT_MAX_PER_BATCH");
+    let of_day = env.optional("PAYOUT_MAX_PER_DAY");
+    let mut read = |name, text: Option<String>| {
+        let read = text.and_then(|text| amounts(env, name, &text));
+        read.unwrap_or_default()
+    };
+    PayoutBounds {
+        of_one: read("PAYOUT_MAX_PER_BATCH", of_one),
+        of_day: read("PAYOUT_MAX_PER_DAY", of_day),
+    }
+}
+
 /// `AUTO_REFUND_MAX_PER_HOUR`: how many refunds an hour are made without a person; what is beyond waits for one.
 pub fn auto_refunds_per_hour(env: &mut Env) -> u32 {
     env.number("AUTO_REFUND_MAX_PER_HOUR", 20, 0..=1_000)

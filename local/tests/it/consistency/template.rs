@@ -16,7 +16,7 @@ use super::{code, none, product, quoted_after, text, yaml};
 /// What Lambda sets itself.
 const OF_LAMBDA: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 /// What may be unset everywhere.
-const OPTIONAL: [&str; 58] = [
+const OPTIONAL: [&str; 60] = [
     "AUTO_REFUND_MAX_PER_HOUR",
     "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -47,6 +47,8 @@ const OPTIONAL: [&str; 58] = [
     "OVERPAID_BPS",
     "PAYMENTS_MODE",
     "PAYOUT_HOLD_DAYS",
+    "PAYOUT_MAX_PER_BATCH",
+    "PAYOUT_MAX_PER_DAY",
     "PEOPLE_TTL_DAYS",
     "POLL_HOLD_SEC",
     "PRIVACY_URL",

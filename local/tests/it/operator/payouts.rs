@@ -360,6 +360,44 @@ async fn an_address_that_changes_waits_a_day_and_frees_what_was_not_approved() {
     assert_eq!(sum(&stack, "open").await, SHARE);
 }
 
+/// A list of payouts as a file.
+async fn listed(stack: &TestStack, query: &str) -> (u16, String) {
+    let url = format!("{}/v1/admin/payouts?{query}", stack.local.url);
+    let client = runtime::http::client(Duration::from_secs(30)).unwrap();
+    let call = client.get(url);
+    let call = call.header("x-admin-key", stack.local.admin_key());
+    let answer = call.send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn payouts_are_listed_for_a_bank_and_no_address_is_a_formula() {
+    let stack = due(2).await;
+    account(&stack, "=HYPERLINK(\"x\");+1", json!(1), None).await;
+    later(&stack, 2 * DAY).await;
+    let payout = gathered(&stack).await;
+    let id = payout["payoutId"].as_str().unwrap();
+    said(&stack, &payout, "approve", json!({})).await;
+    let begun = payout["begunAt"].as_str().unwrap();
+    let head = "payoutId,state,payee,currency,amount,address,begunAt,reference\r\n";
+    let line =
+        format!("{id},APPROVED,owner:o1,usd,58.20,\"'=HYPERLINK(\"\"x\"\");'+1\",{begun},\r\n");
+    let all = "state=APPROVED&format=csv";
+    let expected = (200, format!("{head}{line}"));
+    assert_eq!(listed(&stack, all).await, expected);
+    let day = &begun[..10];
+    assert_eq!(listed(&stack, &format!("{all}&day={day}")).await, expected);
+    let none = (200, head.to_owned());
+    assert_eq!(listed(&stack, &format!("{all}&day=2026-01-01")).await, none);
+    assert_eq!(listed(&stack, "state=CLOSED&format=csv").await, none);
+    for wrong in ["format=csv", "state=PAID&format=csv&day=x"] {
+        assert_eq!(listed(&stack, wrong).await.0, 400, "{wrong}");
+    }
+    let wrong = "payouts?state=PAID&format=xml";
+    let refused = stack.operator().get(wrong).await;
+    assert_eq!(refused.refusal(), (400, "invalid_query"));
+}
+
 #[tokio::test]
 async fn what_is_no_account_or_payout_is_refused_and_says_why() {
     let stack = quiet(&[]).await;
@@ -369,6 +407,7 @@ async fn what_is_no_account_or_payout_is_refused_and_says_why() {
         ("payees/held/usd", right.clone()),
         ("payees/owner:/usd", right.clone()),
         ("payees/owner:o1/USD", right.clone()),
+        ("payees/owner:o1/xtR", right.clone()),
         (PLACE, json!({"address": " ", "threshold": 1})),
         (PLACE, json!({"address": "a\nb", "threshold": 1})),
         (PLACE, json!({"address": "DE1", "threshold": -1})),

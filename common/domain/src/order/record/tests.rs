@@ -450,3 +450,20 @@ fn a_payment_that_was_consented_to_is_looked_for_before_another_one_is_taken() {
     assert_eq!(consented.due_at, Some(now.plus(minutes(2))));
     assert_eq!(consented.consented(by("q1"), now), None);
 }
+
+#[test]
+fn what_was_paid_in_stars_is_held_as_long_as_telegram_holds_them() {
+    const DAYS: i64 = 24 * 3600 * 1000;
+    let at = Timestamp::from_ms(0);
+    let hold = |days: u64| PayoutHold(Duration::from_secs(days * 24 * 3600));
+    for (provider, days, expected) in [
+        ("stripe", 7, 7),
+        ("nowpayments", 0, 0),
+        ("stars", 7, 21),
+        ("stars", 0, 21),
+        ("stars", 30, 30),
+    ] {
+        let end = hold(days).end(provider, at);
+        assert_eq!(end.ms(), expected * DAYS, "{provider} {days}");
+    }
+}

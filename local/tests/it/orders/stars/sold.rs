@@ -77,6 +77,25 @@ async fn a_refund_whose_answer_is_lost_is_made_once() {
     assert_eq!(out.count(), 1);
 }
 
+#[tokio::test]
+async fn what_was_paid_in_stars_is_paid_out_after_three_weeks() {
+    let stack = selling(&[]).await;
+    let operator = stack.operator();
+    let account = json!({"address": "UQ_wallet", "threshold": 1});
+    operator.put("payees/owner:o1/XTR", &account).await.done();
+    let (_, link) = placed(&stack, "month", ANN).await;
+    paid(&stack, &link, ANN).await;
+    let asking = json!({"payee": "owner:o1", "currency": "XTR"});
+    stack.advance_when_idle(20 * 24 * HOUR).await;
+    stack.run_until_idle().await;
+    let early = operator.post("payouts", &asking).await;
+    assert_eq!(early.refusal(), (409, "payout_refused"));
+    stack.advance_when_idle(25 * HOUR).await;
+    stack.run_until_idle().await;
+    let payout = operator.post("payouts", &asking).await.done();
+    assert_eq!(payout["payout"]["total"], 450);
+}
+
 async fn subscribed(stack: &TestStack) -> (String, String) {
     let (id, link) = placed(stack, "sub", ANN).await;
     let charge = paid(stack, &link, ANN).await;
