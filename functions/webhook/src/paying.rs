@@ -9,11 +9,12 @@
 //! Neither is claimed: asked twice, the same is said, and the inbox of payments takes each event once.
 
 use bytes::Bytes;
-use domain::id::{OrderId, TelegramUserId};
-use domain::member::entitlement::Cover;
+use domain::id::{ChatId, OrderId, TelegramUserId};
+use domain::member::entitlement::{Cover, EntitlementId};
 use domain::order::consent::{AboutToPay, PayRefusal};
 use domain::order::record::Order;
 use domain::texts::{Language, Text};
+use domain::time::Timestamp;
 use domain::update::{PreCheckout, StarsTold};
 use http::{Response, StatusCode};
 use runtime::response::json;
@@ -114,30 +115,53 @@ const fn why(refusal: PayRefusal) -> Text<'static> {
     }
 }
 
-/// Whether a person has all that an order would give them: for ever, or, of a subscription, by one that runs.
+/// Whether a person has all that an order would give them: for ever, or, of a subscription, by one that renews.
 async fn owns(app: &App, person: TelegramUserId, order: &Order) -> Result<bool, Failure> {
-    let now = app.clock.now();
     for chat in &order.sold.chats {
-        let seat = app.seats.get(person, *chat).await?;
-        let mut entitlements = seat.entitlements.values();
-        let has = entitlements.any(|entitlement| {
-            let lasts = match entitlement.cover {
-                Cover::Forever => true,
-                Cover::Until(end) => {
-                    order.terms.recurring && entitlement.order_version.is_some() && end > now
-                }
-                Cover::Days { .. } => false,
-            };
-            lasts
-                && entitlement.cut_at.is_none()
-                && entitlement.suspended_at.is_none()
-                && entitlement.level >= order.sold.level
-        });
-        if !has {
+        if !has(app, person, order, *chat).await? {
             return Ok(false);
         }
     }
     Ok(!order.sold.chats.is_empty())
+}
+
+/// The same in one of its chats.
+async fn has(
+    app: &App,
+    person: TelegramUserId,
+    order: &Order,
+    chat: ChatId,
+) -> Result<bool, Failure> {
+    let now = app.clock.now();
+    let seat = app.seats.get(person, chat).await?;
+    for (id, entitlement) in &seat.entitlements {
+        let is_enough = entitlement.cut_at.is_none()
+            && entitlement.suspended_at.is_none()
+            && entitlement.level >= order.sold.level;
+        let lasts = match entitlement.cover {
+            _ if !is_enough => false,
+            Cover::Forever => true,
+            Cover::Until(end) if order.terms.recurring && end > now => renews(app, id, now).await?,
+            Cover::Until(_) | Cover::Days { .. } => false,
+        };
+        if lasts {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether an entitlement is of a subscription that goes on: whose renewals were ended may begin another one.
+async fn renews(app: &App, id: &EntitlementId, now: Timestamp) -> Result<bool, Failure> {
+    let Some(request) = id.request() else {
+        return Ok(false);
+    };
+    let invite = app.invites.get(request).await?;
+    let Some(ordered) = invite.and_then(|invite| invite.order) else {
+        return Ok(false);
+    };
+    let order = app.orders.get(ordered.order).await?;
+    Ok(order.is_some_and(|order| order.is_owned(now)))
 }
 
 /// Keeps what was told of a payment. Durable on return.
