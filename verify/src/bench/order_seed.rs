@@ -33,6 +33,7 @@ pub(crate) async fn pages(fixture: &Fixture, count: usize) -> anyhow::Result<Vec
         pay_url: Some("https://checkout.example/c/pay/cs_test".to_owned()),
         pay_until,
         is_test: true,
+        is_gift: false,
         requests: Vec::new(),
         version: 1,
         revision: 1,
