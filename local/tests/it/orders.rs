@@ -4,6 +4,7 @@ mod buyers;
 mod by_hand;
 mod incident;
 mod limited;
+mod providers_down;
 mod stars;
 
 use std::collections::{BTreeSet, HashMap};
