@@ -134,7 +134,8 @@ fn selling(stack: &Stack) -> String {
     }
     let chat = stack.env.get("TELEGRAM_CHAT_ID").map_or("", String::as_str);
     format!(
-        "Stripe and NOWPayments are simulated, too. Describe a product, order it, and open the payUrl of the answer in a browser:\n\
+        "Stripe and NOWPayments are simulated, too: {url}/local/till sells, and breaks payments. Or describe a product, order it, and\n\
+         open the payUrl of the answer in a browser:\n\
          \n\
          curl -s -X PUT {url}/v1/admin/products/club -H 'x-admin-key: {admin}' -d '{{\"title\": \"Premium Club\", \"chats\": [{chat}], \"owner\": \"me\", \"tiers\": [{{\"id\": \"month\", \"title\": \"30 days\", \"length\": {{\"days\": 30}}, \"prices\": {{\"usd\": 1900}}}}]}}'\n\
          \n\

@@ -57,6 +57,7 @@ mod products;
 mod updates;
 mod view;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -67,6 +68,7 @@ use domain::money::PaymentProvider;
 use domain::order::record::PayoutHold;
 use domain::purchase::{self, Chats};
 use http::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
 use runtime::auth::Operators;
 use runtime::aws;
 use runtime::body::read;
@@ -342,10 +344,15 @@ pub async fn handle(app: &App, request: Request<Bytes>) -> Response<Bytes> {
 
 /// The status of a call that is served: 202 where a job does what was asked for.
 fn status_of(request: &Request<Bytes>) -> StatusCode {
-    match AdminCall::read(request.method(), request.uri().path()) {
+    match AdminCall::read(request.method(), &path_of(request)) {
         Ok(AdminCall::ExportPerson(_) | AdminCall::ErasePerson(_)) => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     }
+}
+
+/// The path, decoded: some clients send the colon of a payee as `%3A`.
+fn path_of(request: &Request<Bytes>) -> Cow<'_, str> {
+    percent_decode_str(request.uri().path()).decode_utf8_lossy()
 }
 
 /// What an operator is answered.
@@ -366,7 +373,8 @@ async fn answer(app: &App, who: &str, request: &Request<Bytes>) -> Result<Answer
             _ => Err(Rejection::MethodNotAllowed("GET").into()),
         };
     }
-    let call = AdminCall::read(request.method(), request.uri().path())?;
+    let path = path_of(request);
+    let call = AdminCall::read(request.method(), &path)?;
     tell(app, who, call, query, request.body())
         .await
         .map(Answered::Told)
@@ -531,6 +539,14 @@ mod tests {
                 assert_eq!(refused, Some(Rejection::NotFound), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn a_payee_may_be_percent_encoded() {
+        let request = Request::get("/v1/admin/payees/owner%3Ao1/usd").body(Bytes::new());
+        let (request, path) = (request.unwrap(), "/v1/admin/payees/owner:o1/usd");
+        assert_eq!(path_of(&request), path);
+        assert!(AdminCall::read(&Method::GET, path).is_ok());
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(super) struct ActionRefusal {
 /// An act's good end, or its refusal.
 pub(super) type Acted = Result<Value, ActionRefusal>;
 
-fn refusal(status: StatusCode, code: &str, sentence: &str) -> ActionRefusal {
+pub(super) fn refusal(status: StatusCode, code: &str, sentence: &str) -> ActionRefusal {
     ActionRefusal {
         status,
         code: code.to_owned(),
@@ -67,7 +67,7 @@ pub(super) fn bad() -> ActionRefusal {
     )
 }
 
-fn not_simulated() -> ActionRefusal {
+pub(super) fn not_simulated() -> ActionRefusal {
     refusal(
         StatusCode::CONFLICT,
         "not_simulated",

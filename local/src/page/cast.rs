@@ -66,6 +66,15 @@ impl Cast {
         user
     }
 
+    /// All of them, as the pages show them.
+    pub(super) fn list(&self) -> Vec<Value> {
+        let people = self.people();
+        let shown = people.iter();
+        shown
+            .map(|user| json!({"id": user.id, "name": user.first_name}))
+            .collect()
+    }
+
     pub(super) fn find(&self, id: i64) -> Option<User> {
         let people = self.people();
         people.iter().find(|user| user.id == id).cloned()
@@ -100,7 +109,7 @@ impl Cast {
         };
         json!({
             "person": user.id,
-            "people": people.iter().map(|user| json!({"id": user.id, "name": user.first_name})).collect::<Vec<_>>(),
+            "people": self.list(),
             "presence": presence,
             "blocked": server.has_blocked(*bot_id, user.id),
             "messages": newest(&messages).iter().map(|message| view(message, *bot_id)).collect::<Vec<_>>(),

@@ -19,7 +19,7 @@ use simulators::telegram::{Limit, MemberStatus, Rights};
 use store::RateLimits;
 use tokio::sync::watch;
 
-use super::{board, cast, pools};
+use super::{board, cast, pools, till};
 use crate::body::answer;
 use crate::data_dir::DataDir;
 use crate::env::env_of;
@@ -30,8 +30,8 @@ use crate::keys::admin_key;
 use crate::supervision::Watch;
 use crate::timeline::Timeline;
 
-/// The page without any key in it.
-pub(super) const PAGE: &str = include_str!("index.html");
+/// What the pages share of their looks.
+const LOOKS: &str = include_str!("looks.css");
 
 /// How long it is believed whether the stores answer.
 const HEALTH_FOR: Duration = Duration::from_secs(1);
@@ -84,10 +84,29 @@ impl Handles {
     }
 }
 
+/// A page as those get it who may see the keys, and as others do.
+pub(super) struct KeyedPage {
+    pub(super) with_keys: String,
+    pub(super) plain: String,
+}
+
+impl KeyedPage {
+    fn new(page: &str, key: &str, admin_key: &str) -> Self {
+        let plain = page.replacen("/* looks.css */", LOOKS, 1);
+        let with_key_of_shop = with_key(&plain, "admit-one-key", key);
+        Self {
+            with_keys: with_key(&with_key_of_shop, "admit-one-admin-key", admin_key),
+            plain,
+        }
+    }
+}
+
 /// What the page sees and does.
 pub(crate) struct Page {
     keys: Verifier,
-    pub(super) html: String,
+    pub(super) index: KeyedPage,
+    pub(super) till_page: KeyedPage,
+    pub(super) till: till::Till,
     pub(super) api_key: String,
     pub(super) limits: RateLimits,
     /// The chats by which payments are known.
@@ -125,17 +144,16 @@ impl Page {
         } else {
             ""
         };
+        let keyed = |page| KeyedPage::new(page, key_in_page, admin_key_in_page);
         let mut functions_env = env_of(env);
         let chats = settings::chats(&mut functions_env);
         let is_claimed = settings::chat_deliveries(&mut functions_env, &chats).has_claims();
         let chats = chats.all().map(|(_, pool)| pool).collect();
         Self {
             keys: Verifier::api_keys(&mut env_of(env)),
-            html: with_key(
-                &with_key(PAGE, "admit-one-key", key_in_page),
-                "admit-one-admin-key",
-                admin_key_in_page,
-            ),
+            index: keyed(include_str!("index.html")),
+            till_page: keyed(include_str!("till.html")),
+            till: till::Till::default(),
             api_key,
             limits: RateLimits::from_env(handles.dynamo.clone(), &mut functions_env),
             chats,

@@ -1,4 +1,4 @@
-//! The page at `/` and what it calls: the live state, and, in simulation, the parts of shop, buyer, saboteur
+//! The page at `/`, the till at `/local/till`, and what they call: the live state, and, in simulation, the parts of shop, buyer, saboteur
 //! and of people with their phones.
 //!
 //! Everything but the page itself needs an API key. In simulation the page is served with the key in it, if the key was
@@ -13,6 +13,7 @@ mod context;
 mod phone;
 mod pools;
 mod state;
+mod till;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::body::answer;
 use crate::functions::Functions;
 
 pub(crate) use context::{Handles, Page};
-use context::{PAGE, Served};
+use context::{KeyedPage, Served};
 
 /// What the page may do: run its own script, and call where it came from.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; \
@@ -45,7 +46,14 @@ pub(crate) fn routes(page: Arc<Page>, functions: Arc<Functions>) -> Router {
         .route("/", get(index))
         .route("/healthz", get(healthz))
         .route("/local/state", get(state::state))
-        .nest("/local/actions", actions::routes().merge(phone::routes()))
+        .route("/local/till", get(till_page))
+        .route("/local/till/state", get(till::state))
+        .nest(
+            "/local/actions",
+            actions::routes()
+                .merge(phone::routes())
+                .merge(till::routes()),
+        )
         .with_state(Served { functions, page })
 }
 
@@ -64,10 +72,18 @@ fn means_this_machine(headers: &HeaderMap) -> bool {
 }
 
 async fn index(State(served): State<Served>, headers: HeaderMap) -> Response {
-    let page = if means_this_machine(&headers) {
-        served.page.html.clone()
+    html(&served.page.index, &headers)
+}
+
+async fn till_page(State(served): State<Served>, headers: HeaderMap) -> Response {
+    html(&served.page.till_page, &headers)
+}
+
+fn html(page: &KeyedPage, headers: &HeaderMap) -> Response {
+    let page = if means_this_machine(headers) {
+        page.with_keys.clone()
     } else {
-        PAGE.to_owned()
+        page.plain.clone()
     };
     let mut response = Html(page).into_response();
     for (name, value) in [

@@ -197,6 +197,7 @@ impl Page {
             "queues": self.queues(),
             "limiters": self.limiters().await?,
             "totals": self.board.totals(),
+            "sells": self.handles.externals.providers.is_some(),
             "alarms": self.handles.watch.alarms.ringing(),
             "checks": self.handles.watch.checks(),
         }))

@@ -57,6 +57,12 @@ impl Decimal {
         Self(muldiv(self.0, other.0, ONE))
     }
 
+    /// Half of it, cut off.
+    #[must_use]
+    pub const fn half(self) -> Self {
+        Self(self.0 / 2)
+    }
+
     /// The quotient, cut off; zero by zero.
     pub(crate) fn over(self, other: Self) -> Self {
         Self(muldiv(self.0, ONE, other.0))
