@@ -55,8 +55,9 @@ async fn a_provider_that_is_down_is_left_alone_and_the_others_sell() {
     assert!(by_coins["payUrl"].is_string());
     // After it one order asks, whose failure makes the pause longer.
     stack.clock.advance(Duration::from_secs(16));
-    tried(&stack, "stripe", "u1").await.refusal();
-    tried(&stack, "stripe", "u2").await.refusal();
+    for user in ["u1", "u2"] {
+        assert_eq!(tried(&stack, "stripe", user).await.status, 503, "{user}");
+    }
     assert_eq!(asked(&stack), before + 1);
     stripe.clear_faults();
     stack.clock.advance(Duration::from_secs(31));
