@@ -18,6 +18,7 @@ use runtime::telemetry::chain;
 use setup::check::{self, Check, CheckStatus};
 use setup::menus::{self, MenuSetup};
 use setup::operators;
+use setup::providers::{Providers, Repairing};
 use setup::registration::Bot;
 use webengage::WebEngage;
 
@@ -159,6 +160,11 @@ pub async fn examine(
     }
     if let Some(account) = webengage {
         checks.push(check::webengage(&account).await);
+    }
+    if let Some(providers) = take(&mut read, &mut checks, Providers::from_env) {
+        let url = webhook_url.or(of_env.as_deref());
+        checks.extend(providers.check(&bots).await);
+        checks.extend(providers.endpoint(url, Repairing::No).await);
     }
     on_aws(&mut read, &mut checks).await;
     checks

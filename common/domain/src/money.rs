@@ -41,6 +41,13 @@ impl PaymentProvider {
         }
     }
 
+    /// The one that the word is for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        let all = [Self::Stripe, Self::NowPayments, Self::Stars];
+        all.into_iter().find(|provider| provider.as_str() == word)
+    }
+
     /// How it counts amounts.
     #[must_use]
     pub const fn amounts(self) -> AmountTable {

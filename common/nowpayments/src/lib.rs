@@ -101,6 +101,13 @@ struct Token {
     token: String,
 }
 
+/// The coins that the account takes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Selected {
+    selected_currencies: Vec<String>,
+}
+
 #[derive(Deserialize)]
 struct Listed {
     data: Vec<Box<RawValue>>,
@@ -240,6 +247,25 @@ impl NowPayments {
     /// [`NowPaymentsError`], which says the same.
     pub async fn status(&self) -> Result<(), NowPaymentsError> {
         self.read(Call::get("status", "/status")).await.map(|_| ())
+    }
+
+    /// The coins in which the account takes payments, as they were switched on; it shows also that the key is right.
+    ///
+    /// # Errors
+    /// [`NowPaymentsError`].
+    pub async fn coins(&self) -> Result<Vec<String>, NowPaymentsError> {
+        let call = "list coins";
+        let answer = self.send(Call::get(call, "/merchant/coins")).await?;
+        let selected: Selected = serde_json::from_slice(&answer.body).map_err(|_| garbled(call))?;
+        Ok(selected.selected_currencies)
+    }
+
+    /// Whether the login is right.
+    ///
+    /// # Errors
+    /// [`NowPaymentsError::NoLogin`] without a login, else as all.
+    pub async fn check_login(&self) -> Result<(), NowPaymentsError> {
+        self.token().await.map(|_| ())
     }
 
     /// What an amount of a currency is in a coin, by the present rate.

@@ -1,5 +1,7 @@
 //! What callers over HTTP are answered: JSON, and errors with a stable code and one sentence.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -346,6 +348,14 @@ pub struct Refusal {
     /// The rejection.
     pub rejection: Rejection,
     why: Option<String>,
+    elsewhere: Option<Elsewhere>,
+}
+
+/// What can be done about a provider that can't take an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Elsewhere {
+    providers: Vec<&'static str>,
+    after: Option<Duration>,
 }
 
 impl Refusal {
@@ -355,16 +365,45 @@ impl Refusal {
         Self {
             rejection,
             why: Some(why.into()),
+            elsewhere: None,
+        }
+    }
+
+    /// [`Rejection::ProviderUnavailable`], with the providers that can be paid instead, and after how long it makes sense to ask
+    /// for the same again, if that is known.
+    #[must_use]
+    pub fn elsewhere(providers: Vec<&'static str>, after: Option<Duration>) -> Self {
+        Self {
+            elsewhere: Some(Elsewhere { providers, after }),
+            ..Rejection::ProviderUnavailable.into()
         }
     }
 
     /// The answer.
     #[must_use]
     pub fn answer(&self) -> Response<Bytes> {
+        if let Some(elsewhere) = &self.elsewhere {
+            return self.answer_naming(elsewhere);
+        }
         match &self.why {
             Some(why) => self.rejection.answer_saying(why),
             None => self.rejection.answer(),
         }
+    }
+
+    fn answer_naming(&self, elsewhere: &Elsewhere) -> Response<Bytes> {
+        let (code, sentence) = (self.rejection.code(), self.rejection.sentence());
+        let body = json!({
+            "ok": false, "code": code, "error": sentence, "providers": elsewhere.providers,
+        });
+        let mut answer = json(self.rejection.status(), &body);
+        // A part of a second is a whole one more.
+        let seconds = |after: Duration| after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        let after = elsewhere.after.map(seconds).map(HeaderValue::from);
+        answer
+            .headers_mut()
+            .insert(RETRY_AFTER, after.unwrap_or(RETRY_AFTER_SECONDS));
+        answer
     }
 }
 
@@ -373,6 +412,7 @@ impl From<Rejection> for Refusal {
         Self {
             rejection,
             why: None,
+            elsewhere: None,
         }
     }
 }

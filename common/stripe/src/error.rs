@@ -141,6 +141,20 @@ impl StripeError {
         }
     }
 
+    /// Whether the key is known and lacks the right.
+    #[must_use]
+    pub const fn lacks_right(&self) -> bool {
+        match self {
+            Self::Refused {
+                status: 401 | 403,
+                why,
+                ..
+            } if why.right.is_some() => true,
+            Self::Refused { status: 403, .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether there is no such object.
     #[must_use]
     pub(crate) fn is_missing(&self) -> bool {

@@ -25,7 +25,7 @@ use checkout::Form;
 pub use checkout::{Period, Recurring, SessionRequest, coupon_id, session_key};
 pub use error::{StripeError, Why};
 pub use reading::{EventBody, EventPage};
-pub use setup::{Account, WebhookEndpoint};
+pub use setup::{Account, EndpointFault, Right, WebhookEndpoint};
 
 /// Where Stripe's API is.
 pub const API_BASE: &str = "https://api.stripe.com";

@@ -1,5 +1,5 @@
-//! The first call of a deployment, and of every change of it: checks that the bots may do their work and that WebEngage
-//! knows us, registers the webhooks, and tells CloudFormation, or the person who called, in a sentence what to do.
+//! The first call of a deployment, and of every change of it: checks that the bots may do their work, that WebEngage
+//! knows us and that the providers of payments do, registers the webhooks, and tells CloudFormation, or the person who called, in a sentence what to do.
 //!
 //! ```text
 //! CloudFormation creates or updates the stack   check everything, change nothing
@@ -17,6 +17,7 @@ pub mod check;
 pub mod claims;
 pub mod menus;
 pub mod operators;
+pub mod providers;
 pub mod registration;
 
 mod answer;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use domain::id::ChatId;
 use domain::purchase::Chats;
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use runtime::auth::{Operators, Verifier};
 use runtime::clock::Clock;
 use runtime::config::{ConfigError, Env};
@@ -44,6 +45,7 @@ pub use answer::Unanswered;
 use check::{Check, CheckStatus, patiently};
 use claims::ClaimSetup;
 use menus::MenuSetup;
+use providers::{Providers, Repairing};
 use registration::{Bot, Unregistered};
 
 /// What is left of the time for giving the answer.
@@ -108,6 +110,7 @@ pub struct App {
     webengage: WebEngage,
     claims: ClaimSetup,
     menus: MenuSetup,
+    providers: Providers,
     has_api_keys: bool,
     has_admin_keys: bool,
 }
@@ -125,6 +128,7 @@ impl App {
             claims: ClaimSetup::from_env(env, &chats, &clock),
             operator_chat,
             menus: MenuSetup::from_env(env, operator_chat),
+            providers: Providers::from_env(env),
             chats,
             webengage: WebEngage::from_env(env),
             has_api_keys: env.optional("API_KEYS").is_some(),
@@ -149,23 +153,6 @@ fn read_settings(env: &mut Env, chats: &Chats) {
     settings::product_fee_bps(env);
     settings::quote_ttl(env);
     settings::rate_max_age(env);
-    let mode = settings::payments_mode(env);
-    let stripe = settings::stripe_key(env, mode);
-    let stripe_secrets = settings::stripe_webhook_secrets(env);
-    if stripe.is_some() && stripe_secrets.is_none() {
-        env.problem("STRIPE_WEBHOOK_SECRET is missing, though STRIPE_SECRET_KEY is set: without it no payment is told".to_owned());
-    }
-    settings::nowpayments_login(env);
-    let nowpayments = settings::nowpayments_key(env);
-    let ipn_secrets = settings::nowpayments_ipn_secrets(env);
-    if nowpayments.is_some() && ipn_secrets.is_none() {
-        env.problem("NOWPAYMENTS_IPN_SECRET is missing, though NOWPAYMENTS_API_KEY is set: without it no payment is told".to_owned());
-    }
-    let is_selling = stripe.is_some() || nowpayments.is_some();
-    let has_page = settings::public_url(env).is_some() && settings::page_keys(env).can_sign();
-    if is_selling && !has_page {
-        env.problem("PUBLIC_URL and CLAIM_KEY are needed where payments are taken: buyers come back to a page there".to_owned());
-    }
     settings::return_origins(env);
     settings::underpaid_bps(env);
     settings::overpaid_bps(env);
@@ -331,12 +318,14 @@ async fn try_to_set_up(env: Env, webhook_url: Option<&str>) -> Result<Outcome, N
 /// Checks everything; if nothing is wrong, registers the webhooks. Not before: the bots may still serve another
 /// deployment, which would lose its updates for nothing.
 async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
-    let (mut checks, webengage) = join(
+    let (mut checks, webengage, providers) = join3(
         check::bots(&app.bots, &app.chats),
         check::webengage(&app.webengage),
+        app.providers.check(&app.bots),
     )
     .await;
     checks.push(webengage);
+    checks.extend(providers);
     checks.extend(operators::check(&app.bots, app.operator_chat).await);
     if !app.has_api_keys {
         let says = "there are none, so no shop can buy: put at least one into the secret";
@@ -352,6 +341,11 @@ async fn check_and_register(app: &App, webhook_url: Option<&str>) -> Outcome {
             .iter()
             .all(|check| check.status != CheckStatus::Failed)
     };
+    let repairing = match webhook_url.is_some() && is_well(&checks) {
+        true => Repairing::Yes,
+        false => Repairing::No,
+    };
+    checks.extend(app.providers.endpoint(webhook_url, repairing).await);
     let updates = match webhook_url {
         Some(url) if is_well(&checks) => {
             let registered = app.bots.iter().map(|bot| register(bot, url));

@@ -35,6 +35,7 @@ use store::{OrderKey, Ordered};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::elsewhere::{elsewhere, provider_of, told};
 use crate::wish::{Asked as Wished, invalid, text_or_number};
 use crate::{App, buyer, quotes, unavailable};
 
@@ -88,6 +89,13 @@ pub(crate) async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<
                 };
                 let id = known(Some(known_as.map_err(unavailable)?))?.unwrap_or(same);
                 return open(app, id).await;
+            }
+            // While its provider is left alone, nothing is ordered either: a seat would wait for nobody.
+            if matches!(order.checkout, Checkout::Creating { .. })
+                && let Some(left) = provider_of(&order)
+                    .and_then(|provider| app.breakers.pause(provider, app.clock.now()))
+            {
+                return Err(elsewhere(app, &order, Some(left)).await);
             }
             let made = app
                 .orders
@@ -397,7 +405,15 @@ async fn open(app: &App, id: OrderId) -> Result<Value, Refusal> {
             let why = "The order can't be paid any more: ask for another quote, under another Idempotency-Key.";
             return Err(Refusal::saying(Rejection::QuoteExpired, why));
         }
-        match asked.await {
+        let provider = provider_of(&order);
+        if let Some(provider) = provider
+            && let Err(left) = app.breakers.admit(provider, app.clock.now())
+        {
+            return Err(elsewhere(app, &order, Some(left)).await);
+        }
+        let answer = asked.await;
+        let left = provider.and_then(|provider| told(app, provider, id, &answer));
+        match answer {
             Ok((object, pay_url)) => {
                 let opened = order.opened(object, pay_url, app.clock.now());
                 if let Some(stored) = app.orders.write(&opened).await.map_err(unavailable)? {
@@ -423,9 +439,9 @@ async fn open(app: &App, id: OrderId) -> Result<Value, Refusal> {
                 {
                     ring(app, id).await;
                 }
-                return Err(Rejection::ProviderUnavailable.into());
+                return Err(elsewhere(app, &order, None).await);
             }
-            Err(_) => return Err(Rejection::ProviderUnavailable.into()),
+            Err(_) => return Err(elsewhere(app, &order, left).await),
         }
     }
     Err(Rejection::ProviderUnavailable.into())

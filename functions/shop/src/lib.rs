@@ -11,8 +11,10 @@
 //!
 //! Quoting twice makes two quotes, and neither reserves anything.
 
+mod breaker;
 mod buyer;
 mod checkout;
+mod elsewhere;
 mod products;
 mod quotes;
 mod wish;
@@ -65,6 +67,7 @@ pub struct App {
     open_orders_max: usize,
     coins_per_order: Option<BTreeMap<String, i128>>,
     coins_per_person: Option<BTreeMap<String, i128>>,
+    breakers: breaker::Breakers,
     clock: Clock,
 }
 
@@ -107,6 +110,7 @@ impl App {
             open_orders_max: settings::open_orders_max(env),
             coins_per_order: settings::crypto_max_per_order(env),
             coins_per_person: settings::crypto_max_per_person(env),
+            breakers: breaker::Breakers::default(),
             keys: Verifier::api_keys(env),
             products: Products::from_env(aws.dynamodb(), env),
             quotes: Quotes::from_env(aws.dynamodb(), env),

@@ -4,6 +4,7 @@
 mod doctor;
 mod menus;
 mod monitor;
+mod providers;
 mod setup;
 
 use std::collections::HashMap;

@@ -5,6 +5,7 @@ mod by_hand;
 mod gifts;
 mod incident;
 mod limited;
+mod providers_down;
 mod stars;
 
 use std::collections::{BTreeSet, HashMap};

@@ -34,6 +34,8 @@ pub(super) struct Account {
     pub(super) is_caller_listed: bool,
     /// Addresses that payouts may go to; absent: all.
     pub(super) payout_addresses: Option<BTreeSet<String>>,
+    /// The coins that are switched on for payments; absent: all.
+    pub(super) coins: Option<BTreeSet<String>>,
     /// Calls a minute.
     pub(super) limit_per_minute: Option<u32>,
     minute: (i64, u32),
@@ -49,6 +51,7 @@ impl Account {
             tokens: Vec::new(),
             is_caller_listed: true,
             payout_addresses: Some(BTreeSet::new()),
+            coins: None,
             limit_per_minute: None,
             minute: (0, 0),
         }
@@ -81,6 +84,11 @@ impl Account {
         self.minute.1 = self.minute.1.saturating_add(1);
         self.limit_per_minute
             .is_none_or(|limit| self.minute.1 <= limit)
+    }
+
+    pub(super) fn takes(&self, coin: &str) -> bool {
+        let coins = self.coins.as_ref();
+        coins.is_none_or(|coins| coins.contains(coin))
     }
 
     pub(super) fn pays_out_to(&self, address: &str) -> bool {

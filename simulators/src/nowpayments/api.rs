@@ -83,8 +83,8 @@ pub(super) fn perform(
     match request.endpoint {
         "GET /status" => Ok(ok(Js::object([("message", Js::text("OK"))]))),
         "POST /auth" => auth(state, &body()?, now_ms),
-        "GET /currencies" | "GET /merchant/coins" => Ok(ok(currencies())),
-
+        "GET /currencies" => Ok(ok(currencies())),
+        "GET /merchant/coins" => Ok(ok(selected_currencies(state))),
         "GET /full-currencies" => Ok(ok(full_currencies())),
         "GET /min-amount" => min_amount(state, &query()),
         "GET /estimate" => estimate(state, &query()),
@@ -130,6 +130,13 @@ fn auth(state: &mut State, body: &Fields, now_ms: i64) -> Result<Answer, Refusal
 fn currencies() -> Js {
     let codes = COINS.iter().map(|coin| Js::text(coin.code));
     Js::object([("currencies", Js::List(codes.collect()))])
+}
+
+/// What the merchant switched on, in large letters.
+fn selected_currencies(state: &State) -> Js {
+    let selected = COINS.iter().filter(|coin| state.account.takes(coin.code));
+    let codes = selected.map(|coin| Js::text(coin.code.to_uppercase()));
+    Js::object([("selectedCurrencies", Js::List(codes.collect()))])
 }
 
 fn full_currencies() -> Js {

@@ -50,6 +50,13 @@ impl NowPayments {
             .change(|state, _| state.account.api_keys.retain(|known| known != api_key));
     }
 
+    /// The coins that are switched on in the account's settings, all at first. It is what the list says; invoices ignore it.
+    pub fn select_coins(&self, codes: &[&str]) {
+        let coins = codes.iter().map(|code| (*code).to_owned()).collect();
+        self.shared
+            .change(|state, _| state.account.coins = Some(coins));
+    }
+
     /// Signs notifications with this secret from now on; without one, as at first, none is sent.
     pub fn set_ipn_secret(&self, secret: Option<&str>) {
         let secret = secret.map(str::to_owned);

@@ -396,7 +396,12 @@ async fn coins_rates_and_the_least_amounts_are_to_be_had() {
         coins,
         json!(["btc", "eth", "trx", "usdttrc20", "usdterc20", "xrp"])
     );
-    assert_eq!(get("/merchant/coins").await.body["currencies"], coins);
+    let selected = get("/merchant/coins").await.body["selectedCurrencies"].clone();
+    assert_eq!(selected[3], "USDTTRC20");
+    assert_eq!(selected.as_array().unwrap().len(), 6);
+    shop.now.select_coins(&["trx"]);
+    let selected = get("/merchant/coins").await.body["selectedCurrencies"].clone();
+    assert_eq!(selected, json!(["TRX"]));
     let full = get("/full-currencies").await.body["currencies"].clone();
     assert_eq!(
         (&full[5]["code"], &full[5]["extra_id_exists"]),

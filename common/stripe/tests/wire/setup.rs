@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 use simulators::stripe::document;
-use stripe::{Period, Recurring};
+use stripe::{EndpointFault, Period, Recurring, Right};
 
 use domain::stripe::{API_VERSION, EVENT_TYPES};
 
-use super::shop::{ORDER, Shop, endpoint, monthly};
+use super::shop::{ORDER, Shop, client, endpoint, monthly};
 
 #[tokio::test]
 async fn the_account_its_endpoints_and_its_portal_are_looked_at() {
@@ -18,18 +18,25 @@ async fn the_account_its_endpoints_and_its_portal_are_looked_at() {
     endpoint(&shop.simulated, "2024-06-20", &EVENT_TYPES).await;
     endpoint(&shop.simulated, API_VERSION, &["*"]).await;
     let endpoints = shop.stripe.webhook_endpoints().await.unwrap();
-    let mut wrong: Vec<_> = endpoints
+    let wrong: Vec<_> = endpoints
         .iter()
-        .filter_map(|endpoint| endpoint.mismatch())
+        .filter_map(|endpoint| Some((endpoint, endpoint.fault()?)))
         .collect();
-    wrong.sort_unstable();
-    assert_eq!((endpoints.len(), wrong.len()), (4, 2), "{wrong:?}");
-    assert!(
-        wrong
-            .iter()
-            .any(|words| words.ends_with("does not ask for checkout.session.completed"))
-    );
-    assert!(wrong.iter().any(|words| words.ends_with(API_VERSION)));
+    assert_eq!(endpoints.len(), 4);
+    let faults: Vec<_> = wrong.iter().map(|(_, fault)| fault).collect();
+    assert_eq!(wrong.len(), 3, "{faults:?}");
+    let has = |fault: EndpointFault| faults.contains(&&fault);
+    assert!(has(EndpointFault::Version));
+    assert!(has(EndpointFault::Missing(vec![
+        "checkout.session.completed"
+    ])));
+    assert!(has(EndpointFault::Needless(vec!["*".to_owned()])));
+    for (endpoint, fault) in &wrong {
+        let repaired = shop.stripe.repair_endpoint(&endpoint.id).await.unwrap();
+        let left = (*fault == EndpointFault::Version).then_some(EndpointFault::Version);
+        assert_eq!(repaired.fault(), left, "{fault:?}");
+        assert_eq!(repaired.url, endpoint.url);
+    }
 
     assert_eq!(shop.stripe.portal_switches_plans().await.unwrap(), None);
     for is_switching in [true, false] {
@@ -37,6 +44,42 @@ async fn the_account_its_endpoints_and_its_portal_are_looked_at() {
         let switches = shop.stripe.portal_switches_plans().await.unwrap();
         assert_eq!(switches, Some(is_switching));
     }
+}
+
+/// What each call needs, as the simulator names it.
+const RIGHTS: [(Right, &str); 9] = [
+    (Right::Sessions, "checkout_session_write"),
+    (Right::Coupons, "coupon_write"),
+    (Right::Refunds, "refund_write"),
+    (Right::Subscriptions, "subscription_write"),
+    (Right::Charges, "charge_read"),
+    (Right::Intents, "payment_intent_read"),
+    (Right::Invoices, "invoice_read"),
+    (Right::Disputes, "dispute_read"),
+    (Right::Events, "event_read"),
+];
+
+#[tokio::test]
+async fn a_right_is_asked_for_without_changing_anything() {
+    let shop = Shop::new().await;
+    assert_eq!(RIGHTS.map(|(right, _)| right), Right::ALL);
+    assert!(!shop.stripe.is_restricted());
+    let before = shop.simulated.events().len();
+    for (lacking, name) in RIGHTS {
+        let key = format!("rk_test_{name}");
+        let others = RIGHTS.iter().filter(|(right, _)| *right != lacking);
+        let others: Vec<&str> = others.map(|(_, name)| *name).collect();
+        shop.simulated.add_restricted_key(&key, &others);
+        let restricted = client(&shop.simulated.url(), &key);
+        assert!(restricted.is_restricted());
+        for right in Right::ALL {
+            let has = restricted.has_right(right).await.unwrap();
+            assert_eq!(has, right != lacking, "{right:?} without {name}");
+        }
+    }
+    assert_eq!(shop.simulated.events().len(), before);
+    let unknown = client(&shop.simulated.url(), "rk_test_unknown");
+    assert!(unknown.has_right(Right::Events).await.is_err());
 }
 
 #[test]
