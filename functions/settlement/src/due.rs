@@ -1,8 +1,10 @@
 //! What is due: events that could not be settled, effects that stayed, and orders that wait for money.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::id::{ORDER_SHARDS, OrderId};
+use domain::order::fact::FactBody;
 use domain::order::record::{Checkout, Order};
 use domain::report::PaymentFault;
 use domain::stars::PROVIDER as STARS;
@@ -24,8 +26,9 @@ pub(crate) async fn serve(app: &App, until: Instant) {
     let mut shards: Vec<u8> = (0..ORDER_SHARDS).collect();
     // Whichever comes last may be left out.
     fastrand::shuffle(&mut shards);
+    let mut away = HashSet::new();
     for shard in shards {
-        if let Err(fault) = serve_shard(app, shard, until).await {
+        if let Err(fault) = serve_shard(app, shard, &mut away, until).await {
             error!(
                 fault = "unavailable",
                 "what is due of a part of the orders can't be seen to: {}",
@@ -35,7 +38,14 @@ pub(crate) async fn serve(app: &App, until: Instant) {
     }
 }
 
-async fn serve_shard(app: &App, shard: u8, until: Instant) -> Result<(), SettleError> {
+/// The same of one part. Of a provider that is `away`, since it did not answer a moment ago, nothing is asked in this run: each call
+/// would take its time-out from the orders behind it.
+async fn serve_shard(
+    app: &App,
+    shard: u8,
+    away: &mut HashSet<String>,
+    until: Instant,
+) -> Result<(), SettleError> {
     for key in app
         .events
         .open(shard, app.clock.now(), OF_SHARD_MAX)
@@ -50,7 +60,7 @@ async fn serve_shard(app: &App, shard: u8, until: Instant) -> Result<(), SettleE
         if app.is_over(until) {
             return Ok(());
         }
-        if let Err(fault) = look(app, id).await {
+        if let Err(fault) = look(app, id, away).await {
             error!(order.id = %id, fault = "unavailable", "a due order can't be seen to: {}", chain(&fault));
             if let Err(fault) = put_off(app, id).await {
                 error!(order.id = %id, fault = "unavailable", "a due order can't be put off: {}", chain(&fault));
@@ -80,7 +90,7 @@ async fn opened(app: &App, id: OrderId) -> Result<Option<Order>, SettleError> {
 }
 
 /// Sees to an order that is due: does what stayed; looks at its provider, or closes it once its time is over.
-async fn look(app: &App, id: OrderId) -> Result<(), SettleError> {
+async fn look(app: &App, id: OrderId, away: &mut HashSet<String>) -> Result<(), SettleError> {
     let Some(order) = app.orders.get(id).await? else {
         return Ok(());
     };
@@ -99,13 +109,19 @@ async fn look(app: &App, id: OrderId) -> Result<(), SettleError> {
             return Ok(());
         }
     }
-    let provider = &order.terms.provider;
     let is_over = app.clock.now() >= order.pay_until;
+    let is_closing = is_over && is_payable && !order.is_closed();
+    // Whose provider can't be asked for a day is closed all the same: money that comes later counts.
+    let is_unasked = is_closing && app.clock.now() >= order.pay_until.plus(CLOSED_UNASKED);
+    if away.contains(&order.terms.provider) && !is_unasked {
+        return put_off(app, id).await;
+    }
     if let Checkout::Open { object, .. } = &order.checkout {
-        let is_closing = is_over && is_payable && !order.is_closed();
-        // Whose provider can't be asked for a day is closed all the same: money that comes later counts.
-        if let Err(fault) = look_up(app, id, (provider, object), is_closing).await {
-            if !is_closing || app.clock.now() < order.pay_until.plus(CLOSED_UNASKED) {
+        if let Err(fault) = look_up(app, &order, object, is_closing).await {
+            if matches!(&fault, SettleError::Provider(fault) if fault.is_away()) {
+                away.insert(order.terms.provider.clone());
+            }
+            if !is_unasked {
                 return Err(fault);
             }
             error!(order.id = %id, fault = "unavailable", "an order is closed without a look at its provider: {}", chain(&fault));
@@ -117,10 +133,11 @@ async fn look(app: &App, id: OrderId) -> Result<(), SettleError> {
 /// Takes in what the provider knows; before that, if its time is over, nobody can pay it there any more.
 async fn look_up(
     app: &App,
-    id: OrderId,
-    (provider, object): (&str, &str),
+    order: &Order,
+    object: &str,
     is_closing: bool,
 ) -> Result<(), SettleError> {
+    let (id, provider) = (order.id, order.terms.provider.as_str());
     if provider == STARS {
         return stars::catch_up(app).await;
     }
@@ -132,7 +149,14 @@ async fn look_up(
             Err(fault) => return Err(fault.into()),
         }
     }
-    for report in app.providers.look(provider, object).await? {
+    let mut reports = app.providers.look(provider, object).await?;
+    // Its page tells the first payment alone.
+    for fact in order.facts.iter() {
+        if matches!(fact.body, FactBody::Subscription { .. }) {
+            reports.extend(app.providers.renewals(provider, &fact.key).await?);
+        }
+    }
+    for report in reports {
         take::apply(app, id, report, None, app.clock.now()).await?;
     }
     Ok(())

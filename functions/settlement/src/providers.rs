@@ -33,6 +33,14 @@ pub(crate) enum ProviderError {
 }
 
 impl ProviderError {
+    /// Whether the provider did not answer, or asks for a pause: what else is asked of it now would have to wait, too.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(
+            self.fault(),
+            PaymentFault::NotSent | PaymentFault::Wait(_) | PaymentFault::Unknown
+        )
+    }
+
     /// What that means.
     pub(crate) fn fault(&self) -> PaymentFault {
         match self {
@@ -139,6 +147,30 @@ impl Providers {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// What a provider knows of a subscription that began: whether it goes on, and its newest invoice.
+    pub(crate) async fn renewals(
+        &self,
+        provider: &str,
+        subscription: &str,
+    ) -> Result<Vec<Report>, ProviderError> {
+        if provider != stripe::PROVIDER {
+            return Ok(Vec::new());
+        }
+        let stripe = self.stripe()?;
+        let lookup = Lookup::Subscription(subscription.to_owned());
+        let Some(read) = stripe.fetch(&lookup).await? else {
+            return Ok(Vec::new());
+        };
+        let invoice = match read.object().value()["latest_invoice"].as_str() {
+            Some(id) => stripe.invoice(id).await?,
+            None => None,
+        };
+        Ok([Some(read), invoice]
+            .into_iter()
+            .filter_map(boxed)
+            .collect())
     }
 
     /// Has nobody pay on the page of an order any more, where its provider can do that.

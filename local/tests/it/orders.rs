@@ -558,6 +558,33 @@ async fn a_subscription_renews_and_its_seat_goes_on() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_no_event_tells_of_is_found() {
+    let stack = selling(&[("CHAT_DELIVERY", "claim")]).await;
+    let placed = placed(&stack, "sub", "alice").await;
+    let stripe = stack.stripe();
+    stripe.act(&placed.session, &BuyerAction::Pay).unwrap();
+    settled(&stack).await;
+    let first = order(&stack, &placed.id).await;
+    let until = first["entitlement"]["end"].as_str().unwrap().to_owned();
+    stripe.fail_delivery(&EventRule {
+        event_type: None,
+        times: None,
+        fault: EventFault::Lose,
+    });
+    for _ in 0..32 {
+        stack.clock.advance(HOUR * 24);
+        settled(&stack).await;
+    }
+    let renewed = order(&stack, &placed.id).await;
+    assert!(
+        renewed["entitlement"]["end"].as_str().unwrap() > &*until,
+        "{renewed}"
+    );
+    assert_eq!(balances(&stack).await["provider:stripe"], 4000);
+    assert_eq!(requests(&stack).await, 1);
+}
+
+#[tokio::test]
 async fn nobody_without_the_providers_signature_changes_anything() {
     let stack = selling(&[]).await;
     let placed = placed(&stack, "month", "alice").await;

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use super::super::super::id::{ChatId, IdentitySource, RequestId, TelegramUserId};
-use super::super::super::stars;
 use super::super::super::time::Timestamp;
+use super::super::super::{stars, stripe};
 use super::super::fold::OrderState;
 use super::{Checkout, Order};
 
 /// How long after its end a subscription in Stars may still be renewed.
 const RENEWAL_GRACE: Duration = Duration::from_secs(3 * 24 * 3600);
+/// How long after the end of a period Stripe may take to make an invoice of the next one, and to be paid.
+const INVOICED_WITHIN: Duration = Duration::from_secs(2 * 3600);
+/// How long Stripe goes on trying a card.
+const TRIED_FOR: Duration = Duration::from_secs(15 * 24 * 3600);
 /// How often it is looked for a renewal by then.
 const RENEWAL_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How much time is left at least of an order that is offered once more.
@@ -58,16 +62,22 @@ impl Order {
             && end.is_some_and(|end| now >= end.plus(RENEWAL_GRACE))
     }
 
-    /// When it is looked for a renewal in Stars that no update told of: once what is paid is over, and daily for a while.
+    /// When it is looked for a renewal that nobody told of: once what is paid is over and the next payment was due, and daily for a
+    /// while.
     pub(super) fn renewal_look(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_listed = self.terms.recurring && self.terms.provider == stars::PROVIDER;
-        if !is_listed || !self.renews() || self.has_lapsed(now) {
-            return None;
-        }
+        let (late, given_up) = match self.terms.provider.as_str() {
+            stars::PROVIDER => (Duration::ZERO, RENEWAL_GRACE),
+            stripe::PROVIDER => (INVOICED_WITHIN, TRIED_FOR),
+            _ => return None,
+        };
         let entitlement = self.entitlement.filter(|of| of.cut_at.is_none())?;
         let end = entitlement.ends_at()?;
-        Some(if now < end {
-            end
+        if !self.terms.recurring || !self.renews() || now >= end.plus(given_up) {
+            return None;
+        }
+        let due = end.plus(late);
+        Some(if now < due {
+            due
         } else {
             now.plus(RENEWAL_EVERY)
         })
