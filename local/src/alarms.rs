@@ -33,7 +33,7 @@ struct Alarm {
 }
 
 /// All of them, by the names that `docs/OPERATIONS.md` explains.
-const ALARMS: [Alarm; 8] = [
+const ALARMS: [Alarm; 10] = [
     Alarm {
         name: "UnservedAlarm",
         says: "somebody paid and has had no link for more than 15 minutes",
@@ -57,6 +57,20 @@ const ALARMS: [Alarm; 8] = [
         name: "InviteDeadLetterAlarm",
         says: "a message to the worker failed five times and lies in InviteDeadLetterQueue",
         rings: |minutes| for_minutes(minutes, 1, |seen| seen.invite_dead_letters > Some(0)),
+    },
+    Alarm {
+        name: "CaseAgeAlarm",
+        says: "an order has waited for a person's decision for a day",
+        rings: |minutes| {
+            for_minutes(minutes, 1, |seen| {
+                seen.oldest_case_seconds > Some(24 * 3600)
+            })
+        },
+    },
+    Alarm {
+        name: "PaymentsFoundAlarm",
+        says: "payments were found at a provider that it had not reported",
+        rings: |minutes| counted(minutes, 0..15, "PaymentsFound"),
     },
     Alarm {
         name: "EventDeadLetterAlarm",

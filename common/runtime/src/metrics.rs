@@ -184,6 +184,7 @@ pub const RULES: [Rule; 39] = [
         "!auto_refunds_capped",
         "",
     ),
+    rule("PaymentsFound", Kind::Count, "settlement", "found", ""),
     rule(
         "InviteQueueDepth",
         Kind::Gauge("Count"),
@@ -218,6 +219,13 @@ pub const RULES: [Rule; 39] = [
         "monitor",
         "measured",
         "oldest_unserved_s",
+    ),
+    rule(
+        "OldestCase",
+        Kind::Gauge("Seconds"),
+        "monitor",
+        "measured",
+        "oldest_case_s",
     ),
     rule(
         "WebhookPendingUpdates",

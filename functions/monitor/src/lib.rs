@@ -1,5 +1,5 @@
 //! Once a minute: measures what no function sees while it works. How much waits in the queues, who waits longest for a
-//! link, and what Telegram says of the webhooks.
+//! link, which order waits longest for a person, and what Telegram says of the webhooks.
 //!
 //! It changes nothing. What can't be measured is logged and left out, and hides nothing else.
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::fault::Fault;
 use domain::purchase::Chats;
 use domain::time::Timestamp;
-use futures_util::future::{join_all, join3, try_join, try_join_all};
+use futures_util::future::{join_all, join4, try_join, try_join_all};
 use runtime::aws::{self, QueueDepth};
 use runtime::clock::Clock;
 use runtime::config::Env;
@@ -18,7 +18,7 @@ use runtime::redaction::of_others;
 use runtime::settings;
 use runtime::telemetry::chain;
 use serde::{Deserialize, Serialize};
-use store::{RateLimits, Tasks};
+use store::{Orders, RateLimits, Tasks};
 use telegram::{Bots, Telegram, WebhookInfo, allowed_updates, webhook_address};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -44,6 +44,7 @@ pub struct App {
     chats: Chats,
     tasks: Tasks,
     limits: RateLimits,
+    orders: Orders,
     clock: Clock,
 }
 
@@ -65,6 +66,7 @@ impl App {
             chats,
             tasks: Tasks::from_env(aws.dynamodb(), env),
             limits: RateLimits::from_env(aws.dynamodb(), env),
+            orders: Orders::from_env(aws.dynamodb(), env),
             clock,
         }
     }
@@ -93,6 +95,9 @@ pub struct Seen {
     /// 25 of each kind are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_invites: Option<u64>,
+    /// For how many seconds the order waits that waits longest for a person's decision; 0 if none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_case_seconds: Option<u64>,
     /// Updates that wait at Telegram, of all bots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_pending_updates: Option<u64>,
@@ -107,7 +112,7 @@ pub struct Seen {
 pub async fn handle(app: &App) -> Seen {
     let now = app.clock.now();
     let mut failed = 0;
-    let (queues, (longest, failed_invites), webhooks) = join3(
+    let (queues, (longest, failed_invites), oldest_case, webhooks) = join4(
         join_all([
             depth("InviteQueue", &app.invite_queue),
             depth("EventQueue", &app.event_queue),
@@ -115,11 +120,12 @@ pub async fn handle(app: &App) -> Seen {
             depth("EventDeadLetterQueue", &app.event_dead_letters),
         ]),
         buyers(app, now),
+        oldest_case(app, now),
         webhooks(app, now),
     )
     .await;
     failed += queues.iter().filter(|depth| depth.is_none()).count() as u64;
-    failed += u64::from(longest.is_none()) + webhooks.unknown;
+    failed += u64::from(longest.is_none()) + u64::from(oldest_case.is_none()) + webhooks.unknown;
     let mut queues = queues.into_iter();
     let mut next = || queues.next().flatten();
     let seen = Seen {
@@ -129,6 +135,7 @@ pub async fn handle(app: &App) -> Seen {
         event_dead_letters: next(),
         oldest_unserved_seconds: longest,
         failed_invites,
+        oldest_case_seconds: oldest_case,
         webhook_pending_updates: webhooks.pending,
         webhook_errors: webhooks.errors,
         failed,
@@ -141,6 +148,7 @@ pub async fn handle(app: &App) -> Seen {
         queue.dead_events = seen.event_dead_letters,
         oldest_unserved_s = seen.oldest_unserved_seconds,
         invites.failed = seen.failed_invites,
+        oldest_case_s = seen.oldest_case_seconds,
         webhook.pending = seen.webhook_pending_updates,
         webhook.errors = seen.webhook_errors,
         failed,
@@ -192,6 +200,32 @@ async fn buyers(app: &App, now: Timestamp) -> (Option<u64>, Option<u64>) {
         Some(longest),
         Some(found.iter().map(|(_, failed)| failed).sum()),
     )
+}
+
+/// For how many seconds an order waits for a person, at most.
+async fn oldest_case(app: &App, now: Timestamp) -> Option<u64> {
+    match timeout(TIMEOUT, app.orders.with_cases(1)).await {
+        Ok(Ok(found)) => Some(
+            found
+                .first()
+                .map_or(0, |(_, since)| now.since(*since).as_secs()),
+        ),
+        Ok(Err(failure)) => {
+            error!(
+                fault = "unavailable",
+                "which order waits for a person is not known: {}",
+                chain(&failure)
+            );
+            None
+        }
+        Err(_) => {
+            error!(
+                fault = "unavailable",
+                "which order waits for a person is not known: the table did not answer in time"
+            );
+            None
+        }
+    }
 }
 
 /// What Telegram says of all webhooks.

@@ -10,7 +10,7 @@ use domain::report::PaymentFault;
 use domain::stars::PROVIDER as STARS;
 use runtime::telemetry::chain;
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{App, SettleError, effects, stars, take, take_key};
 
@@ -158,6 +158,10 @@ async fn look_up(
     }
     for report in reports {
         take::apply(app, id, report, None, app.clock.now()).await?;
+    }
+    let known = app.orders.get(id).await?;
+    if known.is_some_and(|known| known.paid() > order.paid()) {
+        warn!(order.id = %id, outcome = "found", "a provider has a payment that no event has told of");
     }
     Ok(())
 }

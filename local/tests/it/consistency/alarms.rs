@@ -48,6 +48,8 @@ fn alarms_are_about_what_is_measured_and_have_a_chapter_in_the_operators_book() 
         "ChatFaults",
         "RequestToLink",
         "OldestUnserved",
+        "OldestCase",
+        "PaymentsFound",
         "EventsFailing",
         "WebhookErrors",
         "WebhookPendingUpdates",

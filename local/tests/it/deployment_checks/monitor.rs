@@ -28,6 +28,7 @@ const IDLE: Seen = Seen {
     event_dead_letters: Some(0),
     oldest_unserved_seconds: Some(0),
     failed_invites: Some(0),
+    oldest_case_seconds: Some(0),
     webhook_pending_updates: Some(0),
     webhook_errors: Some(0),
     failed: 0,
@@ -42,7 +43,7 @@ async fn an_idle_deployment_has_nothing_waiting() {
         serde_json::to_value(IDLE).unwrap(),
         json!({
             "inviteQueueDepth": 0, "eventQueueDepth": 0, "inviteDeadLetters": 0, "eventDeadLetters": 0,
-            "oldestUnservedSeconds": 0, "failedInvites": 0, "webhookPendingUpdates": 0, "webhookErrors": 0, "failed": 0,
+            "oldestUnservedSeconds": 0, "failedInvites": 0, "oldestCaseSeconds": 0, "webhookPendingUpdates": 0, "webhookErrors": 0, "failed": 0,
         })
     );
 }
@@ -133,6 +134,15 @@ async fn one_source_that_fails_hides_no_other() {
     let seen = measure(&stack, &env).await;
     let expected = Seen {
         event_queue_depth: None,
+        failed: 1,
+        ..IDLE
+    };
+    assert_eq!(seen, expected);
+    wire.clear_faults();
+    wire.fail(on(Service::DynamoDb, "Query", "Orders"));
+    let seen = measure(&stack, &env).await;
+    let expected = Seen {
+        oldest_case_seconds: None,
         failed: 1,
         ..IDLE
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::super::time::Timestamp;
-use super::super::fact::{Closing, FactBody, OrderFact};
+use super::super::fact::{ChargeStatus, Closing, FactBody, OrderFact};
 use super::super::fold::{OrderSeat, OrderState};
 use super::{Effect, Order, Reservation};
 
@@ -56,6 +56,16 @@ impl Order {
             _ => None,
         });
         decided.min()
+    }
+
+    /// How many payments of it came.
+    #[must_use]
+    pub fn paid(&self) -> usize {
+        let charges = self.facts.iter().filter(|fact| match &fact.body {
+            FactBody::Charge(charge) => charge.status == ChargeStatus::Paid,
+            _ => false,
+        });
+        charges.count()
     }
 
     /// Whether its time to be paid was ended: what comes later still counts.
