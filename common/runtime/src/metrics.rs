@@ -67,7 +67,7 @@ const MS: Kind = Kind::Each("Milliseconds");
 const SECONDS: Kind = Kind::Each("Seconds");
 
 /// All of them.
-pub const RULES: [Rule; 39] = [
+pub const RULES: [Rule; 41] = [
     rule("Requests", Kind::Count, "request", "queued", ""),
     rule("Requests", Kind::Count, "request", "done", ""),
     rule("Requests", Kind::Count, "request", "duplicate", ""),

@@ -8,6 +8,7 @@ mod polls;
 
 use bytes::Bytes;
 use domain::id::OrderId;
+use domain::order::fold::OrderState;
 use domain::order::payment_status::PaymentStatus;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, ORIGIN,
@@ -67,20 +68,24 @@ async fn tell(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     let address = request.extensions().get::<CallerAddress>().copied();
     let polled = app.polls.count(order, address, app.clock.now());
     let next = polled.map_err(Rejection::TooManyRequests)?;
+    let token = crate::parameter(request, "t");
+    let is_buyer = token.is_some_and(|token| app.keys.opens_page(order, token));
     let page = match app.pages.get(order, &app.clock).await {
-        Ok(Some(page)) => page,
+        Ok(Some(page)) => Some(page),
+        // It was ordered a moment ago, since its address is known: its page follows.
+        Ok(None) if is_buyer => None,
         Ok(None) => return Err(Rejection::NotFound),
         Err(NotShown) => return Err(Rejection::Unavailable),
     };
-    let state = page.state.as_str();
+    let now = page.as_ref().map_or(OrderState::Open, |page| page.state);
+    let state = now.as_str();
     info!(order.id = %order, outcome = state, "the state of an order was asked for");
-    let token = crate::parameter(request, "t");
-    let is_buyer = token.is_some_and(|token| app.keys.opens_page(order, token));
-    let claim_url = is_buyer.then(|| claim_url(app, order, &page)).flatten();
-    let status = page.state.payment_status();
+    let shown = page.as_ref().filter(|_| is_buyer);
+    let claim_url = shown.and_then(|page| claim_url(app, order, page));
+    let status = now.payment_status();
     let told = Told {
         status: status.as_str(),
-        message: page.state.sentence(),
+        message: now.sentence(),
         data: ToldOrder {
             order_id: order,
             payment_status: state,

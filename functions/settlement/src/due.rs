@@ -116,16 +116,16 @@ async fn look(app: &App, id: OrderId, away: &mut HashSet<String>) -> Result<(), 
     if away.contains(&order.terms.provider) && !is_unasked {
         return put_off(app, id).await;
     }
-    if let Checkout::Open { object, .. } = &order.checkout {
-        if let Err(fault) = look_up(app, &order, object, is_closing).await {
-            if matches!(&fault, SettleError::Provider(fault) if fault.is_away()) {
-                away.insert(order.terms.provider.clone());
-            }
-            if !is_unasked {
-                return Err(fault);
-            }
-            error!(order.id = %id, fault = "unavailable", "an order is closed without a look at its provider: {}", chain(&fault));
+    if let Checkout::Open { object, .. } = &order.checkout
+        && let Err(fault) = look_up(app, &order, object, is_closing).await
+    {
+        if matches!(&fault, SettleError::Provider(fault) if fault.is_away()) {
+            away.insert(order.terms.provider.clone());
         }
+        if !is_unasked {
+            return Err(fault);
+        }
+        error!(order.id = %id, fault = "unavailable", "an order is closed without a look at its provider: {}", chain(&fault));
     }
     looked(app, id, is_over).await
 }

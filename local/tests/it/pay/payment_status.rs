@@ -137,6 +137,29 @@ async fn what_is_no_order_is_refused_with_a_code() {
 }
 
 #[tokio::test]
+async fn who_asks_by_the_address_of_a_new_order_before_it_has_a_page_waits() {
+    let stack = TestStack::with(&[CLAIMED]).await;
+    let order = id(1);
+    let told = ask(
+        &stack,
+        &format!("order_id={order}&t={}", token(&stack, order)),
+    )
+    .await;
+    assert_eq!(told.status, 200);
+    let (status, data) = (&told.json()["status"], &told.json()["data"]);
+    assert_eq!(
+        (status, &data["payment_status"]),
+        (&json!("pending"), &json!("OPEN"))
+    );
+    let other = ask(
+        &stack,
+        &format!("order_id={}&t={}", id(2), token(&stack, order)),
+    )
+    .await;
+    assert_eq!(other.status, 404);
+}
+
+#[tokio::test]
 async fn the_pages_of_listed_shops_may_read_it_and_no_others() {
     let origins = "https://shop.example, https://other.example:8443";
     let stack = TestStack::with(&[CLAIMED, ("RETURN_URL_ORIGINS", origins)]).await;
