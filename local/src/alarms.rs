@@ -33,7 +33,7 @@ struct Alarm {
 }
 
 /// All of them, by the names that `docs/OPERATIONS.md` explains.
-const ALARMS: [Alarm; 10] = [
+const ALARMS: [Alarm; 9] = [
     Alarm {
         name: "UnservedAlarm",
         says: "somebody paid and has had no link for more than 15 minutes",
@@ -66,11 +66,6 @@ const ALARMS: [Alarm; 10] = [
                 seen.oldest_case_seconds > Some(24 * 3600)
             })
         },
-    },
-    Alarm {
-        name: "PaymentsFoundAlarm",
-        says: "payments were found at a provider that it had not reported",
-        rings: |minutes| counted(minutes, 0..15, "PaymentsFound"),
     },
     Alarm {
         name: "EventDeadLetterAlarm",

@@ -128,8 +128,18 @@ impl Seat {
     /// The requests that give it a right for ever, each with its start, the oldest first.
     #[must_use]
     pub fn requests_for_ever(&self) -> Vec<(Timestamp, RequestId)> {
+        self.requests_of(|cover| *cover == Cover::Forever)
+    }
+
+    /// The requests behind its rights that were not taken away, for ever or for a time, each with its start, the oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(Timestamp, RequestId)> {
+        self.requests_of(|_| true)
+    }
+
+    fn requests_of(&self, is_meant: fn(&Cover) -> bool) -> Vec<(Timestamp, RequestId)> {
         let live = self.entitlements.iter().filter(|(_, one)| {
-            one.cover == Cover::Forever && one.cut_at.is_none() && one.suspended_at.is_none()
+            is_meant(&one.cover) && one.cut_at.is_none() && one.suspended_at.is_none()
         });
         let live = live.filter_map(|(id, one)| Some((one.start, id.request()?)));
         let mut requests: Vec<(Timestamp, RequestId)> = live.collect();

@@ -229,7 +229,7 @@ impl Purchase {
     }
 
     /// The seat in one of its chats that an order of ours has paid for: it is known by the order. The buyer is whom the order
-    /// names, and `order:<orderId>` if it names nobody.
+    /// names, and `order:<orderId>` if it names nobody, or is a gift.
     ///
     /// # Errors
     /// [`Rejection::UnknownChat`] if the chat is none of ours any more.
@@ -240,7 +240,10 @@ impl Purchase {
         chats: &Chats,
     ) -> Result<Self, Rejection> {
         let Chat { id, canonical_id } = chats.find(chat).ok_or(Rejection::UnknownChat)?;
-        let user_id = match (&order.buyer.user_id, order.buyer.telegram_user_id) {
+        // A gift is nobody's until it is claimed: its payer is told of no link of their own.
+        let buyer = &order.buyer;
+        let user_id = match (&buyer.user_id, buyer.telegram_user_id) {
+            _ if order.terms.gift => format!("order:{}", order.id),
             (Some(user), _) => user.clone(),
             (None, Some(person)) => format!("telegram:{person}"),
             (None, None) => format!("order:{}", order.id),

@@ -184,7 +184,7 @@ pub const RULES: [Rule; 41] = [
         "!auto_refunds_capped",
         "",
     ),
-    rule("PaymentsFound", Kind::Count, "settlement", "found", ""),
+    rule("PaymentFaults", Kind::Count, "settlement", "found", ""),
     rule(
         "InviteQueueDepth",
         Kind::Gauge("Count"),

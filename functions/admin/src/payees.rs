@@ -72,6 +72,15 @@ pub(crate) async fn put_account(
     if max.is_some_and(|max| max < threshold.max(1)) {
         return Err(invalid("max: must not be less than threshold, nor 0."));
     }
+    if app
+        .payout_bounds
+        .of_one(currency)
+        .is_some_and(|most| most < threshold)
+    {
+        return Err(invalid(
+            "threshold: must not be more than PAYOUT_MAX_PER_BATCH or PAYOUT_MAX_PER_DAY of the currency: nothing would ever be paid.",
+        ));
+    }
     let person = asked.telegram_user_id;
     if person.is_some_and(|person| person.0 <= 0) {
         return Err(invalid("telegramUserId: must be the id of a person."));

@@ -10,13 +10,13 @@
 use bytes::Bytes;
 use domain::money::AmountTable;
 use domain::order::day::BookDay;
-use domain::payout::{Payout, PayoutId, PayoutState};
+use domain::payout::{AddressConfirmation, Payout, PayoutId, PayoutState};
 use http::Response;
 use runtime::response::{Refusal, Rejection};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::PayoutStep;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::file::{self, field};
 use crate::gathering::{STAYS, TRIES, gather, get, known, release, step, why, words};
@@ -69,7 +69,10 @@ pub(crate) async fn list(app: &App, query: &str) -> Result<Value, Refusal> {
 /// The same as a file for a bank, a line each.
 pub(crate) async fn list_file(app: &App, query: &str) -> Result<Response<Bytes>, Refusal> {
     let asked = read(query)?;
-    let (payouts, next) = found(app, &asked).await?;
+    let (mut payouts, next) = found(app, &asked).await?;
+    if asked.state == PayoutState::Approved {
+        payouts = payable(app, payouts).await?;
+    }
     let next = next.map(|next| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         // A word in JSON is a word in quotes.
@@ -86,6 +89,23 @@ pub(crate) async fn list_file(app: &App, query: &str) -> Result<Response<Bytes>,
         csv(&payouts, asked.after.is_none()),
         next,
     ))
+}
+
+/// Those whose payee has not said meanwhile that the address is wrong: no bank is to be told of these.
+async fn payable(app: &App, payouts: Vec<Payout>) -> Result<Vec<Payout>, Refusal> {
+    let mut payable = Vec::new();
+    for payout in payouts {
+        let account = app.payees.account(&payout.payee, &payout.currency).await;
+        let is_denied = account
+            .map_err(unavailable)?
+            .is_some_and(|account| account.confirmation == AddressConfirmation::Denied);
+        if is_denied {
+            warn!(payout.id = %payout.id, outcome = "left_out", "an approved payout is not in the bank's file, since its payee says that the address is wrong");
+        } else {
+            payable.push(payout);
+        }
+    }
+    Ok(payable)
 }
 
 /// A page of payouts, and what the next one begins behind.

@@ -132,7 +132,7 @@ impl Providers {
                     "the key may not look at it: give it “Webhook Endpoints: Write” in Stripe's dashboard, or see to it yourself that {ours} is told of our events"
                 ),
             ),
-            Err(failure) => Check::failed(ENDPOINT, format!("{}: {LATER}", chain(&failure))),
+            Err(failure) => of_failure(ENDPOINT, failure.fault(), &failure, LATER),
         })
     }
 
@@ -146,6 +146,14 @@ impl Providers {
             Ok(account) if account.charges_enabled => Check::ok(
                 what,
                 format!("knows the key, of {mode} mode; account {}", account.id),
+            ),
+            // Money that is not real is taken all the same.
+            Ok(account) if self.mode == PaymentsMode::Test => Check::ok(
+                what,
+                format!(
+                    "knows the key, of test mode; account {}, which may not take real money yet",
+                    account.id
+                ),
             ),
             Ok(account) => Check::failed(
                 what,
@@ -161,11 +169,8 @@ impl Providers {
                 ),
             ),
             Err(failure) => {
-                let todo = match is_key(failure.fault()) {
-                    true => "put a key that is not revoked into STRIPE_SECRET_KEY",
-                    false => LATER,
-                };
-                Check::failed(what, format!("{}: {todo}", chain(&failure)))
+                let todo = "put a key that is not revoked into STRIPE_SECRET_KEY";
+                of_failure(what, failure.fault(), &failure, todo)
             }
         }
     }
@@ -279,10 +284,7 @@ async fn rights(stripe: &Stripe) -> Option<Check> {
         match stripe.has_right(right).await {
             Ok(true) => {}
             Ok(false) => lacks.push(right.name()),
-            Err(failure) => {
-                let says = format!("{}: {LATER}", chain(&failure));
-                return Some(Check::failed(what, says));
-            }
+            Err(failure) => return Some(of_failure(what, failure.fault(), &failure, LATER)),
         }
     }
     Some(match lacks.is_empty() {
@@ -295,6 +297,26 @@ async fn rights(stripe: &Stripe) -> Option<Check> {
             ),
         ),
     })
+}
+
+/// What a call that failed says: a key that is refused is a person's to mend; a provider that is away for a moment keeps no version
+/// from being deployed.
+fn of_failure(
+    what: &'static str,
+    fault: PaymentFault,
+    failure: &(dyn std::error::Error + 'static),
+    todo: &str,
+) -> Check {
+    match fault {
+        PaymentFault::Key | PaymentFault::Refused => {
+            let todo = if is_key(fault) { todo } else { LATER };
+            Check::failed(what, format!("{}: {todo}", chain(failure)))
+        }
+        PaymentFault::NotSent
+        | PaymentFault::Wait(_)
+        | PaymentFault::Unknown
+        | PaymentFault::Failed => Check::warning(what, format!("{}: {LATER}", chain(failure))),
+    }
 }
 
 /// Whether buyers can change behind our back what they subscribed to.
@@ -326,11 +348,8 @@ async fn coins(nowpayments: &NowPayments) -> Check {
         ),
         Ok(coins) => Check::ok(what, format!("knows the key; coins: {}", coins.len())),
         Err(failure) => {
-            let todo = match is_key(failure.fault()) {
-                true => "put a present key of the account into NOWPAYMENTS_API_KEY",
-                false => LATER,
-            };
-            Check::failed(what, format!("{}: {todo}", chain(&failure)))
+            let todo = "put a present key of the account into NOWPAYMENTS_API_KEY";
+            of_failure(what, failure.fault(), &failure, todo)
         }
     }
 }

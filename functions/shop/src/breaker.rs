@@ -33,6 +33,8 @@ struct Breaker {
     failed: Vec<OrderId>,
     /// The end of the pause, and how long it was; absent: calls are made.
     paused: Option<(Timestamp, Duration)>,
+    /// Whether one order tries after a pause how it is now.
+    is_probing: bool,
 }
 
 /// How it stands with all of them.
@@ -56,6 +58,7 @@ impl Breakers {
                 if let Some((until, long)) = &mut breaker.paused {
                     // The others wait for how this one goes.
                     *until = now.plus(*long);
+                    breaker.is_probing = true;
                 }
                 Ok(())
             }
@@ -91,12 +94,17 @@ impl Breakers {
                 breaker.failed.push(order);
             }
             let long = match (breaker.paused, asked) {
-                (_, Some(asked)) => asked,
-                (Some((_, before)), None) => before.saturating_mul(2).min(LONGEST.max(before)),
+                (_, Some(asked)) => asked.max(FIRST),
+                (Some((_, before)), None) if breaker.is_probing => {
+                    before.saturating_mul(2).min(LONGEST)
+                }
+                // It was under way when the pause began.
+                (Some(_), None) => return None,
                 (None, None) if breaker.failed.len() >= ORDERS => FIRST,
                 (None, None) => return None,
             };
             breaker.failed.clear();
+            breaker.is_probing = false;
             breaker.paused = Some((now.plus(long), long));
             Some(long)
         })
@@ -160,6 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_were_under_way_make_no_pause_longer_and_none_is_asked_for_is_none() {
+        let breakers = Breakers::default();
+        let failed = |number| breakers.failed(STRIPE, order(number), PaymentFault::Unknown, at(0));
+        let pauses: Vec<_> = (1..=8).map(failed).collect();
+        assert_eq!(pauses.iter().flatten().collect::<Vec<_>>(), [&FIRST]);
+        let at_once = PaymentFault::Wait(Some(Duration::ZERO));
+        assert_eq!(
+            breakers.failed(STRIPE, order(9), at_once, at(0)),
+            Some(FIRST)
+        );
+    }
+
+    #[test]
     fn what_the_provider_asks_for_is_kept_and_an_order_that_it_refuses_shows_that_it_works() {
         let breakers = Breakers::default();
         let wait = PaymentFault::Wait(Some(seconds(900)));
@@ -169,11 +190,11 @@ mod tests {
         );
         assert_eq!(breakers.admit(STRIPE, at(899)), Err(seconds(1)));
         assert_eq!(breakers.admit(STRIPE, at(900)), Ok(()));
-        // It was long, and becomes no longer by itself.
+        // Nobody asked for so much time again.
         let key = PaymentFault::Key;
         assert_eq!(
             breakers.failed(STRIPE, order(2), key, at(900)),
-            Some(seconds(900))
+            Some(LONGEST)
         );
         assert_eq!(breakers.admit(STRIPE, at(1800)), Ok(()));
         assert_eq!(

@@ -76,7 +76,7 @@ impl Conversation<'_> {
             if app.deliveries.is_claimed(seat.chat) {
                 continue;
             }
-            let requests = seat.requests_for_ever();
+            let requests = seat.requests();
             if let Some((start, _)) = requests.last() {
                 let ids = requests.iter().rev().map(|(_, id)| *id);
                 newest.push((*start, seat, ids.take(REQUESTS_READ).collect()));

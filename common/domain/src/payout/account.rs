@@ -119,7 +119,9 @@ impl PayoutAccount {
             max,
             ..self.clone()
         };
-        if self.address == address && self.telegram_user_id == person {
+        // Written anew after a no, it is asked about anew.
+        let is_denied = self.confirmation == AddressConfirmation::Denied;
+        if self.address == address && self.telegram_user_id == person && !is_denied {
             return bounded;
         }
         // Who may still say no stays through changes that follow before money may go to the address.

@@ -26,7 +26,13 @@ use crate::order::NotShown;
 pub(super) async fn answer(app: &App, request: &Request<Bytes>, id: OrderId) -> Response<Bytes> {
     let shown = app.pages.get(id, &app.clock).await;
     let looked = match &shown {
-        Ok(Some(order)) if !order.requests.is_empty() => look(app, id, order).await.map(Some),
+        // One that failed is not paid any more.
+        Ok(Some(order))
+            if !order.requests.is_empty()
+                || order.state.payment_status() == PaymentStatus::Failed =>
+        {
+            look(app, id, order).await.map(Some)
+        }
         // It is shown once settlement has seen to the order, a moment after it was made.
         Ok(_) => Ok(None),
         Err(NotShown) => Err(NotShown),

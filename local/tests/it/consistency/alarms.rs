@@ -49,7 +49,6 @@ fn alarms_are_about_what_is_measured_and_have_a_chapter_in_the_operators_book() 
         "RequestToLink",
         "OldestUnserved",
         "OldestCase",
-        "PaymentsFound",
         "EventsFailing",
         "WebhookErrors",
         "WebhookPendingUpdates",

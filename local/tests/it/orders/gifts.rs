@@ -82,6 +82,26 @@ fn seconds(time: &Value) -> i64 {
 }
 
 #[tokio::test]
+async fn where_links_let_people_in_the_link_of_an_order_shows_the_one_of_its_month() {
+    let stack = selling(&[]).await;
+    let made = checked_out(&stack, "alice", false).await;
+    pay(&stack, &made).await;
+    claims(&stack, &made, BOB).await;
+    let bob = stack.customer(BOB);
+    let ways = bob.ways_in(stack.bot_id);
+    assert_eq!(ways.len(), 1, "{}", last(&stack, BOB));
+    bob.join_by(&ways[0]);
+    settled(&stack).await;
+    bob.say(stack.bot_id, "/access");
+    settled(&stack).await;
+    assert!(
+        !last(&stack, BOB).contains("no access"),
+        "{}",
+        last(&stack, BOB)
+    );
+}
+
+#[tokio::test]
 async fn the_link_of_an_order_leads_in_once_it_is_paid_whoever_comes_first() {
     let stack = selling(&[CLAIMED]).await;
     let made = checked_out(&stack, "alice", false).await;
@@ -194,7 +214,9 @@ async fn a_gift_in_a_chat_with_invite_links_begins_when_somebody_joins_by_its_li
     let stack = selling(&[]).await;
     let made = checked_out(&stack, "alice", true).await;
     pay(&stack, &made).await;
-    let link = request_of(&stack, "alice").await["inviteLink"].clone();
+    // Its payer has no link of their own.
+    let nobody = format!("order:{}", text(&made, "orderId"));
+    let link = request_of(&stack, &nobody).await["inviteLink"].clone();
     stack
         .advance_when_idle(Duration::from_secs(24 * 3600))
         .await;

@@ -255,7 +255,7 @@ async fn the_token_of_an_order_stands_in_no_line_of_a_log() {
     assert_eq!(page.status, 404, "nobody made it");
     let query = format!("order_id={order}&t={token}");
     let status = open(&format!("{base}/v1/payment-status?{query}")).await;
-    assert_eq!(status.status, 404);
+    assert_eq!(status.status, 200, "it may be known later");
     process.says("the page of an order was shown").await;
     let written = process.written();
     assert!(
