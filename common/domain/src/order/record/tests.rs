@@ -445,7 +445,13 @@ fn a_payment_that_was_consented_to_is_looked_for_before_another_one_is_taken() {
         currency: "XTR",
         amount: 500,
     };
-    let open = sold("").done(&[Effect::Page], now);
+    let open = Order {
+        pay_until: START.plus(minutes(200)),
+        looks: 3,
+        ..sold("")
+    };
+    let open = open.done(&[Effect::Page], now);
+    assert_eq!(open.due_at, Some(now.plus(minutes(60))));
     let consented = open.consented(by("q1"), now).unwrap();
     assert_eq!(consented.due_at, Some(now.plus(minutes(2))));
     assert_eq!(consented.consented(by("q1"), now), None);
