@@ -210,7 +210,7 @@ impl Stripe {
     /// Whether the key is one with rights of its own.
     #[must_use]
     pub fn is_restricted(&self) -> bool {
-        self.key.expose_secret().starts_with("rk_")
+        self.key.expose_secret().strip_prefix("rk_").is_some()
     }
 
     /// Whether the key has a right. Nothing is changed by asking.

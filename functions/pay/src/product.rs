@@ -5,7 +5,7 @@
 //!       |
 //! the product, which is kept for ten seconds; --(none)--> 404
 //!       |
-//! the name of the front bot, which is kept for a minute
+//! the name of the front bot, which is kept for a minute; --(none hears people)--> 404
 //! ```
 //!
 //! It is for everybody, so it shows nothing of who gets the money, of coupons or of the chats.
@@ -118,14 +118,9 @@ async fn look(app: &App, id: &str) -> Result<Option<(Arc<ProductRecord>, FrontBo
     let Some(record) = app.products.get(&id, now).await.map_err(unavailable)? else {
         return Ok(None);
     };
-    let Some(front) = app.bots.front_lately(now).await.map_err(unavailable)? else {
-        error!(
-            fault = "configuration",
-            "the page of a product leads nowhere, since setup has not yet written the name of the front bot: run it again"
-        );
-        return Err(NotShown);
-    };
-    Ok(Some((record, front)))
+    // Where no bot hears people, the page would lead nowhere.
+    let front = app.bots.front_lately(now).await.map_err(unavailable)?;
+    Ok(front.map(|front| (record, front)))
 }
 
 /// A page that says what to do where no product is shown.
