@@ -7,6 +7,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import http from "node:http";
 import { ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { onLambda, read } from "./lambda.mjs";
 
 const { API_KEYS, AWS_LAMBDA_RUNTIME_API, INVITE_QUEUE_URL, PORT } = process.env;
 const { CHAT_TASKS_TABLE = "ChatTasks", INVITE_REQUESTS_TABLE = "InviteRequests" } = process.env;
@@ -108,42 +109,6 @@ async function ring(now) {
   await sqs.send(new SendMessageCommand({ QueueUrl: INVITE_QUEUE_URL, MessageBody, DelaySeconds: isFirst ? 0 : 1 }));
 }
 
-async function read(stream) {
-  const chunks = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
-/** Lambda's loop: take the next event, answer it, for ever. */
-async function onLambda() {
-  const [hostname, port] = AWS_LAMBDA_RUNTIME_API.split(":");
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  const call = (method, path, body) =>
-    new Promise((resolve, reject) => {
-      const headers = body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-      const request = http.request({ hostname, port, method, path: `/2018-06-01/runtime/${path}`, agent, headers }, async (response) => {
-        try {
-          resolve({ headers: response.headers, text: await read(response) });
-        } catch (error) {
-          reject(error);
-        }
-      });
-      request.on("error", reject);
-      request.end(body);
-    });
-  for (;;) {
-    const next = await call("GET", "invocation/next");
-    const id = next.headers["lambda-runtime-aws-request-id"];
-    try {
-      const event = JSON.parse(next.text);
-      const text = event.isBase64Encoded ? Buffer.from(event.body, "base64").toString() : (event.body ?? "");
-      await call("POST", `invocation/${id}/response`, JSON.stringify(await accept(event.headers, text)));
-    } catch (error) {
-      await call("POST", `invocation/${id}/error`, JSON.stringify({ errorType: error.name, errorMessage: error.message }));
-    }
-  }
-}
-
 function onHttp() {
   const server = http.createServer(async (request, response) => {
     const isOurs = request.method === "POST" && request.url === "/v1/invite/request";
@@ -155,5 +120,5 @@ function onHttp() {
   server.listen(Number(PORT ?? 9100), "127.0.0.1");
 }
 
-if (AWS_LAMBDA_RUNTIME_API) await onLambda();
+if (AWS_LAMBDA_RUNTIME_API) await onLambda(accept);
 else onHttp();

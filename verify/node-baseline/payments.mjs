@@ -2,12 +2,12 @@
 // The route `POST /v1/payments/stripe` as a Node engineer would write it for Lambda: Stripe's own package checks the signature over the
 // raw body, one line of log, and the calls of `functions/payments` in its order: a conditional PutItem, then SendMessage. It takes
 // events from Lambda's runtime API (payload 2.0).
-import http from "node:http";
 import { ConditionalCheckFailedException, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import Stripe from "stripe";
+import { onLambda } from "./lambda.mjs";
 
-const { AWS_LAMBDA_RUNTIME_API, PAYMENT_EVENTS_TABLE = "PaymentEvents", PAYMENT_QUEUE_URL } = process.env;
+const { PAYMENT_EVENTS_TABLE = "PaymentEvents", PAYMENT_QUEUE_URL } = process.env;
 const { STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET } = process.env;
 const KEPT_SECONDS = 30 * 24 * 3600;
 const LEFT_TO_BELL_MS = 60_000;
@@ -61,35 +61,4 @@ async function keep(headers, text) {
   return answer(200, { ok: true, result: "kept" });
 }
 
-async function read(stream) {
-  const chunks = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
-const [hostname, port] = AWS_LAMBDA_RUNTIME_API.split(":");
-const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-const call = (method, path, body) =>
-  new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-    const request = http.request({ hostname, port, method, path: `/2018-06-01/runtime/${path}`, agent, headers }, async (response) => {
-      try {
-        resolve({ headers: response.headers, text: await read(response) });
-      } catch (error) {
-        reject(error);
-      }
-    });
-    request.on("error", reject);
-    request.end(body);
-  });
-for (;;) {
-  const next = await call("GET", "invocation/next");
-  const id = next.headers["lambda-runtime-aws-request-id"];
-  try {
-    const event = JSON.parse(next.text);
-    const text = event.isBase64Encoded ? Buffer.from(event.body, "base64").toString() : (event.body ?? "");
-    await call("POST", `invocation/${id}/response`, JSON.stringify(await keep(event.headers, text)));
-  } catch (error) {
-    await call("POST", `invocation/${id}/error`, JSON.stringify({ errorType: error.name, errorMessage: error.message }));
-  }
-}
+await onLambda(keep);

@@ -67,7 +67,7 @@ pub(super) async fn broken(world: &World) -> anyhow::Result<Vec<String>> {
     }
     let known: BTreeSet<String> = orders.iter().map(|order| order.id.to_string()).collect();
     for id in held.keys().filter(|id| !known.contains(*id)) {
-        broken.push(format!("I8: money came for {id}, which is no order"));
+        broken.push(format!("I8: money came for {id}, which is not an order"));
     }
     payouts(world, &ledger, &payables, &mut broken).await?;
     for (key, state) in world

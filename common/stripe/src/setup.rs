@@ -227,7 +227,7 @@ impl Stripe {
         match self.object(call).await {
             Ok(_) => Ok(true),
             Err(error) if error.lacks_right() => Ok(false),
-            // It got as far as to be told that there is no such object.
+            // The key has the right: only the object is not there.
             Err(StripeError::Refused {
                 status: 400 | 404, ..
             }) => Ok(true),

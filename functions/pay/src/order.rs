@@ -69,16 +69,7 @@ fn without_order(language: Language, status: StatusCode) -> Response<Bytes> {
         StatusCode::NOT_FOUND => words.unknown,
         _ => words.later,
     };
-    let shell = Shell {
-        language,
-        status,
-        title: head.title,
-        lead: head.lead,
-        body: String::new(),
-        script: None,
-        query: "",
-    };
-    shell.answer()
+    Shell::of_head(language, status, head).answer()
 }
 
 async fn front(app: &App, order: OrderId) -> Option<FrontBot> {

@@ -19,7 +19,7 @@ use domain::money::{AmountTable, PaymentProvider};
 use domain::product::{Product, ProductId};
 use domain::stars::CURRENCY;
 use domain::texts::html::escape;
-use domain::texts::{Language, PageHead, ProductPageWords};
+use domain::texts::{Language, ProductPageWords};
 use domain::time::Timestamp;
 use http::{Request, Response, StatusCode};
 use runtime::telemetry::chain;
@@ -87,12 +87,12 @@ pub(crate) async fn answer(app: &App, request: &Request<Bytes>, id: &str) -> Res
             (view.answer(language), "shown")
         }
         Ok(None) => {
-            let page = without_product(language, StatusCode::NOT_FOUND, words.unknown);
-            (page, "unknown")
+            let shell = Shell::of_head(language, StatusCode::NOT_FOUND, words.unknown);
+            (shell.answer(), "unknown")
         }
         Err(NotShown) => {
-            let page = without_product(language, StatusCode::SERVICE_UNAVAILABLE, words.later);
-            (page, "unavailable")
+            let shell = Shell::of_head(language, StatusCode::SERVICE_UNAVAILABLE, words.later);
+            (shell.answer(), "unavailable")
         }
     };
     info!(outcome, "the page of a product was asked for");
@@ -121,20 +121,6 @@ async fn look(app: &App, id: &str) -> Result<Option<(Arc<ProductRecord>, FrontBo
     // Where no bot hears people, the page would lead nowhere.
     let front = app.bots.front_lately(now).await.map_err(unavailable)?;
     Ok(front.map(|front| (record, front)))
-}
-
-/// A page that says what to do where no product is shown.
-fn without_product(language: Language, status: StatusCode, head: PageHead) -> Response<Bytes> {
-    let shell = Shell {
-        language,
-        status,
-        title: head.title,
-        lead: head.lead,
-        body: String::new(),
-        script: None,
-        query: "",
-    };
-    shell.answer()
 }
 
 /// A product, as everybody sees it.

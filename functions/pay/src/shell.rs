@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use domain::texts::Language;
 use domain::texts::html::escape;
+use domain::texts::{Language, PageHead};
 use http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
     REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
@@ -51,6 +51,21 @@ pub(crate) struct Shell<'a> {
     pub(crate) script: Option<Script>,
     /// What the query of its address says beside the language, empty or with `&` at the end.
     pub(crate) query: &'a str,
+}
+
+impl Shell<'static> {
+    /// A page that only says what to do.
+    pub(crate) const fn of_head(language: Language, status: StatusCode, head: PageHead) -> Self {
+        Self {
+            language,
+            status,
+            title: head.title,
+            lead: head.lead,
+            body: String::new(),
+            script: None,
+            query: "",
+        }
+    }
 }
 
 impl Shell<'_> {

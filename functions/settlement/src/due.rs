@@ -127,7 +127,7 @@ async fn look(app: &App, id: OrderId, away: &mut HashSet<String>) -> Result<(), 
         }
         error!(order.id = %id, fault = "unavailable", "an order is closed without a look at its provider: {}", chain(&fault));
     }
-    looked(app, id, is_over).await
+    looked(app, id, is_over, order.paid()).await
 }
 
 /// Takes in what the provider knows; before that, if its time is over, nobody can pay it there any more.
@@ -159,15 +159,12 @@ async fn look_up(
     for report in reports {
         take::apply(app, id, report, None, app.clock.now()).await?;
     }
-    let known = app.orders.get(id).await?;
-    if known.is_some_and(|known| known.paid() > order.paid()) {
-        warn!(order.id = %id, outcome = "found", "a provider has a payment that no event has told of");
-    }
     Ok(())
 }
 
-/// Writes that an order was looked at; one whose time is over and that nobody has paid is closed.
-async fn looked(app: &App, id: OrderId, is_over: bool) -> Result<(), SettleError> {
+/// Writes that an order was looked at; one whose time is over and that nobody has paid is closed. `paid` is the number of its payments
+/// before the look.
+async fn looked(app: &App, id: OrderId, is_over: bool, paid: usize) -> Result<(), SettleError> {
     for _ in 0..TRIES {
         let Some(order) = app.orders.get(id).await? else {
             return Ok(());
@@ -179,6 +176,10 @@ async fn looked(app: &App, id: OrderId, is_over: bool) -> Result<(), SettleError
         };
         let next = closed.unwrap_or_else(|| order.looked(now));
         if let Some(stored) = app.orders.write(&next).await? {
+            // Telegram's list says by itself what was found in it.
+            if stored.paid() > paid && stored.terms.provider != STARS {
+                warn!(order.id = %id, outcome = "found", "a provider has a payment that no event told of");
+            }
             info!(order.id = %id, outcome = stored.state.as_str(), "an order was looked up at its provider");
             effects::run(app, stored).await;
             return Ok(());

@@ -2,7 +2,7 @@
 //! pages let buyers do behind our back.
 //!
 //! Of all that is found, only Stripe's webhook endpoint is put right here, as far as it can be: it is switched on and asks for our
-//! events. None is made. Stripe shows the signing secret of a new one once, to whoever makes it, and `setup` has no place for a
+//! events. None is made. Stripe shows the signing secret of a new one once, to the caller that makes it, and `setup` has no place for a
 //! secret: its answer is kept by CloudFormation, and it may not write the deployment's secret. So the call that makes
 //! one is told, for a person to type.
 

@@ -42,7 +42,7 @@ pub(crate) fn told(
     Some(pause)
 }
 
-/// The order can't be paid where it was to be; who else takes payments for what is ordered, at another quote.
+/// The order's provider can't take it now; the providers that can, by another quote.
 pub(crate) async fn elsewhere(app: &App, order: &Order, left: Option<Duration>) -> Refusal {
     let (own, now) = (provider_of(order), app.clock.now());
     let record = products::get(app, &order.sold.product_id).await.ok();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bind the request                                                        die here: Telegram sends the update again, and
-//!                                                                         whoever has it claims it once more
+//!                                                                         the same person claims it once more
 //! put that it was claimed, unless that is there, and ring                 die here: the sweeper rings
 //! ```
 //!

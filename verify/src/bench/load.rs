@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use http::Method;
+use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
 use super::figures::{ms, percentile};
+use super::report::Section;
 
 /// Longest call.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,6 +41,50 @@ pub(crate) struct Load {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) answers: usize,
+}
+
+/// How many callers there are.
+const CALLERS: [usize; 3] = [1, 16, 64];
+/// How long is called before it is measured.
+const WARM_UP: Duration = Duration::from_millis(200);
+
+/// Measures one kind of call at each number of callers, each for `length`, into a row and its figures. `target` makes the calls of a
+/// prefix that its bodies have to themselves.
+///
+/// # Errors
+/// The first call that did not succeed.
+pub(crate) async fn measure(
+    (section, figures): (&mut Section, &mut Map<String, Value>),
+    kind: &str,
+    length: Duration,
+    target: impl AsyncFn(&str, Duration) -> anyhow::Result<LoadTarget>,
+) -> anyhow::Result<()> {
+    for callers in CALLERS {
+        run(
+            &target(&format!("warm-{callers}"), WARM_UP).await?,
+            callers,
+            WARM_UP,
+        )
+        .await?;
+        let load = run(
+            &target(&format!("load-{callers}"), length).await?,
+            callers,
+            length,
+        )
+        .await?;
+        section.rows.push(vec![
+            kind.to_owned(),
+            callers.to_string(),
+            format!("{:.0}", load.per_second),
+            format!("{:.2}", load.p50_ms),
+            format!("{:.2}", load.p99_ms),
+        ]);
+        figures.insert(
+            format!("{kind}, {callers}"),
+            json!({"perSecond": load.per_second, "p50Ms": load.p50_ms, "p99Ms": load.p99_ms, "answers": load.answers}),
+        );
+    }
+    Ok(())
 }
 
 /// Calls from `callers` callers at once, each sending its next call when the last one is answered, until `length` is

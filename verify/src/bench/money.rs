@@ -15,10 +15,6 @@ use super::usage::{self, Usage};
 use super::{order_seed, payload, prices};
 use crate::world::{Plan, World, run};
 
-/// How many callers call at once.
-const CALLERS: [usize; 3] = [1, 16, 64];
-/// How long before those that count.
-const WARM_UP: Duration = Duration::from_millis(200);
 /// One address may ask so often a minute where an order stands.
 const POLLS_OF_ORDER: u64 = 5;
 /// Pages that are made ready for each second of load: more than are asked for in one.
@@ -54,23 +50,8 @@ pub(crate) async fn load(report: &mut BenchReport, length: Duration) -> anyhow::
     let mut figures = Map::new();
     for kind in [EVENT, AGAIN, CHECKOUT, POLL] {
         let fixture = Fixture::that_sells().await?;
-        for callers in CALLERS {
-            let warm_up = target(&fixture, kind, &format!("warm{callers}"), WARM_UP).await?;
-            load::run(&warm_up, callers, WARM_UP).await?;
-            let target = target(&fixture, kind, &format!("load{callers}"), length).await?;
-            let load = load::run(&target, callers, length).await?;
-            section.rows.push(vec![
-                kind.to_owned(),
-                callers.to_string(),
-                format!("{:.0}", load.per_second),
-                format!("{:.2}", load.p50_ms),
-                format!("{:.2}", load.p99_ms),
-            ]);
-            figures.insert(
-                format!("{kind}, {callers}"),
-                json!({"perSecond": load.per_second, "p50Ms": load.p50_ms, "p99Ms": load.p99_ms, "answers": load.answers}),
-            );
-        }
+        let target = async |prefix: &str, length| target(&fixture, kind, prefix, length).await;
+        load::measure((&mut section, &mut figures), kind, length, target).await?;
     }
     section.figures = figures.into();
     report.add(section);

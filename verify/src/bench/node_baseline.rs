@@ -16,7 +16,8 @@ use super::{Effort, binary, payload};
 
 const PACKAGE: &str = include_str!("../../node-baseline/package.json");
 const LOCK: &str = include_str!("../../node-baseline/package-lock.json");
-const PROGRAMS: [(&str, &str); 2] = [
+const PROGRAMS: [(&str, &str); 3] = [
+    ("lambda.mjs", include_str!("../../node-baseline/lambda.mjs")),
     (
         "baseline.mjs",
         include_str!("../../node-baseline/baseline.mjs"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use runtime::auth::WEBHOOK_SECRET_HEADER;
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use super::fixture::Fixture;
 use super::load::{self, Bodies, LoadTarget};
@@ -13,10 +13,6 @@ use super::report::{BenchReport, Section};
 use super::talk::{self, COMMAND, JOIN_REQUEST, LET_IN, PRESS, WORD};
 use super::{payload, seed};
 
-/// How many callers call at once.
-const CALLERS: [usize; 3] = [1, 16, 64];
-/// How many calls go before those that count.
-const WARM_UP: Duration = Duration::from_millis(200);
 /// Joins that are made ready for each second of load: more than are answered in one.
 const JOINS_PER_SECOND: f64 = 4000.0;
 
@@ -54,23 +50,8 @@ pub(crate) async fn measure(report: &mut BenchReport, length: Duration) -> anyho
             true => Fixture::that_talks().await?,
             false => Fixture::start().await?,
         };
-        for callers in CALLERS {
-            let warm_up = target(&fixture, kind, &format!("warm-{callers}"), WARM_UP).await?;
-            load::run(&warm_up, callers, WARM_UP).await?;
-            let target = target(&fixture, kind, &format!("load-{callers}"), length).await?;
-            let load = load::run(&target, callers, length).await?;
-            section.rows.push(vec![
-                kind.to_owned(),
-                callers.to_string(),
-                format!("{:.0}", load.per_second),
-                format!("{:.2}", load.p50_ms),
-                format!("{:.2}", load.p99_ms),
-            ]);
-            figures.insert(
-                format!("{kind}, {callers}"),
-                json!({"perSecond": load.per_second, "p50Ms": load.p50_ms, "p99Ms": load.p99_ms, "answers": load.answers}),
-            );
-        }
+        let target = async |prefix: &str, length| target(&fixture, kind, prefix, length).await;
+        load::measure((&mut section, &mut figures), kind, length, target).await?;
     }
     section.figures = figures.into();
     report.add(section);

@@ -140,7 +140,7 @@ fn wanted(plan: &OrderPlan, bought: &Bought) -> Vec<OrderState> {
     wanted
 }
 
-/// Progress: whoever has paid is known soon after all is well. Fairness: whoever meets no fault is known soon, whatever others meet.
+/// Progress: a payment is known soon after all is well. Fairness: an order that meets no fault is known soon, whatever others meet.
 fn waits(sale: &Sale<'_>, bought: &[Bought], report: &mut OrderReport) {
     let (plan, seen) = (sale.plan, sale.seen());
     let faults_end = plan.windows.iter().map(|window| window.to).max();

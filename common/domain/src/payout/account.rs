@@ -41,7 +41,7 @@ impl fmt::Display for AddressMark {
     }
 }
 
-/// The text is no mark of an address.
+/// The text is not the mark of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoAddressMark;
 

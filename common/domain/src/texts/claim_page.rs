@@ -28,7 +28,7 @@ pub struct ClaimPageWords {
     pub later: PageHead,
     /// Its order is not paid.
     pub unpaid: PageHead,
-    /// Somebody bought it for whoever has the link.
+    /// Somebody bought it for the person who gets the link.
     pub gift: PageHead,
     /// That the link is for one person.
     pub once: &'static str,

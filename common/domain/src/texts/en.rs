@@ -349,7 +349,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::PayoutAddressAsk { currency, address } => format!("What you are due in {currency} is to be paid to this address:\n{address}\n\nIs it right? Nothing is paid to it before you say so."),
         Text::PayoutAddressGone { currency, address } => format!("What was paid to you in {currency} is to be paid to this address from now on, and another person is asked whether it is right:\n{address}\n\nIs that wrong? Then say so, and nothing is paid to it."),
         Text::PayoutAddressConfirmed => "Thank you. You are paid there from the time on when the address is a day old.".into(),
-        Text::PayoutAddressDenied => "Thank you for telling us. Nothing is paid to that address, and a person looks into it.".into(),
+        Text::PayoutAddressDenied => "Thank you for telling us. No new payout goes to that address, and a person looks into it.".into(),
         Text::RightsLost { chat, right } => format!("I lack a right in <b>{chat}</b>: {right}. Until I have it, nobody comes in by me. Give it to me among the administrators of the chat."),
         Text::RightsBack { chat } => format!("I have all rights that I need in <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("I was added to <b>{chat}</b>. Its id is <code>{id}</code>: put it into TELEGRAM_CHAT_ID to sell seats in it.\n\nRights that I lack there: {right}"),

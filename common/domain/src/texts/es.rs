@@ -349,7 +349,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::PayoutAddressAsk { currency, address } => format!("Lo que se te debe en {currency} se va a pagar a esta dirección:\n{address}\n\n¿Es correcta? No se paga nada a ella hasta que lo digas."),
         Text::PayoutAddressGone { currency, address } => format!("Lo que se te pagaba en {currency} se va a pagar desde ahora a esta dirección, y se pregunta a otra persona si es correcta:\n{address}\n\n¿Es un error? Entonces dilo, y no se paga nada a ella."),
         Text::PayoutAddressConfirmed => "Gracias. Se te paga allí en cuanto la dirección tenga un día.".into(),
-        Text::PayoutAddressDenied => "Gracias por avisar. No se paga nada a esa dirección, y una persona lo revisa.".into(),
+        Text::PayoutAddressDenied => "Gracias por avisar. No sale ningún pago nuevo a esa dirección, y una persona lo revisa.".into(),
         Text::RightsLost { chat, right } => format!("Me falta un permiso en <b>{chat}</b>: {right}. Mientras tanto nadie puede entrar a través de mí. Dámelo entre los administradores del chat."),
         Text::RightsBack { chat } => format!("Tengo todos los permisos que necesito en <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("Me han añadido a <b>{chat}</b>. Su id es <code>{id}</code>: ponlo en TELEGRAM_CHAT_ID para vender plazas en él.\n\nPermisos que me faltan allí: {right}"),

@@ -351,7 +351,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::PayoutAddressAsk { currency, address } => format!("{currency} में आपका जो बकाया है, वह इस पते पर दिया जाएगा:\n{address}\n\nक्या यह सही है? जब तक आप हाँ नहीं कहते, इस पर कुछ नहीं दिया जाता।"),
         Text::PayoutAddressGone { currency, address } => format!("{currency} में जो आपको दिया जाता था, वह अब से इस पते पर दिया जाएगा, और किसी और से पूछा गया है कि यह सही है या नहीं:\n{address}\n\nक्या यह गलत है? तो बताएँ, फिर इस पर कुछ नहीं दिया जाता।"),
         Text::PayoutAddressConfirmed => "धन्यवाद। पता एक दिन पुराना होते ही आपको वहाँ भुगतान किया जाता है।".into(),
-        Text::PayoutAddressDenied => "बताने के लिए धन्यवाद। उस पते पर कुछ नहीं दिया जाता, और कोई व्यक्ति इसे देखता है।".into(),
+        Text::PayoutAddressDenied => "बताने के लिए धन्यवाद। उस पते पर कोई नया भुगतान नहीं जाएगा, और कोई व्यक्ति इसे देखता है।".into(),
         Text::RightsLost { chat, right } => format!("<b>{chat}</b> में मेरे पास एक अधिकार नहीं है: {right}। जब तक वह नहीं मिलता, मेरे द्वारा कोई अंदर नहीं आ सकता। चैट के एडमिन में मुझे वह दें।"),
         Text::RightsBack { chat } => format!("<b>{chat}</b> में मेरे पास सभी ज़रूरी अधिकार हैं।"),
         Text::AddedToChat { chat, id, right } => format!("मुझे <b>{chat}</b> में जोड़ा गया है। उसकी id <code>{id}</code> है: उसमें सीटें बेचने के लिए इसे TELEGRAM_CHAT_ID में डालें।\n\nवहाँ मेरे पास ये अधिकार नहीं हैं: {right}"),

@@ -349,7 +349,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::PayoutAddressAsk { currency, address } => format!("O que lhe é devido em {currency} vai ser pago neste endereço:\n{address}\n\nEstá certo? Nada é pago nele antes de você confirmar."),
         Text::PayoutAddressGone { currency, address } => format!("O que lhe era pago em {currency} vai ser pago a partir de agora neste endereço, e outra pessoa é perguntada se está certo:\n{address}\n\nEstá errado? Então diga, e nada é pago nele."),
         Text::PayoutAddressConfirmed => "Obrigado. Você recebe ali assim que o endereço tiver um dia.".into(),
-        Text::PayoutAddressDenied => "Obrigado por avisar. Nada é pago nesse endereço, e uma pessoa verifica o caso.".into(),
+        Text::PayoutAddressDenied => "Obrigado por avisar. Nenhum pagamento novo vai para esse endereço, e uma pessoa verifica o caso.".into(),
         Text::RightsLost { chat, right } => format!("Falta-me uma permissão em <b>{chat}</b>: {right}. Até lá ninguém entra por mim. Dê-ma entre os administradores do chat."),
         Text::RightsBack { chat } => format!("Tenho todas as permissões de que preciso em <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("Fui adicionado a <b>{chat}</b>. O id é <code>{id}</code>: ponha-o em TELEGRAM_CHAT_ID para vender lugares nele.\n\nPermissões que me faltam lá: {right}"),

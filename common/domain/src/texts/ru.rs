@@ -352,7 +352,7 @@ pub(super) fn text(text: &Text<'_>) -> String {
         Text::PayoutAddressAsk { currency, address } => format!("То, что вам причитается в {currency}, будет выплачено на этот адрес:\n{address}\n\nОн верный? Пока вы этого не скажете, на него ничего не выплачивается."),
         Text::PayoutAddressGone { currency, address } => format!("То, что выплачивалось вам в {currency}, теперь будет выплачиваться на этот адрес, и другого человека спрашивают, верный ли он:\n{address}\n\nЭто ошибка? Тогда скажите, и на него ничего не будет выплачено."),
         Text::PayoutAddressConfirmed => "Спасибо. Вам платят туда, как только адресу исполнится день.".into(),
-        Text::PayoutAddressDenied => "Спасибо, что сообщили. На этот адрес ничего не выплачивается, и человек с этим разберётся.".into(),
+        Text::PayoutAddressDenied => "Спасибо, что сообщили. Новых выплат на этот адрес не будет, и человек с этим разберётся.".into(),
         Text::RightsLost { chat, right } => format!("Мне не хватает права в <b>{chat}</b>: {right}. Пока его нет, никто не войдёт через меня. Дайте его мне среди администраторов чата."),
         Text::RightsBack { chat } => format!("У меня есть все нужные права в <b>{chat}</b>."),
         Text::AddedToChat { chat, id, right } => format!("Меня добавили в <b>{chat}</b>. Его id: <code>{id}</code>. Впишите его в TELEGRAM_CHAT_ID, чтобы продавать в нём места.\n\nПрава, которых мне там не хватает: {right}"),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! the page item of the order, which is kept for two seconds
-//!       |--(not paid)--> says so; the payer's own page is another one, whose address whoever has this link does not get
+//!       |--(not paid)--> says so; the payer's own page has another address, which this link does not show
 //! its requests: claimable, claimed, replaced, voided
 //!       |
 //! the name of the front bot, which is kept for a minute

@@ -112,15 +112,10 @@ impl ClaimPage<'_> {
     /// The answer: the page in a language.
     pub(crate) fn answer(&self, language: Language) -> Response<Bytes> {
         let words = language.claim_page();
-        let head = self.head(words);
         let shell = Shell {
-            language,
-            status: self.status(),
-            title: head.title,
-            lead: head.lead,
             body: self.body(words),
             script: matches!(self, Self::Open(..) | Self::Gift(..)).then_some(SCRIPT),
-            query: "",
+            ..Shell::of_head(language, self.status(), self.head(words))
         };
         shell.answer()
     }

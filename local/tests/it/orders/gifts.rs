@@ -102,7 +102,7 @@ async fn where_links_let_people_in_the_link_of_an_order_shows_the_one_of_its_mon
 }
 
 #[tokio::test]
-async fn the_link_of_an_order_leads_in_once_it_is_paid_whoever_comes_first() {
+async fn the_link_of_a_paid_order_lets_in_the_first_person_who_comes() {
     let stack = selling(&[CLAIMED]).await;
     let made = checked_out(&stack, "alice", false).await;
     settled(&stack).await;
@@ -141,11 +141,11 @@ async fn the_link_of_an_order_leads_in_once_it_is_paid_whoever_comes_first() {
     let _ = stack.customer(BOB).tap(&door);
     settled(&stack).await;
     assert!(stack.customer(BOB).is_in());
-    assert_eq!(claims_kept(&stack).await, 0, "it is no gift");
+    assert_eq!(claims_kept(&stack).await, 0, "it is not a gift");
 }
 
 #[tokio::test]
-async fn a_gift_waits_for_whoever_gets_the_link_and_begins_then() {
+async fn a_gift_begins_when_somebody_claims_it_by_the_link() {
     let stack = selling(&[CLAIMED]).await;
     let made = checked_out(&stack, "alice", true).await;
     pay(&stack, &made).await;

@@ -186,7 +186,7 @@ async fn a_code_makes_cheaper_what_it_is_for() {
 }
 
 #[tokio::test]
-async fn who_gives_in_the_bot_gets_a_link_and_whoever_opens_it_is_in() {
+async fn a_giver_in_the_bot_gets_a_link_and_the_person_who_opens_it_is_in() {
     let stack = selling(&[]).await;
     let offered = says(&stack, ANN, "/gift").await;
     let words: Vec<&str> = offered
@@ -194,7 +194,7 @@ async fn who_gives_in_the_bot_gets_a_link_and_whoever_opens_it_is_in() {
         .iter()
         .map(|(words, _)| words.as_str())
         .collect();
-    // What renews is no gift.
+    // A tier that renews can't be given.
     assert_eq!(
         words,
         [
