@@ -96,3 +96,44 @@ async fn a_provider_that_says_when_to_come_again_is_not_asked_before() {
     assert_eq!(invoices(), 3);
     settled(&stack).await;
 }
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_asked_for_one_order_of_a_run() {
+    let stack = selling(&[]).await;
+    let users = ["u1", "u2", "u3", "u4", "u5"];
+    let mut orders = Vec::new();
+    for user in users {
+        orders.push(placed(&stack, "month", user).await);
+    }
+    settled(&stack).await;
+    let stripe = stack.stripe();
+    stripe.fail_delivery(&EventRule {
+        event_type: None,
+        times: None,
+        fault: EventFault::Lose,
+    });
+    for order in &orders {
+        stripe.act(&order.session, &BuyerAction::Pay).unwrap();
+    }
+    let looks = || {
+        let calls = stack.stripe().calls();
+        let is_look = |path: &str| path.starts_with("/v1/checkout/sessions/");
+        calls.iter().filter(|call| is_look(&call.path)).count()
+    };
+    let before = looks();
+    stripe.fail(StripeFaultRule::on(
+        "GET",
+        "/v1/checkout/sessions/",
+        StripeFault::ResetBefore,
+    ));
+    stack.clock.advance(MINUTE * 4);
+    stack.run_for(MINUTE).await;
+    assert_eq!(looks() - before, 1, "five orders are due");
+    // None of them is forgotten by that.
+    stripe.clear_faults();
+    stack.clock.advance(MINUTE * 6);
+    settled(&stack).await;
+    for placed in &orders {
+        assert_eq!(order(&stack, &placed.id).await["state"], "PAID");
+    }
+}
