@@ -255,11 +255,12 @@ impl Conversation<'_> {
         );
         let written = written.await?;
         if matches!(written, SeatWritten::Done(_)) {
+            // First what may have been taken away meanwhile: then nobody keeps a right because the rest failed.
+            let with = (&app.invites, &app.tasks);
+            app.seats.follow_order(person, invite, with, now).await?;
             if let Some(order) = gift {
                 gifts::started(app, &order, now).await?;
             }
-            let with = (&app.invites, &app.tasks);
-            app.seats.follow_order(person, invite, with, now).await?;
         }
         Ok(written)
     }

@@ -42,7 +42,7 @@ pub(crate) async fn answered(
                 error!(
                     payout.payee = after.payee,
                     fault = "address_denied",
-                    "a payee says that the address which was written for them is wrong; nothing is paid to it"
+                    "a payee says that the address which was written for them is wrong; nothing more is approved to it"
                 );
                 Text::PayoutAddressDenied
             }

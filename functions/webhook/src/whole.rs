@@ -3,7 +3,7 @@
 
 use domain::claim::{Claim, ClaimRefusal};
 use domain::id::OrderId;
-use domain::order::record::Effect;
+use domain::order::record::{Effect, Order};
 use domain::texts::Text;
 use tracing::info;
 
@@ -25,6 +25,7 @@ impl Conversation<'_> {
             };
         };
         if entitlement.cut_at.is_some() {
+            self.end_own(&order).await?;
             return self.refuse(None, ClaimRefusal::Voided).await;
         }
         let makes_way = |effect: &Effect| matches!(effect, Effect::Invite { .. });
@@ -53,6 +54,20 @@ impl Conversation<'_> {
             Some((request, claimed)) => self.answer_claim(request, claimed).await,
             None => self.refuse(None, ClaimRefusal::Unknown).await,
         }
+    }
+
+    /// Has the seats that the person claimed of an order learn what became of it: a claim may have died between binding a request
+    /// and reading its order again, while the order's money went back.
+    async fn end_own(&self, order: &Order) -> Result<(), Failure> {
+        let (app, person) = (self.app, self.person());
+        for chat in &order.sold.chats {
+            let invite = app.invites.get(order.request_in(*chat)).await?;
+            if let Some(own) = invite.filter(|invite| invite.bound_to == Some(person)) {
+                let now = app.clock.now();
+                app.seats.write_order(person, &own, &app.tasks, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The payer of a gift wants it for themselves. The button can be made up: it is theirs to press alone.

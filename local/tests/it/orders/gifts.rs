@@ -269,12 +269,22 @@ async fn a_refund_before_the_claim_leaves_nothing_to_claim_and_one_after_it_ends
     pay(&stack, &after).await;
     claims(&stack, &after, BOB).await;
     assert_eq!(seat(&stack, BOB).await["right"], "ENTITLED");
+    let [claimed] = &items(&stack, "Members").await[..] else {
+        panic!("one seat");
+    };
     refund(&after).await;
+    assert_eq!(seat(&stack, BOB).await["right"], "ENDED");
+
+    // As if the claim had died before it saw that: the next tap ends it.
+    let put = stack.dynamodb().put_item().table_name("Members");
+    put.set_item(Some(claimed.clone())).send().await.unwrap();
+    assert_eq!(seat(&stack, BOB).await["right"], "ENTITLED");
+    claims(&stack, &after, BOB).await;
     assert_eq!(seat(&stack, BOB).await["right"], "ENDED");
 }
 
 #[tokio::test]
-async fn what_renews_is_no_gift() {
+async fn a_tier_that_renews_can_not_be_given() {
     let stack = selling(&[CLAIMED]).await;
     let quote = quoted(&stack, "sub", "stripe").await;
     let body = json!({"quoteId": quote, "userId": "alice", "gift": true});
